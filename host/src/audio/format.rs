@@ -1,0 +1,77 @@
+//! The audio formats a client may announce.
+
+use serde::{Deserialize, Serialize};
+
+/// Raw audio's format: interleaved frames of one sample per channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AudioFormat {
+    /// How a sample is written.
+    #[serde(rename = "format")]
+    pub encoding: Encoding,
+    /// Frames per second, 8,000 to 192,000.
+    pub sample_rate: u32,
+    /// Samples per frame, 1 to 8.
+    pub channels: u16,
+    /// The channel to hear, from 0; all of them mixed where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<u16>,
+}
+
+/// How a sample is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Encoding {
+    /// 16-bit signed integers, little-endian.
+    #[default]
+    S16le,
+    /// 32-bit floats in [-1, 1], little-endian.
+    F32le,
+    /// G.711 mu-law, one byte a sample.
+    Mulaw,
+    /// G.711 A-law, one byte a sample.
+    Alaw,
+}
+
+impl Default for AudioFormat {
+    /// 16 kHz mono `s16le`.
+    fn default() -> Self {
+        Self { encoding: Encoding::default(), sample_rate: 16_000, channels: 1, channel: None }
+    }
+}
+
+impl AudioFormat {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// One line that names the field.
+    pub fn check(&self) -> Result<(), String> {
+        if !(8_000..=192_000).contains(&self.sample_rate) {
+            return Err(format!("`sample_rate` is {}: it must be from 8000 to 192000", self.sample_rate));
+        }
+        if !(1..=8).contains(&self.channels) {
+            return Err(format!("`channels` is {}: it must be from 1 to 8", self.channels));
+        }
+        match self.channel {
+            Some(channel) if channel >= self.channels => Err(format!(
+                "`channel` is {channel}: with {} channels the last one is {}",
+                self.channels,
+                self.channels - 1
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Bytes of one sample of one channel.
+    pub fn sample_bytes(&self) -> usize {
+        match self.encoding {
+            Encoding::S16le => 2,
+            Encoding::F32le => 4,
+            Encoding::Mulaw | Encoding::Alaw => 1,
+        }
+    }
+
+    /// Bytes of one frame.
+    pub fn frame_bytes(&self) -> usize {
+        self.sample_bytes() * usize::from(self.channels)
+    }
+}

@@ -1,0 +1,3 @@
+//! The native protocol, `/v1/stream`.
+
+pub mod messages;
