@@ -127,4 +127,6 @@ pub struct BatchItem<'a, P> {
     pub sink: Sink<'a>,
     /// How it went for that stream; `Ok` unless set.
     pub result: Result<(), Error>,
+    /// Which of the streams it is, for an engine may change the items' order.
+    pub(crate) place: usize,
 }

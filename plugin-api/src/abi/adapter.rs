@@ -99,16 +99,36 @@ impl<M: Model> AbiModel for GuardedModel<M> {
     }
 
     fn process_batch(&self, mut batch: RSliceMut<'_, AbiBatchItem<'_>>) {
-        let outcome = guard(|| {
-            process_batch(&self.shared, &mut batch);
+        let mut accepted = Vec::with_capacity(batch.len());
+        let mut outcomes = Vec::with_capacity(batch.len());
+        for AbiBatchItem { processor, sink, result } in batch.iter_mut() {
+            match processor.get_mut().obj.downcast_as_mut::<GuardedProcessor<M>>() {
+                Ok(processor) if Arc::ptr_eq(&processor.shared, &self.shared) => {
+                    if processor.poisoned {
+                        *result = RResult::RErr(poisoned().into());
+                        continue;
+                    }
+                    accepted.push(BatchItem {
+                        processor: &mut *processor.processor,
+                        sink: Sink::new(sink.sabi_reborrow_mut()),
+                        result: Ok(()),
+                        place: outcomes.len(),
+                    });
+                    outcomes.push((&mut processor.poisoned, result));
+                }
+                _ => *result = RResult::RErr(Error::new(ErrorCode::CONTRACT, "not a processor of this model").into()),
+            }
+        }
+        let whole = guard(|| {
+            self.shared.model.process_batch(&mut accepted);
             Ok(())
         });
-        if let Err(panic) = outcome {
-            for item in batch.iter_mut() {
-                if let Ok(processor) = item.processor.get_mut().obj.downcast_as_mut::<GuardedProcessor<M>>() {
-                    processor.poisoned = true;
-                }
-                item.result = RResult::RErr(panic.clone().into());
+        // By place: the engine may have sorted the items.
+        for item in accepted {
+            if let Some((poisoned, result)) = outcomes.get_mut(item.place) {
+                let own = whole.clone().and(item.result);
+                **poisoned = is_panic(&own);
+                **result = cross(own);
             }
         }
     }
@@ -118,32 +138,12 @@ impl<M: Model> AbiModel for GuardedModel<M> {
     }
 }
 
-fn process_batch<M: Model>(shared: &Arc<Guarded<Shared<M>>>, batch: &mut [AbiBatchItem<'_>]) {
-    let mut accepted = Vec::with_capacity(batch.len());
-    let mut results = Vec::with_capacity(batch.len());
-    for item in batch {
-        let AbiBatchItem { processor, sink, result } = item;
-        match processor.get_mut().obj.downcast_as_mut::<GuardedProcessor<M>>() {
-            Ok(processor) if processor.poisoned => *result = RResult::RErr(poisoned().into()),
-            Ok(processor) if Arc::ptr_eq(&processor.shared, shared) => {
-                accepted.push(BatchItem {
-                    processor: &mut *processor.processor,
-                    sink: Sink::new(sink.sabi_reborrow_mut()),
-                    result: Ok(()),
-                });
-                results.push(result);
-            }
-            _ => *result = RResult::RErr(Error::new(ErrorCode::CONTRACT, "not a processor of this model").into()),
-        }
-    }
-    shared.model.process_batch(&mut accepted);
-    for (result, item) in results.into_iter().zip(accepted) {
-        *result = cross(item.result);
-    }
-}
-
 fn poisoned() -> Error {
     Error::new(ErrorCode::POISONED, "the stream's processor panicked before and is not called any more")
+}
+
+fn is_panic<T>(result: &Result<T, Error>) -> bool {
+    matches!(result, Err(error) if error.code == ErrorCode::PANIC)
 }
 
 /// A processor behind the boundary. The field order is the drop order.
@@ -162,7 +162,7 @@ impl<M: Model> GuardedProcessor<M> {
             return cross(Err::<T, _>(poisoned()));
         }
         let result = guard(|| call(&mut self.processor));
-        self.poisoned = matches!(&result, Err(error) if error.code == ErrorCode::PANIC);
+        self.poisoned = is_panic(&result);
         cross(result)
     }
 }

@@ -3,10 +3,10 @@
 //! Threads: as the traits say ([`crate::ModelLoader`], [`crate::Model`], [`crate::AsrProcessor`]): engines and models
 //! from anywhere, a processor by one thread at a time, which `&mut` sees to.
 
-use super::{EventSink, sink::Adapter};
+use super::{EventSink, HostServices, services, sink::Adapter};
 use crate::{
-    Error, ErrorCode, Metadata, Schema,
-    abi::{AbiBatchItem, AbiLoaderBox, AbiModelBox, AbiProcessorBox, AbiResult},
+    Error, ErrorCode, Host, Metadata, ModelLoader, Schema,
+    abi::{AbiBatchItem, AbiLoaderBox, AbiModelBox, AbiProcessorBox, AbiResult, loader},
 };
 use abi_stable::{
     sabi_types::RMut,
@@ -14,6 +14,7 @@ use abi_stable::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 fn plain<T>(result: AbiResult<T>) -> Result<T, Error> {
     match result {
@@ -62,6 +63,17 @@ impl LoadedEngine {
             })?;
         let schema = document("schema", loader.schema())?;
         Ok(Self { backend, schema, loader })
+    }
+
+    /// An engine of this process, behind the same boundary as one from a file: for the tests of engines and of hosts.
+    ///
+    /// Its `tracing` events stay with the process's own subscriber, and its panics with the process's own hook, so that
+    /// their messages do not tell the place.
+    ///
+    /// # Errors
+    /// What keeps the engine from being registered.
+    pub fn in_process(engine: impl ModelLoader, services: Arc<dyn HostServices>) -> Result<Self, Error> {
+        Self::new(loader(engine, &Host::new(services::cross(services))))
     }
 
     /// The name presets choose it by.
