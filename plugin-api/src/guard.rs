@@ -11,6 +11,8 @@ use std::{
 thread_local! {
     /// Where the last panic on this thread was, as the panic hook saw it.
     static PLACE: Cell<Option<String>> = const { Cell::new(None) };
+    /// How many guards this thread is inside of.
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
 /// Remembers where a panic happened, for [`guard`]'s message. Called by the panic hook.
@@ -18,9 +20,17 @@ pub(crate) fn note_place(place: String) {
     PLACE.set(Some(place));
 }
 
+/// Whether a panic on this thread would become an error. Not so on a thread that the engine started itself.
+pub(crate) fn is_guarded() -> bool {
+    DEPTH.get() > 0
+}
+
 /// Runs `call`; a panic becomes an error with [`ErrorCode::PANIC`] and the panic's message and place.
 pub(crate) fn guard<T>(call: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    match catch_unwind(AssertUnwindSafe(call)) {
+    DEPTH.set(DEPTH.get() + 1);
+    let outcome = catch_unwind(AssertUnwindSafe(call));
+    DEPTH.set(DEPTH.get() - 1);
+    match outcome {
         Ok(result) => result,
         Err(payload) => {
             let message = describe(payload.as_ref());

@@ -12,6 +12,7 @@ use tracing::{
     Event, Level, Metadata, Subscriber,
     field::{Field, Visit},
     span,
+    subscriber::Interest,
 };
 
 /// Sends this library's events and panics to `host` from now on. A second call changes nothing.
@@ -20,7 +21,12 @@ pub(crate) fn install(host: &Host) {
     if tracing::subscriber::set_global_default(forward).is_ok() {
         std::panic::set_hook(Box::new(|info| {
             let place = info.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
-            guard::note_place(place);
+            if guard::is_guarded() {
+                guard::note_place(place);
+            } else {
+                let message = info.payload_as_str().unwrap_or("without a message");
+                tracing::error!("a thread of the engine panicked at {place}: {message}");
+            }
         }));
     }
 }
@@ -41,6 +47,11 @@ fn rank(level: &Level) -> u32 {
 }
 
 impl Subscriber for Forward {
+    /// Asks for each event anew: the server's level may change.
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if metadata.is_event() { Interest::sometimes() } else { Interest::never() }
+    }
+
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.is_event() && rank(metadata.level()) <= self.host.log_level()
     }
