@@ -1,0 +1,133 @@
+//! When a fault strikes: the fault fields of the configuration, and the striking.
+//!
+//! A combination that could not show is a configuration error, so that no test passes because nothing happened.
+
+use crate::{
+    deadly,
+    fault::{Fault, Place},
+    lies,
+};
+use auricle_plugin_api::{Config, Error, Field, Schema, Sink};
+use std::{thread::sleep, time::Duration};
+
+/// Adds the fault fields.
+pub(crate) fn fields(schema: Schema) -> Schema {
+    let faults = || Fault::ALL.iter().map(|(name, _)| *name);
+    let places = |of_a_model| {
+        Place::ALL.iter().filter(move |(_, place)| place.of_a_model() == of_a_model).map(|(name, _)| *name)
+    };
+    schema
+        .field(Field::stream("fault").one_of(faults()).default("none").describe("how the stream goes wrong"))
+        .field(Field::stream("at").one_of(places(false)).default("process_iter").describe("the call it goes wrong in"))
+        .field(
+            Field::stream("after_chunks")
+                .integer(0, 1_000_000)
+                .default(0)
+                .describe("chunks the stream has brought, the one in hand included, before the fault strikes"),
+        )
+        .field(Field::stream("times").integer(1, 1_000_000).default(1).describe("calls the fault strikes in"))
+        .field(Field::stream("seconds").number(0.0, 86_400.0).default(1.0).describe("how long `sleep` takes"))
+        .field(Field::stream("megabytes").integer(1, 4_096).default(100).describe("size of `huge-text` and of `leak`"))
+        .field(Field::load("model_fault").one_of(faults()).default("none").describe("how the model goes wrong"))
+        .field(Field::load("model_at").one_of(places(true)).default("load").describe("the call it goes wrong in"))
+        .field(Field::load("model_seconds").number(0.0, 86_400.0).default(1.0).describe("how long its `sleep` takes"))
+}
+
+/// Faults that need nobody to tell: they happen to the thread or the process.
+fn strike(fault: Fault, seconds: f64, megabytes: usize, place: Place) -> Result<(), Error> {
+    match fault {
+        Fault::Panic => panic!("the panic asked for in {place:?}"),
+        Fault::Error => return Err(Error::other(format!("the error asked for in {place:?}"))),
+        Fault::Sleep => sleep(Duration::from_secs_f64(seconds)),
+        Fault::Hang => loop {
+            sleep(Duration::from_secs(3_600));
+        },
+        Fault::Leak => {
+            // Written to, so that it is really taken.
+            std::mem::forget(vec![1u8; megabytes << 20]);
+        }
+        Fault::Sigsegv => deadly::segmentation_fault(),
+        Fault::Sigabrt => std::process::abort(),
+        Fault::Sigkill => deadly::kill(),
+        Fault::Exit => std::process::exit(3),
+        _ => {}
+    }
+    Ok(())
+}
+
+/// The place named by `field`, where `fault` can show; in the model or in a processor, as asked.
+fn place(config: &Config, field: &str, fault: Fault, of_a_model: bool) -> Result<Place, Error> {
+    let place = Place::read(config, field)?;
+    if place.of_a_model() == of_a_model && (fault == Fault::None || place.can_show(fault)) {
+        Ok(place)
+    } else {
+        Err(Error::config(field, format!("{fault:?} in {place:?} would not show")))
+    }
+}
+
+fn seconds(config: &Config, field: &str) -> Result<f64, Error> {
+    let seconds: f64 = config.get(field)?;
+    if (0.0..=86_400.0).contains(&seconds) { Ok(seconds) } else { Err(Error::config(field, "is not 0 to 86400")) }
+}
+
+/// A model's fault.
+pub(crate) struct ModelPlan {
+    pub(crate) fault: Fault,
+    place: Place,
+    seconds: f64,
+}
+
+impl ModelPlan {
+    pub(crate) fn read(config: &Config) -> Result<Self, Error> {
+        let fault = Fault::read(config, "model_fault")?;
+        let place = place(config, "model_at", fault, true)?;
+        Ok(Self { fault, place, seconds: seconds(config, "model_seconds")? })
+    }
+
+    pub(crate) fn strike(&self, place: Place) -> Result<(), Error> {
+        if self.place == place { strike(self.fault, self.seconds, 100, place) } else { Ok(()) }
+    }
+}
+
+/// A stream's fault.
+pub(crate) struct Plan {
+    fault: Fault,
+    place: Place,
+    after_chunks: u64,
+    times: u64,
+    seconds: f64,
+    megabytes: usize,
+    chunks: u64,
+}
+
+impl Plan {
+    pub(crate) fn read(options: &Config) -> Result<Self, Error> {
+        let fault = Fault::read(options, "fault")?;
+        Ok(Self {
+            fault,
+            place: place(options, "at", fault, false)?,
+            after_chunks: options.get("after_chunks")?,
+            times: options.get("times")?,
+            seconds: seconds(options, "seconds")?,
+            megabytes: options.get("megabytes")?,
+            chunks: 0,
+        })
+    }
+
+    /// Counts a chunk.
+    pub(crate) fn chunk(&mut self) {
+        self.chunks += 1;
+    }
+
+    /// Goes wrong if it is time to. `heard` is where to tell lies, and the sample after the last one heard.
+    pub(crate) fn strike(&mut self, place: Place, heard: Option<(&mut Sink<'_>, u64)>) -> Result<(), Error> {
+        if self.place != place || self.chunks < self.after_chunks || self.times == 0 {
+            return Ok(());
+        }
+        self.times -= 1;
+        if let Some((sink, position)) = heard {
+            lies::tell(self.fault, self.megabytes, sink, position);
+        }
+        strike(self.fault, self.seconds, self.megabytes, place)
+    }
+}

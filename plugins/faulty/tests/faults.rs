@@ -1,0 +1,185 @@
+//! Each fault that a process survives, struck through the real boundary.
+
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
+use auricle_engine_faulty::Faulty;
+use auricle_plugin_api::{
+    Error, ErrorCode, Scope, Segment,
+    host::{EventSink, HostServices, LoadedEngine, LoadedModel, LoadedProcessor, LogLevel},
+};
+use serde_json::{Map, Value, json};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+struct Services;
+impl HostServices for Services {
+    fn log_level(&self) -> LogLevel {
+        LogLevel::Info
+    }
+    fn log(&self, _: LogLevel, _: &str, _: &str) {}
+    fn origin_dir(&self) -> PathBuf {
+        PathBuf::new()
+    }
+    fn resource_dirs(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
+}
+
+#[derive(Default)]
+struct Heard {
+    partials: Vec<Segment>,
+    segments: Vec<Segment>,
+    marks: Vec<u64>,
+    largest_state: usize,
+}
+
+impl EventSink for Heard {
+    fn partial(&mut self, segment: Segment) {
+        self.partials.push(segment);
+    }
+    fn segment(&mut self, segment: Segment) {
+        self.segments.push(segment);
+    }
+    fn speech_started(&mut self, sample: u64) {
+        self.marks.push(sample);
+    }
+    fn endpoint(&mut self, sample: u64) {
+        self.marks.push(sample);
+    }
+    fn restart_point(&mut self, _: u64, state: &[u8]) {
+        self.largest_state = self.largest_state.max(state.len());
+    }
+}
+
+fn engine() -> LoadedEngine {
+    LoadedEngine::in_process(Faulty, Arc::new(Services)).unwrap()
+}
+
+fn load(config: Value) -> Result<LoadedModel, Error> {
+    engine().load(config.as_object().unwrap())
+}
+
+fn stream(options: Value) -> Result<LoadedProcessor, Error> {
+    load(json!({})).unwrap().processor(options.as_object().unwrap())
+}
+
+/// Feeds chunks of silence until a call fails or all are heard, then finishes.
+fn run(options: Value, chunks: usize) -> (Heard, Result<(), Error>) {
+    let mut heard = Heard::default();
+    let result = (|| {
+        let mut stream = stream(options)?;
+        stream.init(0)?;
+        for _ in 0..chunks {
+            stream.insert_audio_chunk(&[0.0; 1_600])?;
+            stream.process_iter(&mut heard)?;
+        }
+        stream.finish(&mut heard)
+    })();
+    (heard, result)
+}
+
+#[test]
+fn a_healthy_stream_counts_what_it_heard() {
+    let mut stream = stream(json!({"segment_chunks": 2, "lan": "en"})).unwrap();
+    let mut heard = Heard::default();
+    stream.init(100).unwrap();
+    for chunk in [[0.5, -0.5], [0.25, 0.0], [1.0, 0.0]] {
+        stream.insert_audio_chunk(&chunk).unwrap();
+        stream.process_iter(&mut heard).unwrap();
+    }
+    stream.finish(&mut heard).unwrap();
+    let sum = |levels: &[i32]| levels.iter().fold(0u32, |sum, level| sum.wrapping_mul(31).wrapping_add(*level as u32));
+    let expected = [
+        (100, 104, format!("4:{:08x}", sum(&[16_384, -16_384, 8_192, 0]))),
+        (104, 106, format!("2:{:08x}", sum(&[32_768, 0]))),
+    ];
+    let segments: Vec<_> = heard.segments.iter().map(|s| (s.start, s.end, s.text().into_owned())).collect();
+    assert_eq!(segments, expected);
+    assert_eq!((heard.partials.len(), heard.marks.as_slice()), (2, &[100, 104, 104, 106][..]));
+    assert_eq!(heard.segments[0].language.as_deref(), Some("en"));
+}
+
+#[test]
+fn panics_and_errors_strike_where_and_when_asked() {
+    for at in ["processor", "init", "insert_audio_chunk", "process_iter", "finish"] {
+        let (heard, result) = run(json!({"fault": "panic", "at": at}), 3);
+        assert_eq!(result.unwrap_err().code, ErrorCode::PANIC, "{at}");
+        assert_eq!(heard.partials.len(), if at == "finish" { 3 } else { 0 });
+        let (_, result) = run(json!({"fault": "error", "at": at}), 3);
+        assert_eq!(result.unwrap_err().code, ErrorCode::OTHER, "{at}");
+    }
+    let (heard, result) = run(json!({"fault": "panic", "after_chunks": 4}), 10);
+    assert_eq!(result.unwrap_err().message, "panicked: the panic asked for in ProcessIter");
+    assert_eq!(heard.partials.len(), 3);
+    let (_, result) = run(json!({"fault": "panic", "after_chunks": 4}), 3);
+    result.unwrap();
+    run(json!({"fault": "panic", "at": "drop"}), 3).1.unwrap();
+}
+
+#[test]
+fn a_model_goes_wrong_where_asked() {
+    let fault = |fault: &str, at: &str| load(json!({"model_fault": fault, "model_at": at})).err().map(|e| e.code);
+    assert_eq!(fault("panic", "load"), Some(ErrorCode::PANIC));
+    assert_eq!(fault("error", "load"), Some(ErrorCode::OTHER));
+    assert_eq!(fault("panic", "metadata"), Some(ErrorCode::PANIC));
+    assert_eq!(fault("bad-metadata", "metadata"), Some(ErrorCode::CONTRACT));
+    assert_eq!(fault("panic", "model-drop"), None);
+}
+
+#[test]
+fn a_sleep_takes_its_time() {
+    let begin = Instant::now();
+    run(json!({"fault": "sleep", "seconds": 0.2, "times": 2}), 3).1.unwrap();
+    assert!(begin.elapsed() >= Duration::from_millis(400));
+}
+
+#[test]
+fn lies_are_told_once_and_the_stream_goes_on() {
+    let tell = |fault: &str| {
+        let (heard, result) = run(json!({"fault": fault, "megabytes": 2, "after_chunks": 2}), 5);
+        result.unwrap();
+        let last = heard.segments.last().unwrap();
+        assert_eq!((last.start, last.end), (0, 8_000), "{fault}");
+        heard
+    };
+    let flood = tell("flood");
+    assert!(flood.partials.len() > 10_000 && flood.segments.len() > 10_000);
+    assert!(tell("disordered").segments.windows(2).any(|pair| pair[1].start < pair[0].end));
+    assert!(tell("outside").segments.iter().any(|segment| segment.end == u64::MAX));
+    assert!(tell("invalid-utf8").segments.iter().any(|segment| segment.text().contains('\u{fffd}')));
+    assert!(tell("huge-text").segments.iter().any(|segment| segment.text_bytes().len() == 2 << 20));
+    assert!(tell("not-a-number").segments.iter().any(|segment| segment.words.len() == 2));
+    assert!(tell("bad-state").largest_state > 1 << 20);
+    tell("leak");
+}
+
+#[test]
+fn what_could_not_show_is_refused() {
+    for options in [
+        json!({"fault": "flood", "at": "init"}),
+        json!({"fault": "error", "at": "drop"}),
+        json!({"fault": "panic", "at": "load"}),
+        json!({"fault": "unheard-of"}),
+        json!({"fault": "sleep", "seconds": -1}),
+    ] {
+        assert_eq!(stream(options.clone()).err().unwrap().code, ErrorCode::CONFIG, "{options}");
+    }
+    assert_eq!(load(json!({"model_fault": "flood"})).err().unwrap().code, ErrorCode::CONFIG);
+}
+
+#[test]
+fn the_schema_opens_a_streams_faults_only() {
+    let engine = engine();
+    for name in ["fault", "at", "after_chunks", "times", "seconds", "megabytes"] {
+        assert_eq!(engine.schema().scope(name), Some(Scope::Stream), "{name}");
+    }
+    for name in ["model_fault", "model_at", "model_seconds", "sample_rate"] {
+        assert_eq!(engine.schema().scope(name), Some(Scope::Load), "{name}");
+    }
+    let places = &engine.schema().json()["properties"]["at"]["enum"];
+    assert_eq!(*places, json!(["processor", "init", "insert_audio_chunk", "process_iter", "finish", "drop"]));
+    engine.load(&Map::new()).unwrap();
+}
