@@ -2,5 +2,14 @@
 #![forbid(unsafe_code)]
 
 pub mod audio;
+pub mod catalog;
+pub mod cli;
+pub mod client;
 pub mod failure;
 pub mod native;
+pub mod platform;
+pub mod plugins;
+pub mod presets;
+pub mod server;
+pub mod settings;
+pub mod stream;

@@ -1,1 +1,5 @@
-fn main() {}
+//! The `auricle` program.
+
+fn main() -> std::process::ExitCode {
+    auricle::cli::main()
+}

@@ -1,3 +1,8 @@
-//! The native protocol, `/v1/stream`.
+//! The native protocol, `/v1/stream`: the adapter between its messages and a stream's events.
 
 pub mod messages;
+
+mod connection;
+mod translate;
+
+pub use connection::{ConnectionSettings, serve};

@@ -17,14 +17,15 @@ impl Decoder {
         Self { format, rest: Vec::new(), frames: 0 }
     }
 
-    /// Whole frames decoded so far.
+    /// Whole frames decoded since the start or the last reset.
     pub(super) fn frames(&self) -> u64 {
         self.frames
     }
 
-    /// Forgets a frame whose end has not come.
+    /// Forgets a frame whose end has not come, and counts from 0.
     pub(super) fn reset(&mut self) {
         self.rest.clear();
+        self.frames = 0;
     }
 
     /// Appends the mono samples of `bytes` to `out`.

@@ -21,7 +21,7 @@ impl Intake {
         Ok(Self { decoder: Decoder::new(format), resampler, decoded: Vec::new() })
     }
 
-    /// Frames received so far, over resets.
+    /// Frames received since the start or the last reset.
     pub fn frames(&self) -> u64 {
         self.decoder.frames()
     }
@@ -45,7 +45,7 @@ impl Intake {
         }
     }
 
-    /// Forgets what is on its way.
+    /// Forgets what is on its way, and counts from 0.
     pub fn reset(&mut self) {
         self.decoder.reset();
         if let Some(resampler) = &mut self.resampler {

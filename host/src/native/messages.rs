@@ -121,7 +121,7 @@ pub enum ServerEvent {
     },
     /// Answers `flush`: everything up to this frame of the input has been reported.
     Flushed {
-        /// Frames (one sample of each channel) received before the flush, at the client's rate.
+        /// Frames (one sample of each channel) received in this epoch before the flush, at the client's rate.
         sample: u64,
     },
     /// The stream failed; the connection is closed next.

@@ -1,0 +1,147 @@
+//! The command line.
+
+mod engines;
+mod logging;
+mod serve;
+
+use crate::{
+    client,
+    plugins::{examine, probe_child},
+};
+use auricle_plugin_api::host::NotLoadable;
+use clap::{Parser, Subcommand, ValueEnum};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
+
+/// Real-time speech recognition; engines are shared libraries.
+#[derive(Debug, Parser)]
+#[command(
+    name = "auricle",
+    version,
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::ServeArgs),
+    Stream(client::StreamArgs),
+    Engines(engines::EnginesArgs),
+    Probe(ProbeArgs),
+    /// Opens a plugin in this process, on behalf of `probe` and `serve`.
+    #[command(hide = true)]
+    ProbeChild(ProbeChildArgs),
+}
+
+/// Try a plugin file or engine folder in a child process and say what it is, or why it is refused.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  auricle probe target/release/libmy_engine.so\n\nExit status: 0 it can be loaded, 1 it cannot."
+)]
+struct ProbeArgs {
+    /// A shared library, or a folder NAME.engine
+    file: PathBuf,
+    /// How to write the result
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Directory where engines look for models and shared runtimes; may be given more than once
+    #[arg(long, value_name = "DIR")]
+    resources: Vec<PathBuf>,
+    /// Seconds the plugin may take to load
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
+    timeout: f64,
+}
+
+#[derive(Debug, clap::Args)]
+struct ProbeChildArgs {
+    file: PathBuf,
+    #[arg(long)]
+    report: PathBuf,
+    #[arg(long)]
+    resources: Vec<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Serve(args) => serve::run(args),
+        Command::Stream(args) => {
+            logging::init_client();
+            with_runtime(client::run(args))
+        }
+        Command::Engines(args) => engines::run(&args),
+        Command::Probe(args) => probe(&args),
+        Command::ProbeChild(args) => match probe_child(&args.file, &args.resources, &args.report) {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => fail(format_args!("cannot write the report: {error}")),
+        },
+    }
+}
+
+fn probe(args: &ProbeArgs) -> ExitCode {
+    let Some(limit) = crate::settings::seconds(args.timeout) else {
+        return fail("--timeout must be a number of seconds");
+    };
+    let limit = limit.max(Duration::from_millis(1));
+    let report = match examine(&args.file, &args.resources, limit) {
+        Ok(report) => report,
+        Err(NotLoadable::NotAPlugin) => return fail(format_args!("{}: not an Auricle plugin", args.file.display())),
+        Err(NotLoadable::Refused(reason)) => return fail(format_args!("{}: {reason}", args.file.display())),
+    };
+    if args.format == Format::Json {
+        return print_json(&report);
+    }
+    println!("{} {} - {}", report.id, report.version, report.description);
+    println!("  plugin API {}, {}", report.api, report.target);
+    for engine in &report.engines {
+        println!("  engine {}", engine.backend);
+        let fields = engine.schema.get("properties").and_then(serde_json::Value::as_object);
+        for (name, field) in fields.into_iter().flatten() {
+            let text = |key: &str| field.get(key).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+            let default = field.get("default").map_or_else(String::new, |value| format!(" = {value}"));
+            println!("    {name}: {}{default} ({}) {}", text("type"), text("x-auricle-scope"), text("description"));
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn print_json(value: &impl serde::Serialize) -> ExitCode {
+    match serde_json::to_string_pretty(value) {
+        Ok(text) => {
+            println!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(error),
+    }
+}
+
+fn fail(problem: impl std::fmt::Display) -> ExitCode {
+    eprintln!("auricle: {problem}");
+    ExitCode::FAILURE
+}
+
+fn with_runtime<T: Into<ExitCode>>(work: impl Future<Output = T>) -> ExitCode {
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => {
+            let code = runtime.block_on(work).into();
+            // A thread in a blocking read (standard input) must not hold up the exit.
+            runtime.shutdown_background();
+            code
+        }
+        Err(error) => fail(format_args!("cannot start: {error}")),
+    }
+}

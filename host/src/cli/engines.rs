@@ -1,0 +1,84 @@
+//! `auricle engines`: what is registered, and why the rest is not.
+
+use super::{Format, fail, print_json};
+use crate::{
+    plugins::{FileReport, FileState, look_once},
+    server::EnginesReport,
+    settings::Settings,
+};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
+
+/// List the engines of a running server, or of a plugin directory.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  auricle engines                                  of the server on this machine
+  auricle engines --url http://127.0.0.1:9000
+  auricle engines --plugins target/plugins         without a server: each file is tried in a child process
+
+Exit status: 0 all files are in order, 1 at least one is refused, 2 the server or directory cannot be read.")]
+pub(super) struct EnginesArgs {
+    /// Address of the running server
+    #[arg(long, default_value = "http://127.0.0.1:8770", conflicts_with = "plugins")]
+    url: String,
+    /// Directory to look at instead; may be given more than once
+    #[arg(long, value_name = "DIR")]
+    plugins: Vec<PathBuf>,
+    /// Directory where engines look for models and shared runtimes; may be given more than once
+    #[arg(long, value_name = "DIR", requires = "plugins")]
+    resources: Vec<PathBuf>,
+    /// How to write the list
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+pub(super) fn run(args: &EnginesArgs) -> ExitCode {
+    let report = if args.plugins.is_empty() { ask(&args.url) } else { look(args) };
+    let report = match report {
+        Ok(report) => report,
+        Err(problem) => {
+            fail(problem);
+            return ExitCode::from(2);
+        }
+    };
+    if args.format == Format::Json {
+        print_json(&report);
+    } else {
+        report.files.iter().for_each(print);
+        if report.files.is_empty() {
+            println!("no plugin files");
+        }
+    }
+    let refused = report.files.iter().any(|file| file.state == FileState::Refused);
+    if refused { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn print(file: &FileReport) {
+    let state = match file.state {
+        FileState::Registered => "registered",
+        FileState::Superseded => "superseded",
+        FileState::Refused => "refused",
+    };
+    let (plugin, version) = (file.plugin.as_deref().unwrap_or("-"), file.version.as_deref().unwrap_or("-"));
+    println!("{state:10}  {}  {plugin} {version}  {}", file.file, file.backends.join(", "));
+    if let Some(reason) = &file.reason {
+        println!("            {reason}");
+    }
+}
+
+fn look(args: &EnginesArgs) -> Result<EnginesReport, String> {
+    let settings = Settings { plugins: args.plugins.clone(), resources: args.resources.clone(), ..Settings::default() };
+    let files = look_once(&settings).map_err(|error| error.to_string())?;
+    let mut backends: Vec<_> = files.iter().flat_map(|file| file.backends.clone()).collect();
+    backends.sort();
+    Ok(EnginesReport { backends, files })
+}
+
+fn ask(url: &str) -> Result<EnginesReport, String> {
+    let url = format!("{}/v1/engines", url.trim_end_matches('/'));
+    let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(10))).build().into();
+    let answer = agent.get(&url).call().and_then(|mut answer| answer.body_mut().read_to_string());
+    let text =
+        answer.map_err(|error| format!("{url}: {error}; is the server running there? (or give --plugins DIR)"))?;
+    serde_json::from_str(&text).map_err(|error| format!("{url}: not an Auricle server's answer: {error}"))
+}

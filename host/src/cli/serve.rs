@@ -1,0 +1,85 @@
+//! `auricle serve`.
+
+use super::{
+    fail,
+    logging::{self, LogFormat},
+    with_runtime,
+};
+use crate::{server::Server, settings::Settings};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+
+/// Start the server.
+///
+/// Engines are registered from the plugin directories while it runs; presets and its settings come from the
+/// configuration directory.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  auricle serve --plugins target/plugins --configs configs
+  auricle serve --plugins /usr/lib/auricle/plugins --resources /usr/share/auricle --listen 127.0.0.1:9000
+
+Stops on SIGTERM or Ctrl-C: no new streams, open ones may end for `timeouts.drain_seconds`.
+Exit status: 0 stopped as asked, 1 could not start.")]
+pub(super) struct ServeArgs {
+    /// Directory of plugin files and engine folders; may be given more than once
+    #[arg(long, value_name = "DIR")]
+    plugins: Vec<PathBuf>,
+    /// Directory with auricle.toml and presets/*.json
+    #[arg(long, value_name = "DIR")]
+    configs: Option<PathBuf>,
+    /// Directory where engines look for models and shared runtimes; may be given more than once
+    #[arg(long, value_name = "DIR")]
+    resources: Vec<PathBuf>,
+    /// Address to listen on (default: `listen` of auricle.toml, or 127.0.0.1:8770); port 0 takes a free one
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// What to log: error, warn, info, debug, trace, or directives such as `info,auricle::engine=debug`
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    log: String,
+    /// How to write the log
+    #[arg(long, value_enum, default_value_t)]
+    log_format: LogFormat,
+}
+
+pub(super) fn run(args: ServeArgs) -> ExitCode {
+    if let Err(problem) = logging::init(&args.log, args.log_format) {
+        return fail(problem);
+    }
+    let settings = match settings(args) {
+        Ok(settings) => settings,
+        Err(problem) => return fail(problem),
+    };
+    with_runtime(async {
+        let served = async {
+            let server = Server::bind(settings).await?;
+            let address = server.address()?;
+            tracing::info!(%address, "listening: ws://{address}/v1/stream");
+            server.run().await
+        };
+        match served.await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(error),
+        }
+    })
+}
+
+fn settings(args: ServeArgs) -> Result<Settings, String> {
+    let mut settings = match &args.configs {
+        Some(dir) if dir.is_dir() => Settings::read(dir)?,
+        Some(dir) => return Err(format!("--configs {}: not a directory", dir.display())),
+        None => Settings::default(),
+    };
+    if !args.plugins.is_empty() {
+        settings.plugins = args.plugins;
+    }
+    if !args.resources.is_empty() {
+        settings.resources = args.resources;
+    }
+    if let Some(address) = args.listen {
+        settings.listen = address;
+    }
+    if settings.plugins.is_empty() {
+        return Err("no plugin directory: give --plugins DIR, or `plugins` in auricle.toml".into());
+    }
+    Ok(settings)
+}

@@ -1,0 +1,20 @@
+//! Finding engines: from files in a directory to registered backends.
+//!
+//! A file goes through [`scan`] (is it there, has it stopped changing), [`copy`] (a private copy under its hash), `probe`
+//! (a child process opens the copy), and is then opened in this process and entered in the [`Registry`]. Whatever goes
+//! wrong on the way becomes a reason in the registry, never an error of the server.
+//!
+//! Threads: one watcher thread does all of it; everybody else reads the registry.
+
+mod copy;
+mod engine;
+mod probe;
+mod registry;
+mod scan;
+mod services;
+mod watcher;
+
+pub use engine::{Engine, Plugin};
+pub use probe::{ProbeReport, examine, probe_child};
+pub use registry::{FileReport, FileState, Registry};
+pub use watcher::{Watcher, look_once};

@@ -1,0 +1,124 @@
+//! Tries a plugin in a child process: opening a library runs its code before anything can be checked.
+//!
+//! The child is this program. It opens the library with all symbols resolved, makes the engines, and writes what it
+//! found to a file: the plugin may print what it likes, crash, exit, or never return.
+
+use super::engine::{find_library, open};
+use crate::platform;
+use auricle_plugin_api::host::NotLoadable;
+use serde::{Deserialize, Serialize};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// What a plugin turned out to be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProbeReport {
+    /// The plugin's id.
+    pub id: String,
+    /// The plugin's version.
+    pub version: String,
+    /// One line on it.
+    pub description: String,
+    /// The plugin API it was built against.
+    pub api: String,
+    /// What it was compiled for.
+    pub target: String,
+    /// Its engines: backend names with their schemas.
+    pub engines: Vec<ProbedEngine>,
+}
+
+/// An engine of a [`ProbeReport`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProbedEngine {
+    /// The name presets choose it by.
+    pub backend: String,
+    /// Its configuration, a JSON Schema.
+    pub schema: serde_json::Value,
+}
+
+/// Reads the manifest of a plugin file or folder and, if that is in order, opens it in a child process.
+///
+/// # Errors
+/// [`NotLoadable`], with the reason.
+pub fn examine(path: &Path, resource_dirs: &[PathBuf], limit: Duration) -> Result<ProbeReport, NotLoadable> {
+    find_library(path)?;
+    run_child(path, resource_dirs, limit).map_err(NotLoadable::Refused)
+}
+
+fn run_child(path: &Path, resource_dirs: &[PathBuf], limit: Duration) -> Result<ProbeReport, String> {
+    let cannot = |error: std::io::Error| format!("could not be tried in a child process: {error}");
+    let report = tempfile::NamedTempFile::new().map_err(cannot)?;
+    let mut command = Command::new(platform::this_program().map_err(cannot)?);
+    command.arg("probe-child").arg(path).arg("--report").arg(report.path());
+    for dir in resource_dirs {
+        command.arg("--resources").arg(dir);
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().map_err(cannot)?;
+    let status = wait(&mut child, limit).map_err(cannot)?;
+    let Some(status) = status else {
+        return Err(format!("did not finish loading within {} s", limit.as_secs_f64()));
+    };
+    let text = fs::read(report.path()).map_err(cannot)?;
+    match serde_json::from_slice::<Result<ProbeReport, String>>(&text) {
+        Ok(result) => result,
+        Err(_) => Err(format!("{} while being loaded", platform::describe_exit(status))),
+    }
+}
+
+/// The child's end, or `None` where it had to be killed.
+fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option<std::process::ExitStatus>> {
+    let end = Instant::now() + limit;
+    let mut pause = Duration::from_millis(1);
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if Instant::now() >= end {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(20));
+    }
+}
+
+/// The child's work: opens the plugin and writes the report. Returns whether it could be opened.
+///
+/// # Errors
+/// Where the report cannot be written.
+pub fn probe_child(path: &Path, resource_dirs: &[PathBuf], report: &Path) -> std::io::Result<bool> {
+    let result = open_and_describe(path, resource_dirs);
+    fs::write(report, serde_json::to_vec(&result)?)?;
+    Ok(result.is_ok())
+}
+
+fn open_and_describe(path: &Path, resource_dirs: &[PathBuf]) -> Result<ProbeReport, String> {
+    let origin = find_library(path).map_err(|problem| match problem {
+        NotLoadable::NotAPlugin => "is not a plugin".into(),
+        NotLoadable::Refused(reason) => reason,
+    })?;
+    let plugin = open(&origin, "", resource_dirs)?;
+    let (major, minor) = plugin.manifest.api();
+    Ok(ProbeReport {
+        id: plugin.manifest.id(),
+        version: plugin.manifest.version(),
+        description: plugin.manifest.description(),
+        api: format!("{major}.{minor}"),
+        target: plugin.manifest.target(),
+        engines: plugin
+            .engines
+            .iter()
+            .map(|engine| ProbedEngine {
+                backend: engine.backend().to_owned(),
+                schema: serde_json::Value::Object(engine.schema().json().clone()),
+            })
+            .collect(),
+    })
+}

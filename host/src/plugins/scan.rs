@@ -1,0 +1,109 @@
+//! Which files of the plugin directories are candidates, and whether they have stopped changing.
+
+use crate::platform;
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+/// What a candidate looked like: it has changed if this has.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Fingerprint(Vec<(PathBuf, u64, Option<SystemTime>, u64)>);
+
+impl Fingerprint {
+    /// Of one file, or of all files below a directory down to `depth` levels.
+    pub(super) fn of(path: &Path, depth: usize) -> io::Result<Self> {
+        let mut files = Vec::new();
+        collect(path, depth, &mut files)?;
+        files.sort();
+        Ok(Self(files))
+    }
+
+    /// Takes another one in.
+    pub(super) fn extend(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+}
+
+fn collect(path: &Path, depth: usize, files: &mut Vec<(PathBuf, u64, Option<SystemTime>, u64)>) -> io::Result<()> {
+    let metadata = fs::metadata(path)?;
+    if metadata.is_dir() {
+        if depth > 0 {
+            for entry in fs::read_dir(path)? {
+                collect(&entry?.path(), depth - 1, files)?;
+            }
+        }
+    } else {
+        files.push((path.to_owned(), metadata.len(), metadata.modified().ok(), inode(&metadata)));
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn inode(metadata: &fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(metadata)
+}
+
+#[cfg(not(unix))]
+fn inode(_: &fs::Metadata) -> u64 {
+    0
+}
+
+/// The candidates in `dir`, with their fingerprints: shared libraries and folders `NAME.engine`. Hidden names are
+/// skipped; a candidate that vanishes meanwhile is left out.
+pub(super) fn candidates(dir: &Path) -> io::Result<BTreeMap<PathBuf, Fingerprint>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        if is_candidate(&path)
+            && let Ok(fingerprint) = Fingerprint::of(&path, FOLDER_DEPTH)
+        {
+            found.insert(path, fingerprint);
+        }
+    }
+    Ok(found)
+}
+
+/// How deep an engine folder may be.
+pub(super) const FOLDER_DEPTH: usize = 8;
+
+fn is_candidate(path: &Path) -> bool {
+    let hidden = path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
+    !hidden && (is_engine_folder(path) || (platform::is_library(path) && path.is_file()))
+}
+
+/// Whether `path` is a folder `NAME.engine`.
+pub(super) fn is_engine_folder(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "engine") && path.is_dir()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_libraries_and_engine_folders_are_candidates() {
+        let dir = tempfile::tempdir().unwrap();
+        let suffix = std::env::consts::DLL_SUFFIX;
+        for name in ["readme.md", &format!(".hidden{suffix}"), &format!("b{suffix}.part"), &format!("a{suffix}")] {
+            fs::write(dir.path().join(name), "x").unwrap();
+        }
+        fs::create_dir(dir.path().join("c.engine")).unwrap();
+        fs::create_dir(dir.path().join(format!("folder{suffix}"))).unwrap();
+        let names: Vec<_> = candidates(dir.path()).unwrap().into_keys().collect();
+        assert_eq!(names, [dir.path().join(format!("a{suffix}")), dir.path().join("c.engine")]);
+    }
+
+    #[test]
+    fn a_folder_changes_when_a_file_in_it_does() {
+        let dir = tempfile::tempdir().unwrap();
+        let model = dir.path().join("model.bin");
+        fs::write(&model, "one").unwrap();
+        let before = Fingerprint::of(dir.path(), 2).unwrap();
+        assert_eq!(before, Fingerprint::of(dir.path(), 2).unwrap());
+        fs::write(&model, "three").unwrap();
+        assert_ne!(before, Fingerprint::of(dir.path(), 2).unwrap());
+    }
+}

@@ -1,0 +1,44 @@
+//! What this server does for its plugins.
+
+use auricle_plugin_api::host::{HostServices, LogLevel};
+use std::path::PathBuf;
+use tracing::level_filters::LevelFilter;
+
+/// The services given to one plugin.
+pub(super) struct Services {
+    pub(super) plugin: String,
+    pub(super) origin_dir: PathBuf,
+    pub(super) resource_dirs: Vec<PathBuf>,
+}
+
+impl HostServices for Services {
+    fn log_level(&self) -> LogLevel {
+        match LevelFilter::current() {
+            level if level >= LevelFilter::TRACE => LogLevel::Trace,
+            level if level >= LevelFilter::DEBUG => LogLevel::Debug,
+            level if level >= LevelFilter::INFO => LogLevel::Info,
+            level if level >= LevelFilter::WARN => LogLevel::Warn,
+            _ => LogLevel::Error,
+        }
+    }
+
+    /// The stream's id comes from the span that the calling thread is in.
+    fn log(&self, level: LogLevel, target: &str, message: &str) {
+        let plugin = self.plugin.as_str();
+        match level {
+            LogLevel::Error => tracing::error!(target: "auricle::engine", plugin, from = target, "{message}"),
+            LogLevel::Warn => tracing::warn!(target: "auricle::engine", plugin, from = target, "{message}"),
+            LogLevel::Info => tracing::info!(target: "auricle::engine", plugin, from = target, "{message}"),
+            LogLevel::Debug => tracing::debug!(target: "auricle::engine", plugin, from = target, "{message}"),
+            LogLevel::Trace => tracing::trace!(target: "auricle::engine", plugin, from = target, "{message}"),
+        }
+    }
+
+    fn origin_dir(&self) -> PathBuf {
+        self.origin_dir.clone()
+    }
+
+    fn resource_dirs(&self) -> Vec<PathBuf> {
+        self.resource_dirs.clone()
+    }
+}

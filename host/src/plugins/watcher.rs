@@ -1,0 +1,316 @@
+//! Watches the plugin directories and keeps the registry true.
+//!
+//! Each file is copied and tried on a thread of its own, so that one that hangs delays no other; the watching thread
+//! alone opens libraries and writes the registry.
+//!
+//! It looks every 100 ms and compares fingerprints: that works on every file system, sees every way a file can change,
+//! and costs a few microseconds. A file is taken once it has looked the same for 200 ms. Refused files are tried again
+//! when they change, and when anything in the plugin or resource directories does.
+
+use super::{
+    FileReport, Plugin, Registry,
+    copy::{CopyStore, PluginCopy},
+    engine::{find_library, open},
+    probe::examine,
+    scan::{self, Fingerprint},
+};
+use crate::settings::{Settings, wait};
+use auricle_plugin_api::host::NotLoadable;
+use std::{
+    collections::{BTreeMap, HashMap},
+    io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        mpsc::{Receiver, Sender, TryRecvError, channel},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+use tokio::sync::watch;
+
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+const STABLE_FOR: Duration = Duration::from_millis(200);
+/// Resource directories may be large; only refused plugins wait for them.
+const RESOURCES_EVERY: Duration = Duration::from_secs(2);
+const RESOURCES_DEPTH: usize = 3;
+/// A file that takes longer does not keep the server from being ready.
+const SETTLED_AFTER: Duration = Duration::from_secs(2);
+
+/// The watching thread; dropping it ends the thread and removes the private copies.
+#[derive(Debug)]
+pub struct Watcher {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+    settled: watch::Receiver<bool>,
+}
+
+impl Watcher {
+    /// Begins to watch.
+    ///
+    /// # Errors
+    /// Where there is no place for private copies, or a plugin directory cannot be read.
+    pub fn start(settings: &Settings, registry: Arc<Registry>) -> io::Result<Self> {
+        let mut state = Watching::new(settings, registry)?;
+        state.look(Duration::ZERO)?;
+        let (stop, stopped) = channel();
+        let (settle, settled) = watch::channel(false);
+        let run = move || state.run(&stopped, &settle);
+        let thread = thread::Builder::new().name("plugin-watcher".into()).spawn(run)?;
+        Ok(Self { stop: Some(stop), thread: Some(thread), settled })
+    }
+
+    /// Becomes true when every file that was there at the start is registered, refused, or still being tried after a
+    /// while.
+    pub fn settled(&self) -> watch::Receiver<bool> {
+        self.settled.clone()
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.stop = None;
+        if let Some(thread) = self.thread.take() {
+            // It ends at the closed channel; what it may have panicked with is in the log.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Takes what is in the directories once and reports on it, without a server.
+///
+/// # Errors
+/// As [`Watcher::start`].
+pub fn look_once(settings: &Settings) -> io::Result<Vec<FileReport>> {
+    let registry = Arc::new(Registry::new(settings.backends.clone()));
+    let mut state = Watching::new(settings, Arc::clone(&registry))?;
+    state.look(Duration::ZERO)?;
+    while state.trying > 0 {
+        state.settle(LOOK_EVERY);
+    }
+    Ok(registry.report())
+}
+
+struct Watching {
+    registry: Arc<Registry>,
+    copies: Arc<CopyStore>,
+    plugin_dirs: Vec<PathBuf>,
+    resource_dirs: Vec<PathBuf>,
+    probe_limit: Duration,
+    files: HashMap<PathBuf, Watched>,
+    /// Opened once per content: a library stays open for ever.
+    opened: HashMap<String, Arc<Plugin>>,
+    resources: (Instant, Fingerprint),
+    /// Files being tried now.
+    trying: usize,
+    tried: (Sender<Tried>, Receiver<Tried>),
+}
+
+/// The outcome of trying a file.
+struct Tried {
+    path: PathBuf,
+    /// What the file looked like then.
+    fingerprint: Fingerprint,
+    result: Result<PluginCopy, NotLoadable>,
+}
+
+struct Watched {
+    fingerprint: Fingerprint,
+    since: Instant,
+    verdict: Verdict,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Verdict {
+    Pending,
+    Trying,
+    Taken,
+    Refused,
+    Ignored,
+}
+
+impl Watching {
+    fn new(settings: &Settings, registry: Arc<Registry>) -> io::Result<Self> {
+        Ok(Self {
+            registry,
+            copies: Arc::new(CopyStore::new(settings.cache.as_deref())?),
+            plugin_dirs: settings.plugins.clone(),
+            resource_dirs: settings.resources.clone(),
+            probe_limit: wait(settings.timeouts.probe_seconds),
+            files: HashMap::new(),
+            opened: HashMap::new(),
+            resources: (Instant::now(), Fingerprint::default()),
+            trying: 0,
+            tried: channel(),
+        })
+    }
+
+    fn run(mut self, stopped: &Receiver<()>, settle: &watch::Sender<bool>) {
+        let begun = Instant::now();
+        let mut silent = false;
+        while stopped.try_recv() == Err(TryRecvError::Empty) {
+            self.settle(LOOK_EVERY);
+            if !*settle.borrow() && (self.trying == 0 || begun.elapsed() > SETTLED_AFTER) {
+                settle.send_replace(true);
+            }
+            match self.look(STABLE_FOR) {
+                Ok(()) => silent = false,
+                Err(error) if !silent => {
+                    tracing::error!("cannot look for plugins: {error}; what is registered stays");
+                    silent = true;
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Waits for `pause`, less if a file has been tried meanwhile, and deals with those that have.
+    fn settle(&mut self, pause: Duration) {
+        // Both ends of the channel are ours: it cannot be closed.
+        let mut next = self.tried.1.recv_timeout(pause).ok();
+        while let Some(tried) = next {
+            self.trying -= 1;
+            self.decide(tried);
+            next = self.tried.1.try_recv().ok();
+        }
+    }
+
+    /// One look: notes what changed, takes what has been stable for long enough, forgets what is gone.
+    fn look(&mut self, stable_for: Duration) -> io::Result<()> {
+        let mut found = BTreeMap::new();
+        for dir in &self.plugin_dirs {
+            let in_dir = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", dir.display()));
+            found.extend(scan::candidates(dir).map_err(in_dir)?);
+        }
+        self.forget_missing(&found);
+        let mut changed = self.resources_changed();
+        let now = Instant::now();
+        for (path, fingerprint) in found {
+            let watched = self.files.entry(path).or_insert_with(|| {
+                changed = true;
+                Watched { fingerprint: Fingerprint::default(), since: now, verdict: Verdict::Pending }
+            });
+            if watched.fingerprint != fingerprint {
+                *watched = Watched { fingerprint, since: now, verdict: Verdict::Pending };
+                changed = true;
+            }
+        }
+        if changed {
+            for watched in self.files.values_mut().filter(|watched| watched.verdict == Verdict::Refused) {
+                watched.verdict = Verdict::Pending;
+            }
+        }
+        let ready = |watched: &Watched| watched.verdict == Verdict::Pending && now - watched.since >= stable_for;
+        let mut due: Vec<_> =
+            self.files.iter().filter(|(_, watched)| ready(watched)).map(|(path, _)| path.clone()).collect();
+        due.sort();
+        for path in due {
+            self.try_out(&path);
+        }
+        Ok(())
+    }
+
+    /// Copies and tries a file on a thread of its own.
+    fn try_out(&mut self, path: &Path) {
+        let Some(watched) = self.files.get_mut(path) else { return };
+        let (path, fingerprint) = (path.to_owned(), watched.fingerprint.clone());
+        let (copies, dirs, limit) = (Arc::clone(&self.copies), self.resource_dirs.clone(), self.probe_limit);
+        let report = self.tried.0.clone();
+        let job = move || {
+            let result = copy_and_examine(&copies, &path, &dirs, limit);
+            // Nobody listens when the server has stopped.
+            let _ = report.send(Tried { path, fingerprint, result });
+        };
+        match thread::Builder::new().name("plugin-probe".into()).spawn(job) {
+            Ok(_) => {
+                watched.verdict = Verdict::Trying;
+                self.trying += 1;
+            }
+            Err(error) => tracing::error!("cannot start a thread to try a plugin: {error}"),
+        }
+    }
+
+    fn decide(&mut self, tried: Tried) {
+        let Tried { path, fingerprint, result } = tried;
+        let current = self.files.get(&path).is_some_and(|watched| watched.fingerprint == fingerprint);
+        if !current {
+            // Changed or gone meanwhile: the next look sees to it.
+            return;
+        }
+        let loaded = result.and_then(|copy| self.open(copy));
+        let verdict = self.take(&path, loaded);
+        if let Some(watched) = self.files.get_mut(&path) {
+            watched.verdict = verdict;
+        }
+    }
+
+    fn forget_missing(&mut self, found: &BTreeMap<PathBuf, Fingerprint>) {
+        let gone: Vec<_> = self.files.keys().filter(|path| !found.contains_key(*path)).cloned().collect();
+        for path in gone {
+            self.files.remove(&path);
+            let lost = self.registry.remove(&path);
+            tracing::info!(file = %path.display(), backends = ?lost, "plugin file removed; running streams finish");
+        }
+    }
+
+    fn resources_changed(&mut self) -> bool {
+        let (looked, before) = &self.resources;
+        let waiting = self.files.values().any(|watched| watched.verdict == Verdict::Refused);
+        if !waiting || looked.elapsed() < RESOURCES_EVERY {
+            return false;
+        }
+        let mut all = Fingerprint::default();
+        for dir in &self.resource_dirs {
+            all.extend(Fingerprint::of(dir, RESOURCES_DEPTH).unwrap_or_default());
+        }
+        let changed = *before != all && *before != Fingerprint::default();
+        self.resources = (Instant::now(), all);
+        changed
+    }
+
+    fn take(&self, path: &Path, loaded: Result<Arc<Plugin>, NotLoadable>) -> Verdict {
+        let file = path.display();
+        match loaded {
+            Ok(plugin) => {
+                let (id, version) = (plugin.manifest.id(), plugin.manifest.version());
+                let backends = self.registry.admit(path, plugin);
+                tracing::info!(%file, plugin = id, version, backends = ?backends, "plugin loaded");
+                Verdict::Taken
+            }
+            Err(NotLoadable::NotAPlugin) => {
+                tracing::debug!(%file, "a library without a plugin manifest: ignored");
+                Verdict::Ignored
+            }
+            Err(NotLoadable::Refused(reason)) => {
+                tracing::warn!(%file, "plugin refused: {reason}");
+                self.registry.refuse(path, reason);
+                Verdict::Refused
+            }
+        }
+    }
+
+    /// Opens a private copy that a child process could open.
+    fn open(&mut self, copy: PluginCopy) -> Result<Arc<Plugin>, NotLoadable> {
+        let PluginCopy { sha256, path } = copy;
+        if let Some(plugin) = self.opened.get(&sha256) {
+            return Ok(Arc::clone(plugin));
+        }
+        let plugin = open(&find_library(&path)?, &sha256, &self.resource_dirs).map_err(NotLoadable::Refused)?;
+        let plugin = Arc::new(plugin);
+        self.opened.insert(sha256, Arc::clone(&plugin));
+        Ok(plugin)
+    }
+}
+
+fn copy_and_examine(
+    copies: &CopyStore,
+    path: &Path,
+    resource_dirs: &[PathBuf],
+    limit: Duration,
+) -> Result<PluginCopy, NotLoadable> {
+    // The manifest first: no need to copy what is no plugin.
+    find_library(path)?;
+    let copy = copies.copy(path).map_err(|error| NotLoadable::Refused(format!("cannot be copied: {error}")))?;
+    examine(&copy.path, resource_dirs, limit)?;
+    Ok(copy)
+}

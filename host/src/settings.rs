@@ -1,0 +1,209 @@
+//! The server's own configuration, `auricle.toml`: every field, its default, and what it is for.
+
+use serde::Deserialize;
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// The server's settings. Relative paths are relative to the directory of `auricle.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Where to listen. Loopback unless said otherwise.
+    pub listen: SocketAddr,
+    /// Directories of plugin files and engine folders.
+    pub plugins: Vec<PathBuf>,
+    /// Directories where engines look for models and shared runtimes, in order.
+    pub resources: Vec<PathBuf>,
+    /// The directory of presets.
+    pub presets: PathBuf,
+    /// Where private copies of plugin files are kept while the server runs; the system's place for caches unless given.
+    pub cache: Option<PathBuf>,
+    /// Which plugin serves a backend that several claim: backend name to plugin id, or to `id@version`.
+    pub backends: BTreeMap<String, String>,
+    /// Bounds.
+    pub limits: Limits,
+    /// Waits.
+    pub timeouts: Timeouts,
+}
+
+/// Bounds on what clients and engines can ask of the server.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Open streams.
+    pub max_streams: usize,
+    /// Bytes of one WebSocket message.
+    pub max_message_bytes: usize,
+    /// Seconds of audio a live stream may be behind before it is closed.
+    pub max_lag_seconds: f64,
+    /// Seconds of audio behind from which on the client is told.
+    pub report_lag_seconds: f64,
+    /// Seconds of audio a file stream may have waiting before the server stops reading.
+    pub file_buffer_seconds: f64,
+    /// Events waiting for a client to read before a live stream is closed (a file stream is paused).
+    pub max_unsent_events: usize,
+    /// Bytes of one text of an engine.
+    pub max_text_bytes: usize,
+    /// Events of an engine in one call.
+    pub max_events_per_call: usize,
+    /// Calls past their time before a model is refused.
+    pub max_call_timeouts: u32,
+}
+
+/// Waits, in seconds.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Timeouts {
+    /// From connection to `start`.
+    pub start_seconds: f64,
+    /// Without any sign of life from the client.
+    pub idle_seconds: f64,
+    /// For a client to take what is sent to it.
+    pub write_seconds: f64,
+    /// For open streams to end by themselves when the server is asked to stop.
+    pub drain_seconds: f64,
+    /// For one call into an engine, unless the preset says otherwise.
+    pub call_seconds: f64,
+    /// For a model to load.
+    pub load_seconds: f64,
+    /// For a new plugin file to be tried in a child process.
+    pub probe_seconds: f64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8770)),
+            plugins: Vec::new(),
+            resources: Vec::new(),
+            presets: PathBuf::from("presets"),
+            cache: None,
+            backends: BTreeMap::new(),
+            limits: Limits::default(),
+            timeouts: Timeouts::default(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_streams: 1_000,
+            max_message_bytes: 1 << 20,
+            max_lag_seconds: 30.0,
+            report_lag_seconds: 1.0,
+            file_buffer_seconds: 10.0,
+            max_unsent_events: 1_000,
+            max_text_bytes: 64 << 10,
+            max_events_per_call: 10_000,
+            max_call_timeouts: 3,
+        }
+    }
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            start_seconds: 10.0,
+            idle_seconds: 60.0,
+            write_seconds: 30.0,
+            drain_seconds: 30.0,
+            call_seconds: 30.0,
+            load_seconds: 600.0,
+            probe_seconds: 10.0,
+        }
+    }
+}
+
+impl Settings {
+    /// Reads `auricle.toml` in `dir`; all defaults where there is none.
+    ///
+    /// # Errors
+    /// One line that names the file, and the place in it.
+    pub fn read(dir: &Path) -> Result<Self, String> {
+        let path = dir.join("auricle.toml");
+        let mut settings: Self = match fs::read_to_string(&path) {
+            Ok(text) => toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Self::default(),
+            Err(error) => return Err(format!("{}: {error}", path.display())),
+        };
+        settings.presets = dir.join(&settings.presets);
+        for list in [&mut settings.plugins, &mut settings.resources] {
+            for path in list {
+                *path = dir.join(&*path);
+            }
+        }
+        settings.cache = settings.cache.map(|path| dir.join(path));
+        settings.check().map_err(|problem| format!("{}: {problem}", path.display()))?;
+        Ok(settings)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let (limits, timeouts) = (&self.limits, &self.timeouts);
+        let positive = [
+            ("limits.max_lag_seconds", limits.max_lag_seconds),
+            ("limits.report_lag_seconds", limits.report_lag_seconds),
+            ("limits.file_buffer_seconds", limits.file_buffer_seconds),
+            ("timeouts.start_seconds", timeouts.start_seconds),
+            ("timeouts.idle_seconds", timeouts.idle_seconds),
+            ("timeouts.write_seconds", timeouts.write_seconds),
+            ("timeouts.call_seconds", timeouts.call_seconds),
+            ("timeouts.load_seconds", timeouts.load_seconds),
+            ("timeouts.probe_seconds", timeouts.probe_seconds),
+        ];
+        for (name, value) in positive {
+            seconds(value).filter(|wait| !wait.is_zero()).ok_or(format!("`{name}` must be a positive number"))?;
+        }
+        seconds(timeouts.drain_seconds).ok_or("`timeouts.drain_seconds` must be 0 or more")?;
+        Ok(())
+    }
+}
+
+/// A wait given in seconds; `None` for what is no length of time.
+pub fn seconds(value: f64) -> Option<Duration> {
+    Duration::try_from_secs_f64(value).ok()
+}
+
+/// A wait whose setting was checked when it was read.
+pub fn wait(value: f64) -> Duration {
+    seconds(value).unwrap_or(Duration::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Settings, String> {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("auricle.toml"), text).unwrap();
+        let settings = Settings::read(dir.path());
+        settings.map(|mut settings| {
+            settings.presets = settings.presets.strip_prefix(dir.path()).unwrap().to_owned();
+            settings
+        })
+    }
+
+    #[test]
+    fn nothing_means_the_defaults() {
+        let settings = read("").unwrap();
+        assert!(settings.listen.ip().is_loopback());
+        assert_eq!(settings.presets, Path::new("presets"));
+    }
+
+    #[test]
+    fn a_misspelt_field_is_named() {
+        let error = read("[limits]\nmax_steams = 3").unwrap_err();
+        assert!(error.contains("auricle.toml") && error.contains("max_steams"), "{error}");
+    }
+
+    #[test]
+    fn a_wait_must_be_positive() {
+        assert!(read("[timeouts]\ncall_seconds = -1.0").unwrap_err().contains("timeouts.call_seconds"));
+        assert!(read("[timeouts]\ncall_seconds = nan").unwrap_err().contains("timeouts.call_seconds"));
+    }
+}

@@ -1,0 +1,15 @@
+//! A stream: one client's audio on one processor, from the queue to the events.
+//!
+//! The connection's task puts audio and commands into the stream's inbox; the model's threads take them out, call the
+//! engine, and put events into the outbox; the connection's writer takes those. Nothing else is shared.
+
+mod call;
+mod event;
+mod inbox;
+mod outbox;
+mod runtime;
+mod session;
+
+pub use event::{Event, RestartPoint};
+pub use runtime::{Runtime, RuntimeSettings};
+pub use session::{Stream, StreamSettings};

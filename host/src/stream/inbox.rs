@@ -1,0 +1,147 @@
+//! Audio and commands waiting for the engine, cut to the engine's grid.
+//!
+//! Invariant: what the engine is given depends only on the samples and the commands between them, never on how they
+//! arrived: full chunks from the start of the epoch (or the last flush), and one shorter rest before a flush or the end.
+
+use std::{collections::VecDeque, time::Instant};
+
+/// What the engine is to do next.
+#[derive(Debug, PartialEq)]
+pub(super) enum Work {
+    /// Make the processor.
+    Open,
+    /// Work on a full chunk.
+    Chunk(Vec<f32>),
+    /// Report everything up to here and go on; the rest of the audio, and the client's frame count.
+    Flush(Vec<f32>, u64),
+    /// Forget everything and start the epoch.
+    Reset(u32),
+    /// Report everything and end; the rest of the audio.
+    Finish(Vec<f32>),
+}
+
+/// Of one stream.
+#[derive(Debug)]
+pub(super) struct Inbox {
+    chunk: usize,
+    work: VecDeque<(Instant, Work)>,
+    /// Audio not yet a full chunk, and when its first sample came.
+    pending: Vec<f32>,
+    pending_since: Instant,
+    /// Samples in `work`.
+    queued: usize,
+}
+
+impl Inbox {
+    pub(super) fn new(chunk_samples: u32) -> Self {
+        let now = Instant::now();
+        let work = VecDeque::from([(now, Work::Open)]);
+        Self { chunk: chunk_samples as usize, work, pending: Vec::new(), pending_since: now, queued: 0 }
+    }
+
+    /// Adds audio that came at `now`.
+    pub(super) fn push(&mut self, samples: &[f32], now: Instant) {
+        let mut samples = samples;
+        while !samples.is_empty() {
+            if self.pending.is_empty() {
+                self.pending_since = now;
+                self.pending.reserve_exact(self.chunk);
+            }
+            let (head, tail) = samples.split_at(samples.len().min(self.chunk - self.pending.len()));
+            self.pending.extend_from_slice(head);
+            samples = tail;
+            if self.pending.len() == self.chunk {
+                let chunk = std::mem::take(&mut self.pending);
+                self.queued += chunk.len();
+                self.work.push_back((self.pending_since, Work::Chunk(chunk)));
+            }
+        }
+    }
+
+    /// Adds a flush or the end, with the audio that is not a full chunk.
+    pub(super) fn push_end(&mut self, now: Instant, end: impl FnOnce(Vec<f32>) -> Work) {
+        let rest = std::mem::take(&mut self.pending);
+        self.queued += rest.len();
+        self.work.push_back((now, end(rest)));
+    }
+
+    /// Drops all audio and commands (but not the making of the processor) and adds the reset.
+    pub(super) fn reset(&mut self, now: Instant, epoch: u32) {
+        self.pending.clear();
+        self.work.retain(|(_, work)| *work == Work::Open);
+        self.queued = 0;
+        self.work.push_back((now, Work::Reset(epoch)));
+    }
+
+    /// Drops everything.
+    pub(super) fn clear(&mut self) {
+        self.work.clear();
+        self.pending = Vec::new();
+        self.queued = 0;
+    }
+
+    /// The next work.
+    pub(super) fn pop(&mut self) -> Option<Work> {
+        let (_, work) = self.work.pop_front()?;
+        if let Work::Chunk(audio) | Work::Flush(audio, _) | Work::Finish(audio) = &work {
+            self.queued -= audio.len();
+        }
+        Some(work)
+    }
+
+    /// When the oldest work came, if there is any.
+    pub(super) fn oldest(&self) -> Option<Instant> {
+        self.work.front().map(|(since, _)| *since)
+    }
+
+    /// Samples that wait in full chunks and rests: the audio that could be worked on now.
+    pub(super) fn queued(&self) -> usize {
+        self.queued
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn drain(inbox: &mut Inbox) -> Vec<Work> {
+        std::iter::from_fn(|| inbox.pop()).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn the_grid_does_not_depend_on_the_frames(cuts in proptest::collection::vec(0usize..40, 0..40), chunk in 1u32..50) {
+            let samples: Vec<f32> = (0..cuts.iter().sum::<usize>()).map(|n| n as f32).collect();
+            let now = Instant::now();
+            let (mut whole, mut pieces) = (Inbox::new(chunk), Inbox::new(chunk));
+            whole.push(&samples, now);
+            let mut left = samples.as_slice();
+            for cut in cuts {
+                let (head, tail) = left.split_at(cut);
+                pieces.push(head, now);
+                left = tail;
+            }
+            for inbox in [&mut whole, &mut pieces] {
+                inbox.push_end(now, Work::Finish);
+                prop_assert_eq!(inbox.queued(), samples.len());
+            }
+            let given = drain(&mut pieces);
+            prop_assert_eq!(&given, &drain(&mut whole));
+            prop_assert_eq!(pieces.queued(), 0);
+            let heard: Vec<f32> = given.into_iter().flat_map(|work| match work {
+                Work::Chunk(audio) | Work::Finish(audio) => audio,
+                _ => Vec::new(),
+            }).collect();
+            prop_assert_eq!(heard, samples);
+        }
+    }
+
+    #[test]
+    fn a_reset_keeps_the_making_of_the_processor() {
+        let mut inbox = Inbox::new(2);
+        inbox.push(&[1.0, 2.0, 3.0], Instant::now());
+        inbox.reset(Instant::now(), 1);
+        assert_eq!(drain(&mut inbox), [Work::Open, Work::Reset(1)]);
+    }
+}

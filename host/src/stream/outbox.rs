@@ -1,0 +1,125 @@
+//! Events on their way to the client.
+//!
+//! Invariants: a partial that the client has not got when the next text comes is dropped; nothing else is ever dropped,
+//! except by a reset or after the end. After `Failed` or `Done` nothing is taken.
+
+use super::Event;
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+use tokio::sync::Notify;
+
+/// Of one stream: written by the model's threads, read by the connection's writer.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    state: Mutex<State>,
+    filled: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    events: VecDeque<Event>,
+    epoch: u32,
+    /// Nothing more is taken.
+    ended: bool,
+    /// Nobody reads: events are dropped as they come.
+    unread: bool,
+}
+
+impl Outbox {
+    /// Takes an event of `epoch`; one of an epoch that is over is dropped. Returns how many wait.
+    pub(super) fn push(&self, epoch: u32, event: Event) -> usize {
+        let mut state = self.lock();
+        if state.ended || epoch != state.epoch {
+            return state.events.len();
+        }
+        state.ended = matches!(event, Event::Failed(_) | Event::Done(_));
+        if state.unread {
+            return 0;
+        }
+        let text = matches!(event, Event::Partial(_) | Event::Segment(_));
+        if text && matches!(state.events.back(), Some(Event::Partial(_))) {
+            state.events.pop_back();
+        }
+        state.events.push_back(event);
+        let waiting = state.events.len();
+        drop(state);
+        self.filled.notify_one();
+        waiting
+    }
+
+    /// Drops what waits and takes only events of `epoch` from now on.
+    pub(super) fn start_epoch(&self, epoch: u32) {
+        let mut state = self.lock();
+        if !state.ended {
+            state.events.clear();
+            state.epoch = epoch;
+        }
+    }
+
+    /// Nobody will read any more.
+    pub(super) fn abandon(&self) {
+        let mut state = self.lock();
+        state.unread = true;
+        state.events.clear();
+    }
+
+    /// Waits for events and takes all of them; never empty.
+    pub(super) async fn take(&self) -> VecDeque<Event> {
+        loop {
+            let events = std::mem::take(&mut self.lock().events);
+            if !events.is_empty() {
+                return events;
+            }
+            self.filled.notified().await;
+        }
+    }
+
+    /// How many events wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.lock().events.len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use auricle_plugin_api::Segment;
+
+    fn partial(text: &str) -> Event {
+        Event::Partial(Segment::new(0, 1, text))
+    }
+
+    #[tokio::test]
+    async fn a_stale_partial_is_replaced_and_segments_are_kept() {
+        let outbox = Outbox::default();
+        let segment = Event::Segment(Segment::new(0, 1, "a"));
+        for event in [partial("a"), partial("a b"), segment.clone(), segment.clone(), partial("c")] {
+            outbox.push(0, event);
+        }
+        assert_eq!(outbox.take().await, [segment.clone(), segment, partial("c")]);
+    }
+
+    #[tokio::test]
+    async fn a_reset_drops_the_epoch_before() {
+        let outbox = Outbox::default();
+        outbox.push(0, partial("old"));
+        outbox.start_epoch(1);
+        outbox.push(0, partial("late"));
+        outbox.push(1, Event::Ready { epoch: 1 });
+        assert_eq!(outbox.take().await, [Event::Ready { epoch: 1 }]);
+    }
+
+    #[tokio::test]
+    async fn nothing_follows_the_end() {
+        let outbox = Outbox::default();
+        outbox.push(0, Event::Done(5));
+        outbox.push(0, partial("late"));
+        assert_eq!(outbox.take().await, [Event::Done(5)]);
+    }
+}

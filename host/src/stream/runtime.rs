@@ -1,0 +1,312 @@
+//! A loaded model at work: its queue of streams and the threads that call it.
+//!
+//! Among the streams with work the one whose oldest unprocessed audio came first goes next. A call past its limit has its
+//! thread written off (nothing can stop it) and replaced, and its stream fails; after several the model is refused.
+//! Threads: `concurrency` workers and one watchdog per model, which end when the last handle is dropped and take the
+//! model with them.
+
+use super::Stream;
+use crate::failure::{Failure, FailureCode};
+use auricle_plugin_api::{Metadata, host::LoadedModel};
+use std::{
+    collections::BTreeMap,
+    fmt, io,
+    ops::Deref,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How a model is run.
+#[derive(Debug, Clone)]
+pub struct RuntimeSettings {
+    /// For the log and thread names.
+    pub name: String,
+    /// Calls at the same time.
+    pub concurrency: usize,
+    /// The longest a call may take.
+    pub call_limit: Duration,
+    /// Calls past the limit before the model is refused.
+    pub max_call_timeouts: u32,
+    /// Streams at the same time.
+    pub max_streams: usize,
+}
+
+/// A model's handle: the threads live as long as it does.
+pub struct Runtime(Arc<Shared>);
+
+/// What the handle, the threads and the places share.
+pub struct Shared {
+    model: LoadedModel,
+    settings: RuntimeSettings,
+    queue: Mutex<Queue>,
+    filled: Condvar,
+    places: Arc<AtomicUsize>,
+    streams: Mutex<Vec<Weak<Stream>>>,
+    workers: Mutex<Workers>,
+    refused: OnceLock<String>,
+    sequence: AtomicU64,
+}
+
+#[derive(Default)]
+struct Queue {
+    ready: BTreeMap<(Instant, u64), Arc<Stream>>,
+    stopping: bool,
+}
+
+#[derive(Default)]
+struct Workers {
+    slots: Vec<Arc<Slot>>,
+    started: usize,
+    timeouts: u32,
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime").field("settings", &self.0.settings).finish_non_exhaustive()
+    }
+}
+
+impl Deref for Runtime {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl Runtime {
+    /// Starts the threads for a model.
+    ///
+    /// # Errors
+    /// Where the system gives no threads.
+    pub fn start(model: LoadedModel, settings: RuntimeSettings) -> io::Result<Arc<Self>> {
+        let concurrency = settings.concurrency;
+        let shared = Arc::new(Shared {
+            model,
+            settings,
+            queue: Mutex::default(),
+            filled: Condvar::new(),
+            places: Arc::default(),
+            streams: Mutex::default(),
+            workers: Mutex::default(),
+            refused: OnceLock::new(),
+            sequence: AtomicU64::new(0),
+        });
+        // Before the first thread: dropping the handle ends those that did start.
+        let runtime = Arc::new(Self(Arc::clone(&shared)));
+        for _ in 0..concurrency {
+            shared.add_worker()?;
+        }
+        let name = format!("{}-watch", shared.settings.name);
+        thread::Builder::new().name(name).spawn(move || shared.watch())?;
+        Ok(runtime)
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        self.queue().stopping = true;
+        self.filled.notify_all();
+    }
+}
+
+impl Shared {
+    /// What the model says of itself.
+    pub fn metadata(&self) -> &Metadata {
+        self.model.metadata()
+    }
+
+    /// Why the model serves no more, if so.
+    pub fn refused(&self) -> Option<&str> {
+        self.refused.get().map(String::as_str)
+    }
+
+    /// Open streams.
+    pub fn open_streams(&self) -> usize {
+        self.places.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn model(&self) -> &LoadedModel {
+        &self.model
+    }
+
+    /// A place for one stream.
+    pub(super) fn take_place(&self) -> Result<Place, Failure> {
+        if let Some(reason) = self.refused() {
+            return Err(Failure::new(FailureCode::EngineUnavailable, reason));
+        }
+        let engine = self.metadata().max_streams.map_or(usize::MAX, |most| most as usize);
+        let most = self.settings.max_streams.min(engine);
+        let taken = self.places.fetch_add(1, Ordering::Relaxed);
+        let place = Place(Arc::clone(&self.places));
+        if taken >= most {
+            let message = format!("this preset serves {most} streams at once and has no room; try again later");
+            return Err(Failure::new(FailureCode::Capacity, message));
+        }
+        Ok(place)
+    }
+
+    /// Remembers a stream, to be ended if the model is refused.
+    pub(super) fn note_stream(&self, stream: &Arc<Stream>) {
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        if streams.len() >= 32 && streams.len() >= 2 * self.open_streams() {
+            streams.retain(|stream| stream.strong_count() > 0);
+        }
+        streams.push(Arc::downgrade(stream));
+    }
+
+    /// Puts a stream in the queue, by when its oldest work came.
+    pub(super) fn enqueue(&self, since: Instant, stream: Arc<Stream>) {
+        let number = self.sequence.fetch_add(1, Ordering::Relaxed);
+        self.queue().ready.insert((since, number), stream);
+        self.filled.notify_one();
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn workers(&self) -> MutexGuard<'_, Workers> {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add_worker(self: &Arc<Self>) -> io::Result<()> {
+        let slot = Arc::new(Slot::default());
+        let mut workers = self.workers();
+        let name = format!("{}-{}", self.settings.name, workers.started);
+        let (shared, own) = (Arc::clone(self), Arc::clone(&slot));
+        thread::Builder::new().name(name).spawn(move || shared.work(&own))?;
+        workers.started += 1;
+        workers.slots.push(slot);
+        Ok(())
+    }
+
+    fn work(&self, slot: &Slot) {
+        while let Some(stream) = self.next() {
+            if !stream.step(slot) {
+                tracing::warn!(
+                    model = self.settings.name,
+                    "a call written off has returned after all; its thread ends"
+                );
+                return;
+            }
+        }
+    }
+
+    /// The stream to work on; `None` when the model is no longer needed.
+    fn next(&self) -> Option<Arc<Stream>> {
+        let mut queue = self.queue();
+        loop {
+            if let Some((_, stream)) = queue.ready.pop_first() {
+                return Some(stream);
+            }
+            if queue.stopping {
+                return None;
+            }
+            queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// The watchdog's thread.
+    fn watch(self: &Arc<Self>) {
+        let every = (self.settings.call_limit / 8).clamp(Duration::from_millis(5), Duration::from_millis(250));
+        while !self.queue().stopping {
+            thread::sleep(every);
+            let late: Vec<Call> = {
+                let mut workers = self.workers();
+                let mut late = Vec::new();
+                workers.slots.retain(|slot| match slot.write_off(self.settings.call_limit) {
+                    Some(call) => {
+                        late.push(call);
+                        false
+                    }
+                    None => true,
+                });
+                late
+            };
+            for call in late {
+                self.give_up(&call);
+            }
+        }
+    }
+
+    fn give_up(self: &Arc<Self>, call: &Call) {
+        let limit = self.settings.call_limit.as_secs_f64();
+        let message = format!("the engine did not return from {} within {limit} s", call.what);
+        call.stream.fail(Failure::new(FailureCode::EngineTimeout, message));
+        let timeouts = {
+            let mut workers = self.workers();
+            workers.timeouts += 1;
+            workers.timeouts
+        };
+        if timeouts < self.settings.max_call_timeouts {
+            if let Err(error) = self.add_worker() {
+                tracing::error!(model = self.settings.name, "cannot replace a thread that hangs: {error}");
+            }
+            return;
+        }
+        let reason = format!("the engine did not return from {timeouts} calls; it is not called any more");
+        tracing::error!(model = self.settings.name, "{reason}");
+        let reason = self.refused.get_or_init(|| reason);
+        let streams = std::mem::take(&mut *self.streams.lock().unwrap_or_else(PoisonError::into_inner));
+        for stream in streams.iter().filter_map(Weak::upgrade) {
+            stream.fail(Failure::new(FailureCode::EngineUnavailable, reason));
+        }
+    }
+}
+
+/// An open stream's place; dropped with the processor.
+pub(super) struct Place(Arc<AtomicUsize>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What a worker is doing, as the watchdog sees it.
+#[derive(Default)]
+pub(super) struct Slot(Mutex<SlotState>);
+
+#[derive(Default)]
+struct SlotState {
+    call: Option<Call>,
+    written_off: bool,
+}
+
+#[derive(Clone)]
+struct Call {
+    stream: Arc<Stream>,
+    what: &'static str,
+    since: Instant,
+}
+
+impl Slot {
+    /// A call for `stream` begins.
+    pub(super) fn begin(&self, stream: &Arc<Stream>, what: &'static str) {
+        self.lock().call = Some(Call { stream: Arc::clone(stream), what, since: Instant::now() });
+    }
+
+    /// The call is over; returns whether the thread is still wanted.
+    pub(super) fn end(&self) -> bool {
+        let mut state = self.lock();
+        state.call = None;
+        !state.written_off
+    }
+
+    /// Writes the thread off if its call takes longer than `limit`.
+    fn write_off(&self, limit: Duration) -> Option<Call> {
+        let mut state = self.lock();
+        let call = state.call.as_ref().filter(|call| call.since.elapsed() > limit)?.clone();
+        state.written_off = true;
+        Some(call)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, SlotState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,412 @@
+//! One stream: what its connection and its model's threads share.
+//!
+//! Invariants: at most one thread is in a call for the stream (it holds the `Voice`); a stream that has work, a parked
+//! voice and room for events is in its model's queue, once. A processor is made, called and dropped on its model's
+//! threads only. Threads: the connection's tasks call everything that is `pub`; the model's threads call `step`.
+
+use super::{
+    Event, Runtime,
+    call::{CallSink, Record},
+    inbox::{Inbox, Work},
+    outbox::Outbox,
+    runtime::{Place, Slot},
+};
+use crate::{
+    failure::{Failure, FailureCode},
+    native::messages::Pace,
+};
+use auricle_plugin_api::{Error, ErrorCode, host::LoadedProcessor};
+use serde_json::{Map, Value};
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio::sync::Notify;
+
+/// What bounds a stream.
+#[derive(Debug, Clone)]
+pub struct StreamSettings {
+    /// Who sets the pace.
+    pub pace: Pace,
+    /// Live: seconds of audio behind before it fails.
+    pub max_lag_seconds: f64,
+    /// Live: seconds of audio behind from which on it says so.
+    pub report_lag_seconds: f64,
+    /// File: seconds of audio waiting before its connection is no longer read.
+    pub file_buffer_seconds: f64,
+    /// Events waiting for the client before a live stream fails, or a file stream pauses.
+    pub max_unsent_events: usize,
+    /// Bytes of one text.
+    pub max_text_bytes: usize,
+    /// Events of one call.
+    pub max_events_per_call: usize,
+}
+
+/// One client's audio on one processor.
+pub struct Stream {
+    id: String,
+    options: Map<String, Value>,
+    pub(super) settings: StreamSettings,
+    pub(super) outbox: Outbox,
+    epoch: AtomicU32,
+    over: AtomicBool,
+    inner: Mutex<Inner>,
+    room: Notify,
+    runtime: Arc<Runtime>,
+    span: tracing::Span,
+}
+
+struct Inner {
+    inbox: Inbox,
+    /// Absent while a call is running, and after the end.
+    voice: Option<Voice>,
+    queued: bool,
+    ended: bool,
+    lag_reported: Option<Instant>,
+}
+
+/// The engine's end of the stream. The field order is the drop order.
+struct Voice {
+    processor: Option<LoadedProcessor>,
+    epoch: u32,
+    record: Record,
+    _place: Place,
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl Stream {
+    /// Opens a stream on a model. `options` is the whole configuration. `Event::Ready` comes when the processor is made;
+    /// audio may be pushed before.
+    ///
+    /// # Errors
+    /// Where the model takes no further stream.
+    pub fn open(
+        id: String,
+        runtime: Arc<Runtime>,
+        options: Map<String, Value>,
+        settings: StreamSettings,
+    ) -> Result<Arc<Self>, Failure> {
+        let place = runtime.take_place()?;
+        let inner = Inner {
+            inbox: Inbox::new(runtime.metadata().chunk_samples),
+            voice: Some(Voice { processor: None, epoch: 0, record: Record::default(), _place: place }),
+            queued: false,
+            ended: false,
+            lag_reported: None,
+        };
+        let span = tracing::info_span!("stream", id);
+        let stream = Arc::new(Self {
+            id,
+            options,
+            settings,
+            outbox: Outbox::default(),
+            epoch: AtomicU32::new(0),
+            over: AtomicBool::new(false),
+            inner: Mutex::new(inner),
+            room: Notify::new(),
+            runtime,
+            span,
+        });
+        stream.runtime.note_stream(&stream);
+        stream.schedule(&mut stream.lock());
+        Ok(stream)
+    }
+
+    /// The id, as in the log.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The model it is on.
+    pub fn runtime(&self) -> &Arc<Runtime> {
+        &self.runtime
+    }
+
+    /// Adds samples at the model's rate.
+    pub fn push(self: &Arc<Self>, samples: &[f32]) {
+        let mut inner = self.lock();
+        if inner.ended {
+            return;
+        }
+        inner.inbox.push(samples, Instant::now());
+        let behind = self.seconds(inner.inbox.queued());
+        if self.settings.pace == Pace::Live && behind > self.settings.max_lag_seconds {
+            let message = format!("{behind:.1} s of audio wait for the engine: more than it can follow");
+            self.end(&mut inner, Failure::new(FailureCode::LagExceeded, message));
+            return;
+        }
+        self.schedule(&mut inner);
+    }
+
+    /// Has everything so far decoded and reported; `Event::Flushed(frames)` follows.
+    pub fn flush(self: &Arc<Self>, frames: u64) {
+        self.command(|inbox| inbox.push_end(Instant::now(), |rest| Work::Flush(rest, frames)));
+    }
+
+    /// Has everything decoded and reported; `Event::Done` follows.
+    pub fn finish(self: &Arc<Self>) {
+        self.command(|inbox| inbox.push_end(Instant::now(), Work::Finish));
+    }
+
+    /// Discards what was not reported and starts at time 0; `Event::Ready` follows.
+    pub fn reset(self: &Arc<Self>) {
+        let epoch = self.epoch.fetch_add(1, Ordering::Relaxed) + 1;
+        self.outbox.start_epoch(epoch);
+        self.command(|inbox| inbox.reset(Instant::now(), epoch));
+    }
+
+    /// The client is gone: what it sent is still worked on and the processor finished, the events are dropped.
+    pub fn abandon(self: &Arc<Self>) {
+        self.outbox.abandon();
+        self.finish();
+    }
+
+    /// Ends the stream with a failure; what was reported before still goes out.
+    pub fn fail(self: &Arc<Self>, failure: Failure) {
+        self.end(&mut self.lock(), failure);
+    }
+
+    /// Waits for events and takes all of them; never empty.
+    pub async fn events(self: &Arc<Self>) -> VecDeque<Event> {
+        let events = self.outbox.take().await;
+        if self.settings.pace == Pace::File {
+            // It may have been paused for its client to read.
+            self.schedule(&mut self.lock());
+        }
+        events
+    }
+
+    /// Completes when the stream can take more audio: at once, except for a file that is ahead of the engine.
+    pub async fn room(&self) {
+        if self.settings.pace == Pace::Live {
+            return;
+        }
+        loop {
+            let freed = self.room.notified();
+            {
+                let inner = self.lock();
+                if inner.ended || self.seconds(inner.inbox.queued()) <= self.settings.file_buffer_seconds {
+                    return;
+                }
+            }
+            freed.await;
+        }
+    }
+
+    /// Whether events of `epoch` have no reader any more.
+    pub(super) fn is_over(&self, epoch: u32) -> bool {
+        self.over.load(Ordering::Relaxed) || self.epoch.load(Ordering::Relaxed) != epoch
+    }
+
+    fn command(self: &Arc<Self>, command: impl FnOnce(&mut Inbox)) {
+        let mut inner = self.lock();
+        if !inner.ended {
+            command(&mut inner.inbox);
+            self.schedule(&mut inner);
+        }
+    }
+
+    /// Puts the stream into its model's queue if it can be worked on.
+    fn schedule(self: &Arc<Self>, inner: &mut Inner) {
+        if inner.queued || inner.voice.is_none() {
+            return;
+        }
+        let paused = self.settings.pace == Pace::File && self.outbox.waiting() >= self.settings.max_unsent_events;
+        let since = match inner.inbox.oldest() {
+            Some(since) if !paused => since,
+            // Nothing to do but to drop the processor.
+            None if inner.ended => Instant::now(),
+            _ => return,
+        };
+        inner.queued = true;
+        self.runtime.enqueue(since, Arc::clone(self));
+    }
+
+    fn end(self: &Arc<Self>, inner: &mut Inner, failure: Failure) {
+        if inner.ended {
+            return;
+        }
+        let _in_stream = self.span.enter();
+        tracing::warn!(code = %failure.code, "stream failed: {failure}");
+        inner.ended = true;
+        inner.inbox.clear();
+        self.over.store(true, Ordering::Relaxed);
+        self.outbox.push(self.epoch.load(Ordering::Relaxed), Event::Failed(failure));
+        self.room.notify_waiters();
+        self.schedule(inner);
+    }
+
+    /// One piece of work, on a thread of the model. Returns whether the thread may go on: not if the call took so long
+    /// that the thread was written off.
+    pub(super) fn step(self: &Arc<Self>, slot: &Slot) -> bool {
+        let (mut voice, work) = {
+            let mut inner = self.lock();
+            inner.queued = false;
+            let Some(voice) = inner.voice.take() else { return true };
+            (voice, inner.inbox.pop())
+        };
+        let _in_stream = self.span.enter();
+        let Some(work) = work else {
+            // Ended: only the processor is left to drop, which runs code of the engine too.
+            slot.begin(self, "drop");
+            drop(voice);
+            return slot.end();
+        };
+        let call = match &work {
+            Work::Open => "processor",
+            Work::Chunk(_) => "process_iter",
+            Work::Flush(..) | Work::Finish(_) => "finish",
+            Work::Reset(_) => "init",
+        };
+        slot.begin(self, call);
+        let outcome = self.perform(&mut voice, work).map_err(|error| self.explain(call, error));
+        if !slot.end() {
+            // Long over for everybody else.
+            drop(voice);
+            return false;
+        }
+        self.settle(voice, outcome);
+        true
+    }
+
+    fn perform(&self, voice: &mut Voice, work: Work) -> Result<Outcome, Error> {
+        let Voice { processor, epoch, record, .. } = voice;
+        let processor = match (processor, &work) {
+            (Some(processor), _) => processor,
+            (empty @ None, _) => empty.insert(self.runtime.model().processor(&self.options)?),
+        };
+        let mut insert = |record: &mut Record, audio: &[f32]| -> Result<(), Error> {
+            if !audio.is_empty() {
+                processor.insert_audio_chunk(audio)?;
+                record.position += audio.len() as u64;
+            }
+            Ok(())
+        };
+        match work {
+            Work::Open => {
+                processor.init(0)?;
+                self.outbox.push(*epoch, Event::Ready { epoch: *epoch });
+            }
+            Work::Chunk(audio) => {
+                insert(record, &audio)?;
+                let mut sink = CallSink::new(self, *epoch, record);
+                processor.process_iter(&mut sink)?;
+                if let Some(failure) = sink.into_failure() {
+                    return Ok(Outcome::Failed(failure));
+                }
+            }
+            Work::Flush(rest, frames) => {
+                insert(record, &rest)?;
+                let mut sink = CallSink::new(self, *epoch, record);
+                processor.finish(&mut sink)?;
+                if let Some(failure) = sink.into_failure() {
+                    return Ok(Outcome::Failed(failure));
+                }
+                processor.init(record.position)?;
+                self.outbox.push(*epoch, Event::Flushed(frames));
+            }
+            Work::Finish(rest) => {
+                insert(record, &rest)?;
+                let mut sink = CallSink::new(self, *epoch, record);
+                processor.finish(&mut sink)?;
+                return Ok(match sink.into_failure() {
+                    Some(failure) => Outcome::Failed(failure),
+                    None => Outcome::Done,
+                });
+            }
+            Work::Reset(next) => {
+                *record = Record::default();
+                *epoch = next;
+                processor.init(0)?;
+                self.outbox.push(next, Event::Ready { epoch: next });
+            }
+        }
+        Ok(Outcome::GoesOn)
+    }
+
+    fn explain(&self, call: &str, error: Error) -> Failure {
+        let code = match error.code {
+            ErrorCode::CAPACITY => FailureCode::Capacity,
+            ErrorCode::CONFIG => FailureCode::InvalidOption,
+            _ => FailureCode::EngineError,
+        };
+        let message = match code {
+            FailureCode::EngineError => {
+                let problem: String = error.message.chars().take(500).collect();
+                format!("the engine failed in {call} ({}): {problem}", error.code.name())
+            }
+            _ => error.message,
+        };
+        Failure::new(code, message)
+    }
+
+    /// After a call: parks the voice, or lets it go, and says what there is to say.
+    fn settle(self: &Arc<Self>, voice: Voice, outcome: Result<Outcome, Failure>) {
+        let (epoch, position) = (voice.epoch, voice.record.position);
+        let mut inner = self.lock();
+        inner.voice = Some(voice);
+        match outcome {
+            Err(failure) | Ok(Outcome::Failed(failure)) => self.end(&mut inner, failure),
+            Ok(Outcome::Done) if !inner.ended => {
+                inner.ended = true;
+                inner.inbox.clear();
+                self.over.store(true, Ordering::Relaxed);
+                self.outbox.push(epoch, Event::Done(position));
+            }
+            Ok(_) => {
+                self.report_lag(&mut inner, epoch);
+                let unsent = self.outbox.waiting();
+                if self.settings.pace == Pace::Live && unsent > self.settings.max_unsent_events {
+                    let message = format!("{unsent} events wait for the client to read them");
+                    self.end(&mut inner, Failure::new(FailureCode::SlowReader, message));
+                }
+            }
+        }
+        self.room.notify_waiters();
+        self.schedule(&mut inner);
+    }
+
+    fn report_lag(&self, inner: &mut Inner, epoch: u32) {
+        const EVERY: Duration = Duration::from_secs(1);
+        if self.settings.pace != Pace::Live || inner.ended {
+            return;
+        }
+        let queued = inner.inbox.queued();
+        let behind = self.seconds(queued) >= self.settings.report_lag_seconds;
+        match (behind, inner.lag_reported) {
+            (true, last) if last.is_none_or(|at| at.elapsed() >= EVERY) => {
+                inner.lag_reported = Some(Instant::now());
+                self.outbox.push(epoch, Event::Lag(queued as u64));
+            }
+            (false, Some(_)) => {
+                inner.lag_reported = None;
+                self.outbox.push(epoch, Event::Lag(0));
+            }
+            _ => {}
+        }
+    }
+
+    fn seconds(&self, samples: usize) -> f64 {
+        samples as f64 / f64::from(self.runtime.metadata().sample_rate)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+enum Outcome {
+    GoesOn,
+    Done,
+    Failed(Failure),
+}
