@@ -1,0 +1,112 @@
+//! Compiles PocketSphinx's C sources and the bridge to them into one static library.
+//!
+//! Invariant: always optimised, whatever the Cargo profile (decoding runs six times slower unoptimised), and every symbol
+//! hidden, so that two engines in one server never see each other's copy. The source is fetched by `cargo xtask build`;
+//! SOURCE.md says from where.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+const VERSION: &str = "5.1.1";
+
+fn main() {
+    println!("cargo::rerun-if-env-changed=POCKETSPHINX_SOURCE");
+    println!("cargo::rerun-if-changed=bridge");
+    let source = source_folder();
+    println!("cargo::rerun-if-changed={}", source.join("src").display());
+    println!("cargo::rustc-env=POCKETSPHINX_TEST_MODEL={}", source.join("model/en-us").display());
+
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("Cargo sets OUT_DIR"));
+    let generated = out.join("generated");
+    write_config(&generated);
+
+    let mut sources = Vec::new();
+    c_files(&source.join("src"), &mut sources);
+    sources.sort();
+
+    let mut upstream = compiler(&source, &generated);
+    upstream.define("HAVE_CONFIG_H", None).files(sources).warnings(false);
+    // Every C file sees `bridge.h` first: it turns the process's end into an error (bridge/bridge.c says how).
+    let header = fs::canonicalize("bridge/bridge.h").expect("bridge/bridge.h is part of this crate");
+    let force = if upstream.get_compiler().is_like_msvc() { "/FI" } else { "-include" };
+    upstream.flag(force).flag(header).compile("pocketsphinx");
+
+    compiler(&source, &generated).file("bridge/bridge.c").compile("auricle_pocketsphinx_bridge");
+}
+
+/// What both compilations share.
+fn compiler(source: &Path, generated: &Path) -> cc::Build {
+    let mut build = cc::Build::new();
+    build
+        .include("bridge/include")
+        .include(generated)
+        .include(source.join("include"))
+        .include(source.join("src"))
+        .opt_level(3)
+        .flag_if_supported("-std=gnu11")
+        .flag_if_supported("-fvisibility=hidden")
+        // The same figures on every processor: no fused multiply-add.
+        .flag_if_supported("-ffp-contract=off");
+    build
+}
+
+fn source_folder() -> PathBuf {
+    let root = Path::new(&env::var("CARGO_MANIFEST_DIR").expect("Cargo sets CARGO_MANIFEST_DIR")).join("../..");
+    let source = match env::var_os("POCKETSPHINX_SOURCE") {
+        Some(named) => PathBuf::from(named),
+        None => root.join(format!("target/vendor/pocketsphinx-{VERSION}")),
+    };
+    match fs::canonicalize(&source) {
+        Ok(found) if found.join("src/pocketsphinx.c").is_file() => found,
+        _ => panic!("the source of PocketSphinx {VERSION} is not at {}: run `cargo xtask build`", source.display()),
+    }
+}
+
+fn c_files(folder: &Path, found: &mut Vec<PathBuf>) {
+    let entries = fs::read_dir(folder).unwrap_or_else(|problem| panic!("{}: {problem}", folder.display()));
+    for entry in entries {
+        let path = entry.unwrap_or_else(|problem| panic!("{}: {problem}", folder.display())).path();
+        if path.is_dir() {
+            c_files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "c") {
+            found.push(path);
+        }
+    }
+}
+
+/// The two headers that upstream's own build writes after probing the platform.
+fn write_config(folder: &Path) {
+    let target = |name: &str| env::var(format!("CARGO_CFG_TARGET_{name}")).unwrap_or_default();
+    let windows = target("OS") == "windows";
+    let long = if windows || target("POINTER_WIDTH") == "32" { 4 } else { 8 };
+    let public = format!(
+        "#define DEFAULT_RADIX 12\n#define HAVE_STDINT_H\n#define HAVE_LONG_LONG\n\
+         #define SIZEOF_LONG {long}\n#define SIZEOF_LONG_LONG 8\n"
+    );
+    let mut private = public.clone() + "#define HAVE_SNPRINTF\n#define HAVE_SYS_TYPES_H\n#define HAVE_SYS_STAT_H\n";
+    private += "#define PS_USE_THREAD_LOCAL_RNG\n";
+    if !windows {
+        private += "#define HAVE_UNISTD_H\n";
+    }
+    if target("ENDIAN") == "big" {
+        private += "#define WORDS_BIGENDIAN\n";
+    }
+    for (name, text) in [("config.h", private), ("pocketsphinx/sphinx_config.h", public)] {
+        let path = folder.join(name);
+        let folder = path.parent().unwrap_or(folder);
+        fs::create_dir_all(folder)
+            .and_then(|()| fs::write(&path, guarded(&text)))
+            .unwrap_or_else(|problem| panic!("{}: {problem}", path.display()));
+    }
+}
+
+/// Each definition only where it is not made yet: the two headers overlap.
+fn guarded(text: &str) -> String {
+    let one = |line: &str| {
+        let name = line.split(' ').nth(1).unwrap_or_default();
+        format!("#ifndef {name}\n{line}\n#endif\n")
+    };
+    text.lines().map(one).collect()
+}

@@ -1,0 +1,269 @@
+//! One PocketSphinx decoder behind a safe interface.
+//!
+//! Invariant: nothing a preset or a client sends ends the process. The C code calls `exit` or `abort` in these cases, and
+//! `bridge/bridge.c` makes each an error of the call it happens in:
+//! - a file of the model is cut short, of another version or inconsistent (`bio.c`, `mdef.c`, `tmat.c`, `ms_*.c`,
+//!   `ptm_mgau.c`, `s2_semi_mgau.c`, `feat.c`): [`Files`] refuses the commonest cases beforehand, by name;
+//! - settings that contradict one another (`fe_*.c`, `cmn_live.c`, `lda.c`): they come from the model's `feat.params`;
+//! - an utterance of more than 32,767 frames (`acmod.c`): the endpointer cuts long before;
+//! - grammars, keyphrases and forced alignment (`fsg_*.c`, `jsgf*.c`, `allphone_search.c`): not offered;
+//! - the search contradicts itself (`ngram_search_fwdtree.c`, assertions), or memory runs out (`ckd_alloc.c`).
+//!
+//! What is not caught: a model whose bytes were changed on purpose can make the C code write where it must not. Models are
+//! the operator's, as the engine itself is. Files are read, not mapped, so that one replaced in place harms no stream.
+//!
+//! After an error the C state is unknown: the decoder is never called again, and left where it is instead of freed.
+//! Threads: one at a time, not always the same.
+
+use crate::{
+    ffi::{self, RawDecoder, RawWord},
+    files::Files,
+};
+use auricle_plugin_api::Error;
+use std::{
+    ffi::{CStr, CString, c_char, c_int},
+    ptr::{self, NonNull},
+    sync::{Mutex, Once, PoisonError},
+};
+
+/// Samples of a frame, the unit of the decoder's times: 10 ms.
+pub(crate) const FRAME: u64 = 160;
+/// Components of the cepstral mean.
+pub(crate) const CEPSTRA: usize = 13;
+/// What is subtracted from every frame's cepstrum: the sound of the room, the microphone and the voice.
+pub(crate) type CepstralMean = [f32; CEPSTRA];
+
+/// A word of an utterance, its times in frames of the utterance.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct HeardWord {
+    pub(crate) text: String,
+    pub(crate) first_frame: u64,
+    pub(crate) last_frame: u64,
+    pub(crate) posterior: f32,
+}
+
+/// A decoder; about 110 MB.
+pub(crate) struct Decoder {
+    raw: NonNull<RawDecoder>,
+    in_utterance: bool,
+    broken: bool,
+}
+
+// SAFETY: the C decoder has no tie to a thread: its state is its own, apart from the random numbers of dithering (off)
+// and a cache that only `auricle_ps_open` uses, which is called under a lock.
+unsafe impl Send for Decoder {}
+
+impl Decoder {
+    /// A decoder for `files` with further settings of PocketSphinx (`-name`, value). Takes 0.3 s.
+    pub(crate) fn open(files: &Files, settings: &[(&str, &str)]) -> Result<Self, Error> {
+        static LOG: Once = Once::new();
+        static OPENING: Mutex<()> = Mutex::new(());
+        // SAFETY: `log` is a function of that type and lives for ever; nothing of PocketSphinx was called before.
+        LOG.call_once(|| unsafe { ffi::auricle_ps_log_to(log) });
+
+        let mut arguments = Vec::new();
+        let paths = [("-hmm", &files.acoustic_model), ("-lm", &files.language_model), ("-dict", &files.dictionary)];
+        for (name, path) in paths {
+            arguments.extend([CString::new(name)?, CString::new(path.as_os_str().as_encoded_bytes())?]);
+        }
+        for (name, value) in [("-mmap", "no"), ("-loglevel", "WARN")].iter().chain(settings) {
+            arguments.extend([CString::new(*name)?, CString::new(*value)?]);
+        }
+        let pointers: Vec<*const c_char> = arguments.iter().map(|argument| argument.as_ptr()).collect();
+        let mut raw = ptr::null_mut();
+        let opening = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
+        // SAFETY: `pointers` are that many strings, which the decoder copies; the lock keeps other openings away.
+        let result = unsafe { ffi::auricle_ps_open(arguments.len() as c_int, pointers.as_ptr(), &raw mut raw) };
+        drop(opening);
+        let Some(raw) = NonNull::new(raw).filter(|_| result == 0) else {
+            let folder = files.acoustic_model.display();
+            return Err(Error::model(format!("PocketSphinx cannot use the model at {folder}: {}", complaint())));
+        };
+        let decoder = Self { raw, in_utterance: false, broken: false };
+        decoder.cmn()?;
+        Ok(decoder)
+    }
+
+    /// Begins an utterance. What is heard depends on its audio and the cepstral mean, on nothing before.
+    pub(crate) fn start(&mut self) -> Result<(), Error> {
+        // SAFETY: the decoder is open and this thread has it to itself; likewise below.
+        self.call("begin an utterance", |raw| unsafe { ffi::auricle_ps_start(raw) })?;
+        self.in_utterance = true;
+        Ok(())
+    }
+
+    /// Hears the next samples of the utterance.
+    pub(crate) fn process(&mut self, samples: &[i16]) -> Result<(), Error> {
+        // SAFETY: as above; the samples are only read, during the call.
+        self.call("hear", |raw| unsafe { ffi::auricle_ps_process(raw, samples.as_ptr(), samples.len()) })?;
+        Ok(())
+    }
+
+    /// Ends the utterance: [`words`](Self::words) are final from now on, and the cepstral mean has learnt from it.
+    pub(crate) fn end(&mut self) -> Result<(), Error> {
+        self.in_utterance = false;
+        // SAFETY: as above.
+        self.call("end the utterance", |raw| unsafe { ffi::auricle_ps_end(raw) })?;
+        Ok(())
+    }
+
+    /// Ends an utterance nobody wants the words of; outside of one does nothing.
+    pub(crate) fn abandon(&mut self) -> Result<(), Error> {
+        if std::mem::take(&mut self.in_utterance) && !self.broken {
+            // SAFETY: as above.
+            self.call("abandon the utterance", |raw| unsafe { ffi::auricle_ps_abandon(raw) })?;
+        }
+        Ok(())
+    }
+
+    /// The words of the utterance so far, or of the one that ended, without what is no word: silence and noises.
+    pub(crate) fn words(&mut self) -> Result<Vec<HeardWord>, Error> {
+        let none = RawWord { text: ptr::null(), first_frame: 0, last_frame: 0, posterior: 0.0 };
+        let mut words = vec![none; 2_048];
+        // SAFETY: as above; there is room for as many words as said.
+        let fill = |raw| unsafe { ffi::auricle_ps_words(raw, words.as_mut_ptr(), words.len() as c_int) };
+        let count = self.call("say what it heard", fill)?;
+        words.truncate(count);
+        Ok(words.into_iter().filter_map(HeardWord::of).collect())
+    }
+
+    /// The cepstral mean, as of the end of the last utterance.
+    pub(crate) fn cmn(&self) -> Result<CepstralMean, Error> {
+        let mut mean = [0.0; CEPSTRA];
+        // SAFETY: the decoder is open and this thread has it to itself; there is room for that many components.
+        match unsafe { ffi::auricle_ps_cmn(self.raw.as_ptr(), mean.as_mut_ptr(), CEPSTRA as c_int) } {
+            0 => Ok(mean),
+            _ => Err(Error::model(format!("PocketSphinx cannot use the model: {}", complaint()))),
+        }
+    }
+
+    /// Sets the cepstral mean, and the weight it has against the audio to come.
+    pub(crate) fn set_cmn(&mut self, mean: &CepstralMean) -> Result<(), Error> {
+        // SAFETY: as above; the components are only read, during the call.
+        self.call("take the mean", |raw| unsafe { ffi::auricle_ps_set_cmn(raw, mean.as_ptr(), CEPSTRA as c_int) })?;
+        Ok(())
+    }
+
+    /// Whether a call failed, so that no further one is allowed.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    fn call(&mut self, what: &str, call: impl FnOnce(*mut RawDecoder) -> c_int) -> Result<usize, Error> {
+        if self.broken {
+            return Err(Error::other(format!("PocketSphinx cannot {what}: an earlier call failed")));
+        }
+        usize::try_from(call(self.raw.as_ptr())).map_err(|_| {
+            self.broken = true;
+            Error::other(format!("PocketSphinx cannot {what}: {}", complaint()))
+        })
+    }
+}
+
+impl Drop for Decoder {
+    fn drop(&mut self) {
+        if !self.broken {
+            // SAFETY: open, not used by any other thread, and never used again.
+            unsafe { ffi::auricle_ps_close(self.raw.as_ptr()) };
+        }
+    }
+}
+
+impl HeardWord {
+    fn of(word: RawWord) -> Option<Self> {
+        // SAFETY: the bridge filled in a string that the decoder keeps as long as it lives.
+        let text = unsafe { CStr::from_ptr(word.text) }.to_string_lossy();
+        Some(Self {
+            text: spoken(&text)?.to_owned(),
+            first_frame: word.first_frame.max(0).unsigned_abs().into(),
+            last_frame: word.last_frame.max(0).unsigned_abs().into(),
+            posterior: word.posterior.clamp(0.0, 1.0) as f32,
+        })
+    }
+}
+
+/// The word of a dictionary entry: `read(2)` is its second pronunciation; `<sil>`, `[NOISE]` and `+SPN+` are no words.
+fn spoken(entry: &str) -> Option<&str> {
+    if entry.is_empty() || entry.starts_with(['<', '[', '+']) {
+        return None;
+    }
+    match entry.split_once('(') {
+        Some((word, number)) if !word.is_empty() && number.ends_with(')') => Some(word),
+        _ => Some(entry),
+    }
+}
+
+fn complaint() -> String {
+    // SAFETY: a string of this thread, always terminated.
+    let text = unsafe { CStr::from_ptr(ffi::auricle_ps_complaint()) }.to_string_lossy();
+    // Less the level and the place in the C source: `ERROR: "bio.c", line 499: `.
+    let message =
+        text.split_once("\", line ").and_then(|(_, rest)| rest.split_once(": ")).map_or(&*text, |(_, said)| said);
+    if message.is_empty() { "it does not say why".to_owned() } else { message.to_owned() }
+}
+
+extern "C" fn log(level: c_int, text: *const c_char) {
+    // SAFETY: the bridge hands over a terminated string for the time of the call.
+    let text = unsafe { CStr::from_ptr(text) }.to_string_lossy();
+    // A panic in the server's log must not reach the C frames below.
+    let _ = std::panic::catch_unwind(|| match level {
+        0 | 1 => tracing::trace!("{text}"),
+        2 => tracing::debug!("{text}"),
+        _ => tracing::warn!("{text}"),
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    #[test]
+    fn only_words_are_words() {
+        assert_eq!(spoken("read(2)"), Some("read"));
+        assert_eq!(spoken("don't"), Some("don't"));
+        assert_eq!([spoken("<sil>"), spoken("[NOISE]"), spoken("+SPN+"), spoken("")], [None; 4]);
+    }
+
+    #[test]
+    fn settings_that_are_none_are_errors() {
+        let files = Files::in_folder(testing::model_folder()).unwrap();
+        let error = Decoder::open(&files, &[("-no-such-thing", "1")]).err().unwrap();
+        assert!(error.message.contains("Unknown argument name 'no-such-thing'"), "{error}");
+    }
+
+    /// Each file of the model in turn cut short: an error, or a decoder that understands less; never the end.
+    #[test]
+    fn model_files_cut_short_are_errors() {
+        let sound = testing::model_folder();
+        let folder = testing::scratch("cut-model").join("en-us");
+        let names = ["mdef", "means", "variances", "transition_matrices", "sendump", "noisedict", "feat.params"];
+        let mut files: Vec<String> = names.iter().map(|name| format!("en-us/{name}")).collect();
+        files.extend(["en-us.lm.bin".to_owned(), "cmudict-en-us.dict".to_owned()]);
+        std::fs::create_dir_all(folder.join("en-us")).unwrap();
+        for file in &files {
+            std::fs::copy(sound.join(file), folder.join(file)).unwrap();
+        }
+        let mut refused = Vec::new();
+        for file in &files {
+            let bytes = std::fs::read(sound.join(file)).unwrap();
+            for length in [0, bytes.len() / 2, bytes.len() - 1] {
+                std::fs::write(folder.join(file), &bytes[..length]).unwrap();
+                let outcome = Files::in_folder(&folder).and_then(|files| Decoder::open(&files, &[]));
+                if let Err(error) = outcome {
+                    refused.push(format!("{file}: {error}"));
+                }
+            }
+            std::fs::write(folder.join(file), bytes).unwrap();
+        }
+        // Text files that end early are shorter lists; all others are refused at every length.
+        for file in files.iter().filter(|file| !file.contains("dict") && !file.ends_with("params")) {
+            assert_eq!(refused.iter().filter(|case| case.starts_with(&**file)).count(), 3, "{file}: {refused:?}");
+        }
+        // Here upstream calls exit().
+        assert!(refused.iter().any(|case| case.contains(": Failed to read transition matrix 20 from")), "{refused:?}");
+        assert!(refused.iter().all(|case| !case.contains('\n')), "{refused:?}");
+        Decoder::open(&Files::in_folder(&folder).unwrap(), &[]).map(|_| ()).unwrap();
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}

@@ -1,0 +1,182 @@
+//! The engine's factory and its model: where the files are, and the decoders that streams borrow.
+//!
+//! Invariant: at most `max_streams` decoders are lent at once; one that comes back is between utterances and gives what a
+//! fresh one would. Decoders are opened when first needed and kept. Threads: any, several at once.
+
+use crate::{
+    decoder::{CEPSTRA, CepstralMean, Decoder},
+    endpointer::{BLOCK, Cutting},
+    files::Files,
+    processor::Processor,
+    recognizer::Recognizer,
+};
+use auricle_plugin_api::{Config, Error, ErrorCode, Field, Host, Metadata, Model, ModelLoader, Replay, Schema};
+use std::{
+    ops::{Deref, DerefMut},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+/// What a stream's cepstral mean begins with, measured over 25 recordings of a dozen people and microphones. The
+/// model's own start is 40, 3, -1 and zeros, which costs a short stream one word in thirty.
+pub(crate) const FIRST_MEAN: CepstralMean = [49.9, 3.6, -2.6, 8.6, -7.6, 2.8, -7.0, -4.9, -1.2, -1.8, 2.2, -0.5, 2.7];
+
+/// The loader of the backend `pocketsphinx`.
+pub struct PocketSphinx;
+
+impl ModelLoader for PocketSphinx {
+    type Model = Decoders;
+
+    fn backend(&self) -> &str {
+        "pocketsphinx"
+    }
+
+    fn schema(&self) -> Schema {
+        let mean: Vec<f64> = FIRST_MEAN.iter().map(|component| (f64::from(*component) * 10.0).round() / 10.0).collect();
+        Schema::new()
+            .field(Field::load("model").default("en-us").describe(
+                "folder of the model, in the engine's own folder or a resource directory; it holds NAME/ (the acoustic \
+                 model), NAME.lm.bin and cmudict-NAME.dict",
+            ))
+            .field(Field::load("max_streams").integer(1, 256).default(4).describe(
+                "streams served at once; each takes about 110 MB, and a quarter of a processor core while somebody speaks",
+            ))
+            .field(Field::stream("silence_ms").integer(200, 5_000).default(600).describe(
+                "milliseconds without speech that end an utterance",
+            ))
+            .field(Field::stream("max_utterance_seconds").integer(6, 60).default(15).describe(
+                "an utterance is cut here at the latest; its last pass takes longer than in proportion",
+            ))
+            .field(Field::stream("vad_mode").integer(0, 3).default(2).describe(
+                "how hard it is to be taken for speech: 0 hears whispers, 3 ignores the most noise",
+            ))
+            .field(
+                Field::stream("first_mean")
+                    .set("type", "array")
+                    .set("items", serde_json::json!({"type": "number", "minimum": -200, "maximum": 200}))
+                    .set("minItems", CEPSTRA)
+                    .set("maxItems", CEPSTRA)
+                    .default(mean)
+                    .describe(
+                        "cepstral mean a stream begins with, 13 numbers; from its second utterance on the stream goes by \
+                         what it heard",
+                    ),
+            )
+    }
+
+    fn load(&self, config: &Config, host: &Host) -> Result<Decoders, Error> {
+        let name: String = config.get("model")?;
+        let folder = host.find(&name).ok_or_else(|| {
+            let places = std::iter::once(host.origin_dir()).chain(host.resource_dirs().iter().map(|dir| dir.as_path()));
+            let places: Vec<String> = places.map(|place| place.display().to_string()).collect();
+            Error::model(format!("there is no model `{name}` in {}", places.join(", ")))
+        })?;
+        Decoders::load(Files::in_folder(&folder)?, config.get("max_streams")?)
+    }
+}
+
+/// A loaded model.
+pub struct Decoders {
+    files: Files,
+    max_streams: u32,
+    pool: Mutex<Pool>,
+}
+
+struct Pool {
+    idle: Vec<Decoder>,
+    lent: u32,
+}
+
+impl Decoders {
+    /// Opens one decoder right away, so that a model that cannot be used is refused here and not at the first stream.
+    pub(crate) fn load(files: Files, max_streams: u32) -> Result<Self, Error> {
+        let first = open(&files)?;
+        Ok(Self { files, max_streams, pool: Mutex::new(Pool { idle: vec![first], lent: 0 }) })
+    }
+
+    pub(crate) fn borrow(self: &Arc<Self>) -> Result<Lent, Error> {
+        let idle = {
+            let mut pool = self.pool();
+            if pool.lent >= self.max_streams {
+                let streams = self.max_streams;
+                let problem = format!(
+                    "pocketsphinx serves {streams} streams at once (max_streams); try again when one has ended, or raise \
+                     max_streams at about 110 MB a stream"
+                );
+                return Err(Error::new(ErrorCode::CAPACITY, problem));
+            }
+            pool.lent += 1;
+            pool.idle.pop()
+        };
+        // From here on `lent` gives the place back where opening fails.
+        let mut lent = Lent { decoder: idle, model: Arc::clone(self) };
+        if lent.decoder.is_none() {
+            lent.decoder = Some(open(&self.files)?);
+        }
+        Ok(lent)
+    }
+
+    fn pool(&self) -> MutexGuard<'_, Pool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A decoder with the settings this engine recognises by.
+fn open(files: &Files) -> Result<Decoder, Error> {
+    Decoder::open(files, &[("-fwdflatlw", "7.0")])
+}
+
+impl Model for Decoders {
+    type Processor = Processor;
+
+    fn metadata(&self) -> Metadata {
+        Metadata::new(16_000, BLOCK as u32)
+            .separator(" ")
+            .max_streams(self.max_streams)
+            .replay(Replay::Exact)
+            .languages(["en-US"])
+            .capabilities(["partials", "word-times", "confidence", "endpoints"])
+    }
+
+    fn processor(self: &Arc<Self>, options: &Config) -> Result<Processor, Error> {
+        let cutting = Cutting {
+            silence_ms: options.get("silence_ms")?,
+            max_seconds: options.get("max_utterance_seconds")?,
+            vad_mode: options.get("vad_mode")?,
+        };
+        let first_mean = options.get::<CepstralMean>("first_mean")?;
+        Ok(Processor::new(Recognizer::new(self.borrow()?, cutting, first_mean)?))
+    }
+}
+
+/// A decoder of the pool, which goes back to it when dropped.
+pub(crate) struct Lent {
+    /// Always there, but for the moments of opening and of going back.
+    decoder: Option<Decoder>,
+    model: Arc<Decoders>,
+}
+
+impl Deref for Lent {
+    type Target = Decoder;
+
+    fn deref(&self) -> &Decoder {
+        let Some(decoder) = &self.decoder else { unreachable!("a decoder is lent before it is used") };
+        decoder
+    }
+}
+
+impl DerefMut for Lent {
+    fn deref_mut(&mut self) -> &mut Decoder {
+        let Some(decoder) = &mut self.decoder else { unreachable!("a decoder is lent before it is used") };
+        decoder
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let sound = self.decoder.take().filter(|decoder| !decoder.is_broken());
+        let sound = sound.and_then(|mut decoder| decoder.abandon().is_ok().then_some(decoder));
+        let mut pool = self.model.pool();
+        pool.idle.extend(sound);
+        pool.lent -= 1;
+    }
+}
