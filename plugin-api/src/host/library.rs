@@ -10,7 +10,7 @@ use crate::{
 };
 use abi_stable::{
     StableAbi,
-    abi_stability::abi_checking::check_layout_compatibility,
+    abi_stability::abi_checking::{CheckingGlobals, check_layout_compatibility_with_globals},
     library::{LibHeader, LibraryError, lib_header_from_path},
     std_types::RResult,
 };
@@ -58,7 +58,7 @@ fn resolve_now(path: &Path) -> Result<(), String> {
         // SAFETY: running the library's constructors is what opening a plugin means; plugins are trusted code.
         let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) };
         // Kept for ever: engines and their thread-locals point into it.
-        std::mem::forget(library.map_err(|error| format!("cannot be opened: {error}"))?);
+        std::mem::forget(library.map_err(|error| format!("cannot be opened: {}", Error::from(error)))?);
     }
     #[cfg(not(unix))]
     let _ = path; // Windows resolves all imports when it maps a library.
@@ -79,8 +79,11 @@ fn root_module(header: &'static LibHeader) -> Result<PluginModuleRef, String> {
     let ours = <PluginModuleRef as StableAbi>::LAYOUT;
     // Within a major version the interface only grows, on one side at a time: the smaller one must be a prefix of the
     // larger. abi_stable's own check asks that in one direction only.
-    let newer_plugin = check_layout_compatibility(ours, theirs);
-    if let (Err(reason), Err(_)) = (&newer_plugin, check_layout_compatibility(theirs, ours)) {
+    //
+    // A fresh memory for each comparison: what abi_stable remembers of an older plugin makes it refuse newer ones, and
+    // plugins hand nothing to each other that would have to agree.
+    let fits = |smaller, larger| check_layout_compatibility_with_globals(smaller, larger, &CheckingGlobals::new());
+    if let (Err(reason), Err(_)) = (fits(ours, theirs), fits(theirs, ours)) {
         tracing::trace!("layout check: {reason}");
         return Err(disagree());
     }
