@@ -183,3 +183,29 @@ fn the_schema_opens_a_streams_faults_only() {
     assert_eq!(*places, json!(["processor", "init", "insert_audio_chunk", "process_iter", "finish", "drop"]));
     engine.load(&Map::new()).unwrap();
 }
+
+/// The faults that end the process, with the signal or exit code to see.
+#[cfg(unix)]
+const DEADLY: [(&str, Option<i32>, Option<i32>); 4] =
+    [("sigsegv", Some(11), None), ("sigabrt", Some(6), None), ("sigkill", Some(9), None), ("exit", None, Some(3))];
+
+#[cfg(unix)]
+#[test]
+fn deadly_faults_end_the_process_as_named() {
+    use std::{os::unix::process::ExitStatusExt, process::Command};
+    for (fault, signal, code) in DEADLY {
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        let child = child.args(["--ignored", "--exact", "dies"]).env("DEADLY_FAULT", fault);
+        let status = child.output().unwrap().status;
+        assert_eq!((status.signal(), status.code()), (signal, code), "{fault}");
+    }
+}
+
+/// Run in a process of its own by the test above.
+#[test]
+#[ignore = "ends the process"]
+fn dies() {
+    if let Ok(fault) = std::env::var("DEADLY_FAULT") {
+        let _ = run(json!({"fault": fault, "after_chunks": 2}), 3);
+    }
+}
