@@ -53,7 +53,9 @@ pub(super) fn run(args: ServeArgs) -> ExitCode {
         let served = async {
             let server = Server::bind(settings).await?;
             let address = server.address()?;
-            tracing::info!(%address, "listening: ws://{address}/v1/stream");
+            // One line for programs that start this one: with port 0 they cannot know it.
+            println!("listening on http://{address}");
+            tracing::info!("streams at ws://{address}/v1/stream");
             server.run().await
         };
         match served.await {

@@ -340,10 +340,16 @@ where
                 }
                 Some(Control::Ping) = controls.recv() => self.send(vec![Message::Ping(Bytes::new())]).await,
             };
-            if sent.is_err() {
-                let limit = self.limit.as_secs_f64();
-                stream.fail(Failure::new(FailureCode::SlowReader, format!("the client took nothing for {limit} s")));
-                return;
+            match sent {
+                Ok(()) => {}
+                // The reader sees the same and finishes the stream.
+                Err(Unsent::Lost) => return,
+                Err(Unsent::Late) => {
+                    let limit = self.limit.as_secs_f64();
+                    let message = format!("the client took nothing for {limit} s");
+                    stream.fail(Failure::new(FailureCode::SlowReader, message));
+                    return;
+                }
             }
         }
     }
@@ -365,7 +371,7 @@ where
         }
     }
 
-    async fn send(&mut self, messages: Vec<Message>) -> Result<(), ()> {
+    async fn send(&mut self, messages: Vec<Message>) -> Result<(), Unsent> {
         let send = async {
             for message in messages {
                 self.sink.feed(message).await?;
@@ -376,11 +382,19 @@ where
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => {
                 tracing::debug!("cannot send: {error}");
-                Err(())
+                Err(Unsent::Lost)
             }
-            Err(_) => Err(()),
+            Err(_) => Err(Unsent::Late),
         }
     }
+}
+
+/// Why messages did not get to the client.
+enum Unsent {
+    /// The connection is gone.
+    Lost,
+    /// The client does not read.
+    Late,
 }
 
 fn close_message(failure: Option<&Failure>) -> Message {

@@ -1,0 +1,154 @@
+//! A WebSocket client that says exactly what a test wants said, and keeps all it hears.
+
+use super::{Host, LIMIT};
+use serde_json::{Value, json};
+use std::net::TcpStream;
+use tungstenite::{Message, WebSocket, client::client_with_config, protocol::WebSocketConfig};
+
+/// How the server closed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closed {
+    /// The close code; 1006 where there was no close frame.
+    pub code: u16,
+    /// The reason text.
+    pub reason: String,
+}
+
+/// A connection to `/v1/stream`.
+pub struct Client {
+    socket: WebSocket<TcpStream>,
+    /// Every message so far.
+    pub heard: Vec<Value>,
+    /// Set when the server has closed.
+    pub closed: Option<Closed>,
+}
+
+impl Client {
+    /// Connects, and says nothing.
+    pub fn connect(host: &Host) -> Self {
+        let stream = TcpStream::connect(host.address()).unwrap();
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        stream.set_write_timeout(Some(LIMIT)).unwrap();
+        let url = format!("ws://{}/v1/stream", host.address());
+        let config = WebSocketConfig::default().max_frame_size(None).max_message_size(None);
+        let (socket, _) = client_with_config(url, stream, Some(config)).unwrap();
+        Self { socket, heard: Vec::new(), closed: None }
+    }
+
+    /// Connects and opens a stream; `more` is laid over `{"type": "start", "preset": preset}`.
+    pub fn start(host: &Host, preset: &str, more: Value) -> Self {
+        let mut client = Self::connect(host);
+        client.say_start(preset, more);
+        client
+    }
+
+    /// As [`start`](Self::start), and waits for `ready`.
+    pub fn open(host: &Host, preset: &str, more: Value) -> Self {
+        let mut client = Self::start(host, preset, more);
+        let first = client.next().unwrap_or_else(|| panic!("closed: {:?}", client.closed));
+        assert_eq!(first["type"], "ready", "{first}");
+        client
+    }
+
+    /// Sends `start`.
+    pub fn say_start(&mut self, preset: &str, more: Value) {
+        let mut start = json!({"type": "start", "preset": preset});
+        if let (Value::Object(start), Value::Object(more)) = (&mut start, more) {
+            start.extend(more);
+        }
+        self.say(&start);
+    }
+
+    /// Sends a text message. What the server closed meanwhile shows when reading.
+    pub fn say(&mut self, message: &Value) {
+        self.send(Message::text(message.to_string()));
+    }
+
+    /// Sends any message.
+    pub fn send(&mut self, message: Message) {
+        let _ = self.socket.send(message);
+    }
+
+    /// Sends audio as one frame.
+    pub fn audio(&mut self, bytes: &[u8]) {
+        self.send(Message::binary(bytes.to_vec()));
+    }
+
+    /// Sends audio in frames of `size` bytes.
+    pub fn audio_in_frames(&mut self, bytes: &[u8], size: usize) {
+        for frame in bytes.chunks(size) {
+            self.audio(frame);
+        }
+    }
+
+    /// The next event; `None` when the server has closed.
+    pub fn next(&mut self) -> Option<Value> {
+        loop {
+            match self.socket.read() {
+                Ok(Message::Text(text)) => {
+                    let event: Value = serde_json::from_str(text.as_str()).unwrap();
+                    self.heard.push(event.clone());
+                    return Some(event);
+                }
+                Ok(Message::Close(frame)) => {
+                    let (code, reason) =
+                        frame.map_or((1005, String::new()), |frame| (frame.code.into(), frame.reason.to_string()));
+                    self.closed.get_or_insert(Closed { code, reason });
+                }
+                Ok(_) => {}
+                Err(tungstenite::Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    panic!("the server said nothing for {LIMIT:?}; before that: {:?}", self.heard.last());
+                }
+                Err(_) => {
+                    self.closed.get_or_insert(Closed { code: 1006, reason: String::new() });
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Reads up to the first event of a type.
+    pub fn until(&mut self, kind: &str) -> Value {
+        while let Some(event) = self.next() {
+            if event["type"] == kind {
+                return event;
+            }
+        }
+        panic!("no `{kind}` came; heard {:?}, closed {:?}", self.heard, self.closed);
+    }
+
+    /// Reads everything up to the server's close.
+    pub fn to_end(&mut self) -> Closed {
+        while self.next().is_some() {}
+        self.closed.clone().unwrap()
+    }
+
+    /// Ends the audio and reads everything; the stream must end well. Returns the segments' texts.
+    pub fn finish(&mut self) -> Vec<String> {
+        self.say(&json!({"type": "finish"}));
+        let closed = self.to_end();
+        assert_eq!(closed.code, 1000, "{closed:?}, {:?}", self.heard.last());
+        assert_eq!(self.heard.last().unwrap()["type"], "done");
+        self.texts()
+    }
+
+    /// The texts of all segments heard.
+    pub fn texts(&self) -> Vec<String> {
+        let segments = self.heard.iter().filter(|event| event["type"] == "segment");
+        segments.map(|event| event["text"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// The stream failed: reads to the end; the last event must be an `error` with this code, and the close code its.
+    pub fn fails(&mut self, code: &str, close: u16) -> String {
+        let closed = self.to_end();
+        let last = self.heard.last().cloned().unwrap_or_default();
+        assert_eq!((last["type"].as_str(), last["code"].as_str()), (Some("error"), Some(code)), "{last} {closed:?}");
+        assert_eq!(closed.code, close);
+        last["message"].as_str().unwrap().to_owned()
+    }
+
+    /// Goes away without a word.
+    pub fn vanish(self) {
+        let _ = self.socket.get_ref().shutdown(std::net::Shutdown::Both);
+    }
+}

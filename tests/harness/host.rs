@@ -1,0 +1,269 @@
+//! A host process with a plugin directory, presets and settings of its own.
+
+use super::LIMIT;
+use serde_json::Value;
+use std::{
+    env, fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// The host program, as `cargo xtask test` built it.
+pub fn host_program() -> PathBuf {
+    let program = env::var_os("AURICLE_HOST")
+        .map_or_else(|| built(&format!("auricle{}", env::consts::EXE_SUFFIX)), PathBuf::from);
+    assert!(program.exists(), "{} is missing: run the tests by `cargo xtask test`", program.display());
+    program
+}
+
+/// The library of an engine of this workspace: `tone`, `faulty`.
+pub fn library(engine: &str) -> PathBuf {
+    let (prefix, suffix) = (env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX);
+    let path = host_program().with_file_name(format!("{prefix}auricle_engine_{engine}{suffix}"));
+    assert!(path.exists(), "{} is missing: run the tests by `cargo xtask test`", path.display());
+    path
+}
+
+/// A file or folder of the staged plugin directory, such as `pocketsphinx.engine`.
+pub fn staged(name: &str) -> PathBuf {
+    let plugins = env::var_os("AURICLE_PLUGINS").map_or_else(|| built("plugins"), PathBuf::from);
+    let path = plugins.join(name);
+    assert!(path.exists(), "{} is missing: run the tests by `cargo xtask test`", path.display());
+    path
+}
+
+/// A recording of the repository.
+pub fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures").join(name)
+}
+
+/// The folder of further recordings, if this machine has one: `AURICLE_AUDIO`, or `shared/audio` beside the repository.
+pub fn shared_audio() -> Option<PathBuf> {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/audio");
+    let folder = env::var_os("AURICLE_AUDIO").map_or_else(beside, PathBuf::from);
+    folder.is_dir().then_some(folder)
+}
+
+/// Whether full counts are asked for (`cargo xtask test --long`).
+pub fn long() -> bool {
+    env::var_os("AURICLE_TEST_LONG").is_some()
+}
+
+/// A file of Cargo's output directory: this program is in its `deps`.
+fn built(name: &str) -> PathBuf {
+    let here = env::current_exe().unwrap();
+    here.parent().and_then(Path::parent).unwrap().join(name)
+}
+
+/// A host to be started.
+pub struct Setup {
+    dir: tempfile::TempDir,
+    log: String,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Setup {
+    /// Without plugins or presets.
+    pub fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["plugins", "resources", "configs/presets"] {
+            fs::create_dir_all(dir.path().join(name)).unwrap();
+        }
+        Self { dir, log: "info".into() }.settings("")
+    }
+
+    /// With the file, or folder, in the plugin directory.
+    #[must_use]
+    pub fn plugin(self, path: &Path) -> Self {
+        place(path, &self.dir.path().join("plugins").join(path.file_name().unwrap()));
+        self
+    }
+
+    /// With a preset.
+    #[must_use]
+    pub fn preset(self, name: &str, json: &Value) -> Self {
+        fs::write(self.dir.path().join(format!("configs/presets/{name}.json")), json.to_string()).unwrap();
+        self
+    }
+
+    /// With these lines in `auricle.toml`.
+    #[must_use]
+    pub fn settings(self, toml: &str) -> Self {
+        let text = format!("cache = \"../cache\"\n{toml}\n");
+        fs::write(self.dir.path().join("configs/auricle.toml"), text).unwrap();
+        self
+    }
+
+    /// With another log level or directives.
+    #[must_use]
+    pub fn log(mut self, directives: &str) -> Self {
+        self.log = directives.into();
+        self
+    }
+
+    /// Starts the host and waits until it is ready.
+    pub fn start(self) -> Host {
+        let path = |name: &str| self.dir.path().join(name);
+        let mut child = Command::new(host_program())
+            .args(["serve", "--listen", "127.0.0.1:0", "--log", &self.log])
+            .arg("--plugins")
+            .arg(path("plugins"))
+            .arg("--resources")
+            .arg(path("resources"))
+            .arg("--configs")
+            .arg(path("configs"))
+            .env_remove("RUST_LOG")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = Arc::new(Mutex::new(String::new()));
+        let (err, copy) = (child.stderr.take().unwrap(), Arc::clone(&log));
+        thread::spawn(move || {
+            for line in BufReader::new(err).lines().map_while(Result::ok) {
+                eprintln!("host: {line}");
+                let mut log = copy.lock().unwrap();
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("listening on http://").map(str::to_owned);
+        let host = Host { child, address: address.unwrap_or_default(), dir: self.dir, log };
+        assert!(!host.address.is_empty(), "the host did not start: {}", host.log());
+        host.wait_for("readiness", || host.get("/readyz").0 == 200);
+        host
+    }
+}
+
+/// A running host; killed when dropped.
+pub struct Host {
+    child: Child,
+    address: String,
+    dir: tempfile::TempDir,
+    log: Arc<Mutex<String>>,
+}
+
+impl Host {
+    /// `127.0.0.1:PORT`.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// A path in the host's own directory: `plugins`, `resources`, `configs/presets`.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Puts a file or folder into the plugin directory under a name, as an operator would: copied beside and moved.
+    pub fn drop_in(&self, source: &Path, name: &str) {
+        let beside = self.path(&format!("incoming-{name}"));
+        place(source, &beside);
+        let target = self.path("plugins").join(name);
+        if target.is_dir() {
+            fs::remove_dir_all(&target).unwrap();
+        }
+        fs::rename(&beside, &target).unwrap();
+    }
+
+    /// Everything logged so far.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Status and body of a GET.
+    pub fn get(&self, path: &str) -> (u16, String) {
+        let mut socket = TcpStream::connect(&self.address).unwrap();
+        write!(socket, "GET {path} HTTP/1.1\r\nHost: auricle\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
+        (status, answer.split_once("\r\n\r\n").map_or(String::new(), |(_, body)| body.to_owned()))
+    }
+
+    /// The JSON body of a GET.
+    pub fn json(&self, path: &str) -> Value {
+        let (status, body) = self.get(path);
+        assert_eq!(status, 200, "{path}: {body}");
+        serde_json::from_str(&body).unwrap()
+    }
+
+    /// What `/v1/engines` says of a file, if anything.
+    pub fn file(&self, name: &str) -> Option<Value> {
+        let report = self.json("/v1/engines");
+        report["files"].as_array().unwrap().iter().find(|file| file["file"] == name).cloned()
+    }
+
+    /// Waits until `/v1/engines` says of a file what is wanted, and returns it.
+    pub fn wait_for_file(&self, name: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        self.wait_for(name, || self.file(name).is_some_and(|file| wanted(&file)));
+        self.file(name).unwrap()
+    }
+
+    /// Waits until something is so; fails, with the host's log, if that takes too long.
+    pub fn wait_for(&self, what: &str, so: impl Fn() -> bool) {
+        let begun = Instant::now();
+        while !so() {
+            assert!(begun.elapsed() < LIMIT, "waited in vain for {what}; the host said:\n{}", self.log());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Sends a signal, such as `TERM`.
+    pub fn signal(&self, name: &str) {
+        assert!(Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status().unwrap().success());
+    }
+
+    /// Waits for the process to end.
+    pub fn wait(&mut self) -> ExitStatus {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(begun.elapsed() < LIMIT, "the host does not end; it said:\n{}", self.log());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Asks the host to stop and waits for its end.
+    pub fn stop(mut self) -> ExitStatus {
+        self.signal("TERM");
+        self.wait()
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn place(source: &Path, target: &Path) {
+    if source.is_dir() {
+        fs::create_dir_all(target).unwrap();
+        for entry in fs::read_dir(source).unwrap() {
+            let entry = entry.unwrap();
+            place(&entry.path(), &target.join(entry.file_name()));
+        }
+    } else {
+        fs::copy(source, target).unwrap();
+    }
+}

@@ -1,0 +1,17 @@
+//! What the end-to-end tests share: a real host process on real plugin files, and a client that says exactly what a test
+//! wants said.
+//!
+//! No waiting for wall-clock times: tests wait for what must happen, with a limit so long that reaching it is a failure.
+
+mod audio;
+mod client;
+mod host;
+
+pub use audio::{bytes, noise, tone_segments};
+pub use client::{Client, Closed};
+pub use host::{Host, Setup, fixture, host_program, library, long, shared_audio, staged};
+
+use std::time::Duration;
+
+/// What must happen happens within this, on any machine.
+pub const LIMIT: Duration = Duration::from_secs(60);

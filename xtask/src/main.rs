@@ -1,0 +1,58 @@
+//! `cargo xtask`: everything a person or a machine does with this repository.
+
+mod bench;
+mod demo;
+mod fetch;
+mod run;
+mod stage;
+mod test;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+/// Build, show, test and measure Auricle. What is needed from the registries is fetched, and said.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+enum Xtask {
+    /// Build the host (target/release/auricle) and the engines (target/plugins)
+    Build,
+    /// Build, start the host on the engines, and stream a recording to it at its own pace
+    Demo {
+        /// Leave the host running and say how to connect
+        #[arg(long)]
+        serve: bool,
+    },
+    /// Build everything and run all tests
+    Test {
+        /// Full counts: what takes minutes as well
+        #[arg(long)]
+        long: bool,
+        /// Passed on to `cargo test`, for example `-- --test streams`
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
+    /// Run a benchmark; the last line is its ratio
+    Bench {
+        #[command(subcommand)]
+        name: bench::Bench,
+    },
+    /// Format, lints, documents, licences: what CI checks besides the tests
+    Check,
+}
+
+fn main() -> ExitCode {
+    let done = match Xtask::parse() {
+        Xtask::Build => stage::release().map(drop),
+        Xtask::Demo { serve } => demo::demo(serve),
+        Xtask::Test { long, args } => test::test(long, &args),
+        Xtask::Bench { name } => bench::bench(&name),
+        Xtask::Check => test::check(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("xtask: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! The tests, and the checks beside them.
+
+use crate::{
+    run::{Done, cargo, root, run, target},
+    stage,
+};
+use std::process::Command;
+
+/// All tests: the quick tier, or with `long` full counts.
+pub(crate) fn test(long: bool, args: &[String]) -> Done {
+    let built = stage::development()?;
+    let mut command = cargo(&["test", "--workspace"]);
+    command.args(args);
+    // What the end-to-end tests run.
+    command.env("AURICLE_HOST", built.host).env("AURICLE_PLUGINS", built.plugins);
+    if long {
+        command.env("AURICLE_TEST_LONG", "1");
+    }
+    run(&mut command)
+}
+
+/// Format, lints, documents, licences.
+pub(crate) fn check() -> Done {
+    crate::fetch::pocketsphinx()?;
+    run(&mut cargo(&["fmt", "--all", "--check"]))?;
+    run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]))?;
+    run(cargo(&["doc", "--workspace", "--no-deps", "--all-features"]).env("RUSTDOCFLAGS", "-D warnings"))?;
+    let tools = target().join("tools");
+    let deny = tools.join("bin").join(format!("cargo-deny{}", std::env::consts::EXE_SUFFIX));
+    if !deny.exists() {
+        eprintln!("xtask: installing cargo-deny from crates.io into {}", tools.display());
+        run(cargo(&["install", "--locked", "--quiet", "--version", "0.20.2", "cargo-deny", "--root"]).arg(&tools))?;
+    }
+    // The advisory database is not on crates.io: that check is for those who can reach it (`cargo deny check`).
+    run(Command::new(deny).args(["check", "licenses", "bans", "sources"]).current_dir(root()))
+}
