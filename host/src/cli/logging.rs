@@ -30,8 +30,8 @@ pub(super) fn init(level: &str, format: LogFormat) -> Result<(), String> {
     done.map_err(|error| error.to_string())
 }
 
-/// Starts the client's log: warnings only, unless `RUST_LOG` says otherwise.
+/// Starts the client's log: warnings only, unless `RUST_LOG` says otherwise. Damaged audio the client reports itself.
 pub(super) fn init_client() {
     // Without a log the client works as well.
-    let _ = init("warn", LogFormat::Text);
+    let _ = init("warn,symphonia=off", LogFormat::Text);
 }
