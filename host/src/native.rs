@@ -3,6 +3,8 @@
 pub mod messages;
 
 mod connection;
+mod reader;
 mod translate;
+mod writer;
 
 pub use connection::{ConnectionSettings, serve};

@@ -9,12 +9,11 @@ pub use http::{EnginesReport, PresetsReport};
 use crate::{
     catalog::Catalog,
     native::ConnectionSettings,
-    native::messages::Pace,
     platform,
     plugins::{Registry, Watcher},
     presets::Presets,
     settings::{Settings, wait},
-    stream::StreamSettings,
+    stream::{Pace, StreamSettings},
 };
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::net::TcpListener;

@@ -3,6 +3,7 @@
 //! The connection's task puts audio and commands into the stream's inbox; the model's threads take them out, call the
 //! engine, and put events into the outbox; the connection's writer takes those. Nothing else is shared.
 
+mod bounds;
 mod call;
 mod event;
 mod inbox;
@@ -10,6 +11,7 @@ mod outbox;
 mod runtime;
 mod session;
 
+pub use bounds::{Pace, StreamSettings};
 pub use event::{Event, RestartPoint};
 pub use runtime::{Runtime, RuntimeSettings};
-pub use session::{Stream, StreamSettings};
+pub use session::Stream;

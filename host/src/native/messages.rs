@@ -7,6 +7,9 @@ use crate::{
     audio::{AudioFormat, Encoding},
     failure::FailureCode,
 };
+
+pub use crate::stream::Pace;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -64,17 +67,6 @@ fn default_rate() -> u32 {
 
 fn default_channels() -> u16 {
     AudioFormat::default().channels
-}
-
-/// Who sets the pace of a stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Pace {
-    /// The speaker: audio is always taken; a stream that falls too far behind is closed.
-    #[default]
-    Live,
-    /// The server: audio is taken as fast as it is worked on.
-    File,
 }
 
 /// What the server sends, with its number: 0, 1, 2, ... over the whole connection.

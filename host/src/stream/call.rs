@@ -3,7 +3,7 @@
 //! Nonsense is put right where that loses nothing (times outside the audio or out of order, invalid UTF-8, outer white
 //! space), with one warning a stream; what cannot be (endless text, endless events) becomes the stream's failure.
 
-use super::{Event, RestartPoint, session::Stream};
+use super::{Event, RestartPoint, StreamSettings, outbox::Outbox};
 use crate::failure::{Failure, FailureCode};
 use auricle_plugin_api::{Segment, Word, host::EventSink};
 
@@ -24,7 +24,8 @@ pub(super) struct Record {
 
 /// Takes the events of one call.
 pub(super) struct CallSink<'a> {
-    stream: &'a Stream,
+    settings: &'a StreamSettings,
+    outbox: &'a Outbox,
     epoch: u32,
     record: &'a mut Record,
     events: usize,
@@ -32,8 +33,8 @@ pub(super) struct CallSink<'a> {
 }
 
 impl<'a> CallSink<'a> {
-    pub(super) fn new(stream: &'a Stream, epoch: u32, record: &'a mut Record) -> Self {
-        Self { stream, epoch, record, events: 0, failure: None }
+    pub(super) fn new(settings: &'a StreamSettings, outbox: &'a Outbox, epoch: u32, record: &'a mut Record) -> Self {
+        Self { settings, outbox, epoch, record, events: 0, failure: None }
     }
 
     /// Why the stream cannot go on after what the engine said, if so.
@@ -43,12 +44,12 @@ impl<'a> CallSink<'a> {
 
     fn push(&mut self, event: Event) {
         self.events += 1;
-        let most = self.stream.settings.max_events_per_call;
+        let most = self.settings.max_events_per_call;
         if self.events > most {
             self.fail(format!("the engine reported more than {most} events in one call"));
         }
         if self.failure.is_none() {
-            self.stream.outbox.push(self.epoch, event);
+            self.outbox.push(self.epoch, event);
         }
     }
 
@@ -73,7 +74,7 @@ impl<'a> CallSink<'a> {
 
     /// A text as a client may see it; `None` where it is too long.
     fn text(&mut self, segment: Segment) -> Option<Segment> {
-        let most = self.stream.settings.max_text_bytes;
+        let most = self.settings.max_text_bytes;
         let length = segment.text_bytes().len() + segment.words.iter().map(|word| word.text().len()).sum::<usize>();
         if length > most || segment.words.len() > most {
             self.fail(format!("the engine reported a text of {length} bytes; the limit is {most}"));
@@ -137,6 +138,6 @@ impl EventSink for CallSink<'_> {
     }
 
     fn cancelled(&self) -> bool {
-        self.failure.is_some() || self.stream.is_over(self.epoch)
+        self.failure.is_some() || self.outbox.is_over(self.epoch)
     }
 }

@@ -4,6 +4,7 @@
 //! except by a reset or after the end. After `Failed` or `Done` nothing is taken.
 
 use super::Event;
+use crate::failure::Failure;
 use std::{
     collections::VecDeque,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -49,13 +50,26 @@ impl Outbox {
         waiting
     }
 
-    /// Drops what waits and takes only events of `epoch` from now on.
-    pub(super) fn start_epoch(&self, epoch: u32) {
+    /// Takes the stream's failure, of whatever epoch.
+    pub(super) fn fail(&self, failure: Failure) {
+        let epoch = self.lock().epoch;
+        self.push(epoch, Event::Failed(failure));
+    }
+
+    /// Drops what waits and takes only events of a new epoch from now on; returns it.
+    pub(super) fn start_epoch(&self) -> u32 {
         let mut state = self.lock();
         if !state.ended {
             state.events.clear();
-            state.epoch = epoch;
+            state.epoch += 1;
         }
+        state.epoch
+    }
+
+    /// Whether events of `epoch` are not taken any more.
+    pub(super) fn is_over(&self, epoch: u32) -> bool {
+        let state = self.lock();
+        state.ended || state.epoch != epoch
     }
 
     /// Nobody will read any more.
@@ -109,7 +123,8 @@ mod tests {
     async fn a_reset_drops_the_epoch_before() {
         let outbox = Outbox::default();
         outbox.push(0, partial("old"));
-        outbox.start_epoch(1);
+        assert_eq!(outbox.start_epoch(), 1);
+        assert!(outbox.is_over(0) && !outbox.is_over(1));
         outbox.push(0, partial("late"));
         outbox.push(1, Event::Ready { epoch: 1 });
         assert_eq!(outbox.take().await, [Event::Ready { epoch: 1 }]);

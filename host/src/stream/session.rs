@@ -5,56 +5,29 @@
 //! threads only. Threads: the connection's tasks call everything that is `pub`; the model's threads call `step`.
 
 use super::{
-    Event, Runtime,
+    Event, Pace, Runtime, StreamSettings,
     call::{CallSink, Record},
     inbox::{Inbox, Work},
     outbox::Outbox,
     runtime::{Place, Slot},
 };
-use crate::{
-    failure::{Failure, FailureCode},
-    native::messages::Pace,
-};
+use crate::failure::{Failure, FailureCode};
 use auricle_plugin_api::{Error, ErrorCode, host::LoadedProcessor};
 use serde_json::{Map, Value};
 use std::{
     collections::VecDeque,
     fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU32, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 use tokio::sync::Notify;
-
-/// What bounds a stream.
-#[derive(Debug, Clone)]
-pub struct StreamSettings {
-    /// Who sets the pace.
-    pub pace: Pace,
-    /// Live: seconds of audio behind before it fails.
-    pub max_lag_seconds: f64,
-    /// Live: seconds of audio behind from which on it says so.
-    pub report_lag_seconds: f64,
-    /// File: seconds of audio waiting before its connection is no longer read.
-    pub file_buffer_seconds: f64,
-    /// Events waiting for the client before a live stream fails, or a file stream pauses.
-    pub max_unsent_events: usize,
-    /// Bytes of one text.
-    pub max_text_bytes: usize,
-    /// Events of one call.
-    pub max_events_per_call: usize,
-}
 
 /// One client's audio on one processor.
 pub struct Stream {
     id: String,
     options: Map<String, Value>,
-    pub(super) settings: StreamSettings,
-    pub(super) outbox: Outbox,
-    epoch: AtomicU32,
-    over: AtomicBool,
+    settings: StreamSettings,
+    outbox: Outbox,
     inner: Mutex<Inner>,
     room: Notify,
     runtime: Arc<Runtime>,
@@ -110,8 +83,6 @@ impl Stream {
             options,
             settings,
             outbox: Outbox::default(),
-            epoch: AtomicU32::new(0),
-            over: AtomicBool::new(false),
             inner: Mutex::new(inner),
             room: Notify::new(),
             runtime,
@@ -160,8 +131,7 @@ impl Stream {
 
     /// Discards what was not reported and starts at time 0; `Event::Ready` follows.
     pub fn reset(self: &Arc<Self>) {
-        let epoch = self.epoch.fetch_add(1, Ordering::Relaxed) + 1;
-        self.outbox.start_epoch(epoch);
+        let epoch = self.outbox.start_epoch();
         self.command(|inbox| inbox.reset(Instant::now(), epoch));
     }
 
@@ -203,11 +173,6 @@ impl Stream {
         }
     }
 
-    /// Whether events of `epoch` have no reader any more.
-    pub(super) fn is_over(&self, epoch: u32) -> bool {
-        self.over.load(Ordering::Relaxed) || self.epoch.load(Ordering::Relaxed) != epoch
-    }
-
     fn command(self: &Arc<Self>, command: impl FnOnce(&mut Inbox)) {
         let mut inner = self.lock();
         if !inner.ended {
@@ -240,8 +205,7 @@ impl Stream {
         tracing::warn!(code = %failure.code, "stream failed: {failure}");
         inner.ended = true;
         inner.inbox.clear();
-        self.over.store(true, Ordering::Relaxed);
-        self.outbox.push(self.epoch.load(Ordering::Relaxed), Event::Failed(failure));
+        self.outbox.fail(failure);
         self.room.notify_waiters();
         self.schedule(inner);
     }
@@ -299,7 +263,7 @@ impl Stream {
             }
             Work::Chunk(audio) => {
                 insert(record, &audio)?;
-                let mut sink = CallSink::new(self, *epoch, record);
+                let mut sink = CallSink::new(&self.settings, &self.outbox, *epoch, record);
                 processor.process_iter(&mut sink)?;
                 if let Some(failure) = sink.into_failure() {
                     return Ok(Outcome::Failed(failure));
@@ -307,7 +271,7 @@ impl Stream {
             }
             Work::Flush(rest, frames) => {
                 insert(record, &rest)?;
-                let mut sink = CallSink::new(self, *epoch, record);
+                let mut sink = CallSink::new(&self.settings, &self.outbox, *epoch, record);
                 processor.finish(&mut sink)?;
                 if let Some(failure) = sink.into_failure() {
                     return Ok(Outcome::Failed(failure));
@@ -317,7 +281,7 @@ impl Stream {
             }
             Work::Finish(rest) => {
                 insert(record, &rest)?;
-                let mut sink = CallSink::new(self, *epoch, record);
+                let mut sink = CallSink::new(&self.settings, &self.outbox, *epoch, record);
                 processor.finish(&mut sink)?;
                 return Ok(match sink.into_failure() {
                     Some(failure) => Outcome::Failed(failure),
@@ -360,7 +324,6 @@ impl Stream {
             Ok(Outcome::Done) if !inner.ended => {
                 inner.ended = true;
                 inner.inbox.clear();
-                self.over.store(true, Ordering::Relaxed);
                 self.outbox.push(epoch, Event::Done(position));
             }
             Ok(_) => {

@@ -1,0 +1,209 @@
+//! The reading half of a connection: what the client says becomes calls on its stream.
+
+use super::messages::{ClientMessage, Start};
+use crate::{
+    audio::Intake,
+    failure::{Failure, FailureCode},
+    stream::Stream,
+};
+use futures_util::{StreamExt, stream::SplitStream};
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::Notify,
+    task::JoinHandle,
+    time::{Instant, timeout},
+};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{Bytes, Error as WsError, Message, Utf8Bytes, error::CapacityError},
+};
+use tokio_util::sync::CancellationToken;
+
+/// Bytes of audio decoded and resampled before other tasks get a turn.
+const BYTES_PER_TURN: usize = 1 << 14;
+/// How long the client has to answer the close frame.
+const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+
+/// Reads one connection.
+pub(super) struct Reader<S> {
+    source: SplitStream<WebSocketStream<S>>,
+    idle_limit: Duration,
+    /// Asks the writer for a ping.
+    ping: Arc<Notify>,
+}
+
+/// What came from the client.
+enum Incoming {
+    Audio(Bytes),
+    Message(ClientMessage),
+    /// A ping, a pong.
+    Life,
+    Gone,
+}
+
+impl<S> Reader<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    pub(super) fn new(source: SplitStream<WebSocketStream<S>>, idle_limit: Duration, ping: Arc<Notify>) -> Self {
+        Self { source, idle_limit, ping }
+    }
+
+    /// The first message; `None` where the client went away without one.
+    pub(super) async fn start(&mut self) -> Result<Start, Option<Failure>> {
+        let out_of_turn = |what: &str| {
+            let message = format!("the first message must be `start`, this is {what}");
+            Err(Some(Failure::new(FailureCode::BadMessage, message)))
+        };
+        loop {
+            match self.next().await? {
+                Incoming::Message(ClientMessage::Start(start)) => return Ok(start),
+                Incoming::Message(_) => return out_of_turn("another one"),
+                Incoming::Audio(_) => return out_of_turn("audio"),
+                Incoming::Life => {}
+                Incoming::Gone => return Err(None),
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Result<Incoming, Failure> {
+        match self.source.next().await {
+            Some(Ok(Message::Binary(bytes))) => Ok(Incoming::Audio(bytes)),
+            Some(Ok(Message::Text(text))) => parse(&text).map(Incoming::Message),
+            Some(Ok(Message::Close(_))) | None => Ok(Incoming::Gone),
+            Some(Ok(_)) => Ok(Incoming::Life),
+            Some(Err(WsError::Capacity(CapacityError::MessageTooLong { size, max_size }))) => {
+                let message =
+                    format!("a message of {size} bytes; the limit is {max_size}: send audio in smaller pieces");
+                Err(Failure::new(FailureCode::TooLarge, message))
+            }
+            Some(Err(WsError::Utf8(_))) => {
+                Err(Failure::new(FailureCode::BadMessage, "a text message that is not UTF-8"))
+            }
+            Some(Err(error)) => {
+                tracing::debug!("connection lost: {error}");
+                Ok(Incoming::Gone)
+            }
+        }
+    }
+
+    /// Reads until the writer is done or the client is gone.
+    pub(super) async fn run(
+        mut self,
+        stream: &Arc<Stream>,
+        mut intake: Intake,
+        mut writing: JoinHandle<()>,
+        drain: CancellationToken,
+    ) {
+        let idle_limit = self.idle_limit;
+        let mut alive = Instant::now();
+        let mut check = tokio::time::interval(idle_limit / 4);
+        let mut finished = false;
+        loop {
+            tokio::select! {
+                incoming = self.next() => {
+                    alive = Instant::now();
+                    match incoming {
+                        Ok(Incoming::Gone) => break,
+                        Ok(Incoming::Life) => {}
+                        Ok(_) if finished => {} // Said after `finish`, or on its way when the server began to stop.
+                        Ok(Incoming::Audio(bytes)) => {
+                            take_audio(stream, &mut intake, &bytes).await;
+                            alive = Instant::now();
+                        }
+                        Ok(Incoming::Message(message)) => match obey(stream, &mut intake, message) {
+                            Ok(ends) => finished = ends,
+                            Err(failure) => stream.fail(failure),
+                        },
+                        Err(failure) => stream.fail(failure),
+                    }
+                }
+                _ = check.tick() => {
+                    if alive.elapsed() >= idle_limit {
+                        let message = format!("nothing came for {} s, not even an answer to a ping", idle_limit.as_secs_f64());
+                        stream.fail(Failure::new(FailureCode::IdleTimeout, message));
+                        break;
+                    }
+                    self.ping.notify_one();
+                }
+                () = drain.cancelled(), if !finished => {
+                    finish(stream, &mut intake);
+                    finished = true;
+                }
+                _ = &mut writing => {
+                    self.drain_source().await;
+                    return;
+                }
+            }
+        }
+        if !finished {
+            tracing::info!(stream = stream.id(), "client gone; the rest of its audio is worked on");
+        }
+        stream.abandon();
+        // What is on its way out still goes out, if the client takes it.
+        if timeout(CLOSE_LIMIT, &mut writing).await.is_err() {
+            writing.abort();
+        }
+    }
+
+    /// Reads on until the client has seen the close frame, so that what was sent before it is not lost.
+    pub(super) async fn drain_source(&mut self) {
+        let read_on = async { while !matches!(self.source.next().await, None | Some(Err(_))) {} };
+        let _ = timeout(CLOSE_LIMIT, read_on).await;
+    }
+}
+
+fn parse(text: &Utf8Bytes) -> Result<ClientMessage, Failure> {
+    serde_json::from_str(text.as_str()).map_err(|error| {
+        Failure::new(FailureCode::BadMessage, format!("a text message is not one of this protocol: {error}"))
+    })
+}
+
+/// Decodes audio a piece at a time, letting other connections have their turn, and waits for room.
+async fn take_audio(stream: &Arc<Stream>, intake: &mut Intake, bytes: &[u8]) {
+    let mut samples = Vec::new();
+    for (n, piece) in bytes.chunks(BYTES_PER_TURN).enumerate() {
+        if n > 0 {
+            tokio::task::yield_now().await;
+        }
+        stream.room().await;
+        samples.clear();
+        intake.push(piece, &mut samples);
+        stream.push(&samples);
+    }
+}
+
+/// Does what a message asks; returns whether the audio has ended.
+fn obey(stream: &Arc<Stream>, intake: &mut Intake, message: ClientMessage) -> Result<bool, Failure> {
+    match message {
+        ClientMessage::Start(_) => {
+            Err(Failure::new(FailureCode::BadMessage, "a second `start`: one stream a connection"))
+        }
+        ClientMessage::Flush => {
+            push_rest(stream, intake);
+            stream.flush(intake.frames());
+            Ok(false)
+        }
+        ClientMessage::Finish => {
+            finish(stream, intake);
+            Ok(true)
+        }
+        ClientMessage::Reset => {
+            intake.reset();
+            stream.reset();
+            Ok(false)
+        }
+    }
+}
+
+fn finish(stream: &Arc<Stream>, intake: &mut Intake) {
+    push_rest(stream, intake);
+    stream.finish();
+}
+
+fn push_rest(stream: &Arc<Stream>, intake: &mut Intake) {
+    let mut samples = Vec::new();
+    intake.finish(&mut samples);
+    stream.push(&samples);
+}
