@@ -10,6 +10,7 @@ mod inbox;
 mod outbox;
 mod runtime;
 mod session;
+mod voice;
 
 pub use bounds::{Pace, StreamSettings};
 pub use event::{Event, RestartPoint};

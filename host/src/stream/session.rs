@@ -6,13 +6,12 @@
 
 use super::{
     Event, Pace, Runtime, StreamSettings,
-    call::{CallSink, Record},
     inbox::{Inbox, Work},
     outbox::Outbox,
-    runtime::{Place, Slot},
+    runtime::Slot,
+    voice::{Next, Scene, Voice, call_name},
 };
 use crate::failure::{Failure, FailureCode};
-use auricle_plugin_api::{Error, ErrorCode, host::LoadedProcessor};
 use serde_json::{Map, Value};
 use std::{
     collections::VecDeque,
@@ -43,14 +42,6 @@ struct Inner {
     lag_reported: Option<Instant>,
 }
 
-/// The engine's end of the stream. The field order is the drop order.
-struct Voice {
-    processor: Option<LoadedProcessor>,
-    epoch: u32,
-    record: Record,
-    _place: Place,
-}
-
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stream").field("id", &self.id).finish_non_exhaustive()
@@ -72,7 +63,7 @@ impl Stream {
         let place = runtime.take_place()?;
         let inner = Inner {
             inbox: Inbox::new(runtime.metadata().chunk_samples),
-            voice: Some(Voice { processor: None, epoch: 0, record: Record::default(), _place: place }),
+            voice: Some(Voice::new(place)),
             queued: false,
             ended: false,
             lag_reported: None,
@@ -226,14 +217,16 @@ impl Stream {
             drop(voice);
             return slot.end();
         };
-        let call = match &work {
-            Work::Open => "processor",
-            Work::Chunk(_) => "process_iter",
-            Work::Flush(..) | Work::Finish(_) => "finish",
-            Work::Reset(_) => "init",
-        };
-        slot.begin(self, call);
-        let outcome = self.perform(&mut voice, work).map_err(|error| self.explain(call, error));
+        slot.begin(self, call_name(&work));
+        let outcome = voice.perform(
+            work,
+            &Scene {
+                model: self.runtime.model(),
+                options: &self.options,
+                settings: &self.settings,
+                outbox: &self.outbox,
+            },
+        );
         if !slot.end() {
             // Long over for everybody else.
             drop(voice);
@@ -243,85 +236,14 @@ impl Stream {
         true
     }
 
-    fn perform(&self, voice: &mut Voice, work: Work) -> Result<Outcome, Error> {
-        let Voice { processor, epoch, record, .. } = voice;
-        let processor = match (processor, &work) {
-            (Some(processor), _) => processor,
-            (empty @ None, _) => empty.insert(self.runtime.model().processor(&self.options)?),
-        };
-        let mut insert = |record: &mut Record, audio: &[f32]| -> Result<(), Error> {
-            if !audio.is_empty() {
-                processor.insert_audio_chunk(audio)?;
-                record.position += audio.len() as u64;
-            }
-            Ok(())
-        };
-        match work {
-            Work::Open => {
-                processor.init(0)?;
-                self.outbox.push(*epoch, Event::Ready { epoch: *epoch });
-            }
-            Work::Chunk(audio) => {
-                insert(record, &audio)?;
-                let mut sink = CallSink::new(&self.settings, &self.outbox, *epoch, record);
-                processor.process_iter(&mut sink)?;
-                if let Some(failure) = sink.into_failure() {
-                    return Ok(Outcome::Failed(failure));
-                }
-            }
-            Work::Flush(rest, frames) => {
-                insert(record, &rest)?;
-                let mut sink = CallSink::new(&self.settings, &self.outbox, *epoch, record);
-                processor.finish(&mut sink)?;
-                if let Some(failure) = sink.into_failure() {
-                    return Ok(Outcome::Failed(failure));
-                }
-                processor.init(record.position)?;
-                self.outbox.push(*epoch, Event::Flushed(frames));
-            }
-            Work::Finish(rest) => {
-                insert(record, &rest)?;
-                let mut sink = CallSink::new(&self.settings, &self.outbox, *epoch, record);
-                processor.finish(&mut sink)?;
-                return Ok(match sink.into_failure() {
-                    Some(failure) => Outcome::Failed(failure),
-                    None => Outcome::Done,
-                });
-            }
-            Work::Reset(next) => {
-                *record = Record::default();
-                *epoch = next;
-                processor.init(0)?;
-                self.outbox.push(next, Event::Ready { epoch: next });
-            }
-        }
-        Ok(Outcome::GoesOn)
-    }
-
-    fn explain(&self, call: &str, error: Error) -> Failure {
-        let code = match error.code {
-            ErrorCode::CAPACITY => FailureCode::Capacity,
-            ErrorCode::CONFIG => FailureCode::InvalidOption,
-            _ => FailureCode::EngineError,
-        };
-        let message = match code {
-            FailureCode::EngineError => {
-                let problem: String = error.message.chars().take(500).collect();
-                format!("the engine failed in {call} ({}): {problem}", error.code.name())
-            }
-            _ => error.message,
-        };
-        Failure::new(code, message)
-    }
-
     /// After a call: parks the voice, or lets it go, and says what there is to say.
-    fn settle(self: &Arc<Self>, voice: Voice, outcome: Result<Outcome, Failure>) {
-        let (epoch, position) = (voice.epoch, voice.record.position);
+    fn settle(self: &Arc<Self>, voice: Voice, outcome: Result<Next, Failure>) {
+        let (epoch, position) = (voice.epoch, voice.position());
         let mut inner = self.lock();
         inner.voice = Some(voice);
         match outcome {
-            Err(failure) | Ok(Outcome::Failed(failure)) => self.end(&mut inner, failure),
-            Ok(Outcome::Done) if !inner.ended => {
+            Err(failure) => self.end(&mut inner, failure),
+            Ok(Next::Done) if !inner.ended => {
                 inner.ended = true;
                 inner.inbox.clear();
                 self.outbox.push(epoch, Event::Done(position));
@@ -366,10 +288,4 @@ impl Stream {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-enum Outcome {
-    GoesOn,
-    Done,
-    Failed(Failure),
 }
