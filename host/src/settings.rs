@@ -45,7 +45,7 @@ pub struct Limits {
     pub report_lag_seconds: f64,
     /// Seconds of audio a file stream may have waiting before the server stops reading.
     pub file_buffer_seconds: f64,
-    /// Events waiting for a client to read before a live stream is closed (a file stream is paused).
+    /// Events waiting for a client to read before its stream pauses (a live one then falls behind, up to its limit).
     pub max_unsent_events: usize,
     /// Bytes of one text of an engine.
     pub max_text_bytes: usize,

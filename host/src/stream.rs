@@ -10,6 +10,8 @@ mod inbox;
 mod outbox;
 mod runtime;
 mod session;
+#[cfg(test)]
+mod tests;
 mod voice;
 
 pub use bounds::{Pace, StreamSettings};

@@ -24,7 +24,7 @@ pub struct StreamSettings {
     pub report_lag_seconds: f64,
     /// File: seconds of audio waiting before its connection is no longer read.
     pub file_buffer_seconds: f64,
-    /// Events waiting for the client before a live stream fails, or a file stream pauses.
+    /// Events waiting for the client before the stream pauses; a live one then falls behind, up to its limit.
     pub max_unsent_events: usize,
     /// Bytes of one text.
     pub max_text_bytes: usize,

@@ -6,6 +6,7 @@
 use super::{Event, RestartPoint, StreamSettings, outbox::Outbox};
 use crate::failure::{Failure, FailureCode};
 use auricle_plugin_api::{Segment, Word, host::EventSink};
+use serde_json::{Map, Value};
 
 /// The largest state of a restart point.
 const MAX_STATE: usize = 1 << 20;
@@ -49,7 +50,7 @@ impl<'a> CallSink<'a> {
             self.fail(format!("the engine reported more than {most} events in one call"));
         }
         if self.failure.is_none() {
-            self.outbox.push(self.epoch, event);
+            self.outbox.push(Some(self.epoch), event);
         }
     }
 
@@ -75,7 +76,7 @@ impl<'a> CallSink<'a> {
     /// A text as a client may see it; `None` where it is too long.
     fn text(&mut self, segment: Segment) -> Option<Segment> {
         let most = self.settings.max_text_bytes;
-        let length = segment.text_bytes().len() + segment.words.iter().map(|word| word.text().len()).sum::<usize>();
+        let length = length(&segment);
         if length > most || segment.words.len() > most {
             self.fail(format!("the engine reported a text of {length} bytes; the limit is {most}"));
             return None;
@@ -101,6 +102,15 @@ impl<'a> CallSink<'a> {
         }
         Some(sound)
     }
+}
+
+/// Bytes of all that a text says.
+fn length(segment: &Segment) -> usize {
+    let extra =
+        |extra: &Map<String, Value>| if extra.is_empty() { 0 } else { Value::from(extra.clone()).to_string().len() };
+    let words = segment.words.iter().map(|word| word.text().len() + extra(&word.extra));
+    let language = segment.language.as_ref().map_or(0, String::len);
+    segment.text_bytes().len() + language + extra(&segment.extra) + words.sum::<usize>()
 }
 
 impl EventSink for CallSink<'_> {

@@ -4,7 +4,6 @@
 //! except by a reset or after the end. After `Failed` or `Done` nothing is taken.
 
 use super::Event;
-use crate::failure::Failure;
 use std::{
     collections::VecDeque,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -29,31 +28,23 @@ struct State {
 }
 
 impl Outbox {
-    /// Takes an event of `epoch`; one of an epoch that is over is dropped. Returns how many wait.
-    pub(super) fn push(&self, epoch: u32, event: Event) -> usize {
+    /// Takes an event of `epoch`, or one that is of no epoch; one of an epoch that is over is dropped.
+    pub(super) fn push(&self, epoch: Option<u32>, event: Event) {
         let mut state = self.lock();
-        if state.ended || epoch != state.epoch {
-            return state.events.len();
+        if state.ended || epoch.is_some_and(|epoch| epoch != state.epoch) {
+            return;
         }
         state.ended = matches!(event, Event::Failed(_) | Event::Done(_));
         if state.unread {
-            return 0;
+            return;
         }
         let text = matches!(event, Event::Partial(_) | Event::Segment(_));
         if text && matches!(state.events.back(), Some(Event::Partial(_))) {
             state.events.pop_back();
         }
         state.events.push_back(event);
-        let waiting = state.events.len();
         drop(state);
         self.filled.notify_one();
-        waiting
-    }
-
-    /// Takes the stream's failure, of whatever epoch.
-    pub(super) fn fail(&self, failure: Failure) {
-        let epoch = self.lock().epoch;
-        self.push(epoch, Event::Failed(failure));
     }
 
     /// Drops what waits and takes only events of a new epoch from now on; returns it.
@@ -114,7 +105,7 @@ mod tests {
         let outbox = Outbox::default();
         let segment = Event::Segment(Segment::new(0, 1, "a"));
         for event in [partial("a"), partial("a b"), segment.clone(), segment.clone(), partial("c")] {
-            outbox.push(0, event);
+            outbox.push(Some(0), event);
         }
         assert_eq!(outbox.take().await, [segment.clone(), segment, partial("c")]);
     }
@@ -122,19 +113,19 @@ mod tests {
     #[tokio::test]
     async fn a_reset_drops_the_epoch_before() {
         let outbox = Outbox::default();
-        outbox.push(0, partial("old"));
+        outbox.push(Some(0), partial("old"));
         assert_eq!(outbox.start_epoch(), 1);
         assert!(outbox.is_over(0) && !outbox.is_over(1));
-        outbox.push(0, partial("late"));
-        outbox.push(1, Event::Ready { epoch: 1 });
+        outbox.push(Some(0), partial("late"));
+        outbox.push(Some(1), Event::Ready { epoch: 1 });
         assert_eq!(outbox.take().await, [Event::Ready { epoch: 1 }]);
     }
 
     #[tokio::test]
     async fn nothing_follows_the_end() {
         let outbox = Outbox::default();
-        outbox.push(0, Event::Done(5));
-        outbox.push(0, partial("late"));
+        outbox.push(Some(0), Event::Done(5));
+        outbox.push(Some(0), partial("late"));
         assert_eq!(outbox.take().await, [Event::Done(5)]);
     }
 }

@@ -141,13 +141,14 @@ impl Shared {
         }
         let engine = self.metadata().max_streams.map_or(usize::MAX, |most| most as usize);
         let most = self.settings.max_streams.min(engine);
-        let taken = self.places.fetch_add(1, Ordering::Relaxed);
-        let place = Place(Arc::clone(&self.places));
-        if taken >= most {
-            let message = format!("this preset serves {most} streams at once and has no room; try again later");
-            return Err(Failure::new(FailureCode::Capacity, message));
+        let more = |taken| (taken < most).then_some(taken + 1);
+        match self.places.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) {
+            Ok(_) => Ok(Place(Arc::clone(&self.places))),
+            Err(_) => {
+                let message = format!("this preset serves {most} streams at once and has no room; try again later");
+                Err(Failure::new(FailureCode::Capacity, message))
+            }
         }
-        Ok(place)
     }
 
     /// Remembers a stream, to be ended if the model is refused.
@@ -237,7 +238,7 @@ impl Shared {
     fn give_up(self: &Arc<Self>, call: &Call) {
         let limit = self.settings.call_limit.as_secs_f64();
         let message = format!("the engine did not return from {} within {limit} s", call.what);
-        call.stream.fail(Failure::new(FailureCode::EngineTimeout, message));
+        call.stream.write_off(Failure::new(FailureCode::EngineTimeout, message));
         let timeouts = {
             let mut workers = self.workers();
             workers.timeouts += 1;
@@ -259,7 +260,7 @@ impl Shared {
     }
 }
 
-/// An open stream's place; dropped with the processor.
+/// An open stream's place; dropped after the processor.
 pub(super) struct Place(Arc<AtomicUsize>);
 
 impl Drop for Place {

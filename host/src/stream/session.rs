@@ -2,13 +2,14 @@
 //!
 //! Invariants: at most one thread is in a call for the stream (it holds the `Voice`); a stream that has work, a parked
 //! voice and room for events is in its model's queue, once. A processor is made, called and dropped on its model's
-//! threads only. Threads: the connection's tasks call everything that is `pub`; the model's threads call `step`.
+//! threads only. An engine's last word is passed on when its processor is gone, so that the client's next stream finds
+//! the place free. Threads: the connection's tasks call everything that is `pub`; the model's threads call `step`.
 
 use super::{
     Event, Pace, Runtime, StreamSettings,
     inbox::{Inbox, Work},
     outbox::Outbox,
-    runtime::Slot,
+    runtime::{Place, Slot},
     voice::{Next, Scene, Voice, call_name},
 };
 use crate::failure::{Failure, FailureCode};
@@ -26,7 +27,7 @@ pub struct Stream {
     id: String,
     options: Map<String, Value>,
     settings: StreamSettings,
-    outbox: Outbox,
+    pub(super) outbox: Outbox,
     inner: Mutex<Inner>,
     room: Notify,
     runtime: Arc<Runtime>,
@@ -37,6 +38,10 @@ struct Inner {
     inbox: Inbox,
     /// Absent while a call is running, and after the end.
     voice: Option<Voice>,
+    /// Held until the processor is dropped, or its thread written off.
+    place: Option<Place>,
+    /// What is said then.
+    last: Option<Event>,
     queued: bool,
     ended: bool,
     lag_reported: Option<Instant>,
@@ -63,7 +68,9 @@ impl Stream {
         let place = runtime.take_place()?;
         let inner = Inner {
             inbox: Inbox::new(runtime.metadata().chunk_samples),
-            voice: Some(Voice::new(place)),
+            voice: Some(Voice::default()),
+            place: Some(place),
+            last: None,
             queued: false,
             ended: false,
             lag_reported: None,
@@ -103,10 +110,18 @@ impl Stream {
         inner.inbox.push(samples, Instant::now());
         let behind = self.seconds(inner.inbox.queued());
         if self.settings.pace == Pace::Live && behind > self.settings.max_lag_seconds {
-            let message = format!("{behind:.1} s of audio wait for the engine: more than it can follow");
-            self.end(&mut inner, Failure::new(FailureCode::LagExceeded, message));
+            let unread = self.outbox.waiting();
+            let failure = if unread >= self.settings.max_unsent_events {
+                let message = format!("{unread} events wait for the client to read them, and {behind:.1} s of audio");
+                Failure::new(FailureCode::SlowReader, message)
+            } else {
+                let message = format!("{behind:.1} s of audio wait for the engine: more than it can follow");
+                Failure::new(FailureCode::LagExceeded, message)
+            };
+            self.end(&mut inner, failure);
             return;
         }
+        self.report_lag(&mut inner);
         self.schedule(&mut inner);
     }
 
@@ -137,11 +152,18 @@ impl Stream {
         self.end(&mut self.lock(), failure);
     }
 
+    /// Ends the stream whose call will not return in time, if ever.
+    pub(super) fn write_off(self: &Arc<Self>, failure: Failure) {
+        let mut inner = self.lock();
+        self.end(&mut inner, failure);
+        self.leave(&mut inner);
+    }
+
     /// Waits for events and takes all of them; never empty.
     pub async fn events(self: &Arc<Self>) -> VecDeque<Event> {
         let events = self.outbox.take().await;
-        if self.settings.pace == Pace::File {
-            // It may have been paused for its client to read.
+        if events.len() >= self.settings.max_unsent_events {
+            // It was paused for its client to read.
             self.schedule(&mut self.lock());
         }
         events
@@ -177,7 +199,7 @@ impl Stream {
         if inner.queued || inner.voice.is_none() {
             return;
         }
-        let paused = self.settings.pace == Pace::File && self.outbox.waiting() >= self.settings.max_unsent_events;
+        let paused = self.outbox.waiting() >= self.settings.max_unsent_events;
         let since = match inner.inbox.oldest() {
             Some(since) if !paused => since,
             // Nothing to do but to drop the processor.
@@ -189,16 +211,35 @@ impl Stream {
     }
 
     fn end(self: &Arc<Self>, inner: &mut Inner, failure: Failure) {
-        if inner.ended {
-            return;
+        if !inner.ended {
+            self.stop(inner, Event::Failed(failure));
+            self.say_last(inner);
+            self.schedule(inner);
         }
-        let _in_stream = self.span.enter();
-        tracing::warn!(code = %failure.code, "stream failed: {failure}");
+    }
+
+    /// Nothing more is worked on; `last` is still to be said.
+    fn stop(&self, inner: &mut Inner, last: Event) {
+        if let Event::Failed(failure) = &last {
+            let _in_stream = self.span.enter();
+            tracing::warn!(code = %failure.code, "stream failed: {failure}");
+        }
         inner.ended = true;
         inner.inbox.clear();
-        self.outbox.fail(failure);
+        inner.last = Some(last);
         self.room.notify_waiters();
-        self.schedule(inner);
+    }
+
+    /// The processor is gone, or will never be.
+    fn leave(&self, inner: &mut Inner) {
+        inner.place = None;
+        self.say_last(inner);
+    }
+
+    fn say_last(&self, inner: &mut Inner) {
+        if let Some(last) = inner.last.take() {
+            self.outbox.push(None, last);
+        }
     }
 
     /// One piece of work, on a thread of the model. Returns whether the thread may go on: not if the call took so long
@@ -211,12 +252,7 @@ impl Stream {
             (voice, inner.inbox.pop())
         };
         let _in_stream = self.span.enter();
-        let Some(work) = work else {
-            // Ended: only the processor is left to drop, which runs code of the engine too.
-            slot.begin(self, "drop");
-            drop(voice);
-            return slot.end();
-        };
+        let Some(work) = work else { return self.let_go(voice, slot) };
         slot.begin(self, call_name(&work));
         let outcome = voice.perform(
             work,
@@ -232,53 +268,59 @@ impl Stream {
             drop(voice);
             return false;
         }
-        self.settle(voice, outcome);
-        true
-    }
-
-    /// After a call: parks the voice, or lets it go, and says what there is to say.
-    fn settle(self: &Arc<Self>, voice: Voice, outcome: Result<Next, Failure>) {
-        let (epoch, position) = (voice.epoch, voice.position());
-        let mut inner = self.lock();
-        inner.voice = Some(voice);
-        match outcome {
-            Err(failure) => self.end(&mut inner, failure),
-            Ok(Next::Done) if !inner.ended => {
-                inner.ended = true;
-                inner.inbox.clear();
-                self.outbox.push(epoch, Event::Done(position));
-            }
-            Ok(_) => {
-                self.report_lag(&mut inner, epoch);
-                let unsent = self.outbox.waiting();
-                if self.settings.pace == Pace::Live && unsent > self.settings.max_unsent_events {
-                    let message = format!("{unsent} events wait for the client to read them");
-                    self.end(&mut inner, Failure::new(FailureCode::SlowReader, message));
-                }
-            }
+        match self.settle(voice, outcome) {
+            Some(voice) => self.let_go(voice, slot),
+            None => true,
         }
-        self.room.notify_waiters();
-        self.schedule(&mut inner);
     }
 
-    fn report_lag(&self, inner: &mut Inner, epoch: u32) {
+    /// Drops the processor of a stream that has ended, which runs code of the engine too. Returns as `step` does.
+    fn let_go(self: &Arc<Self>, voice: Voice, slot: &Slot) -> bool {
+        slot.begin(self, "drop");
+        drop(voice);
+        let wanted = slot.end();
+        self.leave(&mut self.lock());
+        wanted
+    }
+
+    /// After a call: parks the voice, or returns it to be let go.
+    fn settle(self: &Arc<Self>, voice: Voice, outcome: Result<Next, Failure>) -> Option<Voice> {
+        let mut inner = self.lock();
+        let last = match outcome {
+            _ if inner.ended => return Some(voice),
+            Ok(Next::GoesOn) => {
+                inner.voice = Some(voice);
+                self.report_lag(&mut inner);
+                self.room.notify_waiters();
+                self.schedule(&mut inner);
+                return None;
+            }
+            Ok(Next::Done) => Event::Done(voice.position()),
+            Err(failure) => Event::Failed(failure),
+        };
+        self.stop(&mut inner, last);
+        Some(voice)
+    }
+
+    fn report_lag(&self, inner: &mut Inner) {
         const EVERY: Duration = Duration::from_secs(1);
         if self.settings.pace != Pace::Live || inner.ended {
             return;
         }
         let queued = inner.inbox.queued();
         let behind = self.seconds(queued) >= self.settings.report_lag_seconds;
-        match (behind, inner.lag_reported) {
+        let report = match (behind, inner.lag_reported) {
             (true, last) if last.is_none_or(|at| at.elapsed() >= EVERY) => {
                 inner.lag_reported = Some(Instant::now());
-                self.outbox.push(epoch, Event::Lag(queued as u64));
+                queued as u64
             }
             (false, Some(_)) => {
                 inner.lag_reported = None;
-                self.outbox.push(epoch, Event::Lag(0));
+                0
             }
-            _ => {}
-        }
+            _ => return,
+        };
+        self.outbox.push(None, Event::Lag(report));
     }
 
     fn seconds(&self, samples: usize) -> f64 {

@@ -7,7 +7,6 @@ use super::{
     call::{CallSink, Record},
     inbox::Work,
     outbox::Outbox,
-    runtime::Place,
 };
 use crate::failure::{Failure, FailureCode};
 use auricle_plugin_api::{
@@ -16,12 +15,12 @@ use auricle_plugin_api::{
 };
 use serde_json::{Map, Value};
 
-/// The field order is the drop order.
+/// Without a processor at first: the first work makes it.
+#[derive(Default)]
 pub(super) struct Voice {
     processor: Option<LoadedProcessor>,
     pub(super) epoch: u32,
     record: Record,
-    _place: Place,
 }
 
 /// What a piece of work needs of its stream.
@@ -49,11 +48,6 @@ pub(super) fn call_name(work: &Work) -> &'static str {
 }
 
 impl Voice {
-    /// Without a processor yet: the first work makes it.
-    pub(super) fn new(place: Place) -> Self {
-        Self { processor: None, epoch: 0, record: Record::default(), _place: place }
-    }
-
     /// Samples heard in this epoch.
     pub(super) fn position(&self) -> u64 {
         self.record.position
@@ -68,7 +62,7 @@ impl Voice {
     }
 
     fn call(&mut self, work: Work, scene: &Scene<'_>, failure: &mut Option<Failure>) -> Result<Next, Error> {
-        let Self { processor, epoch, record, .. } = self;
+        let Self { processor, epoch, record } = self;
         let processor = match processor {
             Some(processor) => processor,
             None => processor.insert(scene.model.processor(scene.options)?),
@@ -86,14 +80,14 @@ impl Voice {
         match work {
             Work::Open => {
                 processor.init(0)?;
-                scene.outbox.push(*epoch, Event::Ready { epoch: *epoch });
+                scene.outbox.push(Some(*epoch), Event::Ready { epoch: *epoch });
             }
             Work::Chunk(audio) => hear(record, &audio, false)?,
             Work::Flush(rest, frames) => {
                 hear(record, &rest, true)?;
                 if failure.is_none() {
                     processor.init(record.position)?;
-                    scene.outbox.push(*epoch, Event::Flushed(frames));
+                    scene.outbox.push(Some(*epoch), Event::Flushed(frames));
                 }
             }
             Work::Finish(rest) => {
@@ -104,7 +98,7 @@ impl Voice {
                 *record = Record::default();
                 *epoch = next;
                 processor.init(0)?;
-                scene.outbox.push(next, Event::Ready { epoch: next });
+                scene.outbox.push(Some(next), Event::Ready { epoch: next });
             }
         }
         Ok(Next::GoesOn)
