@@ -147,18 +147,6 @@ int auricle_ps_end(ps_decoder_t *decoder) {
     DONE(ps_end_utt(decoder));
 }
 
-/* Ends an utterance nobody wants the words of: without its second pass. */
-int auricle_ps_abandon(ps_decoder_t *decoder) {
-    complaint[0] = '\0';
-    PROTECTED
-    ngram_search_t *search = (ngram_search_t *)decoder->search;
-    int second_pass = search->fwdflat;
-    search->fwdflat = FALSE;
-    int result = ps_end_utt(decoder);
-    search->fwdflat = second_pass;
-    DONE(result);
-}
-
 struct auricle_ps_word {
     const char *text; /* the decoder's own, valid as long as it is */
     int first_frame, last_frame;

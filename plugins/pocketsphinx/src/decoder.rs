@@ -109,11 +109,7 @@ impl Decoder {
 
     /// Ends an utterance nobody wants the words of; outside of one does nothing.
     pub(crate) fn abandon(&mut self) -> Result<(), Error> {
-        if std::mem::take(&mut self.in_utterance) && !self.broken {
-            // SAFETY: as above.
-            self.call("abandon the utterance", |raw| unsafe { ffi::auricle_ps_abandon(raw) })?;
-        }
-        Ok(())
+        if self.in_utterance && !self.broken { self.end() } else { Ok(()) }
     }
 
     /// The words of the utterance so far, or of the one that ended, without what is no word: silence and noises.

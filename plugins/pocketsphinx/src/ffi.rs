@@ -37,7 +37,6 @@ unsafe extern "C" {
     pub(crate) fn auricle_ps_start(decoder: *mut RawDecoder) -> c_int;
     pub(crate) fn auricle_ps_process(decoder: *mut RawDecoder, samples: *const i16, count: usize) -> c_int;
     pub(crate) fn auricle_ps_end(decoder: *mut RawDecoder) -> c_int;
-    pub(crate) fn auricle_ps_abandon(decoder: *mut RawDecoder) -> c_int;
     pub(crate) fn auricle_ps_words(decoder: *mut RawDecoder, words: *mut RawWord, room: c_int) -> c_int;
     pub(crate) fn auricle_ps_cmn(decoder: *mut RawDecoder, mean: *mut c_float, length: c_int) -> c_int;
     pub(crate) fn auricle_ps_set_cmn(decoder: *mut RawDecoder, mean: *const c_float, length: c_int) -> c_int;

@@ -5,6 +5,8 @@
 //! (where utterances begin and end) and a decoder of the pool in [`Decoders`]. The C library is compiled into the engine;
 //! SOURCE.md says where it and the model come from. `unsafe` is in `ffi`, `decoder` and `vad` only.
 
+#[cfg(test)]
+mod accuracy;
 mod decoder;
 mod endpointer;
 mod ffi;

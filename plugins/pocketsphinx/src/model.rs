@@ -120,9 +120,11 @@ impl Decoders {
     }
 }
 
-/// A decoder with the settings this engine recognises by.
+/// A decoder with the settings this engine recognises by, chosen on the recordings of `accuracy.rs`: without PocketSphinx's
+/// second pass, which understands no more there and makes the end of a long utterance three times as late, and with a
+/// lighter weight of the language model (6 instead of 6.5), one word in a hundred better.
 fn open(files: &Files) -> Result<Decoder, Error> {
-    Decoder::open(files, &[("-fwdflatlw", "7.0")])
+    Decoder::open(files, &[("-fwdflat", "no"), ("-lw", "6.0")])
 }
 
 impl Model for Decoders {
