@@ -39,13 +39,23 @@ impl CopyStore {
             Some(path) => path.to_owned(),
             None => default_cache(),
         };
-        platform::make_private_dir(&root)?;
+        let no_place = |error: io::Error| {
+            let message = format!("no place for copies of plugin files in {} (`cache`): {error}", root.display());
+            io::Error::new(error.kind(), message)
+        };
+        platform::make_private_dir(&root).map_err(no_place)?;
         remove_leftovers(&root);
-        let dir = tempfile::Builder::new().prefix("run-").tempdir_in(&root)?;
+        let dir = tempfile::Builder::new().prefix("run-").tempdir_in(&root).map_err(no_place)?;
         platform::make_private_dir(dir.path())?;
         let lock = File::create(dir.path().join(LOCK))?;
         lock.lock()?;
         Ok(Self { dir, _lock: lock })
+    }
+
+    /// Removes all copies now, whoever else may still hold the store.
+    pub(super) fn remove(&self) {
+        // What cannot be removed is left to the next server.
+        let _ = fs::remove_dir_all(self.dir.path());
     }
 
     /// Copies a plugin file or engine folder. The same content gives the same path.

@@ -35,6 +35,15 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// Of the plugin named `plugin` with this content.
+    pub(super) fn new(engine: LoadedEngine, sha256: &str, plugin: String) -> Result<Self, String> {
+        let schema = Value::Object(engine.schema().json().clone());
+        let validator = jsonschema::validator_for(&schema)
+            .map_err(|error| format!("the schema of its engine `{}` is not valid: {error}", engine.backend()))?;
+        let key = format!("{sha256}/{}", engine.backend());
+        Ok(Self { key, plugin, engine, validator })
+    }
+
     /// The name presets choose it by.
     pub fn backend(&self) -> &str {
         self.engine.backend()
@@ -116,11 +125,7 @@ pub(super) fn open(origin: &Origin, sha256: &str, resource_dirs: &[PathBuf]) -> 
     let library = Library::open(&origin.library, Arc::new(services))?;
     let mut engines = Vec::new();
     for engine in library.into_engines() {
-        let schema = Value::Object(engine.schema().json().clone());
-        let validator = jsonschema::validator_for(&schema)
-            .map_err(|error| format!("the schema of its engine `{}` is not valid: {error}", engine.backend()))?;
-        let key = format!("{sha256}/{}", engine.backend());
-        engines.push(Arc::new(Engine { key, plugin: name.clone(), engine, validator }));
+        engines.push(Arc::new(Engine::new(engine, sha256, name.clone())?));
     }
     Ok(Plugin { manifest, sha256: sha256.to_owned(), engines })
 }

@@ -1,7 +1,8 @@
 //! Tries a plugin in a child process: opening a library runs its code before anything can be checked.
 //!
 //! The child is this program. It opens the library with all symbols resolved, makes the engines, and writes what it
-//! found to a file: the plugin may print what it likes, crash, exit, or never return.
+//! found to a file: the plugin may print what it likes, crash, exit, or never return. It ends with its parent, which
+//! holds the other end of its standard input.
 
 use super::engine::{find_library, open};
 use crate::platform;
@@ -9,8 +10,10 @@ use auricle_plugin_api::host::NotLoadable;
 use serde::{Deserialize, Serialize};
 use std::{
     fs,
+    io::{self, Read},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::mpsc,
     thread,
     time::{Duration, Instant},
 };
@@ -51,14 +54,14 @@ pub fn examine(path: &Path, resource_dirs: &[PathBuf], limit: Duration) -> Resul
 }
 
 fn run_child(path: &Path, resource_dirs: &[PathBuf], limit: Duration) -> Result<ProbeReport, String> {
-    let cannot = |error: std::io::Error| format!("could not be tried in a child process: {error}");
+    let cannot = |error: io::Error| format!("could not be tried in a child process: {error}");
     let report = tempfile::NamedTempFile::new().map_err(cannot)?;
     let mut command = Command::new(platform::this_program().map_err(cannot)?);
     command.arg("probe-child").arg(path).arg("--report").arg(report.path());
     for dir in resource_dirs {
         command.arg("--resources").arg(dir);
     }
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn().map_err(cannot)?;
     let status = wait(&mut child, limit).map_err(cannot)?;
     let Some(status) = status else {
@@ -72,7 +75,7 @@ fn run_child(path: &Path, resource_dirs: &[PathBuf], limit: Duration) -> Result<
 }
 
 /// The child's end, or `None` where it had to be killed.
-fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option<std::process::ExitStatus>> {
+fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<std::process::ExitStatus>> {
     let end = Instant::now() + limit;
     let mut pause = Duration::from_millis(1);
     loop {
@@ -93,10 +96,28 @@ fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option<std::proce
 ///
 /// # Errors
 /// Where the report cannot be written.
-pub fn probe_child(path: &Path, resource_dirs: &[PathBuf], report: &Path) -> std::io::Result<bool> {
+pub fn probe_child(path: &Path, resource_dirs: &[PathBuf], report: &Path) -> io::Result<bool> {
+    end_with_parent()?;
     let result = open_and_describe(path, resource_dirs);
     fs::write(report, serde_json::to_vec(&result)?)?;
     Ok(result.is_ok())
+}
+
+/// Ends this process when its parent ends, whatever the plugin does.
+fn end_with_parent() -> io::Result<()> {
+    let (ready, watching) = mpsc::channel();
+    thread::Builder::new().name("parent-watch".into()).spawn(move || {
+        // Nothing more may be set up from here on: a plugin that hangs in its constructor holds the loader's lock, and
+        // thread-locals wait for that.
+        let mut input = io::stdin().lock();
+        let _ = ready.send(());
+        while input.read(&mut [0; 64]).is_ok_and(|count| count > 0) {}
+        // Not `exit`, for the same reason.
+        std::process::abort();
+    })?;
+    // The thread sends, or has died and said so.
+    let _ = watching.recv();
+    Ok(())
 }
 
 fn open_and_describe(path: &Path, resource_dirs: &[PathBuf]) -> Result<ProbeReport, String> {

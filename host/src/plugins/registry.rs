@@ -125,8 +125,16 @@ impl Registry {
         });
     }
 
+    /// Whether a plugin of this path is entered, of the file as it is or as it was.
+    pub(super) fn has_plugin(&self, path: &Path) -> bool {
+        self.read().entries.get(path).is_some_and(|entry| entry.plugin.is_some())
+    }
+
     /// Forgets a file. Running streams keep their engine; no new ones get it.
     pub(super) fn remove(&self, path: &Path) -> Vec<String> {
+        if !self.read().entries.contains_key(path) {
+            return Vec::new();
+        }
         self.change(|state| {
             state.entries.remove(path);
         })
@@ -276,4 +284,162 @@ fn split_pin(pin: &str) -> (&str, Option<&str>) {
 
 fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugins::services::Services;
+    use auricle_plugin_api::{
+        AsrProcessor, Config, Error, Host, Metadata, Model, ModelLoader, Sink, host::LoadedEngine,
+    };
+    use proptest::prelude::*;
+
+    /// An engine of which nothing but the name matters.
+    struct Named(&'static str);
+
+    impl ModelLoader for Named {
+        type Model = Self;
+
+        fn backend(&self) -> &str {
+            self.0
+        }
+
+        fn load(&self, _: &Config, _: &Host) -> Result<Self, Error> {
+            Err(Error::other("never loaded"))
+        }
+    }
+
+    impl Model for Named {
+        type Processor = Self;
+
+        fn metadata(&self) -> Metadata {
+            Metadata::new(16_000, 1_600)
+        }
+
+        fn processor(self: &Arc<Self>, _: &Config) -> Result<Self, Error> {
+            Err(Error::other("never loaded"))
+        }
+    }
+
+    impl AsrProcessor for Named {
+        fn init(&mut self, _: u64) -> Result<(), Error> {
+            Ok(())
+        }
+
+        fn insert_audio_chunk(&mut self, _: &[f32]) -> Result<(), Error> {
+            Ok(())
+        }
+
+        fn process_iter(&mut self, _: &mut Sink<'_>) -> Result<(), Error> {
+            Ok(())
+        }
+
+        fn finish(&mut self, _: &mut Sink<'_>) -> Result<(), Error> {
+            Ok(())
+        }
+    }
+
+    fn plugin(id: &str, version: &str, backends: &[&'static str]) -> Arc<Plugin> {
+        let name = format!("{id} {version}");
+        let services = || Arc::new(Services { plugin: name.clone(), origin_dir: "".into(), resource_dirs: Vec::new() });
+        let engine = |backend: &&'static str| {
+            let engine = LoadedEngine::in_process(Named(backend), services()).unwrap();
+            Arc::new(Engine::new(engine, &name, name.clone()).unwrap())
+        };
+        let engines = backends.iter().map(engine).collect();
+        Arc::new(Plugin { manifest: Manifest::new(id, version, ""), sha256: name.clone(), engines })
+    }
+
+    fn served(registry: &Registry, backend: &str) -> Option<String> {
+        registry.engine(backend).map(|engine| engine.plugin.clone())
+    }
+
+    #[test]
+    fn a_plugin_may_serve_one_backend_and_lose_another() {
+        let registry = Registry::new(BTreeMap::new());
+        registry.admit(Path::new("a.so"), plugin("one", "1.0.0", &["x"]));
+        let changed = registry.admit(Path::new("b.so"), plugin("two", "1.0.0", &["x", "y"]));
+        assert_eq!(changed, ["y"]);
+        let report = registry.report().remove(1);
+        assert_eq!((report.state, report.backends), (FileState::Registered, vec!["y".to_owned()]));
+        assert!(report.reason.unwrap().contains("`x` is already registered by plugin one in a.so"));
+        assert_eq!(registry.remove(Path::new("a.so")), ["x"]);
+        assert_eq!(registry.report()[0].backends, ["x", "y"]);
+    }
+
+    #[test]
+    fn a_version_that_is_none_is_the_lowest() {
+        let registry = Registry::new(BTreeMap::new());
+        registry.admit(Path::new("a.so"), plugin("one", "0.0.1-alpha", &["x"]));
+        registry.admit(Path::new("b.so"), plugin("one", "newest", &["x"]));
+        assert_eq!(served(&registry, "x").unwrap(), "one 0.0.1-alpha");
+    }
+
+    const IDS: [&str; 3] = ["one", "two", "three"];
+    const VERSIONS: [&str; 3] = ["1.0.0", "1.9.0", "1.10.0"];
+    const BACKENDS: [&[&str]; 3] = [&["x"], &["y"], &["x", "y"]];
+
+    #[derive(Debug, Clone)]
+    enum Change {
+        Admit(usize, usize, usize, usize),
+        Refuse(usize),
+        Remove(usize),
+    }
+
+    fn change() -> impl Strategy<Value = Change> {
+        prop_oneof![
+            3 => (0..5usize, 0..3usize, 0..3usize, 0..3usize).prop_map(|(p, i, v, b)| Change::Admit(p, i, v, b)),
+            1 => (0..5usize).prop_map(Change::Refuse),
+            2 => (0..5usize).prop_map(Change::Remove),
+        ]
+    }
+
+    proptest! {
+        /// Against a list of what is there: the highest version of an id that is there serves, and an id keeps what it
+        /// serves for as long as it is there.
+        #[test]
+        fn whatever_comes_and_goes_the_right_one_serves(changes in proptest::collection::vec(change(), 1..40)) {
+            let registry = Registry::new(BTreeMap::new());
+            let mut there: BTreeMap<usize, (usize, usize, usize)> = BTreeMap::new();
+            for change in changes {
+                let before: Vec<_> = ["x", "y"].map(|backend| served(&registry, backend)).into();
+                match change {
+                    Change::Admit(path, id, version, backends) => {
+                        there.insert(path, (id, version, backends));
+                        let plugin = plugin(IDS[id], VERSIONS[version], BACKENDS[backends]);
+                        registry.admit(Path::new(&path.to_string()), plugin);
+                    }
+                    Change::Refuse(path) => registry.refuse(Path::new(&path.to_string()), "bad".into()),
+                    Change::Remove(path) => {
+                        there.remove(&path);
+                        registry.remove(Path::new(&path.to_string()));
+                    }
+                }
+                for (backend, before) in ["x", "y"].into_iter().zip(before) {
+                    let claims: Vec<_> = there
+                        .values()
+                        .filter(|(_, _, backends)| BACKENDS[*backends].contains(&backend))
+                        .map(|(id, version, _)| (*id, *version))
+                        .collect();
+                    let best = |id| claims.iter().filter(|claim| claim.0 == id).map(|claim| claim.1).max();
+                    let name = |(id, version): (usize, usize)| format!("{} {}", IDS[id], VERSIONS[version]);
+                    let now = served(&registry, backend);
+                    let incumbent = IDS.iter().position(|id| before.as_ref().is_some_and(|name| name.starts_with(id)));
+                    match incumbent.and_then(|id| best(id).map(|version| (id, version))) {
+                        Some(claim) => prop_assert_eq!(now, Some(name(claim))),
+                        None if claims.is_empty() => prop_assert_eq!(now, None),
+                        None => {
+                            let highest = claims.iter().map(|claim| name((claim.0, best(claim.0).unwrap())));
+                            prop_assert!(highest.clone().any(|name| Some(name) == now), "{:?}", now);
+                        }
+                    }
+                }
+                for file in registry.report() {
+                    prop_assert!(file.state == FileState::Registered || file.reason.is_some(), "{:?}", file);
+                    prop_assert_eq!(file.state == FileState::Registered, !file.backends.is_empty());
+                }
+            }
+        }
+    }
 }

@@ -100,7 +100,8 @@ struct Watching {
     files: HashMap<PathBuf, Watched>,
     /// Opened once per content: a library stays open for ever.
     opened: HashMap<String, Arc<Plugin>>,
-    resources: (Instant, Fingerprint),
+    /// When the resource directories were last looked at.
+    resources_seen: Instant,
     /// Files being tried now.
     trying: usize,
     tried: (Sender<Tried>, Receiver<Tried>),
@@ -111,6 +112,8 @@ struct Tried {
     path: PathBuf,
     /// What the file looked like then.
     fingerprint: Fingerprint,
+    /// What the resource directories looked like then.
+    resources: Fingerprint,
     result: Result<PluginCopy, NotLoadable>,
 }
 
@@ -118,6 +121,14 @@ struct Watched {
     fingerprint: Fingerprint,
     since: Instant,
     verdict: Verdict,
+    /// What the resource directories looked like when it was tried.
+    resources: Fingerprint,
+}
+
+impl Watched {
+    fn new(fingerprint: Fingerprint, since: Instant) -> Self {
+        Self { fingerprint, since, verdict: Verdict::Pending, resources: Fingerprint::default() }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -139,7 +150,7 @@ impl Watching {
             probe_limit: wait(settings.timeouts.probe_seconds),
             files: HashMap::new(),
             opened: HashMap::new(),
-            resources: (Instant::now(), Fingerprint::default()),
+            resources_seen: Instant::now(),
             trying: 0,
             tried: channel(),
         })
@@ -179,19 +190,20 @@ impl Watching {
     fn look(&mut self, stable_for: Duration) -> io::Result<()> {
         let mut found = BTreeMap::new();
         for dir in &self.plugin_dirs {
-            let in_dir = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", dir.display()));
+            let in_dir =
+                |error: io::Error| io::Error::new(error.kind(), format!("plugin directory {}: {error}", dir.display()));
             found.extend(scan::candidates(dir).map_err(in_dir)?);
         }
-        self.forget_missing(&found);
-        let mut changed = self.resources_changed();
+        let mut changed = self.forget_missing(&found);
+        self.look_at_resources();
         let now = Instant::now();
         for (path, fingerprint) in found {
             let watched = self.files.entry(path).or_insert_with(|| {
                 changed = true;
-                Watched { fingerprint: Fingerprint::default(), since: now, verdict: Verdict::Pending }
+                Watched::new(Fingerprint::default(), now)
             });
             if watched.fingerprint != fingerprint {
-                *watched = Watched { fingerprint, since: now, verdict: Verdict::Pending };
+                *watched = Watched::new(fingerprint, now);
                 changed = true;
             }
         }
@@ -217,9 +229,10 @@ impl Watching {
         let (copies, dirs, limit) = (Arc::clone(&self.copies), self.resource_dirs.clone(), self.probe_limit);
         let report = self.tried.0.clone();
         let job = move || {
+            let resources = look_into(&dirs);
             let result = copy_and_examine(&copies, &path, &dirs, limit);
             // Nobody listens when the server has stopped.
-            let _ = report.send(Tried { path, fingerprint, result });
+            let _ = report.send(Tried { path, fingerprint, resources, result });
         };
         match thread::Builder::new().name("plugin-probe".into()).spawn(job) {
             Ok(_) => {
@@ -231,7 +244,7 @@ impl Watching {
     }
 
     fn decide(&mut self, tried: Tried) {
-        let Tried { path, fingerprint, result } = tried;
+        let Tried { path, fingerprint, resources, result } = tried;
         let current = self.files.get(&path).is_some_and(|watched| watched.fingerprint == fingerprint);
         if !current {
             // Changed or gone meanwhile: the next look sees to it.
@@ -241,31 +254,33 @@ impl Watching {
         let verdict = self.take(&path, loaded);
         if let Some(watched) = self.files.get_mut(&path) {
             watched.verdict = verdict;
+            watched.resources = resources;
         }
     }
 
-    fn forget_missing(&mut self, found: &BTreeMap<PathBuf, Fingerprint>) {
+    /// Returns whether anything was missing.
+    fn forget_missing(&mut self, found: &BTreeMap<PathBuf, Fingerprint>) -> bool {
         let gone: Vec<_> = self.files.keys().filter(|path| !found.contains_key(*path)).cloned().collect();
+        let any = !gone.is_empty();
         for path in gone {
             self.files.remove(&path);
             let lost = self.registry.remove(&path);
             tracing::info!(file = %path.display(), backends = ?lost, "plugin file removed; running streams finish");
         }
+        any
     }
 
-    fn resources_changed(&mut self) -> bool {
-        let (looked, before) = &self.resources;
-        let waiting = self.files.values().any(|watched| watched.verdict == Verdict::Refused);
-        if !waiting || looked.elapsed() < RESOURCES_EVERY {
-            return false;
+    /// Has refused files tried again where the resources are not what they were then.
+    fn look_at_resources(&mut self) {
+        let refused = |watched: &Watched| watched.verdict == Verdict::Refused;
+        if self.resources_seen.elapsed() < RESOURCES_EVERY || !self.files.values().any(refused) {
+            return;
         }
-        let mut all = Fingerprint::default();
-        for dir in &self.resource_dirs {
-            all.extend(Fingerprint::of(dir, RESOURCES_DEPTH).unwrap_or_default());
+        let resources = look_into(&self.resource_dirs);
+        for watched in self.files.values_mut().filter(|watched| refused(watched) && watched.resources != resources) {
+            watched.verdict = Verdict::Pending;
         }
-        let changed = *before != all && *before != Fingerprint::default();
-        self.resources = (Instant::now(), all);
-        changed
+        self.resources_seen = Instant::now();
     }
 
     fn take(&self, path: &Path, loaded: Result<Arc<Plugin>, NotLoadable>) -> Verdict {
@@ -277,16 +292,22 @@ impl Watching {
                 tracing::info!(%file, plugin = id, version, backends = ?backends, "plugin loaded");
                 Verdict::Taken
             }
+            Err(NotLoadable::NotAPlugin) if self.registry.has_plugin(path) => {
+                self.refuse(path, "is not a plugin: a library without a manifest".into())
+            }
             Err(NotLoadable::NotAPlugin) => {
                 tracing::debug!(%file, "a library without a plugin manifest: ignored");
+                self.registry.remove(path);
                 Verdict::Ignored
             }
-            Err(NotLoadable::Refused(reason)) => {
-                tracing::warn!(%file, "plugin refused: {reason}");
-                self.registry.refuse(path, reason);
-                Verdict::Refused
-            }
+            Err(NotLoadable::Refused(reason)) => self.refuse(path, reason),
         }
+    }
+
+    fn refuse(&self, path: &Path, reason: String) -> Verdict {
+        tracing::warn!(file = %path.display(), "plugin refused: {reason}");
+        self.registry.refuse(path, reason);
+        Verdict::Refused
     }
 
     /// Opens a private copy that a child process could open.
@@ -300,6 +321,21 @@ impl Watching {
         self.opened.insert(sha256, Arc::clone(&plugin));
         Ok(plugin)
     }
+}
+
+/// A thread with a file that hangs holds the copies, too: they go now.
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.copies.remove();
+    }
+}
+
+fn look_into(resource_dirs: &[PathBuf]) -> Fingerprint {
+    let mut all = Fingerprint::default();
+    for dir in resource_dirs {
+        all.extend(Fingerprint::of(dir, RESOURCES_DEPTH).unwrap_or_default());
+    }
+    all
 }
 
 fn copy_and_examine(
