@@ -6,11 +6,16 @@ mod serve;
 
 use crate::{
     client,
-    plugins::{examine, probe_child},
+    plugins::{ProbeReport, examine, probe_child},
 };
 use auricle_plugin_api::host::NotLoadable;
 use clap::{Parser, Subcommand, ValueEnum};
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
 
 /// Real-time speech recognition; engines are shared libraries.
 #[derive(Debug, Parser)]
@@ -105,27 +110,35 @@ fn probe(args: &ProbeArgs) -> ExitCode {
     if args.format == Format::Json {
         return print_json(&report);
     }
-    println!("{} {} - {}", report.id, report.version, report.description);
-    println!("  plugin API {}, {}", report.api, report.target);
+    let ProbeReport { id, version, description, api, target, .. } = &report;
+    let mut lines = vec![format!("{id} {version} - {description}"), format!("  plugin API {api}, {target}")];
     for engine in &report.engines {
-        println!("  engine {}", engine.backend);
+        lines.push(format!("  engine {}", engine.backend));
         let fields = engine.schema.get("properties").and_then(serde_json::Value::as_object);
         for (name, field) in fields.into_iter().flatten() {
             let text = |key: &str| field.get(key).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
             let default = field.get("default").map_or_else(String::new, |value| format!(" = {value}"));
-            println!("    {name}: {}{default} ({}) {}", text("type"), text("x-auricle-scope"), text("description"));
+            let (kind, scope, description) = (text("type"), text("x-auricle-scope"), text("description"));
+            lines.push(format!("    {name}: {kind}{default} ({scope}) {description}"));
         }
     }
-    ExitCode::SUCCESS
+    print(&lines.join("\n"))
 }
 
 fn print_json(value: &impl serde::Serialize) -> ExitCode {
     match serde_json::to_string_pretty(value) {
-        Ok(text) => {
-            println!("{text}");
-            ExitCode::SUCCESS
-        }
+        Ok(text) => print(&text),
         Err(error) => fail(error),
+    }
+}
+
+/// Writes a command's result. Whoever closed the pipe has enough.
+fn print(text: &str) -> ExitCode {
+    match writeln!(io::stdout(), "{text}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            fail(format_args!("cannot write the output: {error}"))
+        }
+        _ => ExitCode::SUCCESS,
     }
 }
 

@@ -53,19 +53,40 @@ pub fn describe_exit(status: ExitStatus) -> String {
     }
 }
 
-/// Completes when the process is asked to stop: SIGTERM or Ctrl-C.
-///
-/// # Errors
-/// Where the system refuses to tell.
-pub async fn stop_requested() -> io::Result<()> {
+/// The requests to stop that come to the process from now on: SIGTERM and Ctrl-C.
+#[derive(Debug)]
+pub struct StopRequests {
     #[cfg(unix)]
-    {
-        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-        tokio::select! {
-            _ = terminate.recv() => Ok(()),
-            interrupted = tokio::signal::ctrl_c() => interrupted,
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(windows)]
+    interrupt: tokio::signal::windows::CtrlC,
+}
+
+impl StopRequests {
+    /// Begins to listen, within a Tokio runtime.
+    ///
+    /// # Errors
+    /// Where the system refuses to tell.
+    pub fn new() -> io::Result<Self> {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
         }
+        #[cfg(windows)]
+        Ok(Self { interrupt: tokio::signal::windows::ctrl_c()? })
     }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
+
+    /// Waits for the next one.
+    pub async fn next(&mut self) {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+        #[cfg(windows)]
+        self.interrupt.recv().await;
+    }
 }

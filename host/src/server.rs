@@ -9,14 +9,14 @@ pub use http::{EnginesReport, PresetsReport};
 use crate::{
     catalog::Catalog,
     native::ConnectionSettings,
-    platform,
+    platform::StopRequests,
     plugins::{Registry, Watcher},
     presets::Presets,
     settings::{Settings, wait},
     stream::{Pace, StreamSettings},
 };
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How often presets are looked at for changes.
@@ -27,7 +27,8 @@ const PRESETS_EVERY: Duration = Duration::from_millis(500);
 pub(crate) struct App {
     registry: Arc<Registry>,
     catalog: Arc<Catalog>,
-    watcher: Arc<Watcher>,
+    /// Whether the plugin directories have been looked at.
+    settled: watch::Receiver<bool>,
     connection: Arc<ConnectionSettings>,
     max_message_bytes: usize,
     max_streams: usize,
@@ -43,6 +44,8 @@ pub(crate) struct App {
 pub struct Server {
     listener: TcpListener,
     app: App,
+    watcher: Watcher,
+    stop: StopRequests,
     drain_limit: Duration,
 }
 
@@ -50,7 +53,8 @@ impl Server {
     /// Starts looking for plugins and presets and binds the address. Plugins register as they are found.
     ///
     /// # Errors
-    /// Where the address is taken, or there is no place for private copies.
+    /// Where the address is taken, there is no place for private copies, a plugin directory cannot be read, or the system
+    /// does not let it hear of requests to stop.
     pub async fn bind(settings: Settings) -> io::Result<Self> {
         let listener = TcpListener::bind(settings.listen)
             .await
@@ -59,11 +63,12 @@ impl Server {
         let registry = Arc::new(Registry::new(settings.backends.clone()));
         let presets = Arc::new(Presets::read(&settings.presets));
         let catalog = Arc::new(Catalog::new(Arc::clone(&registry), Arc::clone(&presets), Arc::clone(&settings)));
-        let watcher = Arc::new(Watcher::start(&settings, Arc::clone(&registry))?);
+        let watcher = Watcher::start(&settings, Arc::clone(&registry))?;
+        let settled = watcher.settled();
         let app = App {
             registry: Arc::clone(&registry),
             catalog: Arc::clone(&catalog),
-            watcher,
+            settled: settled.clone(),
             connection: Arc::new(connection_settings(&settings)),
             max_message_bytes: settings.limits.max_message_bytes,
             max_streams: settings.limits.max_streams,
@@ -71,8 +76,14 @@ impl Server {
             stopping: CancellationToken::new(),
             drain: CancellationToken::new(),
         };
-        tokio::spawn(follow_changes(app.watcher.settled(), registry, presets, catalog));
-        Ok(Self { listener, app, drain_limit: wait(settings.timeouts.drain_seconds) })
+        tokio::spawn(follow_changes(settled, registry, presets, catalog));
+        Ok(Self {
+            listener,
+            app,
+            watcher,
+            stop: StopRequests::new()?,
+            drain_limit: wait(settings.timeouts.drain_seconds),
+        })
     }
 
     /// The address it is bound to.
@@ -85,13 +96,10 @@ impl Server {
 
     /// Serves until asked to stop; then open streams may end by themselves for the drain time, and are finished after
     /// it. A second request to stop ends it at once.
-    ///
-    /// # Errors
-    /// Where the system does not let it hear of requests to stop.
-    pub async fn run(self) -> io::Result<()> {
-        let Self { listener, app, drain_limit } = self;
+    pub async fn run(self) {
+        let Self { listener, app, watcher, mut stop, drain_limit } = self;
         let accepting = tokio::spawn(listener::accept(listener, app.clone()));
-        platform::stop_requested().await?;
+        stop.next().await;
         app.stopping.cancel();
         app.streams.close();
         tracing::info!(streams = app.streams.len(), "stopping: no new streams");
@@ -106,19 +114,17 @@ impl Server {
         };
         tokio::select! {
             () = finished => {}
-            again = platform::stop_requested() => {
-                again?;
-                tracing::warn!(streams = app.streams.len(), "stopped at once");
-            }
+            () = stop.next() => tracing::warn!(streams = app.streams.len(), "stopped at once"),
         }
         accepting.abort();
-        Ok(())
+        // Here, not with the last task that is let go: it removes the private copies.
+        drop(watcher);
     }
 }
 
 /// Keeps the catalog true while presets and engines change.
 async fn follow_changes(
-    mut settled: tokio::sync::watch::Receiver<bool>,
+    mut settled: watch::Receiver<bool>,
     registry: Arc<Registry>,
     presets: Arc<Presets>,
     catalog: Arc<Catalog>,

@@ -128,7 +128,9 @@ impl Settings {
     pub fn read(dir: &Path) -> Result<Self, String> {
         let path = dir.join("auricle.toml");
         let mut settings: Self = match fs::read_to_string(&path) {
-            Ok(text) => toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?,
+            Ok(text) => {
+                toml::from_str(&text).map_err(|error| format!("{}: {}", path.display(), place(&text, &error)))?
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Self::default(),
             Err(error) => return Err(format!("{}: {error}", path.display())),
         };
@@ -161,6 +163,19 @@ impl Settings {
         }
         seconds(timeouts.drain_seconds).ok_or("`timeouts.drain_seconds` must be 0 or more")?;
         Ok(())
+    }
+}
+
+/// What is wrong, and where: in one line.
+fn place(text: &str, error: &toml::de::Error) -> String {
+    let message = error.message().replace('\n', ", ");
+    match error.span().and_then(|span| text.get(..span.start)) {
+        None => message,
+        Some(before) => {
+            let number = before.matches('\n').count();
+            let line = text.lines().nth(number).unwrap_or_default().trim();
+            format!("line {}, `{line}`: {message}", number + 1)
+        }
     }
 }
 
@@ -198,7 +213,9 @@ mod tests {
     #[test]
     fn a_misspelt_field_is_named() {
         let error = read("[limits]\nmax_steams = 3").unwrap_err();
-        assert!(error.contains("auricle.toml") && error.contains("max_steams"), "{error}");
+        assert!(error.contains("auricle.toml: line 2, `max_steams = 3`: unknown field"), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+        assert!(read("[limits").unwrap_err().contains("line 1, `[limits`: "));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `auricle engines`: what is registered, and why the rest is not.
 
-use super::{Format, fail, print_json};
+use super::{Format, fail, print, print_json};
 use crate::{
     plugins::{FileReport, FileState, look_once},
     server::EnginesReport,
@@ -41,28 +41,26 @@ pub(super) fn run(args: &EnginesArgs) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    if args.format == Format::Json {
-        print_json(&report);
-    } else {
-        report.files.iter().for_each(print);
-        if report.files.is_empty() {
-            println!("no plugin files");
-        }
-    }
+    let printed = match args.format {
+        Format::Json => print_json(&report),
+        Format::Text if report.files.is_empty() => print("no plugin files"),
+        Format::Text => print(&report.files.iter().map(describe).collect::<Vec<_>>().join("\n")),
+    };
     let refused = report.files.iter().any(|file| file.state == FileState::Refused);
-    if refused { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if refused { ExitCode::FAILURE } else { printed }
 }
 
-fn print(file: &FileReport) {
+fn describe(file: &FileReport) -> String {
     let state = match file.state {
         FileState::Registered => "registered",
         FileState::Superseded => "superseded",
         FileState::Refused => "refused",
     };
     let (plugin, version) = (file.plugin.as_deref().unwrap_or("-"), file.version.as_deref().unwrap_or("-"));
-    println!("{state:10}  {}  {plugin} {version}  {}", file.file, file.backends.join(", "));
-    if let Some(reason) = &file.reason {
-        println!("            {reason}");
+    let line = format!("{state:10}  {}  {plugin} {version}  {}", file.file, file.backends.join(", "));
+    match &file.reason {
+        None => line,
+        Some(reason) => format!("{line}\n            {reason}"),
     }
 }
 

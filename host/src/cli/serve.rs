@@ -3,7 +3,7 @@
 use super::{
     fail,
     logging::{self, LogFormat},
-    with_runtime,
+    print, with_runtime,
 };
 use crate::{server::Server, settings::Settings};
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
@@ -54,9 +54,10 @@ pub(super) fn run(args: ServeArgs) -> ExitCode {
             let server = Server::bind(settings).await?;
             let address = server.address()?;
             // One line for programs that start this one: with port 0 they cannot know it.
-            println!("listening on http://{address}");
+            print(&format!("listening on http://{address}"));
             tracing::info!("streams at ws://{address}/v1/stream");
-            server.run().await
+            server.run().await;
+            Ok::<_, std::io::Error>(())
         };
         match served.await {
             Ok(()) => ExitCode::SUCCESS,

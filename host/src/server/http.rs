@@ -35,7 +35,7 @@ pub(super) fn routes(app: App) -> Router {
 async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
     if app.stopping.is_cancelled() {
         (StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
-    } else if !*app.watcher.settled().borrow() {
+    } else if !*app.settled.borrow() {
         (StatusCode::SERVICE_UNAVAILABLE, "looking for plugins\n")
     } else {
         (StatusCode::OK, "ready\n")
