@@ -60,9 +60,18 @@ fn built(name: &str) -> PathBuf {
     here.parent().and_then(Path::parent).unwrap().join(name)
 }
 
+/// The host program as a command, without settings of this machine's user.
+pub fn auricle() -> Command {
+    let mut command = Command::new(host_program());
+    for name in ["RUST_LOG", "AURICLE_URL"] {
+        command.env_remove(name);
+    }
+    command
+}
+
 /// A host to be started.
 pub struct Setup {
-    dir: tempfile::TempDir,
+    dir: Arc<tempfile::TempDir>,
     log: String,
 }
 
@@ -75,7 +84,7 @@ impl Default for Setup {
 impl Setup {
     /// Without plugins or presets.
     pub fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = Arc::new(tempfile::tempdir().unwrap());
         for name in ["plugins", "resources", "configs/presets"] {
             fs::create_dir_all(dir.path().join(name)).unwrap();
         }
@@ -92,7 +101,7 @@ impl Setup {
     /// With a preset.
     #[must_use]
     pub fn preset(self, name: &str, json: &Value) -> Self {
-        fs::write(self.dir.path().join(format!("configs/presets/{name}.json")), json.to_string()).unwrap();
+        fs::write(self.path(&format!("configs/presets/{name}.json")), json.to_string()).unwrap();
         self
     }
 
@@ -111,22 +120,30 @@ impl Setup {
         self
     }
 
+    /// A path in the host's own directory: `plugins`, `resources`, `configs/presets`, `cache`.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// The command that starts the host.
+    pub fn command(&self) -> Command {
+        let mut command = auricle();
+        command.args(["serve", "--listen", "127.0.0.1:0", "--log", &self.log]);
+        for name in ["plugins", "resources", "configs"] {
+            command.arg(format!("--{name}")).arg(self.path(name));
+        }
+        command
+    }
+
     /// Starts the host and waits until it is ready.
     pub fn start(self) -> Host {
-        let path = |name: &str| self.dir.path().join(name);
-        let mut child = Command::new(host_program())
-            .args(["serve", "--listen", "127.0.0.1:0", "--log", &self.log])
-            .arg("--plugins")
-            .arg(path("plugins"))
-            .arg("--resources")
-            .arg(path("resources"))
-            .arg("--configs")
-            .arg(path("configs"))
-            .env_remove("RUST_LOG")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let command = self.command();
+        self.start_by(command)
+    }
+
+    /// As [`start`](Self::start), by a command made from [`command`](Self::command).
+    pub fn start_by(self, mut command: Command) -> Host {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
         let (err, copy) = (child.stderr.take().unwrap(), Arc::clone(&log));
         thread::spawn(move || {
@@ -140,7 +157,7 @@ impl Setup {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("listening on http://").map(str::to_owned);
-        let host = Host { child, address: address.unwrap_or_default(), dir: self.dir, log };
+        let host = Host { child, address: address.unwrap_or_default(), setup: self, log };
         assert!(!host.address.is_empty(), "the host did not start: {}", host.log());
         host.wait_for("readiness", || host.get("/readyz").0 == 200);
         host
@@ -151,7 +168,7 @@ impl Setup {
 pub struct Host {
     child: Child,
     address: String,
-    dir: tempfile::TempDir,
+    setup: Setup,
     log: Arc<Mutex<String>>,
 }
 
@@ -166,9 +183,16 @@ impl Host {
         self.child.id()
     }
 
-    /// A path in the host's own directory: `plugins`, `resources`, `configs/presets`.
+    /// A path in the host's own directory: `plugins`, `resources`, `configs/presets`, `cache`.
     pub fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
+        self.setup.path(name)
+    }
+
+    /// Writes a preset anew, all at once.
+    pub fn preset(&self, name: &str, text: &str) {
+        let beside = self.path(&format!("{name}.json"));
+        fs::write(&beside, text).unwrap();
+        fs::rename(&beside, self.path(&format!("configs/presets/{name}.json"))).unwrap();
     }
 
     /// Puts a file or folder into the plugin directory under a name, as an operator would: copied beside and moved.
@@ -185,6 +209,11 @@ impl Host {
     /// Everything logged so far.
     pub fn log(&self) -> String {
         self.log.lock().unwrap().clone()
+    }
+
+    /// How many lines of the log hold all of these texts.
+    pub fn logged(&self, texts: &[&str]) -> usize {
+        self.log().lines().filter(|line| texts.iter().all(|text| line.contains(text))).count()
     }
 
     /// Status and body of a GET.
@@ -216,6 +245,18 @@ impl Host {
         self.file(name).unwrap()
     }
 
+    /// What `/v1/presets` says of a preset, if anything.
+    pub fn preset_report(&self, name: &str) -> Option<Value> {
+        let report = self.json("/v1/presets");
+        report["presets"].as_array().unwrap().iter().find(|preset| preset["name"] == name).cloned()
+    }
+
+    /// Waits until `/v1/presets` says of a preset what is wanted, and returns it.
+    pub fn wait_for_preset(&self, name: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        self.wait_for(name, || self.preset_report(name).is_some_and(|preset| wanted(&preset)));
+        self.preset_report(name).unwrap()
+    }
+
     /// Waits until something is so; fails, with the host's log, if that takes too long.
     pub fn wait_for(&self, what: &str, so: impl Fn() -> bool) {
         let begun = Instant::now();
@@ -240,6 +281,12 @@ impl Host {
             assert!(begun.elapsed() < LIMIT, "the host does not end; it said:\n{}", self.log());
             thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Another host in the same directories, once this one has ended.
+    pub fn again(mut self) -> Self {
+        self.wait();
+        Setup { dir: Arc::clone(&self.setup.dir), log: self.setup.log.clone() }.start()
     }
 
     /// Asks the host to stop and waits for its end.

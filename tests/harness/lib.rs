@@ -3,13 +3,17 @@
 //!
 //! No waiting for wall-clock times: tests wait for what must happen, with a limit so long that reaching it is a failure.
 
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
 mod audio;
 mod client;
 mod host;
+mod variant;
 
 pub use audio::{bytes, noise, tone_segments};
 pub use client::{Client, Closed};
-pub use host::{Host, Setup, fixture, host_program, library, long, shared_audio, staged};
+pub use host::{Host, Setup, auricle, fixture, host_program, library, long, shared_audio, staged};
+pub use variant::Variant;
 
 use std::time::Duration;
 

@@ -1,0 +1,88 @@
+//! The promise to engine authors: a crate anywhere on a disk, made of the example on the front page of the plugin API's
+//! documentation and nothing else, becomes a file that a running server serves.
+
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
+use auricle_tests::{Client, Setup, bytes};
+use serde_json::json;
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// The code blocks of the plugin API's front page: the engine, and what its `Cargo.toml` needs.
+fn front_page() -> (String, String) {
+    let source = fs::read_to_string(root().join("plugin-api/src/lib.rs")).unwrap();
+    let page = source.lines().map_while(|line| line.strip_prefix("//!"));
+    let mut blocks = Vec::new();
+    let mut inside = false;
+    for line in page.map(|line| line.strip_prefix(' ').unwrap_or(line)) {
+        if line.starts_with("```") {
+            inside = !inside;
+            if inside {
+                blocks.push(String::new());
+            }
+        } else if let Some(block) = blocks.last_mut().filter(|_| inside) {
+            // Lines that the documentation hides are there for its own tests.
+            if !line.starts_with("# ") {
+                block.push_str(line);
+                block.push('\n');
+            }
+        }
+    }
+    let [engine, manifest] = blocks.try_into().unwrap();
+    (engine, manifest)
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// Builds the crate; returns its library.
+fn build(dir: &Path) -> PathBuf {
+    let (engine, manifest) = front_page();
+    let published = "auricle-plugin-api = \"1\"";
+    assert_eq!(manifest.matches(published).count(), 1, "{manifest}");
+    let here = format!("auricle-plugin-api = {{ path = '{}' }}", root().join("plugin-api").display());
+    let package = "[package]\nname = \"loudness\"\nversion = \"3.2.1\"\nedition = \"2024\"\n\n";
+    fs::create_dir(dir.join("src")).unwrap();
+    fs::write(dir.join("src/lib.rs"), engine).unwrap();
+    fs::write(dir.join("Cargo.toml"), package.to_owned() + &manifest.replace(published, &here)).unwrap();
+    // The versions that the whole project is built with, at hand even without a network.
+    fs::copy(root().join("Cargo.lock"), dir.join("Cargo.lock")).unwrap();
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("outside_crate");
+    let output = Command::new(env!("CARGO"))
+        .arg("build")
+        .current_dir(dir)
+        .env("CARGO_TARGET_DIR", &target)
+        // The same dependencies whatever the directory: only the crate itself is built anew.
+        .env("CARGO_PROFILE_DEV_DEBUG", "0")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    target.join(format!("debug/{}loudness{}", env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX))
+}
+
+#[test]
+fn the_example_of_the_front_page_becomes_an_engine_of_a_running_server() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = Setup::new().preset("loudness", &json!({"backend": "loudness", "host": {"open": ["unit"]}})).start();
+    let library = build(dir.path());
+    let name = library.file_name().unwrap().to_str().unwrap();
+    host.drop_in(&library, name);
+    let file = host.wait_for_file(name, |file| file["state"] == "registered");
+    assert_eq!((&file["plugin"], &file["version"]), (&json!("loudness"), &json!("3.2.1")));
+    host.wait_for_preset("loudness", |preset| preset["state"] != "unavailable");
+
+    // Two seconds and a half: half of full scale, a twentieth, a quarter.
+    let audio = [[16_384; 16_000].as_slice(), &[1_638; 16_000], &[8_192; 8_000]].concat();
+    let heard = |options| {
+        let mut client = Client::open(&host, "loudness", json!({"options": options}));
+        client.audio_in_frames(&bytes(&audio), 640);
+        client.finish()
+    };
+    assert_eq!(heard(json!({})), ["-6 dB", "-26 dB", "-12 dB"]);
+    assert_eq!(heard(json!({"unit": "rms"})), ["0.500", "0.050", "0.250"]);
+    Client::start(&host, "loudness", json!({"options": {"unit": "sone"}})).fails("invalid_option", 4405);
+}
