@@ -8,7 +8,7 @@ use serde_json::json;
 use std::{
     env, fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Output},
 };
 
 /// The code blocks of the plugin API's front page: the engine, and what its `Cargo.toml` needs.
@@ -39,8 +39,8 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// Builds the crate; returns its library.
-fn build(dir: &Path) -> PathBuf {
+/// Writes the crate.
+fn write(dir: &Path) {
     let (engine, manifest) = front_page();
     let published = "auricle-plugin-api = \"1\"";
     assert_eq!(manifest.matches(published).count(), 1, "{manifest}");
@@ -51,24 +51,29 @@ fn build(dir: &Path) -> PathBuf {
     fs::write(dir.join("Cargo.toml"), package.to_owned() + &manifest.replace(published, &here)).unwrap();
     // The versions that the whole project is built with, at hand even without a network.
     fs::copy(root().join("Cargo.lock"), dir.join("Cargo.lock")).unwrap();
+}
+
+/// Builds the crate, the crate itself with these flags. The dependencies are built once, whatever the directory.
+fn build(dir: &Path, flags: &[&str]) -> (Output, PathBuf) {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("outside_crate");
     let output = Command::new(env!("CARGO"))
-        .arg("build")
+        .args(["rustc", "--lib", "--"])
+        .args(flags)
         .current_dir(dir)
         .env("CARGO_TARGET_DIR", &target)
-        // The same dependencies whatever the directory: only the crate itself is built anew.
         .env("CARGO_PROFILE_DEV_DEBUG", "0")
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    target.join(format!("debug/{}loudness{}", env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX))
+    (output, target.join(format!("debug/{}loudness{}", env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX)))
 }
 
 #[test]
 fn the_example_of_the_front_page_becomes_an_engine_of_a_running_server() {
     let dir = tempfile::tempdir().unwrap();
     let host = Setup::new().preset("loudness", &json!({"backend": "loudness", "host": {"open": ["unit"]}})).start();
-    let library = build(dir.path());
+    write(dir.path());
+    let (output, library) = build(dir.path(), &[]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let name = library.file_name().unwrap().to_str().unwrap();
     host.drop_in(&library, name);
     let file = host.wait_for_file(name, |file| file["state"] == "registered");
@@ -85,4 +90,13 @@ fn the_example_of_the_front_page_becomes_an_engine_of_a_running_server() {
     assert_eq!(heard(json!({})), ["-6 dB", "-26 dB", "-12 dB"]);
     assert_eq!(heard(json!({"unit": "rms"})), ["0.500", "0.050", "0.250"]);
     Client::start(&host, "loudness", json!({"options": {"unit": "sone"}})).fails("invalid_option", 4405);
+}
+
+#[test]
+fn an_engine_that_would_abort_on_panic_does_not_compile() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path());
+    let (output, _) = build(dir.path(), &["-C", "panic=abort"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("an engine must be built with panic = \"unwind\""), "{said}");
 }
