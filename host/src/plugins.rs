@@ -1,6 +1,6 @@
 //! Finding engines: from files in a directory to registered backends.
 //!
-//! A file goes through [`scan`] (is it there, has it stopped changing), [`copy`] (a private copy under its hash), `probe`
+//! A file goes through `scan` (is it there, has it stopped changing), `copy` (a private copy under its hash), `probe`
 //! (a child process opens the copy), and is then opened in this process and entered in the [`Registry`]. Whatever goes
 //! wrong on the way becomes a reason in the registry, never an error of the server.
 //!

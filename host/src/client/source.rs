@@ -1,6 +1,6 @@
 //! Audio from a file or a pipe, piece by piece.
 //!
-//! Invariant: at most [`AHEAD`] pieces of 100 ms are in memory, however long the audio is, and a pipe is passed on as it
+//! Invariant: at most `AHEAD` pieces of 100 ms are in memory, however long the audio is, and a pipe is passed on as it
 //! comes. Every piece but the last has the same number of frames; none cuts a frame in two.
 //!
 //! Each source reads and decodes on a thread of its own. It is a plain thread and not one of the runtime's: a read of

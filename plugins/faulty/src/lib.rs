@@ -1,5 +1,5 @@
 //! An engine that goes wrong on purpose, where and when its configuration says, so that tests can show that the server
-//! survives it. Where no fault strikes, it reports what it hears as numbers (see [`healthy`]).
+//! survives it. Where no fault strikes, it reports what it hears as numbers (see `healthy`).
 //!
 //! `fault` and its companions are fields of the stream: healthy and faulty streams can share one model. `model_fault`
 //! strikes in the model itself. Nothing is read from the environment.
