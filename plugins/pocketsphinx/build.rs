@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const VERSION: &str = "5.1.1";
+const SOURCE: &str = "pocketsphinx-5.1.1";
 
 fn main() {
     println!("cargo::rerun-if-env-changed=POCKETSPHINX_SOURCE");
@@ -52,16 +52,19 @@ fn compiler(source: &Path, generated: &Path) -> cc::Build {
     build
 }
 
+/// The folder POCKETSPHINX_SOURCE names; else the one that `cargo xtask build` unpacked into this build's target folder.
 fn source_folder() -> PathBuf {
-    let root = Path::new(&env::var("CARGO_MANIFEST_DIR").expect("Cargo sets CARGO_MANIFEST_DIR")).join("../..");
-    let source = match env::var_os("POCKETSPHINX_SOURCE") {
-        Some(named) => PathBuf::from(named),
-        None => root.join(format!("target/vendor/pocketsphinx-{VERSION}")),
-    };
-    match fs::canonicalize(&source) {
-        Ok(found) if found.join("src/pocketsphinx.c").is_file() => found,
-        _ => panic!("the source of PocketSphinx {VERSION} is not at {}: run `cargo xtask build`", source.display()),
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("Cargo sets OUT_DIR"));
+    let unpacked = || out.ancestors().map(|folder| folder.join("vendor").join(SOURCE)).find(|folder| is_source(folder));
+    match env::var_os("POCKETSPHINX_SOURCE").map(PathBuf::from) {
+        Some(named) if is_source(&named) => named,
+        Some(named) => panic!("POCKETSPHINX_SOURCE is {}, which does not hold src/pocketsphinx.c", named.display()),
+        None => unpacked().unwrap_or_else(|| panic!("{SOURCE} is not in target/vendor: run `cargo xtask build`")),
     }
+}
+
+fn is_source(folder: &Path) -> bool {
+    folder.join("src/pocketsphinx.c").is_file()
 }
 
 fn c_files(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -1,4 +1,4 @@
-//! Engine `pocketsphinx`: continuous US English by PocketSphinx 5.1.1, on a processor core's quarter and without a neural
+//! Engine `pocketsphinx`: continuous US English by PocketSphinx 5.1.1, on a fifth of a processor core and without a neural
 //! network.
 //!
 //! Audio goes from [`Processor`] (floats in, events out) through the recognizer (what the events are) to the endpointer

@@ -37,8 +37,9 @@ impl ModelLoader for PocketSphinx {
                 "folder of the model, in the engine's own folder or a resource directory; it holds NAME/ (the acoustic \
                  model), NAME.lm.bin and cmudict-NAME.dict",
             ))
+            .field(Field::load("lan").default("en-US").describe("language of the model (BCP 47), as clients are told"))
             .field(Field::load("max_streams").integer(1, 256).default(4).describe(
-                "streams served at once; each takes about 110 MB, and a quarter of a processor core while somebody speaks",
+                "streams served at once; each takes about 110 MB, and a fifth of a processor core while somebody speaks",
             ))
             .field(Field::stream("silence_ms").integer(200, 5_000).default(600).describe(
                 "milliseconds without speech that end an utterance",
@@ -70,7 +71,7 @@ impl ModelLoader for PocketSphinx {
             let places: Vec<String> = places.map(|place| place.display().to_string()).collect();
             Error::model(format!("there is no model `{name}` in {}", places.join(", ")))
         })?;
-        Decoders::load(Files::in_folder(&folder)?, config.get("max_streams")?)
+        Decoders::load(Files::in_folder(&folder)?, config.get("max_streams")?, config.get("lan")?)
     }
 }
 
@@ -78,6 +79,7 @@ impl ModelLoader for PocketSphinx {
 pub struct Decoders {
     files: Files,
     max_streams: u32,
+    language: String,
     pool: Mutex<Pool>,
 }
 
@@ -88,9 +90,9 @@ struct Pool {
 
 impl Decoders {
     /// Opens one decoder right away, so that a model that cannot be used is refused here and not at the first stream.
-    pub(crate) fn load(files: Files, max_streams: u32) -> Result<Self, Error> {
+    pub(crate) fn load(files: Files, max_streams: u32, language: String) -> Result<Self, Error> {
         let first = open(&files)?;
-        Ok(Self { files, max_streams, pool: Mutex::new(Pool { idle: vec![first], lent: 0 }) })
+        Ok(Self { files, max_streams, language, pool: Mutex::new(Pool { idle: vec![first], lent: 0 }) })
     }
 
     pub(crate) fn borrow(self: &Arc<Self>) -> Result<Lent, Error> {
@@ -135,7 +137,7 @@ impl Model for Decoders {
             .separator(" ")
             .max_streams(self.max_streams)
             .replay(Replay::Exact)
-            .languages(["en-US"])
+            .languages([self.language.as_str()])
             .capabilities(["partials", "word-times", "confidence", "endpoints"])
     }
 

@@ -22,7 +22,8 @@ pub(crate) fn model_folder() -> &'static Path {
 /// The model with room for all tests at once.
 pub(crate) fn model() -> Arc<Decoders> {
     static MODEL: OnceLock<Arc<Decoders>> = OnceLock::new();
-    Arc::clone(MODEL.get_or_init(|| Arc::new(Decoders::load(Files::in_folder(model_folder()).unwrap(), 64).unwrap())))
+    let load = || Arc::new(Decoders::load(Files::in_folder(model_folder()).unwrap(), 64, "en-US".to_owned()).unwrap());
+    Arc::clone(MODEL.get_or_init(load))
 }
 
 pub(crate) fn recognizer(cutting: Cutting) -> Recognizer<Lent> {
