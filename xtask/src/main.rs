@@ -36,6 +36,11 @@ enum Xtask {
         #[command(subcommand)]
         name: bench::Bench,
     },
+    /// Hold an engine against its reference, word for word
+    Parity {
+        #[command(subcommand)]
+        engine: test::Parity,
+    },
     /// Format, lints, documents, licences: what CI checks besides the tests
     Check,
 }
@@ -46,6 +51,7 @@ fn main() -> ExitCode {
         Xtask::Demo { serve } => demo::demo(serve),
         Xtask::Test { long, args } => test::test(long, &args),
         Xtask::Bench { name } => bench::bench(&name),
+        Xtask::Parity { engine } => test::parity(&engine),
         Xtask::Check => test::check(),
     };
     match done {

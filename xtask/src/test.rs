@@ -4,6 +4,7 @@ use crate::{
     run::{Done, cargo, root, run, target},
     stage,
 };
+use clap::Subcommand;
 use std::process::Command;
 
 /// All tests: the quick tier, or with `long` full counts.
@@ -17,6 +18,22 @@ pub(crate) fn test(long: bool, args: &[String]) -> Done {
         command.env("AURICLE_TEST_LONG", "1");
     }
     run(&mut command)
+}
+
+/// Which engine.
+#[derive(Subcommand)]
+pub(crate) enum Parity {
+    /// Against the PyPI package `pocketsphinx`, fetched into an environment under target/
+    Pocketsphinx,
+}
+
+/// Runs an engine and its reference on the same recordings.
+pub(crate) fn parity(engine: &Parity) -> Done {
+    crate::fetch::pocketsphinx()?;
+    let script = match engine {
+        Parity::Pocketsphinx => "plugins/pocketsphinx/parity/compare.py",
+    };
+    run(Command::new("python3").arg(script).current_dir(root()))
 }
 
 /// Format, lints, documents, licences.
