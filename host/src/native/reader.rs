@@ -6,7 +6,7 @@ use crate::{
     failure::{Failure, FailureCode},
     stream::Stream,
 };
-use futures_util::{StreamExt, stream::SplitStream};
+use futures_util::{FutureExt, StreamExt, stream::SplitStream};
 use std::{sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -31,6 +31,10 @@ pub(super) struct Reader<S> {
     idle_limit: Duration,
     /// Asks the writer for a ping.
     ping: Arc<Notify>,
+    /// Came right behind the audio before it, and is next.
+    held: Option<Result<Incoming, Failure>>,
+    /// The samples of one turn; kept for its room.
+    samples: Vec<f32>,
 }
 
 /// What came from the client.
@@ -47,7 +51,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     pub(super) fn new(source: SplitStream<WebSocketStream<S>>, idle_limit: Duration, ping: Arc<Notify>) -> Self {
-        Self { source, idle_limit, ping }
+        Self { source, idle_limit, ping, held: None, samples: Vec::new() }
     }
 
     /// The first message; `None` where the client went away without one.
@@ -68,6 +72,9 @@ where
     }
 
     async fn next(&mut self) -> Result<Incoming, Failure> {
+        if let Some(held) = self.held.take() {
+            return held;
+        }
         match self.source.next().await {
             Some(Ok(Message::Binary(bytes))) => Ok(Incoming::Audio(bytes)),
             Some(Ok(Message::Text(text))) => parse(&text).map(Incoming::Message),
@@ -109,7 +116,7 @@ where
                         Ok(Incoming::Life) => {}
                         Ok(_) if finished => {} // Said after `finish`, or on its way when the server began to stop.
                         Ok(Incoming::Audio(bytes)) => {
-                            take_audio(stream, &mut intake, &bytes).await;
+                            self.take_audio(stream, &mut intake, bytes).await;
                             alive = Instant::now();
                         }
                         Ok(Incoming::Message(message)) => match obey(stream, &mut intake, message) {
@@ -147,6 +154,41 @@ where
         }
     }
 
+    /// Takes audio, and more of it that is there already, in turns; between them other tasks have theirs. Waits for room.
+    async fn take_audio(&mut self, stream: &Arc<Stream>, intake: &mut Intake, mut audio: Bytes) {
+        loop {
+            stream.room().await;
+            self.samples.clear();
+            self.decode_turn(intake, &mut audio);
+            stream.push(&self.samples);
+            if audio.is_empty() {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Decodes audio and what has come behind it, up to a turn's worth: the stream and its model are troubled once for
+    /// all of it.
+    fn decode_turn(&mut self, intake: &mut Intake, audio: &mut Bytes) {
+        let mut left = BYTES_PER_TURN;
+        loop {
+            let length = audio.len().min(left);
+            intake.push(&audio.split_to(length), &mut self.samples);
+            left -= length;
+            if left == 0 {
+                return;
+            }
+            match self.next().now_or_never() {
+                Some(Ok(Incoming::Audio(more))) => *audio = more,
+                other => {
+                    self.held = other;
+                    return;
+                }
+            }
+        }
+    }
+
     /// Reads on until the client has seen the close frame, so that what was sent before it is not lost.
     pub(super) async fn drain_source(&mut self) {
         let read_on = async { while !matches!(self.source.next().await, None | Some(Err(_))) {} };
@@ -158,20 +200,6 @@ fn parse(text: &Utf8Bytes) -> Result<ClientMessage, Failure> {
     serde_json::from_str(text.as_str()).map_err(|error| {
         Failure::new(FailureCode::BadMessage, format!("a text message is not one of this protocol: {error}"))
     })
-}
-
-/// Decodes audio a piece at a time, letting other connections have their turn, and waits for room.
-async fn take_audio(stream: &Arc<Stream>, intake: &mut Intake, bytes: &[u8]) {
-    let mut samples = Vec::new();
-    for (n, piece) in bytes.chunks(BYTES_PER_TURN).enumerate() {
-        if n > 0 {
-            tokio::task::yield_now().await;
-        }
-        stream.room().await;
-        samples.clear();
-        intake.push(piece, &mut samples);
-        stream.push(&samples);
-    }
 }
 
 /// Does what a message asks; returns whether the audio has ended.

@@ -54,6 +54,8 @@ pub struct Shared {
 #[derive(Default)]
 struct Queue {
     ready: BTreeMap<(Instant, u64), Arc<Stream>>,
+    /// Workers that wait for a stream.
+    idle: usize,
     stopping: bool,
 }
 
@@ -163,8 +165,15 @@ impl Shared {
     /// Puts a stream in the queue, by when its oldest work came.
     pub(super) fn enqueue(&self, since: Instant, stream: Arc<Stream>) {
         let number = self.sequence.fetch_add(1, Ordering::Relaxed);
-        self.queue().ready.insert((since, number), stream);
-        self.filled.notify_one();
+        let idle = {
+            let mut queue = self.queue();
+            queue.ready.insert((since, number), stream);
+            queue.idle > 0
+        };
+        // A call into the system, even where nobody waits.
+        if idle {
+            self.filled.notify_one();
+        }
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -208,7 +217,9 @@ impl Shared {
             if queue.stopping {
                 return None;
             }
+            queue.idle += 1;
             queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            queue.idle -= 1;
         }
     }
 
