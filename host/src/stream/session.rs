@@ -155,8 +155,9 @@ impl Stream {
     /// Ends the stream whose call will not return in time, if ever.
     pub(super) fn write_off(self: &Arc<Self>, failure: Failure) {
         let mut inner = self.lock();
-        self.end(&mut inner, failure);
+        // What is said last is said when the place is free.
         self.leave(&mut inner);
+        self.end(&mut inner, failure);
     }
 
     /// Waits for events and takes all of them; never empty.
