@@ -32,8 +32,8 @@ impl Resampler {
         }
         let ratio = f64::from(to) / f64::from(from);
         // The filter must be as many times longer as the rate is divided, or it would let aliases through.
-        let length = (64.0 / ratio.min(1.0)).round() as usize;
-        let parameters = SincInterpolationParameters::new(length, WindowFunction::Blackman2).oversampling_factor(64);
+        let length = (128.0 / ratio.min(1.0)).round() as usize;
+        let parameters = SincInterpolationParameters::new(length, WindowFunction::Blackman2).oversampling_factor(32);
         let frames = (from / 100).max(1) as usize;
         let inner = Async::new_sinc(ratio, 1.0, &parameters, frames, 1, FixedAsync::Input)
             .map_err(|error| format!("cannot resample from {from} to {to} Hz: {error}"))?;
