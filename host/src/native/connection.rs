@@ -1,8 +1,8 @@
 //! One WebSocket connection speaking the native protocol.
 //!
-//! Two tasks: one reads (`Reader`), one writes (`Writer`), so that a live stream is read whatever becomes of its events. The end:
-//! the writer sends the last event and the close frame; the reader goes on until the client answers, a moment at most.
-//! Every way out finishes the processor.
+//! Two tasks: one reads (`Reader`), one writes (`Writer`), so that a live stream is read whatever becomes of its events.
+//! The end: the writer sends the last event and the close frame; the reader goes on until the client answers, a moment at
+//! most. Every way out finishes the processor.
 
 use super::{
     messages::{Ready, Start, seconds},
@@ -60,7 +60,10 @@ pub async fn serve<S>(
         }
     };
     let opened = match opened {
-        Ok(start) => open(start, &catalog, &settings).await.map_err(Some),
+        Ok(start) => match reader.meanwhile(open(start, &catalog, &settings)).await {
+            Some(opened) => opened.map_err(Some),
+            None => Err(None),
+        },
         Err(failure) => Err(failure),
     };
     let (stream, translator, intake) = match opened {
@@ -69,7 +72,7 @@ pub async fn serve<S>(
             if let Some(failure) = failure {
                 tracing::info!(code = %failure.code, "stream refused: {failure}");
                 writer.refuse(failure).await;
-                reader.drain_source().await;
+                reader.linger(writer).await;
             }
             return;
         }

@@ -13,18 +13,19 @@ pub use crate::stream::Pace;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// What a client sends as text; audio comes as binary frames.
+/// What a client sends as text; audio comes as binary frames. (Empty braces, because serde lets a variant without them have
+/// unknown fields.)
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ClientMessage {
     /// Opens the stream: the first message.
     Start(Start),
     /// Decodes everything sent so far, answers with its segments and `flushed`; the stream goes on.
-    Flush,
+    Flush {},
     /// The audio ends: the rest is decoded, then `done`, then the server closes.
-    Finish,
+    Finish {},
     /// Discards everything not yet reported and starts at time 0, in a new epoch.
-    Reset,
+    Reset {},
 }
 
 /// How the stream is to be recognised and what audio will come.

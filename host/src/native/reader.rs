@@ -1,22 +1,28 @@
 //! The reading half of a connection: what the client says becomes calls on its stream.
 
-use super::messages::{ClientMessage, Start};
+use super::{
+    messages::{ClientMessage, Start},
+    writer::Writer,
+};
 use crate::{
     audio::Intake,
     failure::{Failure, FailureCode},
     stream::Stream,
 };
 use futures_util::{FutureExt, StreamExt, stream::SplitStream};
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     sync::Notify,
     task::JoinHandle,
     time::{Instant, timeout},
 };
 use tokio_tungstenite::{
     WebSocketStream,
-    tungstenite::{Bytes, Error as WsError, Message, Utf8Bytes, error::CapacityError},
+    tungstenite::{
+        Bytes, Error as WsError, Message, Utf8Bytes,
+        error::{CapacityError, ProtocolError},
+    },
 };
 use tokio_util::sync::CancellationToken;
 
@@ -31,8 +37,10 @@ pub(super) struct Reader<S> {
     idle_limit: Duration,
     /// Asks the writer for a ping.
     ping: Arc<Notify>,
-    /// Came right behind the audio before it, and is next.
+    /// Came while something else was being done, and is next.
     held: Option<Result<Incoming, Failure>>,
+    /// Where one message ends and the next begins cannot be told any more: nothing else will come.
+    broken: bool,
     /// The samples of one turn; kept for its room.
     samples: Vec<f32>,
 }
@@ -51,7 +59,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     pub(super) fn new(source: SplitStream<WebSocketStream<S>>, idle_limit: Duration, ping: Arc<Notify>) -> Self {
-        Self { source, idle_limit, ping, held: None, samples: Vec::new() }
+        Self { source, idle_limit, ping, held: None, broken: false, samples: Vec::new() }
     }
 
     /// The first message; `None` where the client went away without one.
@@ -71,24 +79,51 @@ where
         }
     }
 
+    /// Awaits the opening of the stream, which may load a model; pings are answered meanwhile. `None` where the client
+    /// goes away.
+    pub(super) async fn meanwhile<T>(&mut self, opening: impl Future<Output = T>) -> Option<T> {
+        let mut opening = pin!(opening);
+        loop {
+            tokio::select! {
+                opened = &mut opening => return Some(opened),
+                incoming = self.next(), if self.held.is_none() => match incoming {
+                    Ok(Incoming::Life) => {}
+                    Ok(Incoming::Gone) => return None,
+                    other => self.held = Some(other),
+                },
+            }
+        }
+    }
+
+    /// May be dropped before it is ready: nothing is lost.
     async fn next(&mut self) -> Result<Incoming, Failure> {
         if let Some(held) = self.held.take() {
             return held;
         }
-        match self.source.next().await {
-            Some(Ok(Message::Binary(bytes))) => Ok(Incoming::Audio(bytes)),
-            Some(Ok(Message::Text(text))) => parse(&text).map(Incoming::Message),
-            Some(Ok(Message::Close(_))) | None => Ok(Incoming::Gone),
-            Some(Ok(_)) => Ok(Incoming::Life),
-            Some(Err(WsError::Capacity(CapacityError::MessageTooLong { size, max_size }))) => {
+        let error = match self.source.next().await {
+            Some(Ok(Message::Binary(bytes))) => return Ok(Incoming::Audio(bytes)),
+            Some(Ok(Message::Text(text))) => return parse(&text).map(Incoming::Message),
+            Some(Ok(Message::Close(_))) => {
+                // Lets the answer out.
+                let _ = timeout(CLOSE_LIMIT, self.source.next()).await;
+                return Ok(Incoming::Gone);
+            }
+            Some(Ok(_)) => return Ok(Incoming::Life),
+            None => return Ok(Incoming::Gone),
+            Some(Err(error)) => error,
+        };
+        self.broken = true;
+        match error {
+            WsError::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
                 let message =
                     format!("a message of {size} bytes; the limit is {max_size}: send audio in smaller pieces");
                 Err(Failure::new(FailureCode::TooLarge, message))
             }
-            Some(Err(WsError::Utf8(_))) => {
-                Err(Failure::new(FailureCode::BadMessage, "a text message that is not UTF-8"))
+            WsError::Utf8(_) => Err(Failure::new(FailureCode::BadMessage, "a text message that is not UTF-8")),
+            WsError::Protocol(problem) if problem != ProtocolError::ResetWithoutClosingHandshake => {
+                Err(Failure::new(FailureCode::BadMessage, format!("this is not WebSocket: {problem}")))
             }
-            Some(Err(error)) => {
+            error => {
                 tracing::debug!("connection lost: {error}");
                 Ok(Incoming::Gone)
             }
@@ -100,7 +135,7 @@ where
         mut self,
         stream: &Arc<Stream>,
         mut intake: Intake,
-        mut writing: JoinHandle<()>,
+        mut writing: JoinHandle<Writer<S>>,
         drain: CancellationToken,
     ) {
         let idle_limit = self.idle_limit;
@@ -109,7 +144,7 @@ where
         let mut finished = false;
         loop {
             tokio::select! {
-                incoming = self.next() => {
+                incoming = self.next(), if !self.broken || self.held.is_some() => {
                     alive = Instant::now();
                     match incoming {
                         Ok(Incoming::Gone) => break,
@@ -130,7 +165,6 @@ where
                     if alive.elapsed() >= idle_limit {
                         let message = format!("nothing came for {} s, not even an answer to a ping", idle_limit.as_secs_f64());
                         stream.fail(Failure::new(FailureCode::IdleTimeout, message));
-                        break;
                     }
                     self.ping.notify_one();
                 }
@@ -138,8 +172,10 @@ where
                     finish(stream, &mut intake);
                     finished = true;
                 }
-                _ = &mut writing => {
-                    self.drain_source().await;
+                written = &mut writing => {
+                    if let Ok(writer) = written {
+                        self.linger(writer).await;
+                    }
                     return;
                 }
             }
@@ -148,10 +184,7 @@ where
             tracing::info!(stream = stream.id(), "client gone; the rest of its audio is worked on");
         }
         stream.abandon();
-        // What is on its way out still goes out, if the client takes it.
-        if timeout(CLOSE_LIMIT, &mut writing).await.is_err() {
-            writing.abort();
-        }
+        writing.abort();
     }
 
     /// Takes audio, and more of it that is there already, in turns; between them other tasks have theirs. Waits for room.
@@ -189,9 +222,21 @@ where
         }
     }
 
-    /// Reads on until the client has seen the close frame, so that what was sent before it is not lost.
-    pub(super) async fn drain_source(&mut self) {
-        let read_on = async { while !matches!(self.source.next().await, None | Some(Err(_))) {} };
+    /// After the close frame: reads on until the client has seen it, a moment at most. A connection closed with unread input
+    /// would take what was sent to the client with it.
+    pub(super) async fn linger(mut self, writer: Writer<S>) {
+        let read_on = async {
+            while let Some(Ok(_)) = self.source.next().await {}
+            // The client's answer cannot be told from the rest: reads up to the end of everything.
+            if self.broken
+                && let Ok(mut socket) = self.source.reunite(writer.into_sink())
+            {
+                let socket = socket.get_mut();
+                let mut waste = vec![0; 4 << 10];
+                let _ = socket.shutdown().await;
+                while socket.read(&mut waste).await.is_ok_and(|count| count > 0) {}
+            }
+        };
         let _ = timeout(CLOSE_LIMIT, read_on).await;
     }
 }
@@ -208,16 +253,16 @@ fn obey(stream: &Arc<Stream>, intake: &mut Intake, message: ClientMessage) -> Re
         ClientMessage::Start(_) => {
             Err(Failure::new(FailureCode::BadMessage, "a second `start`: one stream a connection"))
         }
-        ClientMessage::Flush => {
+        ClientMessage::Flush {} => {
             push_rest(stream, intake);
             stream.flush(intake.frames());
             Ok(false)
         }
-        ClientMessage::Finish => {
+        ClientMessage::Finish {} => {
             finish(stream, intake);
             Ok(true)
         }
-        ClientMessage::Reset => {
+        ClientMessage::Reset {} => {
             intake.reset();
             stream.reset();
             Ok(false)

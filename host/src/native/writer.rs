@@ -41,8 +41,12 @@ where
         Self { sink, sequence: 0, limit }
     }
 
+    pub(super) fn into_sink(self) -> SplitSink<WebSocketStream<S>, Message> {
+        self.sink
+    }
+
     /// Sends the stream's events until the last, then closes. Ends early where the client does not take them.
-    pub(super) async fn run(mut self, stream: Arc<Stream>, translator: Translator, ping: Arc<Notify>) {
+    pub(super) async fn run(mut self, stream: Arc<Stream>, translator: Translator, ping: Arc<Notify>) -> Self {
         loop {
             let sent = tokio::select! {
                 events = stream.events() => {
@@ -59,7 +63,7 @@ where
                     if let Some(failure) = end {
                         messages.push(close_message(failure.as_ref()));
                         let _ = self.send(messages).await;
-                        return;
+                        return self;
                     }
                     self.send(messages).await
                 }
@@ -68,12 +72,12 @@ where
             match sent {
                 Ok(()) => {}
                 // The reader sees the same and finishes the stream.
-                Err(Unsent::Lost) => return,
+                Err(Unsent::Lost) => return self,
                 Err(Unsent::Late) => {
                     let limit = self.limit.as_secs_f64();
                     let message = format!("the client took nothing for {limit} s");
                     stream.fail(Failure::new(FailureCode::SlowReader, message));
-                    return;
+                    return self;
                 }
             }
         }

@@ -28,7 +28,8 @@ const WRITE_BUFFER_BYTES: usize = 4 << 10;
 pub(super) async fn stream(State(app): State<App>, mut request: Request) -> axum::response::Response {
     let Some(accept) = accept_key(request.headers()) else {
         let hint = "this address speaks WebSocket (version 13): connect with a WebSocket client\n";
-        return (StatusCode::UPGRADE_REQUIRED, [(header::UPGRADE, "websocket")], hint).into_response();
+        let known = [(header::UPGRADE, "websocket"), (header::SEC_WEBSOCKET_VERSION, "13")];
+        return (StatusCode::UPGRADE_REQUIRED, known, hint).into_response();
     };
     if app.stopping.is_cancelled() {
         return unavailable("the server is going away");

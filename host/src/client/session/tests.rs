@@ -278,7 +278,7 @@ async fn live_audio_is_sent_when_it_would_have_been_spoken() {
     ready.notify_one();
     let (tell, mut told) = mpsc::channel(16);
     let feed = Feed { live: true, ready: &ready, stop: &stop, tell };
-    let start = ClientMessage::Reset;
+    let start = ClientMessage::Reset {};
     let began = Instant::now();
     let mut sent = Vec::new();
     // The second piece takes 150 ms to send; the third is late, the fourth in time again.
