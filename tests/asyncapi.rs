@@ -1,0 +1,104 @@
+//! The protocol's document against its practice: every message of real conversations must be as `docs/asyncapi.yaml`
+//! says, and every message it names must have occurred.
+
+#![allow(clippy::unwrap_used, reason = "test code")]
+
+use auricle::failure::FailureCode;
+use auricle_tests::{Client, Host, Setup, bytes, fixture, library, noise, staged, wav};
+use serde_json::{Value, json};
+use std::{collections::BTreeSet, fs, path::Path};
+
+fn document() -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/asyncapi.yaml");
+    serde_saphyr::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn host() -> Host {
+    let tone = json!({"backend": "tone", "host": {"open": ["lan", "segment_chunks", "work"]}});
+    Setup::new()
+        .plugin(&library("tone"))
+        .plugin(&staged("pocketsphinx.engine"))
+        .preset("tone", &tone)
+        .preset("english", &json!({"backend": "pocketsphinx", "model": "en-us"}))
+        .settings("[limits]\nreport_lag_seconds = 0.5")
+        .start()
+}
+
+/// What was said and heard on some connections.
+#[derive(Default)]
+struct Traffic {
+    said: Vec<Value>,
+    heard: Vec<Value>,
+}
+
+impl Traffic {
+    fn take(&mut self, client: Client) {
+        self.said.extend(client.said);
+        self.heard.extend(client.heard);
+    }
+}
+
+/// Conversations in which everything happens that can.
+fn converse(host: &Host) -> Traffic {
+    let mut traffic = Traffic::default();
+
+    let (rate, speech) = wav(&fixture("demo.wav"));
+    let mut client = Client::open(host, "english", json!({"pace": "file", "format": "s16le", "sample_rate": rate}));
+    client.audio_in_frames(&bytes(&speech), 3_200);
+    client.finish();
+    traffic.take(client);
+
+    let stereo = json!({"channels": 2, "channel": 1, "format": "f32le", "options": {"lan": "de", "segment_chunks": 3}});
+    let mut client = Client::open(host, "tone", stereo);
+    client.audio(&[0; 64_000]);
+    client.say(&json!({"type": "flush"}));
+    client.until("flushed");
+    client.say(&json!({"type": "reset"}));
+    client.until("ready");
+    client.finish();
+    traffic.take(client);
+
+    // Every chunk costs far more than its time: the stream falls behind and says so.
+    let mut client = Client::open(host, "tone", json!({"options": {"work": 20_000}}));
+    client.audio(&bytes(&noise(1, 48_000)));
+    client.until("lag");
+    client.say(&json!({"type": "start", "preset": "tone"}));
+    client.fails("bad_message", 4400);
+    traffic.take(client);
+    traffic
+}
+
+#[test]
+fn real_traffic_is_as_documented() {
+    let document = document();
+    let messages = document["components"]["messages"].as_object().unwrap();
+    let traffic = converse(&host());
+    let mut seen = BTreeSet::new();
+    for message in traffic.said.iter().chain(&traffic.heard) {
+        let name = message["type"].as_str().unwrap();
+        let reference = format!("#/components/messages/{name}/payload");
+        let schema = json!({"$ref": reference, "components": document["components"]});
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        let problems: Vec<_> = validator.iter_errors(message).map(|problem| problem.to_string()).collect();
+        assert!(problems.is_empty(), "{message}: {problems:?}");
+        seen.insert(name.to_owned());
+    }
+    // `audio` is the binary frame. Nothing can make a gap yet.
+    let documented: BTreeSet<_> =
+        messages.keys().filter(|name| !["audio", "gap"].contains(&name.as_str())).cloned().collect();
+    assert_eq!(seen, documented);
+    assert!(traffic.heard.iter().any(|event| event["type"] == "segment" && event["words"].is_array()));
+}
+
+#[test]
+fn the_tables_of_codes_are_complete() {
+    let document = document();
+    let codes = document["info"]["x-close-codes"].as_object().unwrap();
+    assert_eq!(codes.len(), FailureCode::ALL.len());
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/protocol.md")).unwrap();
+    for code in FailureCode::ALL {
+        assert_eq!(codes[&code.name()], code.close_code(), "{code}");
+        let row = format!("| `{code}` | {} |", code.close_code());
+        assert!(page.contains(&row), "docs/protocol.md lacks {row}");
+    }
+}
