@@ -2,7 +2,7 @@
 
 use super::{Host, LIMIT};
 use serde_json::{Value, json};
-use std::net::TcpStream;
+use std::{net::TcpStream, time::Instant};
 use tungstenite::{Message, WebSocket, client::client_with_config, protocol::WebSocketConfig};
 
 /// How the server closed.
@@ -17,6 +17,8 @@ pub struct Closed {
 /// A connection to `/v1/stream`.
 pub struct Client {
     socket: WebSocket<TcpStream>,
+    /// Every message said by [`say`](Self::say).
+    pub said: Vec<Value>,
     /// Every message so far.
     pub heard: Vec<Value>,
     /// Set when the server has closed.
@@ -32,7 +34,7 @@ impl Client {
         let url = format!("ws://{}/v1/stream", host.address());
         let config = WebSocketConfig::default().max_frame_size(None).max_message_size(None);
         let (socket, _) = client_with_config(url, stream, Some(config)).unwrap();
-        Self { socket, heard: Vec::new(), closed: None }
+        Self { socket, said: Vec::new(), heard: Vec::new(), closed: None }
     }
 
     /// Connects and opens a stream; `more` is laid over `{"type": "start", "preset": preset}`.
@@ -61,6 +63,7 @@ impl Client {
 
     /// Sends a text message. What the server closed meanwhile shows when reading.
     pub fn say(&mut self, message: &Value) {
+        self.said.push(message.clone());
         self.send(Message::text(message.to_string()));
     }
 
@@ -82,8 +85,11 @@ impl Client {
     }
 
     /// The next event; `None` when the server has closed.
+    #[allow(clippy::should_implement_trait, reason = "not to be looped over: `until` and `to_end` read on")]
     pub fn next(&mut self) -> Option<Value> {
+        let begun = Instant::now();
         loop {
+            assert!(begun.elapsed() < LIMIT, "only pings for {LIMIT:?}; before that: {:?}", self.heard.last());
             match self.socket.read() {
                 Ok(Message::Text(text)) => {
                     let event: Value = serde_json::from_str(text.as_str()).unwrap();
@@ -132,10 +138,18 @@ impl Client {
         self.texts()
     }
 
+    /// All events of a type heard, without their numbers.
+    pub fn events(&self, kind: &str) -> Vec<Value> {
+        let mut events: Vec<_> = self.heard.iter().filter(|event| event["type"] == kind).cloned().collect();
+        for event in &mut events {
+            event.as_object_mut().unwrap().remove("seq");
+        }
+        events
+    }
+
     /// The texts of all segments heard.
     pub fn texts(&self) -> Vec<String> {
-        let segments = self.heard.iter().filter(|event| event["type"] == "segment");
-        segments.map(|event| event["text"].as_str().unwrap().to_owned()).collect()
+        self.events("segment").iter().map(|event| event["text"].as_str().unwrap().to_owned()).collect()
     }
 
     /// The stream failed: reads to the end; the last event must be an `error` with this code, and the close code its.
@@ -145,6 +159,18 @@ impl Client {
         assert_eq!((last["type"].as_str(), last["code"].as_str()), (Some("error"), Some(code)), "{last} {closed:?}");
         assert_eq!(closed.code, close);
         last["message"].as_str().unwrap().to_owned()
+    }
+
+    /// Sends a ping and returns what the answer to it holds.
+    pub fn ping(&mut self, bytes: &[u8]) -> Vec<u8> {
+        self.send(Message::Ping(bytes.to_vec().into()));
+        loop {
+            match self.socket.read().unwrap() {
+                Message::Pong(answer) => return answer.to_vec(),
+                Message::Text(text) => self.heard.push(serde_json::from_str(text.as_str()).unwrap()),
+                _ => {}
+            }
+        }
     }
 
     /// Goes away without a word.

@@ -10,7 +10,7 @@ mod client;
 mod host;
 mod variant;
 
-pub use audio::{bytes, noise, tone_segments};
+pub use audio::{bytes, noise, tone_segments, wav};
 pub use client::{Client, Closed};
 pub use host::{Host, Setup, auricle, fixture, host_program, library, long, shared_audio, staged};
 pub use variant::Variant;
