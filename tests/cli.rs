@@ -295,10 +295,13 @@ fn streams_still_open_after_the_drain_time_get_their_last_words() {
     let mut host = with_tone().settings("[timeouts]\ndrain_seconds = 0.5").start();
     let audio = noise(21, 10_000);
     let mut client = begun(&host, &audio);
+    let mut silent = Client::connect(&host);
     host.signal("TERM");
     client.to_end();
     assert_eq!(client.texts(), tone_segments(&audio, 16_000));
     assert_eq!(client.heard.last().unwrap()["type"], "done");
+    // One that has not opened a stream yet is told why it cannot.
+    silent.fails("shutting_down", 1001);
     assert_eq!(host.wait().code(), Some(0));
 }
 

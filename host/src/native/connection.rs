@@ -52,12 +52,13 @@ pub async fn serve<S>(
     let ping = Arc::new(Notify::new());
     let mut reader = Reader::new(source, settings.idle_limit, Arc::clone(&ping));
     let mut writer = Writer::new(sink, settings.write_limit);
-    let opened = match timeout(settings.start_limit, reader.start()).await {
-        Ok(opened) => opened,
-        Err(_) => {
+    let refuse = |code, message: String| Err(Some(Failure::new(code, message)));
+    let opened = tokio::select! {
+        started = timeout(settings.start_limit, reader.start()) => started.unwrap_or_else(|_| {
             let limit = settings.start_limit.as_secs_f64();
-            Err(Some(Failure::new(FailureCode::IdleTimeout, format!("no `start` message within {limit} s"))))
-        }
+            refuse(FailureCode::IdleTimeout, format!("no `start` message within {limit} s"))
+        }),
+        () = drain.cancelled() => refuse(FailureCode::ShuttingDown, "the server is going away; connect again".into()),
     };
     let opened = match opened {
         Ok(start) => match reader.meanwhile(open(start, &catalog, &settings)).await {
