@@ -1,0 +1,11 @@
+//! Engines that do next to nothing, so that what is measured is everything around them.
+
+#![forbid(unsafe_code)]
+
+mod null;
+mod sum;
+
+pub use null::{Null, STAMP_BYTES, now, stamp};
+pub use sum::Sum;
+
+auricle_plugin_api::export_engine!(Sum::default(), Null);

@@ -1,0 +1,118 @@
+//! An engine that ignores its audio. With `stamped` the audio's first samples are the moment it was sent, and the last
+//! segment's text is how many microseconds each chunk took to come here, separated by spaces.
+
+use auricle_plugin_api::{
+    AsrProcessor, Config, Error, Field, Host, Metadata, Model, ModelLoader, Schema, Segment, Sink,
+};
+use rustix::time::{ClockId, clock_gettime};
+use std::sync::Arc;
+
+/// Bytes of `s16le` audio that hold a stamp.
+pub const STAMP_BYTES: usize = 8;
+
+/// Nanoseconds of the system's monotonic clock, the same in every process.
+pub fn now() -> u64 {
+    let time = clock_gettime(ClockId::Monotonic);
+    time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()
+}
+
+/// This moment as the first samples of `s16le` audio.
+pub fn stamp() -> [u8; STAMP_BYTES] {
+    now().to_le_bytes()
+}
+
+/// The moment in the first samples, where there are enough of them.
+fn read_stamp(samples: &[f32]) -> Option<u64> {
+    let levels: &[f32; STAMP_BYTES / 2] = samples.first_chunk()?;
+    // Every 16-bit level is a float of its own: what was sent comes back to the bit.
+    let word = |level: &f32| u64::from(((level * 32_768.0) as i16).cast_unsigned());
+    Some(levels.iter().rev().fold(0, |stamp, level| stamp << 16 | word(level)))
+}
+
+/// The loader.
+#[derive(Debug)]
+pub struct Null;
+
+impl ModelLoader for Null {
+    type Model = NullModel;
+
+    fn backend(&self) -> &str {
+        "null"
+    }
+
+    fn schema(&self) -> Schema {
+        Schema::new()
+            .field(Field::load("chunk_samples").integer(1, 480_000).default(1_600).describe("samples per chunk"))
+            .field(Field::load("stamped").boolean().default(false).describe("measure how long chunks take to come"))
+    }
+
+    fn load(&self, config: &Config, _: &Host) -> Result<NullModel, Error> {
+        Ok(NullModel { chunk_samples: config.get("chunk_samples")?, stamped: config.get("stamped")? })
+    }
+}
+
+/// The settings streams share.
+#[derive(Debug)]
+pub struct NullModel {
+    chunk_samples: u32,
+    stamped: bool,
+}
+
+impl Model for NullModel {
+    type Processor = NullProcessor;
+
+    fn metadata(&self) -> Metadata {
+        Metadata::new(16_000, self.chunk_samples)
+    }
+
+    fn processor(self: &Arc<Self>, _: &Config) -> Result<NullProcessor, Error> {
+        Ok(NullProcessor { delays: self.stamped.then(Vec::new) })
+    }
+}
+
+/// One stream's delays, where it is to measure them.
+#[derive(Debug)]
+pub struct NullProcessor {
+    delays: Option<Vec<u64>>,
+}
+
+impl AsrProcessor for NullProcessor {
+    fn init(&mut self, _: u64) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn insert_audio_chunk(&mut self, samples: &[f32]) -> Result<(), Error> {
+        if let Some(delays) = &mut self.delays {
+            delays.extend(read_stamp(samples).map(|sent| now().saturating_sub(sent) / 1_000));
+        }
+        Ok(())
+    }
+
+    fn process_iter(&mut self, _: &mut Sink<'_>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn finish(&mut self, sink: &mut Sink<'_>) -> Result<(), Error> {
+        if let Some(delays) = self.delays.take() {
+            let texts: Vec<_> = delays.iter().map(ToString::to_string).collect();
+            sink.segment(&Segment::new(0, 0, texts.join(" ")));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stamp_survives_as_audio() {
+        let before = now();
+        let bytes = stamp();
+        let (levels, _) = bytes.as_chunks::<2>();
+        let samples: Vec<f32> = levels.iter().map(|level| f32::from(i16::from_le_bytes(*level)) / 32_768.0).collect();
+        let read = read_stamp(&samples).unwrap();
+        assert_eq!(read, u64::from_le_bytes(bytes));
+        assert!((before..=now()).contains(&read));
+    }
+}

@@ -1,0 +1,99 @@
+//! What a call across the plugin boundary costs: the same `insert_audio_chunk` of the same processor as a trait object
+//! of this program, behind the boundary within this program, and in a plugin file.
+//!
+//! The ways take turns within a round and every round begins with another one, so that what the machine does meanwhile
+//! hits all alike. One thread.
+
+use crate::{Done, bench_engine, stats};
+use auricle_engine_bench::Sum;
+use auricle_plugin_api::{
+    AsrProcessor, Error,
+    host::{HostServices, Library, LoadedEngine, LoadedProcessor, LogLevel},
+};
+use serde_json::Map;
+use std::{hint::black_box, path::PathBuf, sync::Arc, time::Instant};
+
+const ROUNDS: usize = 201;
+const CALLS: u32 = 2_000;
+/// 20 ms at 16 kHz.
+const SAMPLES: usize = 320;
+const AIM: f64 = 1.10;
+
+const WAYS: [&str; 3] = ["in-process dyn", "in-process behind the boundary", "plugin file"];
+const DIRECT: usize = 0;
+const FILE: usize = 2;
+
+pub(crate) fn run() -> Done {
+    let mut direct: Box<dyn AsrProcessor> = black_box(Box::<Sum>::default());
+    let mut inside = open(LoadedEngine::in_process(Sum::default(), Arc::new(Nothing)))?;
+    let engines = Library::open(&bench_engine()?, Arc::new(Nothing))?.into_engines();
+    let mut file = open(Ok(engines.into_iter().find(|engine| engine.backend() == "sum").ok_or("no engine `sum`")?))?;
+
+    let samples: Vec<f32> = (0..SAMPLES).map(|n| (n as f32 * 0.1).sin()).collect();
+    let mut measure = |samples: &[f32]| -> Done<[Vec<f64>; 3]> {
+        let ways: [&mut dyn FnMut() -> Done<f64>; 3] = [
+            &mut || per_call(samples, |samples| direct.insert_audio_chunk(samples)),
+            &mut || per_call(samples, |samples| inside.insert_audio_chunk(samples)),
+            &mut || per_call(samples, |samples| file.insert_audio_chunk(samples)),
+        ];
+        let mut times = [const { Vec::new() }; 3];
+        for round in 0..ROUNDS {
+            for turn in 0..ways.len() {
+                let way = (round + turn) % ways.len();
+                times[way].push(ways[way]()?);
+            }
+        }
+        Ok(times)
+    };
+    measure(&samples)?; // Caches and clocks warm up.
+    let (full, empty) = (measure(&samples)?, measure(&[])?);
+
+    println!("insert_audio_chunk, ns a call: {ROUNDS} rounds of {CALLS} calls each");
+    println!("{:<46} {:>8} {:>8} {:>8}", "", "min", "median", "max");
+    for (what, times) in [("320 samples summed", &full), ("no samples", &empty)] {
+        for (way, times) in WAYS.iter().zip(times) {
+            let [min, median, max] = [0.0, 0.5, 1.0].map(|share| stats::quantile(times, share));
+            println!("{what:<20}{way:<32} {min:>8.1}{median:>9.1}{max:>9.1}");
+        }
+    }
+    println!("ratio {:.3} (aim {AIM:.2})", stats::ratio(&full[FILE], &full[DIRECT]));
+    Ok(())
+}
+
+fn open(engine: Result<LoadedEngine, Error>) -> Done<LoadedProcessor> {
+    let opened = engine.and_then(|engine| {
+        let mut processor = engine.load(&Map::new())?.processor(&Map::new())?;
+        processor.init(0)?;
+        Ok(processor)
+    });
+    opened.map_err(|error| error.to_string().into())
+}
+
+fn per_call(samples: &[f32], mut call: impl FnMut(&[f32]) -> Result<(), Error>) -> Done<f64> {
+    let begun = Instant::now();
+    for _ in 0..CALLS {
+        call(black_box(samples)).map_err(|error| error.to_string())?;
+    }
+    Ok(begun.elapsed().as_nanos() as f64 / f64::from(CALLS))
+}
+
+/// The services of a host that has none.
+struct Nothing;
+
+impl HostServices for Nothing {
+    fn log_level(&self) -> LogLevel {
+        LogLevel::Error
+    }
+
+    fn log(&self, _: LogLevel, target: &str, message: &str) {
+        eprintln!("{target}: {message}");
+    }
+
+    fn origin_dir(&self) -> PathBuf {
+        PathBuf::new()
+    }
+
+    fn resource_dirs(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
+}

@@ -1,0 +1,49 @@
+//! What the host itself costs: everything between the socket and an engine that does nothing.
+
+mod delay;
+mod memory;
+mod register;
+mod throughput;
+
+use crate::{
+    Done, bench_engine,
+    server::{Server, Setup},
+};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::process::Command;
+
+/// Chunks as engines take them.
+const PLAIN: &str = r#"{"backend": "null", "host": {"preload": true}}"#;
+/// A chunk is a frame, so that no frame waits for others.
+const STAMPED: &str = r#"{"backend": "null", "chunk_samples": 320, "stamped": true, "host": {"preload": true}}"#;
+
+/// Files a process needs: a socket for each stream, and some.
+const FILES: u64 = memory::STREAMS as u64 + 100;
+
+pub(crate) fn run() -> Done {
+    raise_file_limit()?;
+    let setup = Setup::new(&[&bench_engine()?], &[("plain", PLAIN), ("stamped", STAMPED)])?;
+    let host = setup.start()?;
+    let sink = Server::start(Command::new(std::env::current_exe()?).arg("sink"))?;
+    let ratio = throughput::run(&host, &sink)?;
+    drop((host, sink));
+    delay::run(&setup.start()?)?;
+    memory::run(&setup.start()?)?;
+    register::run()?;
+    println!("ratio {ratio:.3} (aim 0.8)");
+    Ok(())
+}
+
+/// This process's, and so its children's.
+fn raise_file_limit() -> Done {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current.is_none_or(|files| files >= FILES) {
+        return Ok(());
+    }
+    if maximum.is_some_and(|files| files < FILES) {
+        return Err(
+            format!("this benchmark opens {FILES} files in a process: raise the hard limit (ulimit -Hn)").into()
+        );
+    }
+    Ok(setrlimit(Resource::Nofile, Rlimit { current: Some(FILES), maximum })?)
+}

@@ -1,0 +1,58 @@
+//! How long a frame takes from a client's hands into the engine, with many real-time streams.
+//!
+//! One thread paces all streams, each at its own moment of the 20 ms, and writes the time into the frame just before it
+//! writes the frame; the engine compares. How late the thread itself is shows whether the load was as said.
+
+use crate::{
+    Done,
+    client::{Client, HEAD_BYTES, frame},
+    server::Server,
+    stats,
+};
+use auricle_engine_bench::{STAMP_BYTES, stamp};
+use serde_json::json;
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+const STREAMS: usize = 1_000;
+const PERIOD: Duration = Duration::from_millis(20);
+const FRAMES: usize = 500;
+/// Frames of each stream that are not counted: the server gets into its stride.
+const WARM_UP: usize = 50;
+
+pub(super) fn run(host: &Server) -> Done {
+    let open = |_| Client::open(&host.address, "stamped", "live");
+    let mut clients = (0..STREAMS).map(open).collect::<Done<Vec<_>>>()?;
+    let mut frame = frame();
+    let (cpu, begun) = (host.cpu()?, Instant::now());
+    let mut late = Vec::with_capacity(FRAMES * STREAMS);
+    for n in 0..FRAMES {
+        for (place, client) in clients.iter_mut().enumerate() {
+            let due = begun + PERIOD * n as u32 + PERIOD * place as u32 / STREAMS as u32;
+            if let Some(early) = due.checked_duration_since(Instant::now()) {
+                thread::sleep(early);
+            }
+            late.push(due.elapsed().as_secs_f64() * 1e3);
+            frame[HEAD_BYTES..HEAD_BYTES + STAMP_BYTES].copy_from_slice(&stamp());
+            client.write(&frame)?;
+        }
+    }
+    let cpu = (host.cpu()? - cpu) / begun.elapsed().as_secs_f64();
+    let mut delays = Vec::with_capacity(FRAMES * STREAMS);
+    for client in &mut clients {
+        let segment = client.ask(&json!({"type": "finish"}))?;
+        let text = segment["text"].as_str().ok_or_else(|| format!("no delays in {segment}"))?;
+        let all = text.split(' ').map(str::parse).collect::<Result<Vec<f64>, _>>()?;
+        if all.len() != FRAMES {
+            return Err(format!("{} of {FRAMES} frames came to the engine", all.len()).into());
+        }
+        delays.extend(all.iter().skip(WARM_UP).map(|micros| micros / 1e3));
+    }
+    println!("{STREAMS} real-time streams, {FRAMES} frames of 20 ms each; the host used {cpu:.2} processors");
+    let [p50, p99, max] = [0.5, 0.99, 1.0].map(|share| stats::quantile(&delays, share));
+    println!("frame to engine: p50 {p50:.2} ms, p99 {p99:.2} ms, max {max:.1} ms (aim p99 5)");
+    println!("late in sending: p50 {:.2} ms, p99 {:.2} ms\n", stats::median(&late), stats::quantile(&late, 0.99));
+    Ok(())
+}

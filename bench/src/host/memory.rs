@@ -1,0 +1,40 @@
+//! What an idle stream weighs: the growth of the host's resident memory as streams are opened that send one frame and
+//! then nothing.
+
+use crate::{
+    Done,
+    client::{Client, frame},
+    server::Server,
+};
+use std::{thread, time::Duration};
+
+/// Open at the end.
+pub(super) const STREAMS: usize = 2_000;
+const STEP: usize = 1_000;
+/// For the host to come to rest.
+const REST: Duration = Duration::from_secs(1);
+
+pub(super) fn run(host: &Server) -> Done {
+    // The first stream loads what all share.
+    let mut clients = vec![open(host)?];
+    thread::sleep(REST);
+    let empty = host.resident()?;
+    println!("resident memory without streams: {:.1} MiB", empty / f64::from(1 << 20));
+    while clients.len() < STREAMS {
+        for _ in 0..STEP {
+            clients.push(open(host)?);
+        }
+        thread::sleep(REST);
+        let streams = clients.len() - 1;
+        let each = (host.resident()? - empty) / streams as f64 / 1024.0;
+        println!("with {streams} idle streams: {each:.1} KiB each (aim 64)");
+    }
+    println!();
+    Ok(())
+}
+
+fn open(host: &Server) -> Done<Client> {
+    let mut client = Client::open(&host.address, "plain", "live")?;
+    client.write(&frame())?;
+    Ok(client)
+}

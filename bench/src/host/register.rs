@@ -1,0 +1,36 @@
+//! From a plugin file dropped into a watched directory to its engine being registered.
+
+use crate::{Done, client::get, from_xtask, server::Setup, stats};
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
+
+const RUNS: usize = 9;
+const LIMIT: Duration = Duration::from_secs(30);
+
+pub(super) fn run() -> Done {
+    let (prefix, suffix) = (std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    let name = format!("{prefix}auricle_engine_tone{suffix}");
+    let plugin = from_xtask("AURICLE_PLUGINS")?.join(&name);
+    let mut waits = Vec::new();
+    for run in 0..RUNS {
+        // A host of its own for each: a library that was opened once is known for ever.
+        let setup = Setup::new(&[], &[])?;
+        let host = setup.start()?;
+        // Not always at the same moment of the host's looking around.
+        thread::sleep(Duration::from_millis(20 * run as u64));
+        fs::copy(&plugin, setup.plugins().join(&name))?;
+        let dropped = Instant::now();
+        while !get(&host.address, "/v1/engines")?.contains(r#""backends":["tone"]"#) {
+            if dropped.elapsed() > LIMIT {
+                return Err(format!("{name} was not registered within {LIMIT:?}").into());
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        waits.push(dropped.elapsed().as_secs_f64());
+    }
+    let [median, max] = [0.5, 1.0].map(|share| stats::quantile(&waits, share));
+    println!("dropped file to registered engine, {RUNS} runs: median {median:.2} s, max {max:.2} s (aim 1)\n");
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! The benchmarks: each runs Auricle and what it is measured against in one run, in turns, on the same machine.
+//!
+//! Run by `cargo xtask bench`, which names the host program and the plugin directory in the environment.
+
+#![forbid(unsafe_code)]
+
+mod boundary;
+mod client;
+mod host;
+mod server;
+mod sink;
+mod stats;
+
+use clap::Parser;
+use std::{error::Error, path::PathBuf, process::ExitCode};
+
+pub(crate) type Done<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// Measures Auricle beside what it is measured against; the last line is the ratio.
+#[derive(Parser)]
+#[command(name = "auricle-bench")]
+enum Bench {
+    /// A guarded call into a plugin file, against the same call in-process
+    Boundary,
+    /// The host on an engine that does nothing, against a bare WebSocket sink; latency, memory, time to register
+    Host,
+    /// The bare sink, on a port of its own
+    #[command(hide = true)]
+    Sink,
+}
+
+fn main() -> ExitCode {
+    let done = match Bench::parse() {
+        Bench::Boundary => boundary::run(),
+        Bench::Host => host::run(),
+        Bench::Sink => sink::run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("auricle-bench: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The library of an engine, out of the directory that this program was built into.
+pub(crate) fn bench_engine() -> Done<PathBuf> {
+    let program = std::env::current_exe()?;
+    let (prefix, suffix) = (std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    let file = program.with_file_name(format!("{prefix}auricle_engine_bench{suffix}"));
+    if file.is_file() {
+        return Ok(file);
+    }
+    Err(format!("{} is missing: `cargo xtask bench` builds it", file.display()).into())
+}
+
+/// A path that `cargo xtask bench` hands over.
+pub(crate) fn from_xtask(name: &str) -> Done<PathBuf> {
+    let path = std::env::var_os(name).map(PathBuf::from);
+    path.ok_or_else(|| format!("{name} is not set: run `cargo xtask bench`").into())
+}
