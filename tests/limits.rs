@@ -1,1 +1,235 @@
-//! To be filled.
+//! Everything that waits is bounded, and reaching a bound is said, costs nobody else anything, and is not for ever.
+
+#![allow(clippy::unwrap_used, reason = "test code")]
+
+use auricle_tests::{Client, Host, LIMIT, Setup, bytes, library, noise, tone_segments};
+use serde_json::{Value, json};
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::TcpStream,
+    thread,
+};
+
+fn setup() -> Setup {
+    Setup::new()
+        .plugin(&library("tone"))
+        .plugin(&library("faulty"))
+        .preset("tone", &json!({"backend": "tone", "host": {"concurrency": 2}}))
+        .preset("faulty", &faulty())
+}
+
+fn faulty() -> Value {
+    let open = ["fault", "at", "after_chunks", "times", "seconds", "segment_chunks"];
+    json!({"backend": "faulty", "host": {"open": open, "concurrency": 2}})
+}
+
+/// A stream that must not notice what others do.
+fn assert_served(host: &Host, preset: &str) {
+    let audio = noise(1, 20_000);
+    let mut client = Client::open(host, preset, json!({}));
+    client.audio(&bytes(&audio));
+    assert_eq!(client.finish(), tone_segments(&audio, 16_000));
+}
+
+fn streams_end(host: &Host, preset: &str) {
+    host.wait_for_preset(preset, |report| report["streams"] == 0);
+}
+
+/// A WebSocket handshake; the connection, and the head of the answer to it.
+fn handshake(host: &Host) -> (TcpStream, String) {
+    let mut socket = TcpStream::connect(host.address()).unwrap();
+    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    let head = "GET /v1/stream HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    socket.write_all(head.as_bytes()).unwrap();
+    let lines = BufReader::new(socket.try_clone().unwrap()).lines().map_while(Result::ok);
+    let head: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
+    (socket, head.join("\n").to_lowercase())
+}
+
+#[test]
+fn the_server_takes_so_many_streams_and_no_more() {
+    let host = setup().settings("[limits]\nmax_streams = 5").start();
+    let answers: Vec<_> = thread::scope(|scope| {
+        (0..40).map(|_| scope.spawn(|| handshake(&host))).map(|one| one.join().unwrap()).collect()
+    });
+    let (taken, refused): (Vec<_>, Vec<_>) =
+        answers.into_iter().partition(|(_, head)| head.starts_with("http/1.1 101 "));
+    assert_eq!(taken.len(), 5);
+    for (_, head) in refused {
+        assert!(head.starts_with("http/1.1 503 ") && head.contains("retry-after: "), "{head}");
+    }
+    // Others are answered all the same.
+    assert_eq!(host.get("/healthz").0, 200);
+    drop(taken);
+    host.wait_for("a place", || handshake(&host).1.starts_with("http/1.1 101 "));
+    host.wait_for("the places", || {
+        let places: Vec<_> = (0..5).map(|_| handshake(&host)).collect();
+        places.iter().all(|(_, head)| head.starts_with("http/1.1 101 "))
+    });
+}
+
+#[test]
+fn a_preset_takes_so_many_streams_as_it_or_its_engine_says() {
+    let host = setup()
+        .preset("engine-says", &json!({"backend": "tone", "max_streams": 2}))
+        .preset("preset-says", &json!({"backend": "tone", "max_streams": 2, "host": {"max_streams": 1}}))
+        .start();
+    for (preset, most) in [("engine-says", 2), ("preset-says", 1)] {
+        let mut open: Vec<_> = (0..most).map(|_| Client::open(&host, preset, json!({}))).collect();
+        let told = Client::start(&host, preset, json!({})).fails("capacity", 4429);
+        assert!(told.contains(&format!("{most} streams at once")), "{told}");
+        assert_eq!(host.preset_report(preset).unwrap()["streams"], most);
+        for client in &mut open {
+            client.finish();
+        }
+        // Whoever is told `done` may come again at once.
+        for _ in 0..50 {
+            assert_served(&host, preset);
+        }
+        // A failed stream's place is free as well, when its client is told.
+        let mut client = Client::open(&host, preset, json!({}));
+        client.say(&json!({"type": "start"}));
+        client.fails("bad_message", 4400);
+        streams_end(&host, preset);
+    }
+    assert_served(&host, "tone");
+}
+
+#[test]
+fn a_live_stream_says_that_it_is_behind_and_fails_when_it_is_too_far() {
+    let host = setup().settings("[limits]\nmax_lag_seconds = 5\nreport_lag_seconds = 0.5").start();
+    let slow = json!({"options": {"fault": "sleep", "seconds": 0.2, "times": 1_000_000}});
+    let mut client = Client::open(&host, "faulty", slow);
+    client.audio_in_frames(&bytes(&noise(2, 64_000)), 3_200);
+    let lag = client.until("lag")["seconds"].as_f64().unwrap();
+    assert!((0.5..=4.0).contains(&lag), "{lag}");
+    client.audio_in_frames(&bytes(&noise(3, 320_000)), 3_200);
+    let told = client.fails("lag_exceeded", 4413);
+    assert!(told.contains("wait for the engine"), "{told}");
+    streams_end(&host, "faulty");
+    assert_served(&host, "faulty");
+}
+
+#[test]
+fn a_live_stream_that_catches_up_says_so() {
+    let host = setup().settings("[limits]\nreport_lag_seconds = 0.5").start();
+    let audio = noise(4, 48_000);
+    let mut client = Client::open(&host, "faulty", json!({"options": {"fault": "sleep", "seconds": 0.3, "times": 3}}));
+    client.audio_in_frames(&bytes(&audio), 3_200);
+    assert!(client.until("lag")["seconds"].as_f64().unwrap() >= 0.5);
+    while client.until("lag")["seconds"] != 0.0 {}
+    assert_eq!(client.finish(), tone_segments(&audio, 16_000));
+    assert_eq!(client.events("lag").last().unwrap()["seconds"], 0.0);
+}
+
+/// Of the host's memory, what `/proc` calls this; in MiB.
+#[cfg(target_os = "linux")]
+fn memory(host: &Host, name: &str) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", host.pid())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.trim_matches([':', ' ', '\t', 'k', 'B']).parse::<usize>().unwrap() / 1_024
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_waits_for_its_engine_and_not_in_memory() {
+    let host = setup().settings("[limits]\nfile_buffer_seconds = 1").start();
+    assert_served(&host, "faulty");
+    let before = memory(&host, "VmRSS");
+    // 48 MB, sent as fast as the server takes it, while the engine sleeps.
+    let audio = noise(5, 24 << 20);
+    let options = json!({"fault": "sleep", "seconds": 3.0, "after_chunks": 3, "segment_chunks": 1_000});
+    let mut client = Client::open(&host, "faulty", json!({"pace": "file", "options": options}));
+    client.audio_in_frames(&bytes(&audio), 1 << 18);
+    assert_eq!(client.finish(), tone_segments(&audio, 1_600_000));
+    let grown = memory(&host, "VmHWM").saturating_sub(before);
+    assert!(grown < 24, "{grown} MiB for a file of 48");
+    assert!(client.events("lag").is_empty());
+}
+
+#[test]
+fn a_client_that_does_not_read_is_dropped_and_others_are_not() {
+    let host = setup()
+        .settings("[limits]\nmax_events_per_call = 1_000_000\nmax_unsent_events = 500\n[timeouts]\nwrite_seconds = 2")
+        .start();
+    for pace in ["live", "file"] {
+        let already = host.logged(&["slow_reader"]);
+        // Ten thousand segments for each tenth of a second of audio: tens of megabytes.
+        let flood = json!({"fault": "flood", "times": 1_000});
+        let mut client = Client::open(&host, "faulty", json!({"pace": pace, "options": flood}));
+        client.audio_in_frames(&bytes(&noise(6, 160_000)), 3_200);
+        for preset in ["tone", "faulty"] {
+            assert_served(&host, preset);
+        }
+        host.wait_for("the end", || host.logged(&["slow_reader", "took nothing for 2 s"]) > already);
+        streams_end(&host, "faulty");
+        assert!([4414, 1006].contains(&client.to_end().code));
+        assert!(!client.heard.iter().any(|event| event["type"] == "done"));
+    }
+}
+
+#[test]
+fn a_client_that_reads_late_gets_everything() {
+    let host = setup().settings("[limits]\nmax_events_per_call = 1_000_000\nmax_unsent_events = 500").start();
+    for pace in ["live", "file"] {
+        let flood = json!({"fault": "flood", "times": 12, "after_chunks": 2});
+        let mut client = Client::open(&host, "faulty", json!({"pace": pace, "options": flood}));
+        let audio = noise(7, 48_000);
+        client.audio_in_frames(&bytes(&audio), 3_200);
+        // Others have come and gone before it reads.
+        for _ in 0..20 {
+            assert_served(&host, "tone");
+        }
+        let texts = client.finish();
+        let (flooded, own): (Vec<_>, Vec<_>) = texts.into_iter().partition(|text| text.starts_with("segment "));
+        assert_eq!(own, tone_segments(&audio, 16_000));
+        assert_eq!(flooded.len(), 120_000);
+        for (n, text) in flooded.iter().enumerate() {
+            assert_eq!(*text, format!("segment {}", n % 10_000));
+        }
+    }
+}
+
+#[test]
+fn a_client_must_start_and_then_be_alive() {
+    let host = setup().settings("[timeouts]\nstart_seconds = 1\nidle_seconds = 2").start();
+    let mut client = Client::connect(&host);
+    let told = client.fails("idle_timeout", 4408);
+    assert!(told.contains("no `start` message within 1 s"), "{told}");
+
+    thread::scope(|scope| {
+        // Says nothing, but answers pings: that is enough.
+        let quiet = scope.spawn(|| {
+            let mut client = Client::open(&host, "tone", json!({}));
+            client.listen_until(|| host.logged(&["idle_timeout"]) >= 3);
+            client.audio(&bytes(&noise(8, 20_000)));
+            assert_eq!(client.finish(), tone_segments(&noise(8, 20_000), 16_000));
+        });
+        // Does not even read, and so answers none.
+        for _ in 0..2 {
+            let mut client = Client::open(&host, "faulty", json!({}));
+            client.audio(&bytes(&noise(9, 4_000)));
+            streams_end(&host, "faulty");
+            let told = client.fails("idle_timeout", 4408);
+            assert!(told.contains("nothing came for 2 s"), "{told}");
+            assert_eq!(client.events("partial").len(), 1);
+        }
+        quiet.join().unwrap();
+    });
+}
+
+#[test]
+fn a_slow_engine_delays_its_own_streams_only() {
+    let host = setup().start();
+    let mut stuck = Client::open(&host, "faulty", json!({"options": {"fault": "hang"}}));
+    let mut beside = Client::open(&host, "faulty", json!({"options": {"fault": "hang"}}));
+    for client in [&mut stuck, &mut beside] {
+        client.audio(&bytes(&noise(10, 4_000)));
+    }
+    // Both threads of the model hang.
+    for _ in 0..50 {
+        assert_served(&host, "tone");
+    }
+    assert_eq!(host.preset_report("faulty").unwrap()["streams"], 2);
+}

@@ -16,7 +16,10 @@ use crate::{
     stream::{Pace, StreamSettings},
 };
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How often presets are looked at for changes.
@@ -31,7 +34,8 @@ pub(crate) struct App {
     settled: watch::Receiver<bool>,
     connection: Arc<ConnectionSettings>,
     max_message_bytes: usize,
-    max_streams: usize,
+    /// One permit for each stream that there may be.
+    places: Arc<Semaphore>,
     /// One task for each open WebSocket.
     streams: TaskTracker,
     /// No new streams.
@@ -71,7 +75,7 @@ impl Server {
             settled: settled.clone(),
             connection: Arc::new(connection_settings(&settings)),
             max_message_bytes: settings.limits.max_message_bytes,
-            max_streams: settings.limits.max_streams,
+            places: Arc::new(Semaphore::new(settings.limits.max_streams.min(Semaphore::MAX_PERMITS))),
             streams: TaskTracker::new(),
             stopping: CancellationToken::new(),
             drain: CancellationToken::new(),

@@ -2,7 +2,10 @@
 
 use super::{Host, LIMIT};
 use serde_json::{Value, json};
-use std::{net::TcpStream, time::Instant};
+use std::{
+    net::TcpStream,
+    time::{Duration, Instant},
+};
 use tungstenite::{Message, WebSocket, client::client_with_config, protocol::WebSocketConfig};
 
 /// How the server closed.
@@ -171,6 +174,22 @@ impl Client {
                 _ => {}
             }
         }
+    }
+
+    /// Reads, and so answers pings, until something is so that no message tells of.
+    pub fn listen_until(&mut self, so: impl Fn() -> bool) {
+        let begun = Instant::now();
+        self.socket.get_ref().set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+        while !so() {
+            assert!(begun.elapsed() < LIMIT, "listened in vain; the last was {:?}", self.heard.last());
+            match self.socket.read() {
+                Ok(Message::Text(text)) => self.heard.push(serde_json::from_str(text.as_str()).unwrap()),
+                Err(tungstenite::Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                Ok(message) => assert!(!message.is_close(), "{message}"),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        self.socket.get_ref().set_read_timeout(Some(LIMIT)).unwrap();
     }
 
     /// Goes away without a word.

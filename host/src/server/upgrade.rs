@@ -34,9 +34,9 @@ pub(super) async fn stream(State(app): State<App>, mut request: Request) -> axum
     if app.stopping.is_cancelled() {
         return unavailable("the server is going away");
     }
-    if app.streams.len() >= app.max_streams {
+    let Ok(place) = Arc::clone(&app.places).try_acquire_owned() else {
         return unavailable("the server has all the streams it may have (limits.max_streams)");
-    }
+    };
     let upgrade = hyper::upgrade::on(&mut request);
     let streams = app.streams.clone();
     streams.spawn(async move {
@@ -44,6 +44,7 @@ pub(super) async fn stream(State(app): State<App>, mut request: Request) -> axum
             Ok(upgraded) => serve(upgraded, app).await,
             Err(error) => tracing::debug!("upgrade failed: {error}"),
         }
+        drop(place);
     });
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
