@@ -1,15 +1,16 @@
 //! What the host itself costs: everything between the socket and an engine that does nothing.
 
+mod client;
 mod delay;
 mod memory;
 mod register;
+mod server;
+pub(crate) mod sink;
 mod throughput;
 
-use crate::{
-    Done, bench_engine,
-    server::{Server, Setup},
-};
+use crate::{Done, bench_engine};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use server::{Server, Setup};
 use std::process::Command;
 
 /// Chunks as engines take them.

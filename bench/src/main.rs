@@ -5,10 +5,8 @@
 #![forbid(unsafe_code)]
 
 mod boundary;
-mod client;
+#[cfg(target_os = "linux")]
 mod host;
-mod server;
-mod sink;
 mod stats;
 
 use clap::Parser;
@@ -32,8 +30,12 @@ enum Bench {
 fn main() -> ExitCode {
     let done = match Bench::parse() {
         Bench::Boundary => boundary::run(),
+        #[cfg(target_os = "linux")]
         Bench::Host => host::run(),
-        Bench::Sink => sink::run(),
+        #[cfg(target_os = "linux")]
+        Bench::Sink => host::sink::run(),
+        #[cfg(not(target_os = "linux"))]
+        Bench::Host | Bench::Sink => Err("this benchmark runs on Linux only: it reads /proc".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -53,10 +55,4 @@ pub(crate) fn bench_engine() -> Done<PathBuf> {
         return Ok(file);
     }
     Err(format!("{} is missing: `cargo xtask bench` builds it", file.display()).into())
-}
-
-/// A path that `cargo xtask bench` hands over.
-pub(crate) fn from_xtask(name: &str) -> Done<PathBuf> {
-    let path = std::env::var_os(name).map(PathBuf::from);
-    path.ok_or_else(|| format!("{name} is not set: run `cargo xtask bench`").into())
 }

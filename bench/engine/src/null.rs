@@ -4,16 +4,17 @@
 use auricle_plugin_api::{
     AsrProcessor, Config, Error, Field, Host, Metadata, Model, ModelLoader, Schema, Segment, Sink,
 };
-use rustix::time::{ClockId, clock_gettime};
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 /// Bytes of `s16le` audio that hold a stamp.
 pub const STAMP_BYTES: usize = 8;
 
-/// Nanoseconds of the system's monotonic clock, the same in every process.
+/// Nanoseconds of the system's clock, the one clock of the standard library that is the same in every process.
 pub fn now() -> u64 {
-    let time = clock_gettime(ClockId::Monotonic);
-    time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64)
 }
 
 /// This moment as the first samples of `s16le` audio.

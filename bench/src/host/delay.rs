@@ -3,12 +3,11 @@
 //! One thread paces all streams, each at its own moment of the 20 ms, and writes the time into the frame just before it
 //! writes the frame; the engine compares. How late the thread itself is shows whether the load was as said.
 
-use crate::{
-    Done,
+use super::{
     client::{Client, HEAD_BYTES, frame},
     server::Server,
-    stats,
 };
+use crate::{Done, stats};
 use auricle_engine_bench::{STAMP_BYTES, stamp};
 use serde_json::json;
 use std::{

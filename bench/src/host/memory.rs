@@ -1,11 +1,11 @@
 //! What an idle stream weighs: the growth of the host's resident memory as streams are opened that send one frame and
 //! then nothing.
 
-use crate::{
-    Done,
+use super::{
     client::{Client, frame},
     server::Server,
 };
+use crate::Done;
 use std::{thread, time::Duration};
 
 /// Open at the end.

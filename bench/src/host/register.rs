@@ -1,6 +1,10 @@
 //! From a plugin file dropped into a watched directory to its engine being registered.
 
-use crate::{Done, client::get, from_xtask, server::Setup, stats};
+use super::{
+    client::get,
+    server::{Setup, from_xtask},
+};
+use crate::{Done, stats};
 use std::{
     fs, thread,
     time::{Duration, Instant},

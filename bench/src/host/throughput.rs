@@ -5,12 +5,11 @@
 //! frames are ready-made, so that it needs little, and what it needs is told. A round is over when the server has
 //! answered for every frame.
 
-use crate::{
-    Done,
+use super::{
     client::{Client, frame},
     server::{Server, cpu},
-    stats,
 };
+use crate::{Done, stats};
 use serde_json::json;
 use std::{
     sync::Barrier,

@@ -2,7 +2,8 @@
 //!
 //! A process ends when its [`Server`] is dropped, a host's directories when its [`Setup`] is.
 
-use crate::{Done, client::get, from_xtask};
+use super::client::get;
+use crate::Done;
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -25,15 +26,15 @@ report_lag_seconds = 3600.0
 ";
 
 /// A running server.
-pub(crate) struct Server {
+pub(super) struct Server {
     child: Child,
     /// Host and port.
-    pub(crate) address: String,
+    pub(super) address: String,
 }
 
 impl Server {
     /// Starts a program that says where it listens.
-    pub(crate) fn start(command: &mut Command) -> Done<Self> {
+    pub(super) fn start(command: &mut Command) -> Done<Self> {
         let mut child = command.stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
         if let Some(out) = child.stdout.take() {
@@ -45,12 +46,12 @@ impl Server {
     }
 
     /// Processor time used so far, in seconds.
-    pub(crate) fn cpu(&self) -> Done<f64> {
+    pub(super) fn cpu(&self) -> Done<f64> {
         cpu(self.child.id())
     }
 
     /// Resident memory, in bytes.
-    pub(crate) fn resident(&self) -> Done<f64> {
+    pub(super) fn resident(&self) -> Done<f64> {
         let statm = fs::read_to_string(format!("/proc/{}/statm", self.child.id()))?;
         let pages: u64 = statm.split_whitespace().nth(1).ok_or("/proc/PID/statm")?.parse()?;
         Ok((pages * rustix::param::page_size() as u64) as f64)
@@ -65,8 +66,14 @@ impl Drop for Server {
     }
 }
 
+/// A path that `cargo xtask bench` hands over.
+pub(super) fn from_xtask(name: &str) -> Done<PathBuf> {
+    let path = std::env::var_os(name).map(PathBuf::from);
+    path.ok_or_else(|| format!("{name} is not set: run `cargo xtask bench`").into())
+}
+
 /// Processor time a process has used so far, in seconds.
-pub(crate) fn cpu(process: u32) -> Done<f64> {
+pub(super) fn cpu(process: u32) -> Done<f64> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
     // The program's name, in parentheses, may hold anything.
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
@@ -75,13 +82,13 @@ pub(crate) fn cpu(process: u32) -> Done<f64> {
 }
 
 /// A host's directories.
-pub(crate) struct Setup {
+pub(super) struct Setup {
     dir: TempDir,
 }
 
 impl Setup {
     /// With these plugin files and presets (name and text).
-    pub(crate) fn new(plugins: &[&Path], presets: &[(&str, &str)]) -> Done<Self> {
+    pub(super) fn new(plugins: &[&Path], presets: &[(&str, &str)]) -> Done<Self> {
         let setup = Self { dir: tempfile::tempdir()? };
         for dir in [setup.plugins(), setup.configs().join("presets")] {
             fs::create_dir_all(dir)?;
@@ -97,7 +104,7 @@ impl Setup {
     }
 
     /// Starts a host and waits until it is ready.
-    pub(crate) fn start(&self) -> Done<Server> {
+    pub(super) fn start(&self) -> Done<Server> {
         let mut command = Command::new(from_xtask("AURICLE_HOST")?);
         command.args(["serve", "--listen", "127.0.0.1:0", "--log", "error", "--plugins"]).arg(self.plugins());
         let host = Server::start(command.arg("--configs").arg(self.configs()))?;
@@ -112,7 +119,7 @@ impl Setup {
     }
 
     /// The plugin directory.
-    pub(crate) fn plugins(&self) -> PathBuf {
+    pub(super) fn plugins(&self) -> PathBuf {
         self.dir.path().join("plugins")
     }
 
