@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use std::{
     io::{Read, Write},
     net::{Shutdown, TcpStream},
+    thread,
 };
 use tungstenite::{
     Message,
@@ -336,8 +337,11 @@ fn what_is_no_websocket_handshake_gets_a_helpful_answer() {
     socket.set_read_timeout(Some(LIMIT)).unwrap();
     let _ = socket.write_all(endless.as_bytes());
     read(&mut socket);
-    raw(&host, b"GET /v1/stream HTTP/1.1\r\nHost: x\r\nUpgr");
-    raw(&host, b"");
+    thread::scope(|scope| {
+        for beginning in ["", "GET /v1/stream HTTP/1.1\r\nHost: x\r\nUpgr"] {
+            scope.spawn(|| raw(&host, beginning.as_bytes()));
+        }
+    });
     // A handshake and then no WebSocket.
     let mut socket = TcpStream::connect(host.address()).unwrap();
     socket.set_read_timeout(Some(LIMIT)).unwrap();

@@ -193,10 +193,10 @@ fn a_client_that_reads_late_gets_everything() {
 
 #[test]
 fn a_client_must_start_and_then_be_alive() {
-    let host = setup().settings("[timeouts]\nstart_seconds = 1\nidle_seconds = 2").start();
+    let host = setup().settings("[timeouts]\nstart_seconds = 2\nidle_seconds = 3").start();
     let mut client = Client::connect(&host);
     let told = client.fails("idle_timeout", 4408);
-    assert!(told.contains("no `start` message within 1 s"), "{told}");
+    assert!(told.contains("no `start` message within 2 s"), "{told}");
 
     thread::scope(|scope| {
         // Says nothing, but answers pings: that is enough.
@@ -212,8 +212,8 @@ fn a_client_must_start_and_then_be_alive() {
             client.audio(&bytes(&noise(9, 4_000)));
             streams_end(&host, "faulty");
             let told = client.fails("idle_timeout", 4408);
-            assert!(told.contains("nothing came for 2 s"), "{told}");
-            assert_eq!(client.events("partial").len(), 1);
+            assert!(told.contains("nothing came for 3 s"), "{told}");
+            assert!(!client.events("partial").is_empty());
         }
         quiet.join().unwrap();
     });
