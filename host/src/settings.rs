@@ -211,6 +211,14 @@ mod tests {
     }
 
     #[test]
+    fn the_file_that_is_shipped_states_the_defaults() {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs");
+        let mut shipped = Settings::read(&dir).unwrap();
+        shipped.presets = Settings::default().presets;
+        assert_eq!(format!("{shipped:?}"), format!("{:?}", Settings::default()));
+    }
+
+    #[test]
     fn a_misspelt_field_is_named() {
         let error = read("[limits]\nmax_steams = 3").unwrap_err();
         assert!(error.contains("auricle.toml: line 2, `max_steams = 3`: unknown field"), "{error}");

@@ -3,6 +3,7 @@
 //!
 //! No waiting for wall-clock times: tests wait for what must happen, with a limit so long that reaching it is a failure.
 
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod audio;

@@ -1,5 +1,7 @@
 //! `cargo xtask`: everything a person or a machine does with this repository.
 
+#![forbid(unsafe_code)]
+
 mod bench;
 mod demo;
 mod fetch;
