@@ -412,6 +412,20 @@ fn a_close_frame_is_answered() {
 }
 
 #[test]
+fn a_client_that_waits_for_a_model_is_heard() {
+    let host = Setup::new()
+        .plugin(&library("faulty"))
+        .preset("endless", &json!({"backend": "faulty", "model_fault": "hang"}))
+        .start();
+    let mut client = Client::start(&host, "endless", json!({}));
+    host.wait_for_preset("endless", |report| report["state"] == "loading");
+    assert_eq!(client.ping(b"still there"), b"still there");
+    client.send(Message::Close(None));
+    assert_eq!(client.to_end().code, 1005);
+    assert!(client.heard.is_empty());
+}
+
+#[test]
 fn a_ping_is_answered() {
     let host = host();
     for started in [false, true] {

@@ -15,7 +15,7 @@ pub(crate) fn test(long: bool, args: &[String]) -> Done {
     // What the end-to-end tests run.
     command.env("AURICLE_HOST", built.host).env("AURICLE_PLUGINS", built.plugins);
     if long {
-        command.env("AURICLE_TEST_LONG", "1");
+        command.env("AURICLE_TEST_LONG", "1").env("PROPTEST_CASES", "10000");
     }
     run(&mut command)
 }
