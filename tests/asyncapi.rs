@@ -3,8 +3,12 @@
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
-use auricle::failure::FailureCode;
+use auricle::{
+    failure::FailureCode,
+    native::messages::{ClientMessage, ServerEvent},
+};
 use auricle_tests::{Client, Host, Setup, bytes, fixture, library, noise, staged, wav};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -88,6 +92,21 @@ fn real_traffic_is_as_documented() {
         messages.keys().filter(|name| !["audio", "gap"].contains(&name.as_str())).cloned().collect();
     assert_eq!(seen, documented);
     assert!(traffic.heard.iter().any(|event| event["type"] == "segment" && event["words"].is_array()));
+}
+
+/// The types that the code knows: what it names when it is given another one.
+fn known_types<T: DeserializeOwned>() -> Vec<String> {
+    let problem = serde_json::from_value::<T>(json!({"type": "?"})).err().unwrap().to_string();
+    problem.split('`').skip(3).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_message_of_the_code_is_documented() {
+    let document = document();
+    let mut documented: BTreeSet<_> = document["components"]["messages"].as_object().unwrap().keys().cloned().collect();
+    documented.remove("audio");
+    let known = [known_types::<ClientMessage>(), known_types::<ServerEvent>()].concat();
+    assert_eq!(BTreeSet::from_iter(known), documented);
 }
 
 #[test]
