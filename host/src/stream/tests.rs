@@ -245,7 +245,7 @@ async fn a_stream_whose_events_nobody_reads_pauses() {
         let settings =
             StreamSettings { pace, max_unsent_events: 3, max_lag_seconds: 1.0, report_lag_seconds: 2.0, ..SETTINGS };
         let stream = open(&model(&gate, LIMIT, 1), "a", settings).await;
-        // The events of a hundred chunks come to a client that reads them, three at a time.
+        // The events of a hundred chunks come to a client that reads them, at most three at a time.
         stream.push(&[0.0; 100 * CHUNK]);
         stream.finish();
         let (mut heard, mut most) = (0, 0);
@@ -256,7 +256,8 @@ async fn a_stream_whose_events_nobody_reads_pauses() {
                 break;
             }
         }
-        assert_eq!((heard, most), (100, 3));
+        // Fewer at a time where the client is quicker than the engine.
+        assert!(heard == 100 && most <= 3, "{heard} {most}");
     }
     let settings = StreamSettings { max_unsent_events: 3, max_lag_seconds: 1.0, report_lag_seconds: 2.0, ..SETTINGS };
     let stream = open(&model(&gate, LIMIT, 1), "b", settings).await;
