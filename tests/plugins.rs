@@ -7,7 +7,6 @@
 #![cfg(target_os = "linux")]
 
 mod abi {
-    pub(crate) mod versions;
     pub(crate) mod workshop;
 }
 

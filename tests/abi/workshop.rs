@@ -1,12 +1,11 @@
-//! Builds the libraries and programs of the ABI tests with Cargo, into a target directory of their own.
+//! Builds the libraries and programs of the ABI tests with Cargo: for each version of the plugin API a small workspace of
+//! its own with a target directory of its own, so that no two versions share anything that is compiled.
 //!
-//! Two small Cargo workspaces are written: one for the kept versions of the plugin API, one for the API as it is now (two
-//! packages of one name and version cannot share a lock file). A file is written only where it differs, so that a second
-//! run builds nothing; one process at a time does it.
+//! `1.0`, `1.1` and `2.0` are kept whole beside this file; `1.0.1` is made from 1.0 by one edit. A file is written only
+//! where it differs, so that a second run builds nothing; one process at a time does it, one version after another.
 
 #![allow(dead_code, reason = "no test binary needs all of it")]
 
-use super::versions::{Edit, KEPT};
 use std::{
     env, fs,
     path::{Path, PathBuf},
@@ -16,6 +15,21 @@ use std::{
 
 /// The name of the API as it is now among the versions.
 pub(crate) const CURRENT: &str = "current";
+
+/// What no version may do silently: two fields change places, every type and size staying what it was.
+const SWAPPED: &str = "1.0.1";
+
+/// The text of 1.0 that [`SWAPPED`] changes, and what it becomes.
+const SWAP: (&str, &str) = (
+    "AbiSegment<'a> {\n    /// First sample.\n    pub start: u64,\n    /// One past the last sample.\n    pub end: u64,",
+    "AbiSegment<'a> {\n    /// One past the last sample.\n    pub end: u64,\n    /// First sample.\n    pub start: u64,",
+);
+
+/// All versions of the API.
+const VERSIONS: [&str; 5] = ["1.0", SWAPPED, "1.1", "2.0", CURRENT];
+
+/// The version whose workspace also holds the engines' sibling and the [`BAD`] plugins.
+const OLDEST: &str = VERSIONS[0];
 
 /// The plugins of `bad.rs`.
 pub(crate) const BAD: &[&str] = &["crash", "hang", "panic", "undefined"];
@@ -41,19 +55,17 @@ pub(crate) fn workshop() -> &'static Workshop {
 impl Workshop {
     /// The host built against a version of the API.
     pub(crate) fn host(&self, version: &str) -> PathBuf {
-        self.built(&format!("abi-host-{}{}", dashed(version), env::consts::EXE_SUFFIX))
+        self.built(version, &format!("abi-host{}", env::consts::EXE_SUFFIX))
     }
 
     /// The library of the engine built against a version of the API, in its folder `VERSION.engine`.
     pub(crate) fn engine(&self, version: &str) -> PathBuf {
-        self.directory
-            .join(format!("engines/{version}.engine"))
-            .join(library(&format!("abi-engine-{}", dashed(version))))
+        self.directory.join(format!("engines/{version}.engine")).join(library("abi-engine"))
     }
 
     /// The library of one of the [`BAD`] plugins.
     pub(crate) fn bad(&self, fault: &str) -> PathBuf {
-        self.built(&library(&format!("abi-bad-{fault}")))
+        self.built(OLDEST, &library(&format!("abi-bad-{fault}")))
     }
 
     /// A directory of models and shared runtimes.
@@ -61,55 +73,57 @@ impl Workshop {
         self.directory.join("resources")
     }
 
-    fn built(&self, file: &str) -> PathBuf {
-        self.directory.join("target/debug").join(file)
+    fn built(&self, version: &str, file: &str) -> PathBuf {
+        self.directory.join(version).join("target/debug").join(file)
     }
 
     fn build(&self) {
-        let kept = self.directory.join("kept");
-        let mut members = vec![package("abi-sibling", "lib", "sibling.rs", &[], "")];
-        for version in KEPT {
-            let api = kept.join("api").join(version.name);
-            copy_api(&source("abi/1.0/plugin-api"), &api, version.number, version.edits);
-            members.extend(pair(version.name, &api));
-        }
-        let api = format!("auricle-plugin-api = {{ path = '{}' }}", kept.join("api/1.0").display());
-        members.extend(BAD.iter().map(|fault| package(&format!("abi-bad-{fault}"), "lib", "bad.rs", &[fault], &api)));
-        self.cargo(&kept, &members);
-        self.cargo(&self.directory.join(CURRENT), &pair(CURRENT, &source("../plugin-api")));
-
+        VERSIONS.iter().for_each(|version| self.cargo(version));
         put(&self.resources().join("greeting.txt"), b"not this one");
         put(&self.resources().join("shared.txt"), b"shared by all");
-        for version in KEPT.iter().map(|version| version.name).chain([CURRENT]) {
+        let sibling = library("abi-sibling");
+        for version in VERSIONS {
             let engine = self.engine(version);
-            for file in [engine.as_path(), &engine.with_file_name(library("abi-sibling"))] {
-                let name = file.file_name().unwrap().to_str().unwrap();
-                put(file, &fs::read(self.built(name)).unwrap());
-            }
+            put(&engine, &fs::read(self.built(version, &library("abi-engine"))).unwrap());
+            put(&engine.with_file_name(&sibling), &fs::read(self.built(OLDEST, &sibling)).unwrap());
             put(&engine.with_file_name("greeting.txt"), b"hello");
         }
     }
 
-    /// Writes a workspace of these packages, given by name and manifest, and builds it.
-    fn cargo(&self, workspace: &Path, members: &[(String, String)]) {
-        for (name, manifest) in members {
+    /// The source of a version of the API.
+    fn api(&self, version: &str) -> PathBuf {
+        match version {
+            CURRENT => source("../plugin-api"),
+            SWAPPED => {
+                let api = self.directory.join(version).join("plugin-api");
+                copy_swapped(&source("abi/1.0/plugin-api"), &api);
+                api
+            }
+            kept => source("abi").join(kept).join("plugin-api"),
+        }
+    }
+
+    /// Writes the workspace of a version and builds it.
+    fn cargo(&self, version: &str) {
+        let workspace = self.directory.join(version);
+        let members = members(version, &self.api(version));
+        for (name, manifest) in &members {
             put(&workspace.join(name).join("Cargo.toml"), manifest.as_bytes());
         }
         let names: Vec<_> = members.iter().map(|(name, _)| name).collect();
         let manifest = format!(
-            "[workspace]\nresolver = \"3\"\nexclude = [\"api\"]\nmembers = {names:?}\n\n\
-             [profile.dev]\ndebug = 0\nincremental = false\n"
+            "[workspace]\nresolver = \"3\"\nmembers = {names:?}\n\n[profile.dev]\ndebug = 0\nincremental = false\n"
         );
         put(&workspace.join("Cargo.toml"), manifest.as_bytes());
         // The versions that the whole project is built with, at hand even without a network.
         put(&workspace.join("Cargo.lock"), &fs::read(source("../Cargo.lock")).unwrap());
         let output = Command::new(env!("CARGO"))
             .arg("build")
-            .current_dir(workspace)
-            .env("CARGO_TARGET_DIR", self.directory.join("target"))
+            .current_dir(&workspace)
+            .env("CARGO_TARGET_DIR", workspace.join("target"))
             .output()
             .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "version {version}: {}", String::from_utf8_lossy(&output.stderr));
     }
 }
 
@@ -118,26 +132,26 @@ fn source(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-fn dashed(version: &str) -> String {
-    version.replace('.', "-")
-}
-
 fn library(package: &str) -> String {
     format!("{}{}{}", env::consts::DLL_PREFIX, package.replace('-', "_"), env::consts::DLL_SUFFIX)
 }
 
-/// The engine and the host of a version of the API.
-fn pair(version: &str, api: &Path) -> [(String, String); 2] {
+/// What is built against a version of the API.
+fn members(version: &str, api: &Path) -> Vec<(String, String)> {
     let features: &[&str] = if version == "1.1" { &["v1_1"] } else { &[] };
-    // Cargo builds the API once for both, with what either needs.
+    // Cargo builds the API once for all, with what any of them needs.
     let api = format!("auricle-plugin-api = {{ path = '{}', features = [\"host\"] }}", api.display());
-    let version = dashed(version);
     let engine_needs = format!("{api}\nlibloading = \"0.9\"\nserde_json = \"1\"\ntracing = \"0.1\"");
     let host_needs = format!("{api}\nserde_json = \"1\"");
-    [
-        package(&format!("abi-engine-{version}"), "lib", "engine.rs", features, &engine_needs),
-        package(&format!("abi-host-{version}"), "[bin]", "host.rs", features, &host_needs),
-    ]
+    let mut members = vec![
+        package("abi-engine", "lib", "engine.rs", features, &engine_needs),
+        package("abi-host", "[bin]", "host.rs", features, &host_needs),
+    ];
+    if version == OLDEST {
+        members.push(package("abi-sibling", "lib", "sibling.rs", &[], ""));
+        members.extend(BAD.iter().map(|fault| package(&format!("abi-bad-{fault}"), "lib", "bad.rs", &[fault], &api)));
+    }
+    members
 }
 
 /// A package's name and manifest: one source file of this directory, with these features on.
@@ -156,15 +170,9 @@ fn package(name: &str, kind: &str, file: &str, features: &[&str], dependencies: 
     (name.to_owned(), manifest)
 }
 
-/// Copies the source of the plugin API, edited and with another version number.
-fn copy_api(from: &Path, to: &Path, number: &str, edits: &[Edit]) {
-    let manifest = fs::read_to_string(from.join("Cargo.toml")).unwrap();
-    put(
-        &to.join("Cargo.toml"),
-        replace(&manifest, "version = \"1.0.0\"", &format!("version = \"{number}\"")).as_bytes(),
-    );
-    put(&to.join("build.rs"), &fs::read(from.join("build.rs")).unwrap());
-    let mut directories = vec![PathBuf::from("src")];
+/// Copies the source of 1.0, [`SWAP`] done.
+fn copy_swapped(from: &Path, to: &Path) {
+    let mut directories = vec![PathBuf::new()];
     while let Some(directory) = directories.pop() {
         for entry in fs::read_dir(from.join(&directory)).unwrap() {
             let entry = entry.unwrap();
@@ -174,8 +182,13 @@ fn copy_api(from: &Path, to: &Path, number: &str, edits: &[Edit]) {
                 continue;
             }
             let text = fs::read_to_string(entry.path()).unwrap();
-            let of_this_file = edits.iter().filter(|Edit(file, _, _)| Path::new("src").join(file) == path);
-            let text = of_this_file.fold(text, |text, Edit(_, old, new)| replace(&text, old, new));
+            let text = if path == Path::new("Cargo.toml") {
+                replace(&text, "version = \"1.0.0\"", "version = \"1.0.1\"")
+            } else if path == Path::new("src/abi/types.rs") {
+                replace(&text, SWAP.0, SWAP.1)
+            } else {
+                text
+            };
             put(&to.join(path), text.as_bytes());
         }
     }

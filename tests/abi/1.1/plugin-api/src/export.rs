@@ -1,0 +1,43 @@
+//! The macro that makes a crate a plugin.
+
+/// Makes the crate a plugin with these engines: one expression for each, giving a [`ModelLoader`](crate::ModelLoader).
+///
+/// Used once, at the crate's top level, in a crate of type `cdylib`. The plugin's identity, version and description are
+/// the package's. The package must unwind on panic: with `panic = "abort"` it does not compile, for a panic would end
+/// the server.
+///
+/// ```ignore
+/// auricle_plugin_api::export_engine!(Small, Large::new());
+/// ```
+#[macro_export]
+macro_rules! export_engine {
+    ($($loader:expr),+ $(,)?) => {
+        const _: () = assert!(
+            cfg!(panic = "unwind"),
+            "an engine must be built with panic = \"unwind\": with \"abort\" its panics would end the server"
+        );
+
+        #[doc(hidden)]
+        #[unsafe(no_mangle)]
+        pub static AURICLE_PLUGIN_MANIFEST: $crate::Manifest = $crate::Manifest::new(
+            env!("CARGO_PKG_NAME"),
+            env!("CARGO_PKG_VERSION"),
+            env!("CARGO_PKG_DESCRIPTION"),
+        );
+
+        const _: () = {
+            struct Plugin;
+
+            impl $crate::abi::Plugin for Plugin {
+                fn engines(host: &$crate::Host) -> ::std::vec::Vec<$crate::abi::AbiLoaderBox> {
+                    ::std::vec![$($crate::abi::loader($loader, host)),+]
+                }
+            }
+
+            // The name under which abi_stable 0.11 looks for a root module.
+            #[unsafe(no_mangle)]
+            static _1as_0lib_1header_0root_bmodule_bloader: $crate::abi::LibHeader =
+                $crate::abi::root_header::<Plugin>();
+        };
+    };
+}

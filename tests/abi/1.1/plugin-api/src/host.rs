@@ -1,0 +1,16 @@
+//! The server's side of the boundary (feature `host`): look at a plugin file, open it, call its engines.
+//!
+//! [`read_manifest`] runs none of the plugin's code; [`Library::open`] does. What comes back is safe to call from
+//! anywhere, never panics, and keeps its library mapped for ever.
+
+mod engine;
+mod file;
+mod library;
+mod services;
+mod sink;
+
+pub use engine::{BatchEntry, LoadedEngine, LoadedModel, LoadedProcessor};
+pub use file::{NotLoadable, read_manifest};
+pub use library::Library;
+pub use services::{HostServices, LogLevel};
+pub use sink::EventSink;

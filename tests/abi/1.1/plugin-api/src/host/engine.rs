@@ -1,0 +1,242 @@
+//! Engines, models and processors of a loaded plugin, as plain safe Rust.
+//!
+//! Threads: as the traits say ([`crate::ModelLoader`], [`crate::Model`], [`crate::AsrProcessor`]): engines and models
+//! from anywhere, a processor by one thread at a time, which `&mut` sees to.
+
+use super::{EventSink, HostServices, services, sink::Adapter};
+use crate::{
+    Error, ErrorCode, Host, Metadata, ModelLoader, Schema,
+    abi::{AbiBatchItem, AbiLoaderBox, AbiModelBox, AbiProcessorBox, AbiResult, loader},
+};
+use abi_stable::{
+    sabi_types::RMut,
+    std_types::{RResult, RVec},
+};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+fn plain<T>(result: AbiResult<T>) -> Result<T, Error> {
+    match result {
+        RResult::ROk(value) => Ok(value),
+        RResult::RErr(error) => Err(error.into()),
+    }
+}
+
+fn document<T: DeserializeOwned>(what: &str, json: AbiResult<RVec<u8>>) -> Result<T, Error> {
+    serde_json::from_slice(&plain(json)?)
+        .map_err(|problem| Error::new(ErrorCode::CONTRACT, format!("the engine's {what} is not valid: {problem}")))
+}
+
+fn encode(fields: &Map<String, Value>) -> Result<Vec<u8>, Error> {
+    Ok(serde_json::to_vec(fields)?)
+}
+
+/// An engine of a loaded plugin.
+pub struct LoadedEngine {
+    backend: String,
+    schema: Schema,
+    loader: AbiLoaderBox,
+}
+
+impl std::fmt::Debug for LoadedEngine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LoadedEngine").field("backend", &self.backend).finish_non_exhaustive()
+    }
+}
+
+impl LoadedEngine {
+    pub(super) fn new(loader: AbiLoaderBox) -> Result<Self, Error> {
+        let backend = plain(loader.backend())?;
+        let backend = String::from_utf8(backend.into())
+            .ok()
+            .filter(|name| {
+                !name.is_empty()
+                    && name.len() <= 64
+                    && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+            })
+            .ok_or_else(|| {
+                Error::new(
+                    ErrorCode::CONTRACT,
+                    "a backend name is 1 to 64 letters, digits, dots, dashes or underscores",
+                )
+            })?;
+        let schema = document("schema", loader.schema())?;
+        Ok(Self { backend, schema, loader })
+    }
+
+    /// An engine of this process, behind the same boundary as one from a file: for the tests of engines and of hosts.
+    ///
+    /// Its `tracing` events stay with the process's own subscriber, and its panics with the process's own hook, so that
+    /// their messages do not tell the place.
+    ///
+    /// # Errors
+    /// What keeps the engine from being registered.
+    pub fn in_process(engine: impl ModelLoader, services: Arc<dyn HostServices>) -> Result<Self, Error> {
+        Self::new(loader(engine, &Host::new(services::cross(services))))
+    }
+
+    /// The name presets choose it by.
+    pub fn backend(&self) -> &str {
+        &self.backend
+    }
+
+    /// Its configuration fields.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// Loads a model. May take long.
+    ///
+    /// # Errors
+    /// The engine's, or [`ErrorCode::CONTRACT`] where its metadata makes no sense.
+    pub fn load(&self, config: &Map<String, Value>) -> Result<LoadedModel, Error> {
+        let model = plain(self.loader.load(encode(config)?.as_slice().into()))?;
+        let metadata: Metadata = document("metadata", model.metadata())?;
+        let rate = metadata.sample_rate;
+        if !(1_000..=384_000).contains(&rate) {
+            return Err(Error::new(ErrorCode::CONTRACT, format!("the engine's sample_rate is {rate}: 1000 to 384000")));
+        }
+        let chunk = metadata.chunk_samples;
+        if chunk == 0 || u64::from(chunk) > u64::from(rate) * 60 {
+            let problem = format!("the engine's chunk_samples is {chunk}: 1 to a minute of audio ({})", rate * 60);
+            return Err(Error::new(ErrorCode::CONTRACT, problem));
+        }
+        Ok(LoadedModel { metadata, model })
+    }
+
+    /// See [`crate::ModelLoader::extension`].
+    ///
+    /// # Errors
+    /// The engine's.
+    pub fn extension(&self, id: &str, request: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        plain(self.loader.extension(id.into(), request.into())).map(|answer| answer.into_option().map(Vec::from))
+    }
+}
+
+/// A model of a loaded engine.
+pub struct LoadedModel {
+    metadata: Metadata,
+    model: AbiModelBox,
+}
+
+impl LoadedModel {
+    /// What the model says of itself; rate and chunk are within their ranges.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// A fresh processor; `options` is the whole configuration with the stream's fields laid over it.
+    ///
+    /// # Errors
+    /// The engine's: [`ErrorCode::CAPACITY`] where it is full.
+    pub fn processor(&self, options: &Map<String, Value>) -> Result<LoadedProcessor, Error> {
+        plain(self.model.processor(encode(options)?.as_slice().into())).map(|processor| LoadedProcessor { processor })
+    }
+
+    /// One `process_iter` for each entry, together; each entry gets its result.
+    pub fn process_batch(&self, batch: &mut [BatchEntry<'_>]) {
+        let mut sinks: Vec<Adapter<'_>> = Vec::with_capacity(batch.len());
+        let mut processors = Vec::with_capacity(batch.len());
+        let mut results = Vec::with_capacity(batch.len());
+        for entry in batch {
+            sinks.push(Adapter(&mut *entry.sink));
+            processors.push(&mut entry.processor.processor);
+            results.push(&mut entry.result);
+        }
+        let mut items: Vec<AbiBatchItem<'_>> = processors
+            .into_iter()
+            .zip(&mut sinks)
+            .map(|(processor, sink)| AbiBatchItem {
+                processor: RMut::new(processor),
+                sink: sink.cross(),
+                result: RResult::ROk(()),
+            })
+            .collect();
+        self.model.process_batch(items.as_mut_slice().into());
+        for (result, item) in results.into_iter().zip(items) {
+            *result = plain(item.result);
+        }
+    }
+
+    /// See [`crate::Model::extension`].
+    ///
+    /// # Errors
+    /// The engine's.
+    pub fn extension(&self, id: &str, request: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        plain(self.model.extension(id.into(), request.into())).map(|answer| answer.into_option().map(Vec::from))
+    }
+}
+
+/// One stream's place in [`LoadedModel::process_batch`].
+pub struct BatchEntry<'a> {
+    /// A processor of that model.
+    pub processor: &'a mut LoadedProcessor,
+    /// Where its events go.
+    pub sink: &'a mut dyn EventSink,
+    /// How it went; set by the call.
+    pub result: Result<(), Error>,
+}
+
+/// A processor of a loaded model. Dropping it is safe even where the engine's own `Drop` panics.
+pub struct LoadedProcessor {
+    processor: AbiProcessorBox,
+}
+
+impl LoadedProcessor {
+    /// See [`crate::AsrProcessor::init`].
+    ///
+    /// # Errors
+    /// The engine's.
+    pub fn init(&mut self, offset: u64) -> Result<(), Error> {
+        plain(self.processor.init(offset))
+    }
+
+    /// See [`crate::AsrProcessor::insert_audio_chunk`].
+    ///
+    /// # Errors
+    /// The engine's.
+    pub fn insert_audio_chunk(&mut self, samples: &[f32]) -> Result<(), Error> {
+        plain(self.processor.insert_audio_chunk(samples.into()))
+    }
+
+    /// See [`crate::AsrProcessor::process_iter`].
+    ///
+    /// # Errors
+    /// The engine's.
+    pub fn process_iter(&mut self, sink: &mut dyn EventSink) -> Result<(), Error> {
+        plain(self.processor.process_iter(Adapter(sink).cross()))
+    }
+
+    /// See [`crate::AsrProcessor::finish`].
+    ///
+    /// # Errors
+    /// The engine's.
+    pub fn finish(&mut self, sink: &mut dyn EventSink) -> Result<(), Error> {
+        plain(self.processor.finish(Adapter(sink).cross()))
+    }
+
+    /// See [`crate::AsrProcessor::restore`].
+    ///
+    /// # Errors
+    /// The engine's.
+    pub fn restore(&mut self, sample: u64, state: &[u8]) -> Result<(), Error> {
+        plain(self.processor.restore(sample, state.into()))
+    }
+
+    /// See [`crate::AsrProcessor::extension`].
+    ///
+    /// # Errors
+    /// The engine's.
+    pub fn extension(&mut self, id: &str, request: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        plain(self.processor.extension(id.into(), request.into())).map(|answer| answer.into_option().map(Vec::from))
+    }
+
+    /// See [`crate::AsrProcessor::hint`]. An engine older than 1.1 takes none.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub fn hint(&mut self, text: &str) -> Result<bool, Error> {
+        plain(self.processor.hint(text.into()))
+    }
+}

@@ -1,0 +1,98 @@
+//! Reads a plugin file's manifest without running any of its code.
+//!
+//! The file is hostile input: any bytes give a manifest or one of the two refusals, never a panic.
+
+use crate::Manifest;
+use object::{BinaryFormat, ExportTarget, NameOrOrdinal, Object, ObjectSection, ObjectSymbol};
+use std::{fs, path::Path};
+
+/// Why a file cannot be loaded as a plugin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotLoadable {
+    /// A healthy shared library without a manifest: something else that lies in the directory.
+    NotAPlugin,
+    /// A plugin, or meant to be one, that this host cannot load; one line says why.
+    Refused(String),
+}
+
+/// The manifest of the plugin file at `path`, checked against this host ([`Manifest::check`]).
+///
+/// # Errors
+/// [`NotLoadable`], with the reason.
+pub fn read_manifest(path: &Path) -> Result<Manifest, NotLoadable> {
+    let bytes = fs::read(path).map_err(|error| NotLoadable::Refused(format!("cannot be read: {error}")))?;
+    let manifest = manifest_in(&bytes)?;
+    manifest.check().map_err(NotLoadable::Refused)?;
+    Ok(manifest)
+}
+
+fn manifest_in(bytes: &[u8]) -> Result<Manifest, NotLoadable> {
+    let refused = |reason: String| NotLoadable::Refused(reason);
+    let file = object::File::parse(bytes).map_err(|_| {
+        let what = if bytes.is_empty() { "is empty" } else { "is not a shared library, or cut short" };
+        refused(format!("the file {what}"))
+    })?;
+    // Mach-O prefixes symbols with an underscore; PE lists them as exports.
+    let symbol_name = if file.format() == BinaryFormat::MachO { "_AURICLE_PLUGIN_MANIFEST" } else { Manifest::SYMBOL };
+    let address = file
+        .dynamic_symbols()
+        .chain(file.symbols())
+        .find(|symbol| symbol.is_definition() && symbol.name() == Ok(symbol_name))
+        .map(|symbol| symbol.address())
+        .or_else(|| {
+            let mut exports = file.exports().ok()?;
+            let wanted = NameOrOrdinal::Name(symbol_name.as_bytes());
+            exports.by_ref().flatten().find(|export| export.name() == wanted).and_then(|export| match export.target() {
+                ExportTarget::Address { address } => Some(address),
+                _ => None,
+            })
+        });
+    let Some(address) = address else {
+        // A file cut off before its symbol table has lost its sections, too.
+        return Err(if file.sections().next().is_none() {
+            refused("the file is cut short".into())
+        } else {
+            NotLoadable::NotAPlugin
+        });
+    };
+    let cut_short = || refused("the file is cut short: its manifest is missing".into());
+    let section = file
+        .sections()
+        .find(|section| (section.address()..section.address().saturating_add(section.size())).contains(&address))
+        .ok_or_else(cut_short)?;
+    let data = section.data().map_err(|_| cut_short())?;
+    let offset = usize::try_from(address - section.address()).map_err(|_| cut_short())?;
+    Manifest::parse(data.get(offset..).ok_or_else(cut_short)?).map_err(refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn an_executable_without_a_manifest_is_not_a_plugin() {
+        let found = read_manifest(Path::new("/proc/self/exe"));
+        // This test binary carries no manifest.
+        assert_eq!(found, Err(NotLoadable::NotAPlugin));
+    }
+
+    #[test]
+    fn what_is_no_library_is_refused() {
+        for bytes in [&b""[..], b"hello", b"\x7fELF"] {
+            assert!(matches!(manifest_in(bytes), Err(NotLoadable::Refused(_))));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_libraries_never_panic(cut in 0usize..20_000, at in 0usize..4_096, value in any::<u8>()) {
+            let mut bytes = fs::read("/proc/self/exe").unwrap();
+            bytes.truncate(cut);
+            if let Some(byte) = bytes.get_mut(at) {
+                *byte = value;
+            }
+            let _ = manifest_in(&bytes);
+        }
+    }
+}

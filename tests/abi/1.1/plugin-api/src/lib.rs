@@ -1,0 +1,99 @@
+//! Build a speech-recognition engine for the Auricle server.
+//!
+//! An engine is a shared library made from one small crate. Implement three traits, name your loader in
+//! [`export_engine!`], build, and drop the file into the server's plugin directory; the server registers it under its
+//! backend name while it runs. A whole engine, one that reports how loud each second was:
+//!
+//! ```
+//! use auricle_plugin_api::{AsrProcessor, Config, Error, Field, Host, Metadata, Model, ModelLoader, Schema, Segment, Sink};
+//! use std::sync::Arc;
+//!
+//! struct Loudness;
+//! impl ModelLoader for Loudness {
+//!     type Model = Meter;
+//!     fn backend(&self) -> &str { "loudness" }
+//!     fn schema(&self) -> Schema {
+//!         Schema::new().field(Field::stream("unit").one_of(["dB", "rms"]).default("dB").describe("what to report"))
+//!     }
+//!     fn load(&self, _: &Config, _: &Host) -> Result<Meter, Error> { Ok(Meter) }
+//! }
+//!
+//! struct Meter;
+//! impl Model for Meter {
+//!     type Processor = Second;
+//!     fn metadata(&self) -> Metadata { Metadata::new(16_000, 16_000) } // 16 kHz, one second a chunk
+//!     fn processor(self: &Arc<Self>, options: &Config) -> Result<Second, Error> {
+//!         Ok(Second { unit: options.get("unit")?, start: 0, chunk: Vec::new() })
+//!     }
+//! }
+//!
+//! struct Second { unit: String, start: u64, chunk: Vec<f32> }
+//! impl AsrProcessor for Second {
+//!     fn init(&mut self, offset: u64) -> Result<(), Error> { self.start = offset; self.chunk.clear(); Ok(()) }
+//!     fn insert_audio_chunk(&mut self, samples: &[f32]) -> Result<(), Error> { self.chunk.extend_from_slice(samples); Ok(()) }
+//!     fn process_iter(&mut self, sink: &mut Sink<'_>) -> Result<(), Error> {
+//!         if self.chunk.is_empty() { return Ok(()) }
+//!         let rms = (self.chunk.iter().map(|x| x * x).sum::<f32>() / self.chunk.len() as f32).sqrt();
+//!         let text = if self.unit == "dB" { format!("{:.0} dB", 20.0 * rms.log10()) } else { format!("{rms:.3}") };
+//!         let end = self.start + self.chunk.len() as u64;
+//!         sink.segment(&Segment::new(self.start, end, text));
+//!         self.init(end)
+//!     }
+//!     fn finish(&mut self, sink: &mut Sink<'_>) -> Result<(), Error> { self.process_iter(sink) }
+//! }
+//!
+//! auricle_plugin_api::export_engine!(Loudness);
+//! # fn main() {}
+//! ```
+//!
+//! with this in `Cargo.toml`:
+//!
+//! ```toml
+//! [lib]
+//! crate-type = ["cdylib"]
+//! [dependencies]
+//! auricle-plugin-api = "1"
+//! ```
+//!
+//! What the server promises an engine:
+//!
+//! - A processor is called by one thread at a time, not always the same one; a model by several at once.
+//! - `process_iter` is called once for each full chunk of new audio ([`Metadata::chunk_samples`]), never without news,
+//!   so the same audio gives the same calls however the network cut it up.
+//! - `finish` is called once at the end of the audio (and at a client's flush), also when the client vanished.
+//! - A panic in any method, or in `Drop`, closes that one stream with its message; nothing else is touched.
+//!
+//! Times are `u64` samples at the model's rate, absolute in the stream. Calls are synchronous: the server has threads for
+//! them. `tracing` events of the engine appear in the server's log with the stream's id.
+//!
+//! The ABI behind the traits is stable within a major version, in both directions: an engine built against 1.0 runs on
+//! every later 1.x server, and one built against 1.x on a 1.0 server. The module [`abi`] holds it; engines never name it.
+//!
+//! Version 1.1 adds, to engines the method [`AsrProcessor::hint`], to the sink the event [`Sink::keyword`], to the host
+//! the service [`Host::clock`], and a field `revision` to the root module.
+
+pub mod abi;
+mod config;
+mod engine;
+mod error;
+mod event;
+mod export;
+mod guard;
+#[cfg(feature = "host")]
+pub mod host;
+mod logging;
+mod manifest;
+mod metadata;
+mod schema;
+mod services;
+mod sink;
+
+pub use config::Config;
+pub use engine::{AsrProcessor, BatchItem, Model, ModelLoader};
+pub use error::{Error, ErrorCode};
+pub use event::{Segment, Word};
+pub use manifest::Manifest;
+pub use metadata::{Metadata, Replay};
+pub use schema::{Field, Schema, Scope};
+pub use services::Host;
+pub use sink::Sink;

@@ -1,0 +1,100 @@
+//! Opens a plugin's library and checks that both sides agree on every type that crosses.
+//!
+//! Opening runs the library's constructors: do it in a child process first for a file that is not known to be good. A
+//! library is never closed. One path maps to its first mapping for ever, so a replaced file needs a new path.
+
+use super::{HostServices, LoadedEngine, services};
+use crate::{
+    Error, Manifest,
+    abi::{AbiResult, PluginModuleRef},
+};
+use abi_stable::{
+    StableAbi,
+    abi_stability::abi_checking::{CheckingGlobals, check_layout_compatibility_with_globals},
+    library::{LibHeader, LibraryError, lib_header_from_path},
+    std_types::RResult,
+};
+use std::{path::Path, sync::Arc};
+
+/// A plugin's open library.
+#[derive(Debug)]
+pub struct Library {
+    engines: Vec<LoadedEngine>,
+}
+
+impl Library {
+    /// Opens the library at `path`, checks it and makes its engines. Runs its code; `path` must not change afterwards.
+    ///
+    /// # Errors
+    /// One line for a person; the long text of a failed layout check goes to the trace log.
+    pub fn open(path: &Path, services: Arc<dyn HostServices>) -> Result<Self, String> {
+        resolve_now(path)?;
+        let header = lib_header_from_path(path).map_err(|error| first_line(&error))?;
+        let module = root_module(header)?;
+        let engines: AbiResult<_> = module.engines()(services::cross(services));
+        let engines = match engines {
+            RResult::ROk(engines) => engines,
+            RResult::RErr(error) => return Err(format!("could not be initialised: {}", Error::from(error))),
+        };
+        let engines = engines.into_iter().map(LoadedEngine::new).collect::<Result<Vec<_>, _>>();
+        let engines = engines.map_err(|error| format!("an engine of it cannot be registered: {error}"))?;
+        if engines.is_empty() {
+            return Err("exports no engine".into());
+        }
+        Ok(Self { engines })
+    }
+
+    /// Its engines, in the order the plugin named them.
+    pub fn into_engines(self) -> Vec<LoadedEngine> {
+        self.engines
+    }
+}
+
+/// Maps the library with all symbols resolved, so that a missing one is a refusal now and not a crash in mid-stream.
+fn resolve_now(path: &Path) -> Result<(), String> {
+    #[cfg(unix)]
+    {
+        use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+        // SAFETY: running the library's constructors is what opening a plugin means; plugins are trusted code.
+        let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) };
+        // Kept for ever: engines and their thread-locals point into it.
+        std::mem::forget(library.map_err(|error| format!("cannot be opened: {}", Error::from(error)))?);
+    }
+    #[cfg(not(unix))]
+    let _ = path; // Windows resolves all imports when it maps a library.
+    Ok(())
+}
+
+fn root_module(header: &'static LibHeader) -> Result<PluginModuleRef, String> {
+    let disagree = || {
+        let theirs = header.version_strings();
+        format!(
+            "built for plugin API {}, which differs from this host's {}.{} though the numbers allow it; rebuild it",
+            theirs.version,
+            Manifest::API_MAJOR,
+            Manifest::API_MINOR,
+        )
+    };
+    let theirs = header.layout().ok_or_else(disagree)?;
+    let ours = <PluginModuleRef as StableAbi>::LAYOUT;
+    // Within a major version the interface only grows, on one side at a time: the smaller one must be a prefix of the
+    // larger. abi_stable's own check asks that in one direction only.
+    //
+    // A fresh memory for each comparison: what abi_stable remembers of an older plugin makes it refuse newer ones, and
+    // plugins hand nothing to each other that would have to agree.
+    let fits = |smaller, larger| check_layout_compatibility_with_globals(smaller, larger, &CheckingGlobals::new());
+    if let (Err(reason), Err(_)) = (fits(ours, theirs), fits(theirs, ours)) {
+        tracing::trace!("layout check: {reason}");
+        return Err(disagree());
+    }
+    // SAFETY: one layout is a prefix-compatible extension of the other, and accessors look at the number of fields that
+    // are really there.
+    unsafe { header.init_root_module_with_unchecked_layout::<PluginModuleRef>() }.map_err(|error| first_line(&error))
+}
+
+fn first_line(error: &LibraryError) -> String {
+    let text = error.to_string();
+    tracing::trace!("{text}");
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("cannot be opened");
+    line.chars().take(300).collect()
+}

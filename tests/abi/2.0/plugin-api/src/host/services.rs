@@ -1,0 +1,84 @@
+//! The host's services, as the host implements them and as they cross the boundary.
+
+use crate::{
+    Error,
+    abi::{AbiHost, AbiHost_TO, AbiHostBox},
+    guard::guard,
+};
+use abi_stable::{
+    sabi_trait::TD_Opaque,
+    std_types::{ROption, RSlice, RStr, RString, RVec},
+};
+use std::{path::PathBuf, sync::Arc};
+
+/// A level of the log, most severe first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "the usual names")]
+pub enum LogLevel {
+    Error = 1,
+    Warn = 2,
+    Info = 3,
+    Debug = 4,
+    Trace = 5,
+}
+
+/// What a host does for one plugin. Called from any thread, the plugin's own included.
+pub trait HostServices: Send + Sync + 'static {
+    /// The most detailed level worth sending.
+    fn log_level(&self) -> LogLevel;
+
+    /// Takes a line of the plugin's log.
+    fn log(&self, level: LogLevel, target: &str, message: &str);
+
+    /// See [`crate::Host::origin_dir`]. UTF-8 by contract of the boundary.
+    fn origin_dir(&self) -> PathBuf;
+
+    /// See [`crate::Host::resource_dirs`].
+    fn resource_dirs(&self) -> Vec<PathBuf>;
+}
+
+/// Services as they cross the boundary. A panic in them stays on the host's side.
+pub(super) fn cross(services: Arc<dyn HostServices>) -> AbiHostBox {
+    AbiHost_TO::from_value(Adapter(services), TD_Opaque)
+}
+
+struct Adapter(Arc<dyn HostServices>);
+
+impl Adapter {
+    fn ask<T: Default>(&self, question: impl FnOnce(&dyn HostServices) -> T) -> T {
+        guard(|| Ok::<_, Error>(question(self.0.as_ref()))).unwrap_or_default()
+    }
+}
+
+fn path_text(path: PathBuf) -> RString {
+    path.to_string_lossy().into_owned().into()
+}
+
+impl AbiHost for Adapter {
+    fn log_level(&self) -> u32 {
+        self.ask(|services| services.log_level() as u32)
+    }
+
+    fn log(&self, level: u32, target: RStr<'_>, message: RStr<'_>) {
+        let level = match level {
+            0 | 1 => LogLevel::Error,
+            2 => LogLevel::Warn,
+            3 => LogLevel::Info,
+            4 => LogLevel::Debug,
+            _ => LogLevel::Trace,
+        };
+        self.ask(|services| services.log(level, target.as_str(), message.as_str()));
+    }
+
+    fn origin_dir(&self) -> RString {
+        self.ask(|services| path_text(services.origin_dir()))
+    }
+
+    fn resource_dirs(&self) -> RVec<RString> {
+        self.ask(|services| services.resource_dirs().into_iter().map(path_text).collect::<Vec<_>>()).into()
+    }
+
+    fn extension(&self, _: RStr<'_>, _: RSlice<'_, u8>) -> ROption<RVec<u8>> {
+        ROption::RNone
+    }
+}
