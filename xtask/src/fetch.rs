@@ -1,9 +1,15 @@
 //! What is fetched from the registries, through their ordinary clients, checked by hash, and kept under `target/`.
 
 use crate::run::{Done, root, run, target};
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    env::consts::{ARCH, DLL_PREFIX, DLL_SUFFIX, OS},
+    fs, io,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 const POCKETSPHINX: &str = "pocketsphinx-5.1.1";
+const ONNXRUNTIME: &str = "onnxruntime-1.32.0";
 
 /// PocketSphinx's C source and its English model, out of the source package on PyPI; returns their folder.
 ///
@@ -27,11 +33,78 @@ pub(crate) fn pocketsphinx() -> Done<PathBuf> {
         .arg(&download))?;
     // Unpacked beside its place and moved there whole: an interrupted run leaves nothing half done.
     let unpacked = vendor.join("unpacking");
-    if unpacked.exists() {
-        fs::remove_dir_all(&unpacked).map_err(|error| format!("{}: {error}", unpacked.display()))?;
-    }
-    fs::create_dir_all(&unpacked).map_err(|error| format!("{}: {error}", unpacked.display()))?;
+    empty(&unpacked).map_err(|error| format!("{}: {error}", unpacked.display()))?;
     run(Command::new("tar").arg("-xzf").arg(download.join(format!("{POCKETSPHINX}.tar.gz"))).arg("-C").arg(&unpacked))?;
     fs::rename(unpacked.join(POCKETSPHINX), &folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     Ok(folder)
+}
+
+/// ONNX Runtime's library and licence, out of the wheel on PyPI; returns their folder, a resource directory.
+///
+/// `plugin-kit/runtime/SOURCE.md` has the facts behind the commands.
+pub(crate) fn onnxruntime() -> Done<PathBuf> {
+    let folder = target().join("runtime");
+    let library = format!("{DLL_PREFIX}onnxruntime{DLL_SUFFIX}");
+    let platform = match (OS, ARCH) {
+        ("linux", "x86_64") => "manylinux_2_28_x86_64",
+        ("linux", "aarch64") => "manylinux_2_28_aarch64",
+        ("macos", "aarch64") => "macosx_14_0_arm64",
+        ("windows", "x86_64") => "win_amd64",
+        ("windows", "aarch64") => "win_arm64",
+        _ if folder.join(&library).is_file() => return Ok(folder),
+        _ => {
+            return Err(format!(
+                "PyPI has no {ONNXRUNTIME} for {OS} {ARCH}: put a {library} of 1.24 or later into {}",
+                folder.display()
+            ));
+        }
+    };
+    let licence = format!("{ONNXRUNTIME}-LICENSE");
+    if folder.join(&library).is_file() && folder.join(&licence).is_file() {
+        return Ok(folder);
+    }
+    eprintln!("xtask: fetching {ONNXRUNTIME} (the neural networks' library, 28 MB) from PyPI with pip");
+    let unpacked = target().join("runtime.unpacking");
+    empty(&unpacked).map_err(|error| format!("{}: {error}", unpacked.display()))?;
+    run(Command::new("python3")
+        .args(["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--implementation", "cp"])
+        .args(["--python-version", "3.12", "--platform", platform, "--require-hashes", "-r"])
+        .arg(root().join("plugin-kit/runtime/requirements.txt"))
+        .arg("-d")
+        .arg(&unpacked))?;
+    let wheel = unpacked.join(format!("{ONNXRUNTIME}-cp312-cp312-{platform}.whl"));
+    run(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(wheel).arg(&unpacked))?;
+    lay_out(&unpacked.join("onnxruntime"), &library, &unpacked.join("runtime"))
+        .and_then(|()| if folder.exists() { fs::remove_dir_all(&folder) } else { Ok(()) })
+        .and_then(|()| fs::rename(unpacked.join("runtime"), &folder))
+        .and_then(|()| fs::remove_dir_all(&unpacked))
+        .map_err(|error| format!("cannot lay out {}: {error}", folder.display()))?;
+    Ok(folder)
+}
+
+/// Takes the library, under the names that programs look for, and its papers out of an unpacked wheel.
+fn lay_out(package: &Path, library: &str, folder: &Path) -> io::Result<()> {
+    let version = ONNXRUNTIME.trim_start_matches("onnxruntime-");
+    let versioned = match OS {
+        "windows" => library.to_owned(),
+        "macos" => format!("{DLL_PREFIX}onnxruntime.{version}{DLL_SUFFIX}"),
+        _ => format!("{library}.{version}"),
+    };
+    fs::create_dir(folder)?;
+    fs::rename(package.join("capi").join(&versioned), folder.join(&versioned))?;
+    if versioned != library {
+        fs::hard_link(folder.join(&versioned), folder.join(library))?;
+    }
+    for paper in ["LICENSE", "ThirdPartyNotices.txt"] {
+        fs::rename(package.join(paper), folder.join(format!("{ONNXRUNTIME}-{paper}")))?;
+    }
+    Ok(())
+}
+
+/// Makes an empty folder, whatever was there.
+fn empty(folder: &Path) -> io::Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
+    }
+    fs::create_dir_all(folder)
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     fetch,
-    run::{Done, cargo, run, target},
+    run::{Done, cargo, root, run, target},
 };
 use std::{
     fs, io,
@@ -18,6 +18,8 @@ pub(crate) struct Built {
     pub(crate) host: PathBuf,
     /// The plugin directory.
     pub(crate) plugins: PathBuf,
+    /// Resource directories: ONNX Runtime, and the models that come with the repository.
+    pub(crate) resources: Vec<PathBuf>,
 }
 
 /// The host as users run it: `target/release/auricle` and `target/plugins`.
@@ -32,14 +34,17 @@ pub(crate) fn development() -> Done<Built> {
 
 fn build(args: &[&str], profile: &str, plugins: &str) -> Done<Built> {
     let source = fetch::pocketsphinx()?;
+    let resources = vec![fetch::onnxruntime()?, root().join("models")];
     run(&mut cargo(args))?;
     let (binaries, plugins) = (target().join(profile), target().join(plugins));
     stage(&binaries, &source, &plugins).map_err(|error| format!("cannot lay out {}: {error}", plugins.display()))?;
-    let runtime = target().join("runtime");
-    fs::create_dir_all(&runtime).map_err(|error| format!("{}: {error}", runtime.display()))?;
     let host = binaries.join(format!("auricle{}", std::env::consts::EXE_SUFFIX));
-    eprintln!("xtask: host {}, engines in {}", host.display(), plugins.display());
-    Ok(Built { host, plugins })
+    let built = Built { host, plugins, resources };
+    eprintln!("xtask: host {}, engines in {}", built.host.display(), built.plugins.display());
+    for folder in &built.resources {
+        eprintln!("xtask: resources in {}", folder.display());
+    }
+    Ok(built)
 }
 
 fn stage(binaries: &Path, pocketsphinx: &Path, plugins: &Path) -> io::Result<()> {
