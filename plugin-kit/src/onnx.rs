@@ -1,0 +1,13 @@
+//! ONNX Runtime for engines: the shared library is found through the server, loaded at run time, and shared by all engines of
+//! a process.
+
+mod runtime;
+mod sessions;
+
+pub use runtime::{LIBRARY, Runtime};
+pub use sessions::{Lent, Options, Sessions};
+
+/// The message of an error of ONNX Runtime in one line.
+fn one_line(error: impl std::fmt::Display) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}

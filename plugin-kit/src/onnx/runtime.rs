@@ -1,0 +1,84 @@
+//! The shared library and its environment.
+//!
+//! Invariant: a process has one ONNX Runtime, that of whoever came first, and its environment holds no threads: every
+//! session has its own. Each plugin links a copy of this module; the copies agree because the library, opened again, is the
+//! same library, and hands out its one environment. Threads: any.
+
+use crate::{onnx::one_line, resources};
+use auricle_plugin_api::{Error, Host};
+use ort::{LoadDynamicError, environment::Environment, logging::LogLevel};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// What the library is called on this platform.
+pub const LIBRARY: &str = if cfg!(target_os = "windows") {
+    "onnxruntime.dll"
+} else if cfg!(target_os = "macos") {
+    "libonnxruntime.dylib"
+} else {
+    "libonnxruntime.so"
+};
+
+/// Kept for ever: the library allows an environment once, and sessions may come and go.
+static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
+
+/// ONNX Runtime, loaded. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Runtime {
+    environment: Environment,
+}
+
+impl Runtime {
+    /// The process's runtime: loaded now from the server's resource directories, or earlier.
+    ///
+    /// # Errors
+    /// Where the library is missing, cannot be loaded, or is older than this crate needs: says which, and what to do.
+    pub fn load(host: &Host) -> Result<Self, Error> {
+        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(runtime) = &*loaded {
+            return Ok(runtime.clone());
+        }
+        let library = resources::find(host, "ONNX Runtime", LIBRARY)?;
+        let builder = ort::init_from(&library).map_err(|problem| refused(&library, &problem))?;
+        let environment =
+            builder.with_name("auricle").with_telemetry(false).with_logger(Arc::new(log)).build().map_err(
+                |problem| Error::model(format!("ONNX Runtime at {}: {}", library.display(), one_line(problem))),
+            )?;
+        tracing::info!(library = %library.display(), build = ort::info(), "ONNX Runtime loaded");
+        let runtime = Self { environment };
+        *loaded = Some(runtime.clone());
+        Ok(runtime)
+    }
+
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.environment
+    }
+}
+
+fn refused(library: &Path, problem: &LoadDynamicError) -> Error {
+    let library = library.display();
+    let least = ort::MINOR_VERSION;
+    Error::model(match problem {
+        LoadDynamicError::BadVersion { version_str, .. } => format!(
+            "ONNX Runtime {version_str} at {library} is too old: 1.{least} or later is needed; replace the file and \
+             restart the server"
+        ),
+        LoadDynamicError::MissingApi { .. } | LoadDynamicError::InvalidVersionString => {
+            format!("{library} is not ONNX Runtime: it has no OrtGetApiBase that tells a version")
+        }
+        LoadDynamicError::Dlopen { error, .. } => {
+            format!("ONNX Runtime at {library} cannot be loaded: {}", one_line(error))
+        }
+    })
+}
+
+/// Passes on what the runtime logs. Its warnings are about how it runs a model, which an operator can do little about.
+fn log(level: LogLevel, category: &str, _session: &str, place: &str, message: &str) {
+    match level {
+        LogLevel::Fatal | LogLevel::Error => tracing::error!(target: "onnxruntime", category, place, "{message}"),
+        LogLevel::Warning => tracing::debug!(target: "onnxruntime", category, place, "{message}"),
+        LogLevel::Info | LogLevel::Verbose => tracing::trace!(target: "onnxruntime", category, place, "{message}"),
+    }
+}
