@@ -10,7 +10,7 @@ use std::{
 };
 
 /// Engines that are one file.
-const FILES: [&str; 1] = ["tone"];
+const FILES: [&str; 2] = ["onnx", "tone"];
 
 /// A built host and its engines.
 pub(crate) struct Built {
