@@ -8,6 +8,7 @@ mod fetch;
 mod run;
 mod stage;
 mod test;
+mod train;
 
 use clap::Parser;
 use std::process::ExitCode;
@@ -43,6 +44,11 @@ enum Xtask {
         #[command(subcommand)]
         engine: test::Parity,
     },
+    /// Train a model that comes with the repository; the environment is made under target/
+    Train {
+        #[command(subcommand)]
+        model: train::Train,
+    },
     /// Format, lints, documents, licences: what CI checks besides the tests
     Check,
 }
@@ -54,6 +60,7 @@ fn main() -> ExitCode {
         Xtask::Test { long, args } => test::test(long, &args),
         Xtask::Bench { name } => bench::bench(&name),
         Xtask::Parity { engine } => test::parity(&engine),
+        Xtask::Train { model } => train::train(&model),
         Xtask::Check => test::check(),
     };
     match done {

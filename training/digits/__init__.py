@@ -1,0 +1,1 @@
+"""The recipe of Auricle's own model: English digits, spoken in a row."""
