@@ -25,13 +25,21 @@ pub(crate) fn test(long: bool, args: &[String]) -> Done {
 pub(crate) enum Parity {
     /// Against the PyPI package `pocketsphinx`, fetched into an environment under target/
     Pocketsphinx,
+    /// Against the PyPI package `sherpa-onnx`, fetched into an environment under target/
+    Onnx,
 }
 
 /// Runs an engine and its reference on the same recordings.
 pub(crate) fn parity(engine: &Parity) -> Done {
-    crate::fetch::pocketsphinx()?;
     let script = match engine {
-        Parity::Pocketsphinx => "plugins/pocketsphinx/parity/compare.py",
+        Parity::Pocketsphinx => {
+            crate::fetch::pocketsphinx()?;
+            "plugins/pocketsphinx/parity/compare.py"
+        }
+        Parity::Onnx => {
+            crate::fetch::onnxruntime()?;
+            "plugins/onnx/parity/compare.py"
+        }
     };
     run(Command::new("python3").arg(script).current_dir(root()))
 }

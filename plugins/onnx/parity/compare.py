@@ -4,37 +4,32 @@ times of their first tokens within one frame of the network.
 
     compare.py [--model FOLDER] [--write-golden] [FILE.wav ...]
 
-Without further names: the committed model on the bundled recordings of digits. `--write-golden` then keeps what the
-reference heard in golden.json, which the quick tests read. Recordings are 16 kHz, mono, 16 bit. Needs python3 and pip; the
-packages go to an environment of their own in target/.
+Without further names: the committed model on the recordings in fixtures/ (speech that is not digits too: whatever the model
+makes of it must be the same), and where there is a folder of recorded digits (`AURICLE_DIGITS`, or `shared/digits` beside the
+repository, files named as in the Free Spoken Digit Dataset), on strings joined from them. `--write-golden` then keeps what
+the reference heard in fixtures/digits.wav in golden.json, which the quick tests read. Needs python3 and pip; the packages go
+to an environment of their own in target/. `cargo xtask parity onnx` runs this.
 """
 
 import argparse
 import json
 import os
 import pathlib
+import random
 import subprocess
 import sys
-import venv
+import tempfile
 import wave
 
-HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parents[2]
-TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-ENVIRONMENT = TARGET / "onnx-parity"
-PACKAGES = ["sherpa-onnx==2.0.1", "sherpa-onnx-core==2.0.1", "numpy==2.3.5"]
+import reference
+from reference import ROOT
+
+GOLDEN = pathlib.Path(__file__).resolve().with_name("golden.json")
+DIGITS = ROOT / "fixtures/digits.wav"
 # Of the reference's times: it takes every network's frames to be 40 ms apart.
 FRAME = 0.04
-TAIL_SECONDS = 0.8
-
-
-def in_environment():
-    """Goes on in the environment that has the packages."""
-    python = ENVIRONMENT / "bin/python"
-    if not python.exists():
-        venv.create(ENVIRONMENT, with_pip=True)
-    subprocess.run([python, "-m", "pip", "install", "-q", *PACKAGES], check=True)
-    os.execv(python, [python, __file__, *sys.argv[1:]])
+# Strings of joined digits, and what they are drawn with.
+STRINGS, SEED = 60, 1
 
 
 def engine(model, files):
@@ -44,16 +39,11 @@ def engine(model, files):
     return [json.loads(line)["words"] for line in out.splitlines() if line.startswith("{")]
 
 
-def reference(recognizer, file):
-    import numpy
-
-    with wave.open(str(file)) as recording:
-        assert (recording.getframerate(), recording.getnchannels(), recording.getsampwidth()) == (16_000, 1, 2), file
-        audio = numpy.frombuffer(recording.readframes(recording.getnframes()), dtype="<i2") / numpy.float32(32_768)
+def heard(recognizer, file, tail):
+    """The reference's words, each with the frame of its first token."""
     stream = recognizer.create_stream()
-    stream.accept_waveform(16_000, audio)
-    stream.accept_waveform(16_000, numpy.zeros(int(TAIL_SECONDS * 16_000), dtype=numpy.float32))
-    stream.input_finished()
+    stream.accept_waveform(reference.RATE, reference.samples(file))
+    stream.accept_waveform(reference.RATE, tail)
     while recognizer.is_ready(stream):
         recognizer.decode_stream(stream)
     words = []
@@ -65,39 +55,81 @@ def reference(recognizer, file):
     return [word for word in words if word[0]]
 
 
+def bundled():
+    """The fixtures the model can hear: those of 16 kHz."""
+    files = []
+    for file in sorted((ROOT / "fixtures").glob("*.wav")):
+        with wave.open(str(file)) as recording:
+            if recording.getframerate() == reference.RATE:
+                files.append(file)
+    return files
+
+
+def joined(folder):
+    """Strings of one to nine digits, each by one person, with pauses between them, written into a folder."""
+    import numpy
+
+    recordings = pathlib.Path(os.environ.get("AURICLE_DIGITS", ROOT.parent / "shared/digits"))
+    clips = {}
+    for clip in sorted(recordings.rglob("[0-9]_*_*.wav")):
+        clips.setdefault(clip.stem.split("_")[1], []).append(clip)
+    if not clips:
+        print(f"no digits are joined: there are none in {recordings} (set AURICLE_DIGITS)")
+        return []
+    # From 8 to 16 kHz: the samples between the others, by a windowed sinc.
+    at = numpy.arange(-31.5, 32)
+    between = numpy.sinc(at) * numpy.hanning(len(at) + 2)[1:-1]
+    draw, files = random.Random(SEED), []
+    for number in range(STRINGS):
+        speaker = draw.choice(sorted(clips))
+        pieces = [numpy.zeros(draw.randrange(800, 4_000))]
+        for clip in draw.choices(clips[speaker], k=draw.randint(1, 9)):
+            with wave.open(str(clip)) as recording:
+                assert (recording.getframerate(), recording.getnchannels(), recording.getsampwidth()) == (8_000, 1, 2), clip
+                piece = numpy.frombuffer(recording.readframes(recording.getnframes()), dtype="<i2")
+            pieces += [piece, numpy.zeros(draw.randrange(0, 3_200))]
+        audio = numpy.concatenate(pieces)
+        twice = numpy.empty(2 * len(audio))
+        twice[0::2], twice[1::2] = audio, numpy.convolve(audio, between)[32 : 32 + len(audio)]
+        files.append(folder / f"{number:02}-{speaker}.wav")
+        with wave.open(str(files[-1]), "wb") as recording:
+            recording.setparams((1, 2, reference.RATE, 0, "NONE", ""))
+            recording.writeframes(numpy.clip(twice.round(), -32_768, 32_767).astype("<i2").tobytes())
+    return files
+
+
+def write_golden(words, subsampling):
+    golden = {"recording": DIGITS.name, "subsampling": subsampling, "words": words}
+    lines = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in golden.items()]
+    GOLDEN.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
 def main():
     arguments = argparse.ArgumentParser(description="Compares this engine with sherpa-onnx.")
     arguments.add_argument("--model", type=pathlib.Path, default=ROOT / "models/digits")
-    arguments.add_argument("--subsampling", type=int, default=4, help="frames of features for one of the network")
     arguments.add_argument("--write-golden", action="store_true")
     arguments.add_argument("files", nargs="*", type=pathlib.Path)
     arguments = arguments.parse_args()
-    files = arguments.files or [ROOT / "fixtures/digits.wav"]
-    if pathlib.Path(sys.prefix).resolve() != ENVIRONMENT.resolve():
-        in_environment()
-    import sherpa_onnx
-
-    recognizer = sherpa_onnx.OnlineRecognizer.from_nemo_ctc(
-        tokens=str(arguments.model / "tokens.txt"),
-        model=str(next(arguments.model.glob("*.onnx"))),
-        enable_endpoint_detection=False,
-    )
-    golden, count, different = {}, 0, 0
-    for file, heard in zip(files, engine(arguments.model.resolve(), [file.resolve() for file in files])):
-        frames = [[word, round(start / 160 / arguments.subsampling)] for word, start in heard]
-        expected = reference(recognizer, file)
-        golden[file.stem] = expected
-        count += len(expected)
-        same = len(frames) == len(expected) and all(
-            one[0] == other[0] and abs(one[1] - other[1]) <= 1 for one, other in zip(frames, expected)
-        )
-        if not same:
-            different += 1
-            print(f"{file}:\n  engine    {frames}\n  reference {expected}")
+    reference.enter()
+    model = arguments.model.resolve()
+    subsampling = reference.number(model, "subsampling_factor")
+    recognizer, tail = reference.recognizer(model), reference.tail(model)
+    with tempfile.TemporaryDirectory() as folder:
+        files = [file.resolve() for file in arguments.files] or bundled() + joined(pathlib.Path(folder))
+        count, different = 0, 0
+        for file, words in zip(files, engine(model, files), strict=True):
+            frames = [[word, round(start / reference.HOP / subsampling)] for word, start in words]
+            expected = heard(recognizer, file, tail)
+            count += len(expected)
+            same = len(frames) == len(expected) and all(
+                one[0] == other[0] and abs(one[1] - other[1]) <= 1 for one, other in zip(frames, expected)
+            )
+            if not same:
+                different += 1
+                print(f"{file}:\n  engine    {frames}\n  reference {expected}")
+            if arguments.write_golden and file == DIGITS and not different:
+                write_golden(expected, subsampling)
     print(f"{count} words of {len(files)} recordings compared, {different} recordings differ")
-    if arguments.write_golden and not different:
-        lines = [f"{json.dumps(name)}: {json.dumps(golden[name])}" for name in sorted(golden)]
-        (HERE / "golden.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
     sys.exit(1 if different else 0)
 
 

@@ -1,0 +1,37 @@
+//! The committed model hears what the reference heard with it: `parity/golden.json`, written by `parity/compare.py`.
+
+#![allow(clippy::unwrap_used, reason = "test code")]
+
+mod harness;
+
+use harness::{digits, fixture, hear, root};
+use serde::Deserialize;
+use serde_json::json;
+use std::fs;
+
+#[derive(Deserialize)]
+struct Golden {
+    recording: String,
+    /// Frames of features for one of the network.
+    subsampling: u64,
+    /// Each with the frame of its first token.
+    words: Vec<(String, u64)>,
+}
+
+#[test]
+fn words_and_frames_are_those_of_the_reference() {
+    let golden = fs::read(root().join("plugins/onnx/parity/golden.json")).unwrap();
+    let Golden { recording, subsampling, words } = serde_json::from_slice(&golden).unwrap();
+    // As one utterance.
+    let (model, config) = digits(json!({"rule2_min_trailing_silence": 3600, "rule3_min_utterance_length": 3600}));
+    let told = hear(&model, &config, &fixture(&recording));
+    let heard = told.segments.iter().flat_map(|segment| &segment.words);
+    let heard: Vec<_> = heard.map(|word| (word.text().into_owned(), word.start / 160 / subsampling)).collect();
+    let same = heard.len() == words.len()
+        && heard.iter().zip(&words).all(|(heard, word)| heard.0 == word.0 && heard.1.abs_diff(word.1) <= 1);
+    assert!(
+        same,
+        "heard {heard:?}\nreference {words:?}\nAfter a change of models/digits: \
+         `python3 plugins/onnx/parity/compare.py --write-golden` asks the reference anew"
+    );
+}
