@@ -6,6 +6,8 @@
 
 mod boundary;
 #[cfg(target_os = "linux")]
+mod digits;
+#[cfg(target_os = "linux")]
 mod host;
 mod stats;
 
@@ -22,6 +24,12 @@ enum Bench {
     Boundary,
     /// The host on an engine that does nothing, against a bare WebSocket sink; latency, memory, time to register
     Host,
+    /// Engine `onnx` on a model, against sherpa-onnx on the same model
+    Digits {
+        /// The model's folder
+        #[arg(long)]
+        model: PathBuf,
+    },
     /// The bare sink, on a port of its own
     #[command(hide = true)]
     Sink,
@@ -33,9 +41,13 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         Bench::Host => host::run(),
         #[cfg(target_os = "linux")]
+        Bench::Digits { model } => digits::run(&model),
+        #[cfg(target_os = "linux")]
         Bench::Sink => host::sink::run(),
         #[cfg(not(target_os = "linux"))]
-        Bench::Host | Bench::Sink => Err("this benchmark runs on Linux only: it reads /proc".into()),
+        Bench::Host | Bench::Digits { .. } | Bench::Sink => {
+            Err("this benchmark runs on Linux only, which tells it the processor time of processes".into())
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -44,6 +56,13 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// A path that `cargo xtask bench` hands over.
+#[cfg(target_os = "linux")]
+pub(crate) fn from_xtask(name: &str) -> Done<PathBuf> {
+    let path = std::env::var_os(name).map(PathBuf::from);
+    path.ok_or_else(|| format!("{name} is not set: run `cargo xtask bench`").into())
 }
 
 /// The library of an engine, out of the directory that this program was built into.

@@ -1,10 +1,11 @@
 //! The benchmarks: each runs Auricle and what it is measured against in one run.
 
 use crate::{
-    run::{Done, cargo, run},
+    run::{Done, cargo, root, run},
     stage,
 };
 use clap::Subcommand;
+use std::path::{PathBuf, absolute};
 
 /// Which benchmark.
 #[derive(Subcommand)]
@@ -13,15 +14,29 @@ pub(crate) enum Bench {
     Boundary,
     /// The host on an engine that does nothing, against a bare WebSocket sink; memory, latency, time to register
     Host,
+    /// Engine `onnx` against sherpa-onnx (PyPI, in an environment under target/): processor time for a second of audio
+    Digits {
+        /// The model's folder: NeMo's streaming CTC, as exported for sherpa-onnx [default: models/digits]
+        #[arg(long, value_name = "DIR")]
+        model: Option<PathBuf>,
+    },
 }
 
 /// Builds in release and runs the benchmark.
 pub(crate) fn bench(name: &Bench) -> Done {
     let built = stage::release()?;
-    let name = match name {
-        Bench::Boundary => "boundary",
-        Bench::Host => "host",
+    let mut command = cargo(&["run", "--release", "--quiet", "--package", "auricle-bench", "--"]);
+    match name {
+        Bench::Boundary => command.arg("boundary"),
+        Bench::Host => command.arg("host"),
+        Bench::Digits { model } => {
+            let model = model.clone().unwrap_or_else(|| root().join("models/digits"));
+            let folder = absolute(&model).map_err(|error| format!("{}: {error}", model.display()))?;
+            command.args(["digits", "--model"]).arg(folder)
+        }
     };
-    let mut command = cargo(&["run", "--release", "--quiet", "--package", "auricle-bench", "--", name]);
+    if let Some(runtime) = built.resources.first() {
+        command.env("AURICLE_RUNTIME", runtime);
+    }
     run(command.env("AURICLE_HOST", built.host).env("AURICLE_PLUGINS", built.plugins))
 }

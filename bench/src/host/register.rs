@@ -1,10 +1,7 @@
 //! From a plugin file dropped into a watched directory to its engine being registered.
 
-use super::{
-    client::get,
-    server::{Setup, from_xtask},
-};
-use crate::{Done, stats};
+use super::{client::get, server::Setup};
+use crate::{Done, from_xtask, stats};
 use std::{
     fs, thread,
     time::{Duration, Instant},

@@ -3,7 +3,7 @@
 //! A process ends when its [`Server`] is dropped, a host's directories when its [`Setup`] is.
 
 use super::client::get;
-use crate::Done;
+use crate::{Done, from_xtask};
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -64,12 +64,6 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// A path that `cargo xtask bench` hands over.
-pub(super) fn from_xtask(name: &str) -> Done<PathBuf> {
-    let path = std::env::var_os(name).map(PathBuf::from);
-    path.ok_or_else(|| format!("{name} is not set: run `cargo xtask bench`").into())
 }
 
 /// Processor time a process has used so far, in seconds.

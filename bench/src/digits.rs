@@ -1,0 +1,99 @@
+//! What engine `onnx` and sherpa-onnx compute for a second of audio: the same model, the same recording, the same pieces of
+//! it, one thread each, a process each, in turns.
+//!
+//! Counted is the processor time that a process used by its own clock, from the first piece of audio to the last text;
+//! loading is not. Both hear the recording again and again, as one utterance. Where their texts differ there is no ratio.
+//!
+//! The reference is called from Python. What these calls cost without the work is measured too, and taken off its time.
+
+mod ours;
+mod theirs;
+
+use crate::{Done, stats};
+use std::{fs, path::Path};
+
+const ROUNDS: usize = 15;
+/// What is heard, over and over: 16 kHz, mono, 16 bit.
+const RECORDING: &str = "fixtures/digits.wav";
+const RATE: f64 = 16_000.0;
+/// At least so much of it, in seconds.
+const SECONDS: f64 = 60.0;
+const AIM: f64 = 1.3;
+
+/// Milliseconds of processor time for a second of audio, a value for each round.
+#[derive(Default)]
+struct Times {
+    whole: Vec<f64>,
+    features: Vec<f64>,
+}
+
+pub(crate) fn run(model: &Path) -> Done {
+    let recording = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(RECORDING);
+    let samples = samples(&fs::read(&recording).map_err(|problem| format!("{}: {problem}", recording.display()))?);
+    let times = (SECONDS * RATE / samples.len() as f64).ceil() as usize;
+    let audio = samples.repeat(times);
+    let mut ours = ours::Ours::open(model, &audio)?;
+    let mut theirs = theirs::Theirs::start(model, &recording, times, ours.piece())?;
+
+    let seconds = audio.len() as f64 / RATE;
+    let cost = |cpu: f64| cpu * 1e3 / seconds;
+    let (mut auricle, mut sherpa, mut calls) = (Times::default(), Times::default(), Vec::new());
+    let mut text = String::new();
+    // The first round warms up.
+    for round in 0..=ROUNDS {
+        let mut heard = [const { String::new() }; 2];
+        for turn in 0..2 {
+            if (round + turn) % 2 == 0 {
+                let (cpu, text) = ours.hear()?;
+                auricle.whole.push(cost(cpu));
+                auricle.features.push(cost(ours.features()));
+                heard[0] = text;
+            } else {
+                let (cpu, text) = theirs.ask("hear")?;
+                let alone = theirs.ask("calls")?.0;
+                sherpa.whole.push(cost(cpu - alone));
+                sherpa.features.push(cost(theirs.ask("features")?.0));
+                calls.push(cost(alone));
+                heard[1] = text;
+            }
+        }
+        let [ours, theirs] = &heard;
+        if ours != theirs || ours.is_empty() {
+            return Err(
+                format!("they do not compute the same:\nAuricle heard     {ours}\nsherpa-onnx heard {theirs}").into()
+            );
+        }
+        text.clone_from(ours);
+        if round == 0 {
+            (auricle, sherpa, calls) = (Times::default(), Times::default(), Vec::new());
+        }
+    }
+
+    println!(
+        "{RECORDING} {times} times: {seconds:.1} s in pieces of {:.0} ms; {} words, the same from both",
+        ours.piece() as f64 / RATE * 1e3,
+        text.split(' ').count()
+    );
+    println!("{:<48}{:>8}{:>8}{:>8}", format!("ms of CPU a second of audio, {ROUNDS} rounds"), "min", "median", "max");
+    for (name, times) in [("Auricle", &auricle), ("sherpa-onnx", &sherpa)] {
+        print(name, &times.whole);
+        print("  of it features", &times.features);
+        let rest: Vec<f64> =
+            times.whole.iter().zip(&times.features).map(|(whole, features)| whole - features).collect();
+        print("  of it network, tokens, results", &rest);
+    }
+    print("taken off sherpa-onnx: calls from Python", &calls);
+    println!("ratio {:.3} (aim {AIM:.1})", stats::ratio(&sherpa.whole, &auricle.whole));
+    Ok(())
+}
+
+fn print(what: &str, times: &[f64]) {
+    let [min, median, max] = [0.0, 0.5, 1.0].map(|share| stats::quantile(times, share));
+    println!("{what:<48}{min:>8.3}{median:>8.3}{max:>8.3}");
+}
+
+/// The samples of a WAV file with the shortest of headers.
+fn samples(bytes: &[u8]) -> Vec<f32> {
+    let data = bytes.get(44..).unwrap_or_default().as_chunks().0;
+    data.iter().map(|sample| f32::from(i16::from_le_bytes(*sample)) / 32_768.0).collect()
+}

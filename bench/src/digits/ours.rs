@@ -1,0 +1,133 @@
+//! Auricle's side: the plugin file as the server opens it, in this process.
+
+use crate::{Done, from_xtask};
+use auricle_plugin_api::{
+    Error, Segment,
+    host::{EventSink, HostServices, Library, LoadedModel, LogLevel},
+};
+use auricle_plugin_kit::fbank::{Fbank, Options, Plan};
+use rustix::time::{ClockId, clock_gettime};
+use serde_json::{Map, Value};
+use std::{
+    env::consts::{DLL_PREFIX, DLL_SUFFIX},
+    hint::black_box,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// Seconds that no utterance lasts.
+const FOR_EVER: u32 = 3_600;
+
+/// An opened model, and what it is to hear.
+pub(super) struct Ours<'a> {
+    model: LoadedModel,
+    config: Map<String, Value>,
+    audio: &'a [f32],
+    plan: Arc<Plan>,
+}
+
+impl<'a> Ours<'a> {
+    pub(super) fn open(model: &Path, audio: &'a [f32]) -> Done<Self> {
+        let (Some(models), Some(name)) = (model.parent(), model.file_name().and_then(|name| name.to_str())) else {
+            return Err(format!("{} is no model's folder", model.display()).into());
+        };
+        let services = Arc::new(Places(vec![from_xtask("AURICLE_RUNTIME")?, models.to_owned()]));
+        let file = from_xtask("AURICLE_PLUGINS")?.join(format!("{DLL_PREFIX}auricle_engine_onnx{DLL_SUFFIX}"));
+        let engines = Library::open(&file, services)?.into_engines();
+        let engine = engines.into_iter().find(|engine| engine.backend() == "onnx").ok_or("no engine `onnx`")?;
+        let mut config: Map<String, Value> = engine.schema().defaults().collect();
+        config.insert("model".into(), name.into());
+        for rule in ["rule2_min_trailing_silence", "rule3_min_utterance_length"] {
+            config.insert(rule.into(), FOR_EVER.into());
+        }
+        let model = engine.load(&config).map_err(|problem| problem.to_string())?;
+        Ok(Self { model, config, audio, plan: Arc::new(Plan::new(&Options::nemo())?) })
+    }
+
+    /// Samples in a piece: the engine's chunk.
+    pub(super) fn piece(&self) -> usize {
+        self.model.metadata().chunk_samples as usize
+    }
+
+    /// A stream of it all. Returns the processor time in seconds, and the text.
+    pub(super) fn hear(&mut self) -> Done<(f64, String)> {
+        self.stream().map_err(|problem| problem.to_string().into())
+    }
+
+    fn stream(&self) -> Result<(f64, String), Error> {
+        let begun = cpu();
+        let mut processor = self.model.processor(&self.config)?;
+        processor.init(0)?;
+        let mut told = Told::default();
+        for piece in self.audio.chunks(self.piece()) {
+            processor.insert_audio_chunk(piece)?;
+            processor.process_iter(&mut told)?;
+        }
+        processor.finish(&mut told)?;
+        Ok((cpu() - begun, told.texts.join(" ")))
+    }
+
+    /// The features alone. Returns the processor time in seconds.
+    pub(super) fn features(&self) -> f64 {
+        let mut fbank = Fbank::new(Arc::clone(&self.plan));
+        let begun = cpu();
+        for piece in self.audio.chunks(self.piece()) {
+            fbank.accept(piece);
+            let ready = fbank.ready();
+            black_box(fbank.frames(fbank.first()..ready));
+            fbank.discard_before(ready);
+        }
+        cpu() - begun
+    }
+}
+
+/// Processor time of this process so far, in seconds.
+fn cpu() -> f64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
+
+/// What the engine tells a server: the last partial is looked at as a client would, the final texts are kept.
+#[derive(Default)]
+struct Told {
+    texts: Vec<String>,
+}
+
+impl EventSink for Told {
+    fn partial(&mut self, segment: Segment) {
+        black_box(segment);
+    }
+
+    fn segment(&mut self, segment: Segment) {
+        self.texts.push(segment.text().into_owned());
+    }
+
+    fn speech_started(&mut self, _: u64) {}
+
+    fn endpoint(&mut self, _: u64) {}
+
+    fn restart_point(&mut self, _: u64, state: &[u8]) {
+        black_box(state);
+    }
+}
+
+/// A server that has these resource directories.
+struct Places(Vec<PathBuf>);
+
+impl HostServices for Places {
+    fn log_level(&self) -> LogLevel {
+        LogLevel::Error
+    }
+
+    fn log(&self, _: LogLevel, target: &str, message: &str) {
+        eprintln!("{target}: {message}");
+    }
+
+    fn origin_dir(&self) -> PathBuf {
+        PathBuf::new()
+    }
+
+    fn resource_dirs(&self) -> Vec<PathBuf> {
+        self.0.clone()
+    }
+}
