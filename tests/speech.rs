@@ -5,7 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
-use auricle_tests::{Client, Host, Setup, bytes, fixture, shared_audio, staged, wav};
+use auricle_tests::{Client, Host, Setup, bytes, errors, fixture, shared_audio, staged, wav, words};
 use serde_json::{Value, json};
 use std::{fs, path::Path, thread};
 
@@ -34,12 +34,6 @@ fn read(wav_file: &Path) -> Recording {
 
 fn bundled(name: &str) -> Recording {
     read(&fixture(&format!("{name}.wav")))
-}
-
-/// Lower case, without punctuation.
-fn words(text: &str) -> Vec<String> {
-    let plain = |c: char| if c.is_alphanumeric() || c == '\'' { c.to_ascii_lowercase() } else { ' ' };
-    text.chars().map(plain).collect::<String>().split_whitespace().map(str::to_owned).collect()
 }
 
 fn stream(host: &Host, recording: &Recording, frame: usize, start: Value) -> Client {
@@ -196,17 +190,4 @@ fn further_recordings_are_understood_as_well_as_can_be_expected() {
     });
     println!("{} recordings: word error rate {:.1} %", recordings.len(), 100.0 * wrong as f64 / total as f64);
     assert!(wrong * 100 < total * 45, "{wrong} of {total} words wrong");
-}
-
-/// Words to insert, remove or replace to get from one text to the other.
-fn errors(spoken: &[String], heard: &[String]) -> usize {
-    let mut row: Vec<usize> = (0..=heard.len()).collect();
-    for (i, word) in spoken.iter().enumerate() {
-        let mut corner = std::mem::replace(&mut row[0], i + 1);
-        for (j, other) in heard.iter().enumerate() {
-            let cost = (corner + usize::from(word != other)).min(row[j] + 1).min(row[j + 1] + 1);
-            corner = std::mem::replace(&mut row[j + 1], cost);
-        }
-    }
-    row[heard.len()]
 }

@@ -42,10 +42,33 @@ pub fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures").join(name)
 }
 
+/// The folder of ONNX Runtime, which `cargo xtask test` fetches and names.
+pub fn runtime() -> PathBuf {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/runtime");
+    let folder = env::var_os("AURICLE_RUNTIME").map_or_else(beside, PathBuf::from);
+    assert!(folder.exists(), "{} is missing: run the tests by `cargo xtask test`", folder.display());
+    folder
+}
+
+/// The models that come with the repository.
+pub fn models() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../models")
+}
+
 /// The folder of further recordings, if this machine has one: `AURICLE_AUDIO`, or `shared/audio` beside the repository.
 pub fn shared_audio() -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/audio");
-    let folder = env::var_os("AURICLE_AUDIO").map_or_else(beside, PathBuf::from);
+    beside("AURICLE_AUDIO", "audio")
+}
+
+/// The folder of the Free Spoken Digit Dataset, if this machine has it: `AURICLE_DIGITS`, or `shared/digits` beside the
+/// repository.
+pub fn shared_digits() -> Option<PathBuf> {
+    beside("AURICLE_DIGITS", "digits")
+}
+
+fn beside(variable: &str, name: &str) -> Option<PathBuf> {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared").join(name);
+    let folder = env::var_os(variable).map_or_else(beside, PathBuf::from);
     folder.is_dir().then_some(folder)
 }
 
@@ -72,6 +95,7 @@ pub fn auricle() -> Command {
 /// A host to be started.
 pub struct Setup {
     dir: Arc<tempfile::TempDir>,
+    resources: Vec<PathBuf>,
     log: String,
 }
 
@@ -88,13 +112,20 @@ impl Setup {
         for name in ["plugins", "resources", "configs/presets"] {
             fs::create_dir_all(dir.path().join(name)).unwrap();
         }
-        Self { dir, log: "info".into() }.settings("")
+        Self { dir, resources: Vec::new(), log: "info".into() }.settings("")
     }
 
     /// With the file, or folder, in the plugin directory.
     #[must_use]
     pub fn plugin(self, path: &Path) -> Self {
         place(path, &self.dir.path().join("plugins").join(path.file_name().unwrap()));
+        self
+    }
+
+    /// With a further resource directory.
+    #[must_use]
+    pub fn resource(mut self, folder: &Path) -> Self {
+        self.resources.push(folder.to_owned());
         self
     }
 
@@ -131,6 +162,9 @@ impl Setup {
         command.args(["serve", "--listen", "127.0.0.1:0", "--log", &self.log]);
         for name in ["plugins", "resources", "configs"] {
             command.arg(format!("--{name}")).arg(self.path(name));
+        }
+        for folder in &self.resources {
+            command.arg("--resources").arg(folder);
         }
         command
     }
@@ -286,7 +320,8 @@ impl Host {
     /// Another host in the same directories, once this one has ended.
     pub fn again(mut self) -> Self {
         self.wait();
-        Setup { dir: Arc::clone(&self.setup.dir), log: self.setup.log.clone() }.start()
+        let Setup { dir, resources, log } = &self.setup;
+        Setup { dir: Arc::clone(dir), resources: resources.clone(), log: log.clone() }.start()
     }
 
     /// Asks the host to stop and waits for its end.

@@ -9,11 +9,15 @@
 mod audio;
 mod client;
 mod host;
+mod transcript;
 mod variant;
 
 pub use audio::{bytes, noise, tone_segments, wav};
 pub use client::{Client, Closed};
-pub use host::{Host, Setup, auricle, fixture, host_program, library, long, shared_audio, staged};
+pub use host::{
+    Host, Setup, auricle, fixture, host_program, library, long, models, runtime, shared_audio, shared_digits, staged,
+};
+pub use transcript::{errors, words};
 pub use variant::Variant;
 
 use std::time::Duration;

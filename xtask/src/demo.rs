@@ -12,22 +12,65 @@ use std::{
     time::{Duration, Instant},
 };
 
-const PRESET: &str = "pocketsphinx";
-
-/// Builds, starts the host, streams `fixtures/demo.wav`, and stops the host or leaves it running.
+/// Builds, starts the host, streams a recording to each recogniser, and stops the host or leaves it running.
 pub(crate) fn demo(serve: bool) -> Done {
-    let built = stage::release()?;
+    let built = stage::release_without_pocketsphinx()?;
     let (mut host, address) = start(&built)?;
     let shown = show(&built, &address).and_then(|()| if serve { wait(&mut host, &address) } else { Ok(()) });
     stop(&mut host);
     shown
 }
 
+/// The neural network that comes with the repository first; then another engine is added while the host runs.
+fn show(built: &Built, address: &str) -> Done {
+    until("get ready", || get(address, "/readyz"))?;
+    stream(built, address, "fixtures/digits.wav", "digits")?;
+    eprintln!("\nAnother engine: PocketSphinx is built and dropped into the plugin directory; the host goes on ...");
+    stage::add_pocketsphinx(built)?;
+    until("take up PocketSphinx", || get(address, "/v1/engines").filter(|body| body.contains("\"pocketsphinx\"")))?;
+    run(Command::new(&built.host).args(["engines", "--url", &format!("http://{address}")]))?;
+    stream(built, address, "fixtures/demo.wav", "pocketsphinx")
+}
+
+fn stream(built: &Built, address: &str, recording: &str, preset: &str) -> Done {
+    eprintln!("\nStreaming {recording} to preset `{preset}` at its own pace (the model loads first):\n");
+    let url = format!("ws://{address}/v1/stream");
+    let options = ["--url", &url, "--preset", preset, "--realtime"];
+    run(Command::new(&built.host).arg("stream").arg(root().join(recording)).args(options))
+}
+
+/// Waits for what the host must do.
+fn until<T>(what: &str, mut so: impl FnMut() -> Option<T>) -> Done<T> {
+    let begun = Instant::now();
+    loop {
+        if let Some(done) = so() {
+            return Ok(done);
+        }
+        if begun.elapsed() > Duration::from_secs(60) {
+            return Err(format!("the host did not {what} within a minute"));
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// The answer to a GET, where its status is 200.
+fn get(address: &str, path: &str) -> Option<String> {
+    let mut socket = TcpStream::connect(address).ok()?;
+    write!(socket, "GET {path} HTTP/1.1\r\nHost: auricle\r\nConnection: close\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).ok()?;
+    answer.starts_with("HTTP/1.1 200").then_some(answer)
+}
+
 fn start(built: &Built) -> Done<(Child, String)> {
     eprintln!("\nStarting the host on {} ...", built.plugins.display());
     let mut host = Command::new(&built.host)
-        .args(["serve", "--listen", "127.0.0.1:0", "--log", "warn", "--plugins"])
+        .args(["serve", "--listen", "127.0.0.1:0", "--log", "error", "--plugins"])
         .arg(&built.plugins)
+        .arg("--resources")
+        .arg(&built.runtime)
+        .arg("--resources")
+        .arg(&built.models)
         .arg("--configs")
         .arg(root().join("configs"))
         .stdout(Stdio::piped())
@@ -44,38 +87,9 @@ fn start(built: &Built) -> Done<(Child, String)> {
     Ok((host, address.to_owned()))
 }
 
-fn show(built: &Built, address: &str) -> Done {
-    let begun = Instant::now();
-    while !ready(address) {
-        if begun.elapsed() > Duration::from_secs(60) {
-            return Err("the host did not get ready within a minute".into());
-        }
-        thread::sleep(Duration::from_millis(50));
-    }
-    run(Command::new(&built.host).args(["engines", "--url", &format!("http://{address}")]))?;
-    eprintln!("\nStreaming fixtures/demo.wav to preset `{PRESET}` at its own pace (the model loads first):\n");
-    run(Command::new(&built.host).arg("stream").arg(root().join("fixtures/demo.wav")).args([
-        "--url",
-        &format!("ws://{address}/v1/stream"),
-        "--preset",
-        PRESET,
-        "--realtime",
-    ]))
-}
-
-fn ready(address: &str) -> bool {
-    let ask = || {
-        let mut socket = TcpStream::connect(address)?;
-        socket.write_all(b"GET /readyz HTTP/1.1\r\nHost: auricle\r\nConnection: close\r\n\r\n")?;
-        let mut answer = String::new();
-        socket.read_to_string(&mut answer).map(|_| answer)
-    };
-    ask().is_ok_and(|answer: String| answer.starts_with("HTTP/1.1 200"))
-}
-
 fn wait(host: &mut Child, address: &str) -> Done {
     eprintln!("\nThe host is running; Ctrl-C stops it. Connect with:");
-    eprintln!("  target/release/auricle stream FILE --url ws://{address}/v1/stream --preset {PRESET}");
+    eprintln!("  target/release/auricle stream FILE --url ws://{address}/v1/stream --preset pocketsphinx");
     eprintln!("  target/release/auricle engines --url http://{address}");
     host.wait().map_err(|error| format!("the host: {error}"))?;
     Ok(())

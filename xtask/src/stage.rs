@@ -11,6 +11,9 @@ use std::{
 
 /// Engines that are one file.
 const FILES: [&str; 2] = ["onnx", "tone"];
+const HOST: &str = "--package=auricle";
+const ONNX: &str = "--package=auricle-engine-onnx";
+const TONE: &str = "--package=auricle-engine-tone";
 
 /// A built host and its engines.
 pub(crate) struct Built {
@@ -18,49 +21,99 @@ pub(crate) struct Built {
     pub(crate) host: PathBuf,
     /// The plugin directory.
     pub(crate) plugins: PathBuf,
-    /// Resource directories: ONNX Runtime, and the models that come with the repository.
-    pub(crate) resources: Vec<PathBuf>,
+    /// Resource directory: ONNX Runtime.
+    pub(crate) runtime: PathBuf,
+    /// Resource directory: the models that come with the repository.
+    pub(crate) models: PathBuf,
 }
 
-/// The host as users run it: `target/release/auricle` and `target/plugins`.
+/// Which of Cargo's profiles, and where its results are.
+#[derive(Clone, Copy)]
+enum Profile {
+    /// The host as users run it: `target/release/auricle` and `target/plugins`.
+    Release,
+    /// The same as tests run it; unit tests share it.
+    Development,
+}
+
+/// Everything, as users run it.
 pub(crate) fn release() -> Done<Built> {
-    build(&["build", "--release", "--workspace", "--exclude", "xtask"], "release", "plugins")
+    all(Profile::Release, &["build", "--release", "--workspace", "--exclude", "xtask"])
 }
 
-/// The same as tests run it: the development profile, which unit tests share.
+/// Everything, as tests run it.
 pub(crate) fn development() -> Done<Built> {
-    build(&["build", "--workspace"], "debug", "debug/plugins")
+    all(Profile::Development, &["build", "--workspace"])
 }
 
-fn build(args: &[&str], profile: &str, plugins: &str) -> Done<Built> {
+/// The host and the engines that need no source from elsewhere; [`add_pocketsphinx`] adds the other one.
+pub(crate) fn release_without_pocketsphinx() -> Done<Built> {
+    build(Profile::Release, &["build", "--release", HOST, ONNX, TONE])
+}
+
+/// Fetches and builds PocketSphinx, and drops it into the plugin directory, which a host may be watching.
+pub(crate) fn add_pocketsphinx(built: &Built) -> Done {
     let source = fetch::pocketsphinx()?;
-    let resources = vec![fetch::onnxruntime()?, root().join("models")];
-    run(&mut cargo(args))?;
-    let (binaries, plugins) = (target().join(profile), target().join(plugins));
-    stage(&binaries, &source, &plugins).map_err(|error| format!("cannot lay out {}: {error}", plugins.display()))?;
-    let host = binaries.join(format!("auricle{}", std::env::consts::EXE_SUFFIX));
-    let built = Built { host, plugins, resources };
-    eprintln!("xtask: host {}, engines in {}", built.host.display(), built.plugins.display());
-    for folder in &built.resources {
-        eprintln!("xtask: resources in {}", folder.display());
-    }
+    // Together with what is there already, so that what they share is not built anew.
+    run(&mut cargo(&["build", "--release", HOST, ONNX, TONE, "--package=auricle-engine-pocketsphinx"]))?;
+    place_pocketsphinx(Profile::Release, &source, &built.plugins)
+}
+
+fn all(profile: Profile, args: &[&str]) -> Done<Built> {
+    let source = fetch::pocketsphinx()?;
+    let built = build(profile, args)?;
+    place_pocketsphinx(profile, &source, &built.plugins)?;
     Ok(built)
 }
 
-fn stage(binaries: &Path, pocketsphinx: &Path, plugins: &Path) -> io::Result<()> {
-    if plugins.exists() {
-        fs::remove_dir_all(plugins)?;
-    }
-    fs::create_dir_all(plugins)?;
-    for engine in FILES {
-        let name = library(engine);
-        fs::copy(binaries.join(&name), plugins.join(&name))?;
-    }
-    let folder = plugins.join("pocketsphinx.engine");
+/// Builds, and lays out the engines that are one file in an empty plugin directory.
+fn build(profile: Profile, args: &[&str]) -> Done<Built> {
+    let runtime = fetch::onnxruntime()?;
+    run(&mut cargo(args))?;
+    let host = profile.binaries().join(format!("auricle{}", std::env::consts::EXE_SUFFIX));
+    let built = Built { host, plugins: profile.plugins(), runtime, models: root().join("models") };
+    let lay_out = || {
+        if built.plugins.exists() {
+            fs::remove_dir_all(&built.plugins)?;
+        }
+        fs::create_dir_all(&built.plugins)?;
+        FILES
+            .map(library)
+            .iter()
+            .try_for_each(|name| fs::copy(profile.binaries().join(name), built.plugins.join(name)).map(drop))
+    };
+    lay_out().map_err(|error: io::Error| format!("cannot lay out {}: {error}", built.plugins.display()))?;
+    eprintln!("xtask: host {}, engines in {}", built.host.display(), built.plugins.display());
+    eprintln!("xtask: resources in {} and {}", built.runtime.display(), built.models.display());
+    Ok(built)
+}
+
+/// The engine with its model, put together beside its place and moved there whole.
+fn place_pocketsphinx(profile: Profile, source: &Path, plugins: &Path) -> Done {
+    let (folder, beside) = (plugins.join("pocketsphinx.engine"), plugins.join(".pocketsphinx.engine"));
     let name = library("pocketsphinx");
-    fs::create_dir_all(&folder)?;
-    fs::copy(binaries.join(&name), folder.join(&name))?;
-    copy_folder(&pocketsphinx.join("model/en-us"), &folder.join("en-us"))
+    let place = || {
+        for old in [&beside, &folder] {
+            if old.exists() {
+                fs::remove_dir_all(old)?;
+            }
+        }
+        fs::create_dir_all(&beside)?;
+        fs::copy(profile.binaries().join(&name), beside.join(&name))?;
+        copy_folder(&source.join("model/en-us"), &beside.join("en-us"))?;
+        fs::rename(&beside, &folder)
+    };
+    place().map_err(|error: io::Error| format!("cannot lay out {}: {error}", folder.display()))
+}
+
+impl Profile {
+    fn binaries(self) -> PathBuf {
+        target().join(if matches!(self, Self::Release) { "release" } else { "debug" })
+    }
+
+    fn plugins(self) -> PathBuf {
+        target().join(if matches!(self, Self::Release) { "plugins" } else { "debug/plugins" })
+    }
 }
 
 fn library(engine: &str) -> String {

@@ -28,6 +28,8 @@ pub struct Processor {
     caches: Caches,
     /// Sample of the stream's first frame.
     offset: u64,
+    /// One past the stream's last sample so far.
+    end: u64,
     /// First frame of features of the next step.
     next: u64,
     /// The next step from which a restart point is told, by its first frame.
@@ -47,6 +49,7 @@ impl Processor {
             window: vec![0.0; layout.features.bins * layout.window],
             caches: model.network.fresh()?,
             offset: 0,
+            end: 0,
             next: 0,
             restart: 0,
             greedy: Greedy::default(),
@@ -87,13 +90,15 @@ impl Processor {
         }
         let seconds = |frames: u64| (frames * clock.step) as f64 / f64::from(self.model.rate());
         let (length, silence) = (now - self.utterance.start, self.utterance.silence(now));
-        if self.rules.end(seconds(length), seconds(silence), !self.utterance.tokens.is_empty()) && self.end(sink) {
-            sink.endpoint(clock.sample(now));
+        if self.rules.end(seconds(length), seconds(silence), !self.utterance.tokens.is_empty())
+            && self.end_utterance(sink)
+        {
+            sink.endpoint(clock.end(now));
         }
     }
 
     /// Ends the utterance: what was said in it is final. Returns whether anything was.
-    fn end(&mut self, sink: &mut Sink<'_>) -> bool {
+    fn end_utterance(&mut self, sink: &mut Sink<'_>) -> bool {
         let segment = self.utterance.segment(&self.model.symbols, self.clock());
         self.utterance = Utterance::at(self.greedy.frame);
         self.told = false;
@@ -103,10 +108,11 @@ impl Processor {
 
     /// Tells a restart point, unless the last one is recent.
     fn tell_restart(&mut self, sink: &mut Sink<'_>) -> Result<(), Error> {
-        if self.next < self.restart {
+        let sample = self.offset + self.model.features.first_sample_of(self.next);
+        // Beyond the end there is only the silence after it.
+        if self.next < self.restart || sample > self.end {
             return Ok(());
         }
-        let plan = &self.model.features;
         self.restart = self.next + (RESTART_SECONDS * f64::from(self.model.rate())) as u64 / self.model.hop();
         let state = State {
             offset: self.offset,
@@ -118,24 +124,26 @@ impl Processor {
         };
         let bytes = restart::encode(&state)?;
         if bytes.len() <= restart::MOST_BYTES {
-            sink.restart_point(self.offset + plan.first_sample_of(self.next), &bytes);
+            sink.restart_point(sample, &bytes);
         }
         Ok(())
     }
 
     fn clock(&self) -> Clock {
-        Clock { offset: self.offset, step: self.model.hop() * self.model.network.layout.subsampling as u64 }
+        let step = self.model.hop() * self.model.network.layout.subsampling as u64;
+        Clock { offset: self.offset, step, end: self.end }
     }
 }
 
 impl AsrProcessor for Processor {
     fn init(&mut self, offset: u64) -> Result<(), Error> {
-        *self = Self { offset, ..Self::new(Arc::clone(&self.model), self.rules)? };
+        *self = Self { offset, end: offset, ..Self::new(Arc::clone(&self.model), self.rules)? };
         Ok(())
     }
 
     fn insert_audio_chunk(&mut self, samples: &[f32]) -> Result<(), Error> {
         self.features.accept(samples);
+        self.end += samples.len() as u64;
         Ok(())
     }
 
@@ -144,9 +152,11 @@ impl AsrProcessor for Processor {
     }
 
     fn finish(&mut self, sink: &mut Sink<'_>) -> Result<(), Error> {
-        self.features.accept(&vec![0.0; self.model.tail]);
-        self.steps(sink)?;
-        self.end(sink);
+        if self.end > self.offset {
+            self.features.accept(&vec![0.0; self.model.tail]);
+            self.steps(sink)?;
+            self.end_utterance(sink);
+        }
         Ok(())
     }
 
@@ -160,6 +170,7 @@ impl AsrProcessor for Processor {
             features,
             caches,
             offset,
+            end: sample,
             next,
             restart: next,
             greedy,

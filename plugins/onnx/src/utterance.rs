@@ -1,6 +1,6 @@
 //! What was said since the last endpoint: tokens, and the words they make.
 //!
-//! Times are frames of the network, counted from the start of the stream; `samples` makes them samples.
+//! Times are frames of the network, counted from the start of the stream; a [`Clock`] makes them samples.
 
 use crate::{ctc::Token, symbols::Symbols};
 use auricle_plugin_api::{Segment, Word};
@@ -21,11 +21,19 @@ pub(crate) struct Clock {
     pub(crate) offset: u64,
     /// Samples from one frame to the next.
     pub(crate) step: u64,
+    /// Where the audio ends so far: what is heard in the silence that follows it was said before.
+    pub(crate) end: u64,
 }
 
 impl Clock {
-    pub(crate) fn sample(&self, frame: u64) -> u64 {
-        self.offset + frame * self.step
+    /// Where a frame begins.
+    pub(crate) fn start(&self, frame: u64) -> u64 {
+        (self.offset + frame * self.step).min(self.end.saturating_sub(self.step).max(self.offset))
+    }
+
+    /// Where the frame before this one ends.
+    pub(crate) fn end(&self, frame: u64) -> u64 {
+        (self.offset + frame * self.step).min(self.end)
     }
 }
 
@@ -46,10 +54,9 @@ impl Utterance {
         let (first, last) = (words.first()?, words.last()?);
         let text: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
         let confidence = words.iter().map(Spoken::confidence).sum::<f32>() / words.len() as f32;
-        let segment = Segment::new(clock.sample(first.start), clock.sample(last.end), text.join(" "));
+        let segment = Segment::new(clock.start(first.start), clock.end(last.end), text.join(" "));
         let words = words.iter().map(|word| {
-            Word::new(clock.sample(word.start), clock.sample(word.end), word.text.as_str())
-                .confidence(word.confidence())
+            Word::new(clock.start(word.start), clock.end(word.end), word.text.as_str()).confidence(word.confidence())
         });
         Some(segment.confidence(confidence).words(words.collect()))
     }
@@ -114,7 +121,7 @@ mod tests {
     #[test]
     fn tokens_make_words_with_times_and_confidence() {
         let symbols = symbols("\u{2581}se 0\nven 1\n\u{2581}one 2\n\u{2581} 3\n<blk> 4");
-        let clock = Clock { offset: 1_000, step: 640 };
+        let clock = Clock { offset: 1_000, step: 640, end: u64::MAX };
         let tokens = vec![token(0, 2, 0.9), token(1, 4, 0.4), token(3, 5, 0.9), token(2, 7, 0.5)];
         let segment = Utterance { start: 0, tokens }.segment(&symbols, clock).unwrap();
         assert_eq!(segment.text(), "seven one");
@@ -124,6 +131,16 @@ mod tests {
         assert!((segment.words[0].confidence.unwrap() - 0.6).abs() < 1e-6);
         assert!((segment.confidence.unwrap() - 0.55).abs() < 1e-6);
         assert_eq!(Utterance { start: 0, tokens: vec![token(3, 1, 1.0)] }.segment(&symbols, clock), None);
+    }
+
+    #[test]
+    fn a_word_told_after_the_end_was_said_before_it() {
+        let clock = Clock { offset: 1_000, step: 640, end: 4_000 };
+        let segment = Utterance { start: 0, tokens: vec![token(0, 3, 0.9), token(0, 6, 0.9)] };
+        let words = segment.segment(&symbols("\u{2581}one 0\n<blk> 1"), clock).unwrap().words;
+        let times: Vec<_> = words.iter().map(|word| (word.start, word.end)).collect();
+        assert_eq!(times, [(2_920, 3_560), (3_360, 4_000)]);
+        assert_eq!(Clock { end: 1_100, ..clock }.start(5), 1_000);
     }
 
     #[test]
