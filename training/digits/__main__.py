@@ -23,7 +23,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m digits", description=__doc__)
     parser.add_argument("--digits", type=Path, required=True, help="the Free Spoken Digit Dataset's folder of .wav files")
     parser.add_argument("--work", type=Path, default=ROOT / "target/training/digits", help="clips, checkpoints and results")
-    parser.add_argument("--steps", type=int, default=900, help="steps of training for each model")
+    parser.add_argument("--steps", type=int, default=2000, help="steps of training for each model")
     parser.add_argument("--jobs", type=int, default=2, help="threads and processes")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--fold", choices=corpus.PEOPLE, help="only the model that does not know this person, and its results")

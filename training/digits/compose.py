@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.signal import firwin, resample_poly
 
 from digits.corpus import KEPT_FOR_FOLDS, LEVEL, PEOPLE, RATE, Clips
 from noises import KINDS, noise
@@ -12,12 +13,18 @@ LENGTH = SECONDS * RATE
 LAST = RATE // 4
 """Nothing is said in the last moments, so that the last word can come out."""
 
+TEMPI = {
+    (up, down): firwin(20 * max(up, down) + 1, 1 / max(up, down), window=("kaiser", 5.0)).astype(np.float32)
+    for up, down in ((8, 9), (11, 12), (15, 16), (24, 25), (25, 24), (16, 15), (12, 11), (9, 8))
+}
+"""Speeds at which speech is put in, with their filters."""
+
 
 @dataclass
 class Said:
-    """Digits, and the samples they were said in."""
+    """A digit, and between which samples its word may be."""
 
-    digits: str
+    digit: int
     start: int
     end: int
 
@@ -98,51 +105,61 @@ def _pick(groups: list[tuple[float, list]], random: np.random.Generator):
 def stretch(stock: Stock, random: np.random.Generator) -> tuple[np.ndarray, list[Said]]:
     """Twelve seconds, dry and clean, and what is said in them."""
     sound, said = np.zeros(LENGTH, np.float32), []
-    if random.random() < 0.06:
+    if random.random() < 0.08:
         return sound, said
     place = int(RATE * random.uniform(0, 1))
     while place < LENGTH - RATE:
         kind = random.random()
         loudness = 10 ** (random.normal(0, 3) / 20)
-        if kind < 0.14:
-            place, _ = _put(sound, place, stock.other(random) * loudness)
-        elif kind < 0.32:
+        tempo = list(TEMPI)[random.integers(len(TEMPI))]
+        if kind < 0.17:
+            place, _ = _put(sound, place, stock.other(random) * loudness, tempo)
+        elif kind < 0.37:
             clip, digits = stock.sound(stock.phrase(random))
             start = place
-            place, fits = _put(sound, place, clip * loudness)
+            place, fits = _put(sound, place, clip * loudness, tempo)
             if fits:
-                said.append(Said(digits, start, place))
+                said += _spread(digits, start, place)
         else:
-            place = _group(sound, said, place, stock, loudness, random)
+            place = _group(sound, said, place, stock, loudness, tempo, random)
         place += int(RATE * random.choice([random.uniform(0.2, 0.8), random.uniform(0.3, 2.5)]))
     return sound, said
 
 
-def _group(sound, said, place, stock, loudness, random) -> int:
+def _group(sound, said, place, stock, loudness, tempo, random) -> int:
     words = stock.speaker(random)
-    tempo = random.random()
+    manner = random.random()
     for _ in range(random.integers(1, 17)):
         clip, digit = stock.sound(words[random.integers(len(words))])
         start = place
-        place, fits = _put(sound, place, clip * loudness * 10 ** (random.normal(0, 2) / 20))
+        place, fits = _put(sound, place, clip * loudness * 10 ** (random.normal(0, 2) / 20), tempo)
         if not fits:
             break
-        said.append(Said(digit, start, place))
-        if tempo < 0.4:
-            place += int(RATE * random.uniform(-0.06, 0.06))
-        elif tempo < 0.75:
+        said.append(Said(int(digit), start, place))
+        if manner < 0.4:
+            place += int(max(-0.2 * (place - start), RATE * random.uniform(-0.1, 0.05)))
+        elif manner < 0.75:
             place += int(RATE * random.uniform(0.03, 0.4))
         else:
             place += int(RATE * random.uniform(0.2, 1.2))
     return place
 
 
-def _put(sound: np.ndarray, place: int, clip: np.ndarray) -> tuple[int, bool]:
-    """Adds a clip with soft edges, if it fits; returns where it ends and whether it fitted."""
+def _spread(digits: str, start: int, end: int) -> list[Said]:
+    """Digits said in one breath: each is somewhere around its part of it, give or take a word."""
+    each = (end - start) / len(digits)
+    return [
+        Said(int(digit), start + int((place - 1.6) * each), start + int(min(len(digits), place + 2.2) * each))
+        for place, digit in enumerate(digits)
+    ]
+
+
+def _put(sound: np.ndarray, place: int, clip: np.ndarray, tempo: tuple[int, int]) -> tuple[int, bool]:
+    """Adds a clip with soft edges, at another speed, if it fits; returns where it ends and whether it fitted."""
+    clip = resample_poly(clip, *tempo, window=TEMPI[tempo]).astype(np.float32)
     if place + len(clip) > LENGTH - LAST:
         return LENGTH, False
     edge = min(40, len(clip) // 4)
-    clip = clip.copy()
     clip[:edge] *= np.linspace(0, 1, edge)
     clip[-edge:] *= np.linspace(1, 0, edge)
     sound[place : place + len(clip)] += clip
@@ -153,7 +170,7 @@ class Noises:
     """Half a minute of each of many noises, to cut from."""
 
     def __init__(self, stock: Stock, random: np.random.Generator, each: int = 8):
-        self.sounds = [noise(kind, 30, RATE, random) for kind in KINDS for _ in range(each)]
+        self.sounds = [noise(kind, 30, RATE, random) for kind in (*KINDS, "music", "music") for _ in range(each)]
         self.sounds += [self._babble(stock, random) for _ in range(2 * each)]
 
     @staticmethod

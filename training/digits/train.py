@@ -53,18 +53,16 @@ class Batches:
 
 
 def targets(said: list[list[Said]], frames: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """All digits, how many in each, and what to add to the log-probabilities: tokens come out when their word is heard."""
+    """All digits, how many there are in each, and what to add to the log-probabilities: tokens come out when their word is heard."""
     known = np.array([network.known_at(frame) * RATE // 16000 for frame in range(frames)])
     bias = np.full((len(said), frames, network.BLANK + 1), FORBIDDEN, np.float32)
     bias[:, :, network.BLANK] = 0
     for row, spoken in zip(bias, said):
         for one in spoken:
-            start = one.start + (0.4 * (one.end - one.start) if len(one.digits) == 1 else 0)
-            when = (known >= start) & (known <= one.end + LATE)
-            for digit in set(one.digits):
-                row[when, int(digit)] = 0
-    tokens = [int(digit) for spoken in said for one in spoken for digit in one.digits]
-    counts = [sum(len(one.digits) for one in spoken) for spoken in said]
+            early = one.start + 0.4 * (one.end - one.start)
+            row[(known >= early) & (known <= one.end + LATE), one.digit] = 0
+    tokens = [one.digit for spoken in said for one in spoken]
+    counts = [len(spoken) for spoken in said]
     return torch.tensor(tokens, dtype=torch.long), torch.tensor(counts), torch.from_numpy(bias)
 
 
