@@ -10,6 +10,7 @@ use std::{
 
 const POCKETSPHINX: &str = "pocketsphinx-5.1.1";
 const ONNXRUNTIME: &str = "onnxruntime-1.32.0";
+const SILERO: &str = "silero_vad-6.2.3";
 
 /// PocketSphinx's C source and its English model, out of the source package on PyPI; returns their folder.
 ///
@@ -99,6 +100,31 @@ fn lay_out(package: &Path, library: &str, folder: &Path) -> io::Result<()> {
         fs::rename(package.join(paper), folder.join(format!("{ONNXRUNTIME}-{paper}")))?;
     }
     Ok(())
+}
+
+/// Silero VAD's network and licence, out of the wheel on PyPI, into the folder of ONNX Runtime.
+///
+/// `plugin-kit/runtime/SOURCE.md` has the facts behind the commands.
+pub(crate) fn silero(folder: &Path) -> Done {
+    let (network, licence) = (folder.join("silero_vad.onnx"), folder.join(format!("{SILERO}-LICENSE")));
+    if network.is_file() && licence.is_file() {
+        return Ok(());
+    }
+    eprintln!("xtask: fetching {SILERO} (the network that tells speech from silence, 11 MB) from PyPI with pip");
+    let unpacked = target().join("silero.unpacking");
+    empty(&unpacked).map_err(|error| format!("{}: {error}", unpacked.display()))?;
+    run(Command::new("python3")
+        .args(["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--require-hashes", "-r"])
+        .arg(root().join("plugin-kit/runtime/silero-vad.txt"))
+        .arg("-d")
+        .arg(&unpacked))?;
+    let wheel = unpacked.join(format!("{SILERO}-py3-none-any.whl"));
+    run(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(wheel).arg(&unpacked))?;
+    // The network last: where it is, all is.
+    fs::rename(unpacked.join(format!("{SILERO}.dist-info/licenses/LICENSE")), &licence)
+        .and_then(|()| fs::rename(unpacked.join("silero_vad/data/silero_vad.onnx"), &network))
+        .and_then(|()| fs::remove_dir_all(&unpacked))
+        .map_err(|error| format!("cannot lay out {}: {error}", network.display()))
 }
 
 /// Makes an empty folder, whatever was there.

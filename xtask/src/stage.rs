@@ -69,6 +69,7 @@ fn all(profile: Profile, args: &[&str]) -> Done<Built> {
 /// Builds, and lays out the engines that are one file in an empty plugin directory.
 fn build(profile: Profile, args: &[&str]) -> Done<Built> {
     let runtime = fetch::onnxruntime()?;
+    fetch::silero(&runtime)?;
     run(&mut cargo(args))?;
     let host = profile.binaries().join(format!("auricle{}", std::env::consts::EXE_SUFFIX));
     let built = Built { host, plugins: profile.plugins(), runtime, models: root().join("models") };
