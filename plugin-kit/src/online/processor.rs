@@ -1,0 +1,235 @@
+//! One stream: the buffer, its decodes, and where it is cut.
+//!
+//! Invariants: the buffer is decoded once for each chunk of audio, counted from where the stream began, so that events do not
+//! depend on how the audio came; a decode hears at most `MOST_SECONDS`; what is cut off was final or said nothing. Threads:
+//! one at a time.
+
+use super::{
+    agreement::Agreement,
+    report::{Report, Teller},
+    restart::State,
+    settings::{Limits, Settings},
+    transcript::{Transcriber, place},
+    trim,
+};
+use auricle_plugin_api::Error;
+
+/// Streams audio through a model that can only transcribe a buffer.
+pub struct OnlineProcessor<T> {
+    pub(super) transcriber: T,
+    pub(super) limits: Limits,
+    pub(super) agreement: Agreement,
+    teller: Teller,
+    language: Option<String>,
+    /// Inserted, but not a whole chunk yet.
+    pending: Vec<f32>,
+    pub(super) buffer: Vec<f32>,
+    /// Sample of the stream the buffer begins at.
+    pub(super) base: u64,
+    /// Whether the buffer has grown since the last decode.
+    grown: bool,
+    /// Whether the last restart point is outdated.
+    moved: bool,
+}
+
+impl<T: Transcriber> OnlineProcessor<T> {
+    /// A stream from sample 0 on.
+    pub fn new(transcriber: T, settings: &Settings) -> Self {
+        Self::with_limits(transcriber, Limits::new(settings, settings.chunk_samples() as usize))
+    }
+
+    pub(super) fn with_limits(transcriber: T, limits: Limits) -> Self {
+        Self {
+            transcriber,
+            limits,
+            agreement: Agreement::default(),
+            teller: Teller::default(),
+            language: None,
+            pending: Vec::new(),
+            buffer: Vec::new(),
+            base: 0,
+            grown: false,
+            moved: true,
+        }
+    }
+
+    /// Forgets everything and starts anew at sample `offset`.
+    pub fn init(&mut self, offset: u64) {
+        self.teller = Teller::new(offset);
+        self.begin(offset);
+    }
+
+    /// As [`init`](Self::init), but what was told remains told, also where the audio of it is heard again.
+    pub(super) fn begin(&mut self, offset: u64) {
+        self.agreement = Agreement::new(offset.max(self.teller.told));
+        self.pending.clear();
+        self.buffer.clear();
+        (self.base, self.grown, self.moved) = (offset, false, true);
+    }
+
+    /// Takes audio: mono, 16 kHz, any amount.
+    pub fn insert_audio_chunk(&mut self, samples: &[f32]) {
+        self.pending.extend_from_slice(samples);
+    }
+
+    /// Decodes once for each whole chunk that was inserted, and tells what became final and what may still change.
+    ///
+    /// # Errors
+    /// The transcriber's.
+    pub fn process_iter(&mut self, report: &mut impl Report) -> Result<(), Error> {
+        self.whole_chunks(report)?;
+        self.tell_restart(report)
+    }
+
+    /// Ends the audio: after a last decode everything that was heard is final.
+    ///
+    /// # Errors
+    /// The transcriber's.
+    pub fn finish(&mut self, report: &mut impl Report) -> Result<(), Error> {
+        self.whole_chunks(report)?;
+        let rest = std::mem::take(&mut self.pending);
+        self.push(&rest);
+        self.flush(report)?;
+        self.tell_restart(report)
+    }
+
+    /// Goes on from a restart point of another processor: audio from `sample` on follows.
+    ///
+    /// # Errors
+    /// Where `state` is not one of [`Report::restart_point`].
+    pub fn restore(&mut self, sample: u64, state: &[u8]) -> Result<(), Error> {
+        self.resume(sample, State::decode(state, false)?);
+        Ok(())
+    }
+
+    pub(super) fn resume(&mut self, sample: u64, state: State) {
+        self.begin(sample);
+        self.teller = Teller::new(state.told);
+        self.agreement = state.agreement;
+    }
+
+    /// What is final, once after each change or where it is `due`, and the sample from which audio is still needed.
+    pub(super) fn restart(&mut self, due: bool) -> Option<(u64, State)> {
+        let state = || State { agreement: self.agreement.clone(), told: self.teller.told, voice: None };
+        (std::mem::take(&mut self.moved) || due).then(|| (self.base, state()))
+    }
+
+    fn tell_restart(&mut self, report: &mut impl Report) -> Result<(), Error> {
+        if let Some((sample, state)) = self.restart(false) {
+            report.restart_point(sample, &state.encode()?);
+        }
+        Ok(())
+    }
+
+    fn whole_chunks(&mut self, report: &mut impl Report) -> Result<(), Error> {
+        while self.pending.len() >= self.limits.chunk {
+            self.buffer.extend(self.pending.drain(..self.limits.chunk));
+            self.grown = true;
+            self.iterate(report)?;
+        }
+        Ok(())
+    }
+
+    /// Adds audio to the buffer at once.
+    pub(super) fn push(&mut self, samples: &[f32]) {
+        self.buffer.extend_from_slice(samples);
+        self.grown |= !samples.is_empty();
+    }
+
+    /// Decodes the buffer, tells, and cuts it.
+    pub(super) fn iterate(&mut self, report: &mut impl Report) -> Result<(), Error> {
+        if let Some(committed) = self.step()? {
+            self.tell(committed, report);
+        }
+        Ok(())
+    }
+
+    /// Returns how many words became final, the last of the history, until they are told.
+    pub(super) fn step(&mut self) -> Result<Option<usize>, Error> {
+        let Some((committed, ends)) = self.decode()? else { return Ok(None) };
+        self.trim(committed > 0, &ends);
+        Ok(Some(committed + self.force()))
+    }
+
+    /// A last decode, unless there is nothing new to hear; then everything is final and the buffer is empty.
+    pub(super) fn flush(&mut self, report: &mut impl Report) -> Result<(), Error> {
+        let mut committed = self.decode()?.map_or(0, |(committed, _)| committed);
+        committed += self.agreement.commit_before(u64::MAX);
+        self.cut(self.end());
+        self.tell(committed, report);
+        Ok(())
+    }
+
+    /// Returns how many words became final and where the model's passages end.
+    fn decode(&mut self) -> Result<Option<(usize, Vec<u64>)>, Error> {
+        // After a restart the buffer may hold nothing yet but audio whose words are final.
+        if !self.grown || self.end() <= self.agreement.last {
+            return Ok(None);
+        }
+        let prompt = self.agreement.prompt(self.base, self.transcriber.separator());
+        let transcript = self.transcriber.transcribe(&self.buffer, &prompt)?;
+        let placed = place(transcript, self.base, self.buffer.len());
+        self.grown = false;
+        self.language = placed.language;
+        Ok(Some((self.agreement.hear(placed.words), placed.ends)))
+    }
+
+    /// Cuts a long buffer where the settings want it.
+    fn trim(&mut self, committed: bool, ends: &[u64]) {
+        if committed && self.buffer.len() > self.limits.sentence {
+            trim::at_sentence(&self.agreement.history).into_iter().for_each(|time| self.cut(time));
+        }
+        if self.buffer.len() > self.limits.passage && !self.agreement.history.is_empty() {
+            trim::at_passage(ends, self.agreement.last).into_iter().for_each(|time| self.cut(time));
+        }
+    }
+
+    /// Cuts a buffer that would become too long: after the last committed word, or else in its middle, where the words before
+    /// become final as they are. Returns how many.
+    fn force(&mut self) -> usize {
+        let most = self.limits.force;
+        if self.buffer.len() > most {
+            self.cut(self.agreement.last);
+        }
+        if self.buffer.len() <= most {
+            return 0;
+        }
+        let middle = self.end() - most as u64 / 2;
+        let committed = self.agreement.commit_before(middle);
+        self.cut(self.agreement.last.max(middle));
+        committed
+    }
+
+    /// Drops the audio before `time`; never goes back, nor beyond the audio.
+    fn cut(&mut self, time: u64) {
+        let time = time.min(self.end());
+        if time < self.base {
+            return;
+        }
+        self.agreement.cut(time);
+        self.buffer.drain(..(time - self.base) as usize);
+        self.moved |= time > self.base;
+        self.base = time;
+    }
+
+    /// Tells the last `committed` words of the history, and what is left.
+    pub(super) fn tell(&mut self, committed: usize, report: &mut impl Report) {
+        let (agreement, separator) = (&mut self.agreement, self.transcriber.separator());
+        let language = self.language.as_deref();
+        let words = &agreement.history[agreement.history.len() - committed..];
+        self.teller.segment(words, separator, language, report);
+        self.teller.partial(&agreement.left, separator, language, report);
+        agreement.forget(self.base);
+        self.moved |= committed > 0;
+    }
+
+    /// One past the last sample of the buffer.
+    pub(super) fn end(&self) -> u64 {
+        self.base + self.buffer.len() as u64
+    }
+
+    /// End of the last segment.
+    pub(super) fn told(&self) -> u64 {
+        self.teller.told
+    }
+}

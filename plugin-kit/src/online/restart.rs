@@ -1,0 +1,84 @@
+//! The bytes of a restart point: what is final, so that a fresh processor repeats none of it.
+//!
+//! Invariants: what was encoded comes back the same, anything else is refused; never more than a server takes. What is not
+//! final is heard again, in other pieces than before: its text may differ. Threads: any.
+
+use super::agreement::Agreement;
+use auricle_plugin_api::{Error, ErrorCode};
+use serde::{Deserialize, Serialize};
+
+/// Mark and version of the layout.
+const MARK: &[u8; 8] = b"online-1";
+/// What a server takes.
+const MOST_BYTES: usize = 1 << 20;
+
+/// A stream as its events so far tell it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct State {
+    pub(crate) agreement: Agreement,
+    /// End of the last segment.
+    pub(crate) told: u64,
+    /// Whether somebody speaks, where that is asked.
+    pub(crate) voice: Option<bool>,
+}
+
+impl State {
+    pub(crate) fn encode(mut self) -> Result<Vec<u8>, Error> {
+        let bytes = postcard::to_extend(&self, MARK.to_vec())?;
+        if bytes.len() <= MOST_BYTES {
+            return Ok(bytes);
+        }
+        // Words of absurd length: their place is enough not to repeat them.
+        self.agreement = Agreement::new(self.agreement.last);
+        Ok(postcard::to_extend(&self, MARK.to_vec())?)
+    }
+
+    /// `gated` tells whether the processor asks for speech.
+    pub(crate) fn decode(bytes: &[u8], gated: bool) -> Result<Self, Error> {
+        let refused = || Error::new(ErrorCode::CONTRACT, "the restart state is not of this version of the engine");
+        let bytes = bytes.strip_prefix(MARK).ok_or_else(refused)?;
+        let (state, rest): (Self, _) = postcard::take_from_bytes(bytes).map_err(|_| refused())?;
+        let sound = rest.is_empty() && state.agreement.is_sound() && state.voice.is_some() == gated;
+        sound.then_some(state).ok_or_else(refused)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::online::transcript::Word;
+    use proptest::prelude::*;
+
+    fn state(text: &str) -> State {
+        let word = |end| Word { start: 0, end, text: text.into(), probability: Some(0.5) };
+        let mut agreement = Agreement::new(0);
+        for _ in 0..2 {
+            agreement.hear(vec![word(100), word(200)]);
+        }
+        State { agreement, told: 150, voice: None }
+    }
+
+    #[test]
+    fn comes_back_whole_or_not_at_all() {
+        let bytes = state("so").encode().unwrap();
+        assert_eq!(State::decode(&bytes, false).unwrap(), state("so"));
+        for length in 0..bytes.len() {
+            assert_eq!(State::decode(&bytes[..length], false).unwrap_err().code, ErrorCode::CONTRACT);
+        }
+        assert!(State::decode(&[&bytes[..], &[0]].concat(), false).is_err());
+        assert!(State::decode(&bytes, true).is_err());
+    }
+
+    #[test]
+    fn absurd_words_are_left_out() {
+        let bytes = state(&"so".repeat(1 << 20)).encode().unwrap();
+        assert_eq!(State::decode(&bytes, false).unwrap().agreement, Agreement::new(200));
+    }
+
+    proptest! {
+        #[test]
+        fn takes_any_bytes_without_panic(bytes in any::<Vec<u8>>()) {
+            let _ = State::decode(&[&MARK[..], &bytes].concat(), false);
+        }
+    }
+}

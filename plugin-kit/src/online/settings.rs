@@ -1,0 +1,140 @@
+//! How the policy is set, in a preset's words.
+//!
+//! Invariant: settings that were read leave room for a chunk beside a buffer that is due for trimming. Threads: any.
+
+use super::{MOST_SECONDS, transcript::SAMPLE_RATE};
+use auricle_plugin_api::{Config, Error, Field, Schema};
+use serde::Deserialize;
+
+const CHUNK: &str = "min_chunk_size";
+const WAY: &str = "buffer_trimming";
+const LIMIT: &str = "buffer_trimming_sec";
+
+/// Where a buffer is cut that has become long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trimming {
+    /// At the end of one of the model's passages.
+    #[default]
+    Segment,
+    /// At the end of a sentence.
+    Sentence,
+}
+
+/// How the policy is set.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Settings {
+    /// Seconds of new audio for one decode.
+    pub min_chunk_size: f64,
+    /// Where the buffer is cut.
+    pub buffer_trimming: Trimming,
+    /// Seconds of buffer above which it is cut.
+    pub buffer_trimming_sec: f64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { min_chunk_size: 1.0, buffer_trimming: Trimming::Segment, buffer_trimming_sec: 15.0 }
+    }
+}
+
+impl Settings {
+    /// Adds the fields that [`Settings::new`] reads.
+    pub fn fields(schema: Schema) -> Schema {
+        let Self { min_chunk_size, buffer_trimming_sec, .. } = Self::default();
+        schema
+            .field(
+                Field::load(CHUNK)
+                    .number(0.1, 10.0)
+                    .default(min_chunk_size)
+                    .describe("seconds of new audio for one decode of the buffer: less tells earlier and costs more"),
+            )
+            .field(Field::stream(WAY).one_of(["segment", "sentence"]).default("segment").describe(
+                "where a long buffer is cut: at the end of a segment as the model makes them, or of a sentence",
+            ))
+            .field(
+                Field::stream(LIMIT)
+                    .number(1.0, 29.0)
+                    .default(buffer_trimming_sec)
+                    .describe("seconds of buffer above which it is cut; each decode hears the whole buffer"),
+            )
+    }
+
+    /// Reads the fields.
+    ///
+    /// # Errors
+    /// Names the field that cannot be used.
+    pub fn new(options: &Config) -> Result<Self, Error> {
+        let settings = Self {
+            min_chunk_size: options.get(CHUNK)?,
+            buffer_trimming: options.get(WAY)?,
+            buffer_trimming_sec: options.get(LIMIT)?,
+        };
+        let Self { min_chunk_size: chunk, buffer_trimming_sec: limit, .. } = settings;
+        if !(0.1..=10.0).contains(&chunk) {
+            return Err(Error::config(CHUNK, format!("is {chunk}: 0.1 to 10")));
+        }
+        let most = f64::from(MOST_SECONDS) - chunk;
+        if !(1.0..=most).contains(&limit) {
+            let problem = format!("is {limit}: 1 to {most}, as it and `{CHUNK}` must fit into {MOST_SECONDS} seconds");
+            return Err(Error::config(LIMIT, problem));
+        }
+        Ok(settings)
+    }
+
+    /// Samples of new audio for one decode.
+    pub fn chunk_samples(&self) -> u32 {
+        (self.min_chunk_size * f64::from(SAMPLE_RATE)).round() as u32
+    }
+}
+
+/// The settings in samples.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// New audio for one decode.
+    pub(crate) chunk: usize,
+    /// A buffer above this is cut at a passage's end, ...
+    pub(crate) passage: usize,
+    /// ... and above this at a sentence's.
+    pub(crate) sentence: usize,
+    /// A buffer above this is cut at any price.
+    pub(crate) force: usize,
+}
+
+impl Limits {
+    /// `step` is by how many samples the buffer grows at most from one decode to the next.
+    pub(crate) fn new(settings: &Settings, step: usize) -> Self {
+        let force = ((MOST_SECONDS * SAMPLE_RATE) as usize).saturating_sub(step);
+        let limit = (settings.buffer_trimming_sec * f64::from(SAMPLE_RATE)) as usize;
+        let (passage, sentence) = match settings.buffer_trimming {
+            Trimming::Segment => (limit, usize::MAX),
+            Trimming::Sentence => (force, limit),
+        };
+        Self { chunk: settings.chunk_samples() as usize, passage, sentence, force }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn read(fields: Value) -> Result<Settings, Error> {
+        let Value::Object(fields) = fields else { panic!("not an object") };
+        Settings::new(&Config::with_defaults(fields, &Settings::fields(Schema::new())))
+    }
+
+    #[test]
+    fn a_preset_that_says_nothing_gets_the_defaults() {
+        assert_eq!(read(json!({})).unwrap(), Settings::default());
+    }
+
+    #[test]
+    fn what_cannot_be_held_is_refused() {
+        read(json!({"min_chunk_size": 5, "buffer_trimming_sec": 25, "buffer_trimming": "sentence"})).unwrap();
+        let refused = |fields| read(fields).unwrap_err().message;
+        assert!(refused(json!({"min_chunk_size": 5, "buffer_trimming_sec": 26})).contains("1 to 25"));
+        assert!(refused(json!({"min_chunk_size": 0})).starts_with("field `min_chunk_size`"));
+        assert!(refused(json!({"buffer_trimming": "word"})).starts_with("field `buffer_trimming`"));
+    }
+}

@@ -1,0 +1,9 @@
+//! The policy against its authors' code, and on speech that is made up.
+
+pub(crate) mod engine;
+mod fake;
+mod hours;
+mod replay;
+mod restarts;
+mod streams;
+mod vac;

@@ -1,0 +1,122 @@
+//! What the authors' code did, step by step: `parity/online.py` tells how the traces are made and what is in them.
+
+use crate::online::{
+    OnlineProcessor, Transcriber, Transcript,
+    settings::Limits,
+    tests::fake::Recorder,
+    transcript::{Passage, TimedWord, Word},
+};
+use auricle_plugin_api::Error;
+
+/// Samples a unit of the traces.
+const UNIT: u64 = 125;
+
+/// Hears what it is told to hear.
+#[derive(Default)]
+struct Told {
+    heard: Transcript,
+    separator: &'static str,
+    prompt: String,
+}
+
+impl Transcriber for Told {
+    fn transcribe(&mut self, _: &[f32], prompt: &str) -> Result<Transcript, Error> {
+        prompt.clone_into(&mut self.prompt);
+        Ok(self.heard.clone())
+    }
+
+    fn separator(&self) -> &str {
+        self.separator
+    }
+}
+
+/// The first stream's settings, or the next one's.
+fn start(line: &str) -> Option<OnlineProcessor<Told>> {
+    let [way, limit, separator] = line.strip_prefix("S ")?.split(' ').collect::<Vec<_>>()[..] else {
+        panic!("{line}");
+    };
+    let limit = (limit.parse::<u64>().unwrap() * UNIT) as usize;
+    // The original has no hard limit, and turns to passages after 30 seconds.
+    let (passage, sentence) = match way {
+        "segment" => (limit, usize::MAX),
+        _ => (30 * 16_000, limit),
+    };
+    let separator = if separator == "0" { "" } else { " " };
+    let limits = Limits { chunk: usize::MAX, passage, sentence, force: usize::MAX };
+    Some(OnlineProcessor::with_limits(Told { separator, ..Told::default() }, limits))
+}
+
+fn numbers(text: &str) -> impl Iterator<Item = i64> + '_ {
+    text.split(' ').filter(|number| !number.is_empty()).map(|number| number.parse().unwrap())
+}
+
+fn heard(words: &str, ends: &str, names: &[&str], separator: &str) -> Transcript {
+    let second = |units: i64| units as f64 / 128.0;
+    let fields: Vec<i64> = numbers(words).collect();
+    let mut end = 0;
+    let words = fields.as_chunks().0.iter().map(|[name, gap, length]| {
+        let start = end + gap;
+        end = start + length;
+        let space = if separator.is_empty() { " " } else { "" };
+        TimedWord::new(second(start), second(end), format!("{space}{}", names[*name as usize]))
+    });
+    let first = Passage { words: words.collect(), ..Passage::default() };
+    let mut passages: Vec<Passage> =
+        numbers(ends).map(|end| Passage { end: second(end), ..Passage::default() }).collect();
+    match passages.first_mut() {
+        Some(passage) => passage.words = first.words,
+        None => assert!(first.words.is_empty()),
+    }
+    Transcript { passages, language: None }
+}
+
+fn summary(words: &[Word]) -> String {
+    let [Some(first), Some(last)] = [words.first(), words.last()] else { return "0".into() };
+    format!("{}:{}:{}", words.len(), first.start / UNIT, last.end / UNIT)
+}
+
+fn hash(text: &str) -> String {
+    let fnv = text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |value, byte| (value ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+    format!("{} {fnv:x}", text.chars().count())
+}
+
+#[test]
+fn decides_as_the_original() {
+    let text = match std::env::var_os("ONLINE_TRACES") {
+        Some(path) => std::fs::read_to_string(path).unwrap(),
+        None => include_str!("../../../testdata/online/traces.txt").into(),
+    };
+    let (names, lines) = text.split_once('\n').unwrap();
+    let names: Vec<&str> = names.split(' ').collect();
+    let mut stream = None;
+    let mut steps = 0;
+    for (number, line) in lines.lines().enumerate() {
+        if let Some(next) = start(line) {
+            stream = Some(next);
+            continue;
+        }
+        let online = stream.as_mut().unwrap();
+        let [new, words, ends, prompt, committed, left, place] = line.split('|').collect::<Vec<_>>()[..] else {
+            panic!("{line}");
+        };
+        online.push(&vec![0.0; new.parse::<usize>().unwrap() * UNIT as usize]);
+        online.transcriber.heard = heard(words, ends, &names, online.transcriber.separator);
+        let count = online.step().unwrap().unwrap();
+        let history = &online.agreement.history;
+        let told = &history[history.len() - count..];
+        assert_eq!(
+            [hash(&online.transcriber.prompt), summary(told), summary(&online.agreement.left)],
+            [prompt, committed, left].map(str::to_owned),
+            "line {}",
+            number + 2
+        );
+        online.tell(count, &mut Recorder::default());
+        let length = online.buffer.len() as u64;
+        assert_eq!(format!("{} {}", online.base / UNIT, length / UNIT), place, "line {}", number + 2);
+        assert_eq!((online.base % UNIT, length % UNIT), (0, 0));
+        steps += 1;
+    }
+    assert!(steps > 400, "{steps}");
+}

@@ -1,0 +1,50 @@
+//! A stream that another processor goes on with repeats nothing and skips nothing.
+
+use super::fake::{Fake, Recorder, script, speech};
+use crate::online::{OnlineProcessor, Settings};
+
+fn stream(passages: bool) -> OnlineProcessor<Fake> {
+    OnlineProcessor::new(Fake { passages, ..Fake::default() }, &Settings::default())
+}
+
+#[test]
+fn any_restart_point_will_do() {
+    let audio = speech(0, 60);
+    for passages in [false, true] {
+        // What was told up to each restart point.
+        let (mut online, mut told) = (stream(passages), Recorder::default());
+        let mut points = Vec::new();
+        for piece in audio.chunks(16_000) {
+            online.insert_audio_chunk(piece);
+            online.process_iter(&mut told).unwrap();
+            points.extend(told.restarts().pop().map(|(sample, state)| (sample, state, told.clone())));
+        }
+        assert!(points.len() > 30);
+        for (sample, state, before) in points {
+            let (mut online, mut told) = (stream(passages), before);
+            online.init(0);
+            online.restore(sample, &state).unwrap();
+            for piece in audio[sample as usize..].chunks(16_000) {
+                online.insert_audio_chunk(piece);
+                online.process_iter(&mut told).unwrap();
+            }
+            online.finish(&mut told).unwrap();
+            told.assert_in_order();
+            assert_eq!(told.text(), script(0, 60), "from {sample}");
+        }
+    }
+}
+
+#[test]
+fn audio_whose_words_are_final_is_not_decoded_again() {
+    let audio = speech(0, 12);
+    let (mut online, mut told) = (stream(false), Recorder::default());
+    online.insert_audio_chunk(&audio);
+    online.process_iter(&mut told).unwrap();
+    let (sample, state) = told.restarts().pop().unwrap();
+    let mut again = stream(false);
+    again.restore(sample, &state).unwrap();
+    again.insert_audio_chunk(&audio[sample as usize..]);
+    again.process_iter(&mut told).unwrap();
+    assert!(online.transcriber.decodes > 5 && again.transcriber.decodes <= 2, "{}", again.transcriber.decodes);
+}

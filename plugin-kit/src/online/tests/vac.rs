@@ -1,0 +1,169 @@
+//! The controller against its authors' code, and what it tells of speech with silence around it.
+
+use super::fake::{Event, Fake, Recorder, script, speech};
+use crate::{
+    online::{Settings, VAC_CHUNK, Vac},
+    vad::{
+        Vad, WINDOW,
+        tests::{FirstSample, audio_of, golden},
+    },
+};
+use auricle_plugin_api::Error;
+use proptest::prelude::*;
+
+/// Speech is what is not zero.
+struct Loud;
+
+impl Vad for Loud {
+    fn probability(&mut self, window: &[f32; WINDOW]) -> Result<f32, Error> {
+        Ok(f32::from(u8::from(window.iter().any(|x| *x != 0.0))))
+    }
+
+    fn reset(&mut self) {}
+}
+
+/// Says nothing.
+fn mute() -> Fake {
+    Fake { deaf: true, ..Fake::default() }
+}
+
+#[test]
+fn golden_controller_is_that_of_the_original() {
+    for line in golden("vac.txt", "VAC_TRACES").lines() {
+        let (head, calls) = line.split_once('|').unwrap();
+        let (chunk, letters) = head.split_once(' ').unwrap();
+        let settings = Settings { min_chunk_size: chunk.parse().unwrap(), ..Settings::default() };
+        let mut vac = Vac::new(mute(), &settings, FirstSample);
+        let mut expected = calls.split(',').filter(|call| !call.is_empty()).peekable();
+        for (number, piece) in audio_of(letters).chunks_exact(VAC_CHUNK as usize).enumerate() {
+            let decodes = vac.online.transcriber.decodes;
+            let mut told = Recorder::default();
+            vac.insert_audio_chunk(piece);
+            vac.process_iter(&mut told).unwrap();
+            let Some(call) = expected.next_if(|call| call.split(' ').next() == Some(&number.to_string())) else {
+                assert_eq!(vac.online.transcriber.decodes, decodes, "{line} at {number}");
+                continue;
+            };
+            let [_, kind, base, length] = call.split(' ').collect::<Vec<_>>()[..] else { panic!("{call}") };
+            let (base, length): (u64, u64) = (base.parse().unwrap(), length.parse().unwrap());
+            // Where nothing came since the last decode, there is no other.
+            assert_eq!(vac.online.transcriber.heard as u64, length, "{line} at {number}");
+            let ended = told.0.iter().any(|event| matches!(event, Event::Endpoint(_)));
+            let begins = if ended { vac.online.base - length } else { vac.online.base };
+            assert_eq!((ended, begins), (kind == "f", base), "{line} at {number}");
+        }
+        assert_eq!(expected.next(), None, "{line}");
+    }
+}
+
+/// Three utterances with seconds of silence around each; their words go on from one to the next.
+fn speech_and_silence() -> Vec<f32> {
+    let silence = vec![0.0; 100_000];
+    let mut audio = silence.clone();
+    for (first, count) in [(0, 10), (10, 1), (11, 60)] {
+        audio.extend(speech(first, count));
+        audio.extend(&silence);
+    }
+    audio
+}
+
+fn hear(vac: &mut Vac<Fake, Loud>, audio: &[f32], piece: usize) -> Recorder {
+    let mut told = Recorder::default();
+    for piece in audio.chunks(piece) {
+        vac.insert_audio_chunk(piece);
+        vac.process_iter(&mut told).unwrap();
+    }
+    vac.finish(&mut told).unwrap();
+    told
+}
+
+/// Without restart points, of which a call tells one.
+fn events(told: &Recorder) -> Vec<Event> {
+    told.0.iter().filter(|event| !matches!(event, Event::Restart(..))).cloned().collect()
+}
+
+#[test]
+fn each_utterance_is_told_between_its_start_and_its_end() {
+    let mut vac = Vac::new(Fake::default(), &Settings::default(), Loud);
+    let told = hear(&mut vac, &speech_and_silence(), VAC_CHUNK as usize);
+    told.assert_in_order();
+    assert_eq!(told.text(), script(0, 71));
+    let mut open = None;
+    let (mut ended, mut utterances) = (0, 0);
+    for event in events(&told) {
+        match event {
+            Event::Speech(at) => assert!(open.replace(at).is_none() && at >= ended),
+            Event::Segment(segment) => assert!(open.is_some_and(|start| start <= segment.start)),
+            Event::Endpoint(at) => {
+                assert!(open.take().is_some_and(|start| start < at));
+                (ended, utterances) = (at, utterances + 1);
+            }
+            _ => (),
+        }
+    }
+    // Words are half a second apart here and there.
+    assert!(open.is_none() && utterances >= 3, "{utterances}");
+    assert!(vac.online.transcriber.longest <= 480_000);
+}
+
+#[test]
+fn silence_costs_no_decode_and_holds_no_audio() {
+    let mut vac = Vac::new(Fake::default(), &Settings::default(), Loud);
+    let (mut told, mut needed) = (Recorder::default(), 0);
+    for second in 1..=7_200 {
+        vac.insert_audio_chunk(&[0.0; 16_000]);
+        vac.process_iter(&mut told).unwrap();
+        assert_eq!(events(&told), []);
+        // A server keeps the audio since the last restart point.
+        needed = told.restarts().pop().map_or(needed, |(sample, _)| sample);
+        assert!(second * 16_000 - needed <= 48_000, "{needed} at {second}");
+        told.0.clear();
+    }
+    vac.finish(&mut told).unwrap();
+    assert_eq!((vac.online.transcriber.decodes, events(&told)), (0, Vec::new()));
+}
+
+#[test]
+fn the_end_of_the_audio_ends_the_utterance() {
+    let mut vac = Vac::new(Fake::default(), &Settings::default(), Loud);
+    let told = hear(&mut vac, &speech(0, 7), 10_000);
+    assert_eq!(told.text(), script(0, 7));
+    let mut again = Recorder::default();
+    vac.finish(&mut again).unwrap();
+    assert_eq!(events(&again), []);
+}
+
+#[test]
+fn any_restart_point_will_do() {
+    let audio = speech_and_silence();
+    let (mut vac, mut told) = (Vac::new(Fake::default(), &Settings::default(), Loud), Recorder::default());
+    let mut points = Vec::new();
+    for piece in audio.chunks(VAC_CHUNK as usize) {
+        vac.insert_audio_chunk(piece);
+        vac.process_iter(&mut told).unwrap();
+        if let Some(Event::Restart(sample, state)) = told.0.last() {
+            points.push((*sample, state.clone(), told.clone()));
+        }
+    }
+    points.dedup_by_key(|(_, state, told)| (state.clone(), told.0.len()));
+    assert!(points.len() > 40, "{}", points.len());
+    for (sample, state, before) in points {
+        let (mut vac, mut told) = (Vac::new(Fake::default(), &Settings::default(), Loud), before);
+        vac.restore(sample, &state).unwrap();
+        told.0.extend(hear(&mut vac, &audio[sample as usize..], VAC_CHUNK as usize).0);
+        told.assert_in_order();
+        assert_eq!(told.text(), script(0, 71), "from {sample}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_cut_of_the_audio_tells_the_same(piece in 1_usize..50_000) {
+        let audio = speech_and_silence();
+        let stream = || Vac::new(Fake::default(), &Settings::default(), Loud);
+        let grid = hear(&mut stream(), &audio, VAC_CHUNK as usize);
+        prop_assert_eq!(events(&grid), events(&hear(&mut stream(), &audio, piece)));
+    }
+}

@@ -1,0 +1,61 @@
+//! Where the buffer may be cut.
+//!
+//! Invariant: a cut never lies after the last committed word, so that nothing unsaid is dropped. Times are samples of the
+//! stream. Threads: any; there is no state.
+
+use super::transcript::Word;
+
+/// Characters that end a sentence.
+const STOPS: [char; 12] = ['.', '!', '?', '…', '。', '！', '？', '｡', '।', '؟', '።', '։'];
+/// Characters that may follow them.
+const CLOSING: [char; 10] = ['"', '\'', ')', ']', '»', '”', '’', '」', '』', '）'];
+
+/// The end of the last passage but one, going back over passages that end after `last`, the end of the last committed word:
+/// what the model holds for the last passage is not cut off from the audio that follows.
+pub(crate) fn at_passage(ends: &[u64], last: u64) -> Option<u64> {
+    let mut count = ends.len();
+    while count > 2 && ends[count - 2] > last {
+        count -= 1;
+    }
+    let end = *ends.get(count.checked_sub(2)?)?;
+    (end <= last).then_some(end)
+}
+
+/// The end of the last sentence but one among committed words. An unfinished sentence at the end counts as one.
+pub(crate) fn at_sentence(history: &[Word]) -> Option<u64> {
+    let (_, words) = history.split_last()?;
+    words.iter().rev().find(|word| ends_sentence(&word.text)).map(|word| word.end)
+}
+
+fn ends_sentence(word: &str) -> bool {
+    word.trim_end().trim_end_matches(CLOSING).ends_with(STOPS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passages_not_yet_committed_stay() {
+        assert_eq!(at_passage(&[], 100), None);
+        assert_eq!(at_passage(&[50], 100), None);
+        assert_eq!(at_passage(&[50, 60], 100), Some(50));
+        assert_eq!(at_passage(&[50, 90, 120], 100), Some(90));
+        assert_eq!(at_passage(&[50, 110, 120], 100), Some(50));
+        assert_eq!(at_passage(&[110, 120, 130], 100), None);
+    }
+
+    #[test]
+    fn the_sentence_before_the_last_one_is_complete() {
+        let words = |text: &str| -> Vec<Word> {
+            let word =
+                |(end, text): (usize, &str)| Word { start: 0, end: end as u64, text: text.into(), probability: None };
+            text.split('|').enumerate().map(word).collect()
+        };
+        assert_eq!(at_sentence(&[]), None);
+        assert_eq!(at_sentence(&words("so|it|is.")), None);
+        assert_eq!(at_sentence(&words("so|it|is.| And")), Some(2));
+        assert_eq!(at_sentence(&words(" Yes.| So|it|is.\"")), Some(0));
+        assert_eq!(at_sentence(&words("是。|好。|好")), Some(1));
+    }
+}

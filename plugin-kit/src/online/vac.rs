@@ -1,0 +1,172 @@
+//! The voice activity controller: only speech is decoded, and its end ends the utterance at once.
+//!
+//! Audio is heard in pieces of 40 ms, counted from where the stream began. A start of speech begins the online processor anew
+//! at the place of the start, an end finishes it; in between it decodes whenever more than a chunk of new audio has come.
+//! Invariants: silence costs no decode and makes no words; of audio that nobody speaks in, the last second is kept, because a
+//! start may lie in it; an utterance begins no earlier than the audio that the one before was given ends. Threads: one at a
+//! time.
+
+use super::{
+    processor::OnlineProcessor,
+    report::Report,
+    restart::State,
+    settings::{Limits, Settings},
+    transcript::{SAMPLE_RATE, Transcriber},
+};
+use crate::vad::{Change, Gate, Vad};
+use auricle_plugin_api::Error;
+
+/// Samples that are heard at once.
+pub const VAC_CHUNK: u32 = SAMPLE_RATE / 25;
+/// Samples kept of silence.
+const KEPT: usize = SAMPLE_RATE as usize;
+
+/// Streams the speech in audio through a model that can only transcribe a buffer.
+pub struct Vac<T, V> {
+    pub(super) online: OnlineProcessor<T>,
+    gate: Gate<V>,
+    /// Inserted, but not a whole piece yet.
+    pending: Vec<f32>,
+    /// Heard, but not given to the online processor.
+    kept: Vec<f32>,
+    /// Sample of the stream that `kept` begins at.
+    kept_at: u64,
+    /// Whether somebody speaks.
+    voice: bool,
+    /// Samples given to the online processor since it last decoded.
+    given: usize,
+    /// The last restart point.
+    restart_at: u64,
+}
+
+impl<T: Transcriber, V: Vad> Vac<T, V> {
+    /// A stream from sample 0 on.
+    pub fn new(transcriber: T, settings: &Settings, vad: V) -> Self {
+        // A decode may be a piece late.
+        let limits = Limits::new(settings, (settings.chunk_samples() + VAC_CHUNK) as usize);
+        let mut vac = Self {
+            online: OnlineProcessor::with_limits(transcriber, limits),
+            gate: Gate::new(vad),
+            pending: Vec::new(),
+            kept: Vec::new(),
+            kept_at: 0,
+            voice: false,
+            given: 0,
+            restart_at: 0,
+        };
+        vac.init(0);
+        vac
+    }
+
+    /// Forgets everything and starts anew at sample `offset`.
+    pub fn init(&mut self, offset: u64) {
+        self.online.init(offset);
+        self.place(offset, false);
+    }
+
+    fn place(&mut self, offset: u64, voice: bool) {
+        self.gate.init(offset, voice);
+        self.pending.clear();
+        self.kept.clear();
+        (self.kept_at, self.voice, self.given, self.restart_at) = (offset, voice, 0, offset);
+    }
+
+    /// Takes audio: mono, 16 kHz, any amount.
+    pub fn insert_audio_chunk(&mut self, samples: &[f32]) {
+        self.pending.extend_from_slice(samples);
+    }
+
+    /// Listens to each whole piece that was inserted, decodes where there is speech, and tells.
+    ///
+    /// # Errors
+    /// The transcriber's or the detector's.
+    pub fn process_iter(&mut self, report: &mut impl Report) -> Result<(), Error> {
+        let pending = std::mem::take(&mut self.pending);
+        let mut pieces = pending.chunks_exact(VAC_CHUNK as usize);
+        for piece in &mut pieces {
+            self.hear(piece, report)?;
+        }
+        self.pending = pieces.remainder().to_vec();
+        self.tell_restart(report)
+    }
+
+    /// Ends the audio: where somebody speaks, after a last decode everything that was heard is final.
+    ///
+    /// # Errors
+    /// The transcriber's or the detector's.
+    pub fn finish(&mut self, report: &mut impl Report) -> Result<(), Error> {
+        self.process_iter(report)?;
+        let rest = std::mem::take(&mut self.pending);
+        self.hear(&rest, report)?;
+        if std::mem::take(&mut self.voice) {
+            self.online.flush(report)?;
+        }
+        self.tell_restart(report)
+    }
+
+    /// Goes on from a restart point of another processor: audio from `sample` on follows.
+    ///
+    /// # Errors
+    /// Where `state` is not one of [`Report::restart_point`].
+    pub fn restore(&mut self, sample: u64, state: &[u8]) -> Result<(), Error> {
+        let state = State::decode(state, true)?;
+        self.place(sample, state.voice == Some(true));
+        self.online.resume(sample, state);
+        Ok(())
+    }
+
+    /// One piece.
+    fn hear(&mut self, piece: &[f32], report: &mut impl Report) -> Result<(), Error> {
+        let change = self.gate.hear(piece)?;
+        self.kept.extend_from_slice(piece);
+        if let Some(start) = change.start {
+            let start = start.max(self.kept_at);
+            self.online.begin(start);
+            self.kept.drain(..((start - self.kept_at) as usize).min(self.kept.len()));
+            (self.kept_at, self.voice) = (start, true);
+            report.speech_started(start);
+        }
+        if self.voice {
+            self.give(change);
+        } else {
+            let surplus = self.kept.len().saturating_sub(KEPT);
+            self.kept.drain(..surplus);
+            self.kept_at += surplus as u64;
+        }
+        match change.end {
+            Some(end) if std::mem::take(&mut self.voice) => {
+                self.given = 0;
+                self.online.flush(report)?;
+                report.endpoint(end.max(self.online.told()));
+            }
+            _ if self.given > self.online.limits.chunk => {
+                self.given = 0;
+                self.online.iterate(report)?;
+            }
+            _ => (),
+        }
+        Ok(())
+    }
+
+    /// Gives the online processor what is kept, up to the end of the speech.
+    fn give(&mut self, change: Change) {
+        let end = change.end.unwrap_or(u64::MAX);
+        let count = (end.saturating_sub(self.kept_at)).min(self.kept.len() as u64) as usize;
+        self.online.push(&self.kept[..count]);
+        self.kept.drain(..count);
+        self.kept_at += count as u64;
+        self.given += count;
+    }
+
+    /// What is final, after each change and each second of silence.
+    fn tell_restart(&mut self, report: &mut impl Report) -> Result<(), Error> {
+        let waited = !self.voice && self.kept_at >= self.restart_at + KEPT as u64;
+        let changed = self.online.restart(waited);
+        if let Some((sample, state)) = changed {
+            let sample = if self.voice { sample } else { self.kept_at };
+            self.restart_at = sample;
+            report.restart_point(sample, &State { voice: Some(self.voice), ..state }.encode()?);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,58 @@
+//! Which detector a preset chooses.
+//!
+//! Invariant: the one that was chosen is used, or the model is not loaded. Threads: any.
+
+use super::{Energy, Vad};
+use auricle_plugin_api::{Config, Error, Field, Host, Schema};
+
+const VAD: &str = "vad";
+/// Detectors of this build; the first is the default.
+#[cfg(feature = "onnx")]
+const NAMES: [&str; 2] = ["silero", "energy"];
+#[cfg(not(feature = "onnx"))]
+const NAMES: [&str; 1] = ["energy"];
+
+/// Makes detectors for streams.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum Detector {
+    /// [`Energy`].
+    Energy,
+    /// [`Silero`](super::Silero).
+    #[cfg(feature = "onnx")]
+    Silero(std::sync::Arc<crate::onnx::Sessions>),
+}
+
+impl Detector {
+    /// Adds the field that [`Detector::load`] reads.
+    pub fn field(schema: Schema) -> Schema {
+        schema.field(Field::load(VAD).one_of(NAMES).default(NAMES[0]).describe(
+            "what tells speech from silence: `silero`, a network, or `energy`, the loudness alone, for quiet rooms",
+        ))
+    }
+
+    /// Loads what the preset chooses.
+    ///
+    /// # Errors
+    /// Where the network is not there or cannot be used, or this build has no detector of that name.
+    pub fn load(config: &Config, host: &Host) -> Result<Self, Error> {
+        match config.get::<String>(VAD)?.as_str() {
+            "energy" => Ok(Self::Energy),
+            #[cfg(feature = "onnx")]
+            "silero" => super::Silero::load(host).map(|sessions| Self::Silero(std::sync::Arc::new(sessions))),
+            other => {
+                let _ = host;
+                Err(Error::config(VAD, format!("is \"{other}\": this engine has {}", NAMES.join(", "))))
+            }
+        }
+    }
+
+    /// A detector for one stream.
+    pub fn detector(&self) -> Box<dyn Vad> {
+        match self {
+            Self::Energy => Box::new(Energy::default()),
+            #[cfg(feature = "onnx")]
+            Self::Silero(sessions) => Box::new(super::Silero::new(std::sync::Arc::clone(sessions))),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Starts and ends of speech.
+//!
+//! Speech starts with the first window of probability 0.5 or more. It ends when windows below 0.35 are 500 ms apart, the first
+//! and the last of them, with none of 0.5 or more between: then it ended at the first. Both places are moved apart by 100 ms.
+//! Invariant: starts and ends take turns. Times are samples of the stream. Threads: one at a time.
+//!
+//! Source: the iterator of Silero VAD, with the values and the rule for several events at once of whisper_streaming.
+
+use super::{Vad, WINDOW};
+use auricle_plugin_api::Error;
+
+const THRESHOLD: f64 = 0.5;
+const END_THRESHOLD: f64 = 0.35;
+const MIN_SILENCE: u64 = 8_000;
+const PAD: u64 = 1_600;
+
+/// What happened in a piece of audio.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Change {
+    /// Speech started at this sample.
+    pub start: Option<u64>,
+    /// Speech ended at this sample, after the start if there is one.
+    pub end: Option<u64>,
+}
+
+/// Finds where speech starts and ends.
+pub struct Gate<V> {
+    vad: V,
+    /// Less than a window, left over.
+    rest: Vec<f32>,
+    /// Where the stream began.
+    begin: u64,
+    /// One past the last window.
+    now: u64,
+    speech: bool,
+    /// End of the window in which the silence began that may end the speech.
+    silence: Option<u64>,
+}
+
+enum Event {
+    Start(u64),
+    End(u64),
+}
+
+impl<V: Vad> Gate<V> {
+    /// A stream from sample 0 on.
+    pub fn new(vad: V) -> Self {
+        Self { vad, rest: Vec::new(), begin: 0, now: 0, speech: false, silence: None }
+    }
+
+    /// Forgets everything and starts anew at sample `offset`, where somebody speaks already or not.
+    pub fn init(&mut self, offset: u64, speech: bool) {
+        self.vad.reset();
+        self.rest.clear();
+        (self.begin, self.now, self.speech, self.silence) = (offset, offset, speech, None);
+    }
+
+    /// Hears any amount of audio. Of several events the first start and the last end count; a start after an end undoes the
+    /// end.
+    ///
+    /// # Errors
+    /// The detector's.
+    pub fn hear(&mut self, samples: &[f32]) -> Result<Change, Error> {
+        self.rest.extend_from_slice(samples);
+        let rest = std::mem::take(&mut self.rest);
+        let (windows, left) = rest.as_chunks();
+        let mut change = None;
+        for window in windows {
+            change = match (change, self.window(window)?) {
+                (change, None) => change,
+                (None, Some(Event::Start(start))) => Some(Change { start: Some(start), end: None }),
+                (None, Some(Event::End(end))) => Some(Change { start: None, end: Some(end) }),
+                (Some(change), Some(Event::Start(_))) => Some(Change { end: None, ..change }),
+                (Some(change), Some(Event::End(end))) => Some(Change { end: Some(end), ..change }),
+            };
+        }
+        self.rest.extend_from_slice(left);
+        Ok(change.unwrap_or_default())
+    }
+
+    fn window(&mut self, window: &[f32; WINDOW]) -> Result<Option<Event>, Error> {
+        let probability = f64::from(self.vad.probability(window)?);
+        let first = self.now;
+        self.now += WINDOW as u64;
+        if probability >= THRESHOLD {
+            self.silence = None;
+            let starts = !std::mem::replace(&mut self.speech, true);
+            return Ok(starts.then(|| Event::Start(first.saturating_sub(PAD).max(self.begin))));
+        }
+        if probability >= END_THRESHOLD || !self.speech {
+            return Ok(None);
+        }
+        let silence = *self.silence.get_or_insert(self.now);
+        if self.now - silence < MIN_SILENCE {
+            return Ok(None);
+        }
+        (self.speech, self.silence) = (false, None);
+        Ok(Some(Event::End(silence + PAD - WINDOW as u64)))
+    }
+}

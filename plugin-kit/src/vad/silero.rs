@@ -1,0 +1,80 @@
+//! Silero VAD through ONNX Runtime.
+//!
+//! The network hears 64 samples of the window before, then the window, and hands a state of 256 values from window to window.
+//! Invariant: a network that was loaded has run once. Threads: sessions are shared by all streams of a model; a detector is
+//! one stream's.
+//!
+//! Source: the PyPI package silero-vad 6.2.3, `silero_vad.onnx`, MIT licence.
+
+use super::{Vad, WINDOW};
+use crate::{
+    onnx::{Options, Runtime, Sessions},
+    resources,
+};
+use auricle_plugin_api::{Error, Host};
+use ort::value::TensorRef;
+use std::sync::Arc;
+
+/// The network's file, in a resource directory.
+const FILE: &str = "silero_vad.onnx";
+const CONTEXT: usize = 64;
+const STATE: [usize; 3] = [2, 1, 128];
+const SCALAR: [usize; 0] = [];
+
+/// Tells speech by a network.
+pub struct Silero {
+    sessions: Arc<Sessions>,
+    /// The end of the window before, then room for the next.
+    input: [f32; CONTEXT + WINDOW],
+    state: Vec<f32>,
+}
+
+impl Silero {
+    /// Loads the network, for all streams.
+    ///
+    /// # Errors
+    /// Where it or ONNX Runtime is not there, or it is not what this reads.
+    pub fn load(host: &Host) -> Result<Sessions, Error> {
+        let file = resources::find(host, "Silero VAD (the network that `vad`: \"silero\" asks for)", FILE)?;
+        let sessions = Sessions::open(&Runtime::load(host)?, &file, Options { threads: 1 })?;
+        let mut input = [0.0; CONTEXT + WINDOW];
+        run(&sessions, &mut input, &mut vec![0.0; STATE.iter().product()])
+            .map_err(|problem| Error::model(format!("{}: not Silero VAD: {}", file.display(), problem.message)))?;
+        Ok(sessions)
+    }
+
+    /// A detector for one stream.
+    pub fn new(sessions: Arc<Sessions>) -> Self {
+        Self { sessions, input: [0.0; CONTEXT + WINDOW], state: vec![0.0; STATE.iter().product()] }
+    }
+}
+
+impl Vad for Silero {
+    fn probability(&mut self, window: &[f32; WINDOW]) -> Result<f32, Error> {
+        self.input[CONTEXT..].copy_from_slice(window);
+        run(&self.sessions, &mut self.input, &mut self.state)
+    }
+
+    fn reset(&mut self) {
+        self.input.fill(0.0);
+        self.state.fill(0.0);
+    }
+}
+
+fn run(sessions: &Sessions, input: &mut [f32; CONTEXT + WINDOW], state: &mut [f32]) -> Result<f32, Error> {
+    let mut session = sessions.lend()?;
+    let outputs = session.run(ort::inputs![
+        "input" => TensorRef::from_array_view(([1, input.len()], &input[..]))?,
+        "state" => TensorRef::from_array_view((STATE, &state[..]))?,
+        "sr" => TensorRef::from_array_view((SCALAR, &[16_000_i64][..]))?,
+    ])?;
+    let missing = |name| Error::model(format!("it gives no `{name}`"));
+    let (_, probability) = outputs.get("output").ok_or_else(|| missing("output"))?.try_extract_tensor::<f32>()?;
+    let (_, next) = outputs.get("stateN").ok_or_else(|| missing("stateN"))?.try_extract_tensor::<f32>()?;
+    let (&[probability], true) = (probability, next.len() == state.len()) else {
+        return Err(Error::model(format!("it gives {} probabilities, a state of {}", probability.len(), next.len())));
+    };
+    state.copy_from_slice(next);
+    input.copy_within(WINDOW.., 0);
+    Ok(probability)
+}

@@ -1,0 +1,214 @@
+//! The gate against its authors' code, the network against theirs, and the detector without a model on speech.
+//!
+//! `parity/vad.py` tells how the golden files are made and what is in them.
+
+use super::{Change, Energy, Gate, Vad, WINDOW};
+use auricle_plugin_api::Error;
+use std::path::{Path, PathBuf};
+
+/// Recordings with golden files.
+const FIXTURES: [&str; 4] = ["demo", "report", "train", "weather"];
+
+/// The probability of a window is its first sample.
+pub(crate) struct FirstSample;
+
+impl Vad for FirstSample {
+    fn probability(&mut self, window: &[f32; WINDOW]) -> Result<f32, Error> {
+        Ok(window[0])
+    }
+
+    fn reset(&mut self) {}
+}
+
+/// Audio of these probabilities: 1/32 each, a letter a window.
+pub(crate) fn audio_of(letters: &str) -> Vec<f32> {
+    let windows = letters.chars().map(|letter| letter.to_digit(36).unwrap() as f32 / 32.0);
+    windows.flat_map(|first| std::iter::once(first).chain([0.0; WINDOW - 1])).collect()
+}
+
+/// A golden file, or what the script left instead, in the folder that a variable names.
+pub(crate) fn golden(name: &str, variable: &str) -> String {
+    let folder = std::env::var_os(variable).map_or_else(|| root().join("plugin-kit/testdata/vad"), PathBuf::from);
+    std::fs::read_to_string(folder.join(name)).unwrap()
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The samples of a 16-bit mono recording at 16 kHz.
+fn recording(path: &Path) -> Vec<f32> {
+    let bytes = std::fs::read(path).unwrap();
+    let data = bytes.windows(4).position(|mark| mark == b"data").unwrap() + 8;
+    bytes[data..].as_chunks().0.iter().map(|sample| f32::from(i16::from_le_bytes(*sample)) / 32_768.0).collect()
+}
+
+fn told(change: Change) -> String {
+    let place = |kind, sample: Option<u64>| sample.map(|sample| format!("{kind} {sample}"));
+    [place("start", change.start), place("end", change.end)].into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn golden_gate_is_that_of_the_original() {
+    for line in golden("gate.txt", "VAC_TRACES").lines() {
+        let (letters, calls) = line.split_once('|').unwrap();
+        let (audio, mut gate, mut at) = (audio_of(letters), Gate::new(FirstSample), 0);
+        for call in calls.split(',') {
+            let (size, events) = call.split_once(' ').unwrap_or((call, ""));
+            let end = audio.len().min(at + size.parse::<usize>().unwrap());
+            assert_eq!(told(gate.hear(&audio[at..end]).unwrap()), events, "{line} at {at}");
+            at = end;
+        }
+        assert_eq!(at, audio.len());
+    }
+}
+
+#[test]
+fn speech_may_go_on_from_before_the_stream() {
+    let mut gate = Gate::new(FirstSample);
+    gate.init(1_000, true);
+    assert_eq!(gate.hear(&audio_of(&"0".repeat(16))).unwrap(), Change::default());
+    assert_eq!(gate.hear(&audio_of("0")).unwrap(), Change { start: None, end: Some(1_000 + 1_600) });
+    gate.init(1_000, false);
+    assert_eq!(gate.hear(&audio_of("0w")).unwrap(), Change { start: Some(1_000), end: None });
+}
+
+/// Where a detector hears speech in a recording, as sample ranges.
+fn utterances(vad: impl Vad, audio: &[f32]) -> Vec<(u64, u64)> {
+    let mut gate = Gate::new(vad);
+    let (mut found, mut start) = (Vec::new(), None);
+    for window in audio.chunks_exact(WINDOW) {
+        let change = gate.hear(window).unwrap();
+        start = change.start.or(start);
+        if let Some(end) = change.end {
+            found.push((start.take().unwrap(), end));
+        }
+    }
+    found.extend(start.map(|start| (start, audio.len() as u64)));
+    found
+}
+
+#[test]
+fn loudness_finds_the_utterances_that_the_network_finds() {
+    for name in FIXTURES {
+        let golden = golden(&format!("{name}.txt"), "");
+        let places: Vec<u64> = golden.lines().next().unwrap().split(' ').filter_map(|word| word.parse().ok()).collect();
+        let audio = recording(&root().join(format!("fixtures/{name}.wav")));
+        let found = utterances(Energy::default(), &audio);
+        assert_eq!(found.len(), places.len() / 2, "{name}: {found:?}, not {places:?}");
+        for ((start, end), place) in found.iter().zip(places.chunks(2)) {
+            assert!(
+                start.abs_diff(place[0]) <= 3_200 && end.abs_diff(place[1]) <= 8_000,
+                "{name}: {found:?}, not {places:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn loudness_hears_no_speech_in_steady_noise() {
+    // A small generator of noise, at -40 dB; the first seconds teach it what is steady.
+    let mut seed = 1_u32;
+    let noise = std::iter::repeat_with(|| {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (seed >> 8) as f32 / (1 << 24) as f32 * 0.034 - 0.017
+    });
+    let noise: Vec<f32> = noise.take(20 * 16_000).collect();
+    let mut energy = Energy::default();
+    let told: Vec<f32> = noise.as_chunks().0.iter().map(|window| energy.probability(window).unwrap()).collect();
+    assert!(told[5 * 31..].iter().all(|probability| *probability < 0.35), "{told:?}");
+    assert!(utterances(Energy::default(), &[0.0; 160_000]).is_empty());
+}
+
+#[cfg(feature = "onnx")]
+mod silero {
+    use super::*;
+    use crate::{
+        online::tests::engine::{Services, Toy},
+        vad::Detector,
+    };
+    use auricle_plugin_api::{Config, Host, ModelLoader, Schema, host::LoadedEngine};
+    use serde_json::json;
+    use std::sync::{Arc, Mutex};
+
+    /// The furthest a probability may be from the reference: other builds and processors add in another order.
+    const TOLERANCE: f32 = 1e-3;
+
+    /// Lends its host to a detector.
+    struct Probe(Arc<Mutex<Option<Detector>>>);
+
+    impl ModelLoader for Probe {
+        type Model = <Toy as ModelLoader>::Model;
+
+        fn backend(&self) -> &str {
+            "probe"
+        }
+
+        fn schema(&self) -> Schema {
+            Toy.schema()
+        }
+
+        fn load(&self, config: &Config, host: &Host) -> Result<Self::Model, Error> {
+            *self.0.lock().unwrap() = Some(Detector::load(config, host)?);
+            Toy.load(config, host)
+        }
+    }
+
+    /// The network, looked for in these folders.
+    fn detector(folders: Vec<PathBuf>) -> Result<Detector, Error> {
+        let place = Arc::new(Mutex::new(None));
+        let engine = LoadedEngine::in_process(Probe(Arc::clone(&place)), Arc::new(Services(folders))).unwrap();
+        let mut config: serde_json::Map<_, _> = engine.schema().defaults().collect();
+        config.insert("vad".into(), json!("silero"));
+        engine.load(&config)?;
+        Ok(place.lock().unwrap().take().unwrap())
+    }
+
+    fn runtime() -> PathBuf {
+        let folder = std::env::var_os("AURICLE_RUNTIME").map_or_else(|| root().join("target/runtime"), PathBuf::from);
+        assert!(folder.exists(), "{} is missing: run the tests by `cargo xtask test`", folder.display());
+        folder
+    }
+
+    fn recordings() -> Vec<PathBuf> {
+        match std::env::var("VAD_RECORDINGS") {
+            Ok(paths) => paths.split(':').map(PathBuf::from).collect(),
+            Err(_) => FIXTURES.map(|name| root().join(format!("fixtures/{name}.wav"))).into(),
+        }
+    }
+
+    #[test]
+    fn golden_probabilities_and_events_are_the_references() {
+        let network = detector(vec![runtime()]).unwrap();
+        for path in recordings() {
+            let golden = golden(&format!("{}.txt", path.file_stem().unwrap().to_str().unwrap()), "VAD_TRACES");
+            let (events, probabilities) = golden.split_once('\n').unwrap();
+            let audio = recording(&path);
+            let windows = audio.as_chunks().0;
+            let references: Vec<f32> = probabilities.lines().map(|line| line.parse().unwrap()).collect();
+            assert_eq!(windows.len(), references.len(), "{}", path.display());
+            let (mut vad, mut most) = (network.detector(), 0.0_f32);
+            for (window, reference) in windows.iter().zip(&references) {
+                most = most.max((vad.probability(window).unwrap() - reference).abs());
+            }
+            println!("{}: {} windows, at most {most:.1e} apart", path.display(), windows.len());
+            assert!(most <= TOLERANCE, "{}: {most}", path.display());
+            // The same detector once more, on a new stream.
+            let mut gate = Gate::new(vad);
+            gate.init(0, false);
+            let heard = windows.iter().map(|window| told(gate.hear(window).unwrap())).filter(|event| !event.is_empty());
+            assert_eq!(heard.collect::<Vec<_>>().join(" "), events, "{}", path.display());
+        }
+    }
+
+    #[test]
+    fn a_missing_network_is_named_and_a_wrong_one_refused() {
+        let empty = tempfile::tempdir().unwrap();
+        let refused = |folders| detector(folders).err().unwrap().message;
+        let message = refused(vec![empty.path().to_owned()]);
+        assert!(message.contains("Silero VAD") && message.contains("no `silero_vad.onnx`"), "{message}");
+        std::fs::write(empty.path().join("silero_vad.onnx"), "not a network").unwrap();
+        let message = refused(vec![empty.path().to_owned(), runtime()]);
+        assert!(message.contains("ONNX Runtime cannot use it"), "{message}");
+    }
+}
