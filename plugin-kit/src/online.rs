@@ -7,8 +7,8 @@
 //!
 //! # An engine
 //!
-//! A model needs one function, from samples and a prompt to words. This one, a whole engine, hears beeps; an engine with a
-//! network does the same with its weights in `Beeps`.
+//! A model needs one function, from samples and a prompt to words. This one, a whole engine, hears beeps; where it has a
+//! threshold, others have weights.
 //!
 //! ```
 //! use auricle_plugin_api::{Config, Error, Field, Host, Metadata, ModelLoader, Schema};
@@ -20,41 +20,43 @@
 //!     type Model = Streaming<Beeps>;
 //!     fn backend(&self) -> &str { "beeps" }
 //!     fn schema(&self) -> Schema {
-//!         Streaming::<Beeps>::schema(Schema::new().field(Field::stream("word").default("beep").describe("what a beep says")))
+//!         let own = Schema::new()
+//!             .field(Field::load("threshold").number(0.0, 1.0).default(0.1).describe("how loud a beep is at least"))
+//!             .field(Field::stream("word").default("beep").describe("what a beep says"));
+//!         Streaming::<Beeps>::schema(own) // `min_chunk_size`, `buffer_trimming`, `vac`, ...
 //!     }
 //!     fn load(&self, config: &Config, host: &Host) -> Result<Self::Model, Error> {
-//!         Streaming::new(Beeps, config, host) // `vac`, `vad` and the chunk are read here
+//!         Streaming::new(Beeps { threshold: config.get("threshold")? }, config, host)
 //!     }
 //! }
 //!
-//! /// What streams share: the weights.
-//! struct Beeps;
+//! /// What streams share.
+//! struct Beeps { threshold: f32 }
 //! impl Recognizer for Beeps {
 //!     type Transcriber = Listener;
 //!     fn transcriber(self: &Arc<Self>, options: &Config) -> Result<Listener, Error> {
-//!         Ok(Listener { model: Arc::clone(self), word: options.get("word")? })
+//!         Ok(Listener { beeps: Arc::clone(self), word: options.get("word")? })
 //!     }
 //!     fn metadata(&self) -> Metadata { Metadata::default().languages(["x-beep"]) }
 //! }
 //!
-//! struct Listener { model: Arc<Beeps>, word: String }
+//! /// One stream's.
+//! struct Listener { beeps: Arc<Beeps>, word: String }
 //! impl Transcriber for Listener {
 //!     fn transcribe(&mut self, samples: &[f32], _prompt: &str) -> Result<Transcript, Error> {
-//!         let second = |sample: usize| sample as f64 / 16_000.0;
-//!         let (mut words, mut begun) = (Vec::new(), None);
-//!         for (at, window) in samples.chunks(160).enumerate() {
-//!             match (window.iter().any(|x| x.abs() > 0.1), begun) {
-//!                 (true, None) => begun = Some(at),
-//!                 (false, Some(start)) => {
-//!                     words.push(TimedWord::new(second(start * 160), second(at * 160), self.word.as_str()));
-//!                     begun = None;
-//!                 }
-//!                 _ => (),
-//!             }
+//!         let mut words = Vec::new();
+//!         let mut second = 0.0;
+//!         let windows: Vec<&[f32]> = samples.chunks(160).collect();
+//!         for beep in windows.chunk_by(|a, b| self.loud(a) == self.loud(b)) {
+//!             let start = second;
+//!             second += beep.len() as f64 / 100.0;
+//!             if self.loud(beep[0]) { words.push(TimedWord::new(start, second, self.word.as_str())) }
 //!         }
-//!         # let _ = &self.model;
 //!         Ok(words.into())
 //!     }
+//! }
+//! impl Listener {
+//!     fn loud(&self, window: &[f32]) -> bool { window.iter().any(|x| x.abs() >= self.beeps.threshold) }
 //! }
 //!
 //! auricle_plugin_api::export_engine!(Loader);

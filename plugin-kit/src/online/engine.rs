@@ -26,8 +26,9 @@ pub trait Recognizer: Send + Sync + 'static {
     /// As [`Model::processor`].
     fn transcriber(self: &Arc<Self>, options: &Config) -> Result<Self::Transcriber, Error>;
 
-    /// What clients are told: the separator of segments, languages, how many streams. Rate, chunk and replay are set by
-    /// [`Streaming`], and `partials`, `word-times` and `endpoints` are added to the capabilities.
+    /// What clients are told: languages, how many streams, and the separator of segments, which is nothing for languages
+    /// written without spaces. Rate, chunk and replay are set by [`Streaming`], and `partials`, `word-times` and `endpoints`
+    /// are added to the capabilities.
     fn metadata(&self) -> Metadata {
         Metadata::default()
     }

@@ -98,7 +98,7 @@ impl<T: Transcriber> OnlineProcessor<T> {
     /// # Errors
     /// Where `state` is not one of [`Report::restart_point`].
     pub fn restore(&mut self, sample: u64, state: &[u8]) -> Result<(), Error> {
-        self.resume(sample, State::decode(state, false)?);
+        self.resume(sample, State::decode(state, sample, false)?);
         Ok(())
     }
 
@@ -156,6 +156,8 @@ impl<T: Transcriber> OnlineProcessor<T> {
         let mut committed = self.decode()?.map_or(0, |(committed, _)| committed);
         committed += self.agreement.commit_before(u64::MAX);
         self.cut(self.end());
+        // Nobody may speak for hours.
+        self.buffer.shrink_to(0);
         self.tell(committed, report);
         Ok(())
     }

@@ -3,7 +3,7 @@
 //! Invariants: what was encoded comes back the same, anything else is refused; never more than a server takes. What is not
 //! final is heard again, in other pieces than before: its text may differ. Threads: any.
 
-use super::agreement::Agreement;
+use super::{MOST_SECONDS, agreement::Agreement, transcript::SAMPLE_RATE};
 use auricle_plugin_api::{Error, ErrorCode};
 use serde::{Deserialize, Serialize};
 
@@ -33,12 +33,14 @@ impl State {
         Ok(postcard::to_extend(&self, MARK.to_vec())?)
     }
 
-    /// `gated` tells whether the processor asks for speech.
-    pub(crate) fn decode(bytes: &[u8], gated: bool) -> Result<Self, Error> {
-        let refused = || Error::new(ErrorCode::CONTRACT, "the restart state is not of this version of the engine");
+    /// The state of a restart point at `sample`; `gated` tells whether the processor asks for speech.
+    pub(crate) fn decode(bytes: &[u8], sample: u64, gated: bool) -> Result<Self, Error> {
+        let refused = || Error::new(ErrorCode::CONTRACT, "the restart state is not of this engine or of another place");
         let bytes = bytes.strip_prefix(MARK).ok_or_else(refused)?;
         let (state, rest): (Self, _) = postcard::take_from_bytes(bytes).map_err(|_| refused())?;
-        let sound = rest.is_empty() && state.agreement.is_sound() && state.voice.is_some() == gated;
+        // What is final lies before the sample or in a buffer that begins there.
+        let near = state.agreement.last.max(state.told) <= sample.saturating_add(u64::from(MOST_SECONDS * SAMPLE_RATE));
+        let sound = rest.is_empty() && near && state.agreement.is_sound() && state.voice.is_some() == gated;
         sound.then_some(state).ok_or_else(refused)
     }
 }
@@ -61,24 +63,27 @@ mod tests {
     #[test]
     fn comes_back_whole_or_not_at_all() {
         let bytes = state("so").encode().unwrap();
-        assert_eq!(State::decode(&bytes, false).unwrap(), state("so"));
+        assert_eq!(State::decode(&bytes, 0, false).unwrap(), state("so"));
         for length in 0..bytes.len() {
-            assert_eq!(State::decode(&bytes[..length], false).unwrap_err().code, ErrorCode::CONTRACT);
+            assert_eq!(State::decode(&bytes[..length], 0, false).unwrap_err().code, ErrorCode::CONTRACT);
         }
-        assert!(State::decode(&[&bytes[..], &[0]].concat(), false).is_err());
-        assert!(State::decode(&bytes, true).is_err());
+        assert!(State::decode(&[&bytes[..], &[0]].concat(), 0, false).is_err());
+        assert!(State::decode(&bytes, 0, true).is_err());
+        let far = State { told: 480_001, ..state("so") }.encode().unwrap();
+        assert!(State::decode(&far, 0, false).is_err());
+        State::decode(&far, 1, false).unwrap();
     }
 
     #[test]
     fn absurd_words_are_left_out() {
         let bytes = state(&"so".repeat(1 << 20)).encode().unwrap();
-        assert_eq!(State::decode(&bytes, false).unwrap().agreement, Agreement::new(200));
+        assert_eq!(State::decode(&bytes, 0, false).unwrap().agreement, Agreement::new(200));
     }
 
     proptest! {
         #[test]
         fn takes_any_bytes_without_panic(bytes in any::<Vec<u8>>()) {
-            let _ = State::decode(&[&MARK[..], &bytes].concat(), false);
+            let _ = State::decode(&[&MARK[..], &bytes].concat(), 0, false);
         }
     }
 }

@@ -109,7 +109,7 @@ impl<T: Transcriber, V: Vad> Vac<T, V> {
     /// # Errors
     /// Where `state` is not one of [`Report::restart_point`].
     pub fn restore(&mut self, sample: u64, state: &[u8]) -> Result<(), Error> {
-        let state = State::decode(state, true)?;
+        let state = State::decode(state, sample, true)?;
         self.place(sample, state.voice == Some(true));
         self.online.resume(sample, state);
         Ok(())

@@ -157,7 +157,7 @@ fn any_restart_point_will_do() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 8))]
 
     #[test]
     fn any_cut_of_the_audio_tells_the_same(piece in 1_usize..50_000) {
