@@ -35,8 +35,6 @@ pub(crate) fn bench(name: &Bench) -> Done {
             command.args(["digits", "--model"]).arg(folder)
         }
     };
-    if let Some(runtime) = built.resources.first() {
-        command.env("AURICLE_RUNTIME", runtime);
-    }
-    run(command.env("AURICLE_HOST", built.host).env("AURICLE_PLUGINS", built.plugins))
+    command.env("AURICLE_HOST", built.host).env("AURICLE_PLUGINS", built.plugins);
+    run(command.env("AURICLE_RUNTIME", built.runtime))
 }
