@@ -147,6 +147,17 @@ mod tests {
     }
 
     #[test]
+    fn five_words_are_looked_for_not_six() {
+        for (again, left) in [("_ _ _ _ _ _ b c d e f g", "g"), ("_ _ _ _ _ _ a b c d e f g", "a b c d e f g")] {
+            let mut agreement = Agreement::new(0);
+            agreement.hear(words("a b c d e f"));
+            agreement.hear(words("a b c d e f"));
+            agreement.hear(words(again));
+            assert_eq!(join(&agreement.left, " "), left);
+        }
+    }
+
+    #[test]
     fn history_is_what_the_next_prompt_needs() {
         let mut agreement = Agreement::new(0);
         let text = vec!["word"; 1_000].join(" ");
