@@ -15,6 +15,7 @@ from digits.export import export
 from digits.recognise import Recogniser
 from digits.train import Plan, train
 
+FOLD, FINAL = 2000, 4000
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -23,7 +24,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m digits", description=__doc__)
     parser.add_argument("--digits", type=Path, required=True, help="the Free Spoken Digit Dataset's folder of .wav files")
     parser.add_argument("--work", type=Path, default=ROOT / "target/training/digits", help="clips, checkpoints and results")
-    parser.add_argument("--steps", type=int, default=2000, help="steps of training for each model")
+    parser.add_argument("--steps", type=int, help=f"steps of training: else {FOLD} without a person, {FINAL} for the final model")
     parser.add_argument("--jobs", type=int, default=2, help="threads and processes")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--fold", choices=corpus.PEOPLE, help="only the model that does not know this person, and its results")
@@ -34,7 +35,7 @@ def arguments() -> argparse.Namespace:
 def fold(options: argparse.Namespace, name: str) -> None:
     """Trains without one person and without festival's voices, and measures on those."""
     folder = options.work / f"without-{name}"
-    model = train(Stock(corpus.load(options.work, options.digits, options.jobs), name), Plan(options.steps), folder)
+    model = train(Stock(corpus.load(options.work, options.digits, options.jobs), name), Plan(options.steps or FOLD), folder)
     export(model, folder)
     recogniser = Recogniser(folder)
     delays = evaluate.delays(recogniser, options.digits, name)
@@ -49,7 +50,7 @@ def fold(options: argparse.Namespace, name: str) -> None:
 def final(options: argparse.Namespace) -> None:
     """Trains on everything, into `models/digits`."""
     folder = options.work / "all"
-    model = train(Stock(corpus.load(options.work, options.digits, options.jobs), None), Plan(options.steps), folder)
+    model = train(Stock(corpus.load(options.work, options.digits, options.jobs), None), Plan(options.steps or FINAL), folder)
     target = ROOT / "models/digits"
     export(model, target)
     (folder / "results.json").write_text(json.dumps({"wordless": evaluate.wordless(Recogniser(target))}, indent=1))
