@@ -21,8 +21,8 @@
 //! # Ok::<(), auricle_plugin_kit::fbank::Error>(())
 //! ```
 
-mod log;
-mod mel;
+pub(crate) mod log;
+pub(crate) mod mel;
 mod options;
 mod plan;
 #[cfg(test)]

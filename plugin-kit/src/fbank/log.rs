@@ -5,7 +5,7 @@ use std::f32::consts::LN_2;
 
 /// The logarithm of a positive normal number, to two units in the last place.
 #[inline]
-pub(super) fn ln(x: f32) -> f32 {
+pub(crate) fn ln(x: f32) -> f32 {
     // x = m 2^e, with m from sqrt(1/2) to sqrt(2).
     let bits = x.to_bits() as i32;
     let e = (bits - std::f32::consts::FRAC_1_SQRT_2.to_bits() as i32) >> 23;

@@ -3,11 +3,11 @@
 use super::options::{Error, Mel, Options};
 
 /// Weights that are multiplied and added together: rows are padded to it.
-pub(super) const LANES: usize = 4;
+pub(crate) const LANES: usize = 4;
 
 /// The triangles over a spectrum.
 #[derive(Debug)]
-pub(super) struct Bank {
+pub(crate) struct Bank {
     /// A row for each bin: the first spectral line it sees, and where its weights end.
     rows: Vec<(usize, usize)>,
     weights: Vec<[f32; LANES]>,
@@ -17,7 +17,7 @@ impl Bank {
     /// For the spectrum of a transform over `length` samples, which has `length / 2 + 1` lines.
     ///
     /// Computed in single precision and in Kaldi's order, as what models were trained on was.
-    pub(super) fn new(options: &Options, length: usize) -> Result<Self, Error> {
+    pub(crate) fn new(options: &Options, length: usize) -> Result<Self, Error> {
         let nyquist = 0.5 * options.sample_rate as f32;
         let (low, high) = (options.low_hz, options.high_hz);
         let high = if high > 0.0 { high } else { nyquist + high };
@@ -58,7 +58,7 @@ impl Bank {
 
     /// The bins of a spectrum that has `LANES` zeros after its end.
     #[inline]
-    pub(super) fn apply(&self, power: &[f32], bins: &mut [f32]) {
+    pub(crate) fn apply(&self, power: &[f32], bins: &mut [f32]) {
         let mut from = 0;
         for ((first, to), bin) in self.rows.iter().zip(bins) {
             let mut sum = [0.0; LANES];
