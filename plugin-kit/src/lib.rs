@@ -1,6 +1,7 @@
 //! What engines for the Auricle server share, besides the API they are built against.
 //!
 //! - [`fbank`]: Kaldi's log-mel filter bank, incremental
+//! - [`logmel`]: Whisper's log-mel spectrogram, of a buffer that grows and is cut
 //! - [`online`]: streaming for models that can only transcribe a buffer
 //! - [`onnx`] (feature `onnx`): ONNX Runtime, one per process, and a model's sessions
 //! - [`resources`]: the server's resource directories, with errors a person can act on
@@ -11,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 pub mod fbank;
+pub mod logmel;
 pub mod online;
 #[cfg(feature = "onnx")]
 pub mod onnx;
