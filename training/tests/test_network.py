@@ -58,7 +58,8 @@ class Network(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             export(self.model, Path(folder))
             session = onnxruntime.InferenceSession(Path(folder) / "model.onnx", providers=["CPUExecutionProvider"])
-        state = [np.zeros((2, 1, 1, 1), np.float32), self.model.silence(2).numpy(), np.zeros(2, np.int64)]
+        time = self.model.silence(2).permute(0, 1, 3, 2).numpy()
+        state = [np.zeros((2, 1, 1, 1), np.float32), time, np.zeros(2, np.int64)]
         parts = []
         for window in self.windows():
             inputs = [window.numpy(), np.full(2, STEP + OVERLAP, np.int64), *state]
