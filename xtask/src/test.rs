@@ -14,6 +14,7 @@ pub(crate) fn test(long: bool, args: &[String]) -> Done {
     command.args(args);
     // What the end-to-end tests run.
     command.env("AURICLE_HOST", built.host).env("AURICLE_PLUGINS", built.plugins);
+    command.env("AURICLE_RUNTIME", built.runtime);
     if long {
         command.env("AURICLE_TEST_LONG", "1").env("PROPTEST_CASES", "10000");
     }
