@@ -30,7 +30,8 @@ def environment():
     installed = ENVIRONMENT / "packages.txt"
     if not installed.exists() or installed.read_text() != PACKAGES.read_text():
         print(f"installing what {PACKAGES} lists from PyPI into {ENVIRONMENT}", file=sys.stderr)
-        venv.create(ENVIRONMENT, with_pip=True)
+        if not python.exists():
+            venv.create(ENVIRONMENT, with_pip=True)
         subprocess.run([python, "-m", "pip", "install", "-q", "-r", PACKAGES], check=True, stdout=sys.stderr)
         installed.write_text(PACKAGES.read_text())
     return python
