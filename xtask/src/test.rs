@@ -21,28 +21,31 @@ pub(crate) fn test(long: bool, args: &[String]) -> Done {
     run(&mut command)
 }
 
-/// Which engine.
+/// What is compared.
 #[derive(Subcommand)]
 pub(crate) enum Parity {
     /// Against the PyPI package `pocketsphinx`, fetched into an environment under target/
     Pocketsphinx,
     /// Against the PyPI package `sherpa-onnx`, fetched into an environment under target/
     Onnx,
+    /// The log-mel features of `plugin-kit`, against the PyPI packages `kaldi-native-fbank` and `transformers`
+    Features,
 }
 
-/// Runs an engine and its reference on the same recordings.
+/// Runs an engine, or a part of engines, and its reference on the same recordings.
 pub(crate) fn parity(engine: &Parity) -> Done {
-    let script = match engine {
+    let scripts: &[&str] = match engine {
         Parity::Pocketsphinx => {
             crate::fetch::pocketsphinx()?;
-            "plugins/pocketsphinx/parity/compare.py"
+            &["plugins/pocketsphinx/parity/compare.py"]
         }
         Parity::Onnx => {
             crate::fetch::onnxruntime()?;
-            "plugins/onnx/parity/compare.py"
+            &["plugins/onnx/parity/compare.py"]
         }
+        Parity::Features => &["plugin-kit/parity/fbank.py", "plugin-kit/parity/logmel.py"],
     };
-    run(Command::new("python3").arg(script).current_dir(root()))
+    scripts.iter().try_for_each(|script| run(Command::new("python3").arg(script).current_dir(root())))
 }
 
 /// Format, lints, documents, licences.
