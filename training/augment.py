@@ -86,6 +86,21 @@ def convert(sounds: torch.Tensor, random: np.random.Generator) -> torch.Tensor:
     return torch.where(kind < 0.15, mu_law(sounds), torch.where(kind < 0.85, sixteen, sounds))
 
 
+def warp(features: torch.Tensor, random: np.random.Generator) -> torch.Tensor:
+    """The bands moved up here and down there, smoothly, by up to three or so: other vowels of other people; `[B, bands, frames]`."""
+    count, bands, _ = features.shape
+    knots = np.linspace(0, bands - 1, 5)
+    moves = np.clip(random.normal(0, 1.6, (count, len(knots))), -3.5, 3.5) * (random.random((count, 1)) < 0.8)
+    weights = np.zeros((count, bands, bands), np.float32)
+    place = np.arange(bands)
+    for weight, move in zip(weights, moves):
+        source = np.clip(place + np.interp(place, knots, move), 0, bands - 1)
+        low = np.minimum(source.astype(int), bands - 2)
+        weight[place, low] = low + 1 - source
+        weight[place, low + 1] = source - low
+    return torch.from_numpy(weights).to(features.device) @ features
+
+
 def hide(features: torch.Tensor, random: np.random.Generator) -> torch.Tensor:
     """Some bands, and some moments too short to be words, replaced by the mean (SpecAugment); `[B, bands, frames]`."""
     count, bands, frames = features.shape

@@ -156,7 +156,7 @@ def _versions(numbered: tuple[int, tuple[int, np.ndarray]]) -> list[_Clip]:
     ]
     sounds += changed(sound, wanted)
     clips = [_Clip(sound, "", manner, "word", str(digit)) for manner, sound in enumerate(sounds) if np.any(sound)]
-    if digit == 0 and number % 2:
+    if digit == 0 and number % 6 == 1:
         # Nobody says "oh" in the recordings; the end of "zero" comes near.
         clips += [_Clip(clip.sound[round(0.58 * len(clip.sound)) :], "", clip.manner, "word", "0") for clip in clips]
     return clips

@@ -9,7 +9,7 @@ from torch import nn
 
 from digits import network
 from digits.corpus import NAMES
-from digits.network import CONTEXT, DILATIONS, FIRST, LAST, MEAN, OVERLAP, SCALE, SUBSAMPLING, WIDTH
+from digits.network import CONTEXT, DECAY, DEPTH, DILATIONS, FIRST, LAST, LOWEST, OVERLAP, SUBSAMPLING, WIDTH
 from features import BANDS
 
 STEP = 16
@@ -81,10 +81,28 @@ def export(model: network.Digits, folder: Path) -> None:
     (folder / "tokens.txt").write_text("".join(f"{token} {number}\n" for number, token in enumerate(tokens)), encoding="utf-8")
 
 
+def _levelled(graph: _Graph, x: str) -> tuple[str, str]:
+    """`network.levelled` for a window: the features beside the level, and the level before the next window."""
+    frames = np.arange(STEP + OVERLAP)
+    passed = frames[:, None] - frames[None]
+    falls = np.where(passed >= 0, -DECAY * passed, -1e9).astype(np.float32)
+    peaks = graph.add("Unsqueeze", graph.add("ReduceMax", x, axes=[1], keepdims=0), graph.integers(1))
+    heard = graph.add("ReduceMax", graph.add("Add", peaks, graph.constant(falls)), axes=[2], keepdims=0)
+    before = graph.add("Reshape", "cache_last_channel", graph.integers(-1, 1))
+    before = graph.add("Add", before, graph.constant((LOWEST - DECAY * (frames[None] + 1)).astype(np.float32)))
+    levels = graph.add("Max", heard, before, graph.constant(np.float32(LOWEST)))
+    after = graph.add("Gather", levels, graph.integers(STEP - 1), axis=1)
+    after = graph.add("Sub", after, graph.constant(np.float32(LOWEST)))
+    x = graph.add("Sub", x, graph.add("Unsqueeze", levels, graph.integers(1)))
+    x = graph.add("Softplus", graph.add("Add", x, graph.constant(np.float32(DEPTH))))
+    x = graph.add("Sub", x, graph.constant(np.float32(3)))
+    return graph.add("Mul", x, graph.constant(np.float32(0.5))), after
+
+
 def _model(model: network.Digits) -> onnx.ModelProto:
     graph = _Graph()
     x = graph.add("Slice", "audio_signal", graph.integers(FIRST), graph.integers(LAST), graph.integers(1))
-    x = graph.add("Mul", graph.add("Sub", x, graph.constant(np.float32(MEAN))), graph.constant(np.float32(SCALE)))
+    x, level = _levelled(graph, x)
     x = graph.add("Transpose", x, perm=[0, 2, 1])
     x, frames = graph.convolution(x, STEP + OVERLAP, model.front[0], model.front[1])
     x, frames = graph.convolution(x, frames, model.front[3], model.front[4])
@@ -103,8 +121,8 @@ def _model(model: network.Digits) -> onnx.ModelProto:
     graph.add("LogSoftmax", x, axis=2, output="logprobs")
     beyond = graph.add("Sub", "length", graph.integers(OVERLAP))
     graph.add("Div", beyond, graph.integers(SUBSAMPLING), output="encoded_lengths")
-    # The layout has caches of attention; they go through as they came.
-    graph.add("Identity", "cache_last_channel", output="cache_last_channel_next")
+    # The layout's place for caches of attention has the level; that of their length goes through as it came.
+    graph.add("Reshape", level, graph.integers(-1, 1, 1, 1), output="cache_last_channel_next")
     graph.add("Concat", *caches, axis=1, output="cache_last_time_next")
     graph.add("Identity", "cache_last_channel_len", output="cache_last_channel_next_len")
 

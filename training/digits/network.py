@@ -9,7 +9,12 @@ from torch import nn
 
 FIRST, LAST = 3, 60
 """The bands it hears: 0.1 to 3.7 kHz, which sound at 8 kHz has as well."""
-MEAN, SCALE = -12.0, 0.25
+DECAY = 0.023
+"""How fast the level falls after a loud moment, in each frame: 10 dB a second (as all levels here, in natural logarithms)."""
+LOWEST = -12.0
+"""The level that nothing is below."""
+DEPTH = 8.0
+"""What is further below the level is not heard: 35 dB."""
 WIDTH = 128
 KERNEL = 5
 DILATIONS = (1, 1, 1, 1, 2, 2, 2, 2)
@@ -18,6 +23,17 @@ SUBSAMPLING = 4
 OVERLAP = 9
 """Frames that a window has beyond those it moves on by."""
 BLANK = 10
+
+
+def levelled(features: torch.Tensor, level: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Features beside the level (the loudest band's peaks, slowly falling) and not far below it, so that gain and faint remains
+    of noise make no difference; with the level after each frame above `LOWEST`. `level` is that before them, `[B, 1]`."""
+    fall = DECAY * torch.arange(features.shape[2], device=features.device)
+    before = level + LOWEST - DECAY
+    peaks = torch.maximum(features.amax(1) + fall, before)
+    levels = (torch.cummax(peaks, 1).values - fall).clamp(min=LOWEST)
+    beside = nn.functional.softplus(features - levels[:, None] + DEPTH)
+    return (beside - 3) / 2, levels - LOWEST
 
 
 class Block(nn.Module):
@@ -38,7 +54,8 @@ class Block(nn.Module):
 
 
 class Digits(nn.Module):
-    """`[B, bands, frames]` of features from `FIRST` to `LAST`, and caches, to log-probabilities and the next caches."""
+    """`[B, bands, frames]` of features from `FIRST` to `LAST`, the level and the caches before them, to log-probabilities, the
+    level after each frame, and the next caches."""
 
     def __init__(self):
         super().__init__()
@@ -55,17 +72,21 @@ class Digits(nn.Module):
         with torch.no_grad():
             self.head.bias[BLANK] = 2
 
-    def forward(self, features: torch.Tensor, caches: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        x = self.front((features - MEAN) * SCALE)
+    def forward(
+        self, features: torch.Tensor, level: torch.Tensor, caches: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        x, levels = levelled(features, level)
+        x = self.front(x)
         after = []
         for number, block in enumerate(self.blocks):
             x, cache = block(x, caches[:, number])
             after.append(cache)
-        return self.head(x).float().transpose(1, 2).log_softmax(2), torch.stack(after, 1)
+        return self.head(x).float().transpose(1, 2).log_softmax(2), levels, torch.stack(after, 1)
 
-    def silence(self, count: int) -> torch.Tensor:
-        """The caches before anything was heard."""
-        return self.head.weight.new_zeros(count, len(DILATIONS), WIDTH, CONTEXT)
+    def silence(self, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """The level and the caches before anything was heard."""
+        zeros = self.head.weight.new_zeros
+        return zeros(count, 1), zeros(count, len(DILATIONS), WIDTH, CONTEXT)
 
 
 def known_at(frame: int) -> int:

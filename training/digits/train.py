@@ -49,7 +49,7 @@ class Batches:
         both = torch.from_numpy(np.concatenate([np.stack([sound for sound, _ in made]), noise])).to(self.device)
         heard = augment.through(both, augment.channel(2 * count, LENGTH, RATE, random).to(self.device))
         sounds = augment.convert(heard[:count] + heard[count:], random)
-        return augment.hide(self.features(sounds), random), [said for _, said in made]
+        return augment.hide(augment.warp(self.features(sounds), random), random), [said for _, said in made]
 
 
 def targets(said: list[list[Said]], frames: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -97,7 +97,7 @@ def train(stock: Stock, plan: Plan, folder: Path) -> network.Digits:
         features, said = batches.batch(step, plan.batch)
         torch.manual_seed(step)
         with torch.autocast(device.type, torch.bfloat16, enabled=short):
-            log_probs, _ = model(features, model.silence(len(features)))
+            log_probs, _, _ = model(features, *model.silence(len(features)))
         tokens, counts, bias = targets(said, log_probs.shape[1])
         frames = torch.full_like(counts, log_probs.shape[1])
         loss = nn.functional.ctc_loss(

@@ -40,17 +40,18 @@ class Network(unittest.TestCase):
         self.model = some_network()
         self.features = torch.randn(2, 80, OVERLAP + 20 * STEP) * 4 - 12
         with torch.no_grad():
-            self.whole, _ = self.model(self.features[:, FIRST:LAST], self.model.silence(2))
+            self.whole, _, _ = self.model(self.features[:, FIRST:LAST], *self.model.silence(2))
 
     def windows(self):
         for start in range(0, self.features.shape[2] - OVERLAP, STEP):
             yield self.features[:, :, start : start + STEP + OVERLAP]
 
     def test_steps_are_the_whole(self):
-        caches, parts = self.model.silence(2), []
+        (level, caches), parts = self.model.silence(2), []
         with torch.no_grad():
             for window in self.windows():
-                log_probs, caches = self.model(window[:, FIRST:LAST], caches)
+                log_probs, levels, caches = self.model(window[:, FIRST:LAST], level, caches)
+                level = levels[:, STEP - 1 : STEP]
                 parts.append(log_probs)
         self.assertLess((torch.cat(parts, 1) - self.whole).abs().max(), 1e-4)
 
@@ -58,7 +59,7 @@ class Network(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             export(self.model, Path(folder))
             session = onnxruntime.InferenceSession(Path(folder) / "model.onnx", providers=["CPUExecutionProvider"])
-        time = self.model.silence(2).permute(0, 1, 3, 2).numpy()
+        time = self.model.silence(2)[1].permute(0, 1, 3, 2).numpy()
         state = [np.zeros((2, 1, 1, 1), np.float32), time, np.zeros(2, np.int64)]
         parts = []
         for window in self.windows():
