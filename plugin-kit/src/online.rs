@@ -12,7 +12,7 @@
 //!
 //! ```
 //! use auricle_plugin_api::{Config, Error, Field, Host, Metadata, ModelLoader, Schema};
-//! use auricle_plugin_kit::online::{Recognizer, Streaming, TimedWord, Transcriber, Transcript};
+//! use auricle_plugin_kit::online::{Buffer, Recognizer, Streaming, TimedWord, Transcriber, Transcript};
 //! use std::sync::Arc;
 //!
 //! struct Loader;
@@ -43,7 +43,7 @@
 //! /// One stream's.
 //! struct Listener { beeps: Arc<Beeps>, word: String }
 //! impl Transcriber for Listener {
-//!     fn transcribe(&mut self, samples: &[f32], _prompt: &str) -> Result<Transcript, Error> {
+//!     fn transcribe(&mut self, audio: Buffer<'_>, _prompt: &str) -> Result<Transcript, Error> {
 //!         let mut words = Vec::new();
 //!         let mut second = 0.0;
 //!         let windows: Vec<&[f32]> = samples.chunks(160).collect();
@@ -110,7 +110,7 @@ pub use engine::{Recognizer, Stream, Streaming};
 pub use processor::OnlineProcessor;
 pub use report::Report;
 pub use settings::{Settings, Trimming};
-pub use transcript::{Passage, SAMPLE_RATE, TimedWord, Transcriber, Transcript};
+pub use transcript::{Buffer, Passage, SAMPLE_RATE, TimedWord, Transcriber, Transcript};
 pub use vac::{VAC_CHUNK, Vac};
 
 /// Seconds of audio that no decode exceeds.

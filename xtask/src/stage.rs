@@ -10,10 +10,11 @@ use std::{
 };
 
 /// Engines that are one file.
-const FILES: [&str; 2] = ["onnx", "tone"];
+const FILES: [&str; 3] = ["onnx", "tone", "whisper"];
 const HOST: &str = "--package=auricle";
 const ONNX: &str = "--package=auricle-engine-onnx";
 const TONE: &str = "--package=auricle-engine-tone";
+const WHISPER: &str = "--package=auricle-engine-whisper";
 
 /// A built host and its engines.
 pub(crate) struct Built {
@@ -48,14 +49,14 @@ pub(crate) fn development() -> Done<Built> {
 
 /// The host and the engines that need no source from elsewhere; [`add_pocketsphinx`] adds the other one.
 pub(crate) fn release_without_pocketsphinx() -> Done<Built> {
-    build(Profile::Release, &["build", "--release", HOST, ONNX, TONE])
+    build(Profile::Release, &["build", "--release", HOST, ONNX, TONE, WHISPER])
 }
 
 /// Fetches and builds PocketSphinx, and drops it into the plugin directory, which a host may be watching.
 pub(crate) fn add_pocketsphinx(built: &Built) -> Done {
     let source = fetch::pocketsphinx()?;
     // Together with what is there already, so that what they share is not built anew.
-    run(&mut cargo(&["build", "--release", HOST, ONNX, TONE, "--package=auricle-engine-pocketsphinx"]))?;
+    run(&mut cargo(&["build", "--release", HOST, ONNX, TONE, WHISPER, "--package=auricle-engine-pocketsphinx"]))?;
     place_pocketsphinx(Profile::Release, &source, &built.plugins)
 }
 

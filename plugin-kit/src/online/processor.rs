@@ -9,7 +9,7 @@ use super::{
     report::{Report, Teller},
     restart::State,
     settings::{Limits, Settings},
-    transcript::{Transcriber, place},
+    transcript::{Buffer, Transcriber, place},
     trim,
 };
 use auricle_plugin_api::Error;
@@ -169,7 +169,8 @@ impl<T: Transcriber> OnlineProcessor<T> {
             return Ok(None);
         }
         let prompt = self.agreement.prompt(self.base, self.transcriber.separator());
-        let transcript = self.transcriber.transcribe(&self.buffer, &prompt)?;
+        let audio = Buffer { samples: &self.buffer, start: self.base };
+        let transcript = self.transcriber.transcribe(audio, &prompt)?;
         let placed = place(transcript, self.base, self.buffer.len());
         self.grown = false;
         self.language = placed.language;

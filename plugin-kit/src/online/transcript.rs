@@ -4,20 +4,41 @@
 //! [`place`] makes samples of the stream of them, none outside the audio that was heard. Threads: one at a time.
 
 use auricle_plugin_api::Error;
+use std::ops::Deref;
 
 /// Samples per second, of everything here.
 pub const SAMPLE_RATE: u32 = 16_000;
 /// A passage with a higher probability of holding no speech says nothing.
 const NO_SPEECH: f32 = 0.9;
 
-/// A model that transcribes a buffer, for one stream. It keeps nothing of the audio from one call to the next.
+/// The audio that is not final yet: mono, 16 kHz, at most [`MOST_SECONDS`](super::MOST_SECONDS) of it.
+///
+/// From call to call it grows at its end and is cut at its beginning, so that a transcriber which keeps what it computed of
+/// it knows by `start` where it stands. A stream may begin anew with other audio at the same place.
+#[derive(Debug, Clone, Copy)]
+pub struct Buffer<'a> {
+    /// In -1 to 1.
+    pub samples: &'a [f32],
+    /// The sample of the stream that is the first one here.
+    pub start: u64,
+}
+
+impl Deref for Buffer<'_> {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        self.samples
+    }
+}
+
+/// A model that transcribes a buffer, for one stream.
 pub trait Transcriber: Send + 'static {
-    /// Transcribes mono audio at 16 kHz, at most [`MOST_SECONDS`](super::MOST_SECONDS) of it. `prompt` is text that was
-    /// said right before, up to about 200 characters, often none: a model without use for it leaves it.
+    /// Transcribes a buffer. `prompt` is text that was said right before, up to about 200 characters, often none: a model
+    /// without use for it leaves it.
     ///
     /// # Errors
     /// Closes the stream.
-    fn transcribe(&mut self, samples: &[f32], prompt: &str) -> Result<Transcript, Error>;
+    fn transcribe(&mut self, audio: Buffer<'_>, prompt: &str) -> Result<Transcript, Error>;
 
     /// What joins words: nothing where they carry their own spaces (`" like"`, `" this"`). The same at every call.
     fn separator(&self) -> &str {

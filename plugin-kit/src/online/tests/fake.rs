@@ -1,6 +1,6 @@
 //! Speech that is made up: a word is a run of one value, which says which word it is; zeros are silence.
 
-use crate::online::{Passage, Report, TimedWord, Transcriber, Transcript};
+use crate::online::{Buffer, Passage, Report, TimedWord, Transcriber, Transcript};
 use auricle_plugin_api::{Error, Segment};
 
 /// What the value of a word is counted in.
@@ -39,7 +39,7 @@ pub(crate) struct Fake {
 }
 
 impl Transcriber for Fake {
-    fn transcribe(&mut self, samples: &[f32], prompt: &str) -> Result<Transcript, Error> {
+    fn transcribe(&mut self, samples: Buffer<'_>, prompt: &str) -> Result<Transcript, Error> {
         self.decodes += 1;
         self.heard = samples.len();
         self.longest = self.longest.max(samples.len());

@@ -1,7 +1,7 @@
 //! What the authors' code did, step by step: `parity/online.py` tells how the traces are made and what is in them.
 
 use crate::online::{
-    OnlineProcessor, Transcriber, Transcript,
+    Buffer, OnlineProcessor, Transcriber, Transcript,
     settings::Limits,
     tests::fake::Recorder,
     transcript::{Passage, TimedWord, Word},
@@ -20,7 +20,7 @@ struct Told {
 }
 
 impl Transcriber for Told {
-    fn transcribe(&mut self, _: &[f32], prompt: &str) -> Result<Transcript, Error> {
+    fn transcribe(&mut self, _: Buffer<'_>, prompt: &str) -> Result<Transcript, Error> {
         prompt.clone_into(&mut self.prompt);
         Ok(self.heard.clone())
     }

@@ -1,7 +1,7 @@
 //! Whole streams of made-up speech.
 
 use super::fake::{Event, Fake, Recorder, script, speech};
-use crate::online::{OnlineProcessor, Settings, TimedWord, Transcriber, Transcript, Trimming};
+use crate::online::{Buffer, OnlineProcessor, Settings, TimedWord, Transcriber, Transcript, Trimming};
 use auricle_plugin_api::Error;
 use proptest::prelude::*;
 
@@ -95,7 +95,7 @@ fn a_stream_begins_anew_where_it_is_told_to() {
 struct Spaced(Fake);
 
 impl Transcriber for Spaced {
-    fn transcribe(&mut self, samples: &[f32], prompt: &str) -> Result<Transcript, Error> {
+    fn transcribe(&mut self, samples: Buffer<'_>, prompt: &str) -> Result<Transcript, Error> {
         assert!(prompt.is_empty() || prompt.starts_with(" w") && !prompt.contains("  "), "{prompt}");
         let mut transcript = self.0.transcribe(samples, prompt)?;
         for word in transcript.passages.iter_mut().flat_map(|passage| &mut passage.words) {
@@ -124,7 +124,7 @@ fn words_may_carry_their_own_spaces() {
 struct Fading(usize);
 
 impl Transcriber for Fading {
-    fn transcribe(&mut self, _: &[f32], _: &str) -> Result<Transcript, Error> {
+    fn transcribe(&mut self, _: Buffer<'_>, _: &str) -> Result<Transcript, Error> {
         self.0 += 1;
         let word = |text: &str| TimedWord::new(0.2, 0.4, text);
         Ok(match self.0 {
@@ -183,7 +183,7 @@ proptest! {
     ) {
         struct Nonsense(std::vec::IntoIter<Vec<(f64, f64, u8)>>);
         impl Transcriber for Nonsense {
-            fn transcribe(&mut self, samples: &[f32], _: &str) -> Result<Transcript, Error> {
+            fn transcribe(&mut self, samples: Buffer<'_>, _: &str) -> Result<Transcript, Error> {
                 assert!(samples.len() <= 480_000);
                 let words = self.0.next().unwrap_or_default().into_iter();
                 let words: Vec<TimedWord> = words.map(|(start, end, text)| TimedWord::new(start, end, text.to_string())).collect();

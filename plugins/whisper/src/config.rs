@@ -1,0 +1,164 @@
+//! What a model's JSON files say of it: `config.json`, `generation_config.json`, `preprocessor_config.json`.
+//!
+//! Only what is read is listed; older exports lack the generation's file or parts of it, which then follow from the
+//! vocabulary. Source: Hugging Face's Whisper, as exported by Optimum.
+
+use auricle_plugin_api::Error;
+use serde::{Deserialize, de::DeserializeOwned};
+use std::{fs, path::Path};
+
+/// Sizes beyond these are no Whisper but a damaged file.
+const MOST_LAYERS: usize = 256;
+const MOST_WIDTH: usize = 1 << 16;
+
+/// The network's sizes and its special tokens.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(crate) struct Config {
+    pub(crate) vocab_size: usize,
+    #[serde(default = "eighty")]
+    pub(crate) num_mel_bins: usize,
+    pub(crate) d_model: usize,
+    pub(crate) decoder_layers: usize,
+    pub(crate) decoder_attention_heads: usize,
+    /// Frames that the encoder gives: one for each two of features.
+    pub(crate) max_source_positions: usize,
+    /// Tokens that the decoder can hold, the prompt included.
+    pub(crate) max_target_positions: usize,
+    pub(crate) decoder_start_token_id: u32,
+    pub(crate) eos_token_id: u32,
+    #[serde(default)]
+    suppress_tokens: Option<Vec<i64>>,
+    #[serde(default)]
+    begin_suppress_tokens: Option<Vec<i64>>,
+}
+
+/// How it is meant to be decoded.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Generation {
+    suppress_tokens: Option<Vec<i64>>,
+    begin_suppress_tokens: Option<Vec<i64>>,
+    /// The latest first timestamp, in steps of 20 ms.
+    pub(crate) max_initial_timestamp_index: Option<u32>,
+    /// Layer and head of the decoder whose attention follows the audio.
+    pub(crate) alignment_heads: Option<Vec<(usize, usize)>>,
+    pub(crate) is_multilingual: Option<bool>,
+}
+
+/// How audio becomes features.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(crate) struct Preprocessor {
+    pub(crate) feature_size: usize,
+    #[serde(default = "sixteen_kilohertz")]
+    pub(crate) sampling_rate: u32,
+    #[serde(default = "four_hundred")]
+    pub(crate) n_fft: usize,
+    #[serde(default = "hundred_and_sixty")]
+    pub(crate) hop_length: usize,
+    #[serde(default = "thirty")]
+    pub(crate) chunk_length: usize,
+}
+
+fn eighty() -> usize {
+    80
+}
+fn sixteen_kilohertz() -> u32 {
+    16_000
+}
+fn four_hundred() -> usize {
+    400
+}
+fn hundred_and_sixty() -> usize {
+    160
+}
+fn thirty() -> usize {
+    30
+}
+
+/// All of it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Settings {
+    pub(crate) config: Config,
+    pub(crate) generation: Generation,
+}
+
+impl Settings {
+    /// Reads the files of a folder.
+    pub(crate) fn read(folder: &Path) -> Result<Self, Error> {
+        let config: Config = required(&folder.join("config.json"))?;
+        let preprocessor: Preprocessor = required(&folder.join("preprocessor_config.json"))?;
+        let generation = optional(&folder.join("generation_config.json"))?.unwrap_or_default();
+        let settings = Self { config, generation };
+        settings.check(&preprocessor).map_err(|problem| {
+            Error::model(format!("{} is not a Whisper model that can be read: {problem}", folder.display()))
+        })?;
+        Ok(settings)
+    }
+
+    fn check(&self, preprocessor: &Preprocessor) -> Result<(), String> {
+        let Config { num_mel_bins, d_model, decoder_layers, decoder_attention_heads, .. } = &self.config;
+        let Config { vocab_size, max_source_positions, max_target_positions, .. } = &self.config;
+        let Preprocessor { feature_size, sampling_rate, n_fft, hop_length, chunk_length } = preprocessor;
+        if feature_size != num_mel_bins {
+            return Err(format!("feature_size is {feature_size}, num_mel_bins {num_mel_bins}"));
+        }
+        if (*sampling_rate, *n_fft, *hop_length) != (16_000, 400, 160) {
+            return Err(format!(
+                "features are computed at {sampling_rate} Hz with n_fft {n_fft} and hop_length {hop_length}, not at \
+                 16000, 400 and 160"
+            ));
+        }
+        if chunk_length * 50 != *max_source_positions {
+            return Err(format!(
+                "chunk_length is {chunk_length} s, max_source_positions {max_source_positions}: not 50 for each second"
+            ));
+        }
+        let widths = [d_model, vocab_size, max_target_positions, decoder_attention_heads, decoder_layers];
+        if widths.iter().any(|width| **width == 0)
+            || *d_model > MOST_WIDTH
+            || *decoder_layers > MOST_LAYERS
+            || d_model % decoder_attention_heads != 0
+        {
+            return Err(format!(
+                "d_model {d_model}, decoder_layers {decoder_layers}, decoder_attention_heads {decoder_attention_heads}, \
+                 vocab_size {vocab_size}, max_target_positions {max_target_positions}"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Values of a head.
+    pub(crate) fn head_width(&self) -> usize {
+        self.config.d_model / self.config.decoder_attention_heads
+    }
+
+    /// Tokens never to be told.
+    pub(crate) fn suppressed(&self) -> Vec<u32> {
+        tokens(self.generation.suppress_tokens.as_ref().or(self.config.suppress_tokens.as_ref()))
+    }
+
+    /// Tokens not to be told first.
+    pub(crate) fn suppressed_at_begin(&self) -> Vec<u32> {
+        tokens(self.generation.begin_suppress_tokens.as_ref().or(self.config.begin_suppress_tokens.as_ref()))
+    }
+}
+
+/// Token ids of a list in which -1 stands for none.
+fn tokens(list: Option<&Vec<i64>>) -> Vec<u32> {
+    list.into_iter().flatten().filter_map(|id| u32::try_from(*id).ok()).collect()
+}
+
+fn required<T: DeserializeOwned>(file: &Path) -> Result<T, Error> {
+    optional(file)?.ok_or_else(|| {
+        Error::model(format!("{} is missing: a model is a folder in Hugging Face's ONNX layout", file.display()))
+    })
+}
+
+fn optional<T: DeserializeOwned>(file: &Path) -> Result<Option<T>, Error> {
+    let text = match fs::read(file) {
+        Ok(text) => text,
+        Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(problem) => return Err(Error::model(format!("{}: {problem}", file.display()))),
+    };
+    serde_json::from_slice(&text).map(Some).map_err(|problem| Error::model(format!("{}: {problem}", file.display())))
+}

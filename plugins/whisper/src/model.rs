@@ -1,0 +1,107 @@
+//! The engine's factory and its model.
+//!
+//! Invariant: a model that was loaded has run once. Threads: any, several at once.
+
+use crate::{
+    config::Settings, fallback::Fallback, folder::Files, network::Network, transcriber::Listener,
+    vocabulary::Vocabulary,
+};
+use auricle_plugin_api::{Config, Error, Field, Host, Metadata, ModelLoader, Schema};
+use auricle_plugin_kit::{
+    logmel::{LogMel, Plan},
+    online::{Recognizer, Streaming},
+    onnx::{Options, Runtime},
+    resources,
+};
+use std::sync::Arc;
+
+/// The loader of the backend `whisper`.
+pub struct Loader;
+
+impl ModelLoader for Loader {
+    type Model = Streaming<Whisper>;
+
+    fn backend(&self) -> &str {
+        "whisper"
+    }
+
+    fn schema(&self) -> Schema {
+        let schema = Schema::new()
+            .field(
+                Field::load("model")
+                    .required()
+                    .describe("folder of the model, in a resource directory, in Hugging Face's ONNX layout"),
+            )
+            .field(Field::load("precision").default("").describe(
+                "which of its networks: the end of their files' names, such as `int8` of encoder_model_int8.onnx",
+            ))
+            .field(Field::load("threads").integer(1, 256).default(1).describe("processor threads for one call"))
+            .field(Field::stream("lan").default("auto").describe("language spoken (BCP 47); `auto` listens for it"))
+            .field(
+                Field::stream("task")
+                    .one_of(["transcribe", "translate"])
+                    .default("transcribe")
+                    .describe("what to write: what is said, or its translation into English"),
+            )
+            .field(Field::stream("prompt").default("").describe("text the model is told to have been said before"))
+            .field(
+                Field::stream("hotwords")
+                    .strings(100)
+                    .default(Vec::<String>::new())
+                    .describe("words to expect, told to the model like the prompt"),
+            );
+        Streaming::<Whisper>::schema(Fallback::fields(schema))
+    }
+
+    fn load(&self, config: &Config, host: &Host) -> Result<Self::Model, Error> {
+        let folder = resources::find(host, "the model", &config.get::<String>("model")?)?;
+        let settings = Settings::read(&folder)?;
+        let vocabulary = Vocabulary::read(&folder, &settings)?;
+        let files = Files::in_folder(&folder, &config.get::<String>("precision")?)?;
+        let runtime = Runtime::load(host)?;
+        let network = Network::open(&runtime, &files, &settings, Options { threads: config.get("threads")? })?;
+        let features = Arc::new(Plan::new(settings.config.num_mel_bins)?);
+        Streaming::new(Whisper { network, vocabulary, settings, features }, config, host)
+    }
+}
+
+/// A loaded model.
+pub struct Whisper {
+    pub(crate) network: Network,
+    pub(crate) vocabulary: Vocabulary,
+    pub(crate) settings: Settings,
+    pub(crate) features: Arc<Plan>,
+}
+
+impl Whisper {
+    /// Frames of features in a window.
+    pub(crate) fn frames(&self) -> usize {
+        self.settings.config.max_source_positions * 2
+    }
+
+    /// The features of a window's audio.
+    pub(crate) fn features_of(&self, samples: &[f32], to: &mut [f32]) {
+        let mut logmel = LogMel::new(Arc::clone(&self.features));
+        logmel.push(samples);
+        logmel.features(self.frames(), to);
+    }
+}
+
+impl Recognizer for Whisper {
+    type Transcriber = Listener;
+
+    fn transcriber(self: &Arc<Self>, options: &Config) -> Result<Listener, Error> {
+        Listener::new(Arc::clone(self), options)
+    }
+
+    fn metadata(&self) -> Metadata {
+        let languages = &self.vocabulary.languages;
+        let english = languages.is_empty().then_some("en");
+        let mut metadata = Metadata::default()
+            .languages(languages.iter().map(|(tag, _)| tag.as_str()).chain(english))
+            .capabilities(["confidence"]);
+        // Where a word lies within its passage is a guess by its length.
+        metadata.extra.insert("word_times".into(), "timestamps".into());
+        metadata
+    }
+}

@@ -1,0 +1,170 @@
+//! Which token may come next: the rules that Whisper is decoded by.
+//!
+//! Source: Radford et al. 2022, section 4.5, and the reference implementation's filters of logits; in Hugging Face's
+//! `generate` they are the processors of suppressed tokens and of timestamps.
+
+use crate::{config::Settings, vocabulary::Vocabulary};
+
+/// The rules of one decode.
+#[derive(Debug, Clone)]
+pub(crate) struct Rules {
+    /// Never told.
+    suppressed: Vec<u32>,
+    /// Not told first.
+    suppressed_at_begin: Vec<u32>,
+    end: u32,
+    no_timestamps: u32,
+    zero: u32,
+    /// Whether times are told; `max_first` is then the latest first one, in steps.
+    timestamps: bool,
+    max_first: Option<u32>,
+}
+
+impl Rules {
+    pub(crate) fn new(settings: &Settings, vocabulary: &Vocabulary, timestamps: bool) -> Self {
+        Self {
+            suppressed: settings.suppressed(),
+            suppressed_at_begin: settings.suppressed_at_begin(),
+            end: vocabulary.end,
+            no_timestamps: vocabulary.no_timestamps,
+            zero: vocabulary.zero,
+            timestamps,
+            max_first: settings.generation.max_initial_timestamp_index,
+        }
+    }
+
+    /// Makes the logits of tokens that may not follow `told` minus infinity. `told` is what was decoded so far, without
+    /// the prompt.
+    pub(crate) fn apply(&self, told: &[u32], logits: &mut [f32]) {
+        let begin = if told.is_empty() { self.suppressed_at_begin.as_slice() } else { &[] };
+        for token in self.suppressed.iter().chain(begin) {
+            forbid(logits, *token as usize..*token as usize + 1);
+        }
+        if self.timestamps {
+            self.apply_timestamps(told, logits);
+        }
+    }
+
+    /// Times come in pairs, never go back, come first, and win where they are likelier together than any text.
+    fn apply_timestamps(&self, told: &[u32], logits: &mut [f32]) {
+        let (zero, all) = (self.zero as usize, logits.len());
+        forbid(logits, self.no_timestamps as usize..self.no_timestamps as usize + 1);
+        let is_time = |token: Option<&u32>| token.is_some_and(|token| *token >= self.zero);
+        let last = is_time(told.last());
+        let before_last = told.len() < 2 || is_time(told.get(told.len() - 2));
+        if last && before_last {
+            forbid(logits, zero..all);
+        } else if last {
+            forbid(logits, 0..self.end as usize);
+        }
+        if let Some(time) = told.iter().rev().find(|token| **token >= self.zero) {
+            // The end of a segment may be the start of the next, but a segment is not empty.
+            let least = if last && !before_last { *time } else { *time + 1 };
+            forbid(logits, zero..least as usize);
+        }
+        if told.is_empty() {
+            forbid(logits, 0..zero);
+            if let Some(most) = self.max_first {
+                forbid(logits, zero.saturating_add(most as usize + 1)..all);
+            }
+        }
+        let (text, times) = logits.split_at(zero.min(all));
+        let best_text = text.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        if log_sum_exp(times) > best_text {
+            forbid(logits, 0..zero);
+        }
+    }
+}
+
+fn forbid(logits: &mut [f32], tokens: std::ops::Range<usize>) {
+    let end = tokens.end.min(logits.len());
+    logits[tokens.start.min(end)..end].fill(f32::NEG_INFINITY);
+}
+
+/// The logarithm of the sum of exponentials; minus infinity for none.
+pub(crate) fn log_sum_exp(values: &[f32]) -> f32 {
+    let most = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    if most == f32::NEG_INFINITY {
+        return most;
+    }
+    most + values.iter().map(|value| (value - most).exp()).sum::<f32>().ln()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: u32 = 10;
+    const END: u32 = 20;
+    const NO_TIMESTAMPS: u32 = 29;
+    const ZERO: u32 = 30;
+
+    fn rules(timestamps: bool) -> Rules {
+        Rules {
+            suppressed: vec![1, 25],
+            suppressed_at_begin: vec![2],
+            end: END,
+            no_timestamps: NO_TIMESTAMPS,
+            zero: ZERO,
+            timestamps,
+            max_first: Some(3),
+        }
+    }
+
+    /// The tokens that may follow, where text is likelier than any time.
+    fn allowed(rules: &Rules, told: &[u32]) -> Vec<u32> {
+        let mut logits = vec![0.0; 40];
+        logits[..ZERO as usize].fill(5.0);
+        rules.apply(told, &mut logits);
+        (0..40).filter(|token| logits[*token as usize] > f32::NEG_INFINITY).collect()
+    }
+
+    #[test]
+    fn suppressed_tokens_never_come_and_some_not_first() {
+        let others: Vec<u32> = (0..40).filter(|token| ![1, 25].contains(token)).collect();
+        assert_eq!(allowed(&rules(false), &[TEXT]), others);
+        assert!(!allowed(&rules(false), &[]).contains(&2));
+    }
+
+    #[test]
+    fn a_time_comes_first_and_not_late() {
+        assert_eq!(allowed(&rules(true), &[]), [30, 31, 32, 33]);
+    }
+
+    #[test]
+    fn times_come_in_pairs_and_never_go_back() {
+        let rules = rules(true);
+        // After an opening time: text or the end, no time.
+        assert!(allowed(&rules, &[ZERO]).iter().all(|token| *token < NO_TIMESTAMPS));
+        // After a closing one: a time not before it, or the end.
+        let after = allowed(&rules, &[ZERO, TEXT, 34]);
+        assert_eq!(
+            after.iter().copied().filter(|token| *token >= ZERO).collect::<Vec<_>>(),
+            (34..40).collect::<Vec<_>>()
+        );
+        assert!(!after.contains(&TEXT) && after.contains(&END));
+        // In text: later times only.
+        let within = allowed(&rules, &[ZERO, TEXT, 34, 34, TEXT]);
+        assert_eq!(
+            within.iter().copied().filter(|token| *token >= ZERO).collect::<Vec<_>>(),
+            (35..40).collect::<Vec<_>>()
+        );
+        assert!(within.contains(&TEXT));
+    }
+
+    #[test]
+    fn times_win_together() {
+        let mut logits = vec![0.0; 40];
+        logits[TEXT as usize] = 1.0;
+        rules(true).apply(&[ZERO, TEXT], &mut logits);
+        // Nine times of 0 are more than one text of 1.
+        assert_eq!(logits[TEXT as usize], f32::NEG_INFINITY);
+        assert!(logits[35] > f32::NEG_INFINITY);
+    }
+
+    #[test]
+    fn sums_without_overflow() {
+        assert!((log_sum_exp(&[1_000.0, 1_000.0]) - (1_000.0 + 2f32.ln())).abs() < 1e-3);
+        assert_eq!(log_sum_exp(&[]), f32::NEG_INFINITY);
+    }
+}

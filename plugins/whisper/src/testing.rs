@@ -1,0 +1,123 @@
+//! What the tests share: the made-up models, the bundled recordings, and what the reference makes of them.
+
+use crate::{config::Settings, folder::Files, model::Whisper, network::Network, vocabulary::Vocabulary};
+use auricle_plugin_api::{
+    AsrProcessor, Config, Error, Host, Metadata, Model, ModelLoader, Sink,
+    host::{HostServices, LoadedEngine, LogLevel},
+};
+use auricle_plugin_kit::{
+    logmel::Plan,
+    onnx::{Options, Runtime},
+};
+use serde_json::{Map, Value};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+pub(crate) fn testdata(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name)
+}
+
+/// The reference's answers for a model.
+pub(crate) fn golden(model: &str) -> Value {
+    serde_json::from_slice(&fs::read(testdata(&format!("{model}.json"))).unwrap()).unwrap()
+}
+
+/// A bundled recording: 16 kHz, mono, 16 bit.
+pub(crate) fn fixture(name: &str) -> Vec<f32> {
+    let bytes = fs::read(root().join("fixtures").join(name)).unwrap();
+    bytes[44..].as_chunks().0.iter().map(|bytes| f32::from(i16::from_le_bytes(*bytes)) / 32_768.0).collect()
+}
+
+/// One of the made-up models.
+pub(crate) fn model(name: &str) -> Whisper {
+    let folder = testdata(name);
+    let settings = Settings::read(&folder).unwrap();
+    let vocabulary = Vocabulary::read(&folder, &settings).unwrap();
+    let files = Files::in_folder(&folder, "").unwrap();
+    let runtime = Runtime::load(&host()).unwrap();
+    let network = Network::open(&runtime, &files, &settings, Options { threads: 1 }).unwrap();
+    let features = Arc::new(Plan::new(settings.config.num_mel_bins).unwrap());
+    Whisper { network, vocabulary, settings, features }
+}
+
+struct Services;
+
+impl HostServices for Services {
+    fn log_level(&self) -> LogLevel {
+        LogLevel::Warn
+    }
+
+    fn log(&self, _: LogLevel, target: &str, message: &str) {
+        println!("{target}: {message}");
+    }
+
+    fn origin_dir(&self) -> PathBuf {
+        PathBuf::from("/nowhere")
+    }
+
+    fn resource_dirs(&self) -> Vec<PathBuf> {
+        vec![env::var_os("AURICLE_RUNTIME").map_or_else(|| root().join("target/runtime"), PathBuf::from)]
+    }
+}
+
+/// A host as engines see it: one is shown to a loader only.
+fn host() -> Host {
+    let seen = Arc::new(Mutex::new(None));
+    let engine = LoadedEngine::in_process(Onlooker(Arc::clone(&seen)), Arc::new(Services)).unwrap();
+    assert!(engine.load(&Map::new()).is_err());
+    seen.lock().unwrap().take().unwrap()
+}
+
+struct Onlooker(Arc<Mutex<Option<Host>>>);
+
+impl ModelLoader for Onlooker {
+    type Model = Nothing;
+
+    fn backend(&self) -> &str {
+        "onlooker"
+    }
+
+    fn load(&self, _: &Config, host: &Host) -> Result<Nothing, Error> {
+        *self.0.lock().unwrap() = Some(host.clone());
+        Err(Error::other("has seen the host"))
+    }
+}
+
+struct Nothing;
+
+impl Model for Nothing {
+    type Processor = Self;
+
+    fn metadata(&self) -> Metadata {
+        Metadata::default()
+    }
+
+    fn processor(self: &Arc<Self>, _: &Config) -> Result<Self, Error> {
+        Ok(Self)
+    }
+}
+
+impl AsrProcessor for Nothing {
+    fn init(&mut self, _: u64) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn insert_audio_chunk(&mut self, _: &[f32]) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn process_iter(&mut self, _: &mut Sink<'_>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn finish(&mut self, _: &mut Sink<'_>) -> Result<(), Error> {
+        Ok(())
+    }
+}

@@ -1,0 +1,185 @@
+//! One stream's audio to words: the window is encoded, decoded until a decode is good, and read as passages and words.
+//!
+//! Invariant: the words of a buffer depend on the buffer, the prompt and the stream's options alone. Threads: one at a time.
+
+use crate::{
+    fallback::{Fallback, Verdict},
+    greedy::{self, Decoded, Manner},
+    listening::Listening,
+    model::Whisper,
+    network::Audio,
+    passages::{self, Spoken},
+    rules::Rules,
+};
+use auricle_plugin_api::{Config, Error};
+use auricle_plugin_kit::online::{Buffer, Passage, TimedWord, Transcriber, Transcript};
+use std::sync::Arc;
+
+/// Decodes of one buffer, at most: a model that ends early each time is not asked for ever.
+const MOST_DECODES: usize = 8;
+/// Audio that is too short to be asked for again, in seconds.
+const LEAST_AGAIN: f64 = 0.5;
+
+/// A stream's options.
+struct Options {
+    /// The language's token, where it was chosen.
+    language: Option<u32>,
+    translate: bool,
+    /// Said to the model before what was said in the stream.
+    prompt: String,
+    fallback: Fallback,
+}
+
+/// A stream.
+pub struct Listener {
+    model: Arc<Whisper>,
+    options: Options,
+    rules: Rules,
+    listening: Listening,
+    features: Vec<f32>,
+}
+
+impl Listener {
+    pub(crate) fn new(model: Arc<Whisper>, options: &Config) -> Result<Self, Error> {
+        let vocabulary = &model.vocabulary;
+        let tag: String = options.get("lan")?;
+        let language = match tag.as_str() {
+            "auto" => None,
+            tag if vocabulary.languages.is_empty() && tag.starts_with("en") => None,
+            tag => Some(vocabulary.language(tag).ok_or_else(|| {
+                let known: Vec<&str> = vocabulary.languages.iter().map(|(tag, _)| tag.as_str()).collect();
+                let known = if known.is_empty() { "en only".to_owned() } else { known.join(", ") };
+                Error::config("lan", format!("the model does not know `{tag}`; it knows {known}"))
+            })?),
+        };
+        let translate = options.get::<String>("task")? == "translate";
+        if translate && vocabulary.languages.is_empty() {
+            return Err(Error::config("task", "the model knows English only and cannot translate"));
+        }
+        let hotwords: Vec<String> = options.get("hotwords")?;
+        let prompt = [options.get::<String>("prompt")?, hotwords.join(", ")];
+        let prompt = prompt.iter().filter(|part| !part.trim().is_empty()).map(|part| part.trim()).collect::<Vec<_>>();
+        Ok(Self {
+            options: Options { language, translate, prompt: prompt.join(" "), fallback: Fallback::new(options)? },
+            rules: Rules::new(&model.settings, vocabulary, true),
+            listening: Listening::new(Arc::clone(&model.features)),
+            features: vec![0.0; model.settings.config.num_mel_bins * model.frames()],
+            model,
+        })
+    }
+
+    /// The tokens before the first decoded one, and which of them is the start.
+    fn prompt(&self, text: &str, language: Option<u32>) -> Result<(Vec<u32>, usize), Error> {
+        let vocabulary = &self.model.vocabulary;
+        let mut tokens = Vec::new();
+        // What was said before takes at most half the room, its end counts most.
+        let room = self.model.settings.config.max_target_positions / 2 - 1;
+        let chosen = self.options.prompt.trim();
+        let text = [chosen, text.trim()].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
+        if let Some(before) = vocabulary.before.filter(|_| !text.is_empty()) {
+            let said = vocabulary.encode(&format!(" {text}"))?;
+            tokens.push(before);
+            tokens.extend(&said[said.len().saturating_sub(room)..]);
+        }
+        let start = tokens.len();
+        tokens.push(vocabulary.start);
+        if !vocabulary.languages.is_empty() {
+            tokens.extend(language);
+            tokens.extend(if self.options.translate { vocabulary.translate } else { vocabulary.transcribe });
+        }
+        Ok((tokens, start))
+    }
+
+    /// The language of a window: the likeliest token after the start.
+    fn detect(&self, audio: &Audio) -> Result<Option<u32>, Error> {
+        let vocabulary = &self.model.vocabulary;
+        if vocabulary.languages.is_empty() {
+            return Ok(None);
+        }
+        let (_, logits) = self.model.network.begin(audio, &[vocabulary.start])?;
+        let logits = logits.last()?;
+        let logit = |token: u32| logits.get(token as usize).copied().unwrap_or(f32::NEG_INFINITY);
+        let tokens = vocabulary.languages.iter().map(|(_, token)| *token);
+        Ok(tokens.max_by(|one, other| logit(*one).total_cmp(&logit(*other))))
+    }
+
+    /// Decodes a window at rising temperatures until it is good; the last one is taken as it is. `None` where nobody speaks.
+    fn decode(&self, audio: &Audio, prompt: &[u32], start: usize) -> Result<Option<Decoded>, Error> {
+        let model = &*self.model;
+        let room = model.settings.config.max_target_positions.saturating_sub(prompt.len());
+        let mut last = None;
+        for (attempt, temperature) in self.options.fallback.temperatures.iter().enumerate() {
+            let manner = Manner {
+                rules: &self.rules,
+                end: model.vocabulary.end,
+                no_speech: model.vocabulary.no_speech.map(|token| (token, start)),
+                most: room.min(model.settings.config.max_target_positions / 2),
+                temperature: *temperature,
+                seed: attempt as u64,
+            };
+            let decoded = greedy::decode(&model.network, audio, prompt, &manner, &|| false)?;
+            let text = model.vocabulary.decode(&decoded.tokens)?;
+            match self.options.fallback.judge(&decoded, &text) {
+                Verdict::Good => return Ok(Some(decoded)),
+                Verdict::Silence => return Ok(None),
+                Verdict::Bad => last = Some(decoded),
+            }
+        }
+        Ok(last)
+    }
+
+    /// A passage's words, `offset` seconds after the start of the buffer.
+    fn words(&self, decoded: &Decoded, spoken: &Spoken, language: Option<&str>, offset: f64) -> Result<Passage, Error> {
+        let range = spoken.tokens.clone();
+        let text: Vec<u32> = decoded.tokens[range.clone()].to_vec();
+        let pieces = passages::words(&text, &self.model.vocabulary, language)?;
+        let mut at = range.start;
+        let mut words = Vec::with_capacity(pieces.len());
+        for (piece, (start, end)) in pieces.iter().zip(passages::spread(&pieces, spoken.start, spoken.end)) {
+            let logprobs = &decoded.logprobs[at..at + piece.tokens];
+            at += piece.tokens;
+            let probability = (logprobs.iter().sum::<f32>() / piece.tokens.max(1) as f32).exp();
+            let mut word = TimedWord::new(start + offset, end + offset, piece.text.as_str());
+            word.probability = Some(probability);
+            words.push(word);
+        }
+        Ok(Passage { end: spoken.end + offset, no_speech: decoded.no_speech.unwrap_or(0.0), words })
+    }
+}
+
+impl Transcriber for Listener {
+    fn transcribe(&mut self, audio: Buffer<'_>, prompt: &str) -> Result<Transcript, Error> {
+        self.listening.follow(audio);
+        let (lead, length) = (self.listening.lead(audio), self.listening.seconds());
+        let frames = self.model.frames();
+        self.listening.features(frames, &mut self.features);
+        let (mut passages, mut language) = (Vec::new(), self.options.language);
+        let mut from = 0.0;
+        for _ in 0..MOST_DECODES {
+            if from > 0.0 {
+                self.model.features_of(self.listening.from(from), &mut self.features);
+            }
+            let encoded = self.model.network.encode(&self.features)?;
+            if language.is_none() {
+                language = self.detect(&encoded)?;
+            }
+            let tag = language.and_then(|token| self.model.vocabulary.tag(token));
+            let (tokens, start) = self.prompt(prompt, language)?;
+            let Some(decoded) = self.decode(&encoded, &tokens, start)? else { break };
+            let (spoken, again) = passages::passages(&decoded.tokens, &self.model.vocabulary, length - from);
+            for spoken in &spoken {
+                passages.push(self.words(&decoded, spoken, tag, from - lead)?);
+            }
+            from += again;
+            if again <= 0.0 || length - from < LEAST_AGAIN {
+                break;
+            }
+        }
+        let language = language.and_then(|token| self.model.vocabulary.tag(token)).map(str::to_owned);
+        Ok(Transcript { passages, language })
+    }
+
+    fn separator(&self) -> &str {
+        ""
+    }
+}

@@ -1,0 +1,219 @@
+//! The engine as the server sees it: through the boundary, from configuration to events, on the made-up models.
+
+#![allow(clippy::unwrap_used, reason = "test code")]
+
+use auricle_engine_whisper::Loader;
+use auricle_plugin_api::{
+    Error, ErrorCode, Replay, Segment,
+    host::{EventSink, HostServices, LoadedEngine, LoadedModel, LogLevel},
+};
+use serde_json::{Map, Value, json};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+fn here() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+struct Services(PathBuf);
+
+impl HostServices for Services {
+    fn log_level(&self) -> LogLevel {
+        LogLevel::Warn
+    }
+
+    fn log(&self, _: LogLevel, target: &str, message: &str) {
+        println!("{target}: {message}");
+    }
+
+    fn origin_dir(&self) -> PathBuf {
+        PathBuf::from("/nowhere")
+    }
+
+    fn resource_dirs(&self) -> Vec<PathBuf> {
+        let runtime = env::var_os("AURICLE_RUNTIME").map_or_else(|| here().join("../../target/runtime"), PathBuf::from);
+        assert!(runtime.exists(), "{} is missing: run the tests by `cargo xtask test`", runtime.display());
+        vec![runtime, self.0.clone()]
+    }
+}
+
+fn engine(models: &Path) -> LoadedEngine {
+    LoadedEngine::in_process(Loader, Arc::new(Services(models.to_owned()))).unwrap()
+}
+
+/// A configuration with the schema's defaults, as a server gives it.
+fn config(engine: &LoadedEngine, fields: Value) -> Map<String, Value> {
+    let Value::Object(mut fields) = fields else { panic!("not an object") };
+    for (name, default) in engine.schema().defaults() {
+        fields.entry(name).or_insert(default);
+    }
+    fields
+}
+
+fn nano(name: &str, mut fields: Value) -> (LoadedModel, Map<String, Value>) {
+    let engine = engine(&here().join("testdata"));
+    fields["model"] = name.into();
+    let config = config(&engine, fields);
+    (engine.load(&config).unwrap(), config)
+}
+
+#[derive(Default, Debug, PartialEq)]
+struct Told {
+    segments: Vec<Segment>,
+    partials: usize,
+}
+
+impl EventSink for Told {
+    fn partial(&mut self, _: Segment) {
+        self.partials += 1;
+    }
+
+    fn segment(&mut self, segment: Segment) {
+        self.segments.push(segment);
+    }
+
+    fn speech_started(&mut self, _: u64) {}
+
+    fn endpoint(&mut self, _: u64) {}
+
+    fn restart_point(&mut self, _: u64, state: &[u8]) {
+        assert!(state.len() <= 1 << 20);
+    }
+}
+
+fn hear(model: &LoadedModel, options: &Map<String, Value>, audio: &[f32]) -> Told {
+    let mut processor = model.processor(options).unwrap();
+    processor.init(0).unwrap();
+    let mut told = Told::default();
+    for chunk in audio.chunks(model.metadata().chunk_samples as usize) {
+        processor.insert_audio_chunk(chunk).unwrap();
+        processor.process_iter(&mut told).unwrap();
+    }
+    processor.finish(&mut told).unwrap();
+    told
+}
+
+fn fixture(name: &str) -> Vec<f32> {
+    let bytes = fs::read(here().join("../../fixtures").join(name)).unwrap();
+    bytes[44..].as_chunks().0.iter().map(|bytes| f32::from(i16::from_le_bytes(*bytes)) / 32_768.0).collect()
+}
+
+#[test]
+fn a_stream_becomes_segments_in_order_within_the_audio() {
+    let audio = fixture("weather.wav");
+    for name in ["nano", "nano.en"] {
+        let (model, config) = nano(name, json!({"temperature": [0.0]}));
+        let told = hear(&model, &config, &audio);
+        assert!(!told.segments.is_empty(), "{name}");
+        let mut last = 0;
+        for segment in &told.segments {
+            assert!(last <= segment.start && segment.start <= segment.end, "{name} {segment:?}");
+            assert!(!segment.text().trim().is_empty() && !segment.words.is_empty(), "{name} {segment:?}");
+            last = segment.end;
+        }
+        assert!(last <= audio.len() as u64, "{name}: {last}");
+        // The same again: nothing of a stream is left in the model.
+        assert_eq!(hear(&model, &config, &audio), told, "{name}");
+    }
+}
+
+#[test]
+fn says_what_it_is() {
+    let (model, _) = nano("nano", json!({}));
+    let metadata = model.metadata();
+    assert_eq!((metadata.sample_rate, metadata.replay), (16_000, Replay::Lossless));
+    assert!(metadata.languages.contains(&"de".to_owned()) && metadata.languages.contains(&"jv".to_owned()));
+    assert_eq!(metadata.extra["word_times"], "timestamps");
+    assert_eq!(nano("nano.en", json!({})).0.metadata().languages, ["en"]);
+}
+
+#[test]
+fn options_of_a_stream_are_checked_against_the_model() {
+    let refusal = |name: &str, fields: Value| {
+        let (model, config) = nano(name, fields);
+        match model.processor(&config) {
+            Err(refusal) => refusal.message,
+            Ok(_) => panic!("was opened"),
+        }
+    };
+    let unknown = refusal("nano", json!({"lan": "tlh"}));
+    assert!(unknown.starts_with("field `lan`: the model does not know `tlh`; it knows "), "{unknown}");
+    let english = refusal("nano.en", json!({"lan": "de"}));
+    assert_eq!(english, "field `lan`: the model does not know `de`; it knows en only");
+    let translate = refusal("nano.en", json!({"task": "translate"}));
+    assert!(translate.starts_with("field `task`: "), "{translate}");
+    let (model, config) =
+        nano("nano", json!({"lan": "de-AT", "task": "translate", "prompt": "Ja", "hotwords": ["so"]}));
+    let told = hear(&model, &config, &fixture("weather.wav")[..32_000]);
+    assert!(told.segments.iter().all(|segment| segment.language.as_deref() == Some("de")), "{told:?}");
+}
+
+/// A folder `m` with a made-up model, one of its files changed.
+fn refused(file: &str, change: impl FnOnce(Vec<u8>) -> Option<Vec<u8>>) -> Error {
+    let models = tempfile::tempdir().unwrap();
+    let to = models.path().join("m");
+    fs::create_dir(&to).unwrap();
+    for entry in fs::read_dir(here().join("testdata/nano")).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+    match change(fs::read(to.join(file)).unwrap()) {
+        Some(bytes) => fs::write(to.join(file), bytes).unwrap(),
+        None => fs::remove_file(to.join(file)).unwrap(),
+    }
+    let engine = engine(models.path());
+    match engine.load(&config(&engine, json!({"model": "m"}))) {
+        Err(refusal) => {
+            assert!(!refusal.message.contains('\n'), "{refusal}");
+            refusal
+        }
+        Ok(_) => panic!("was loaded"),
+    }
+}
+
+fn replaced(file: &str, old: &str, new: &str) -> String {
+    let refusal = refused(file, |bytes| {
+        let text = String::from_utf8(bytes).unwrap();
+        assert!(text.contains(old), "{old} is not in {file}");
+        Some(text.replace(old, new).into_bytes())
+    });
+    assert_eq!(refusal.code, ErrorCode::MODEL);
+    refusal.message
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    for file in
+        ["config.json", "preprocessor_config.json", "tokenizer.json", "encoder_model.onnx", "decoder_model_merged.onnx"]
+    {
+        let refusal = refused(file, |_| None).message;
+        assert!(refusal.contains(file), "{file}: {refusal}");
+    }
+}
+
+#[test]
+fn a_damaged_file_is_named() {
+    for file in ["config.json", "generation_config.json", "preprocessor_config.json", "tokenizer.json"] {
+        let refusal = refused(file, |bytes| Some(bytes[..bytes.len() / 2].to_vec())).message;
+        assert!(refusal.contains(file), "{file}: {refusal}");
+    }
+    for file in ["encoder_model.onnx", "decoder_model_merged.onnx"] {
+        let refusal = refused(file, |bytes| Some(bytes[..bytes.len() / 2].to_vec())).message;
+        assert!(refusal.contains(file) && refusal.contains("ONNX Runtime cannot use it"), "{file}: {refusal}");
+    }
+}
+
+#[test]
+fn configurations_of_another_model_are_found_out() {
+    let width = replaced("config.json", "\"d_model\": 24", "\"d_model\": 48");
+    assert!(width.contains("the networks are not what config.json says"), "{width}");
+    let features = replaced("preprocessor_config.json", "\"feature_size\": 80", "\"feature_size\": 128");
+    assert!(features.contains("feature_size is 128, num_mel_bins 80"), "{features}");
+    let tokens = replaced("tokenizer.json", "<|startoftranscript|>", "<|startofsomething|>");
+    assert!(tokens.contains("has no <|startoftranscript|>: not a tokenizer of Whisper"), "{tokens}");
+    let start = replaced("config.json", "\"decoder_start_token_id\": 601", "\"decoder_start_token_id\": 602");
+    assert!(start.contains("it belongs to another model"), "{start}");
+}
