@@ -15,7 +15,7 @@ from digits.export import export
 from digits.recognise import Recogniser
 from digits.train import Plan, train
 
-FOLD, FINAL = 2000, 3000
+FOLD, FINAL = 2000, 4000
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 

@@ -105,7 +105,7 @@ def _pick(groups: list[tuple[float, list]], random: np.random.Generator):
 def stretch(stock: Stock, random: np.random.Generator) -> tuple[np.ndarray, list[Said]]:
     """Twelve seconds, dry and clean, and what is said in them."""
     sound, said = np.zeros(LENGTH, np.float32), []
-    if random.random() < 0.08:
+    if random.random() < 0.14:
         return sound, said
     place = int(RATE * random.uniform(0, 1))
     while place < LENGTH - RATE:

@@ -21,6 +21,8 @@ WARM_UP = 100
 LATE = RATE // 5
 """A word may come out until so long after its end, and not before a good part of it."""
 FORBIDDEN = -20.0
+NEW_NOISES = 200
+"""After so many steps there are other noises."""
 
 
 @dataclass
@@ -37,14 +39,17 @@ class Batches:
     def __init__(self, stock: Stock, device: torch.device):
         self.stock = stock
         self.device = device
-        self.noises = Noises(stock, np.random.default_rng((SEED, 0)))
+        self.noises: tuple[int, Noises] | None = None
         self.features = LogMel(RATE, network.FIRST, network.LAST).to(device)
 
     def batch(self, step: int, count: int) -> tuple[torch.Tensor, list[list[Said]]]:
         """Features `[count, bands, frames]`, and what is said in each."""
         random = np.random.default_rng((SEED, 1, step))
+        turn = step // NEW_NOISES
+        if self.noises is None or self.noises[0] != turn:
+            self.noises = turn, Noises(self.stock, np.random.default_rng((SEED, 0, turn)))
         made = [compose.stretch(self.stock, random) for _ in range(count)]
-        noise = np.stack([self.noises.cut(random) for _ in range(count)])
+        noise = np.stack([self.noises[1].cut(random) for _ in range(count)])
         noise *= compose.noise_levels(count, random)[:, None].astype(np.float32)
         both = torch.from_numpy(np.concatenate([np.stack([sound for sound, _ in made]), noise])).to(self.device)
         heard = augment.through(both, augment.channel(2 * count, LENGTH, RATE, random).to(self.device))
