@@ -70,7 +70,7 @@ def mu_law(sounds: torch.Tensor) -> torch.Tensor:
 
 
 def convert(sounds: torch.Tensor, random: np.random.Generator) -> torch.Tensor:
-    """The sounds at some level (40 dB apart, some too loud), with some offset, clipped, as 16 bit or 8 bit samples or neither."""
+    """The sounds at some level (40 dB apart, some too loud), with some offset, clipped, as 16 or 8 bit samples or neither."""
     count = len(sounds)
 
     def each(values: np.ndarray) -> torch.Tensor:
@@ -87,7 +87,7 @@ def convert(sounds: torch.Tensor, random: np.random.Generator) -> torch.Tensor:
 
 
 def warp(features: torch.Tensor, random: np.random.Generator) -> torch.Tensor:
-    """The bands moved up here and down there, smoothly, by up to three or so: other vowels of other people; `[B, bands, frames]`."""
+    """The bands moved up here and down there, smoothly, by three or so: other people's vowels; `[B, bands, frames]`."""
     count, bands, _ = features.shape
     knots = np.linspace(0, bands - 1, 5)
     moves = np.clip(random.normal(0, 1.6, (count, len(knots))), -3.5, 3.5) * (random.random((count, 1)) < 0.8)

@@ -1,7 +1,7 @@
 """Log-mel features as sherpa-onnx computes them for streaming NeMo models, batched in torch.
 
-16 kHz, frames of 25 ms every 10 ms centred on their hop (Kaldi's `snip_edges=false`), pre-emphasis in each frame, periodic Hann window,
-FFT of 512, 80 Slaney mel bands up to 8 kHz, logarithm of the power. Frame f needs samples up to 160 f + 280.
+16 kHz, frames of 25 ms every 10 ms centred on their hop (Kaldi's `snip_edges=false`), pre-emphasis in each frame, periodic
+Hann window, FFT of 512, 80 Slaney mel bands up to 8 kHz, logarithm of the power. Frame f needs samples up to 160 f + 280.
 
 Sound at 8 kHz has the same lower bands: half as many samples for each frame, half as long an FFT, and the pre-emphasis (a
 filter at 16 kHz) as a factor for each frequency. Training uses that; the difference is below 0.02 in all bands it uses.

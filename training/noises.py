@@ -1,4 +1,4 @@
-"""Sounds without words, made up: noise of several colours, hum, clicks, machines, music, and silence that is not quite silent."""
+"""Sounds without words, made up: noise of several colours, hum, clicks, machines, wind, music."""
 
 import numpy as np
 

@@ -22,12 +22,13 @@ PACKAGES = {
 FLITE = ("kal", "kal16", "awb", "rms", "slt")
 FESTIVAL = {"kal": "kal_diphone", "ked": "ked_diphone", "slt": "cmu_us_slt_arctic_hts"}
 ACCENTS = (
-    "en-gb", "en-us", "en-us", "en-us", "en-gb-scotland", "en-gb-x-gbclan", "en-gb-x-rp", "en-gb-x-gbcwmd", "en-029", "en-us-nyc",
+    "en-gb", "en-us", "en-us", "en-us", "en-gb-scotland", "en-gb-x-gbclan", "en-gb-x-rp", "en-gb-x-gbcwmd", "en-029",
+    "en-us-nyc",
 )  # fmt: skip
 VARIANTS = (
     "f1 f2 f3 f4 f5 m1 m2 m3 m4 m5 m6 m7 m8 adam anika belinda ed edward linda max michael paul shelby steph travis victor zac "
-    "Andrea Annie Alicia Denis Gene Hugo Jacky Lee Marco Mario Michael Mike klatt klatt2 klatt3 klatt4 klatt5 klatt6 john david "
-    "aunty grandma grandpa iven marcelo norbert pablo pedro quincy rob robert sandro antonio benjamin caleb edward2 gustave "
+    "Andrea Annie Alicia Denis Gene Hugo Jacky Lee Marco Mario Michael Mike klatt klatt2 klatt3 klatt4 klatt5 klatt6 john "
+    "david aunty grandma grandpa iven marcelo norbert pablo pedro quincy rob robert sandro antonio benjamin caleb edward2 gustave "
     "michel miguel steph2 steph3 iven2 Diogo Henrique"
 ).split()
 
@@ -97,9 +98,8 @@ def speak(voice: Voice, texts: list[str]) -> list[np.ndarray]:
 def _festival_script(voice: Voice, texts: list[str], files: list[Path]) -> str:
     lines = [f"(voice_{FESTIVAL[voice.name]})", f"(Parameter.set 'Duration_Stretch {voice.pace:.2f})"]
     if voice.name != "slt":
-        lines.append(
-            f"(set! int_lr_params '((target_f0_mean {voice.pitch:.0f}) (target_f0_std 14) (model_f0_mean 170) (model_f0_std 34)))"
-        )
+        target = f"(target_f0_mean {voice.pitch:.0f}) (target_f0_std 14)"
+        lines.append(f"(set! int_lr_params '({target} (model_f0_mean 170) (model_f0_std 34)))")
     for text, file in zip(texts, files):
         lines.append(f'(utt.save.wave (utt.synth (Utterance Text "{text}")) "{file}" \'riff)')
     return "\n".join(lines)

@@ -24,7 +24,8 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m digits", description=__doc__)
     parser.add_argument("--digits", type=Path, required=True, help="the Free Spoken Digit Dataset's folder of .wav files")
     parser.add_argument("--work", type=Path, default=ROOT / "target/training/digits", help="clips, checkpoints and results")
-    parser.add_argument("--steps", type=int, help=f"steps of training: else {FOLD} without a person, {FINAL} for the final model")
+    steps = f"steps of training: else {FOLD} without a person, {FINAL} for the final model"
+    parser.add_argument("--steps", type=int, help=steps)
     parser.add_argument("--jobs", type=int, default=2, help="threads and processes")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--fold", choices=corpus.PEOPLE, help="only the model that does not know this person, and its results")
@@ -74,7 +75,7 @@ def main() -> int:
     options = arguments()
     packages = voices.missing()
     if packages:
-        print(f"The synthetic voices are not all here. Debian's packages: apt-get install {' '.join(packages)}", file=sys.stderr)
+        print(f"Synthetic voices are missing. Debian has them: apt-get install {' '.join(packages)}", file=sys.stderr)
         return 1
     torch.set_num_threads(options.jobs)
     for name in [options.fold] if options.fold else [] if options.all else corpus.PEOPLE:

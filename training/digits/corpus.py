@@ -113,7 +113,7 @@ def natural(recordings: Path, person: str) -> list[tuple[int, np.ndarray]]:
     """A person's own recordings: digit and sound at 8 kHz, in the order of their names."""
     files = sorted(recordings.glob(f"?_{person}_*.wav"))
     if not files:
-        raise FileNotFoundError(f"{recordings}: no recordings of {person} (the Free Spoken Digit Dataset's .wav files are wanted)")
+        raise FileNotFoundError(f"{recordings}: no recordings of {person} (the Free Spoken Digit Dataset's are wanted)")
     found = []
     for file in files:
         samples, rate = read_wav(file)

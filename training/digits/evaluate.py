@@ -15,6 +15,9 @@ SEED = 77
 MINUTES = 5
 
 
+Row = tuple[list[int], np.ndarray, list[int]]
+
+
 def errors(said: list[int], heard: list[int]) -> int:
     """The least number of words put in, left out or put for another."""
     row = list(range(len(heard) + 1))
@@ -25,7 +28,7 @@ def errors(said: list[int], heard: list[int]) -> int:
     return row[-1]
 
 
-def connected(words: list[tuple[int, np.ndarray]], random: np.random.Generator) -> list[tuple[list[int], np.ndarray, list[int]]]:
+def connected(words: list[tuple[int, np.ndarray]], random: np.random.Generator) -> list[Row]:
     """All words once, in rows of 1 to 16 with pauses: the digits, the sound at 8 kHz, and the sample each word ends at."""
     order = [words[number] for number in random.permutation(len(words))]
     rows = []

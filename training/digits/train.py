@@ -58,7 +58,7 @@ class Batches:
 
 
 def targets(said: list[list[Said]], frames: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """All digits, how many there are in each, and what to add to the log-probabilities: tokens come out when their word is heard."""
+    """All digits, how many each has, and what to add to log-probabilities: tokens come out when their word is heard."""
     known = np.array([network.known_at(frame) * RATE // 16000 for frame in range(frames)])
     bias = np.full((len(said), frames, network.BLANK + 1), FORBIDDEN, np.float32)
     bias[:, :, network.BLANK] = 0
@@ -118,7 +118,8 @@ def train(stock: Stock, plan: Plan, folder: Path) -> network.Digits:
         step += 1
         losses.append(loss.item())
         if step % 25 == 0:
-            print(f"{time.strftime('%H:%M:%S')} {folder.name}: step {step}/{plan.steps}, loss {np.mean(losses):.4f}", flush=True)
+            now, loss = time.strftime("%H:%M:%S"), np.mean(losses)
+            print(f"{now} {folder.name}: step {step}/{plan.steps}, loss {loss:.4f}", flush=True)
             losses = []
         if time.monotonic() - saved > 60 or step == plan.steps:
             unfinished = checkpoint.with_suffix(".part")

@@ -32,14 +32,15 @@ SPOKEN = [("word", str(digit)) for digit in range(10)] + [("phrase", "4711"), ("
 
 class Compose(unittest.TestCase):
     def setUp(self):
-        sources = {"george": clips("george", SPOKEN[:10]), "theo": clips("theo", SPOKEN[:10]), "flite": clips("flite-rms", SPOKEN)}
-        sources["festival"] = clips("festival-slt", SPOKEN)
+        sources = {person: clips(person, SPOKEN[:10]) for person in ("george", "theo")}
+        sources |= {"flite": clips("flite-rms", SPOKEN), "festival": clips("festival-slt", SPOKEN)}
         self.whole, self.fold = Stock(sources, None), Stock(sources, "theo")
 
     def test_a_fold_does_not_hear_who_is_left_out(self):
         self.assertEqual(self.whole.people, ["george", "theo"])
         self.assertEqual(self.fold.people, ["george"])
-        heard = [*self.fold.phrases, *self.fold.others, *[clip for group in self.fold.words.values() for of in group.values() for clip in of]]
+        words = [clip for group in self.fold.words.values() for speaker in group.values() for clip in speaker]
+        heard = [*words, *self.fold.phrases, *self.fold.others]
         self.assertEqual({source for source, _ in heard}, {"george", "flite"})
 
     def test_every_digit_may_come_out(self):
