@@ -64,8 +64,10 @@ fn neither_frames_nor_pace_nor_rate_change_the_words() {
         assert_eq!(stream(&host, &audio, frame, json!({"pace": pace})).events("segment"), expected, "{frame} {pace}");
     }
     // A telephone: every second sample, of pairs smoothed.
-    let half: Vec<i16> =
-        audio.chunks(2).map(|pair| (pair.iter().map(|x| i32::from(*x)).sum::<i32>() / pair.len() as i32) as i16).collect();
+    let half: Vec<i16> = audio
+        .chunks(2)
+        .map(|pair| (pair.iter().map(|x| i32::from(*x)).sum::<i32>() / pair.len() as i32) as i16)
+        .collect();
     let heard = stream(&host, &half, 640, json!({"pace": "file", "sample_rate": 8_000}));
     assert_eq!(heard.texts().join(" "), spoken());
 }
@@ -113,7 +115,8 @@ fn nothing_is_heard_in_silence_and_noise() {
     let seconds = if long() { 300 } else { 30 };
     let silence = vec![0; 16_000 * seconds];
     for level in [0, 300, 30, 3] {
-        let audio = if level == 0 { silence.clone() } else { noise(7, silence.len()).iter().map(|x| x / level).collect() };
+        let audio =
+            if level == 0 { silence.clone() } else { noise(7, silence.len()).iter().map(|x| x / level).collect() };
         assert_eq!(stream(&host, &audio, 32_000, file()).texts(), Vec::<String>::new(), "noise / {level}");
     }
 }
@@ -153,7 +156,8 @@ fn real_people_are_understood() {
     let (mut wrong, mut total) = (0, 0);
     for (speaker, mut recordings) in speakers {
         // Every seventh, and so on: digits in no order, ten to a stream, 0.3 s apart.
-        recordings.sort_by_key(|(digit, name)| (digit * 7 + name.len() * 3 + name.as_bytes()[name.len() - 5] as usize) % 50);
+        recordings
+            .sort_by_key(|(digit, name)| (digit * 7 + name.len() * 3 + name.as_bytes()[name.len() - 5] as usize) % 50);
         let mut mistakes = 0;
         for group in recordings.chunks(10) {
             let mut audio = vec![0i16; 2_400];
