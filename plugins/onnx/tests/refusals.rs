@@ -113,7 +113,7 @@ fn foreign_or_missing_metadata_are_named() {
 fn metadata_that_lie_about_shapes_are_found_out_at_load() {
     let nines = |key: &str| "9".repeat(value(key).len());
     for (key, problem) in [
-        ("window_size", "is not what its metadata say"),
+        ("window_size", "the metadata say"),
         ("chunk_shift", "is not what its metadata say"),
         ("subsampling_factor", "(subsampling factor)"),
         ("vocab_size", "not [1, frames, "),
