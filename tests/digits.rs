@@ -42,7 +42,7 @@ fn digits_are_understood_one_by_one_and_eight_at_once() {
     let (_, audio) = wav(&fixture("digits.wav"));
     let alone = stream(&host, &audio, 3_200, file());
     assert_eq!(alone.texts().join(" "), spoken());
-    let ready = &alone.heard[0]["model"];
+    let ready = &alone.heard[0];
     assert_eq!((&ready["sample_rate"], &ready["languages"]), (&json!(16_000), &json!(["en"])), "{ready}");
     thread::scope(|scope| {
         for n in 0..8 {
@@ -86,10 +86,9 @@ fn words_come_while_they_are_spoken_and_have_their_times() {
             last = end;
         }
     }
-    let kinds: Vec<&str> = client.heard.iter().map(|event| event["type"].as_str().unwrap()).collect();
-    let first = |kind: &str| kinds.iter().position(|other| *other == kind).unwrap();
-    assert!(first("speech_started") < first("partial") && first("partial") < first("segment"));
-    assert!(client.events("partial").len() > client.events("segment").len());
+    let first = |kind: &str| client.heard.iter().position(|event| event["type"] == kind).unwrap();
+    // A partial that the client has not got yet is replaced by the next text, so there may be few.
+    assert!(first("speech_started") < first("segment") && first("speech_started") < first("partial"));
 }
 
 #[test]
@@ -130,6 +129,13 @@ fn without_the_runtime_a_stream_is_told_so_and_the_next_one_works_once_it_is_the
         let entry = entry.unwrap();
         fs::copy(entry.path(), host.path("resources").join(entry.file_name())).unwrap();
     }
+    // The server remembers for a moment that the model cannot be had.
+    host.wait_for("the model", || {
+        let mut client = Client::start(&host, "digits", file());
+        let first = client.next();
+        client.vanish();
+        first.is_some_and(|event| event["type"] == "ready")
+    });
     let (_, audio) = wav(&fixture("digits.wav"));
     assert_eq!(stream(&host, &audio, 3_200, file()).texts().join(" "), spoken());
 }
