@@ -46,7 +46,7 @@
 //!     fn transcribe(&mut self, audio: Buffer<'_>, _prompt: &str) -> Result<Transcript, Error> {
 //!         let mut words = Vec::new();
 //!         let mut second = 0.0;
-//!         let windows: Vec<&[f32]> = samples.chunks(160).collect();
+//!         let windows: Vec<&[f32]> = audio.chunks(160).collect();
 //!         for beep in windows.chunk_by(|a, b| self.loud(a) == self.loud(b)) {
 //!             let start = second;
 //!             second += beep.len() as f64 / 100.0;
