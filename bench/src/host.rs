@@ -27,8 +27,9 @@ pub(crate) fn run() -> Done {
     let host = setup.start()?;
     let sink = Server::start(Command::new(std::env::current_exe()?).arg("sink"))?;
     let ratio = throughput::run(&host, &sink)?;
-    drop((host, sink));
-    delay::run(&setup.start()?)?;
+    drop(host);
+    delay::run(&setup.start()?, &sink)?;
+    drop(sink);
     memory::run(&setup.start()?)?;
     register::run()?;
     println!("ratio {ratio:.3} (aim 0.8)");

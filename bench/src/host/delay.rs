@@ -21,12 +21,36 @@ const FRAMES: usize = 500;
 /// Frames of each stream that are not counted: the server gets into its stride.
 const WARM_UP: usize = 50;
 
-pub(super) fn run(host: &Server) -> Done {
-    let open = |_| Client::open(&host.address, "stamped", "live");
+pub(super) fn run(host: &Server, sink: &Server) -> Done {
+    let (mut clients, host_cpu, late) = send(host)?;
+    let mut delays = Vec::with_capacity(FRAMES * STREAMS);
+    for client in &mut clients {
+        let segment = client.ask(&json!({"type": "finish"}))?;
+        let text = segment["text"].as_str().ok_or_else(|| format!("no delays in {segment}"))?;
+        let all = text.split(' ').map(str::parse).collect::<Result<Vec<f64>, _>>()?;
+        if all.len() != FRAMES {
+            return Err(format!("{} of {FRAMES} frames came to the engine", all.len()).into());
+        }
+        delays.extend(all.iter().skip(WARM_UP).map(|micros| micros / 1e3));
+    }
+    drop(clients);
+    let (_, sink_cpu, _) = send(sink)?;
+    println!("{STREAMS} real-time streams, {FRAMES} frames of 20 ms each");
+    let [p50, p99, max] = [0.5, 0.99, 1.0].map(|share| stats::quantile(&delays, share));
+    println!("frame to engine: p50 {p50:.2} ms, p99 {p99:.2} ms, max {max:.1} ms (aim p99 5)");
+    println!("late in sending: p50 {:.2} ms, p99 {:.2} ms", stats::median(&late), stats::quantile(&late, 0.99));
+    println!("processors used: host {host_cpu:.2}, sink {sink_cpu:.2}\n");
+    Ok(())
+}
+
+/// Sends it all. Returns the clients, how many processors the server used, and by how many milliseconds each frame was
+/// late.
+fn send(server: &Server) -> Done<(Vec<Client>, f64, Vec<f64>)> {
+    let open = |_| Client::open(&server.address, "stamped", "live");
     let mut clients = (0..STREAMS).map(open).collect::<Done<Vec<_>>>()?;
     let mut frame = frame();
-    let (cpu, begun) = (host.cpu()?, Instant::now());
     let mut late = Vec::with_capacity(FRAMES * STREAMS);
+    let (cpu, begun) = (server.cpu()?, Instant::now());
     for n in 0..FRAMES {
         for (place, client) in clients.iter_mut().enumerate() {
             let due = begun + PERIOD * n as u32 + PERIOD * place as u32 / STREAMS as u32;
@@ -38,20 +62,6 @@ pub(super) fn run(host: &Server) -> Done {
             client.write(&frame)?;
         }
     }
-    let cpu = (host.cpu()? - cpu) / begun.elapsed().as_secs_f64();
-    let mut delays = Vec::with_capacity(FRAMES * STREAMS);
-    for client in &mut clients {
-        let segment = client.ask(&json!({"type": "finish"}))?;
-        let text = segment["text"].as_str().ok_or_else(|| format!("no delays in {segment}"))?;
-        let all = text.split(' ').map(str::parse).collect::<Result<Vec<f64>, _>>()?;
-        if all.len() != FRAMES {
-            return Err(format!("{} of {FRAMES} frames came to the engine", all.len()).into());
-        }
-        delays.extend(all.iter().skip(WARM_UP).map(|micros| micros / 1e3));
-    }
-    println!("{STREAMS} real-time streams, {FRAMES} frames of 20 ms each; the host used {cpu:.2} processors");
-    let [p50, p99, max] = [0.5, 0.99, 1.0].map(|share| stats::quantile(&delays, share));
-    println!("frame to engine: p50 {p50:.2} ms, p99 {p99:.2} ms, max {max:.1} ms (aim p99 5)");
-    println!("late in sending: p50 {:.2} ms, p99 {:.2} ms\n", stats::median(&late), stats::quantile(&late, 0.99));
-    Ok(())
+    let cpu = (server.cpu()? - cpu) / begun.elapsed().as_secs_f64();
+    Ok((clients, cpu, late))
 }
