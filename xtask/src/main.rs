@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod convert;
 mod demo;
 mod fetch;
 mod run;
@@ -49,6 +50,11 @@ enum Xtask {
         #[command(subcommand)]
         model: train::Train,
     },
+    /// Convert a published model into a layout that an engine runs faster
+    Convert {
+        #[command(subcommand)]
+        engine: convert::Convert,
+    },
     /// Format, lints, documents, licences: what CI checks besides the tests
     Check,
 }
@@ -61,6 +67,7 @@ fn main() -> ExitCode {
         Xtask::Bench { name } => bench::bench(&name),
         Xtask::Parity { engine } => test::parity(&engine),
         Xtask::Train { model } => train::train(&model),
+        Xtask::Convert { engine } => convert::convert(&engine),
         Xtask::Check => test::check(),
     };
     match done {
