@@ -9,13 +9,16 @@
 mod ours;
 mod theirs;
 
-use crate::{Done, stats};
-use std::{fs, path::Path};
+use crate::{
+    Done,
+    recording::{self, RATE},
+    stats,
+};
+use std::path::Path;
 
 const ROUNDS: usize = 15;
-/// What is heard, over and over: 16 kHz, mono, 16 bit.
+/// What is heard, over and over.
 const RECORDING: &str = "fixtures/digits.wav";
-const RATE: f64 = 16_000.0;
 /// At least so much of it, in seconds.
 const SECONDS: f64 = 60.0;
 const AIM: f64 = 1.3;
@@ -28,8 +31,8 @@ struct Times {
 }
 
 pub(crate) fn run(model: &Path) -> Done {
-    let recording = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(RECORDING);
-    let samples = samples(&fs::read(&recording).map_err(|problem| format!("{}: {problem}", recording.display()))?);
+    let recording = recording::path(RECORDING);
+    let samples = recording::samples(&recording)?;
     let times = (SECONDS * RATE / samples.len() as f64).ceil() as usize;
     let audio = samples.repeat(times);
     let mut ours = ours::Ours::open(model, &audio)?;
@@ -90,10 +93,4 @@ pub(crate) fn run(model: &Path) -> Done {
 fn print(what: &str, times: &[f64]) {
     let [min, median, max] = [0.0, 0.5, 1.0].map(|share| stats::quantile(times, share));
     println!("{what:<48}{min:>8.3}{median:>8.3}{max:>8.3}");
-}
-
-/// The samples of a WAV file with the shortest of headers.
-fn samples(bytes: &[u8]) -> Vec<f32> {
-    let data = bytes.get(44..).unwrap_or_default().as_chunks().0;
-    data.iter().map(|sample| f32::from(i16::from_le_bytes(*sample)) / 32_768.0).collect()
 }

@@ -9,7 +9,15 @@ mod boundary;
 mod digits;
 #[cfg(target_os = "linux")]
 mod host;
+#[cfg(target_os = "linux")]
+mod peer;
+#[cfg(target_os = "linux")]
+mod plugin;
+#[cfg(target_os = "linux")]
+mod recording;
 mod stats;
+#[cfg(target_os = "linux")]
+mod whisper;
 
 use clap::Parser;
 use std::{error::Error, path::PathBuf, process::ExitCode};
@@ -30,6 +38,15 @@ enum Bench {
         #[arg(long)]
         model: PathBuf,
     },
+    /// Engine `whisper` on made-up models, against CTranslate2 and whisper.cpp on the same weights
+    Whisper {
+        /// The folder of what `bench/whisper/prepare.py` made
+        #[arg(long)]
+        work: PathBuf,
+        /// How often each is measured
+        #[arg(long, default_value_t = 9)]
+        rounds: usize,
+    },
     /// The bare sink, on a port of its own
     #[command(hide = true)]
     Sink,
@@ -43,9 +60,11 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         Bench::Digits { model } => digits::run(&model),
         #[cfg(target_os = "linux")]
+        Bench::Whisper { work, rounds } => whisper::run(&work, rounds),
+        #[cfg(target_os = "linux")]
         Bench::Sink => host::sink::run(),
         #[cfg(not(target_os = "linux"))]
-        Bench::Host | Bench::Digits { .. } | Bench::Sink => {
+        Bench::Host | Bench::Digits { .. } | Bench::Whisper { .. } | Bench::Sink => {
             Err("this benchmark runs on Linux only, which tells it the processor time of processes".into())
         }
     };

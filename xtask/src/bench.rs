@@ -1,11 +1,14 @@
 //! The benchmarks: each runs Auricle and what it is measured against in one run.
 
 use crate::{
-    run::{Done, cargo, root, run},
+    run::{Done, cargo, root, run, target},
     stage,
 };
 use clap::Subcommand;
-use std::path::{PathBuf, absolute};
+use std::{
+    path::{PathBuf, absolute},
+    process::Command,
+};
 
 /// Which benchmark.
 #[derive(Subcommand)]
@@ -20,6 +23,12 @@ pub(crate) enum Bench {
         #[arg(long, value_name = "DIR")]
         model: Option<PathBuf>,
     },
+    /// Engine `whisper` against CTranslate2 (PyPI) and whisper.cpp (built under target/) on made-up models of real sizes
+    Whisper {
+        /// How often each is measured [default: 9]
+        #[arg(long, value_name = "N")]
+        rounds: Option<usize>,
+    },
 }
 
 /// Builds in release and runs the benchmark.
@@ -33,6 +42,11 @@ pub(crate) fn bench(name: &Bench) -> Done {
             let model = model.clone().unwrap_or_else(|| root().join("models/digits"));
             let folder = absolute(&model).map_err(|error| format!("{}: {error}", model.display()))?;
             command.args(["digits", "--model"]).arg(folder)
+        }
+        Bench::Whisper { rounds } => {
+            run(Command::new("python3").args(["bench/whisper/prepare.py", "whisper"]).current_dir(root()))?;
+            command.args(["whisper", "--work"]).arg(target().join("bench-whisper"));
+            command.args(rounds.iter().flat_map(|rounds| ["--rounds".to_owned(), rounds.to_string()]))
         }
     };
     command.env("AURICLE_HOST", built.host).env("AURICLE_PLUGINS", built.plugins);

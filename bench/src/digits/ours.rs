@@ -1,19 +1,16 @@
 //! Auricle's side: the plugin file as the server opens it, in this process.
 
-use crate::{Done, from_xtask};
+use crate::{
+    Done,
+    plugin::{self, Told, cpu},
+};
 use auricle_plugin_api::{
-    Error, Segment,
-    host::{EventSink, HostServices, Library, LoadedModel, LogLevel},
+    Error,
+    host::{LoadedModel, LogLevel},
 };
 use auricle_plugin_kit::fbank::{Fbank, Options, Plan};
-use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Map, Value};
-use std::{
-    env::consts::{DLL_PREFIX, DLL_SUFFIX},
-    hint::black_box,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{hint::black_box, path::Path, sync::Arc};
 
 /// Seconds that no utterance lasts.
 const FOR_EVER: u32 = 3_600;
@@ -31,10 +28,7 @@ impl<'a> Ours<'a> {
         let (Some(models), Some(name)) = (model.parent(), model.file_name().and_then(|name| name.to_str())) else {
             return Err(format!("{} is no model's folder", model.display()).into());
         };
-        let services = Arc::new(Places(vec![from_xtask("AURICLE_RUNTIME")?, models.to_owned()]));
-        let file = from_xtask("AURICLE_PLUGINS")?.join(format!("{DLL_PREFIX}auricle_engine_onnx{DLL_SUFFIX}"));
-        let engines = Library::open(&file, services)?.into_engines();
-        let engine = engines.into_iter().find(|engine| engine.backend() == "onnx").ok_or("no engine `onnx`")?;
+        let (engine, _) = plugin::open("onnx", models, LogLevel::Error)?;
         let mut config: Map<String, Value> = engine.schema().defaults().collect();
         config.insert("model".into(), name.into());
         for rule in ["rule2_min_trailing_silence", "rule3_min_utterance_length"] {
@@ -64,7 +58,7 @@ impl<'a> Ours<'a> {
             processor.process_iter(&mut told)?;
         }
         processor.finish(&mut told)?;
-        Ok((cpu() - begun, told.texts.join(" ")))
+        Ok((cpu() - begun, told.text()))
     }
 
     /// The features alone. Returns the processor time in seconds.
@@ -78,56 +72,5 @@ impl<'a> Ours<'a> {
             fbank.discard_before(ready);
         }
         cpu() - begun
-    }
-}
-
-/// Processor time of this process so far, in seconds.
-fn cpu() -> f64 {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
-}
-
-/// What the engine tells a server: the last partial is looked at as a client would, the final texts are kept.
-#[derive(Default)]
-struct Told {
-    texts: Vec<String>,
-}
-
-impl EventSink for Told {
-    fn partial(&mut self, segment: Segment) {
-        black_box(segment);
-    }
-
-    fn segment(&mut self, segment: Segment) {
-        self.texts.push(segment.text().into_owned());
-    }
-
-    fn speech_started(&mut self, _: u64) {}
-
-    fn endpoint(&mut self, _: u64) {}
-
-    fn restart_point(&mut self, _: u64, state: &[u8]) {
-        black_box(state);
-    }
-}
-
-/// A server that has these resource directories.
-struct Places(Vec<PathBuf>);
-
-impl HostServices for Places {
-    fn log_level(&self) -> LogLevel {
-        LogLevel::Error
-    }
-
-    fn log(&self, _: LogLevel, target: &str, message: &str) {
-        eprintln!("{target}: {message}");
-    }
-
-    fn origin_dir(&self) -> PathBuf {
-        PathBuf::new()
-    }
-
-    fn resource_dirs(&self) -> Vec<PathBuf> {
-        self.0.clone()
     }
 }

@@ -1,0 +1,87 @@
+//! Engine `whisper` against CTranslate2, which faster-whisper runs on, and whisper.cpp: the same weights, made up at the sizes
+//! of tiny and base, the same window of audio, as many tokens, one thread and two.
+//!
+//! Compared are sums: what the encoder, the prompt and 200 tokens take, by the median of a round's ratios. In a round each has
+//! its turn, while the others wait. The peers come in several builds and settings; those that are well behind their maker's
+//! best are left out after the first rounds, and what is left of a maker competes by its best.
+//!
+//! Invariant: nobody decodes less than another. The engine follows Whisper's rules of timestamps and tells each token's
+//! probability; of the peers no more is asked than the likeliest token.
+
+mod ours;
+mod sides;
+mod table;
+mod theirs;
+
+use crate::Done;
+use sides::{Class, Maker, Side};
+use std::{path::Path, thread, time::Duration};
+
+const SIZES: [&str; 2] = ["tiny", "base"];
+const THREADS: [usize; 2] = [1, 2];
+/// Tokens that a sum holds.
+const TOKENS: f64 = 200.0;
+const AIM: f64 = 1.8;
+/// After this round, and each later one, a setting is left out whose best sum is so many times its maker's best.
+const BEHIND: [(usize, f64); 2] = [(1, 1.5), (2, 1.1)];
+/// For threads that still look for work.
+const REST: Duration = Duration::from_millis(200);
+
+/// What a decode took, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Phases {
+    encoder: f64,
+    prompt: f64,
+    /// One token after the first.
+    token: f64,
+}
+
+impl Phases {
+    fn sum(&self) -> f64 {
+        self.encoder + self.prompt + (TOKENS - 1.0) * self.token
+    }
+}
+
+pub(crate) fn run(work: &Path, rounds: usize) -> Done {
+    let mut worst = f64::INFINITY;
+    for size in SIZES {
+        for class in [Class::Eight, Class::Full] {
+            for threads in THREADS {
+                let ratio = measure(work, size, class, threads, rounds)?;
+                if class == Class::Eight {
+                    worst = worst.min(ratio);
+                }
+            }
+        }
+    }
+    println!("ratio {worst:.3} (aim {AIM:.1})");
+    Ok(())
+}
+
+/// Measures a case, and prints it. Returns the ratio to the faster peer.
+fn measure(work: &Path, size: &str, class: Class, threads: usize, rounds: usize) -> Done<f64> {
+    let mut sides = sides::open(work, size, class, threads)?;
+    for round in 1..=rounds {
+        let count = sides.len();
+        for turn in 0..count {
+            // Nobody always follows the same one.
+            let side = &mut sides[if round % 2 == 0 { count - 1 - turn } else { turn }];
+            let take = if side.out { None } else { Some(side.decode()?) };
+            side.takes.push(take);
+            thread::sleep(REST);
+        }
+        leave_out(&mut sides, round);
+    }
+    table::print(&format!("{size}, {class}, {threads} thread{}", if threads == 1 { "" } else { "s" }), &sides);
+    let ratios = [Maker::CTranslate2, Maker::WhisperCpp].map(|maker| table::ratio(&sides, maker));
+    Ok(ratios[0].min(ratios[1]))
+}
+
+fn leave_out(sides: &mut [Side], round: usize) {
+    let Some((_, factor)) = BEHIND.iter().rev().find(|(from, _)| round >= *from) else { return };
+    for maker in [Maker::CTranslate2, Maker::WhisperCpp] {
+        let of_maker = || sides.iter().filter(|side| side.maker == maker);
+        let best = of_maker().map(Side::best).fold(f64::INFINITY, f64::min);
+        sides.iter_mut().filter(|side| side.maker == maker).for_each(|side| side.out |= side.best() > best * factor);
+    }
+}

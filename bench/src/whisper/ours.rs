@@ -1,0 +1,77 @@
+//! Auricle's side: the plugin file as the server opens it, in this process. How long a decode's phases took is what the engine
+//! writes to the server's log at level debug.
+
+use super::Phases;
+use crate::{
+    Done,
+    plugin::{self, Server, Told},
+    recording,
+};
+use auricle_plugin_api::{
+    Error,
+    host::{LoadedModel, LogLevel},
+};
+use serde_json::{Map, Value, json};
+use std::{path::Path, sync::Arc};
+
+/// What is heard: less than a chunk, so that one decode hears it all. `bench/whisper/prepare.py` makes the peers' features of it.
+const RECORDING: &str = "fixtures/weather.wav";
+/// Seconds of audio in a chunk: as many as there can be.
+const CHUNK: u32 = 10;
+/// Tokens of each decode: half of those that a Whisper has room for, at which the engine stops.
+pub(super) const TOKENS: usize = 224;
+
+/// An opened model.
+pub(super) struct Ours {
+    model: LoadedModel,
+    config: Map<String, Value>,
+    server: Arc<Server>,
+    audio: Vec<f32>,
+}
+
+impl Ours {
+    pub(super) fn open(models: &Path, model: &str, threads: usize) -> Done<Self> {
+        let (engine, server) = plugin::open("whisper", models, LogLevel::Debug)?;
+        let mut config: Map<String, Value> = engine.schema().defaults().collect();
+        let wanted = json!({
+            "model": model,
+            "threads": threads,
+            "lan": "en",
+            "min_chunk_size": CHUNK,
+            "vac": false,
+            "temperature": [0.0],
+        });
+        config.extend(wanted.as_object().cloned().unwrap_or_default());
+        let model = engine.load(&config).map_err(|problem| problem.to_string())?;
+        Ok(Self { model, config, server, audio: recording::samples(&recording::path(RECORDING))? })
+    }
+
+    /// A stream of the whole recording.
+    pub(super) fn decode(&mut self) -> Done<Phases> {
+        self.server.lines();
+        self.hear().map_err(|problem| problem.to_string())?;
+        let lines = self.server.lines();
+        let line = lines.iter().find(|line| line.contains("decoded"));
+        let line = line.ok_or("the engine logged no decode: is it older than this benchmark?")?;
+        let read = |field: &str| {
+            let value = line.split(' ').find_map(|part| part.strip_prefix(field)?.strip_prefix('='));
+            value.and_then(|value| value.parse::<f64>().ok()).ok_or_else(|| format!("no {field} in the line `{line}`"))
+        };
+        let tokens = read("tokens")?;
+        if tokens != TOKENS as f64 {
+            return Err(format!("the engine decoded {tokens} tokens instead of {TOKENS}").into());
+        }
+        let token = read("tokens_ms")? / (tokens - 1.0);
+        Ok(Phases { encoder: read("encoder_ms")?, prompt: read("prompt_ms")?, token })
+    }
+
+    fn hear(&self) -> Result<Told, Error> {
+        let mut processor = self.model.processor(&self.config)?;
+        processor.init(0)?;
+        let mut told = Told::default();
+        processor.insert_audio_chunk(&self.audio)?;
+        processor.process_iter(&mut told)?;
+        processor.finish(&mut told)?;
+        Ok(told)
+    }
+}

@@ -1,0 +1,36 @@
+//! A case's figures.
+
+use super::{
+    Phases,
+    sides::{Maker, Side},
+};
+use crate::stats;
+
+pub(super) fn print(case: &str, sides: &[Side]) {
+    let head = format!("{case}: ms, medians");
+    println!("{head:<52}{:>8}{:>8}{:>8}{:>8}{:>7}{:>7}", "encoder", "prompt", "token", "sum", "rounds", "ratio");
+    let Some(own) = sides.iter().find(|side| side.maker == Maker::Auricle) else { return };
+    for side in sides {
+        let takes: Vec<Phases> = side.takes.iter().flatten().copied().collect();
+        let median = |value: fn(&Phases) -> f64| stats::median(&takes.iter().map(value).collect::<Vec<_>>());
+        let (encoder, prompt) = (median(|take| take.encoder), median(|take| take.prompt));
+        let (token, sum) = (median(|take| take.token), median(Phases::sum));
+        let ratio = ratio_to(own, side);
+        let rounds = takes.len();
+        println!("{:<52}{encoder:>8.1}{prompt:>8.1}{token:>8.3}{sum:>8.0}{rounds:>7}{ratio:>7.2}", side.name);
+    }
+}
+
+/// How many times our sum a maker's is, in its best setting.
+pub(super) fn ratio(sides: &[Side], maker: Maker) -> f64 {
+    let Some(own) = sides.iter().find(|side| side.maker == Maker::Auricle) else { return f64::NAN };
+    let theirs = sides.iter().filter(|side| side.maker == maker && !side.out);
+    theirs.map(|side| ratio_to(own, side)).fold(f64::INFINITY, f64::min)
+}
+
+/// The median of the rounds that both had.
+fn ratio_to(own: &Side, side: &Side) -> f64 {
+    let both = own.takes.iter().zip(&side.takes).filter_map(|(own, their)| Some(((*own)?.sum(), (*their)?.sum())));
+    let (own, their): (Vec<f64>, Vec<f64>) = both.unzip();
+    stats::ratio(&their, &own)
+}
