@@ -10,6 +10,8 @@ mod digits;
 #[cfg(target_os = "linux")]
 mod host;
 #[cfg(target_os = "linux")]
+mod online;
+#[cfg(target_os = "linux")]
 mod peer;
 #[cfg(target_os = "linux")]
 mod plugin;
@@ -47,6 +49,15 @@ enum Bench {
         #[arg(long, default_value_t = 9)]
         rounds: usize,
     },
+    /// Engine `whisper` as it streams, against the same policy in Python over faster-whisper
+    Online {
+        /// The folder of what `bench/whisper/prepare.py` made
+        #[arg(long)]
+        work: PathBuf,
+        /// How often each is measured
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+    },
     /// The bare sink, on a port of its own
     #[command(hide = true)]
     Sink,
@@ -62,9 +73,11 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         Bench::Whisper { work, rounds } => whisper::run(&work, rounds),
         #[cfg(target_os = "linux")]
+        Bench::Online { work, rounds } => online::run(&work, rounds),
+        #[cfg(target_os = "linux")]
         Bench::Sink => host::sink::run(),
         #[cfg(not(target_os = "linux"))]
-        Bench::Host | Bench::Digits { .. } | Bench::Whisper { .. } | Bench::Sink => {
+        Bench::Host | Bench::Digits { .. } | Bench::Whisper { .. } | Bench::Online { .. } | Bench::Sink => {
             Err("this benchmark runs on Linux only, which tells it the processor time of processes".into())
         }
     };

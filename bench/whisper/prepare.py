@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes what a benchmark needs, under target/bench-whisper: `prepare.py whisper`, or `prepare.py online MODEL`.
+"""Makes what a benchmark needs, under target/bench-whisper: `prepare.py whisper`, or `prepare.py online`.
 
 What is there already is kept: remove the folder to make it anew.
 """
@@ -15,6 +15,8 @@ from environment import ROOT, WORK, keep
 SIZES = ("tiny", "base")
 RECORDING = ROOT / "fixtures/weather.wav"
 """What everybody hears in `whisper`."""
+TRAINED = ROOT / "models/whisper-digits"
+"""What everybody decodes with in `online`."""
 
 
 def features(target: Path) -> None:
@@ -57,13 +59,26 @@ def whisper() -> None:
         _size(size, builds["plain"])
 
 
+def online() -> None:
+    """Everything for the benchmark `online`, from the trained model."""
+    import models
+    import to_ct2
+
+    place = WORK / "online"
+    models.fast(TRAINED, place, ("int8",))
+    weights = functools.cache(functools.partial(models.weights, TRAINED))
+    for kind in ("int8", "float32"):
+        convert = lambda beside: to_ct2.convert(TRAINED, weights(), beside, kind)
+        keep(place / f"ct2-{kind}", f"CTranslate2's model, {kind}", convert)
+
+
 def main() -> int:
     """Does it."""
     parser = argparse.ArgumentParser(description="Makes what a benchmark needs, under target/bench-whisper.")
-    parser.add_argument("benchmark", choices=["whisper"])
-    parser.parse_args()
+    parser.add_argument("benchmark", choices=["whisper", "online"])
+    options = parser.parse_args()
     environment.enter()
-    whisper()
+    {"whisper": whisper, "online": online}[options.benchmark]()
     return 0
 
 

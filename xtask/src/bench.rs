@@ -29,6 +29,12 @@ pub(crate) enum Bench {
         #[arg(long, value_name = "N")]
         rounds: Option<usize>,
     },
+    /// Engine `whisper` streaming, against faster-whisper (PyPI) streaming by the same policy: processor time, delay of words
+    Online {
+        /// How often each is measured [default: 5]
+        #[arg(long, value_name = "N")]
+        rounds: Option<usize>,
+    },
 }
 
 /// Builds in release and runs the benchmark.
@@ -43,12 +49,16 @@ pub(crate) fn bench(name: &Bench) -> Done {
             let folder = absolute(&model).map_err(|error| format!("{}: {error}", model.display()))?;
             command.args(["digits", "--model"]).arg(folder)
         }
-        Bench::Whisper { rounds } => {
-            run(Command::new("python3").args(["bench/whisper/prepare.py", "whisper"]).current_dir(root()))?;
-            command.args(["whisper", "--work"]).arg(target().join("bench-whisper"));
-            command.args(rounds.iter().flat_map(|rounds| ["--rounds".to_owned(), rounds.to_string()]))
-        }
+        Bench::Whisper { rounds } => prepared(&mut command, "whisper", *rounds)?,
+        Bench::Online { rounds } => prepared(&mut command, "online", *rounds)?,
     };
     command.env("AURICLE_HOST", built.host).env("AURICLE_PLUGINS", built.plugins);
     run(command.env("AURICLE_RUNTIME", built.runtime))
+}
+
+/// A benchmark with peers and models that are made first, by `bench/whisper/prepare.py`.
+fn prepared<'a>(command: &'a mut Command, name: &str, rounds: Option<usize>) -> Done<&'a mut Command> {
+    run(Command::new("python3").args(["bench/whisper/prepare.py", name]).current_dir(root()))?;
+    command.args([name, "--work"]).arg(target().join("bench-whisper"));
+    Ok(command.args(rounds.iter().flat_map(|rounds| ["--rounds".to_owned(), rounds.to_string()])))
 }

@@ -1,0 +1,110 @@
+//! Engine `whisper` as it streams, against the same policy in Python over faster-whisper: the same small trained model, the
+//! same speech with pauses in the same pieces, one thread each, a process each, in turns.
+//!
+//! Compared are what a second of audio costs in processor time, and how long after a word's end it is final: when its piece of
+//! audio is there, and what was computed until it was told. The time is made up for both in the same way, so that a run takes
+//! no longer than computing; where a piece takes longer than it lasts, the next one waits.
+//!
+//! Invariant: a delay counts only for words that were heard right, and both are told how many those are.
+
+mod compose;
+mod delays;
+mod ours;
+mod theirs;
+
+use crate::{Done, recording::RATE, stats};
+use std::path::Path;
+
+const AIM: f64 = 2.0;
+/// Samples in a piece: 40 ms, what a server hands to an engine that listens for speech.
+const PIECE: usize = 640;
+/// The policy's settings, for both.
+const CHUNK: f64 = 1.0;
+const TRIM: f64 = 15.0;
+const BEAM: usize = 1;
+
+/// A word that became final.
+#[derive(Debug, Clone, PartialEq)]
+struct Told {
+    text: String,
+    /// When, in seconds.
+    at: f64,
+}
+
+/// What hearing it all came to.
+struct Heard {
+    /// Seconds of processor time.
+    cpu: f64,
+    decodes: usize,
+    words: Vec<Told>,
+}
+
+/// Somebody who hears.
+struct Side {
+    name: String,
+    hear: Box<dyn FnMut() -> Done<Heard>>,
+    /// Milliseconds of processor time for a second of audio, a value for each round.
+    costs: Vec<f64>,
+    delays: Vec<delays::Delays>,
+    decodes: usize,
+}
+
+impl Side {
+    fn new(name: impl Into<String>, hear: impl FnMut() -> Done<Heard> + 'static) -> Self {
+        Self { name: name.into(), hear: Box::new(hear), costs: Vec::new(), delays: Vec::new(), decodes: 0 }
+    }
+}
+
+pub(crate) fn run(work: &Path, rounds: usize) -> Done {
+    let composed = compose::compose()?;
+    let audio = work.join("online/audio.f32");
+    compose::write(&audio, &composed.samples)?;
+    let seconds = composed.samples.len() as f64 / RATE;
+    println!("{seconds:.0} s with {} words, in pieces of {} ms", composed.words.len(), PIECE * 1000 / RATE as usize);
+
+    let mut sides = vec![ours::open(work, composed.samples.clone())?];
+    for precision in ["int8", "float32"] {
+        sides.push(theirs::open(work, &audio, precision)?);
+    }
+    // The first round warms up.
+    for round in 0..=rounds {
+        let count = sides.len();
+        for turn in 0..count {
+            let side = &mut sides[if round % 2 == 0 { count - 1 - turn } else { turn }];
+            let heard = (side.hear)()?;
+            if round > 0 {
+                side.costs.push(heard.cpu * 1e3 / seconds);
+                side.delays.push(delays::delays(&composed.words, &heard.words));
+                side.decodes = heard.decodes;
+            }
+        }
+    }
+
+    println!(
+        "{:<40}{:>10}{:>9}{:>10}{:>10}{:>9}{:>9}",
+        format!("{rounds} rounds, medians"),
+        "CPU, ms/s",
+        "decodes",
+        "delay, s",
+        "90 %, s",
+        "right",
+        "errors"
+    );
+    for side in &sides {
+        let of = |value: fn(&delays::Delays) -> f64| stats::median(&side.delays.iter().map(value).collect::<Vec<_>>());
+        println!(
+            "{:<40}{:>10.1}{:>9}{:>10.2}{:>10.2}{:>9.0}{:>9.0}",
+            side.name,
+            stats::median(&side.costs),
+            side.decodes,
+            of(|delays| stats::median(&delays.seconds)),
+            of(|delays| stats::quantile(&delays.seconds, 0.9)),
+            of(|delays| delays.seconds.len() as f64),
+            of(|delays| delays.errors as f64),
+        );
+    }
+    let (own, theirs) = sides.split_first().ok_or("nobody takes part")?;
+    let ratios = theirs.iter().map(|side| stats::ratio(&side.costs, &own.costs));
+    println!("ratio {:.3} (aim {AIM:.1})", ratios.fold(f64::INFINITY, f64::min));
+    Ok(())
+}

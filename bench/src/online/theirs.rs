@@ -1,0 +1,27 @@
+//! The other side: `bench/whisper/online.py`.
+
+use super::{BEAM, CHUNK, Heard, PIECE, Side, TRIM, Told};
+use crate::{Done, from_xtask, peer::Peer};
+use serde_json::Value;
+use std::{path::Path, process::Command};
+
+/// faster-whisper, computing with this precision.
+pub(super) fn open(work: &Path, audio: &Path, precision: &str) -> Done<Side> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("whisper/online.py");
+    let mut command = Command::new("python3");
+    command.arg(script).arg(work.join(format!("online/ct2-{precision}"))).arg(precision);
+    command.arg(from_xtask("AURICLE_RUNTIME")?.join("silero_vad.onnx")).arg(audio);
+    command.args([PIECE.to_string(), CHUNK.to_string(), TRIM.to_string(), BEAM.to_string()]);
+    let mut peer = Peer::start(&mut command)?;
+    let name = format!("{} {precision}, in Python", peer.name);
+    let hear = move || {
+        let answer = peer.ask("hear")?;
+        let heard = || {
+            let word = |word: &Value| Some(Told { text: word[0].as_str()?.to_owned(), at: word[3].as_f64()? });
+            let words = answer["words"].as_array()?.iter().map(word).collect::<Option<_>>()?;
+            Some(Heard { cpu: answer["cpu"].as_f64()?, decodes: answer["decodes"].as_u64()? as usize, words })
+        };
+        heard().ok_or_else(|| format!("{} answered {answer}", peer.name).into())
+    };
+    Ok(Side::new(name, hear))
+}
