@@ -40,6 +40,7 @@ impl Ours {
             "min_chunk_size": CHUNK,
             "vac": false,
             "temperature": [0.0],
+            "max_repetitions": 0,
         });
         config.extend(wanted.as_object().cloned().unwrap_or_default());
         let model = engine.load(&config).map_err(|problem| problem.to_string())?;
