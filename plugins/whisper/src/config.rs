@@ -26,6 +26,9 @@ pub(crate) struct Config {
     pub(crate) max_target_positions: usize,
     pub(crate) decoder_start_token_id: u32,
     pub(crate) eos_token_id: u32,
+    /// Frames over which the attention of an alignment head is smoothed.
+    #[serde(default = "seven")]
+    pub(crate) median_filter_width: usize,
     #[serde(default)]
     suppress_tokens: Option<Vec<i64>>,
     #[serde(default)]
@@ -61,6 +64,9 @@ pub(crate) struct Preprocessor {
 
 fn eighty() -> usize {
     80
+}
+fn seven() -> usize {
+    7
 }
 fn sixteen_kilohertz() -> u32 {
     16_000
@@ -113,6 +119,20 @@ impl Settings {
                 "chunk_length is {chunk_length} s, max_source_positions {max_source_positions}: not 50 for each second"
             ));
         }
+        if let Some((layer, head)) = self
+            .alignment_heads()
+            .iter()
+            .find(|(layer, head)| layer >= decoder_layers || head >= decoder_attention_heads)
+        {
+            return Err(format!(
+                "alignment_heads has head {head} of layer {layer}, where there are {decoder_layers} layers of \
+                 {decoder_attention_heads} heads"
+            ));
+        }
+        if self.config.median_filter_width.is_multiple_of(2) || self.config.median_filter_width > 99 {
+            let width = self.config.median_filter_width;
+            return Err(format!("median_filter_width is {width}, not an odd number up to 99"));
+        }
         let widths = [d_model, vocab_size, max_target_positions, decoder_attention_heads, decoder_layers];
         if widths.iter().any(|width| **width == 0)
             || *d_model > MOST_WIDTH
@@ -130,6 +150,14 @@ impl Settings {
     /// Values of a head.
     pub(crate) fn head_width(&self) -> usize {
         self.config.d_model / self.config.decoder_attention_heads
+    }
+
+    /// Layers and heads whose attention follows the audio: where the files do not say, those of the later half of the layers.
+    pub(crate) fn alignment_heads(&self) -> Vec<(usize, usize)> {
+        let Config { decoder_layers: layers, decoder_attention_heads: heads, .. } = self.config;
+        let later = || (layers / 2..layers).flat_map(|layer| (0..heads).map(move |head| (layer, head))).collect();
+        let named = self.generation.alignment_heads.as_ref().filter(|named| !named.is_empty());
+        named.cloned().unwrap_or_else(later)
     }
 
     /// Tokens never to be told.

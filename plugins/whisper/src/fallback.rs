@@ -3,7 +3,7 @@
 //! Source: Radford et al. 2022, section 4.5: text that repeats itself compresses too well, text that is guessed has a low mean
 //! probability.
 
-use crate::greedy::Decoded;
+use crate::decoding::Decoded;
 use auricle_plugin_api::{Config, Error, Field, Schema};
 use flate2::{Compression, write::ZlibEncoder};
 use std::io::Write;
@@ -76,7 +76,11 @@ impl Fallback {
         if improbable && decoded.no_speech.is_some_and(|no_speech| no_speech > self.no_speech) {
             return Verdict::Silence;
         }
-        if improbable || compression_ratio(text) > self.compression { Verdict::Bad } else { Verdict::Good }
+        if improbable || decoded.circled || compression_ratio(text) > self.compression {
+            Verdict::Bad
+        } else {
+            Verdict::Good
+        }
     }
 }
 
@@ -97,12 +101,18 @@ mod tests {
     fn repetition_guesses_and_silence_are_told_apart() {
         let config = Config::with_defaults(Default::default(), &Fallback::fields(Schema::new()));
         let fallback = Fallback::new(&config).unwrap();
-        let decoded = |logprob: f32, no_speech| Decoded { tokens: vec![1], logprobs: vec![logprob; 2], no_speech };
+        let decoded = |logprob: f32, no_speech| Decoded {
+            tokens: vec![1],
+            logprobs: vec![logprob; 2],
+            no_speech,
+            circled: false,
+        };
         let text = "the quick brown fox jumps over the lazy dog";
         assert_eq!(fallback.judge(&decoded(-0.3, Some(0.9)), text), Verdict::Good);
         assert_eq!(fallback.judge(&decoded(-1.3, Some(0.9)), text), Verdict::Silence);
         assert_eq!(fallback.judge(&decoded(-1.3, Some(0.1)), text), Verdict::Bad);
         assert_eq!(fallback.judge(&decoded(-1.3, None), text), Verdict::Bad);
         assert_eq!(fallback.judge(&decoded(-0.3, None), &"again ".repeat(50)), Verdict::Bad);
+        assert_eq!(fallback.judge(&Decoded { circled: true, ..decoded(-0.3, None) }, text), Verdict::Bad);
     }
 }

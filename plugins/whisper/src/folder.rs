@@ -4,16 +4,19 @@
 //! subfolder `onnx`, and their names may carry the precision: `encoder_model_int8.onnx`.
 
 use auricle_plugin_api::Error;
+use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
 /// The networks of a model.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Files {
-    pub(crate) encoder: PathBuf,
-    pub(crate) decoder: Decoder,
+pub(crate) enum Files {
+    /// As exported.
+    Stock { encoder: PathBuf, decoder: Decoder },
+    /// As `convert/` makes them of an export.
+    Fast { encoder: PathBuf, decoder: PathBuf },
 }
 
-/// A decoder comes as one file or as two.
+/// An exported decoder comes as one file or as two.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Decoder {
     /// One network that is told whether there is a past.
@@ -27,9 +30,19 @@ pub(crate) enum Decoder {
     },
 }
 
+/// Which files to look for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Layout {
+    /// The fast ones where they are there.
+    Auto,
+    Stock,
+    Fast,
+}
+
 impl Files {
     /// The files of `folder` in a precision, which is the end of their names: empty, `fp16`, `int8`, `quantized`, ...
-    pub(crate) fn in_folder(folder: &Path, precision: &str) -> Result<Self, Error> {
+    pub(crate) fn in_folder(folder: &Path, layout: Layout, precision: &str) -> Result<Self, Error> {
         let end = if precision.is_empty() { ".onnx".to_owned() } else { format!("_{precision}.onnx") };
         let find = |name: &str| {
             let file = format!("{name}{end}");
@@ -37,14 +50,38 @@ impl Files {
         };
         let missing = |what: &str| {
             let here = folder.display();
-            Error::model(format!("{here} holds no {what} (nor does its subfolder onnx); see `precision`"))
+            Error::model(format!("{here} holds no {what} (nor does its subfolder onnx); see `layout` and `precision`"))
         };
+        let fast = || Some(Self::Fast { encoder: find("encoder_fast")?, decoder: find("decoder_fast")? });
+        match layout {
+            Layout::Stock => {}
+            Layout::Auto => {
+                if let Some(files) = fast() {
+                    return Ok(files);
+                }
+            }
+            Layout::Fast => return fast().ok_or_else(|| missing(&format!("encoder_fast{end} and decoder_fast{end}"))),
+        }
         let encoder = find("encoder_model").ok_or_else(|| missing(&format!("encoder_model{end}")))?;
         let split = || Some(Decoder::Split { first: find("decoder_model")?, next: find("decoder_with_past_model")? });
         let decoder = find("decoder_model_merged").map(Decoder::Merged).or_else(split).ok_or_else(|| {
             missing(&format!("decoder_model_merged{end}, nor decoder_model{end} with decoder_with_past_model{end}"))
         })?;
-        Ok(Self { encoder, decoder })
+        Ok(Self::Stock { encoder, decoder })
+    }
+
+    /// Where they are.
+    pub(crate) fn folder(&self) -> &Path {
+        let (Self::Stock { encoder, .. } | Self::Fast { encoder, .. }) = self;
+        encoder.parent().unwrap_or(encoder)
+    }
+
+    /// The layout's name.
+    pub(crate) fn layout(&self) -> &'static str {
+        match self {
+            Self::Stock { .. } => "stock",
+            Self::Fast { .. } => "fast",
+        }
     }
 }
 
@@ -58,23 +95,40 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let here = folder.path();
         let touch = |name: &str| fs::write(here.join(name), "").unwrap();
-        let refusal = |precision| Files::in_folder(here, precision).unwrap_err().message;
+        let find = |precision| Files::in_folder(here, Layout::Auto, precision);
+        let refusal = |precision| find(precision).unwrap_err().message;
         assert!(refusal("").contains("holds no encoder_model.onnx"), "{}", refusal(""));
         touch("encoder_model.onnx");
         touch("decoder_model.onnx");
         assert!(refusal("").contains("decoder_with_past_model.onnx"), "{}", refusal(""));
         touch("decoder_with_past_model.onnx");
+        let encoder = here.join("encoder_model.onnx");
+        let stock = |decoder| Files::Stock { encoder: encoder.clone(), decoder };
         let split =
             Decoder::Split { first: here.join("decoder_model.onnx"), next: here.join("decoder_with_past_model.onnx") };
-        assert_eq!(Files::in_folder(here, "").unwrap().decoder, split);
+        assert_eq!(find("").unwrap(), stock(split));
         touch("decoder_model_merged.onnx");
-        let merged = Decoder::Merged(here.join("decoder_model_merged.onnx"));
-        assert_eq!(Files::in_folder(here, "").unwrap().decoder, merged);
+        assert_eq!(find("").unwrap(), stock(Decoder::Merged(here.join("decoder_model_merged.onnx"))));
         fs::create_dir(here.join("onnx")).unwrap();
         touch("onnx/encoder_model_int8.onnx");
         assert!(refusal("int8").contains("decoder_model_merged_int8.onnx"), "{}", refusal("int8"));
         touch("onnx/decoder_model_merged_int8.onnx");
-        let files = Files::in_folder(here, "int8").unwrap();
-        assert_eq!(files.encoder, here.join("onnx/encoder_model_int8.onnx"));
+        assert_eq!(find("int8").unwrap().folder(), here.join("onnx"));
+    }
+
+    #[test]
+    fn the_fast_files_are_taken_where_they_are_and_stock_ones_where_they_are_wanted() {
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path();
+        for file in ["encoder_model.onnx", "decoder_model_merged.onnx", "encoder_fast.onnx"] {
+            fs::write(here.join(file), "").unwrap();
+        }
+        let layout = |layout| Files::in_folder(here, layout, "").map(|files| files.layout());
+        assert_eq!(layout(Layout::Auto), Ok("stock"));
+        let refusal = layout(Layout::Fast).unwrap_err().message;
+        assert!(refusal.contains("holds no encoder_fast.onnx and decoder_fast.onnx"), "{refusal}");
+        fs::write(here.join("decoder_fast.onnx"), "").unwrap();
+        assert_eq!(layout(Layout::Auto), Ok("fast"));
+        assert_eq!(layout(Layout::Stock), Ok("stock"));
     }
 }

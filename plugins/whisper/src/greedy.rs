@@ -1,87 +1,61 @@
-//! Decoding a window: the likeliest token again and again, or one drawn by chance at a temperature.
-//!
-//! Source: Radford et al. 2022, section 4.5.
+//! Decoding one text: the likeliest token again and again, or one drawn by chance at a temperature.
 
 use crate::{
-    network::{Audio, Network},
-    rules::{Rules, log_sum_exp},
+    decoding::{Decoded, Manner},
+    network::Decode,
+    repetition,
+    rules::log_sum_exp,
 };
 use auricle_plugin_api::Error;
 use fastrand::Rng;
 
-/// What was decoded.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Decoded {
-    /// Without the prompt and the end.
-    pub(crate) tokens: Vec<u32>,
-    /// The probability of each, and then of the end, as logarithms; the end's is missing where the room was full.
-    pub(crate) logprobs: Vec<f32>,
-    /// The probability that nobody speaks, where the vocabulary knows it.
-    pub(crate) no_speech: Option<f32>,
-}
-
-impl Decoded {
-    /// The mean logarithmic probability of a token, the end included.
-    pub(crate) fn mean_logprob(&self) -> f32 {
-        self.logprobs.iter().sum::<f32>() / self.logprobs.len().max(1) as f32
-    }
-}
-
-/// How to decode.
-pub(crate) struct Manner<'a> {
-    pub(crate) rules: &'a Rules,
-    pub(crate) end: u32,
-    /// The token of no speech, and where in the prompt its probability is read: after the start.
-    pub(crate) no_speech: Option<(u32, usize)>,
-    /// At most so many tokens.
-    pub(crate) most: usize,
-    /// 0 takes the likeliest token.
-    pub(crate) temperature: f32,
-    /// Of what is drawn: the same seed draws the same.
-    pub(crate) seed: u64,
-}
-
-pub(crate) fn decode(
-    network: &Network,
-    audio: &Audio,
-    prompt: &[u32],
+/// Goes on from a prompt, after which the logits are those at `row`.
+pub(crate) fn follow(
+    decode: &mut dyn Decode,
+    mut row: usize,
     manner: &Manner<'_>,
-    cancelled: &dyn Fn() -> bool,
+    temperature: f32,
+    seed: u64,
 ) -> Result<Decoded, Error> {
-    let (mut state, mut logits) = network.begin(audio, prompt)?;
-    let no_speech = match manner.no_speech {
-        Some((token, place)) => Some(probability(logits.all()?.row(place).iter().copied().collect(), token)),
-        None => None,
-    };
-    let (mut tokens, mut logprobs) = (Vec::new(), Vec::new());
-    let mut chance = Rng::with_seed(manner.seed);
-    let mut row: Vec<f32> = Vec::new();
-    while tokens.len() < manner.most && !cancelled() {
-        row.clear();
-        row.extend(logits.last()?);
-        manner.rules.apply(&tokens, &mut row);
-        let token = if manner.temperature > 0.0 { draw(&row, manner.temperature, chance.f32()) } else { best(&row) };
-        logprobs.push(row[token] - log_sum_exp(&row));
+    let mut decoded = Decoded::default();
+    let mut chance = Rng::with_seed(seed);
+    while decoded.tokens.len() < manner.most {
+        let logits = decode.logits(row)?;
+        manner.rules.apply(&decoded.tokens, logits);
+        let token = if temperature > 0.0 { draw(logits, temperature, chance.f32()) } else { best(logits) };
+        decoded.logprobs.push(logits[token] - log_sum_exp(logits));
         let token = token as u32;
         if token == manner.end {
             break;
         }
-        tokens.push(token);
-        if tokens.len() < manner.most {
-            logits = network.next(&mut state, token)?;
+        decoded.tokens.push(token);
+        if let Some(superfluous) = repetition::circle(&decoded.tokens, manner.repetitions) {
+            decoded.cut(superfluous);
+            break;
+        }
+        if decoded.tokens.len() < manner.most {
+            decode.step(&[token], &[0])?;
+            row = 0;
         }
     }
-    Ok(Decoded { tokens, logprobs, no_speech })
-}
-
-fn probability(logits: Vec<f32>, token: u32) -> f32 {
-    logits.get(token as usize).map_or(0.0, |logit| (logit - log_sum_exp(&logits)).exp())
+    Ok(decoded)
 }
 
 /// The first of the greatest.
 fn best(logits: &[f32]) -> usize {
-    let first = (0, f32::NEG_INFINITY);
-    logits.iter().enumerate().fold(first, |best, (token, logit)| if *logit > best.1 { (token, *logit) } else { best }).0
+    // The greatest of each of many short stretches is found without a branch; then the first that has it.
+    let greatest = |logits: &[f32]| {
+        let mut lanes = [f32::NEG_INFINITY; 16];
+        let (whole, rest) = logits.as_chunks::<16>();
+        for values in whole {
+            for (lane, value) in lanes.iter_mut().zip(values) {
+                *lane = if *value > *lane { *value } else { *lane };
+            }
+        }
+        lanes.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max)
+    };
+    let most = greatest(logits);
+    logits.iter().position(|logit| *logit >= most).unwrap_or(0)
 }
 
 /// A token by its probability at a temperature; `at` is from 0 to 1.
@@ -111,5 +85,17 @@ mod tests {
         assert!((2_850..3_150).contains(&seconds), "{seconds}");
         assert_eq!(draw(&logits, 1.0, 1.0), 1);
         assert_eq!((0..100).map(|_| draw(&logits, 0.05, chance.f32())).max(), Some(1));
+    }
+
+    #[test]
+    fn the_first_of_the_greatest_is_taken_wherever_it_is() {
+        for place in [0, 3, 15, 16, 20, 36] {
+            let mut logits = vec![-1.0; 37];
+            logits[place] = 2.0;
+            logits[36] = 2.0;
+            assert_eq!(best(&logits), place);
+        }
+        assert_eq!(best(&[f32::NAN, 1.0]), 1);
+        assert_eq!(best(&[f32::NAN; 40]), 0);
     }
 }

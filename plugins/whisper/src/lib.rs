@@ -1,13 +1,16 @@
 //! Engine `whisper`: Whisper in Hugging Face's ONNX layout, made streaming by LocalAgreement.
 //!
-//! A model is a folder as Optimum exports it. A stream's buffer becomes features (`listening`), goes through the encoder
-//! and token by token through the decoder (`network`, `greedy`) under the rules of what may follow (`rules`), again at a
-//! higher temperature where that went wrong (`fallback`), and is read as passages and words (`passages`). Streaming is
-//! `plugin-kit`'s.
+//! A model is a folder as Optimum exports it, or as `convert/` makes it of one (`folder`, `network`). A stream's buffer becomes
+//! features (`listening`), goes through the encoder and token by token through the decoder (`decoding`: `greedy` or `beam`) under
+//! the rules of what may follow (`rules`, `repetition`), again at a higher temperature where that went wrong (`fallback`), and is
+//! read as passages and words (`passages`) with their times (`alignment`). Streaming is `plugin-kit`'s.
 
 #![forbid(unsafe_code)]
 
+mod alignment;
+mod beam;
 mod config;
+mod decoding;
 mod fallback;
 mod folder;
 #[cfg(test)]
@@ -17,9 +20,11 @@ mod listening;
 mod model;
 mod network;
 mod passages;
+mod repetition;
 mod rules;
 #[cfg(test)]
 mod testing;
+mod timing;
 mod transcriber;
 mod vocabulary;
 

@@ -54,11 +54,17 @@ impl Listening {
     pub(crate) fn features(&mut self, frames: usize, to: &mut [f32]) {
         self.logmel.features(frames, to);
     }
+}
 
-    /// The audio from a time on, for what the model left out at the end of a window.
-    pub(crate) fn from(&self, seconds: f64) -> &[f32] {
-        let samples = self.logmel.samples();
-        &samples[samples.len().min((seconds * 16_000.0) as usize)..]
+/// Moves a window's features `[bins, frames]` on by `by` frames, for what the model left out at its end: silence follows. Nothing
+/// is computed again, and the loudest of the whole window remains what the features are measured by.
+pub(crate) fn move_on(features: &mut [f32], frames: usize, by: usize) {
+    let by = by.min(frames);
+    // The floor is 8 below the loudest, in steps of 4 (`plugin-kit`'s `logmel`); silence is 10 below one.
+    let silence = features.iter().copied().fold(-1.5, |silence: f32, value| silence.max(value - 2.0));
+    for bin in features.chunks_exact_mut(frames) {
+        bin.copy_within(by.., 0);
+        bin[frames - by..].fill(silence);
     }
 }
 
@@ -88,5 +94,25 @@ mod tests {
         let other = vec![0.25; 9_000];
         listening.follow(Buffer { samples: &other, start: 320 });
         assert_eq!(listening.logmel.samples(), other);
+    }
+
+    #[test]
+    fn what_is_left_of_a_window_is_not_computed_again() {
+        let plan = Arc::new(Plan::new(80).unwrap());
+        let audio: Vec<f32> = (0..160_000).map(|n| (n as f32 * 0.05).sin() * (n as f32 / 160_000.0)).collect();
+        let features = |samples: &[f32]| {
+            let (mut logmel, mut features) = (LogMel::new(Arc::clone(&plan)), vec![0.0; 80 * 3_000]);
+            logmel.push(samples);
+            logmel.features(3_000, &mut features);
+            features
+        };
+        let (mut moved, fresh) = (features(&audio), features(&audio[64_000..]));
+        move_on(&mut moved, 3_000, 400);
+        // All but the first two frames, which saw audio before.
+        for (moved, fresh) in moved.chunks_exact(3_000).zip(fresh.chunks_exact(3_000)) {
+            assert_eq!(moved[2..], fresh[2..]);
+        }
+        move_on(&mut moved, 3_000, 9_000);
+        assert!(moved.iter().all(|value| *value == moved[0]));
     }
 }

@@ -3,12 +3,16 @@
 //! Invariant: a model that was loaded has run once. Threads: any, several at once.
 
 use crate::{
-    config::Settings, fallback::Fallback, folder::Files, network::Network, transcriber::Listener,
+    config::Settings,
+    fallback::Fallback,
+    folder::{Files, Layout},
+    network::Network,
+    transcriber::Listener,
     vocabulary::Vocabulary,
 };
 use auricle_plugin_api::{Config, Error, Field, Host, Metadata, ModelLoader, Schema};
 use auricle_plugin_kit::{
-    logmel::{LogMel, Plan},
+    logmel::Plan,
     online::{Recognizer, Streaming},
     onnx::{Options, Runtime},
     resources,
@@ -32,6 +36,9 @@ impl ModelLoader for Loader {
                     .required()
                     .describe("folder of the model, in a resource directory, in Hugging Face's ONNX layout"),
             )
+            .field(Field::load("layout").one_of(["auto", "stock", "fast"]).default("auto").describe(
+                "which of its networks: as exported, or the fast layout made of an export; auto takes the fast one if it is there",
+            ))
             .field(Field::load("precision").default("").describe(
                 "which of its networks: the end of their files' names, such as `int8` of encoder_model_int8.onnx",
             ))
@@ -45,6 +52,18 @@ impl ModelLoader for Loader {
             )
             .field(Field::stream("prompt").default("").describe("text the model is told to have been said before"))
             .field(
+                Field::stream("beam_size")
+                    .integer(1, 10)
+                    .default(1)
+                    .describe("texts that are followed side by side at temperature 0: more costs more and errs less"),
+            )
+            .field(
+                Field::stream("max_repetitions")
+                    .integer(0, 1000)
+                    .default(8)
+                    .describe("times that a text may repeat its last words before it is cut; 0 allows any"),
+            )
+            .field(
                 Field::stream("hotwords")
                     .strings(100)
                     .default(Vec::<String>::new())
@@ -57,11 +76,12 @@ impl ModelLoader for Loader {
         let folder = resources::find(host, "the model", &config.get::<String>("model")?)?;
         let settings = Settings::read(&folder)?;
         let vocabulary = Vocabulary::read(&folder, &settings)?;
-        let files = Files::in_folder(&folder, &config.get::<String>("precision")?)?;
+        let files = Files::in_folder(&folder, config.get::<Layout>("layout")?, &config.get::<String>("precision")?)?;
         let runtime = Runtime::load(host)?;
         let network = Network::open(&runtime, &files, &settings, Options { threads: config.get("threads")? })?;
         let features = Arc::new(Plan::new(settings.config.num_mel_bins)?);
-        Streaming::new(Whisper { network, vocabulary, settings, features }, config, host)
+        let layout = files.layout();
+        Streaming::new(Whisper { network, vocabulary, settings, features, layout }, config, host)
     }
 }
 
@@ -71,19 +91,14 @@ pub struct Whisper {
     pub(crate) vocabulary: Vocabulary,
     pub(crate) settings: Settings,
     pub(crate) features: Arc<Plan>,
+    /// Of the files it runs.
+    pub(crate) layout: &'static str,
 }
 
 impl Whisper {
     /// Frames of features in a window.
     pub(crate) fn frames(&self) -> usize {
         self.settings.config.max_source_positions * 2
-    }
-
-    /// The features of a window's audio.
-    pub(crate) fn features_of(&self, samples: &[f32], to: &mut [f32]) {
-        let mut logmel = LogMel::new(Arc::clone(&self.features));
-        logmel.push(samples);
-        logmel.features(self.frames(), to);
     }
 }
 
@@ -100,8 +115,10 @@ impl Recognizer for Whisper {
         let mut metadata = Metadata::default()
             .languages(languages.iter().map(|(tag, _)| tag.as_str()).chain(english))
             .capabilities(["confidence"]);
-        // Where a word lies within its passage is a guess by its length.
-        metadata.extra.insert("word_times".into(), "timestamps".into());
+        // Without attention, where a word lies within its passage is a guess by its length.
+        let times = if self.network.attends() { "attention" } else { "timestamps" };
+        metadata.extra.insert("word_times".into(), times.into());
+        metadata.extra.insert("layout".into(), self.layout.into());
         metadata
     }
 }

@@ -1,220 +1,216 @@
-//! The networks: features to the encoder's states, states and tokens to logits.
+//! The networks: features to what the decoder hears, that and tokens to logits.
 //!
-//! Invariant: nothing that the runtime gave is copied for the next token; a decode's caches and states are the runtime's own
-//! tensors, handed back as they are. Threads: any, several at once; an [`Audio`] and a [`Decode`] belong to one stream.
-//!
-//! Source: the layout of Optimum's export. `past_key_values.N.decoder.key` and the like go in, `present.N.decoder.key` come
-//! out, [batch, heads, tokens, head width]; the encoder's keys and values come out with the prompt and stay.
+//! Two layouts of files are run (`stock`, `fast`), each behind [`Layout`]. Invariants: what the encoder gave and the caches of a
+//! decode are the runtime's own tensors, and nothing of theirs is copied for the next token; a network that was opened has
+//! run once. Threads: any, several at once; a [`Decode`] belongs to one stream.
 
-use crate::{
-    config::Settings,
-    folder::{self, Files},
-};
+mod fast;
+mod half;
+mod stock;
+
+use crate::{config::Settings, folder::Files};
 use auricle_plugin_api::Error;
-use auricle_plugin_kit::onnx::{Options, Runtime, Sessions};
-use ndarray::{ArrayView1, ArrayView2, Axis, Ix3};
-use ort::{
-    session::SessionInputValue,
-    value::{DynValue, Tensor, TensorRef},
-};
-use std::sync::Arc;
+use auricle_plugin_kit::onnx::{Options, Runtime};
+use ort::value::DynValue;
 
 /// An opened model.
 pub(crate) struct Network {
-    encoder: Sessions,
-    decoder: Decoder,
+    layout: Box<dyn Layout>,
+}
+
+/// What the encoder made of a window of audio.
+pub(crate) struct Audio(Vec<DynValue>);
+
+/// Where each token looked in the audio: the probabilities of the alignment heads, `[heads, tokens, frames]`.
+pub(crate) struct Attention {
+    pub(crate) heads: usize,
+    pub(crate) tokens: usize,
+    /// Of 20 ms.
+    pub(crate) frames: usize,
+    pub(crate) values: Vec<f32>,
+}
+
+/// A kind of files, and how they are run.
+trait Layout: Send + Sync {
+    /// Runs the encoder on features `[bins, frames]` of a whole window.
+    fn encode(&self, features: &[f32]) -> Result<Audio, Error>;
+
+    /// Runs a prompt, in one call. Logits are to be had after the tokens at `rows`.
+    fn begin<'a>(
+        &'a self,
+        audio: &'a Audio,
+        prompt: &[u32],
+        rows: &[usize],
+        beams: usize,
+    ) -> Result<Box<dyn Decode + 'a>, Error>;
+
+    /// Whether the files give the attention of the heads that follow the audio.
+    fn attends(&self) -> bool;
+
+    /// Where `tokens` from the one at `from` on looked in the first `frames` frames.
+    fn attention(&self, audio: &Audio, tokens: &[u32], from: usize, frames: usize) -> Result<Attention, Error>;
+}
+
+/// A decode under way, of one text or of some side by side.
+pub(crate) trait Decode {
+    /// Goes on with a token for each beam, after the text of the beam `parents` names for it. After the prompt all parents
+    /// are the same.
+    fn step(&mut self, tokens: &[u32], parents: &[usize]) -> Result<(), Error>;
+
+    /// The logits after the last call: a row for each of the prompt's that were asked for, or for each beam.
+    fn logits(&mut self, row: usize) -> Result<&mut [f32], Error>;
+}
+
+/// What the sizes in `config.json` come to.
+#[derive(Debug, Clone)]
+struct Sizes {
     bins: usize,
+    /// Of features in a window.
     frames: usize,
+    /// Frames that the encoder gives.
     states: usize,
+    width: usize,
     layers: usize,
     heads: usize,
     head_width: usize,
     vocabulary: usize,
-    /// The caches' names, a decode's and the audio's: of inputs, of outputs.
-    names: Names,
+    /// Tokens that a decode can hold, the prompt included.
+    positions: usize,
+    start: u32,
+    /// Layer and head, of those that follow the audio.
+    alignment: Vec<(usize, usize)>,
 }
 
-enum Decoder {
-    Merged(Sessions),
-    Split { first: Sessions, next: Sessions },
-}
-
-struct Names {
-    own: Vec<(String, String)>,
-    audio: Vec<(String, String)>,
-}
-
-/// What the encoder made of a window of audio.
-pub(crate) struct Audio {
-    states: Arc<DynValue>,
-}
-
-#[cfg(test)]
-impl Audio {
-    /// [states, width].
-    pub(crate) fn states(&self) -> Result<ArrayView2<'_, f32>, Error> {
-        let states = self.states.try_extract_array::<f32>()?.into_dimensionality::<Ix3>()?;
-        Ok(states.index_axis_move(Axis(0), 0))
-    }
-}
-
-/// A decode under way: the caches after the tokens so far.
-pub(crate) struct Decode {
-    states: Arc<DynValue>,
-    own: Vec<DynValue>,
-    /// The encoder's keys and values.
-    audio: Vec<DynValue>,
-}
-
-/// Logits of a call: [tokens, vocabulary].
-pub(crate) struct Logits(DynValue);
-
-impl Logits {
-    /// Those after each token of the call.
-    pub(crate) fn all(&self) -> Result<ArrayView2<'_, f32>, Error> {
-        let logits = self.0.try_extract_array::<f32>()?.into_dimensionality::<Ix3>()?;
-        Ok(logits.index_axis_move(Axis(0), 0))
-    }
-
-    /// Those after the last.
-    pub(crate) fn last(&self) -> Result<ArrayView1<'_, f32>, Error> {
-        let all = self.all()?;
-        let last = all.nrows().checked_sub(1).ok_or_else(|| Error::model("the decoder gave no logits"))?;
-        Ok(all.index_axis_move(Axis(0), last))
+impl Sizes {
+    fn new(settings: &Settings) -> Self {
+        let config = &settings.config;
+        Self {
+            bins: config.num_mel_bins,
+            frames: config.max_source_positions * 2,
+            states: config.max_source_positions,
+            width: config.d_model,
+            layers: config.decoder_layers,
+            heads: config.decoder_attention_heads,
+            head_width: settings.head_width(),
+            vocabulary: config.vocab_size,
+            positions: config.max_target_positions,
+            start: config.decoder_start_token_id,
+            alignment: settings.alignment_heads(),
+        }
     }
 }
 
 impl Network {
     /// Opens the networks and runs them once, so that a model which is not what its configuration says is refused here.
     pub(crate) fn open(runtime: &Runtime, files: &Files, settings: &Settings, options: Options) -> Result<Self, Error> {
-        let open = |file| Sessions::open(runtime, file, options);
-        let decoder = match &files.decoder {
-            folder::Decoder::Merged(file) => Decoder::Merged(open(file)?),
-            folder::Decoder::Split { first, next } => Decoder::Split { first: open(first)?, next: open(next)? },
+        let sizes = Sizes::new(settings);
+        let layout: Box<dyn Layout> = match files {
+            Files::Stock { encoder, decoder } => {
+                Box::new(stock::Stock::open(runtime, encoder, decoder, sizes.clone(), options)?)
+            }
+            Files::Fast { encoder, decoder } => {
+                Box::new(fast::Fast::open(runtime, encoder, decoder, sizes.clone(), options)?)
+            }
         };
-        let config = &settings.config;
-        let names = |place: &str| {
-            let name = |layer: usize, what: &str| {
-                let end = format!("{layer}.{place}.{what}");
-                (format!("past_key_values.{end}"), format!("present.{end}"))
-            };
-            (0..config.decoder_layers).flat_map(|layer| [name(layer, "key"), name(layer, "value")]).collect()
-        };
-        let network = Self {
-            encoder: open(&files.encoder)?,
-            decoder,
-            bins: config.num_mel_bins,
-            frames: config.max_source_positions * 2,
-            states: config.max_source_positions,
-            layers: config.decoder_layers,
-            heads: config.decoder_attention_heads,
-            head_width: settings.head_width(),
-            vocabulary: config.vocab_size,
-            names: Names { own: names("decoder"), audio: names("encoder") },
-        };
-        network.check(settings).map_err(|problem| {
-            let folder = files.encoder.parent().unwrap_or(&files.encoder).display();
+        let network = Self { layout };
+        network.check(&sizes).map_err(|problem| {
+            let folder = files.folder().display();
             Error::model(format!("{folder}: the networks are not what config.json says: {}", problem.message))
         })?;
         Ok(network)
     }
 
-    fn check(&self, settings: &Settings) -> Result<(), Error> {
-        let audio = self.encode(&vec![0.0; self.bins * self.frames])?;
-        let expected = [1, self.states as i64, settings.config.d_model as i64];
-        if audio.states.shape().to_vec() != expected {
-            let found = audio.states.shape().to_vec();
-            return Err(Error::model(format!("the encoder gave {found:?} instead of {expected:?}")));
+    /// Runs everything once, on silence.
+    fn check(&self, sizes: &Sizes) -> Result<(), Error> {
+        let audio = self.encode(&vec![0.0; sizes.bins * sizes.frames])?;
+        let mut decode = self.begin(&audio, &[sizes.start; 2], &[0, 1], 1)?;
+        for after in ["the prompt", "a token"] {
+            let found = decode.logits(0)?.len();
+            if found != sizes.vocabulary {
+                let expected = sizes.vocabulary;
+                return Err(Error::model(format!("the decoder gave {found} logits after {after}, not {expected}")));
+            }
+            decode.step(&[sizes.start], &[0])?;
         }
-        let start = settings.config.decoder_start_token_id;
-        let (mut decode, _) = self.begin(&audio, &[start, start])?;
-        let logits = self.next(&mut decode, start)?;
-        let found = logits.all()?.dim();
-        if found != (1, self.vocabulary) {
-            return Err(Error::model(format!("the decoder gave logits {found:?} instead of (1, {})", self.vocabulary)));
+        drop(decode);
+        if self.attends() {
+            self.attention(&audio, &[sizes.start; 2], 0, sizes.states)?;
         }
         Ok(())
     }
 
-    /// Runs the encoder on features [bins, frames] of a whole window.
+    /// See [`Layout::encode`].
     pub(crate) fn encode(&self, features: &[f32]) -> Result<Audio, Error> {
-        let features = TensorRef::from_array_view(([1, self.bins, self.frames], features))?;
-        let mut session = self.encoder.lend()?;
-        let mut outputs = session.run(ort::inputs!["input_features" => features])?;
-        let states = outputs.remove("last_hidden_state").ok_or_else(|| missing("last_hidden_state"))?;
-        Ok(Audio { states: Arc::new(states) })
+        self.layout.encode(features)
     }
 
-    /// Begins a decode with its prompt, in one call.
-    pub(crate) fn begin(&self, audio: &Audio, prompt: &[u32]) -> Result<(Decode, Logits), Error> {
-        let (sessions, merged) = match &self.decoder {
-            Decoder::Merged(sessions) => (sessions, true),
-            Decoder::Split { first, .. } => (first, false),
-        };
-        let states = Arc::clone(&audio.states);
-        let tokens = tokens(prompt);
-        let mut inputs = vec![
-            ("input_ids", TensorRef::from_array_view(([1, prompt.len()], tokens.as_slice()))?.into()),
-            ("encoder_hidden_states", SessionInputValue::from(&*states)),
-        ];
-        // What is not used must still be there.
-        let nothing = merged.then(|| self.nothing()).transpose()?;
-        let no_past = [false];
-        if let Some(nothing) = &nothing {
-            for (name, _) in self.names.own.iter().chain(&self.names.audio) {
-                inputs.push((name, SessionInputValue::from(nothing)));
-            }
-            inputs.push(("use_cache_branch", TensorRef::from_array_view(([1], no_past.as_slice()))?.into()));
-        }
-        let mut session = sessions.lend()?;
-        let mut outputs = session.run(inputs)?;
-        let mut take = |name: &str| outputs.remove(name).ok_or_else(|| missing(name));
-        let mut caches =
-            |names: &[(String, String)]| names.iter().map(|(_, name)| take(name)).collect::<Result<_, _>>();
-        let (own, audio) = (caches(&self.names.own)?, caches(&self.names.audio)?);
-        let logits = Logits(take("logits")?);
-        drop(outputs);
-        Ok((Decode { states, own, audio }, logits))
+    /// See [`Layout::begin`].
+    pub(crate) fn begin<'a>(
+        &'a self,
+        audio: &'a Audio,
+        prompt: &[u32],
+        rows: &[usize],
+        beams: usize,
+    ) -> Result<Box<dyn Decode + 'a>, Error> {
+        self.layout.begin(audio, prompt, rows, beams)
     }
 
-    /// Goes on with a decode by a token.
-    pub(crate) fn next(&self, decode: &mut Decode, token: u32) -> Result<Logits, Error> {
-        let (sessions, merged) = match &self.decoder {
-            Decoder::Merged(sessions) => (sessions, true),
-            Decoder::Split { next, .. } => (next, false),
-        };
-        let tokens = tokens(&[token]);
-        let past = [true];
-        let mut inputs: Vec<(&str, SessionInputValue<'_>)> = Vec::with_capacity(4 * self.layers + 3);
-        inputs.push(("input_ids", TensorRef::from_array_view(([1, 1], tokens.as_slice()))?.into()));
-        if merged {
-            inputs.push(("encoder_hidden_states", SessionInputValue::from(&*decode.states)));
-            inputs.push(("use_cache_branch", TensorRef::from_array_view(([1], past.as_slice()))?.into()));
-        }
-        for ((name, _), value) in
-            self.names.own.iter().zip(&decode.own).chain(self.names.audio.iter().zip(&decode.audio))
-        {
-            inputs.push((name, SessionInputValue::from(value)));
-        }
-        let mut session = sessions.lend()?;
-        let mut outputs = session.run(inputs)?;
-        for ((_, name), value) in self.names.own.iter().zip(&mut decode.own) {
-            *value = outputs.remove(name).ok_or_else(|| missing(name))?;
-        }
-        outputs.remove("logits").map(Logits).ok_or_else(|| missing("logits"))
+    /// See [`Layout::attends`].
+    pub(crate) fn attends(&self) -> bool {
+        self.layout.attends()
     }
 
-    /// A past of no tokens. The runtime wants one frame of audio at the least.
-    fn nothing(&self) -> Result<DynValue, Error> {
-        let shape = [1, self.heads, 1, self.head_width];
-        Ok(Tensor::from_array((shape, vec![0.0f32; self.heads * self.head_width]))?.into_dyn())
+    /// See [`Layout::attention`].
+    pub(crate) fn attention(
+        &self,
+        audio: &Audio,
+        tokens: &[u32],
+        from: usize,
+        frames: usize,
+    ) -> Result<Attention, Error> {
+        self.layout.attention(audio, tokens, from, frames)
     }
 }
 
-fn tokens(tokens: &[u32]) -> Vec<i64> {
+impl Attention {
+    /// Cuts `[all tokens, all frames]` matrices, one for each head, to the rows from `from` on and the first `frames` columns.
+    fn cut<'a>(
+        heads: impl IntoIterator<Item = &'a [f32]>,
+        width: usize,
+        from: usize,
+        frames: usize,
+    ) -> Result<Self, Error> {
+        let frames = frames.min(width);
+        let mut attention = Self { heads: 0, tokens: 0, frames, values: Vec::new() };
+        for head in heads {
+            let rows = head.chunks_exact(width).skip(from);
+            (attention.heads, attention.tokens) = (attention.heads + 1, rows.len());
+            attention.values.extend(rows.flat_map(|row| &row[..frames]));
+        }
+        Ok(attention)
+    }
+}
+
+#[cfg(test)]
+impl Audio {
+    /// What the encoder gave, by its place among the outputs.
+    pub(crate) fn values(&self, output: usize) -> Result<(Vec<i64>, &[f32]), Error> {
+        let (shape, values) = self.0[output].try_extract_tensor::<f32>()?;
+        Ok((shape.to_vec(), values))
+    }
+}
+
+fn ids(tokens: &[u32]) -> Vec<i64> {
     tokens.iter().map(|token| i64::from(*token)).collect()
 }
 
 fn missing(output: &str) -> Error {
-    Error::model(format!("the network gave no `{output}`: it is not as Optimum exports it"))
+    Error::model(format!("the network gave no `{output}`: it is not as its exporter writes it"))
+}
+
+/// Checks the shape of what a network gave.
+fn expect(what: &str, value: &DynValue, expected: &[usize]) -> Result<(), Error> {
+    let found = value.shape();
+    let same = found.len() == expected.len() && found.iter().zip(expected).all(|(found, size)| *found == *size as i64);
+    if same { Ok(()) } else { Err(Error::model(format!("`{what}` is {:?} instead of {expected:?}", &found[..]))) }
 }

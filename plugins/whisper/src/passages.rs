@@ -107,6 +107,21 @@ pub(crate) fn spread(words: &[Piece], start: f64, end: f64) -> Vec<(f64, f64)> {
         .collect()
 }
 
+/// Where each word lies by the times at which its tokens end; `first` is the token of the first word. A word begins where the
+/// token before it ends.
+pub(crate) fn aligned(words: &[Piece], first: usize, token_ends: &[f64]) -> Vec<(f64, f64)> {
+    let end = |tokens: usize| tokens.checked_sub(1).map_or(0.0, |token| token_ends[token]);
+    let mut at = first;
+    words
+        .iter()
+        .map(|word| {
+            let start = end(at);
+            at += word.tokens;
+            (start, end(at))
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,12 @@
 //! What the tests share: the made-up models, the bundled recordings, and what the reference makes of them.
 
-use crate::{config::Settings, folder::Files, model::Whisper, network::Network, vocabulary::Vocabulary};
+use crate::{
+    config::Settings,
+    folder::{Files, Layout},
+    model::Whisper,
+    network::Network,
+    vocabulary::Vocabulary,
+};
 use auricle_plugin_api::{
     AsrProcessor, Config, Error, Host, Metadata, Model, ModelLoader, Sink,
     host::{HostServices, LoadedEngine, LogLevel},
@@ -40,11 +46,11 @@ pub(crate) fn model(name: &str) -> Whisper {
     let folder = testdata(name);
     let settings = Settings::read(&folder).unwrap();
     let vocabulary = Vocabulary::read(&folder, &settings).unwrap();
-    let files = Files::in_folder(&folder, "").unwrap();
+    let files = Files::in_folder(&folder, Layout::Auto, "").unwrap();
     let runtime = Runtime::load(&host()).unwrap();
     let network = Network::open(&runtime, &files, &settings, Options { threads: 1 }).unwrap();
     let features = Arc::new(Plan::new(settings.config.num_mel_bins).unwrap());
-    Whisper { network, vocabulary, settings, features }
+    Whisper { network, vocabulary, settings, features, layout: files.layout() }
 }
 
 struct Services;

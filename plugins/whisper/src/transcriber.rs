@@ -3,13 +3,15 @@
 //! Invariant: the words of a buffer depend on the buffer, the prompt and the stream's options alone. Threads: one at a time.
 
 use crate::{
+    alignment,
+    decoding::{self, Decoded, Manner, Prompt},
     fallback::{Fallback, Verdict},
-    greedy::{self, Decoded, Manner},
-    listening::Listening,
+    listening::{self, Listening},
     model::Whisper,
     network::Audio,
     passages::{self, Spoken},
     rules::Rules,
+    timing::Timing,
 };
 use auricle_plugin_api::{Config, Error};
 use auricle_plugin_kit::online::{Buffer, Passage, TimedWord, Transcriber, Transcript};
@@ -28,6 +30,8 @@ struct Options {
     /// Said to the model before what was said in the stream.
     prompt: String,
     fallback: Fallback,
+    beams: usize,
+    repetitions: usize,
 }
 
 /// A stream.
@@ -59,8 +63,10 @@ impl Listener {
         let hotwords: Vec<String> = options.get("hotwords")?;
         let prompt = [options.get::<String>("prompt")?, hotwords.join(", ")];
         let prompt = prompt.iter().filter(|part| !part.trim().is_empty()).map(|part| part.trim()).collect::<Vec<_>>();
+        let (beams, repetitions) = (options.get("beam_size")?, options.get("max_repetitions")?);
+        let (prompt, fallback) = (prompt.join(" "), Fallback::new(options)?);
         Ok(Self {
-            options: Options { language, translate, prompt: prompt.join(" "), fallback: Fallback::new(options)? },
+            options: Options { language, translate, prompt, fallback, beams, repetitions },
             rules: Rules::new(&model.settings, vocabulary, true),
             listening: Listening::new(Arc::clone(&model.features)),
             features: vec![0.0; model.settings.config.num_mel_bins * model.frames()],
@@ -68,8 +74,8 @@ impl Listener {
         })
     }
 
-    /// The tokens before the first decoded one, and which of them is the start.
-    fn prompt(&self, text: &str, language: Option<u32>) -> Result<(Vec<u32>, usize), Error> {
+    /// What stands before the first decoded token.
+    fn prompt(&self, text: &str, language: Option<u32>) -> Result<Prompt, Error> {
         let vocabulary = &self.model.vocabulary;
         let mut tokens = Vec::new();
         // What was said before takes at most half the room, its end counts most.
@@ -87,7 +93,7 @@ impl Listener {
             tokens.extend(language);
             tokens.extend(if self.options.translate { vocabulary.translate } else { vocabulary.transcribe });
         }
-        Ok((tokens, start))
+        Ok(Prompt { tokens, start })
     }
 
     /// The language of a window: the likeliest token after the start.
@@ -96,28 +102,29 @@ impl Listener {
         if vocabulary.languages.is_empty() {
             return Ok(None);
         }
-        let (_, logits) = self.model.network.begin(audio, &[vocabulary.start])?;
-        let logits = logits.last()?;
+        let mut decode = self.model.network.begin(audio, &[vocabulary.start], &[0], 1)?;
+        let logits = decode.logits(0)?;
         let logit = |token: u32| logits.get(token as usize).copied().unwrap_or(f32::NEG_INFINITY);
         let tokens = vocabulary.languages.iter().map(|(_, token)| *token);
         Ok(tokens.max_by(|one, other| logit(*one).total_cmp(&logit(*other))))
     }
 
     /// Decodes a window at rising temperatures until it is good; the last one is taken as it is. `None` where nobody speaks.
-    fn decode(&self, audio: &Audio, prompt: &[u32], start: usize) -> Result<Option<Decoded>, Error> {
+    fn decode(&self, audio: &Audio, prompt: &Prompt, timing: &mut Timing) -> Result<Option<Decoded>, Error> {
         let model = &*self.model;
-        let room = model.settings.config.max_target_positions.saturating_sub(prompt.len());
+        let positions = model.settings.config.max_target_positions;
+        let manner = Manner {
+            rules: &self.rules,
+            end: model.vocabulary.end,
+            no_speech: model.vocabulary.no_speech,
+            most: positions.saturating_sub(prompt.tokens.len()).min(positions / 2),
+            beams: self.options.beams,
+            repetitions: self.options.repetitions,
+        };
         let mut last = None;
         for (attempt, temperature) in self.options.fallback.temperatures.iter().enumerate() {
-            let manner = Manner {
-                rules: &self.rules,
-                end: model.vocabulary.end,
-                no_speech: model.vocabulary.no_speech.map(|token| (token, start)),
-                most: room.min(model.settings.config.max_target_positions / 2),
-                temperature: *temperature,
-                seed: attempt as u64,
-            };
-            let decoded = greedy::decode(&model.network, audio, prompt, &manner, &|| false)?;
+            let decoded =
+                decoding::decode(&model.network, audio, prompt, &manner, *temperature, attempt as u64, timing)?;
             let text = model.vocabulary.decode(&decoded.tokens)?;
             match self.options.fallback.judge(&decoded, &text) {
                 Verdict::Good => return Ok(Some(decoded)),
@@ -128,14 +135,45 @@ impl Listener {
         Ok(last)
     }
 
+    /// The second of the window at which each token ends, by attention; `None` where the model gives none. `length` is that of the
+    /// audio in the window, in seconds.
+    fn token_ends(
+        &self,
+        audio: &Audio,
+        prompt: &Prompt,
+        decoded: &Decoded,
+        length: f64,
+    ) -> Result<Option<Vec<f64>>, Error> {
+        let network = &self.model.network;
+        if !network.attends() || decoded.tokens.is_empty() {
+            return Ok(None);
+        }
+        let tokens = [prompt.tokens.as_slice(), &decoded.tokens].concat();
+        let frames = ((length / alignment::FRAME) as usize).max(1);
+        let attention = network.attention(audio, &tokens, prompt.tokens.len(), frames)?;
+        let ends = alignment::token_ends(&attention, self.model.settings.config.median_filter_width);
+        Ok((ends.len() == decoded.tokens.len()).then_some(ends))
+    }
+
     /// A passage's words, `offset` seconds after the start of the buffer.
-    fn words(&self, decoded: &Decoded, spoken: &Spoken, language: Option<&str>, offset: f64) -> Result<Passage, Error> {
+    fn words(
+        &self,
+        decoded: &Decoded,
+        spoken: &Spoken,
+        token_ends: Option<&[f64]>,
+        language: Option<&str>,
+        offset: f64,
+    ) -> Result<Passage, Error> {
         let range = spoken.tokens.clone();
         let text: Vec<u32> = decoded.tokens[range.clone()].to_vec();
         let pieces = passages::words(&text, &self.model.vocabulary, language)?;
+        let times = match token_ends {
+            Some(ends) => passages::aligned(&pieces, range.start, ends),
+            None => passages::spread(&pieces, spoken.start, spoken.end),
+        };
         let mut at = range.start;
         let mut words = Vec::with_capacity(pieces.len());
-        for (piece, (start, end)) in pieces.iter().zip(passages::spread(&pieces, spoken.start, spoken.end)) {
+        for (piece, (start, end)) in pieces.iter().zip(times) {
             let logprobs = &decoded.logprobs[at..at + piece.tokens];
             at += piece.tokens;
             let probability = (logprobs.iter().sum::<f32>() / piece.tokens.max(1) as f32).exp();
@@ -156,24 +194,32 @@ impl Transcriber for Listener {
         let (mut passages, mut language) = (Vec::new(), self.options.language);
         let mut from = 0.0;
         for _ in 0..MOST_DECODES {
-            if from > 0.0 {
-                self.model.features_of(self.listening.from(from), &mut self.features);
-            }
+            let mut timing = Timing::begin();
             let encoded = self.model.network.encode(&self.features)?;
+            timing.encoded();
             if language.is_none() {
                 language = self.detect(&encoded)?;
             }
             let tag = language.and_then(|token| self.model.vocabulary.tag(token));
-            let (tokens, start) = self.prompt(prompt, language)?;
-            let Some(decoded) = self.decode(&encoded, &tokens, start)? else { break };
+            let prompt = self.prompt(prompt, language)?;
+            let decoded = self.decode(&encoded, &prompt, &mut timing)?;
+            let Some(decoded) = decoded else {
+                timing.tell(0.0);
+                break;
+            };
             let (spoken, again) = passages::passages(&decoded.tokens, &self.model.vocabulary, length - from);
+            let aligned = std::time::Instant::now();
+            let token_ends = self.token_ends(&encoded, &prompt, &decoded, length - from)?;
+            timing.tell(aligned.elapsed().as_secs_f64());
             for spoken in &spoken {
-                passages.push(self.words(&decoded, spoken, tag, from - lead)?);
+                passages.push(self.words(&decoded, spoken, token_ends.as_deref(), tag, from - lead)?);
             }
             from += again;
             if again <= 0.0 || length - from < LEAST_AGAIN {
                 break;
             }
+            // Times are of two frames of features each.
+            listening::move_on(&mut self.features, frames, (again * 100.0).round() as usize);
         }
         let language = language.and_then(|token| self.model.vocabulary.tag(token)).map(str::to_owned);
         Ok(Transcript { passages, language })

@@ -104,8 +104,8 @@ fn fixture(name: &str) -> Vec<f32> {
 #[test]
 fn a_stream_becomes_segments_in_order_within_the_audio() {
     let audio = fixture("weather.wav");
-    for name in ["nano", "nano.en"] {
-        let (model, config) = nano(name, json!({"temperature": [0.0]}));
+    for (name, beams) in [("nano", 1), ("nano.en", 3), ("nano.fast", 1), ("nano.fast", 4)] {
+        let (model, config) = nano(name, json!({"temperature": [0.0], "beam_size": beams}));
         let told = hear(&model, &config, &audio);
         assert!(!told.segments.is_empty(), "{name}");
         let mut last = 0;
@@ -126,8 +126,16 @@ fn says_what_it_is() {
     let metadata = model.metadata();
     assert_eq!((metadata.sample_rate, metadata.replay), (16_000, Replay::Lossless));
     assert!(metadata.languages.contains(&"de".to_owned()) && metadata.languages.contains(&"jv".to_owned()));
-    assert_eq!(metadata.extra["word_times"], "timestamps");
-    assert_eq!(nano("nano.en", json!({})).0.metadata().languages, ["en"]);
+    let metadata = metadata.clone();
+    let english = nano("nano.en", json!({})).0.metadata().clone();
+    assert_eq!(english.languages, ["en"]);
+    let fast = nano("nano.fast", json!({})).0.metadata().clone();
+    for (metadata, word_times, layout) in
+        [(metadata, "attention", "stock"), (english, "timestamps", "stock"), (fast, "attention", "fast")]
+    {
+        assert_eq!(metadata.extra["word_times"], word_times);
+        assert_eq!(metadata.extra["layout"], layout);
+    }
 }
 
 #[test]
