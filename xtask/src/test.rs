@@ -28,6 +28,8 @@ pub(crate) enum Parity {
     Pocketsphinx,
     /// Against the PyPI package `sherpa-onnx`, fetched into an environment under target/
     Onnx,
+    /// Against the PyPI package `transformers` on made-up models of sizes tiny and base, in both layouts
+    Whisper,
     /// The log-mel features of `plugin-kit`, against the PyPI packages `kaldi-native-fbank` and `transformers`
     Features,
 }
@@ -42,6 +44,10 @@ pub(crate) fn parity(engine: &Parity) -> Done {
         Parity::Onnx => {
             crate::fetch::onnxruntime()?;
             &["plugins/onnx/parity/compare.py"]
+        }
+        Parity::Whisper => {
+            crate::fetch::onnxruntime()?;
+            &["plugins/whisper/parity/compare.py"]
         }
         Parity::Features => &["plugin-kit/parity/fbank.py", "plugin-kit/parity/logmel.py"],
     };

@@ -30,9 +30,26 @@ pub(crate) fn testdata(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name)
 }
 
-/// The reference's answers for a model.
-pub(crate) fn golden(model: &str) -> Value {
-    serde_json::from_slice(&fs::read(testdata(&format!("{model}.json"))).unwrap()).unwrap()
+/// A model, and what the reference makes of the recordings with it.
+pub(crate) struct Referenced {
+    pub(crate) name: String,
+    pub(crate) model: Whisper,
+    pub(crate) golden: Value,
+}
+
+/// The committed models, one after the other, and those that `cargo xtask parity whisper` made: `AURICLE_WHISPER_MODELS` lists
+/// folders that hold a `golden.json`.
+pub(crate) fn referenced() -> impl Iterator<Item = Referenced> {
+    let committed = [("nano", "nano"), ("nano.en", "nano.en"), ("nano.fast", "nano")];
+    let committed = committed.map(|(name, golden)| (testdata(name), testdata(&format!("{golden}.json"))));
+    let made = env::var_os("AURICLE_WHISPER_MODELS").unwrap_or_default();
+    let made = env::split_paths(&made).filter(|folder| !folder.as_os_str().is_empty());
+    let made: Vec<_> = made.map(|folder| (folder.clone(), folder.join("golden.json"))).collect();
+    committed.into_iter().chain(made).map(|(folder, golden)| Referenced {
+        name: folder.file_name().unwrap().to_string_lossy().into_owned(),
+        model: model(&folder),
+        golden: serde_json::from_slice(&fs::read(golden).unwrap()).unwrap(),
+    })
 }
 
 /// A bundled recording: 16 kHz, mono, 16 bit.
@@ -41,12 +58,11 @@ pub(crate) fn fixture(name: &str) -> Vec<f32> {
     bytes[44..].as_chunks().0.iter().map(|bytes| f32::from(i16::from_le_bytes(*bytes)) / 32_768.0).collect()
 }
 
-/// One of the made-up models.
-pub(crate) fn model(name: &str) -> Whisper {
-    let folder = testdata(name);
-    let settings = Settings::read(&folder).unwrap();
-    let vocabulary = Vocabulary::read(&folder, &settings).unwrap();
-    let files = Files::in_folder(&folder, Layout::Auto, "").unwrap();
+/// The model in a folder.
+fn model(folder: &Path) -> Whisper {
+    let settings = Settings::read(folder).unwrap();
+    let vocabulary = Vocabulary::read(folder, &settings).unwrap();
+    let files = Files::in_folder(folder, Layout::Auto, "").unwrap();
     let runtime = Runtime::load(&host()).unwrap();
     let network = Network::open(&runtime, &files, &settings, Options { threads: 1 }).unwrap();
     let features = Arc::new(Plan::new(settings.config.num_mel_bins).unwrap());
