@@ -7,61 +7,9 @@
 //!
 //! # An engine
 //!
-//! A model needs one function, from samples and a prompt to words. This one, a whole engine, hears beeps; where it has a
-//! threshold, others have weights.
-//!
-//! ```
-//! use auricle_plugin_api::{Config, Error, Field, Host, Metadata, ModelLoader, Schema};
-//! use auricle_plugin_kit::online::{Buffer, Recognizer, Streaming, TimedWord, Transcriber, Transcript};
-//! use std::sync::Arc;
-//!
-//! struct Loader;
-//! impl ModelLoader for Loader {
-//!     type Model = Streaming<Beeps>;
-//!     fn backend(&self) -> &str { "beeps" }
-//!     fn schema(&self) -> Schema {
-//!         let own = Schema::new()
-//!             .field(Field::load("threshold").number(0.0, 1.0).default(0.1).describe("how loud a beep is at least"))
-//!             .field(Field::stream("word").default("beep").describe("what a beep says"));
-//!         Streaming::<Beeps>::schema(own) // `min_chunk_size`, `buffer_trimming`, `vac`, ...
-//!     }
-//!     fn load(&self, config: &Config, host: &Host) -> Result<Self::Model, Error> {
-//!         Streaming::new(Beeps { threshold: config.get("threshold")? }, config, host)
-//!     }
-//! }
-//!
-//! /// What streams share.
-//! struct Beeps { threshold: f32 }
-//! impl Recognizer for Beeps {
-//!     type Transcriber = Listener;
-//!     fn transcriber(self: &Arc<Self>, options: &Config) -> Result<Listener, Error> {
-//!         Ok(Listener { beeps: Arc::clone(self), word: options.get("word")? })
-//!     }
-//!     fn metadata(&self) -> Metadata { Metadata::default().languages(["x-beep"]) }
-//! }
-//!
-//! /// One stream's.
-//! struct Listener { beeps: Arc<Beeps>, word: String }
-//! impl Transcriber for Listener {
-//!     fn transcribe(&mut self, audio: Buffer<'_>, _prompt: &str) -> Result<Transcript, Error> {
-//!         let mut words = Vec::new();
-//!         let mut second = 0.0;
-//!         let windows: Vec<&[f32]> = audio.chunks(160).collect();
-//!         for beep in windows.chunk_by(|a, b| self.loud(a) == self.loud(b)) {
-//!             let start = second;
-//!             second += beep.len() as f64 / 100.0;
-//!             if self.loud(beep[0]) { words.push(TimedWord::new(start, second, self.word.as_str())) }
-//!         }
-//!         Ok(words.into())
-//!     }
-//! }
-//! impl Listener {
-//!     fn loud(&self, window: &[f32]) -> bool { window.iter().any(|x| x.abs() >= self.beeps.threshold) }
-//! }
-//!
-//! auricle_plugin_api::export_engine!(Loader);
-//! # fn main() {}
-//! ```
+//! A model needs one function, from samples and a prompt to words: [`Transcriber::transcribe`]. [`Streaming`] makes a model of
+//! the plugin API of it, and [`Streaming::schema`] adds the policy's settings to the engine's own. `plugins/beeps` is a whole
+//! engine to start from, in about 60 lines.
 //!
 //! # What holds
 //!
