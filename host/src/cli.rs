@@ -2,6 +2,7 @@
 
 mod engines;
 mod logging;
+mod pull;
 mod serve;
 
 use crate::{
@@ -37,6 +38,7 @@ enum Command {
     Stream(client::StreamArgs),
     Engines(engines::EnginesArgs),
     Probe(ProbeArgs),
+    Pull(pull::PullArgs),
     /// Opens a plugin in this process, on behalf of `probe` and `serve`.
     #[command(hide = true)]
     ProbeChild(ProbeChildArgs),
@@ -89,6 +91,7 @@ pub fn main() -> ExitCode {
         }
         Command::Engines(args) => engines::run(&args),
         Command::Probe(args) => probe(&args),
+        Command::Pull(args) => pull::run(&args),
         Command::ProbeChild(args) => match probe_child(&args.file, &args.resources, &args.report) {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,

@@ -1,0 +1,100 @@
+//! The models that have a short name, and what may be named beside them: any repository.
+//!
+//! The catalogue is a list of names, nothing more: what a repository holds is asked of the hub. Add a line to extend it.
+
+use std::{fmt::Write, str::FromStr};
+
+/// Short name, repository, and a line about it.
+const MODELS: [(&str, &str, &str); 13] = [
+    ("tiny", "onnx-community/whisper-tiny", "multilingual, 39 M parameters"),
+    ("tiny.en", "onnx-community/whisper-tiny.en", "English, 39 M"),
+    ("base", "onnx-community/whisper-base", "multilingual, 74 M"),
+    ("base.en", "onnx-community/whisper-base.en", "English, 74 M"),
+    ("small", "onnx-community/whisper-small", "multilingual, 244 M"),
+    ("small.en", "onnx-community/whisper-small.en", "English, 244 M"),
+    ("medium", "onnx-community/whisper-medium-ONNX", "multilingual, 769 M"),
+    ("medium.en", "onnx-community/whisper-medium.en-ONNX", "English, 769 M"),
+    ("large-v3", "onnx-community/whisper-large-v3-ONNX", "multilingual, 1550 M"),
+    ("large-v3-turbo", "onnx-community/whisper-large-v3-turbo", "multilingual, 809 M: large-v3 with 4 decoder layers"),
+    ("distil-small.en", "onnx-community/distil-small.en", "English, 166 M"),
+    ("distil-large-v3", "distil-whisper/distil-large-v3", "English, 756 M"),
+    ("distil-large-v3.5", "onnx-community/distil-large-v3.5-ONNX", "English, 756 M"),
+];
+
+/// What is to be pulled: a repository of the hub, and the name of the folder it becomes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Model {
+    pub(super) repository: String,
+    pub(super) folder: String,
+}
+
+impl FromStr for Model {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        if let Some((folder, repository, _)) = MODELS.iter().find(|(short, ..)| *short == name) {
+            return Ok(Self { repository: (*repository).to_owned(), folder: (*folder).to_owned() });
+        }
+        match name.split_once('/') {
+            Some((owner, folder)) if is_plain(owner) && is_plain(folder) => {
+                Ok(Self { repository: name.to_owned(), folder: folder.to_owned() })
+            }
+            _ => {
+                let names: Vec<_> = MODELS.iter().map(|(short, ..)| *short).collect();
+                Err(format!("neither a repository OWNER/NAME nor one of {}", names.join(", ")))
+            }
+        }
+    }
+}
+
+/// Whether this can be a part of a repository's name, and so a folder's.
+fn is_plain(part: &str) -> bool {
+    let mut letters = part.bytes();
+    letters.next().is_some_and(|first| first.is_ascii_alphanumeric() || first == b'_')
+        && letters.all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+}
+
+/// The catalogue, for people.
+pub(super) fn table() -> String {
+    MODELS.iter().fold(format!("{:18}{:40}about", "name", "repository"), |mut table, (name, repository, about)| {
+        // Writing to a string cannot fail.
+        let _ = write!(table, "\n{name:18}{repository:40}{about}");
+        table
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn model(repository: &str, folder: &str) -> Result<Model, String> {
+        Ok(Model { repository: repository.into(), folder: folder.into() })
+    }
+
+    #[test]
+    fn a_name_is_one_of_the_catalogue_or_a_repository() {
+        assert_eq!("tiny.en".parse(), model("onnx-community/whisper-tiny.en", "tiny.en"));
+        assert_eq!("medium".parse(), model("onnx-community/whisper-medium-ONNX", "medium"));
+        assert_eq!("me/whisper_1.5-x".parse(), model("me/whisper_1.5-x", "whisper_1.5-x"));
+        for wrong in
+            ["", "huge", "whisper-tiny", "/x", "me/", "me/..", "../me", "a/b/c", "me/x y", "me/x?", "me/.x", "é/x"]
+        {
+            let refusal = wrong.parse::<Model>().unwrap_err();
+            assert!(refusal.contains("OWNER/NAME") && refusal.contains("tiny.en, base"), "{wrong}: {refusal}");
+        }
+    }
+
+    #[test]
+    fn every_entry_names_a_repository_and_a_folder_of_its_own() {
+        for (name, repository, about) in MODELS {
+            assert!(is_plain(name) && !about.is_empty(), "{name}");
+            assert!(repository.parse::<Model>().is_ok(), "{repository}");
+            assert!(table().contains(&format!("\n{name} ")) && table().contains(&format!(" {repository} ")), "{name}");
+        }
+        let of = |column: fn(&(&'static str, &'static str, &'static str)) -> &'static str| {
+            MODELS.iter().map(column).collect::<BTreeSet<_>>().len()
+        };
+        assert_eq!((of(|model| model.0), of(|model| model.1)), (MODELS.len(), MODELS.len()));
+    }
+}

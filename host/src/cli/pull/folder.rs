@@ -1,0 +1,238 @@
+//! The folder that a model becomes, and the one beside it in which it comes together.
+//!
+//! Invariant: `DIR/NAME` is there whole or not at all. Files gather in `DIR/.NAME.pulling`, which one process at a time
+//! holds; it becomes the folder by being renamed. What is left of an interrupted pull is gone on with if it was of the
+//! very same model, else thrown away.
+
+use super::selection::Names;
+use serde::{Deserialize, Serialize};
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Read, Seek, Write},
+    path::{Path, PathBuf},
+};
+
+/// In the folder, beside the model: where it is from.
+const SOURCE: &str = "pulled.json";
+
+/// Where a model is from, and what of it was taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Source {
+    pub(super) repository: String,
+    /// As it was asked for.
+    pub(super) revision: String,
+    /// What that was then.
+    pub(super) commit: String,
+    pub(super) precision: String,
+}
+
+/// A place for a model.
+pub(super) struct Place {
+    folder: PathBuf,
+    gathering: PathBuf,
+    displaced: PathBuf,
+}
+
+/// The folder in which files gather, held by this process.
+pub(super) struct Gathering<'a> {
+    place: &'a Place,
+    /// The open `pulled.json`, locked.
+    held: File,
+}
+
+impl Place {
+    pub(super) fn new(dir: &Path, name: &str) -> Self {
+        let beside = |end: &str| dir.join(format!(".{name}.{end}"));
+        Self { folder: dir.join(name), gathering: beside("pulling"), displaced: beside("old") }
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What is at the place already: nothing, the model that is wanted (where it is from), or something else (what).
+    pub(super) fn holds(&self, repository: &str, revision: &str, precision: &str) -> Option<Result<String, String>> {
+        fs::symlink_metadata(&self.folder).ok()?;
+        let other = |what: &str| Some(Err(what.to_owned()));
+        let Ok(names) = names(&self.folder) else { return other("no folder that can be read") };
+        let names = Names::new(names.iter().map(String::as_str)).and_then(|names| names.choose(precision));
+        let source = fs::read(self.folder.join(SOURCE)).ok().and_then(|text| serde_json::from_slice(&text).ok());
+        match (source, names) {
+            (Some(Source { repository: r, revision: v, precision: p, .. }), _)
+                if (r.as_str(), v.as_str(), p.as_str()) != (repository, revision, precision) =>
+            {
+                let p = if p.is_empty() { "the plain export" } else { &p };
+                Some(Err(format!("{r} at {v} in {p}")))
+            }
+            (_, Err(problem)) => Some(Err(format!("a folder that {problem}"))),
+            (Some(source), Ok(_)) => Some(Ok(format!("{}, commit {}", source.repository, source.commit))),
+            (None, Ok(_)) => Some(Ok("put there by hand".to_owned())),
+        }
+    }
+
+    /// Takes hold of the folder beside, with what an earlier pull of the same left in it.
+    pub(super) fn gather(&self, source: &Source) -> Result<Gathering<'_>, String> {
+        let problem = |error: io::Error| format!("{}: {error}", self.gathering.display());
+        fs::create_dir_all(&self.gathering).map_err(problem)?;
+        let file = self.gathering.join(SOURCE);
+        let mut options = OpenOptions::new();
+        let mut held = options.read(true).write(true).create(true).truncate(false).open(&file).map_err(problem)?;
+        match held.try_lock() {
+            Ok(()) if file.exists() => {}
+            Ok(()) | Err(TryLockError::WouldBlock) => {
+                return Err(format!("{}: another `auricle pull` is at work there", self.folder.display()));
+            }
+            Err(TryLockError::Error(error)) => return Err(problem(error)),
+        }
+        let mut text = Vec::new();
+        held.read_to_end(&mut text).map_err(problem)?;
+        if serde_json::from_slice::<Source>(&text).ok().as_ref() != Some(source) {
+            for entry in fs::read_dir(&self.gathering).map_err(problem)? {
+                let entry = entry.map_err(problem)?;
+                if entry.file_name() != SOURCE {
+                    remove(&entry.path()).map_err(problem)?;
+                }
+            }
+            let text = serde_json::to_string_pretty(source).map_err(|error| error.to_string())?;
+            held.set_len(0)
+                .and_then(|()| held.rewind())
+                .and_then(|()| writeln!(held, "{text}"))
+                .and_then(|()| held.sync_all())
+                .map_err(problem)?;
+        }
+        Ok(Gathering { place: self, held })
+    }
+}
+
+impl Gathering<'_> {
+    pub(super) fn path(&self) -> &Path {
+        &self.place.gathering
+    }
+
+    /// All is there: makes it the model's folder, in place of one that is there.
+    pub(super) fn finish(self) -> Result<(), String> {
+        let Place { folder, gathering, displaced } = self.place;
+        // Windows renames no folder with an open file in it; elsewhere nobody else gets in before it is done.
+        let held = if cfg!(windows) { None } else { Some(self.held) };
+        let moved = || {
+            if fs::symlink_metadata(folder).is_ok() {
+                remove(displaced)?;
+                fs::rename(folder, displaced)?;
+            }
+            if let Err(error) = fs::rename(gathering, folder) {
+                // What was there is better than nothing. If even that fails, the first reason is the one to tell.
+                let _ = fs::rename(displaced, folder);
+                return Err(error);
+            }
+            remove(displaced)
+        };
+        let moved = moved().map_err(|error: io::Error| format!("{}: {error}", folder.display()));
+        drop(held);
+        moved
+    }
+}
+
+/// The files of a model's folder: those in it and in its `onnx`, which is how deep a model goes.
+fn names(folder: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for (prefix, folder) in [("", folder.to_owned()), ("onnx/", folder.join("onnx"))] {
+        if !prefix.is_empty() && !folder.is_dir() {
+            continue;
+        }
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            if let (true, Ok(name)) = (entry.path().is_file(), entry.file_name().into_string()) {
+                names.push(format!("{prefix}{name}"));
+            }
+        }
+    }
+    Ok(names)
+}
+
+/// Removes a file or a folder with all in it, if it is there.
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(kind) if kind.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NEEDED: [&str; 5] = [
+        "config.json",
+        "preprocessor_config.json",
+        "tokenizer.json",
+        "onnx/encoder_model_int8.onnx",
+        "onnx/decoder_model_merged_int8.onnx",
+    ];
+
+    fn source(commit: &str) -> Source {
+        let text = |text: &str| text.to_owned();
+        Source { repository: text("me/x"), revision: text("main"), commit: text(commit), precision: text("int8") }
+    }
+
+    fn fill(folder: &Path) {
+        fs::create_dir_all(folder.join("onnx")).unwrap();
+        NEEDED.iter().for_each(|name| fs::write(folder.join(name), name).unwrap());
+    }
+
+    #[test]
+    fn a_folder_is_whole_or_not_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Place::new(&dir.path().join("models"), "x");
+        assert_eq!(place.holds("me/x", "main", "int8"), None);
+        let gathering = place.gather(&source("a")).unwrap();
+        assert!(place.gather(&source("a")).err().unwrap().contains("another `auricle pull`"));
+        fill(gathering.path());
+        assert_eq!(place.holds("me/x", "main", "int8"), None);
+        gathering.finish().unwrap();
+        assert_eq!(place.holds("me/x", "main", "int8"), Some(Ok("me/x, commit a".into())));
+        for (repository, revision, precision) in
+            [("me/y", "main", "int8"), ("me/x", "v2", "int8"), ("me/x", "main", "")]
+        {
+            let other = place.holds(repository, revision, precision);
+            assert_eq!(other, Some(Err("me/x at main in int8".into())));
+        }
+        // Another in its place; nothing of the old one stays.
+        fs::write(place.folder().join("old"), "").unwrap();
+        let gathering = place.gather(&source("b")).unwrap();
+        fill(gathering.path());
+        gathering.finish().unwrap();
+        assert_eq!(place.holds("me/x", "main", "int8"), Some(Ok("me/x, commit b".into())));
+        assert!(!place.folder().join("old").exists());
+        assert_eq!(fs::read_dir(dir.path().join("models")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_was_begun_is_gone_on_with_if_it_is_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Place::new(dir.path(), "x");
+        let kept = place.gathering.join("onnx/encoder_model_int8.onnx.part");
+        for (commit, stays) in [("a", false), ("a", true), ("b", false)] {
+            let gathering = place.gather(&source(commit)).unwrap();
+            assert_eq!(kept.exists(), stays, "{commit}");
+            fs::create_dir_all(gathering.path().join("onnx")).unwrap();
+            fs::write(&kept, "half").unwrap();
+        }
+    }
+
+    #[test]
+    fn what_lies_there_is_told_from_its_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Place::new(dir.path(), "x");
+        let holds = |precision| place.holds("me/x", "main", precision).unwrap();
+        fs::write(place.folder(), "a file").unwrap();
+        assert_eq!(holds(""), Err("no folder that can be read".into()));
+        fs::remove_file(place.folder()).unwrap();
+        fill(place.folder());
+        assert_eq!(holds("int8"), Ok("put there by hand".into()));
+        assert!(holds("fp16").unwrap_err().contains("--precision may be int8"));
+        fs::remove_file(place.folder().join("tokenizer.json")).unwrap();
+        assert!(holds("int8").unwrap_err().contains("has no tokenizer.json"));
+    }
+}

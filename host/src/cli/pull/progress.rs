@@ -1,0 +1,57 @@
+//! How far a file is: a bar on a terminal, a line for each file otherwise. On standard error.
+
+use indicatif::{DecimalBytes, ProgressBar, ProgressStyle};
+use std::io::IsTerminal;
+
+/// A file on its way.
+pub(super) struct Progress {
+    name: String,
+    size: u64,
+    /// What was there before.
+    kept: u64,
+    bar: Option<ProgressBar>,
+}
+
+impl Progress {
+    /// Of a file of `size` bytes, of which the first `kept` are there already.
+    pub(super) fn begin(name: &str, size: u64, kept: u64) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new(size).with_position(kept).with_message(name.to_owned());
+            let look =
+                "{msg:36!} {wide_bar} {percent:>3}% of {decimal_total_bytes:>9} {decimal_bytes_per_sec:>11} {eta:>4}";
+            match ProgressStyle::with_template(look) {
+                Ok(style) => bar.with_style(style),
+                Err(_) => bar,
+            }
+        });
+        Self { name: name.to_owned(), size, kept, bar }
+    }
+
+    /// So much is there now.
+    pub(super) fn at(&self, position: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(position);
+        }
+    }
+
+    /// All of it is there.
+    pub(super) fn done(&self) {
+        match &self.bar {
+            Some(bar) => bar.finish(),
+            None if self.kept == 0 => eprintln!("{}: {}", self.name, DecimalBytes(self.size)),
+            None => {
+                let (size, kept) = (DecimalBytes(self.size), DecimalBytes(self.kept));
+                eprintln!("{}: {size}, of which {kept} were there", self.name);
+            }
+        }
+    }
+}
+
+impl Drop for Progress {
+    /// A bar of a file that did not come leaves its line to the error.
+    fn drop(&mut self) {
+        if let Some(bar) = self.bar.as_ref().filter(|bar| !bar.is_finished()) {
+            bar.abandon();
+        }
+    }
+}

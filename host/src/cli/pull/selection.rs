@@ -1,0 +1,209 @@
+//! Which of a repository's files make a model folder that engine `whisper` can read, in one precision.
+//!
+//! Only names known here are ever chosen, so none of a repository's making becomes a path on this machine; a list with a
+//! name that would leave its folder is refused as a whole all the same. Source: the layout of Optimum's export, as the
+//! engine reads it (`plugins/whisper/src/folder.rs`).
+
+use std::collections::BTreeSet;
+
+/// Without these the engine has no model.
+const NEEDED: [&str; 3] = ["config.json", "preprocessor_config.json", "tokenizer.json"];
+/// What older exports lack.
+const WELCOME: &str = "generation_config.json";
+/// Where the networks may be.
+const FOLDERS: [&str; 2] = ["", "onnx/"];
+/// What their names may begin with: the encoder, and the decoder as one file or as two.
+const ENCODER: &str = "encoder_model";
+const MERGED: &str = "decoder_model_merged";
+const SPLIT: [&str; 2] = ["decoder_model", "decoder_with_past_model"];
+
+/// The names of a repository's, or a folder's, files.
+pub(super) struct Names<'a>(BTreeSet<&'a str>);
+
+impl<'a> Names<'a> {
+    /// Refuses a list with a name that is no path below the folder.
+    pub(super) fn new(names: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
+        let names: BTreeSet<_> = names.into_iter().collect();
+        match names.iter().find(|name| !stays_below(name)) {
+            Some(name) => Err(format!("lists a file that would not stay in its folder: {name:?}; nothing was fetched")),
+            None => Ok(Self(names)),
+        }
+    }
+
+    /// The files of the model in a precision, or what is missing and what there is instead.
+    pub(super) fn choose(&self, precision: &str) -> Result<Vec<String>, String> {
+        if let Some(missing) = NEEDED.iter().find(|name| !self.0.contains(**name)) {
+            let has: Vec<_> = self.0.iter().filter(|name| name.ends_with(".json")).copied().collect();
+            return Err(format!("has no {missing}, which a Whisper model needs; {}", listed("JSON files", &has)));
+        }
+        let networks = self.networks(&ending(precision)).ok_or_else(|| self.other_precisions(precision))?;
+        let mut chosen: Vec<_> = NEEDED.map(str::to_owned).into();
+        chosen.extend(self.0.contains(WELCOME).then(|| WELCOME.to_owned()));
+        for network in networks {
+            let data: Vec<_> =
+                self.0.iter().filter(|name| is_data_of(&network, name)).map(|name| (*name).to_owned()).collect();
+            chosen.push(network);
+            chosen.extend(data);
+        }
+        Ok(chosen)
+    }
+
+    /// The encoder and the decoder with this ending, where both are there.
+    fn networks(&self, ending: &str) -> Option<Vec<String>> {
+        let find = |name: &str| {
+            FOLDERS
+                .map(|folder| format!("{folder}{name}{ending}"))
+                .into_iter()
+                .find(|path| self.0.contains(path.as_str()))
+        };
+        let mut networks = vec![find(ENCODER)?];
+        match find(MERGED) {
+            Some(merged) => networks.push(merged),
+            None => networks.extend([find(SPLIT[0])?, find(SPLIT[1])?]),
+        }
+        Some(networks)
+    }
+
+    fn other_precisions(&self, precision: &str) -> String {
+        let ends = FOLDERS.iter().flat_map(|folder| {
+            let names = self.0.iter().filter_map(move |name| name.strip_prefix(folder)?.strip_prefix(ENCODER));
+            names.filter(|ending| self.networks(ending).is_some())
+        });
+        // As `--precision` takes them; the plain export is what has no name.
+        let there: BTreeSet<_> = ends.filter_map(|ending| ending.strip_suffix(".onnx")).collect();
+        let named: Vec<_> = there.iter().filter_map(|end| end.strip_prefix('_')).collect();
+        let wanted =
+            if precision.is_empty() { "in full precision".to_owned() } else { format!("in precision {precision}") };
+        let plain = there.contains("");
+        let instead = match (named.is_empty(), plain) {
+            (false, true) => format!("--precision may be {}, or left out", named.join(", ")),
+            (false, false) => format!("--precision may be {}", named.join(", ")),
+            (true, true) => "it has the plain export only: leave --precision out".to_owned(),
+            (true, false) => {
+                let onnx: Vec<_> = self.0.iter().filter(|name| name.ends_with(".onnx")).copied().collect();
+                listed("ONNX files", &onnx)
+            }
+        };
+        format!("has no {ENCODER}{} with a decoder, no Whisper {wanted}; {instead}", ending(precision))
+    }
+}
+
+/// What to put where by hand, when the repository cannot be asked what it has.
+pub(super) fn by_hand(repository: &str, precision: &str, folder: &str) -> String {
+    let ending = ending(precision);
+    format!(
+        "by hand: put {}, {WELCOME} of {repository} into {folder}, its onnx/{ENCODER}{ending} and onnx/{MERGED}{ending} (with \
+         their .onnx_data, where there are such) into {folder}/onnx",
+        NEEDED.join(", "),
+    )
+}
+
+fn ending(precision: &str) -> String {
+    if precision.is_empty() { ".onnx".to_owned() } else { format!("_{precision}.onnx") }
+}
+
+/// Whether the file holds weights that a network keeps outside of its own: `NETWORK_data`, or in parts `NETWORK_data_1`.
+fn is_data_of(network: &str, name: &str) -> bool {
+    match name.strip_prefix(network) {
+        Some("_data" | ".data") => true,
+        Some(end) => end.strip_prefix("_data_").is_some_and(|part| part.parse::<u16>().is_ok()),
+        None => false,
+    }
+}
+
+fn stays_below(name: &str) -> bool {
+    let ordinary = |part: &str| !matches!(part, "" | "." | "..");
+    name.split('/').all(ordinary) && !name.contains(|letter: char| letter == '\\' || letter.is_control())
+}
+
+fn listed(what: &str, names: &[&str]) -> String {
+    const MOST: usize = 12;
+    match names.len() {
+        0 => format!("it has no {what} at all"),
+        count if count > MOST => format!("its {what}: {} and {} more", names[..MOST].join(", "), count - MOST),
+        _ => format!("its {what}: {}", names.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JSON: [&str; 4] = ["config.json", "generation_config.json", "preprocessor_config.json", "tokenizer.json"];
+
+    fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
+        [&JSON[..], &[".gitattributes", "README.md", "vocab.json"], more].concat()
+    }
+
+    fn choose(names: &[&str], precision: &str) -> Result<Vec<String>, String> {
+        Names::new(names.iter().copied())?.choose(precision)
+    }
+
+    #[test]
+    fn takes_the_networks_of_one_precision_with_their_data() {
+        let names = with(&[
+            "onnx/encoder_model.onnx",
+            "onnx/encoder_model.onnx_data",
+            "onnx/encoder_model.onnx_data_1",
+            "onnx/encoder_model.onnx_data_old",
+            "onnx/encoder_model_int8.onnx",
+            "onnx/encoder_model_fp16.onnx",
+            "onnx/encoder_model_fp16.onnx_data",
+            "onnx/decoder_model.onnx",
+            "onnx/decoder_with_past_model.onnx",
+            "onnx/decoder_model_merged.onnx",
+            "onnx/decoder_model_merged_int8.onnx",
+        ]);
+        let networks = |precision| choose(&names, precision).unwrap().split_off(JSON.len());
+        let plain =
+            ["encoder_model.onnx", "encoder_model.onnx_data", "encoder_model.onnx_data_1", "decoder_model_merged.onnx"];
+        assert_eq!(networks(""), plain.map(|name| format!("onnx/{name}")));
+        assert_eq!(networks("int8"), ["onnx/encoder_model_int8.onnx", "onnx/decoder_model_merged_int8.onnx"]);
+        let mut first = choose(&names, "int8").unwrap();
+        first.truncate(JSON.len());
+        first.sort();
+        assert_eq!(first, JSON);
+    }
+
+    #[test]
+    fn takes_a_decoder_in_two_files_and_networks_that_lie_beside_the_rest() {
+        let names = with(&["encoder_model.onnx", "decoder_model.onnx", "decoder_with_past_model.onnx"]);
+        assert_eq!(choose(&names, "").unwrap().split_off(JSON.len()), names[names.len() - 3..]);
+        let older: Vec<_> = names.into_iter().filter(|name| *name != "generation_config.json").collect();
+        assert_eq!(choose(&older, "").unwrap().len(), 6);
+    }
+
+    #[test]
+    fn what_is_missing_is_said_with_what_is_there() {
+        let both = ["onnx/encoder_model.onnx", "onnx/decoder_model_merged.onnx"];
+        let quantized =
+            ["onnx/encoder_model_q4.onnx", "onnx/decoder_model_merged_q4.onnx", "onnx/encoder_model_fp16.onnx"];
+        let refusal = |networks: &[&str], precision: &str| choose(&with(networks), precision).unwrap_err();
+        let all = refusal(&[&both[..], &quantized].concat(), "fp16");
+        assert!(all.contains("no encoder_model_fp16.onnx with a decoder"), "{all}");
+        assert!(all.ends_with("--precision may be q4, or left out"), "{all}");
+        assert!(refusal(&quantized, "").ends_with("in full precision; --precision may be q4"));
+        assert!(refusal(&both, "int8").ends_with("the plain export only: leave --precision out"));
+        assert!(refusal(&["onnx/model.onnx"], "").ends_with("its ONNX files: onnx/model.onnx"));
+        assert!(refusal(&[], "").ends_with("it has no ONNX files at all"));
+        let many: Vec<_> = (0..20).map(|n| format!("{n:02}.onnx")).collect();
+        let many = refusal(&many.iter().map(String::as_str).collect::<Vec<_>>(), "");
+        assert!(many.ends_with("10.onnx, 11.onnx and 8 more"), "{many}");
+        let refusal = choose(&["config.json", "preprocessor_config.json", "vocab.json"], "").unwrap_err();
+        assert!(
+            refusal.contains("no tokenizer.json")
+                && refusal.contains("config.json, preprocessor_config.json, vocab.json")
+        );
+    }
+
+    #[test]
+    fn a_list_with_a_name_that_leaves_its_folder_is_refused() {
+        for name in ["../x.onnx", "/etc/passwd", "onnx/../../x", "onnx//x", "", ".", "a\\..\\b", "onnx/\u{1b}[2J", "x/"]
+        {
+            let refusal = choose(&with(&[name]), "").unwrap_err();
+            assert!(refusal.contains("would not stay in its folder"), "{name}: {refusal}");
+            assert!(!refusal.contains('\u{1b}'), "{refusal}");
+        }
+        assert!(Names::new(["..onnx/x..y", "a b", "é"]).is_ok());
+    }
+}
