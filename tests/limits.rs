@@ -123,27 +123,19 @@ fn a_live_stream_that_catches_up_says_so() {
     assert_eq!(client.events("lag").last().unwrap()["seconds"], 0.0);
 }
 
-/// Of the host's memory, what `/proc` calls this; in MiB.
-#[cfg(target_os = "linux")]
-fn memory(host: &Host, name: &str) -> usize {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", host.pid())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-    line.trim_matches([':', ' ', '\t', 'k', 'B']).parse::<usize>().unwrap() / 1_024
-}
-
 #[cfg(target_os = "linux")]
 #[test]
 fn a_file_waits_for_its_engine_and_not_in_memory() {
     let host = setup().settings("[limits]\nfile_buffer_seconds = 1").start();
     assert_served(&host, "faulty");
-    let before = memory(&host, "VmRSS");
+    let before = host.memory("VmRSS").unwrap();
     // 48 MB, sent as fast as the server takes it, while the engine sleeps.
     let audio = noise(5, 24 << 20);
     let options = json!({"fault": "sleep", "seconds": 3.0, "after_chunks": 3, "segment_chunks": 1_000});
     let mut client = Client::open(&host, "faulty", json!({"pace": "file", "options": options}));
     client.audio_in_frames(&bytes(&audio), 1 << 18);
     assert_eq!(client.finish(), tone_segments(&audio, 1_600_000));
-    let grown = memory(&host, "VmHWM").saturating_sub(before);
+    let grown = host.memory("VmHWM").unwrap().saturating_sub(before) >> 20;
     assert!(grown < 24, "{grown} MiB for a file of 48");
     assert!(client.events("lag").is_empty());
 }

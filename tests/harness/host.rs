@@ -300,6 +300,14 @@ impl Host {
         }
     }
 
+    /// Of the host's memory, what `/proc` calls this, in bytes: `VmRSS` is resident, `VmHWM` the most that ever was. `None` where the
+    /// system does not tell.
+    pub fn memory(&self, name: &str) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+        Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? << 10)
+    }
+
     /// Sends a signal, such as `TERM`.
     pub fn signal(&self, name: &str) {
         assert!(Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status().unwrap().success());
