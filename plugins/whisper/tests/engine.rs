@@ -161,10 +161,14 @@ fn options_of_a_stream_are_checked_against_the_model() {
 
 /// A folder `m` with a made-up model, one of its files changed.
 fn refused(file: &str, change: impl FnOnce(Vec<u8>) -> Option<Vec<u8>>) -> Error {
+    refused_of("nano", file, change)
+}
+
+fn refused_of(model: &str, file: &str, change: impl FnOnce(Vec<u8>) -> Option<Vec<u8>>) -> Error {
     let models = tempfile::tempdir().unwrap();
     let to = models.path().join("m");
     fs::create_dir(&to).unwrap();
-    for entry in fs::read_dir(here().join("testdata/nano")).unwrap() {
+    for entry in fs::read_dir(here().join("testdata").join(model)).unwrap() {
         let entry = entry.unwrap();
         fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
     }
@@ -224,4 +228,26 @@ fn configurations_of_another_model_are_found_out() {
     assert!(tokens.contains("has no <|startoftranscript|>: not a tokenizer of Whisper"), "{tokens}");
     let start = replaced("config.json", "\"decoder_start_token_id\": 601", "\"decoder_start_token_id\": 602");
     assert!(start.contains("it belongs to another model"), "{start}");
+}
+
+#[test]
+fn a_fast_layout_that_is_none_is_found_out() {
+    for (file, stock) in
+        [("encoder_fast.onnx", "encoder_model.onnx"), ("decoder_fast.onnx", "decoder_model_merged.onnx")]
+    {
+        let broken = refused_of("nano.fast", file, |bytes| Some(bytes[..bytes.len() / 2].to_vec())).message;
+        assert!(broken.contains(file) && broken.contains("ONNX Runtime cannot use it"), "{broken}");
+        let other = fs::read(here().join("testdata/nano").join(stock)).unwrap();
+        let refusal = refused_of("nano.fast", file, |_| Some(other)).message;
+        assert!(refusal.contains(file) && refusal.contains("its layout is none, not whisper-fast-1"), "{refusal}");
+        // With one of them gone nothing is left of the layout.
+        assert!(refused_of("nano.fast", file, |_| None).message.contains("encoder_model.onnx"));
+    }
+    let heads = refused_of("nano.fast", "generation_config.json", |bytes| {
+        let text = String::from_utf8(bytes).unwrap();
+        let mut fields: Value = serde_json::from_str(&text).unwrap();
+        fields["alignment_heads"] = json!([[7, 0]]);
+        Some(fields.to_string().into_bytes())
+    });
+    assert!(heads.message.contains("alignment_heads has head 0 of layer 7"), "{heads}");
 }
