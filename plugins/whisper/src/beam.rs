@@ -7,9 +7,9 @@
 
 use crate::{
     decoding::{Decoded, Manner},
+    logits::log_sum_exp,
     network::Decode,
     repetition,
-    rules::log_sum_exp,
 };
 use auricle_plugin_api::Error;
 

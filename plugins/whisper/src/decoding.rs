@@ -4,8 +4,9 @@
 
 use crate::{
     beam, greedy,
+    logits::log_sum_exp,
     network::{Audio, Network},
-    rules::{Rules, log_sum_exp},
+    rules::Rules,
     timing::Timing,
 };
 use auricle_plugin_api::Error;

@@ -3,10 +3,11 @@
 use crate::{
     alignment,
     decoding::{Decoded, Manner, Prompt, decode},
+    logits::log_sum_exp,
     model::Whisper,
     network::Audio,
     passages,
-    rules::{Rules, log_sum_exp},
+    rules::Rules,
     testing::{Referenced, fixture, referenced},
     timing::Timing,
 };

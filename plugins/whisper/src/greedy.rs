@@ -2,9 +2,9 @@
 
 use crate::{
     decoding::{Decoded, Manner},
+    logits::{best, log_sum_exp},
     network::Decode,
     repetition,
-    rules::log_sum_exp,
 };
 use auricle_plugin_api::Error;
 use fastrand::Rng;
@@ -41,23 +41,6 @@ pub(crate) fn follow(
     Ok(decoded)
 }
 
-/// The first of the greatest.
-fn best(logits: &[f32]) -> usize {
-    // The greatest of each of many short stretches is found without a branch; then the first that has it.
-    let greatest = |logits: &[f32]| {
-        let mut lanes = [f32::NEG_INFINITY; 16];
-        let (whole, rest) = logits.as_chunks::<16>();
-        for values in whole {
-            for (lane, value) in lanes.iter_mut().zip(values) {
-                *lane = if *value > *lane { *value } else { *lane };
-            }
-        }
-        lanes.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max)
-    };
-    let most = greatest(logits);
-    logits.iter().position(|logit| *logit >= most).unwrap_or(0)
-}
-
 /// A token by its probability at a temperature; `at` is from 0 to 1.
 fn draw(logits: &[f32], temperature: f32, at: f32) -> usize {
     let scaled: Vec<f32> = logits.iter().map(|logit| logit / temperature).collect();
@@ -85,17 +68,5 @@ mod tests {
         assert!((2_850..3_150).contains(&seconds), "{seconds}");
         assert_eq!(draw(&logits, 1.0, 1.0), 1);
         assert_eq!((0..100).map(|_| draw(&logits, 0.05, chance.f32())).max(), Some(1));
-    }
-
-    #[test]
-    fn the_first_of_the_greatest_is_taken_wherever_it_is() {
-        for place in [0, 3, 15, 16, 20, 36] {
-            let mut logits = vec![-1.0; 37];
-            logits[place] = 2.0;
-            logits[36] = 2.0;
-            assert_eq!(best(&logits), place);
-        }
-        assert_eq!(best(&[f32::NAN, 1.0]), 1);
-        assert_eq!(best(&[f32::NAN; 40]), 0);
     }
 }

@@ -17,6 +17,7 @@ mod folder;
 mod golden;
 mod greedy;
 mod listening;
+mod logits;
 mod model;
 mod network;
 mod passages;
