@@ -9,7 +9,7 @@ use crate::{
 };
 use auricle_plugin_api::{
     Error,
-    host::{LoadedModel, LogLevel},
+    host::{LoadedEngine, LoadedModel, LogLevel},
 };
 use serde_json::{Map, Value, json};
 use std::{path::Path, sync::Arc};
@@ -21,6 +21,19 @@ const CHUNK: u32 = 10;
 /// Tokens of each decode: half of those that a Whisper has room for, at which the engine stops.
 pub(super) const TOKENS: usize = 224;
 
+/// The engine. It is opened once: a plugin file keeps the server that it was opened with first.
+pub(super) struct Engine {
+    engine: LoadedEngine,
+    server: Arc<Server>,
+}
+
+impl Engine {
+    pub(super) fn open(work: &Path) -> Done<Self> {
+        let (engine, server) = plugin::open("whisper", work, LogLevel::Debug)?;
+        Ok(Self { engine, server })
+    }
+}
+
 /// An opened model.
 pub(super) struct Ours {
     model: LoadedModel,
@@ -30,8 +43,7 @@ pub(super) struct Ours {
 }
 
 impl Ours {
-    pub(super) fn open(models: &Path, model: &str, threads: usize) -> Done<Self> {
-        let (engine, server) = plugin::open("whisper", models, LogLevel::Debug)?;
+    pub(super) fn open(Engine { engine, server }: &Engine, model: &str, threads: usize) -> Done<Self> {
         let mut config: Map<String, Value> = engine.schema().defaults().collect();
         let wanted = json!({
             "model": model,
@@ -44,7 +56,8 @@ impl Ours {
         });
         config.extend(wanted.as_object().cloned().unwrap_or_default());
         let model = engine.load(&config).map_err(|problem| problem.to_string())?;
-        Ok(Self { model, config, server, audio: recording::samples(&recording::path(RECORDING))? })
+        let audio = recording::samples(&recording::path(RECORDING))?;
+        Ok(Self { model, config, server: Arc::clone(server), audio })
     }
 
     /// A stream of the whole recording.
@@ -64,6 +77,10 @@ impl Ours {
         }
         let token = read("tokens_ms")? / (tokens - 1.0);
         Ok(Phases { encoder: read("encoder_ms")?, prompt: read("prompt_ms")?, token })
+    }
+
+    pub(super) fn text(&self) -> Done<String> {
+        Ok(self.hear().map_err(|problem| problem.to_string())?.text())
     }
 
     fn hear(&self) -> Result<Told, Error> {

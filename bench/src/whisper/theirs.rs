@@ -1,6 +1,6 @@
 //! The peers' side: `bench/whisper/ctranslate.py` and `bench/whisper/whispercpp.cpp`.
 
-use super::{Phases, ours};
+use super::Phases;
 use crate::{Done, peer::Peer};
 use serde_json::Value;
 use std::{fs, path::Path, process::Command};
@@ -43,12 +43,17 @@ impl Theirs {
         &self.0.name
     }
 
-    pub(super) fn decode(&mut self) -> Done<Phases> {
-        let answer = self.0.ask(&ours::TOKENS.to_string())?;
+    pub(super) fn text(&mut self) -> Done<String> {
+        let answer = self.0.ask("text")?;
+        answer.as_str().map(str::to_owned).ok_or_else(|| format!("{} answered {answer}", self.0.name).into())
+    }
+
+    pub(super) fn decode(&mut self, tokens: usize) -> Done<Phases> {
+        let answer = self.0.ask(&tokens.to_string())?;
         let read = |field: &str| answer[field].as_f64().ok_or_else(|| format!("{} answered {answer}", self.0.name));
-        let tokens = answer["tokens"].as_array().map_or(0, Vec::len);
-        if tokens != ours::TOKENS {
-            return Err(format!("{} decoded {tokens} tokens instead of {}", self.0.name, ours::TOKENS).into());
+        let decoded = answer["tokens"].as_array().map_or(0, Vec::len);
+        if decoded != tokens {
+            return Err(format!("{} decoded {decoded} tokens instead of {tokens}", self.0.name).into());
         }
         let token = read("tokens_ms")? / (tokens - 1) as f64;
         Ok(Phases { encoder: read("encoder_ms")?, prompt: read("prompt_ms")?, token })
