@@ -17,7 +17,7 @@ mod theirs;
 use crate::Done;
 use ours::Engine;
 use sides::{Class, Maker, Side};
-use std::{path::Path, thread, time::Duration};
+use std::{fs, path::Path, thread, time::Duration};
 
 const SIZES: [&str; 2] = ["tiny", "base"];
 const THREADS: [usize; 2] = [1, 2];
@@ -47,6 +47,8 @@ impl Phases {
 
 pub(crate) fn run(work: &Path, rounds: usize) -> Done {
     let engine = Engine::open(work)?;
+    let load = fs::read_to_string("/proc/loadavg")?;
+    println!("load of this machine before: {}", load.split(' ').take(3).collect::<Vec<_>>().join(", "));
     println!("sum: encoder, prompt and {TOKENS} tokens; without rounds: what warming up foretold");
     let mut worst = f64::INFINITY;
     for size in SIZES {

@@ -20,12 +20,13 @@ TRAINED = ROOT / "models/whisper-digits"
 
 
 def features(target: Path) -> None:
-    """Of the recording, in a whole window, by faster-whisper's own code: [bins, frames]."""
+    """Of the recording, with silence to a whole window, by faster-whisper's own code: [bins, frames]."""
     from faster_whisper.audio import decode_audio, pad_or_trim
     from faster_whisper.feature_extractor import FeatureExtractor
 
-    heard = FeatureExtractor()(decode_audio(str(RECORDING)))
-    pad_or_trim(heard).astype("<f4").tofile(target)
+    extractor = FeatureExtractor()
+    window = pad_or_trim(decode_audio(str(RECORDING)), extractor.n_samples)
+    extractor(window, padding=0).astype("<f4").tofile(target)
 
 
 def _size(size: str, build: Path) -> None:
