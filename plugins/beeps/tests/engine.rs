@@ -50,7 +50,7 @@ impl EventSink for Told {
 #[test]
 fn beeps_become_words_at_their_places() {
     let engine = LoadedEngine::in_process(Loader, Arc::new(Services)).unwrap();
-    let mut config: Map<String, _> = engine.schema().defaults().into_iter().collect();
+    let mut config: Map<String, _> = engine.schema().defaults().collect();
     config.insert("word".to_owned(), "peep".into());
     let model = engine.load(&config).unwrap();
     let mut audio = vec![0.0f32; 5 * 16_000];
