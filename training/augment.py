@@ -53,9 +53,13 @@ def padded(length: int) -> int:
 
 def channel(count: int, length: int, rate: int, random: np.random.Generator) -> torch.Tensor:
     """Rooms and microphones together, as responses for `through`."""
-    size = padded(length)
+    return responses(count, padded(length), rate, 4096, random)
+
+
+def responses(count: int, size: int, rate: int, echo: int, random: np.random.Generator) -> torch.Tensor:
+    """Rooms with `echo` samples and microphones together, for the frequencies of `size` samples."""
     frequencies = np.fft.rfftfreq(size, 1 / rate)
-    room = torch.fft.rfft(torch.from_numpy(rooms(count, 4096, rate, 0.5, random).astype(np.float32)), n=size)
+    room = torch.fft.rfft(torch.from_numpy(rooms(count, echo, rate, 0.5, random).astype(np.float32)), n=size)
     coarse = np.linspace(0, rate / 2, 257)
     shape = curves(count, coarse, 8, random) * band(count, coarse, 0.25, random)
     fine = np.stack([np.interp(frequencies, coarse, row).astype(np.float32) for row in shape])

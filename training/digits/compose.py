@@ -1,5 +1,6 @@
 """Stretches of sound put together from clips: groups of digits with pauses, other speech, noise; and what was said when."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,12 +28,14 @@ class Said:
     digit: int
     start: int
     end: int
+    best: tuple[int, int] | None = None
+    """Where it most likely is, if that is not just there."""
 
 
 class Stock:
-    """The clips to choose from, by speaker and manner; without those of `left_out` and its kind."""
+    """The clips to choose from, by speaker and manner; without those of `left_out` and its kind, and without these takes."""
 
-    def __init__(self, sources: dict[str, Clips], left_out: str | None):
+    def __init__(self, sources: dict[str, Clips], left_out: str | None, takes_left_out: Container[int] = ()):
         self.sources = sources
         self.words: dict[str, dict[tuple[str, int], list[tuple[str, int]]]] = {"people": {}, "machines": {}}
         self.phrases: list[tuple[str, int]] = []
@@ -42,6 +45,8 @@ class Stock:
             for clip in range(len(clips.kind)):
                 speaker = str(clips.speaker[clip])
                 if left_out and (speaker == left_out or speaker.startswith(KEPT_FOR_FOLDS)):
+                    continue
+                if clips.take[clip] in takes_left_out:
                     continue
                 if clips.kind[clip] == "word":
                     key = (speaker, int(clips.manner[clip]))
@@ -102,13 +107,13 @@ def _pick(groups: list[tuple[float, list]], random: np.random.Generator):
     return group[random.integers(len(group))]
 
 
-def stretch(stock: Stock, random: np.random.Generator) -> tuple[np.ndarray, list[Said]]:
-    """Twelve seconds, dry and clean, and what is said in them."""
-    sound, said = np.zeros(LENGTH, np.float32), []
+def stretch(stock: Stock, random: np.random.Generator, length: int = LENGTH) -> tuple[np.ndarray, list[Said]]:
+    """Twelve seconds or another length, dry and clean, and what is said in them."""
+    sound, said = np.zeros(length, np.float32), []
     if random.random() < 0.14:
         return sound, said
     place = int(RATE * random.uniform(0, 1))
-    while place < LENGTH - RATE:
+    while place < length - RATE:
         kind = random.random()
         loudness = 10 ** (random.normal(0, 3) / 20)
         tempo = list(TEMPI)[random.integers(len(TEMPI))]
@@ -148,8 +153,9 @@ def _group(sound, said, place, stock, loudness, tempo, random) -> int:
 def _spread(digits: str, start: int, end: int) -> list[Said]:
     """Digits said in one breath: each is somewhere around its part of it, give or take a word."""
     each = (end - start) / len(digits)
+    at = lambda place: start + int(place * each)
     return [
-        Said(int(digit), start + int((place - 1.6) * each), start + int(min(len(digits), place + 2.2) * each))
+        Said(int(digit), at(place - 1.6), at(min(len(digits), place + 2.2)), (at(place), at(place + 1)))
         for place, digit in enumerate(digits)
     ]
 
@@ -157,8 +163,8 @@ def _spread(digits: str, start: int, end: int) -> list[Said]:
 def _put(sound: np.ndarray, place: int, clip: np.ndarray, tempo: tuple[int, int]) -> tuple[int, bool]:
     """Adds a clip with soft edges, at another speed, if it fits; returns where it ends and whether it fitted."""
     clip = resample_poly(clip, *tempo, window=TEMPI[tempo]).astype(np.float32)
-    if place + len(clip) > LENGTH - LAST:
-        return LENGTH, False
+    if place + len(clip) > len(sound) - LAST:
+        return len(sound), False
     edge = min(40, len(clip) // 4)
     clip[:edge] *= np.linspace(0, 1, edge)
     clip[-edge:] *= np.linspace(1, 0, edge)
@@ -187,11 +193,11 @@ class Noises:
                 place += len(clip) + random.integers(0, RATE)
         return sound / np.sqrt(np.mean(sound**2))
 
-    def cut(self, random: np.random.Generator) -> np.ndarray:
+    def cut(self, random: np.random.Generator, length: int = LENGTH) -> np.ndarray:
         """Some stretch of one of them, as loud as speech."""
         sound = self.sounds[random.integers(len(self.sounds))]
-        start = random.integers(0, len(sound) - LENGTH)
-        return sound[start : start + LENGTH] * LEVEL
+        start = random.integers(0, max(1, len(sound) - length))
+        return sound[start : start + length] * LEVEL
 
 
 def noise_levels(count: int, random: np.random.Generator) -> np.ndarray:

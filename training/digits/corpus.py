@@ -3,8 +3,9 @@
 Made once for a seed and kept as one file for each source. A clip is a word, a phrase of digits, or something that is neither.
 """
 
+from collections.abc import Container
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -66,6 +67,8 @@ class Clips:
     manner: np.ndarray
     kind: np.ndarray
     digits: np.ndarray
+    take: np.ndarray
+    """The number of the person's recording among those of its digit; -1 for machines."""
 
     def sound(self, clip: int) -> np.ndarray:
         """One clip's samples."""
@@ -79,6 +82,7 @@ class _Clip:
     manner: int
     kind: str
     digits: str
+    take: int = -1
 
 
 def load(work: Path, recordings: Path, jobs: int) -> dict[str, Clips]:
@@ -103,19 +107,30 @@ def _load(file: Path, source: str, recordings: Path, jobs: int) -> Clips:
             manner=[clip.manner for clip in clips],
             kind=[clip.kind for clip in clips],
             digits=[clip.digits for clip in clips],
+            take=[clip.take for clip in clips],
         )
         unfinished.rename(file)
     with np.load(file) as stored:
         return Clips(**{name: stored[name] for name in stored.files})
 
 
-def natural(recordings: Path, person: str) -> list[tuple[int, np.ndarray]]:
-    """A person's own recordings: digit and sound at 8 kHz, in the order of their names."""
+def _files(recordings: Path, person: str) -> list[Path]:
     files = sorted(recordings.glob(f"?_{person}_*.wav"))
     if not files:
         raise FileNotFoundError(f"{recordings}: no recordings of {person} (the Free Spoken Digit Dataset's are wanted)")
+    return files
+
+
+def _take(file: Path) -> int:
+    return int(file.stem.split("_")[2])
+
+
+def natural(recordings: Path, person: str, takes: Container[int] | None = None) -> list[tuple[int, np.ndarray]]:
+    """A person's own recordings, all or these takes: digit and sound at 8 kHz, in the order of their names."""
     found = []
-    for file in files:
+    for file in _files(recordings, person):
+        if takes is not None and _take(file) not in takes:
+            continue
         samples, rate = read_wav(file)
         found.append((int(file.name[0]), resample(samples, rate, RATE)))
     return found
@@ -130,12 +145,8 @@ def changed(sound: np.ndarray, changes: list[Change]) -> list[np.ndarray]:
 def _person(recordings: Path, person: str, jobs: int) -> list[_Clip]:
     with ProcessPoolExecutor(jobs) as pool:
         made = pool.map(_versions, enumerate(natural(recordings, person)), chunksize=20)
-        return [clip for clips in made for clip in [_named(clip, person) for clip in clips]]
-
-
-def _named(clip: _Clip, speaker: str) -> _Clip:
-    clip.speaker = speaker
-    return clip
+        takes = map(_take, _files(recordings, person))
+        return [replace(clip, speaker=person, take=take) for clips, take in zip(made, takes) for clip in clips]
 
 
 def _versions(numbered: tuple[int, tuple[int, np.ndarray]]) -> list[_Clip]:

@@ -1,6 +1,8 @@
 """What the exported model gets right: connected digits of people and voices, and sounds without words."""
 
+from collections.abc import Container
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -15,7 +17,14 @@ SEED = 77
 MINUTES = 5
 
 
-Row = tuple[list[int], np.ndarray, list[int]]
+Row = tuple[list[int], np.ndarray, list[tuple[int, int]]]
+
+
+class Reader(Protocol):
+    """What is measured."""
+
+    def digits(self, recordings: list[np.ndarray]) -> list[list[tuple[int, int]]]:
+        """For each 16 kHz recording its digits, each with a number of samples that the reader knows the meaning of."""
 
 
 def errors(said: list[int], heard: list[int]) -> int:
@@ -29,19 +38,21 @@ def errors(said: list[int], heard: list[int]) -> int:
 
 
 def connected(words: list[tuple[int, np.ndarray]], random: np.random.Generator) -> list[Row]:
-    """All words once, in rows of 1 to 16 with pauses: the digits, the sound at 8 kHz, and the sample each word ends at."""
+    """All words once, in rows of 1 to 16 with pauses: the digits, the sound at 8 kHz, and the samples between
+    which each lies."""
     order = [words[number] for number in random.permutation(len(words))]
     rows = []
     while order:
         count = random.integers(1, 17)
         row, order = order[:count], order[count:]
-        pieces, ends = [np.zeros(int(RATE * random.uniform(0.2, 0.6)), np.float32)], []
+        pieces, places = [np.zeros(int(RATE * random.uniform(0.2, 0.6)), np.float32)], []
         for _, sound in row:
             pieces.append(sound * 10 ** (random.normal(0, 1) / 20) * LEVEL / rms(sound))
-            ends.append(sum(map(len, pieces)))
+            end = sum(map(len, pieces))
+            places.append((end - len(sound), end))
             pieces.append(np.zeros(int(RATE * random.uniform(0.02, 0.6)), np.float32))
         pieces.append(np.zeros(int(RATE * 0.3), np.float32))
-        rows.append(([digit for digit, _ in row], np.concatenate(pieces), ends))
+        rows.append(([digit for digit, _ in row], np.concatenate(pieces), places))
     return rows
 
 
@@ -51,17 +62,19 @@ def with_noise(sound: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return sound + made[: len(sound)] * LEVEL * 10 ** (-random.uniform(5, 20) / 20)
 
 
-def rate_of(recogniser: Recogniser, rows: list[tuple[list[int], np.ndarray]]) -> tuple[int, int]:
+def rate_of(recogniser: Reader, rows: list[tuple[list[int], np.ndarray]]) -> tuple[int, int]:
     """Word errors and words; the recordings are at 8 kHz."""
     found = recogniser.digits([resample(sound, RATE, 16000) for _, sound in rows])
     wrong = sum(errors(said, [digit for digit, _ in heard]) for (said, _), heard in zip(rows, found))
     return wrong, sum(len(said) for said, _ in rows)
 
 
-def person(recogniser: Recogniser, recordings: Path, name: str) -> dict[str, tuple[int, int]]:
-    """A person's recordings in rows: as they are, with noise, and as a woman might have spoken them."""
+def person(
+    recogniser: Reader, recordings: Path, name: str, takes: Container[int] | None = None
+) -> dict[str, tuple[int, int]]:
+    """A person's recordings, all or these takes, in rows: as they are, with noise, and as a woman might have spoken them."""
     random = np.random.default_rng(SEED)
-    words = natural(recordings, name)
+    words = natural(recordings, name, takes)
     rows = [(said, sound) for said, sound, _ in connected(words, random)]
     woman = [Change(random.uniform(1.6, 2.1), random.uniform(1.1, 1.22)) for _ in words]
     other = [(digit, changed(sound, [change])[0]) for (digit, sound), change in zip(words, woman)]
@@ -79,13 +92,13 @@ def delays(recogniser: Recogniser, recordings: Path, name: str) -> list[float]:
     found = recogniser.digits([resample(sound, RATE, 16000) for _, sound, _ in rows])
     return [
         known / 16000 - end / RATE
-        for (said, _, ends), heard in zip(rows, found)
+        for (said, _, places), heard in zip(rows, found)
         if said == [digit for digit, _ in heard]
-        for end, (_, known) in zip(ends, heard)
+        for (_, end), (_, known) in zip(places, heard)
     ]
 
 
-def synthetic(recogniser: Recogniser) -> dict[str, tuple[int, int]]:
+def synthetic(recogniser: Reader) -> dict[str, tuple[int, int]]:
     """Phrases of digits in festival's voices."""
     results = {}
     for name in voices.FESTIVAL:
@@ -102,7 +115,7 @@ def synthetic(recogniser: Recogniser) -> dict[str, tuple[int, int]]:
     return results
 
 
-def wordless(recogniser: Recogniser) -> dict[str, list[str]]:
+def wordless(recogniser: Reader) -> dict[str, list[str]]:
     """The words in five minutes each of silence, noise and music: there are none to be heard."""
     random = np.random.default_rng(SEED)
     length = MINUTES * 60 * RATE

@@ -9,7 +9,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from digits.compose import LENGTH, Stock, stretch
-from digits.corpus import RATE, Clips
+from digits.corpus import PEOPLE, RATE, Clips
 from digits.network import BLANK
 from digits.train import targets
 
@@ -24,6 +24,7 @@ def clips(speaker: str, kinds: list[tuple[str, str]]) -> Clips:
         manner=np.zeros(len(kinds), int),
         kind=np.array([kind for kind, _ in kinds]),
         digits=np.array([digits for _, digits in kinds]),
+        take=np.arange(len(kinds)) if speaker in PEOPLE else np.full(len(kinds), -1),
     )
 
 
@@ -42,6 +43,13 @@ class Compose(unittest.TestCase):
         words = [clip for group in self.fold.words.values() for speaker in group.values() for clip in speaker]
         heard = [*words, *self.fold.phrases, *self.fold.others]
         self.assertEqual({source for source, _ in heard}, {"george", "flite"})
+
+    def test_takes_that_are_left_out_are_not_heard(self):
+        sources = {"george": clips("george", SPOKEN[:10]), "flite": clips("flite-rms", SPOKEN)}
+        stock = Stock(sources, None, range(5))
+        words = [clip for group in stock.words.values() for speaker in group.values() for clip in speaker]
+        self.assertEqual(sorted(clip for source, clip in words if source == "george"), [5, 6, 7, 8, 9])
+        self.assertEqual(len([clip for source, clip in words if source == "flite"]), 10)
 
     def test_every_digit_may_come_out(self):
         made = [stretch(self.whole, np.random.default_rng(seed)) for seed in range(50)]

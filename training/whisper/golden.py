@@ -1,7 +1,8 @@
 """What transformers makes of recordings with a made-up model: `python -m whisper.golden DIR --out FILE`.
 
-DIR/transformers is the checkpoint. A made-up model has no accuracy, but every number of it can be compared: the features, the
-encoder's output, logits with given tokens, and what comes of decoding greedily and with beams, with timestamps and without.
+DIR/transformers is the checkpoint, or what is given as such. A made-up model has no accuracy, but every number of it can be
+compared: the features, the encoder's output, logits with given tokens, and what comes of decoding greedily and with beams, with
+timestamps and without.
 """
 
 import argparse
@@ -184,9 +185,9 @@ class Reference:
             })
         return {"file": f"{name}.wav", "tokens": tokens, "logits": positions}
 
-    def long(self) -> dict:
-        """All recordings as one, of more than a window: what is sought next depends on the timestamps told."""
-        audio = np.concatenate([samples(name) for name in RECORDINGS])
+    def long(self, names: list[str]) -> dict:
+        """The recordings as one, of more than a window: what is sought next depends on the timestamps told."""
+        audio = np.concatenate([samples(name) for name in names])
         found = self.extractor(
             audio, sampling_rate=RATE, return_tensors="pt", return_attention_mask=True, truncation=False, padding="longest"
         )
@@ -210,19 +211,19 @@ class Reference:
             said = sequence[len(prompt) : len(prompt) + len(result["logits"])]
             margins = self.margins(prompt, said, torch.stack(result["logits"]), True)
             windows.append({"tokens": said, "margins": margins})
-        return {"files": [f"{name}.wav" for name in RECORDINGS], "segments": segments, "windows": windows}
+        return {"files": [f"{name}.wav" for name in names], "segments": segments, "windows": windows}
 
 
-def golden(folder: Path) -> dict:
+def golden(checkpoint: Path, names: list[str]) -> dict:
     """Everything."""
-    reference = Reference(folder / "transformers")
+    reference = Reference(checkpoint)
     return {
         "transformers": transformers.__version__,
         "torch": torch.__version__.split("+")[0],
         "multilingual": reference.config.is_multilingual,
-        "recordings": [reference.recording(name) for name in RECORDINGS],
-        "teacher": reference.teacher(RECORDINGS[0]),
-        "long": reference.long(),
+        "recordings": [reference.recording(name) for name in names],
+        "teacher": reference.teacher(names[0]),
+        "long": reference.long(names),
     }
 
 
@@ -241,11 +242,13 @@ def main() -> int:
     """Does it."""
     parser = argparse.ArgumentParser(prog="python -m whisper.golden", description=__doc__)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--checkpoint", type=Path, help="where it is not in the folder itself")
+    parser.add_argument("--recordings", nargs="+", default=RECORDINGS, metavar="NAME", help="of those in fixtures, else five")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
-    write(golden(options.folder), options.out)
+    write(golden(options.checkpoint or options.folder / "transformers", options.recordings), options.out)
     return 0
 
 

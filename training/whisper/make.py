@@ -35,7 +35,7 @@ def checkpoint(size: str, multilingual: bool, folder: Path) -> None:
     WhisperFeatureExtractor(processor_class="WhisperProcessor").save_pretrained(folder)
 
 
-def _features(folder: Path) -> None:
+def features(folder: Path) -> None:
     """The published files have no filter bank in them, some have: engines are to compute it."""
     file = folder / "preprocessor_config.json"
     fields = json.loads(file.read_text())
@@ -48,7 +48,7 @@ def make(size: str, multilingual: bool, attention: bool, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     checkpoint(size, multilingual, folder / "transformers")
     export(folder / "transformers", folder, attention)
-    _features(folder)
+    features(folder)
 
 
 def main() -> int:

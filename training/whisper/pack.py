@@ -1,7 +1,8 @@
-"""ONNX files a quarter the size: matrices of `weights` as bytes, and short names inside.
+"""ONNX files a quarter or half the size: matrices of `weights` as bytes, and short names inside; or numbers that fit 16 bits as
+such, and the exporter's names.
 
-Inputs, outputs, and every number that is computed stay what they were; the bytes become matrices again when the file is
-loaded.
+Inputs, outputs, and every number that is computed stay what they were; the bytes, and the 16 bits, become matrices again when
+the file is loaded.
 """
 
 import math
@@ -43,6 +44,23 @@ def _weights(graph: GraphProto) -> None:
     graph.node.extend(nodes)
 
 
+def _halves(graph: GraphProto) -> None:
+    kept, nodes = [], []
+    for constant in graph.initializer:
+        values = numpy_helper.to_array(constant)
+        fits = values.dtype == np.float32 and values.size >= SMALLEST and np.array_equal(values.astype(np.float16), values)
+        if not fits:
+            kept.append(constant)
+            continue
+        name = constant.name
+        kept.append(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
+        nodes.append(helper.make_node("Cast", [f"{name}.half"], [name], f"{name}.whole", to=onnx.TensorProto.FLOAT))
+    nodes += graph.node
+    del graph.initializer[:], graph.node[:]
+    graph.initializer.extend(kept)
+    graph.node.extend(nodes)
+
+
 def _rename(graph: GraphProto, names: dict[str, str]) -> None:
     """Short names for all that is not in `names` yet; branches see the names outside of them."""
     def short(name: str) -> str:
@@ -61,11 +79,14 @@ def _rename(graph: GraphProto, names: dict[str, str]) -> None:
                 _rename(attribute.g, dict(names))
 
 
-def pack(source: Path, target: Path) -> None:
-    """Writes a file packed."""
+def pack(source: Path, target: Path, halves: bool = False) -> None:
+    """Writes a file packed: as bytes, or in `halves`, with the names that it has."""
     model = onnx.load(source)
     graph = model.graph
-    _weights(graph)
-    _rename(graph, {value.name: value.name for value in [*graph.input, *graph.output]})
+    if halves:
+        _halves(graph)
+    else:
+        _weights(graph)
+        _rename(graph, {value.name: value.name for value in [*graph.input, *graph.output]})
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, target)

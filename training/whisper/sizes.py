@@ -9,7 +9,8 @@ TIMESTAMPS = 1501
 
 @dataclass(frozen=True)
 class Size:
-    """What a size is, apart from its languages. `heads_*` are the alignment heads: layer and head."""
+    """What a size is, apart from its languages. `heads_*` are the alignment heads: layer and head; what is 0 of the decoder is as
+    in the encoder."""
 
     width: int
     heads: int
@@ -17,6 +18,8 @@ class Size:
     words: int
     heads_multilingual: tuple[tuple[int, int], ...]
     heads_english: tuple[tuple[int, int], ...]
+    decoder_layers: int = 0
+    decoder_inner: int = 0
 
     def config(self, multilingual: bool) -> dict:
         """The fields of config.json that are not the same for every Whisper."""
@@ -25,11 +28,11 @@ class Size:
             "vocab_size": end + 2 + LANGUAGES + 6 + TIMESTAMPS,
             "d_model": self.width,
             "encoder_layers": self.layers,
-            "decoder_layers": self.layers,
+            "decoder_layers": self.decoder_layers or self.layers,
             "encoder_attention_heads": self.heads,
             "decoder_attention_heads": self.heads,
             "encoder_ffn_dim": 4 * self.width,
-            "decoder_ffn_dim": 4 * self.width,
+            "decoder_ffn_dim": self.decoder_inner or 4 * self.width,
             "pad_token_id": end,
             "bos_token_id": end,
             "eos_token_id": end,

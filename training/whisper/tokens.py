@@ -4,7 +4,7 @@ The published vocabularies are not needed: the texts are Python's own documentat
 have an empty token before `<|endoftext|>`, English ones do not; both have the languages' tokens.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 import json
 from pathlib import Path
 import sysconfig
@@ -36,10 +36,10 @@ def texts(words: int) -> Iterator[str]:
             yield (library / file).read_text(encoding="utf-8", errors="ignore")
 
 
-def tokenizer(words: int, multilingual: bool) -> WhisperTokenizerFast:
-    """One with this many tokens of text."""
+def tokenizer(words: int, multilingual: bool, written: Iterable[str] | None = None) -> WhisperTokenizerFast:
+    """One with this many tokens of text, for what is in `written` or else in `texts`."""
     bpe = ByteLevelBPETokenizer()
-    bpe.train_from_iterator(texts(words), vocab_size=words, min_frequency=2, show_progress=False)
+    bpe.train_from_iterator(written or texts(words), vocab_size=words, min_frequency=2, show_progress=False)
     if bpe.get_vocab_size() != words:
         raise ValueError(f"the texts give {bpe.get_vocab_size()} tokens, not {words}")
     with tempfile.TemporaryDirectory() as folder:
@@ -70,8 +70,8 @@ def suppressed(made: WhisperTokenizerFast) -> list[int]:
     return sorted(found)
 
 
-def generation(made: WhisperTokenizerFast, multilingual: bool, alignment: list[list[int]]) -> dict:
-    """The fields of generation_config.json."""
+def generation(made: WhisperTokenizerFast, multilingual: bool, alignment: list[list[int]], **other) -> dict:
+    """The fields of generation_config.json; `other` ones are not as in the published models."""
     number = made.convert_tokens_to_ids
     end = number(END)
     fields = {
@@ -92,4 +92,4 @@ def generation(made: WhisperTokenizerFast, multilingual: bool, alignment: list[l
     if multilingual:
         fields["lang_to_id"] = {token: number(token) for token in sorted(LANGUAGE_TOKENS)}
         fields["task_to_id"] = {task: number(f"<|{task}|>") for task in ("transcribe", "translate")}
-    return fields
+    return fields | other

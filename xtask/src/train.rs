@@ -9,20 +9,29 @@ use std::{fs, path::PathBuf, process::Command};
 pub(crate) enum Train {
     /// English digits, spoken in a row: models/digits. A run that was stopped goes on where it was
     Digits(Digits),
+    /// The same as a small Whisper: models/whisper-digits. A run that was stopped goes on where it was
+    Whisper(Recipe),
 }
 
 /// What `cargo xtask train digits` trains: without further options a model for each person left out, then the final one.
 #[derive(clap::Args)]
 pub(crate) struct Digits {
+    #[command(flatten)]
+    recipe: Recipe,
+    /// Only the final model, trained on all
+    #[arg(long, conflicts_with = "fold")]
+    all: bool,
+}
+
+/// What the recipes have in common. `cargo xtask train whisper` trains the final model if no one is to be left out.
+#[derive(clap::Args)]
+pub(crate) struct Recipe {
     /// The folder of .wav files of the Free Spoken Digit Dataset (github.com/Jakobovski/free-spoken-digit-dataset)
     #[arg(long, value_name = "DIR")]
     digits: PathBuf,
     /// Only the model that does not know this person, and its results
-    #[arg(long, value_name = "NAME", conflicts_with = "all")]
+    #[arg(long, value_name = "NAME")]
     fold: Option<String>,
-    /// Only the final model, trained on all
-    #[arg(long)]
-    all: bool,
     /// How many processor cores to use
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
@@ -31,24 +40,54 @@ pub(crate) struct Digits {
     steps: Option<usize>,
 }
 
+/// Where a recipe runs: its Python package, its folder under `target/training`, and its environment.
+struct Room {
+    package: &'static str,
+    work: &'static str,
+    requirements: &'static str,
+    environment: &'static str,
+    /// Says in the environment what is installed in it; written last: an interrupted installation is begun again.
+    installed: &'static str,
+}
+
+const DIGITS: Room = Room {
+    package: "digits",
+    work: "digits",
+    requirements: "training/requirements.txt",
+    environment: "training-env",
+    installed: "requirements.txt",
+};
+
+/// Its environment is the one that makes the engine's references (plugins/whisper/parity).
+const WHISPER: Room = Room {
+    package: "whisper_digits",
+    work: "whisper-digits",
+    requirements: "training/whisper/requirements.txt",
+    environment: "whisper-env",
+    installed: "packages.txt",
+};
+
 /// Runs a recipe in its environment.
 pub(crate) fn train(model: &Train) -> Done {
-    let Train::Digits(options) = model;
+    let (room, recipe, all) = match model {
+        Train::Digits(options) => (&DIGITS, &options.recipe, options.all),
+        Train::Whisper(recipe) => (&WHISPER, recipe, false),
+    };
     let recordings =
-        std::path::absolute(&options.digits).map_err(|error| format!("{}: {error}", options.digits.display()))?;
+        std::path::absolute(&recipe.digits).map_err(|error| format!("{}: {error}", recipe.digits.display()))?;
     if !recordings.is_dir() {
         return Err(format!("{} is not a folder; --digits wants the recordings' folder", recordings.display()));
     }
-    let python = environment()?;
-    let mut command = Command::new(python);
-    command.args(["-m", "digits", "--digits"]).arg(recordings).arg("--work").arg(target().join("training/digits"));
-    if let Some(name) = &options.fold {
+    let mut command = Command::new(environment(room)?);
+    let work = target().join("training").join(room.work);
+    command.args(["-m", room.package, "--digits"]).arg(recordings).arg("--work").arg(work);
+    if let Some(name) = &recipe.fold {
         command.args(["--fold", name]);
     }
-    if options.all {
+    if all {
         command.arg("--all");
     }
-    for (option, number) in [("--jobs", options.jobs), ("--steps", options.steps)] {
+    for (option, number) in [("--jobs", recipe.jobs), ("--steps", recipe.steps)] {
         if let Some(number) = number {
             command.args([option, &number.to_string()]);
         }
@@ -56,14 +95,13 @@ pub(crate) fn train(model: &Train) -> Done {
     run(command.env("PYTHONDONTWRITEBYTECODE", "1").current_dir(root().join("training")))
 }
 
-/// A Python with what `training/requirements.txt` names, under `target/training-env`; returns the interpreter.
-fn environment() -> Done<PathBuf> {
-    let requirements = root().join("training/requirements.txt");
+/// A Python with what a recipe requires, under `target`; returns the interpreter.
+fn environment(room: &Room) -> Done<PathBuf> {
+    let requirements = root().join(room.requirements);
     let wanted = fs::read_to_string(&requirements).map_err(|error| format!("{}: {error}", requirements.display()))?;
-    let folder = target().join("training-env");
+    let folder = target().join(room.environment);
     let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
-    // Written last: an interrupted installation is begun again.
-    let installed = folder.join("requirements.txt");
+    let installed = folder.join(room.installed);
     if fs::read_to_string(&installed).is_ok_and(|there| there == wanted) {
         return Ok(python);
     }
