@@ -2,8 +2,10 @@
 //!
 //! Source: Radford et al. 2022, section 4.5.
 
+mod beam;
+mod greedy;
+
 use crate::{
-    beam, greedy,
     logits::log_sum_exp,
     network::{Audio, Network},
     rules::Rules,

@@ -5,12 +5,8 @@
 //! beams and the best that goes on is, as it stands, no better than the worst of them. Source: beam search of Hugging Face's
 //! `generate` with its defaults.
 
-use crate::{
-    decoding::{Decoded, Manner},
-    logits::log_sum_exp,
-    network::Decode,
-    repetition,
-};
+use super::{Decoded, Manner};
+use crate::{logits::log_sum_exp, network::Decode, repetition};
 use auricle_plugin_api::Error;
 
 /// A text that is followed, or ended.
@@ -32,7 +28,7 @@ struct Way {
 }
 
 /// Goes on from a prompt, after which the logits are those at `row`.
-pub(crate) fn search(decode: &mut dyn Decode, row: usize, manner: &Manner<'_>) -> Result<Decoded, Error> {
+pub(super) fn search(decode: &mut dyn Decode, row: usize, manner: &Manner<'_>) -> Result<Decoded, Error> {
     let beams = manner.beams;
     let mut open = vec![Text::default()];
     let mut ended: Vec<Text> = Vec::new();

@@ -1,7 +1,7 @@
 //! Decoding one text: the likeliest token again and again, or one drawn by chance at a temperature.
 
+use super::{Decoded, Manner};
 use crate::{
-    decoding::{Decoded, Manner},
     logits::{best, log_sum_exp},
     network::Decode,
     repetition,
@@ -10,7 +10,7 @@ use auricle_plugin_api::Error;
 use fastrand::Rng;
 
 /// Goes on from a prompt, after which the logits are those at `row`.
-pub(crate) fn follow(
+pub(super) fn follow(
     decode: &mut dyn Decode,
     mut row: usize,
     manner: &Manner<'_>,
