@@ -40,8 +40,14 @@ pub(crate) struct Referenced {
 /// The committed models, one after the other, and those that `cargo xtask parity whisper` made: `AURICLE_WHISPER_MODELS` lists
 /// folders that hold a `golden.json`.
 pub(crate) fn referenced() -> impl Iterator<Item = Referenced> {
-    let committed = [("nano", "nano"), ("nano.en", "nano.en"), ("nano.fast", "nano")];
-    let committed = committed.map(|(name, golden)| (testdata(name), testdata(&format!("{golden}.json"))));
+    let trained = root().join("models/whisper-digits");
+    let committed = [
+        (testdata("nano"), "nano"),
+        (testdata("nano.en"), "nano.en"),
+        (testdata("nano.fast"), "nano"),
+        (trained, "whisper-digits"),
+    ];
+    let committed = committed.map(|(folder, golden)| (folder, testdata(&format!("{golden}.json"))));
     let made = env::var_os("AURICLE_WHISPER_MODELS").unwrap_or_default();
     let made = env::split_paths(&made).filter(|folder| !folder.as_os_str().is_empty());
     let made: Vec<_> = made.map(|folder| (folder.clone(), folder.join("golden.json"))).collect();
