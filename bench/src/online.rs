@@ -5,7 +5,7 @@
 //! audio is there, and what was computed until it was told. The time is made up for both in the same way, so that a run takes
 //! no longer than computing; where a piece takes longer than it lasts, the next one waits.
 //!
-//! Invariant: a delay counts only for words that were heard right, and both are told how many those are.
+//! Invariant: a delay counts only for words that were heard right; delays are compared of words that both heard right.
 
 mod compose;
 mod delays;
@@ -80,31 +80,25 @@ pub(crate) fn run(work: &Path, rounds: usize) -> Done {
         }
     }
 
-    println!(
-        "{:<40}{:>10}{:>9}{:>10}{:>10}{:>9}{:>9}",
-        format!("{rounds} rounds, medians"),
-        "CPU, ms/s",
-        "decodes",
-        "delay, s",
-        "90 %, s",
-        "right",
-        "errors"
-    );
-    for side in &sides {
-        let of = |value: fn(&delays::Delays) -> f64| stats::median(&side.delays.iter().map(value).collect::<Vec<_>>());
-        println!(
-            "{:<40}{:>10.1}{:>9}{:>10.2}{:>10.2}{:>9.0}{:>9.0}",
-            side.name,
-            stats::median(&side.costs),
-            side.decodes,
-            of(|delays| stats::median(&delays.seconds)),
-            of(|delays| stats::quantile(&delays.seconds, 0.9)),
-            of(|delays| delays.seconds.len() as f64),
-            of(|delays| delays.errors as f64),
-        );
-    }
+    print(&sides, rounds);
     let (own, theirs) = sides.split_first().ok_or("nobody takes part")?;
     let ratios = theirs.iter().map(|side| stats::ratio(&side.costs, &own.costs));
     println!("ratio {:.3} (aim {AIM:.1})", ratios.fold(f64::INFINITY, f64::min));
     Ok(())
+}
+
+/// Delays are those of the last round: of the words that each heard right, and of those that Auricle heard right as well, beside
+/// Auricle's own.
+fn print(sides: &[Side], rounds: usize) {
+    let head = format!("{rounds} rounds, medians; delays in s");
+    print!("{head:<40}{:>10}{:>9}{:>7}{:>8}", "CPU, ms/s", "decodes", "right", "errors");
+    println!("{:>8}{:>7}{:>9}{:>7}{:>9}", "delay", "90 %", "in both", "delay", "Auricle");
+    for side in sides {
+        let (Some(own), Some(delays)) = (sides[0].delays.last(), side.delays.last()) else { return };
+        let (right, (auricle, its)) = (delays.right(), delays.beside(own));
+        let cost = stats::median(&side.costs);
+        print!("{:<40}{cost:>10.1}{:>9}{:>7}{:>8}", side.name, side.decodes, right.len(), delays.errors);
+        print!("{:>8.2}{:>7.2}", stats::median(&right), stats::quantile(&right, 0.9));
+        println!("{:>9}{:>7.2}{:>9.2}", its.len(), stats::median(&its), stats::median(&auricle));
+    }
 }

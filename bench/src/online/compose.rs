@@ -16,11 +16,11 @@ const SEED: u64 = 20;
 /// Silence of the recording, in seconds.
 const SILENCE: Range<f64> = 1.6..2.2;
 /// Pauses between rows, in seconds; those under half a second the detector of speech does not take for ends.
-const PAUSES: [f64; 7] = [0.7, 0.35, 1.3, 2.2, 0.9, 0.45, 3.1];
+const PAUSES: [f64; 9] = [0.7, 0.35, 1.3, 2.2, 0.4, 0.35, 0.45, 0.9, 3.1];
 /// Kept around what is cut out of the recording, in seconds.
 const MARGIN: f64 = 0.03;
-/// Words of the rows that are put together; 60 last longer than a buffer.
-const WORDS: [usize; 5] = [4, 9, 6, 60, 3];
+/// Words of the rows that are put together.
+const WORDS: [usize; 5] = [4, 8, 3, 6, 2];
 
 /// A word of the recording or of what is heard, in seconds.
 #[derive(Debug, Clone, PartialEq)]

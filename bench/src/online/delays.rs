@@ -3,10 +3,22 @@
 use super::{Told, compose::Spoken};
 
 pub(super) struct Delays {
-    /// In seconds, of the words that were heard right.
-    pub(super) seconds: Vec<f64>,
+    /// In seconds, of each word that was spoken, if it was heard right.
+    pub(super) words: Vec<Option<f64>>,
     /// Words that were left out, put in or mistaken.
     pub(super) errors: usize,
+}
+
+impl Delays {
+    /// Of the words that were heard right.
+    pub(super) fn right(&self) -> Vec<f64> {
+        self.words.iter().flatten().copied().collect()
+    }
+
+    /// Of the words that another heard right as well: its delays, and these.
+    pub(super) fn beside(&self, other: &Self) -> (Vec<f64>, Vec<f64>) {
+        other.words.iter().zip(&self.words).filter_map(|(other, own)| Some(((*other)?, (*own)?))).unzip()
+    }
 }
 
 /// Lays what was told along what was spoken with the fewest errors; equal words that meet there were heard right.
@@ -25,7 +37,7 @@ pub(super) fn delays(spoken: &[Spoken], told: &[Told]) -> Delays {
             };
         }
     }
-    let mut seconds = Vec::new();
+    let mut words = vec![None; spoken.len()];
     let (mut one, mut other) = (spoken.len(), told.len());
     while one > 0 && other > 0 {
         let here = errors[one][other];
@@ -33,7 +45,7 @@ pub(super) fn delays(spoken: &[Spoken], told: &[Told]) -> Delays {
         if here == errors[one - 1][other - 1] + usize::from(!right) {
             (one, other) = (one - 1, other - 1);
             if right {
-                seconds.push(told[other].at - spoken[one].end);
+                words[one] = Some(told[other].at - spoken[one].end);
             }
         } else if here == errors[one - 1][other] + 1 {
             one -= 1;
@@ -41,7 +53,7 @@ pub(super) fn delays(spoken: &[Spoken], told: &[Told]) -> Delays {
             other -= 1;
         }
     }
-    Delays { seconds, errors: errors[spoken.len()][told.len()] }
+    Delays { words, errors: errors[spoken.len()][told.len()] }
 }
 
 /// Without what is written but not said.
@@ -60,11 +72,14 @@ mod tests {
             .enumerate()
             .map(|(place, text)| Spoken::at(text, place as f64 + 1.0))
             .collect();
-        let told = [(" One,", 1.5), (" too", 2.5), (" three", 3.25), (" three", 3.5)];
+        let told = [(" One,", 1.5), (" too", 2.5), (" three", 3.5), (" five", 4.5)];
         let told: Vec<Told> = told.map(|(text, at)| Told { text: text.to_owned(), at }).into();
         let delays = delays(&spoken, &told);
-        assert_eq!(delays.seconds, [0.25, 0.5]);
-        assert_eq!(delays.errors, 2);
-        assert_eq!(super::delays(&spoken, &[]).errors, 4);
+        assert_eq!(delays.words, [Some(0.5), None, Some(0.5), None]);
+        assert_eq!((delays.right(), delays.errors), (vec![0.5, 0.5], 2));
+        let nothing = super::delays(&spoken, &[]);
+        assert_eq!((nothing.right(), nothing.errors), (vec![], 4));
+        let two = super::delays(&spoken, &[Told { text: "three".to_owned(), at: 4.0 }]);
+        assert_eq!(delays.beside(&two), (vec![1.0], vec![0.5]));
     }
 }

@@ -53,6 +53,8 @@ fn hear(model: &LoadedModel, config: &Map<String, Value>, server: &Server, sampl
         }
         let cost = cpu() - begun;
         heard.cpu += cost;
+        // A buffer is decoded once for a piece, though its windows may be several.
+        heard.decodes += usize::from(server.lines().iter().any(|line| line.contains("decoded")));
         clock = clock.max(inserted as f64 / RATE) + cost;
         let words = told.segments.iter().flat_map(|segment| &segment.words);
         heard.words.extend(words.map(|word| Told { text: word.text().into_owned(), at: clock }));
@@ -60,6 +62,5 @@ fn hear(model: &LoadedModel, config: &Map<String, Value>, server: &Server, sampl
             break;
         }
     }
-    heard.decodes = server.lines().iter().filter(|line| line.contains("decoded")).count();
     Ok(heard)
 }
