@@ -1,7 +1,8 @@
 """LocalAgreement-2 over a model that can only transcribe a buffer: a word is final once two hypotheses in a row begin with it.
 
-The policy that `plugin-kit` has in Rust, with the same numbers: D. Macháček, R. Dabre, O. Bojar, "Turning Whisper into Real-Time
-Transcription System", IJCNLP-AACL 2023. Times are seconds of the stream.
+The policy that `plugin-kit` has in Rust, with the same numbers. Times are seconds of the stream.
+
+Source: D. Macháček, R. Dabre, O. Bojar, "Turning Whisper into Real-Time Transcription System", IJCNLP-AACL 2023.
 """
 
 from collections.abc import Callable

@@ -43,10 +43,9 @@ def _size(size: str, build: Path) -> None:
     for kind in ("int8", "float32"):
         convert = lambda beside: to_ct2.convert(export, weights(), beside, kind)
         keep(place / f"ct2-{kind}", f"CTranslate2's model, {kind}", convert)
-    for kind in ("f32", "f16"):
-        convert = lambda beside: to_ggml.convert(export, weights(), beside, kind == "f16")
-        keep(place / f"ggml-{kind}.bin", f"whisper.cpp's model, {kind}", convert)
-    quantize = lambda beside: whispercpp.quantize(build, place / "ggml-f16.bin", beside, "q8_0")
+    convert = lambda beside: to_ggml.convert(export, weights(), beside)
+    halved = keep(place / "ggml-f16.bin", "whisper.cpp's model, f16", convert)
+    quantize = lambda beside: whispercpp.quantize(build, halved, beside, "q8_0")
     keep(place / "ggml-q8_0.bin", "whisper.cpp's model, q8_0", quantize)
 
 

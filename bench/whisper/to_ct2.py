@@ -43,7 +43,8 @@ def _feed_forward(spec, tensors: Tensors, name: str) -> None:
 
 
 def _spec(config: dict, tensors: Tensors) -> specs.WhisperSpec:
-    spec = specs.WhisperSpec(*(config[f"{side}_{what}"] for side in ("encoder", "decoder") for what in ("layers", "attention_heads")))
+    sizes = [config[f"{side}_{what}"] for side in ("encoder", "decoder") for what in ("layers", "attention_heads")]
+    spec = specs.WhisperSpec(*sizes)
     for side, part in (("encoder", spec.encoder), ("decoder", spec.decoder)):
         name = f"model.{side}"
         part.position_encodings.encodings = tensors[f"{name}.embed_positions.weight"]

@@ -1,8 +1,10 @@
 """Weights by the names of transformers' state dict, to the file that whisper.cpp reads.
 
 The file: a mark, sizes, a filter bank, the tokens' bytes, then the tensors, each with its number of dimensions, the length of its
-name, its kind (0: 32 bits, 1: 16), its dimensions from the innermost, its name and its values. Matrices and convolutions may
-have 16 bits; what is added stays at 32. Source: how whisper.cpp (`whisper_model_load`) reads it.
+name, its kind (0: 32 bits, 1: 16), its dimensions from the innermost, its name and its values. Matrices and convolutions have
+16 bits; what is added stays at 32. (whisper.cpp 1.8.5 stops at convolutions of 32 bits.)
+
+Source: how whisper.cpp (`whisper_model_load`) reads it.
 """
 
 import json
@@ -14,7 +16,22 @@ import numpy as np
 from tokenizers import Tokenizer
 
 MARK = 0x67676D6C
+SIZES = (
+    "vocab_size",
+    "max_source_positions",
+    "d_model",
+    "encoder_attention_heads",
+    "encoder_layers",
+    "max_target_positions",
+    "d_model",
+    "decoder_attention_heads",
+    "decoder_layers",
+    "num_mel_bins",
+)
+"""Of config.json, as the file has them."""
 BINS_OF_FFT = 201
+HALF = 1
+"""Kind of the file, and of tensors, of 16 bits."""
 LONGEST = 128
 """Bytes of a token, for which `whisper-quantize` has room; longer ones are cut."""
 NAMES = (
@@ -54,16 +71,12 @@ def _tokens(folder: Path, end: int) -> list[bytes]:
     return [bytes(letters[letter] for letter in tokenizer.id_to_token(token))[:LONGEST] for token in range(end)]
 
 
-def convert(folder: Path, tensors: dict[str, np.ndarray], target: Path, half: bool) -> None:
+def convert(folder: Path, tensors: dict[str, np.ndarray], target: Path) -> None:
     """Writes the file; `folder` has the JSON files."""
     config = json.loads((folder / "config.json").read_text())
-    sizes = (
-        *(config[name] for name in ("vocab_size", "max_source_positions", "d_model", "encoder_attention_heads", "encoder_layers")),
-        *(config[name] for name in ("max_target_positions", "d_model", "decoder_attention_heads", "decoder_layers")),
-        config["num_mel_bins"],
-    )
+    sizes = (config[name] for name in SIZES)
     with target.open("wb") as file:
-        file.write(struct.pack("<12i", MARK, *sizes, int(half)))
+        file.write(struct.pack("<12i", MARK, *sizes, HALF))
         # The benchmark hands over features: the filter bank is not used.
         bank = np.zeros((config["num_mel_bins"], BINS_OF_FFT), np.float32)
         file.write(struct.pack("<2i", *bank.shape) + bank.tobytes())
@@ -74,7 +87,7 @@ def convert(folder: Path, tensors: dict[str, np.ndarray], target: Path, half: bo
         for name, values in tensors.items():
             if re.search(r"conv\d\.bias", name):
                 values = values[:, None]
-            small = half and values.ndim > 1 and not re.search(r"embed_positions|conv\d\.bias", name)
+            small = values.ndim > 1 and not re.search(r"embed_positions|conv\d\.bias", name)
             label = _name(name).encode()
-            file.write(struct.pack(f"<{3 + values.ndim}i", values.ndim, len(label), int(small), *reversed(values.shape)))
+            file.write(struct.pack(f"<{3 + values.ndim}i", values.ndim, len(label), HALF if small else 0, *reversed(values.shape)))
             file.write(label + np.ascontiguousarray(values, np.float16 if small else np.float32).tobytes())

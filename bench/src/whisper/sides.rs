@@ -106,9 +106,7 @@ pub(super) fn open(engine: &Engine, work: &Path, size: &str, class: Class, threa
         let ours = Ours::open(engine, &format!("{size}/fast-{precision}"), threads)?;
         sides.push(Side::new(*maker, format!("Auricle {precision}"), Decoder::Ours(ours)));
     }
-    for (setting, variables) in
-        [("", &[][..]), (", AVX512", &[("CT2_FORCE_CPU_ISA", "AVX512")][..]), (", MKL", &[("CT2_USE_MKL", "1")][..])]
-    {
+    for (setting, variables) in instructions() {
         let theirs = Theirs::ctranslate2(work, &models, ctranslate, threads, variables)?;
         let name = format!("{} {ctranslate}{setting}", theirs.name());
         sides.push(Side::new(Maker::CTranslate2, name, Decoder::Theirs(theirs)));
@@ -122,6 +120,19 @@ pub(super) fn open(engine: &Engine, work: &Path, size: &str, class: Class, threa
     }
     sides.iter_mut().try_for_each(Side::warm_up)?;
     Ok(sides)
+}
+
+/// What CTranslate2 can be made to compute with, other than it chooses by itself.
+fn instructions() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
+    let mut known: Vec<(_, &[_])> = vec![("", &[])];
+    #[cfg(target_arch = "x86_64")]
+    {
+        known.push((", MKL", &[("CT2_USE_MKL", "1")]));
+        if std::arch::is_x86_feature_detected!("avx512f") {
+            known.push((", AVX512", &[("CT2_FORCE_CPU_ISA", "AVX512")]));
+        }
+    }
+    known
 }
 
 /// Wants the engine and CTranslate2 to write the same for a while: the least difference of two numbers may part them.
