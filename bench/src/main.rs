@@ -55,7 +55,7 @@ enum Bench {
         #[arg(long)]
         work: PathBuf,
         /// How often each is measured
-        #[arg(long, default_value_t = 5)]
+        #[arg(long, default_value_t = 3)]
         rounds: usize,
     },
     /// The bare sink, on a port of its own

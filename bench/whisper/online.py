@@ -1,10 +1,10 @@
 """faster-whisper made streaming, for the benchmark `online`: hears a recording as a server would, and tells when each word was
 final and what that cost.
 
-    online.py MODEL PRECISION VAD.onnx AUDIO.f32 PIECE CHUNK TRIM BEAM
+    online.py MODEL PRECISION VAD.onnx AUDIO.f32 PIECE CHUNK TRIM BEAM TEMPERATURES
 
 MODEL is for CTranslate2, computing with PRECISION; AUDIO comes in pieces of PIECE samples; CHUNK and TRIM are the policy's
-`min_chunk_size` and `buffer_trimming_sec`. Says what it is when all is loaded; then, for each line of standard input, hears the
+`min_chunk_size` and `buffer_trimming_sec`; TEMPERATURES, with commas between them, are tried until a text is good. Says what it is when all is loaded; then, for each line of standard input, hears the
 recording from its beginning, and answers with a line of JSON.
 
 The time is made up: a piece is there when its last sample was spoken, and if the one before took longer than that, later. What
@@ -28,7 +28,8 @@ def main() -> None:
     from agreement import RATE, Online, Word
     from vac import Silero, Vac
 
-    model, precision, vad, audio, piece, chunk, trim, beam = sys.argv[1:]
+    model, precision, vad, audio, piece, chunk, trim, beam, temperatures = sys.argv[1:]
+    temperatures = [float(temperature) for temperature in temperatures.split(",")]
     whisper = faster_whisper.WhisperModel(model, device="cpu", compute_type=precision, cpu_threads=1, num_workers=1)
     silero = Silero(Path(vad))
     samples = np.fromfile(audio, "<f4")
@@ -39,7 +40,7 @@ def main() -> None:
         decodes += 1
         segments, _ = whisper.transcribe(
             buffer, language="en", beam_size=int(beam), word_timestamps=True, condition_on_previous_text=True,
-            initial_prompt=prompt or None,
+            initial_prompt=prompt or None, temperature=temperatures,
         )  # fmt: skip
         segments = list(segments)
         spoken = [segment for segment in segments if segment.no_speech_prob <= 0.9]

@@ -31,7 +31,7 @@ pub(crate) enum Bench {
     },
     /// Engine `whisper` streaming, against faster-whisper (PyPI) streaming by the same policy: processor time, delay of words
     Online {
-        /// How often each is measured [default: 5]
+        /// How often each is measured [default: 3]
         #[arg(long, value_name = "N")]
         rounds: Option<usize>,
     },

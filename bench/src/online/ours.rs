@@ -8,13 +8,13 @@ use crate::{
 };
 use auricle_plugin_api::{
     Error,
-    host::{LoadedModel, LogLevel},
+    host::{LoadedEngine, LoadedModel},
 };
 use serde_json::{Map, Value, json};
-use std::path::Path;
+use std::sync::Arc;
 
-pub(super) fn open(work: &Path, samples: Vec<f32>) -> Done<Side> {
-    let (engine, server) = plugin::open("whisper", &work.join("online"), LogLevel::Debug)?;
+pub(super) fn open(engine: &LoadedEngine, server: &Arc<Server>, samples: Vec<f32>, temperatures: &[f64]) -> Done<Side> {
+    let server = Arc::clone(server);
     let mut config: Map<String, Value> = engine.schema().defaults().collect();
     let wanted = json!({
         "model": "fast-int8",
@@ -25,6 +25,7 @@ pub(super) fn open(work: &Path, samples: Vec<f32>) -> Done<Side> {
         "min_chunk_size": CHUNK,
         "buffer_trimming_sec": TRIM,
         "beam_size": BEAM,
+        "temperature": temperatures,
     });
     config.extend(wanted.as_object().cloned().unwrap_or_default());
     let model = engine.load(&config).map_err(|problem| problem.to_string())?;

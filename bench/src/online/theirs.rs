@@ -6,12 +6,13 @@ use serde_json::Value;
 use std::{path::Path, process::Command};
 
 /// faster-whisper, computing with this precision.
-pub(super) fn open(work: &Path, audio: &Path, precision: &str) -> Done<Side> {
+pub(super) fn open(work: &Path, audio: &Path, precision: &str, temperatures: &[f64]) -> Done<Side> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("whisper/online.py");
     let mut command = Command::new("python3");
     command.arg(script).arg(work.join(format!("online/ct2-{precision}"))).arg(precision);
     command.arg(from_xtask("AURICLE_RUNTIME")?.join("silero_vad.onnx")).arg(audio);
     command.args([PIECE.to_string(), CHUNK.to_string(), TRIM.to_string(), BEAM.to_string()]);
+    command.arg(temperatures.iter().map(f64::to_string).collect::<Vec<_>>().join(","));
     let mut peer = Peer::start(&mut command)?;
     let name = format!("{} {precision}, in Python", peer.name);
     let hear = move || {
