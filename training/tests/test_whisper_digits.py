@@ -3,24 +3,27 @@
 from pathlib import Path
 import sys
 import tempfile
+from types import SimpleNamespace
 import unittest
+from unittest import mock
 
 import numpy as np
 
 try:
     import torch
     from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneration
+    from transformers.generation.utils import GenerateEncoderDecoderOutput
 
     sys.path.insert(0, str(Path(__file__).parent.parent))
 
     from whisper_digits import network
     from whisper_digits.mel import Mel
     from whisper_digits.targets import CLASSES, IGNORED, UNKNOWN, Writer, classes, looks, segments
-    from whisper_digits.windows import Window, Word, cut
+    from whisper_digits.windows import Window, Word, alone, composed, cut
 except ModuleNotFoundError as missing:
     raise unittest.SkipTest(f"{missing.name} is in the environment of training/whisper only") from missing
 
-from digits.compose import Said
+from digits.compose import LAST, Said
 from digits.corpus import RATE
 
 
@@ -57,7 +60,7 @@ class Rows(unittest.TestCase):
         rows = self.rows(ONE_TWO_THREE)
         untimed = [row for row in rows if self.writer.untimed in row.tokens]
         prompted = [row for row in rows if row.tokens[0] == self.writer.previous]
-        self.assertTrue(20 < len(untimed) < 80)
+        self.assertTrue(45 < len(untimed) < 95)
         self.assertTrue(40 < len(prompted) < 120)
         for row in untimed:
             begin = row.tokens.index(self.writer.start)
@@ -84,6 +87,23 @@ class Rows(unittest.TestCase):
         self.assertEqual(looked[two].nonzero().flatten().tolist(), list(range(35, 62)))
         self.assertAlmostEqual(float(looked[two].sum()), 1.0, places=5)
 
+    def test_attention_as_it_is_taught_tells_words_times(self):
+        row = next(row for row in self.rows(ONE_TWO_THREE) if row.tokens[0] == self.writer.start and len(row.tokens) > 6)
+        # No softmax is nothing anywhere.
+        attention = looks([row], len(row.tokens), 200) + 1e-3 * torch.rand(1, len(row.tokens), 200)
+        layers = (attention[:, None].expand(-1, network.SIZE.heads, -1, -1),) * network.SIZE.decoder_layers
+        sequence = [*row.tokens, self.writer.end]
+        found = GenerateEncoderDecoderOutput(sequences=torch.tensor([sequence]), cross_attentions=(layers,))
+        times = network.Learner().whisper._extract_token_timestamps(found, network.ALIGNMENT, num_frames=400, num_input_ids=1)
+        heard = {"tokens": np.array([sequence]), "token_timestamps": times.numpy()}
+        options = {"return_timestamps": "word", "return_language": False, "time_precision": 0.02}
+        words = self.tokens._decode_asr([heard], **options)[1]["chunks"]
+        self.assertEqual([word["text"] for word in words], [" one", " two", " three"])
+        # Attention has to begin with the window, and goes on to a word of the same breath when it comes.
+        for word, (start, end) in zip(words, [(0.0, 0.7), (0.7, 1.24), (2.0, 2.6)]):
+            self.assertAlmostEqual(word["timestamp"][0], start, delta=0.1)
+            self.assertAlmostEqual(word["timestamp"][1], end, delta=0.1)
+
     def test_a_supposed_place_is_not_taught(self):
         window = Window([word(5, 0.2, 0.6, exact=False)], [], 4.0)
         row = next(row for row in self.rows(window) if row.tokens[0] == self.writer.start)
@@ -106,6 +126,33 @@ class Windows(unittest.TestCase):
         self.assertEqual([one.digit for one in window.words], [2, 3, 4])
         self.assertEqual(window.before, [0])
         self.assertAlmostEqual(window.words[0].start, 0.75)
+
+    def test_a_word_by_itself_is_all_there_is_or_cut_short(self):
+        sound = np.ones(3000, np.float32)
+        stock = SimpleNamespace(speaker=lambda random: [("someone", 7)], sound=lambda clip: (sound, "4"))
+        made = [alone(stock, np.random.default_rng(seed)) for seed in range(200)]
+        whole = [window for _, window in made if window.words]
+        self.assertTrue(100 < len(whole) < 200)
+        for samples, window in made:
+            self.assertAlmostEqual(window.seconds, len(samples) / RATE)
+            self.assertEqual([word.digit for word in window.words], [4] * len(window.words))
+            self.assertTrue(np.any(samples))
+        self.assertLess(max(window.seconds for window in whole), 1.2)
+
+    def test_many_windows_end_amid_a_word(self):
+        def stretch(stock, random, length):
+            said = [Said(1, start, start + 4000) for start in range(0, length - LAST - 4000, 5000)]
+            sound = np.zeros(length, np.float32)
+            for one in said:
+                sound[one.start : one.end] = 1
+            return sound, said
+
+        stock = SimpleNamespace(other=lambda random: np.zeros(RATE, np.float32))
+        with mock.patch("whisper_digits.windows.compose.stretch", stretch), mock.patch("whisper_digits.windows.ALONE", 0):
+            made = [composed(stock, np.random.default_rng(seed), 5, False) for seed in range(200)]
+        spoken = [(sound, window) for sound, window in made if window.words]
+        amid = [window for sound, window in spoken if sound[-1] and window.words[-1].end < window.seconds - 0.05]
+        self.assertTrue(0.15 < len(amid) / len(spoken) < 0.5)
 
 
 class Network(unittest.TestCase):

@@ -1,6 +1,7 @@
 """Trains and measures the Whisper of digits: `python -m whisper_digits --digits DIR`, in the folder `training`."""
 
 import argparse
+from collections.abc import Container, Iterable
 import json
 from pathlib import Path
 import shutil
@@ -19,14 +20,16 @@ from whisper.export import export
 from whisper.make import features
 from whisper.pack import pack
 from whisper_digits import network
-from whisper_digits.evaluate import Whisper, distances
+from whisper_digits.evaluate import Whisper, distances, others
 from whisper_digits.train import Plan, train
 
-STEPS = 1500
+STEPS = 2200
 ROOT = Path(__file__).resolve().parent.parent.parent
 KEPT = range(5)
 """The takes of the dataset's own test split, which are not learned from."""
 PARTS = ("encoder_model", "decoder_model_merged")
+PERCENT = (50, 90)
+"""Of words' distances to where they are said."""
 SETTINGS = ("config.json", "generation_config.json", "preprocessor_config.json", "tokenizer.json")
 
 
@@ -47,10 +50,9 @@ def fold(options: argparse.Namespace, name: str) -> None:
     """Trains without one person and without festival's voices, and measures on those."""
     folder = options.work / f"without-{name}"
     stock = Stock(corpus.load(options.work, options.digits, options.jobs), name)
-    network.save(train(stock, Plan(options.steps), folder), folder / "checkpoint")
-    reader = Whisper(folder / "checkpoint")
-    words = evaluate.person(reader, options.digits, name) | evaluate.synthetic(reader)
-    _write(folder, words, reader, distances(reader, options.digits, [name], None))
+    checkpoint = folder / "checkpoint"
+    network.save(train(stock, Plan(options.steps), folder), checkpoint)
+    measure(checkpoint, options.digits, [name], None, evaluate.synthetic(Whisper(checkpoint)))
 
 
 def final(options: argparse.Namespace) -> None:
@@ -59,11 +61,7 @@ def final(options: argparse.Namespace) -> None:
     checkpoint = options.work / "checkpoint"
     network.save(train(stock, Plan(options.steps), options.work), checkpoint)
     publish(checkpoint, ROOT / "models/whisper-digits")
-    reader = Whisper(checkpoint)
-    words: dict[str, tuple[int, int]] = {}
-    for name in corpus.PEOPLE:
-        words |= evaluate.person(reader, options.digits, name, KEPT)
-    _write(options.work, words, reader, distances(reader, options.digits, corpus.PEOPLE, KEPT))
+    measure(checkpoint, options.digits, corpus.PEOPLE, KEPT, {})
 
 
 def publish(checkpoint: Path, folder: Path) -> None:
@@ -80,10 +78,23 @@ def publish(checkpoint: Path, folder: Path) -> None:
         raise RuntimeError(f"{folder} is not what {checkpoint} has")
 
 
-def _write(folder: Path, words: dict[str, tuple[int, int]], reader: Whisper, far: dict[str, list[float]]) -> None:
-    places = {name: [float(np.percentile(values, percent)) for percent in (50, 95)] for name, values in far.items() if values}
+def measure(
+    checkpoint: Path,
+    recordings: Path,
+    people: Iterable[str],
+    takes: Container[int] | None,
+    synthetic: dict[str, tuple[int, int]],
+) -> None:
+    """Writes down what is right of these takes of these people, beside what is of synthetic voices."""
+    reader, untimed = Whisper(checkpoint), Whisper(checkpoint, timed=False)
+    words: dict[str, tuple[int, int]] = {}
+    for name in people:
+        words |= evaluate.person(reader, recordings, name, takes)
+    words |= others(reader, untimed, recordings, people, takes) | synthetic
+    far = distances(reader, recordings, people, takes)
+    places = {name: np.percentile(values, PERCENT).tolist() for name, values in far.items() if values}
     results = {"words": words, "wordless": evaluate.wordless(reader), "places": places}
-    (folder / "results.json").write_text(json.dumps(results, indent=1))
+    (checkpoint.parent / "results.json").write_text(json.dumps(results, indent=1))
 
 
 def report(work: Path) -> None:
@@ -95,8 +106,8 @@ def report(work: Path) -> None:
             print(f"  {name:20} {100 * wrong / words:6.2f} % word errors ({wrong} of {words})")
         for name, heard in results["wordless"].items():
             print(f"  {name:20} {len(heard)} words in {evaluate.MINUTES} minutes {' '.join(heard)}")
-        for name, (middle, most) in results["places"].items():
-            print(f"  words' {name:13} within {middle:.2f} s in the middle, {most:.2f} s at 95 %")
+        for name, far in results["places"].items():
+            print(f"  words' {name:13}", *(f"{percent} % within {seconds:.2f} s" for percent, seconds in zip(PERCENT, far)))
 
 
 def main() -> int:

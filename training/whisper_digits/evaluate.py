@@ -1,6 +1,7 @@
-"""What the trained Whisper gets right, read as transformers reads it: greedily, with timestamps, a window at a time.
+"""What the trained Whisper gets right, read as transformers reads it: greedily, a window at a time.
 
-The digits recipe's measures are used for words; here are those that only a Whisper has: whether words lie where it says.
+The digits recipe's measures are used for words; here are those that only a Whisper has: words by themselves in a window that is
+mostly silence, rows without timestamps, and whether words lie where attention says.
 """
 
 from collections.abc import Container, Iterable
@@ -12,17 +13,20 @@ from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneratio
 
 from audio import resample
 from digits.corpus import NAMES, RATE as CLIP_RATE, natural
-from digits.evaluate import SEED, connected
+from digits.evaluate import SEED, connected, rate_of
 from whisper_digits.mel import RATE
 
 WINDOW = 30 * RATE
 BATCH = 8
+SHORT = 0.5
+"""Seconds of a word below which it is short."""
 
 
 class Whisper:
-    """A checkpoint, reading many recordings at once."""
+    """A checkpoint, reading many recordings at once; with timestamps if it is `timed`."""
 
-    def __init__(self, checkpoint: Path):
+    def __init__(self, checkpoint: Path, timed: bool = True):
+        self.timed = timed
         self.model = WhisperForConditionalGeneration.from_pretrained(checkpoint, attn_implementation="eager").eval()
         tokens = WhisperTokenizerFast.from_pretrained(checkpoint)
         self.extractor = WhisperFeatureExtractor.from_pretrained(checkpoint)
@@ -34,7 +38,7 @@ class Whisper:
         found = self.model.generate(
             heard.input_features,
             attention_mask=heard.attention_mask,
-            return_timestamps=True,
+            return_timestamps=self.timed,
             return_dict_in_generate=True,
             force_unique_generate_call=True,
             **options,
@@ -59,21 +63,40 @@ class Whisper:
         return found
 
     def words(self, recording: np.ndarray) -> list[tuple[int, float, float]]:
-        """The digits of a recording of one window, each with the seconds between which attention finds it."""
+        """The digits of a recording of one window, each with the seconds between which attention finds it.
+
+        A token's time in transformers is the one at which the decoder goes on from it, so the token before has a word's start;
+        transformers' tokenizer tells words' times so, and the engine."""
         ((tokens, times),) = self._windows([recording], return_token_timestamps=True)
-        following = [*times[1:], times[-1]]
-        return [(self.names[token], *span) for token, *span in zip(tokens, times, following) if token in self.names]
+        return [(self.names[token], *span) for token, *span in zip(tokens, [0.0, *times], times) if token in self.names]
+
+
+def others(
+    reader: Whisper, untimed: Whisper, recordings: Path, people: Iterable[str], takes: Container[int] | None
+) -> dict[str, tuple[int, int]]:
+    """Word errors and words, by person: of words by themselves, of the short ones among these, and of rows without timestamps."""
+    found: dict[str, tuple[int, int]] = {}
+    for name in people:
+        words = natural(recordings, name, takes)
+        alone = [([digit], sound) for digit, sound in words]
+        found[f"{name}, alone"] = rate_of(reader, alone)
+        found[f"{name}, short"] = rate_of(reader, [one for one in alone if len(one[1]) < SHORT * CLIP_RATE])
+        rows = [(said, sound) for said, sound, _ in connected(words, np.random.default_rng(SEED))]
+        found[f"{name}, untimed"] = rate_of(untimed, rows)
+    return found
 
 
 def distances(reader: Whisper, recordings: Path, people: Iterable[str], takes: Container[int] | None) -> dict[str, list[float]]:
-    """In rows that are read without error: how far off the starts and the ends of words are, in seconds."""
-    found: dict[str, list[float]] = {"starts": [], "ends": []}
+    """In rows that are read without error: how far off words are by attention, in seconds.
+
+    The first word's start is apart: by the reference's rules attention begins at the window's start, whatever it looks at."""
+    found: dict[str, list[float]] = {"starts": [], "ends": [], "first starts": []}
     for name in people:
         for said, sound, places in connected(natural(recordings, name, takes), np.random.default_rng(SEED)):
             heard = reader.words(resample(sound, CLIP_RATE, RATE))
             if [digit for digit, _, _ in heard] != said:
                 continue
-            for (_, start, end), (first, last) in zip(heard, places):
-                found["starts"].append(abs(start - first / CLIP_RATE))
+            for number, ((_, start, end), (first, last)) in enumerate(zip(heard, places)):
+                found["starts" if number else "first starts"].append(abs(start - first / CLIP_RATE))
                 found["ends"].append(abs(end - last / CLIP_RATE))
     return found

@@ -20,6 +20,7 @@ from whisper.sizes import TIMESTAMPS, Size
 from whisper_digits.targets import CLASSES
 
 ALIGNMENT = ((1, 0), (2, 0))
+"""Heads, by layer and number, that look at the sound of the token to follow: what is made of them is when each token ends."""
 SIZE = Size(128, 4, 4, 291, ALIGNMENT, ALIGNMENT, decoder_layers=3, decoder_inner=256)
 """291: all bytes, and what joins them to the ten words."""
 

@@ -23,6 +23,8 @@ STEP = 0.02
 """Seconds of a frame of the encoder, and between timestamps."""
 REACH = 0.3
 """How much of the silence beside speech belongs to a timestamp."""
+UNTIMED = 0.35
+"""How many rows have no timestamps: harder, as there is less to find the place by."""
 IGNORED = -100
 FIRST = 50
 """The last timestamp that other programs let a text begin with: so some do that begin later."""
@@ -67,7 +69,7 @@ class Writer:
     def prompt(self, window: Window, random: np.random.Generator) -> list[int]:
         """Mostly none; else the words before, or any others."""
         kind = random.random()
-        if kind < 0.6:
+        if kind < (0.35 if window.before else 0.6):
             return []
         if kind < 0.75 and window.before:
             text = [self.digits[digit] for digit in window.before]
@@ -79,7 +81,7 @@ class Writer:
 
     def row(self, window: Window, frames: int, shift: int, random: np.random.Generator) -> Row:
         """What is written for a window of this many frames."""
-        prompt, timed = self.prompt(window, random), random.random() < 0.8
+        prompt, timed = self.prompt(window, random), random.random() >= UNTIMED
         row = Row(prompt + [self.start], [IGNORED] * len(prompt), [UNKNOWN] * len(prompt))
         at = lambda seconds: min(max(round(seconds / STEP), 0), frames)
 

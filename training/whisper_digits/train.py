@@ -49,11 +49,11 @@ class Plan:
     steps: int
 
     def shape(self, step: int) -> Shape:
-        """Short windows, then longer ones and some whole ones, then whole ones alone."""
+        """Short windows, then longer ones in turn with them, then some whole ones, then whole ones alone."""
         part = step / self.steps
-        if part >= 0.94 or (part >= 0.8 and step % 4 == 0):
-            return Shape(SECONDS, 5, True)
-        return Shape(5, 24, False) if part < 0.8 else Shape(8, 14, False)
+        if part >= 0.92 or (part >= 0.75 and step % 3 == 0):
+            return Shape(SECONDS, 6, True)
+        return Shape(10, 12, False) if part >= 0.75 or (part >= 0.35 and step % 2) else Shape(5, 24, False)
 
     def plain(self, step: int) -> float:
         """The share of windows without rooms and noise: all at first, so that words are learned soon, then few."""

@@ -20,6 +20,10 @@ NEW_NOISES = 200
 """After so many steps there are other noises."""
 LEAST = 0.03
 """Seconds of a word that may lie outside of the window."""
+ALONE = 0.12
+"""How many windows have a word by itself and hardly more: all that a stream's first buffer holds."""
+GOES_ON = 0.55
+"""How many of the others end where speech may go on, often amid a word, as a growing buffer does."""
 WIDE = 0.55
 """How many are heard above 4 kHz, where the clips have nothing."""
 
@@ -59,17 +63,33 @@ def cut(sound: np.ndarray, said: list[Said], start: int, length: int) -> tuple[n
 
 def composed(stock: Stock, random: np.random.Generator, seconds: float, whole: bool) -> tuple[np.ndarray, Window]:
     """One of at most so long; `whole` ones are of Whisper's own length and mostly much shorter than that."""
+    if random.random() < ALONE:
+        return alone(stock, random)
     late = int(RATE * random.uniform(0.3, 3)) if random.random() < 0.3 else 0
     if whole:
         heard = random.uniform(1, 17) if random.random() < 0.75 else random.uniform(17, seconds)
     else:
-        heard = seconds if random.random() < 0.4 else random.uniform(1, seconds)
+        heard = seconds if random.random() < 0.4 else random.uniform(0.6, seconds)
     length = int(RATE * heard)
-    # Some end in a pause as it was made, most where it happens.
-    made = late + length + (compose.LAST if random.random() < 0.8 else 0)
+    # The others end just after a word, or in a pause as it was made.
+    end = random.random()
+    beyond = int(RATE * random.uniform(0.5, 2)) if end < GOES_ON else compose.LAST if end < 0.8 else 0
+    made = late + length + beyond
     if random.random() < 0.06:
         return cut(_others(stock, random, made), [], late, length)
     return cut(*compose.stretch(stock, random, made), late, length)
+
+
+def alone(stock: Stock, random: np.random.Generator) -> tuple[np.ndarray, Window]:
+    """A word and at most a moment before and after it; some stop amid the word, which then is none yet."""
+    words = stock.speaker(random)
+    clip, digit = stock.sound(words[random.integers(len(words))])
+    start = int(RATE * random.choice([0, random.uniform(0, 0.1), random.uniform(0, 0.5)]))
+    end = start + len(clip)
+    length = start + len(clip) // 2 if random.random() < 0.12 else end + int(RATE * random.uniform(0, 0.3))
+    sound = np.zeros(max(end, length), np.float32)
+    sound[start:end] = clip
+    return cut(sound, [Said(int(digit), start, end)], 0, length)
 
 
 def _others(stock: Stock, random: np.random.Generator, length: int) -> np.ndarray:
