@@ -48,6 +48,8 @@ impl Ours {
         let wanted = json!({
             "model": model,
             "threads": threads,
+            // Nothing else runs, as for the peers, whose threads spin too.
+            "spinning": true,
             "lan": "en",
             "min_chunk_size": CHUNK,
             "vac": false,

@@ -36,7 +36,7 @@ impl Silero {
     /// Where it or ONNX Runtime is not there, or it is not what this reads.
     pub fn load(host: &Host) -> Result<Sessions, Error> {
         let file = resources::find(host, "Silero VAD (the network that `vad`: \"silero\" asks for)", FILE)?;
-        let sessions = Sessions::open(&Runtime::load(host)?, &file, Options { threads: 1 })?;
+        let sessions = Sessions::open(&Runtime::load(host)?, &file, Options::default())?;
         let mut input = [0.0; CONTEXT + WINDOW];
         run(&sessions, &mut input, &mut vec![0.0; STATE.iter().product()])
             .map_err(|problem| Error::model(format!("{}: not Silero VAD: {}", file.display(), problem.message)))?;

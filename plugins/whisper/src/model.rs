@@ -42,7 +42,6 @@ impl ModelLoader for Loader {
             .field(Field::load("precision").default("").describe(
                 "which of its networks: the end of their files' names, such as `int8` of encoder_model_int8.onnx",
             ))
-            .field(Field::load("threads").integer(1, 256).default(1).describe("processor threads for one call"))
             .field(Field::stream("lan").default("auto").describe("language spoken (BCP 47); `auto` listens for it"))
             .field(
                 Field::stream("task")
@@ -69,7 +68,7 @@ impl ModelLoader for Loader {
                     .default(Vec::<String>::new())
                     .describe("words to expect, told to the model like the prompt"),
             );
-        Streaming::<Whisper>::schema(Fallback::fields(schema))
+        Streaming::<Whisper>::schema(Fallback::fields(Options::fields(schema)))
     }
 
     fn load(&self, config: &Config, host: &Host) -> Result<Self::Model, Error> {
@@ -78,7 +77,7 @@ impl ModelLoader for Loader {
         let vocabulary = Vocabulary::read(&folder, &settings)?;
         let files = Files::in_folder(&folder, config.get::<Layout>("layout")?, &config.get::<String>("precision")?)?;
         let runtime = Runtime::load(host)?;
-        let network = Network::open(&runtime, &files, &settings, Options { threads: config.get("threads")? })?;
+        let network = Network::open(&runtime, &files, &settings, Options::new(config)?)?;
         let features = Arc::new(Plan::new(settings.config.num_mel_bins)?);
         let layout = files.layout();
         Streaming::new(Whisper { network, vocabulary, settings, features, layout }, config, host)

@@ -70,7 +70,7 @@ fn model(folder: &Path) -> Whisper {
     let vocabulary = Vocabulary::read(folder, &settings).unwrap();
     let files = Files::in_folder(folder, Layout::Auto, "").unwrap();
     let runtime = Runtime::load(&host()).unwrap();
-    let network = Network::open(&runtime, &files, &settings, Options { threads: 1 }).unwrap();
+    let network = Network::open(&runtime, &files, &settings, Options::default()).unwrap();
     let features = Arc::new(Plan::new(settings.config.num_mel_bins).unwrap());
     Whisper { network, vocabulary, settings, features, layout: files.layout() }
 }
