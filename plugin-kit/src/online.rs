@@ -7,9 +7,9 @@
 //!
 //! # An engine
 //!
-//! A model needs one function, from samples and a prompt to words: [`Transcriber::transcribe`]. [`Streaming`] makes a model of
-//! the plugin API of it, and [`Streaming::schema`] adds the policy's settings to the engine's own. `plugins/beeps` is a whole
-//! engine to start from, in about 60 lines.
+//! A model needs one function, from samples to words: [`Transcriber::transcribe`]. Its [`Request`] has a prompt, and tells a model
+//! that takes long when nobody waits any more. [`Streaming`] makes a model of the plugin API of it, and [`Streaming::schema`]
+//! adds the policy's settings to the engine's own. `plugins/beeps` is a whole engine to start from, in about 60 lines.
 //!
 //! # What holds
 //!
@@ -18,6 +18,8 @@
 //! - A segment is never changed, repeated or overlapped. The texts of segments are the committed words, in order.
 //! - A stream that is recovered from a restart point repeats no segment and skips no audio; what was not final is decoded in
 //!   other pieces, so its text may differ (`lossless`).
+//! - A cancelled call ends with the decode under way, whose transcript is not looked at, and tells nothing of it; the stream is
+//!   of use again after `init`.
 //!
 //! # Where it differs from whisper_streaming
 //!
@@ -58,7 +60,7 @@ pub use engine::{Recognizer, Stream, Streaming};
 pub use processor::OnlineProcessor;
 pub use report::Report;
 pub use settings::{Settings, Trimming};
-pub use transcript::{Buffer, Passage, SAMPLE_RATE, TimedWord, Transcriber, Transcript};
+pub use transcript::{Buffer, Passage, Request, SAMPLE_RATE, TimedWord, Transcriber, Transcript};
 pub use vac::{VAC_CHUNK, Vac};
 
 /// Seconds of audio that no decode exceeds.

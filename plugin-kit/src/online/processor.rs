@@ -9,7 +9,7 @@ use super::{
     report::{Report, Teller},
     restart::State,
     settings::{Limits, Settings},
-    transcript::{Buffer, Transcriber, place},
+    transcript::{Buffer, Request, Transcriber, place},
     trim,
 };
 use auricle_plugin_api::Error;
@@ -138,22 +138,25 @@ impl<T: Transcriber> OnlineProcessor<T> {
 
     /// Decodes the buffer, tells, and cuts it.
     pub(super) fn iterate(&mut self, report: &mut impl Report) -> Result<(), Error> {
-        if let Some(committed) = self.step()? {
+        if let Some(committed) = self.step(report)? {
             self.tell(committed, report);
         }
         Ok(())
     }
 
     /// Returns how many words became final, the last of the history, until they are told.
-    pub(super) fn step(&mut self) -> Result<Option<usize>, Error> {
-        let Some((committed, ends)) = self.decode()? else { return Ok(None) };
+    pub(super) fn step(&mut self, report: &impl Report) -> Result<Option<usize>, Error> {
+        let Some((committed, ends)) = self.decode(report)? else { return Ok(None) };
         self.trim(committed > 0, &ends);
         Ok(Some(committed + self.force()))
     }
 
     /// A last decode, unless there is nothing new to hear; then everything is final and the buffer is empty.
     pub(super) fn flush(&mut self, report: &mut impl Report) -> Result<(), Error> {
-        let mut committed = self.decode()?.map_or(0, |(committed, _)| committed);
+        let mut committed = self.decode(report)?.map_or(0, |(committed, _)| committed);
+        if report.cancelled() {
+            return Ok(());
+        }
         committed += self.agreement.commit_before(u64::MAX);
         self.cut(self.end());
         // Nobody may speak for hours.
@@ -162,16 +165,21 @@ impl<T: Transcriber> OnlineProcessor<T> {
         Ok(())
     }
 
-    /// Returns how many words became final and where the model's passages end.
-    fn decode(&mut self) -> Result<Option<(usize, Vec<u64>)>, Error> {
+    /// Returns how many words became final and where the model's passages end; `None` where there is nothing to hear, or nobody
+    /// waits for it any more.
+    fn decode(&mut self, report: &impl Report) -> Result<Option<(usize, Vec<u64>)>, Error> {
         // After a restart the buffer may hold nothing yet but audio whose words are final.
-        if !self.grown || self.end() <= self.agreement.last {
+        if !self.grown || self.end() <= self.agreement.last || report.cancelled() {
             return Ok(None);
         }
         let prompt = self.agreement.prompt(self.base, self.transcriber.separator());
         let audio = Buffer { samples: &self.buffer, start: self.base };
-        let transcript = self.transcriber.transcribe(audio, &prompt)?;
-        let placed = place(transcript, self.base, self.buffer.len());
+        let cancelled = || report.cancelled();
+        let heard = self.transcriber.transcribe(audio, Request::new(&prompt, &cancelled));
+        if cancelled() {
+            return Ok(None);
+        }
+        let placed = place(heard?, self.base, self.buffer.len());
         self.grown = false;
         self.language = placed.language;
         Ok(Some((self.agreement.hear(placed.words), placed.ends)))

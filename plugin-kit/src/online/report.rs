@@ -18,6 +18,8 @@ pub trait Report {
     fn endpoint(&mut self, sample: u64);
     /// See [`Sink::restart_point`].
     fn restart_point(&mut self, sample: u64, state: &[u8]);
+    /// See [`Sink::cancelled`].
+    fn cancelled(&self) -> bool;
 }
 
 impl Report for Sink<'_> {
@@ -39,6 +41,10 @@ impl Report for Sink<'_> {
 
     fn restart_point(&mut self, sample: u64, state: &[u8]) {
         Sink::restart_point(self, sample, state);
+    }
+
+    fn cancelled(&self) -> bool {
+        Sink::cancelled(self)
     }
 }
 

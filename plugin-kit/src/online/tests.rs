@@ -1,5 +1,6 @@
 //! The policy against its authors' code, and on speech that is made up.
 
+mod cancelling;
 pub(crate) mod engine;
 mod fake;
 mod hours;

@@ -31,14 +31,34 @@ impl Deref for Buffer<'_> {
     }
 }
 
+/// What a transcription is asked for with, besides the audio. A model without use for any of it leaves it.
+#[derive(Clone, Copy)]
+pub struct Request<'a> {
+    /// Text that was said right before, up to about 200 characters, often none.
+    pub prompt: &'a str,
+    cancelled: &'a dyn Fn() -> bool,
+}
+
+impl<'a> Request<'a> {
+    /// A request for as long as `cancelled` says no.
+    pub fn new(prompt: &'a str, cancelled: &'a dyn Fn() -> bool) -> Self {
+        Self { prompt, cancelled }
+    }
+
+    /// Whether nobody waits for the transcript any more. A model that takes long asks now and then, and returns when it is so:
+    /// whatever it returns then, an error too, is not looked at.
+    pub fn cancelled(&self) -> bool {
+        (self.cancelled)()
+    }
+}
+
 /// A model that transcribes a buffer, for one stream.
 pub trait Transcriber: Send + 'static {
-    /// Transcribes a buffer. `prompt` is text that was said right before, up to about 200 characters, often none: a model
-    /// without use for it leaves it.
+    /// Transcribes a buffer.
     ///
     /// # Errors
     /// Closes the stream.
-    fn transcribe(&mut self, audio: Buffer<'_>, prompt: &str) -> Result<Transcript, Error>;
+    fn transcribe(&mut self, audio: Buffer<'_>, request: Request<'_>) -> Result<Transcript, Error>;
 
     /// What joins words: nothing where they carry their own spaces (`" like"`, `" this"`). The same at every call.
     fn separator(&self) -> &str {

@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 
 use auricle_plugin_api::{Config, Error, Field, Host, Metadata, ModelLoader, Schema};
-use auricle_plugin_kit::online::{Buffer, Recognizer, Streaming, TimedWord, Transcriber, Transcript};
+use auricle_plugin_kit::online::{Buffer, Recognizer, Request, Streaming, TimedWord, Transcriber, Transcript};
 use std::sync::Arc;
 
 /// The loader of the backend `beeps`.
@@ -54,7 +54,7 @@ pub struct Listener {
 }
 
 impl Transcriber for Listener {
-    fn transcribe(&mut self, audio: Buffer<'_>, _prompt: &str) -> Result<Transcript, Error> {
+    fn transcribe(&mut self, audio: Buffer<'_>, _: Request<'_>) -> Result<Transcript, Error> {
         let loud = |window: &&[f32]| window.iter().any(|sample| sample.abs() >= self.beeps.threshold);
         let (mut words, mut second) = (Vec::new(), 0.0);
         let windows: Vec<&[f32]> = audio.chunks(160).collect();

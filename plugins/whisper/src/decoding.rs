@@ -62,6 +62,8 @@ pub(crate) struct Manner<'a> {
     pub(crate) beams: usize,
     /// How often a text may repeat itself; 0 allows any.
     pub(crate) repetitions: usize,
+    /// Whether nobody waits for the text any more: then it ends with the token that is reached.
+    pub(crate) cancelled: &'a dyn Fn() -> bool,
 }
 
 /// Decodes at a temperature: 0 takes what is likeliest, more draws by chance; the same seed draws the same.

@@ -55,7 +55,7 @@ fn decoded(model: &Whisper, audio: &Audio, expected: &Value, most: usize, beams:
     let rules = Rules::new(&model.settings, &model.vocabulary, expected["timestamps"].as_bool().unwrap());
     let prompt = Prompt { tokens: tokens(&expected["prompt"]), start: 0 };
     let (end, no_speech) = (model.vocabulary.end, model.vocabulary.no_speech);
-    let manner = Manner { rules: &rules, end, no_speech, most, beams, repetitions: 0 };
+    let manner = Manner { rules: &rules, end, no_speech, most, beams, repetitions: 0, cancelled: &|| false };
     decode(&model.network, audio, &prompt, &manner, 0.0, 0, &mut Timing::begin()).unwrap()
 }
 

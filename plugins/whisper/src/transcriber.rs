@@ -14,7 +14,7 @@ use crate::{
     timing::Timing,
 };
 use auricle_plugin_api::{Config, Error};
-use auricle_plugin_kit::online::{Buffer, Passage, TimedWord, Transcriber, Transcript};
+use auricle_plugin_kit::online::{Buffer, Passage, Request, TimedWord, Transcriber, Transcript};
 use std::sync::Arc;
 
 /// Decodes of one buffer, at most: a model that ends early each time is not asked for ever.
@@ -109,8 +109,15 @@ impl Listener {
         Ok(tokens.max_by(|one, other| logit(*one).total_cmp(&logit(*other))))
     }
 
-    /// Decodes a window at rising temperatures until it is good; the last one is taken as it is. `None` where nobody speaks.
-    fn decode(&self, audio: &Audio, prompt: &Prompt, timing: &mut Timing) -> Result<Option<Decoded>, Error> {
+    /// Decodes a window at rising temperatures until it is good; the last one is taken as it is. `None` where nobody speaks, or
+    /// nobody waits.
+    fn decode(
+        &self,
+        audio: &Audio,
+        prompt: &Prompt,
+        request: Request<'_>,
+        timing: &mut Timing,
+    ) -> Result<Option<Decoded>, Error> {
         let model = &*self.model;
         let positions = model.settings.config.max_target_positions;
         let manner = Manner {
@@ -120,11 +127,15 @@ impl Listener {
             most: positions.saturating_sub(prompt.tokens.len()).min(positions / 2),
             beams: self.options.beams,
             repetitions: self.options.repetitions,
+            cancelled: &|| request.cancelled(),
         };
         let mut last = None;
         for (attempt, temperature) in self.options.fallback.temperatures.iter().enumerate() {
             let decoded =
                 decoding::decode(&model.network, audio, prompt, &manner, *temperature, attempt as u64, timing)?;
+            if request.cancelled() {
+                return Ok(None);
+            }
             let text = model.vocabulary.decode(&decoded.tokens)?;
             match self.options.fallback.judge(&decoded, &text) {
                 Verdict::Good => return Ok(Some(decoded)),
@@ -186,7 +197,7 @@ impl Listener {
 }
 
 impl Transcriber for Listener {
-    fn transcribe(&mut self, audio: Buffer<'_>, prompt: &str) -> Result<Transcript, Error> {
+    fn transcribe(&mut self, audio: Buffer<'_>, request: Request<'_>) -> Result<Transcript, Error> {
         self.listening.follow(audio);
         let (lead, length) = (self.listening.lead(audio), self.listening.seconds());
         let frames = self.model.frames();
@@ -201,8 +212,8 @@ impl Transcriber for Listener {
                 language = self.detect(&encoded)?;
             }
             let tag = language.and_then(|token| self.model.vocabulary.tag(token));
-            let prompt = self.prompt(prompt, language)?;
-            let decoded = self.decode(&encoded, &prompt, &mut timing)?;
+            let prompt = self.prompt(request.prompt, language)?;
+            let decoded = self.decode(&encoded, &prompt, request, &mut timing)?;
             let Some(decoded) = decoded else {
                 timing.tell(0.0);
                 break;

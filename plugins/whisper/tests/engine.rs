@@ -11,7 +11,10 @@ use serde_json::{Map, Value, json};
 use std::{
     env, fs,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
 };
 
 fn here() -> &'static Path {
@@ -118,6 +121,70 @@ fn a_stream_becomes_segments_in_order_within_the_audio() {
         // The same again: nothing of a stream is left in the model.
         assert_eq!(hear(&model, &config, &audio), told, "{name}");
     }
+}
+
+/// A client that is gone once the engine asked so often.
+struct Leaving {
+    asked: AtomicUsize,
+    gone: usize,
+}
+
+impl EventSink for Leaving {
+    fn partial(&mut self, _: Segment) {
+        assert!(self.asked.load(Relaxed) < self.gone);
+    }
+
+    fn segment(&mut self, _: Segment) {
+        assert!(self.asked.load(Relaxed) < self.gone);
+    }
+
+    fn speech_started(&mut self, _: u64) {}
+
+    fn endpoint(&mut self, _: u64) {}
+
+    fn restart_point(&mut self, _: u64, _: &[u8]) {}
+
+    fn cancelled(&self) -> bool {
+        self.asked.fetch_add(1, Relaxed) >= self.gone
+    }
+}
+
+#[test]
+fn a_decode_ends_with_the_token_at_which_its_client_leaves() {
+    let audio = fixture("weather.wav");
+    // No text is good enough, so that each temperature has its turn.
+    for (beams, temperatures) in [(1, vec![0.0, 0.2, 0.4, 0.6, 0.8, 1.0]), (3, vec![0.0])] {
+        let fields = json!({"beam_size": beams, "temperature": temperatures, "logprob_threshold": 0.0,
+            "no_speech_threshold": 1.0, "min_chunk_size": 4.0, "max_repetitions": 0});
+        let (model, config) = nano("nano.fast", fields);
+        let asked = |gone: usize| {
+            let mut client = Leaving { asked: AtomicUsize::new(0), gone };
+            let mut processor = model.processor(&config).unwrap();
+            processor.init(0).unwrap();
+            processor.insert_audio_chunk(&audio[..64_000]).unwrap();
+            processor.process_iter(&mut client).unwrap();
+            client.asked.into_inner()
+        };
+        let tokens = asked(usize::MAX);
+        assert!(tokens > 10 * temperatures.len(), "asked {tokens} times only");
+        for gone in [3, tokens / 2, tokens - 8] {
+            // At the token, after the text, and when the transcript is there: no further text was begun.
+            let more = asked(gone) - gone;
+            assert!((2..=4).contains(&more), "{beams} beams: asked {more} times after it was gone, {gone} of {tokens}");
+        }
+    }
+}
+
+#[test]
+fn threads_change_nothing_awake_or_asleep() {
+    let audio = fixture("weather.wav");
+    let text = |threads: usize, spinning: bool| {
+        let (model, config) =
+            nano("nano.fast", json!({"threads": threads, "spinning": spinning, "temperature": [0.0]}));
+        hear(&model, &config, &audio).segments.iter().map(|segment| segment.text().into_owned()).collect::<Vec<_>>()
+    };
+    let alone = text(1, false);
+    assert_eq!((text(2, false), text(2, true)), (alone.clone(), alone));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Speech that is made up: a word is a run of one value, which says which word it is; zeros are silence.
 
-use crate::online::{Buffer, Passage, Report, TimedWord, Transcriber, Transcript};
+use crate::online::{Buffer, Passage, Report, Request, TimedWord, Transcriber, Transcript};
 use auricle_plugin_api::{Error, Segment};
 
 /// What the value of a word is counted in.
@@ -39,11 +39,11 @@ pub(crate) struct Fake {
 }
 
 impl Transcriber for Fake {
-    fn transcribe(&mut self, samples: Buffer<'_>, prompt: &str) -> Result<Transcript, Error> {
+    fn transcribe(&mut self, samples: Buffer<'_>, request: Request<'_>) -> Result<Transcript, Error> {
         self.decodes += 1;
         self.heard = samples.len();
         self.longest = self.longest.max(samples.len());
-        self.longest_prompt = self.longest_prompt.max(prompt.chars().count());
+        self.longest_prompt = self.longest_prompt.max(request.prompt.chars().count());
         let mut words = Vec::new();
         let mut at = 0;
         for run in samples.chunk_by(|a, b| a == b) {
@@ -142,5 +142,9 @@ impl Report for Recorder {
 
     fn restart_point(&mut self, sample: u64, state: &[u8]) {
         self.0.push(Event::Restart(sample, state.to_vec()));
+    }
+
+    fn cancelled(&self) -> bool {
+        false
     }
 }

@@ -1,7 +1,7 @@
 //! What the authors' code did, step by step: `parity/online.py` tells how the traces are made and what is in them.
 
 use crate::online::{
-    Buffer, OnlineProcessor, Transcriber, Transcript,
+    Buffer, OnlineProcessor, Request, Transcriber, Transcript,
     settings::Limits,
     tests::fake::Recorder,
     transcript::{Passage, TimedWord, Word},
@@ -20,8 +20,8 @@ struct Told {
 }
 
 impl Transcriber for Told {
-    fn transcribe(&mut self, _: Buffer<'_>, prompt: &str) -> Result<Transcript, Error> {
-        prompt.clone_into(&mut self.prompt);
+    fn transcribe(&mut self, _: Buffer<'_>, request: Request<'_>) -> Result<Transcript, Error> {
+        request.prompt.clone_into(&mut self.prompt);
         Ok(self.heard.clone())
     }
 
@@ -103,7 +103,7 @@ fn decides_as_the_original() {
         };
         online.push(&vec![0.0; new.parse::<usize>().unwrap() * UNIT as usize]);
         online.transcriber.heard = heard(words, ends, &names, online.transcriber.separator);
-        let count = online.step().unwrap().unwrap();
+        let count = online.step(&Recorder::default()).unwrap().unwrap();
         let history = &online.agreement.history;
         let told = &history[history.len() - count..];
         assert_eq!(

@@ -1,7 +1,7 @@
 //! Whole streams of made-up speech.
 
 use super::fake::{Event, Fake, Recorder, script, speech};
-use crate::online::{Buffer, OnlineProcessor, Settings, TimedWord, Transcriber, Transcript, Trimming};
+use crate::online::{Buffer, OnlineProcessor, Request, Settings, TimedWord, Transcriber, Transcript, Trimming};
 use auricle_plugin_api::Error;
 use proptest::prelude::*;
 
@@ -95,9 +95,10 @@ fn a_stream_begins_anew_where_it_is_told_to() {
 struct Spaced(Fake);
 
 impl Transcriber for Spaced {
-    fn transcribe(&mut self, samples: Buffer<'_>, prompt: &str) -> Result<Transcript, Error> {
+    fn transcribe(&mut self, samples: Buffer<'_>, request: Request<'_>) -> Result<Transcript, Error> {
+        let prompt = request.prompt;
         assert!(prompt.is_empty() || prompt.starts_with(" w") && !prompt.contains("  "), "{prompt}");
-        let mut transcript = self.0.transcribe(samples, prompt)?;
+        let mut transcript = self.0.transcribe(samples, request)?;
         for word in transcript.passages.iter_mut().flat_map(|passage| &mut passage.words) {
             word.text.insert(0, ' ');
         }
@@ -124,7 +125,7 @@ fn words_may_carry_their_own_spaces() {
 struct Fading(usize);
 
 impl Transcriber for Fading {
-    fn transcribe(&mut self, _: Buffer<'_>, _: &str) -> Result<Transcript, Error> {
+    fn transcribe(&mut self, _: Buffer<'_>, _: Request<'_>) -> Result<Transcript, Error> {
         self.0 += 1;
         let word = |text: &str| TimedWord::new(0.2, 0.4, text);
         Ok(match self.0 {
@@ -183,7 +184,7 @@ proptest! {
     ) {
         struct Nonsense(std::vec::IntoIter<Vec<(f64, f64, u8)>>);
         impl Transcriber for Nonsense {
-            fn transcribe(&mut self, samples: Buffer<'_>, _: &str) -> Result<Transcript, Error> {
+            fn transcribe(&mut self, samples: Buffer<'_>, _: Request<'_>) -> Result<Transcript, Error> {
                 assert!(samples.len() <= 480_000);
                 let words = self.0.next().unwrap_or_default().into_iter();
                 let words: Vec<TimedWord> = words.map(|(start, end, text)| TimedWord::new(start, end, text.to_string())).collect();

@@ -69,6 +69,9 @@ pub(super) fn search(decode: &mut dyn Decode, row: usize, manner: &Manner<'_>) -
                 decoded
             }));
         }
+        if (manner.cancelled)() {
+            break;
+        }
         // Each beam runs; one without a text of its own follows the first.
         let way = |beam: usize| next.get(beam).unwrap_or(&next[0]);
         let tokens: Vec<u32> = (0..beams).map(|beam| way(beam).token).collect();

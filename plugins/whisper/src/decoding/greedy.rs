@@ -19,7 +19,7 @@ pub(super) fn follow(
 ) -> Result<Decoded, Error> {
     let mut decoded = Decoded::default();
     let mut chance = Rng::with_seed(seed);
-    while decoded.tokens.len() < manner.most {
+    while decoded.tokens.len() < manner.most && !(manner.cancelled)() {
         let logits = decode.logits(row)?;
         manner.rules.apply(&decoded.tokens, logits);
         let token = if temperature > 0.0 { draw(logits, temperature, chance.f32()) } else { best(logits) };
