@@ -2,7 +2,7 @@
 
 Two models of size nano, packed, and what transformers makes of them. Between them they have what published folders differ in:
 
-nano     multilingual; the decoder merged, with its cross attentions; timestamps among the tokenizer's tokens
+nano     multilingual; the decoder merged, with its cross attentions; timestamps among the tokenizer's tokens; a copy of 16 bits
 nano.en  English; the decoder as two files, without attentions; a tokenizer that ends before the timestamps
 """
 
@@ -16,6 +16,7 @@ import transformers
 
 from whisper import golden
 from whisper.check import check
+from whisper.halve import halve
 from whisper.make import make
 from whisper.pack import pack
 
@@ -23,6 +24,8 @@ ROOT = golden.ROOT
 WORK = ROOT / "target/whisper"
 TARGET = ROOT / "plugins/whisper/testdata"
 
+HALVED = "nano"
+"""Which has its files in 16 bits as well."""
 MODELS = {
     "nano": ["encoder_model", "decoder_model_merged"],
     "nano.en": ["encoder_model", "decoder_model", "decoder_with_past_model"],
@@ -45,6 +48,10 @@ def testdata(name: str) -> None:
     target.mkdir(parents=True)
     for part in MODELS[name]:
         pack(made / f"{part}.onnx", target / f"{part}.onnx")
+        if name == HALVED:
+            # In the subfolder in which the hub has them.
+            (target / "onnx").mkdir(exist_ok=True)
+            halve(target / f"{part}.onnx", target / f"onnx/{part}_fp16.onnx")
     for file in ("config.json", "generation_config.json", "preprocessor_config.json"):
         shutil.copy(made / file, target)
     _tokenizer(made / "tokenizer.json", target / "tokenizer.json", multilingual)
