@@ -2,8 +2,10 @@
 
 Two models of size nano, packed, and what transformers makes of them. Between them they have what published folders differ in:
 
-nano     multilingual; the decoder merged, with its cross attentions; timestamps among the tokenizer's tokens; a copy of 16 bits
+nano     multilingual; the decoder merged, with its cross attentions; timestamps among the tokenizer's tokens
 nano.en  English; the decoder as two files, without attentions; a tokenizer that ends before the timestamps
+
+nano.fp16 has the networks of nano once more, with 16 bits.
 """
 
 import json
@@ -24,8 +26,6 @@ ROOT = golden.ROOT
 WORK = ROOT / "target/whisper"
 TARGET = ROOT / "plugins/whisper/testdata"
 
-HALVED = "nano"
-"""Which has its files in 16 bits as well."""
 MODELS = {
     "nano": ["encoder_model", "decoder_model_merged"],
     "nano.en": ["encoder_model", "decoder_model", "decoder_with_past_model"],
@@ -48,10 +48,6 @@ def testdata(name: str) -> None:
     target.mkdir(parents=True)
     for part in MODELS[name]:
         pack(made / f"{part}.onnx", target / f"{part}.onnx")
-        if name == HALVED:
-            # In the subfolder in which the hub has them.
-            (target / "onnx").mkdir(exist_ok=True)
-            halve(target / f"{part}.onnx", target / f"onnx/{part}_fp16.onnx")
     for file in ("config.json", "generation_config.json", "preprocessor_config.json"):
         shutil.copy(made / file, target)
     _tokenizer(made / "tokenizer.json", target / "tokenizer.json", multilingual)
@@ -60,12 +56,22 @@ def testdata(name: str) -> None:
     golden.write(golden.golden(made / "transformers", golden.RECORDINGS), TARGET / f"{name}.json")
 
 
+def halved() -> None:
+    """The networks of 16 bits, of those that are there."""
+    target = TARGET / "nano.fp16"
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    for part in MODELS["nano"]:
+        halve(TARGET / f"nano/{part}.onnx", target / f"{part}_fp16.onnx")
+
+
 def main() -> int:
     """Does it."""
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
     for name in MODELS:
         testdata(name)
+    halved()
     return 0
 
 

@@ -139,9 +139,9 @@ fn greedy_decoding_gives_the_references_tokens() {
 
 #[test]
 fn an_export_of_16_bits_says_what_that_of_32_says() {
-    let Referenced { model, golden, .. } = halved();
+    let Referenced { name, model, golden } = halved();
     for recording in golden["recordings"].as_array().unwrap() {
-        assert_greedy("nano of 16 bits", &model, recording, 1e-2);
+        assert_greedy(&name, &model, recording, 1e-2);
         let (_, audio) = encoded(&model, recording);
         assert!(audio.values(0).is_err(), "the encoder gives 32 bits");
         // What a token looks at in the whole window is one.

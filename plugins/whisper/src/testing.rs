@@ -51,7 +51,7 @@ pub(crate) fn referenced() -> impl Iterator<Item = Referenced> {
     let made = env::var_os("AURICLE_WHISPER_MODELS").unwrap_or_default();
     let made = env::split_paths(&made).filter(|folder| !folder.as_os_str().is_empty());
     let made: Vec<_> = made.map(|folder| (folder.clone(), folder.join("golden.json"))).collect();
-    committed.into_iter().chain(made).map(|(folder, golden)| referenced_by(&folder, "", &golden))
+    committed.into_iter().chain(made).map(|(folder, golden)| referenced_by(&golden, &folder, &folder, ""))
 }
 
 /// A bundled recording: 16 kHz, mono, 16 bit.
@@ -62,20 +62,20 @@ pub(crate) fn fixture(name: &str) -> Vec<f32> {
 
 /// The model `nano` as its export of 16 bits has it; the reference is that of 32.
 pub(crate) fn halved() -> Referenced {
-    referenced_by(&testdata("nano"), "fp16", &testdata("nano.json"))
+    referenced_by(&testdata("nano.json"), &testdata("nano"), &testdata("nano.fp16"), "fp16")
 }
 
-fn referenced_by(folder: &Path, precision: &str, golden: &Path) -> Referenced {
-    let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+fn referenced_by(golden: &Path, folder: &Path, networks: &Path, precision: &str) -> Referenced {
+    let name = networks.file_name().unwrap().to_string_lossy().into_owned();
     let golden = serde_json::from_slice(&fs::read(golden).unwrap()).unwrap();
-    Referenced { name, model: model(folder, precision), golden }
+    Referenced { name, model: model(folder, networks, precision), golden }
 }
 
-/// The model in a folder, in a precision.
-fn model(folder: &Path, precision: &str) -> Whisper {
+/// The model in a folder, with the networks of this precision in that or another one.
+fn model(folder: &Path, networks: &Path, precision: &str) -> Whisper {
     let settings = Settings::read(folder).unwrap();
     let vocabulary = Vocabulary::read(folder, &settings).unwrap();
-    let files = Files::in_folder(folder, Layout::Auto, precision).unwrap();
+    let files = Files::in_folder(networks, Layout::Auto, precision).unwrap();
     let runtime = Runtime::load(&host()).unwrap();
     let network = Network::open(&runtime, &files, &settings, Options::default()).unwrap();
     let features = Arc::new(Plan::new(settings.config.num_mel_bins).unwrap());
