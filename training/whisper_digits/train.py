@@ -27,8 +27,9 @@ FALL = 0.5
 """The part of the steps after which the rates fall."""
 PLAIN = 0.16
 """The part of the steps that has no rooms and noise; in twice as many they become the rule."""
-APART = 0.78
-"""The part of the steps in which what the decoder does not know yet is no matter to the encoder."""
+APART = 0.46
+"""The part of the steps in which what the decoder does not know yet is no matter to the encoder. From there on the encoder learns
+to be found, too: where to look is learned much sooner so."""
 FRAMES_COUNT, LOOKS_COUNT = 0.5, 0.5
 """How much it counts what frames are, and where tokens look, beside the text."""
 
@@ -52,7 +53,7 @@ class Plan:
         """Short windows, then longer ones in turn with them, then some whole ones, then whole ones alone."""
         part = step / self.steps
         if part >= 0.92 or (part >= 0.75 and step % 3 == 0):
-            return Shape(SECONDS, 6, True)
+            return Shape(SECONDS, 4, True)
         return Shape(10, 12, False) if part >= 0.75 or (part >= 0.35 and step % 2) else Shape(5, 24, False)
 
     def plain(self, step: int) -> float:
