@@ -7,7 +7,7 @@ use crate::{
 use clap::Subcommand;
 use std::process::Command;
 
-/// All tests: the quick tier, or with `long` full counts.
+/// All tests: the quick tier, or with `long` full counts. With `args` for cargo, only cargo's.
 pub(crate) fn test(long: bool, args: &[String]) -> Done {
     let built = stage::development()?;
     let mut command = cargo(&["test", "--workspace"]);
@@ -18,7 +18,15 @@ pub(crate) fn test(long: bool, args: &[String]) -> Done {
     if long {
         command.env("AURICLE_TEST_LONG", "1").env("PROPTEST_CASES", "10000");
     }
-    run(&mut command)
+    run(&mut command)?;
+    if args.is_empty() { converter() } else { Ok(()) }
+}
+
+/// The tests of engine `whisper`'s converter, in the environment that it makes for itself (numpy, onnx, onnxruntime).
+fn converter() -> Done {
+    let mut command = Command::new("python3");
+    command.arg("plugins/whisper/convert/environment.py").args(["-m", "unittest", "discover", "-s"]);
+    run(command.arg("plugins/whisper/convert/tests").env("PYTHONDONTWRITEBYTECODE", "1").current_dir(root()))
 }
 
 /// What is compared.
@@ -30,6 +38,8 @@ pub(crate) enum Parity {
     Onnx,
     /// Against the PyPI package `transformers` on made-up models of sizes tiny and base, in both layouts
     Whisper,
+    /// The training recipes against `sherpa-onnx` and `transformers`: their own tests, in their environments (about 5 GB each)
+    Training,
     /// The log-mel features of `plugin-kit`, against the PyPI packages `kaldi-native-fbank` and `transformers`
     Features,
 }
@@ -49,6 +59,7 @@ pub(crate) fn parity(engine: &Parity) -> Done {
             crate::fetch::onnxruntime()?;
             &["plugins/whisper/parity/compare.py"]
         }
+        Parity::Training => return crate::train::tests(),
         Parity::Features => &["plugin-kit/parity/fbank.py", "plugin-kit/parity/logmel.py"],
     };
     scripts.iter().try_for_each(|script| run(Command::new("python3").arg(script).current_dir(root())))

@@ -95,6 +95,16 @@ pub(crate) fn train(model: &Train) -> Done {
     run(command.env("PYTHONDONTWRITEBYTECODE", "1").current_dir(root().join("training")))
 }
 
+/// The recipes' own tests, each in the environment of its recipe.
+pub(crate) fn tests() -> Done {
+    for (room, files) in [(&DIGITS, "test_[!w]*.py"), (&WHISPER, "test_w*.py")] {
+        let mut command = Command::new(environment(room)?);
+        command.args(["-m", "unittest", "discover", "-s", "tests", "-p", files]);
+        run(command.env("PYTHONDONTWRITEBYTECODE", "1").current_dir(root().join("training")))?;
+    }
+    Ok(())
+}
+
 /// A Python with what a recipe requires, under `target`; returns the interpreter.
 fn environment(room: &Room) -> Done<PathBuf> {
     let requirements = root().join(room.requirements);
