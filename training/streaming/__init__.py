@@ -1,0 +1,1 @@
+"""Streaming models that nobody trained: random weights in the layouts that sherpa-onnx reads, for tests and comparisons."""
