@@ -41,11 +41,7 @@ def engine(model, files):
 
 def heard(recognizer, file, tail):
     """The reference's words, each with the frame of its first token."""
-    stream = recognizer.create_stream()
-    stream.accept_waveform(reference.RATE, reference.samples(file))
-    stream.accept_waveform(reference.RATE, tail)
-    while recognizer.is_ready(stream):
-        recognizer.decode_stream(stream)
+    stream = reference.hear(recognizer, [reference.samples(file), tail])
     words = []
     for token, time in zip(recognizer.tokens(stream), recognizer.timestamps(stream)):
         if token[:1] in (" ", "\u2581") or not words:

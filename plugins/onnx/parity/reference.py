@@ -11,8 +11,10 @@ import wave
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-ENVIRONMENT = TARGET / "onnx-parity"
-PACKAGES = ["sherpa-onnx==2.0.1", "sherpa-onnx-core==2.0.1", "numpy==2.3.5"]
+ENVIRONMENT = TARGET / "onnx-env"
+# The last three make models up (`training/streaming`).
+PACKAGES = ["sherpa-onnx==2.0.1", "sherpa-onnx-core==2.0.1", "numpy==2.4.6"]
+PACKAGES += ["onnx==1.23.2", "onnxruntime==1.32.0", "kaldi-native-fbank==1.23.0"]
 RATE = 16_000
 # Samples from one frame of features to the next.
 HOP = 160
@@ -36,28 +38,67 @@ def enter():
 
 
 def network(model):
-    """The ONNX file of a model's folder."""
-    (file,) = model.glob("*.onnx")
+    """The ONNX file of a model's folder, or its encoder, with full precision."""
+    (file,) = (file for file in model.glob("*.onnx") if file.name.count(".") == 1 and file.stem not in ("decoder", "joiner"))
     return file
 
 
-def number(model, key):
-    """A number of a model's metadata: an entry is a key and a value, each after a mark and its length."""
+def metadata(model, key):
+    """A text of a model's metadata: an entry is a key and a value, each after a mark and its length."""
     key = key.encode()
-    entry = re.search(b"\x0a" + bytes([len(key)]) + key + rb"\x12.(\d+)", network(model).read_bytes(), re.S)
-    return int(entry.group(1))
+    entry = re.search(b"\x0a" + bytes([len(key)]) + key + rb"\x12(.)", network(model).read_bytes(), re.S)
+    return entry and entry.string[entry.end() : entry.end() + entry.group(1)[0]].decode()
 
 
-def recognizer(model):
-    """One thread, and utterances without end: where one ends the reference forgets what it has heard."""
+def number(model, key):
+    return int(metadata(model, key))
+
+
+def recognizer(model, fields=None):
+    """One thread, and utterances without end: where one ends the reference forgets what it has heard.
+
+    `fields` are a preset's, for this engine; `symbols` among them is another list of symbols in the folder.
+    """
     import sherpa_onnx
 
-    return sherpa_onnx.OnlineRecognizer.from_nemo_ctc(
-        tokens=str(model / "tokens.txt"),
-        model=str(network(model)),
-        num_threads=1,
-        enable_endpoint_detection=False,
-    )
+    fields = fields or {}
+    common = {
+        "tokens": str(model / fields.get("symbols", "tokens.txt")),
+        "num_threads": 1,
+        "enable_endpoint_detection": False,
+    }
+
+    def file(name):
+        precise = model / f"{name}.{fields.get('precision')}.onnx"
+        return str(precise if precise.exists() else model / f"{name}.onnx")
+
+    if (model / "encoder.onnx").exists():
+        paths = fields.get("beam_size", 1)
+        hot = {"bpe_vocab": str(model / "bpe.vocab"), "modeling_unit": "bpe"} if "hotwords" in fields else {}
+        return sherpa_onnx.OnlineRecognizer.from_transducer(
+            **common,
+            encoder=file("encoder"),
+            decoder=file("decoder"),
+            joiner=file("joiner"),
+            decoding_method="modified_beam_search" if paths > 1 else "greedy_search",
+            max_active_paths=paths,
+            blank_penalty=fields.get("blank_penalty", 0.0),
+            hotwords_score=fields.get("hotwords_score", 1.5),
+            **hot,
+        )
+    if "zipformer2" in model.name:
+        return sherpa_onnx.OnlineRecognizer.from_zipformer2_ctc(**common, model=file("model"))
+    return sherpa_onnx.OnlineRecognizer.from_nemo_ctc(**common, model=str(network(model)))
+
+
+def hear(recognizer, audio, hotwords=()):
+    """A stream that has heard audio and the silence after it."""
+    stream = recognizer.create_stream(hotwords="/".join(hotwords)) if hotwords else recognizer.create_stream()
+    for part in audio:
+        stream.accept_waveform(RATE, part)
+    while recognizer.is_ready(stream):
+        recognizer.decode_stream(stream)
+    return stream
 
 
 def samples(file):
@@ -76,5 +117,6 @@ def tail(model):
     only when it has one more than a window."""
     import numpy
 
-    step = (number(model, "window_size") + number(model, "chunk_shift")) * HOP
+    keys = ["window_size", "chunk_shift"] if metadata(model, "window_size") else ["T", "decode_chunk_len"]
+    step = sum(number(model, key) for key in keys) * HOP
     return numpy.zeros(max(int(TAIL_SECONDS * RATE), step) + HOP, dtype=numpy.float32)

@@ -1,21 +1,29 @@
 //! Engine `onnx`: streaming speech recognition by neural networks in ONNX files, as sherpa-onnx reads them.
 //!
-//! A model is a folder with one ONNX file, whose own metadata say what it is, and `tokens.txt`. Audio becomes log-mel features
-//! (`plugin-kit`); a window of them goes through the `network`, whose caches come back for the next window; `ctc` takes
-//! tokens from its probabilities, `utterance` makes words of them, `endpoint` says where an utterance ends. Which networks
-//! can be read is the matter of `kinds`, a room for each.
+//! A model is a folder with one ONNX file, or three of a transducer, whose own metadata say what it is, and `tokens.txt`.
+//! Audio becomes log-mel features (`plugin-kit`); a window of them goes through the `encoder`, whose caches come back for the
+//! next window; a `search` takes tokens from its frames, of themselves (CTC) or with a `transducer`'s other networks;
+//! `utterance` makes words of them, `endpoint` says where an utterance ends. Streams whose windows are there together go
+//! through the networks together (`batch`). Which networks can be read is the matter of `kinds`, a room for each.
 
 #![forbid(unsafe_code)]
 
-mod ctc;
+mod batch;
+mod cache;
+mod encoder;
 mod endpoint;
 mod folder;
+mod hotwords;
 mod kinds;
 mod model;
-mod network;
+mod options;
+mod pieces;
 mod processor;
 mod restart;
+mod search;
 mod symbols;
+mod token;
+mod transducer;
 mod utterance;
 
 pub use model::{Loader, Recognizer};

@@ -2,14 +2,26 @@
 //!
 //! Invariant: a model that was loaded has run once. Threads: any, several at once.
 
-use crate::{endpoint::Rules, folder::Files, kinds, network::Network, processor::Processor, restart, symbols::Symbols};
-use auricle_plugin_api::{Config, Error, Field, Host, Metadata, Model, ModelLoader, Replay, Schema};
+use crate::{
+    batch,
+    encoder::Encoder,
+    folder::Files,
+    kinds::{self, Head},
+    options,
+    pieces::Pieces,
+    processor::Processor,
+    restart,
+    search::Decoder,
+    symbols::Symbols,
+    transducer::{Parts, Transducer},
+};
+use auricle_plugin_api::{BatchItem, Config, Error, Field, Host, Metadata, Model, ModelLoader, Replay, Schema};
 use auricle_plugin_kit::{
     fbank::Plan,
     onnx::{Options, Runtime, Sessions},
     resources,
 };
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 /// The loader of the backend `onnx`.
 pub struct Loader;
@@ -26,22 +38,32 @@ impl ModelLoader for Loader {
             .field(
                 Field::load("model")
                     .required()
-                    .describe("folder of the model, in a resource directory; it holds an ONNX file and tokens.txt"),
+                    .describe("folder of the model, in a resource directory; it holds ONNX files and tokens.txt"),
             )
-            .field(Field::load("file").describe("the ONNX file in that folder, where it holds several"))
+            .field(Field::load("file").describe("the network or encoder in that folder, where it holds several"))
+            .field(Field::load("precision").default("").describe(
+                "which of its files: the end of their names, such as `int8` of encoder.int8.onnx; `fp32` for those without",
+            ))
             .field(Field::load("lan").default("auto").describe("language of the model (BCP 47), as clients are told"))
             .field(Field::load("threads").integer(1, 256).default(1).describe(
                 "processor threads for one step; more streams at once are better served by the host's `concurrency`",
             ))
+            .field(
+                Field::load("max_batch")
+                    .integer(1, 64)
+                    .default(8)
+                    .describe("streams that step together at most, where the server batches and the network can"),
+            )
             .field(Field::load("tail_padding").number(0.0, 10.0).default(0.8).describe(
                 "seconds of silence the network hears after the end of the audio, so that it tells the last word",
             ));
-        Rules::fields(schema)
+        options::Options::fields(schema)
     }
 
     fn load(&self, config: &Config, host: &Host) -> Result<Recognizer, Error> {
         let folder = resources::find(host, "the model", &config.get::<String>("model")?)?;
-        let files = Files::in_folder(&folder, config.get_optional::<String>("file")?.as_deref())?;
+        let file = config.get_optional::<String>("file")?;
+        let files = Files::in_folder(&folder, file.as_deref(), &config.get::<String>("precision")?)?;
         let runtime = Runtime::load(host)?;
         Recognizer::open(&runtime, &files, config)
     }
@@ -49,36 +71,36 @@ impl ModelLoader for Loader {
 
 /// A loaded model.
 pub struct Recognizer {
-    pub(crate) network: Network,
+    pub(crate) encoder: Encoder,
+    pub(crate) decoder: Decoder,
     pub(crate) symbols: Symbols,
+    pub(crate) pieces: Pieces,
     pub(crate) features: Arc<Plan>,
     /// Samples of silence after the end of the audio.
     pub(crate) tail: usize,
+    max_batch: u32,
     language: Option<String>,
 }
 
 impl Recognizer {
     fn open(runtime: &Runtime, files: &Files, config: &Config) -> Result<Self, Error> {
         let symbols = Symbols::read(&files.tokens)?;
-        let options = Options { threads: config.get("threads")?, ..Options::default() };
-        let sessions = Sessions::open(runtime, &files.network, options)?;
-        let network = network(sessions, &files.network)?;
-        if network.layout.symbols != symbols.len() {
-            let (network, tokens) = (network.layout.symbols, files.tokens.display());
-            let found = symbols.len();
-            return Err(Error::model(format!("{tokens} has {found} symbols, the network tells {network} apart")));
-        }
-        let features = Arc::new(Plan::new(&network.layout.features)?);
-        let tail = (config.get::<f64>("tail_padding")? * f64::from(network.layout.features.sample_rate)) as usize;
+        let pieces = files.pieces.as_deref().map_or_else(|| Ok(Pieces::default()), Pieces::read)?;
+        let (encoder, decoder) =
+            open(runtime, files, Options { threads: config.get("threads")?, ..Options::default() }, &symbols)?;
+        let layout = &encoder.layout;
+        let features = Arc::new(Plan::new(&layout.features)?);
+        let tail = (config.get::<f64>("tail_padding")? * f64::from(layout.features.sample_rate)) as usize;
         // Enough for the step that the last frame of audio is in.
-        let tail = tail.max((network.layout.window + network.layout.shift) * features.shift());
+        let tail = tail.max((layout.window + layout.shift) * features.shift());
+        let max_batch = if encoder.batches { config.get("max_batch")? } else { 1 };
         let language = Some(config.get::<String>("lan")?).filter(|language| language != "auto");
-        Ok(Self { network, symbols, features, tail, language })
+        Ok(Self { encoder, decoder, symbols, pieces, features, tail, max_batch, language })
     }
 
     /// Samples per second.
     pub(crate) fn rate(&self) -> u32 {
-        self.network.layout.features.sample_rate
+        self.encoder.layout.features.sample_rate
     }
 
     /// Samples from one frame of features to the next.
@@ -87,28 +109,66 @@ impl Recognizer {
     }
 }
 
-fn network(sessions: Sessions, file: &Path) -> Result<Network, Error> {
-    let layout = kinds::layout(&*sessions.lend()?);
-    let network = layout.and_then(|layout| Network::open(sessions, layout));
-    network.map_err(|problem| Error::new(problem.code, format!("{} {}", file.display(), problem.message)))
+/// Opens the networks and runs them once.
+fn open(runtime: &Runtime, files: &Files, options: Options, symbols: &Symbols) -> Result<(Encoder, Decoder), Error> {
+    let named = |problem: Error| Error::new(problem.code, format!("{} {}", files.network.display(), problem.message));
+    let sessions = Sessions::open(runtime, &files.network, options)?;
+    let transducer = match &files.transducer {
+        Some(pair) => Some((pair, Parts::open(runtime, pair, options)?)),
+        None => None,
+    };
+    let reading = {
+        let predictor = transducer.as_ref().map(|(_, parts)| parts.predictor().lend()).transpose()?;
+        kinds::read(&*sessions.lend()?, predictor.as_deref()).map_err(named)?
+    };
+    let encoder = Encoder::open(sessions, reading.encoder).map_err(named)?;
+    let count = match reading.head {
+        Head::Ctc => encoder.layout.width,
+        Head::Transducer { symbols, .. } => symbols,
+    };
+    let differ = |what: String| Error::model(format!("{} {what}", files.tokens.display()));
+    if !symbols.are(count) {
+        let found = symbols.len();
+        return Err(differ(format!("has {found} symbols, the network tells {count} apart")));
+    }
+    let decoder = match (reading.head, transducer) {
+        (Head::Transducer { memory, rules, .. }, Some((pair, parts))) => {
+            if rules.blank != symbols.blank() {
+                let (wanted, found) = (rules.blank, symbols.blank());
+                return Err(differ(format!("has the blank as symbol {found}, a network of this kind as {wanted}")));
+            }
+            let width = encoder.layout.width;
+            let transducer = Transducer::open(parts, pair, memory, rules, (width, count), symbols.unknown())?;
+            Decoder::Transducer(Box::new(transducer))
+        }
+        _ => Decoder::Ctc { blank: symbols.blank() },
+    };
+    Ok((encoder, decoder))
 }
 
 impl Model for Recognizer {
     type Processor = Processor;
 
     fn metadata(&self) -> Metadata {
-        let layout = &self.network.layout;
+        let layout = &self.encoder.layout;
         let chunk = (layout.shift * self.features.shift()) as u32;
-        // The tokens of an utterance that has not ended come on top of the caches.
-        let exact = self.network.cache_bytes() <= restart::MOST_BYTES / 2;
-        Metadata::new(layout.features.sample_rate, chunk)
-            .separator(" ")
+        // The search of an utterance that has not ended comes on top of the caches.
+        let exact = self.encoder.cache_bytes() <= restart::MOST_BYTES / 2;
+        let mut metadata = Metadata::new(layout.features.sample_rate, chunk)
+            .separator(if self.symbols.has_words() { " " } else { "" })
             .replay(if exact { Replay::Exact } else { Replay::None })
+            .max_batch(self.max_batch)
             .languages(&self.language)
-            .capabilities(["partials", "word-times", "confidence", "endpoints"])
+            .capabilities(["partials", "word-times", "confidence", "endpoints"]);
+        metadata.extra.insert("kind".into(), layout.kind.into());
+        metadata
     }
 
     fn processor(self: &Arc<Self>, options: &Config) -> Result<Processor, Error> {
-        Processor::new(Arc::clone(self), Rules::new(options)?)
+        Processor::new(Arc::clone(self), options::Options::new(self, options)?)
+    }
+
+    fn process_batch(&self, batch: &mut [BatchItem<'_, Processor>]) {
+        batch::process(self, batch);
     }
 }

@@ -4,14 +4,16 @@
 //! Threads: one at a time, not always the same.
 
 use crate::{
-    ctc::Greedy,
-    endpoint::Rules,
+    batch,
+    cache::Caches,
+    encoder::Order,
     model::Recognizer,
-    network::Caches,
+    options::Options,
     restart::{self, State},
-    utterance::{Clock, Utterance},
+    search::Search,
+    utterance::{self, Clock},
 };
-use auricle_plugin_api::{AsrProcessor, Error, ErrorCode, Sink};
+use auricle_plugin_api::{AsrProcessor, Error, ErrorCode, Segment, Sink};
 use auricle_plugin_kit::fbank::Fbank;
 use std::sync::Arc;
 
@@ -21,11 +23,10 @@ const RESTART_SECONDS: f64 = 1.0;
 /// A stream of the backend `onnx`.
 pub struct Processor {
     model: Arc<Recognizer>,
-    rules: Rules,
+    pub(crate) options: Options,
     features: Fbank,
-    /// A window of features [bins, window], used anew by each step.
-    window: Vec<f32>,
-    caches: Caches,
+    pub(crate) caches: Caches,
+    pub(crate) search: Search,
     /// Sample of the stream's first frame.
     offset: u64,
     /// One past the stream's last sample so far.
@@ -34,73 +35,101 @@ pub struct Processor {
     next: u64,
     /// The next step from which a restart point is told, by its first frame.
     restart: u64,
-    greedy: Greedy,
-    utterance: Utterance,
+    /// Frame of output that the utterance began with.
+    start: u64,
+    /// What the utterance's tokens were when they were last told.
+    last: Vec<u32>,
     /// Whether the utterance's beginning was told.
     told: bool,
 }
 
 impl Processor {
-    pub(crate) fn new(model: Arc<Recognizer>, rules: Rules) -> Result<Self, Error> {
-        let layout = &model.network.layout;
+    pub(crate) fn new(model: Arc<Recognizer>, options: Options) -> Result<Self, Error> {
         Ok(Self {
-            rules,
             features: Fbank::new(Arc::clone(&model.features)),
-            window: vec![0.0; layout.features.bins * layout.window],
-            caches: model.network.fresh()?,
+            caches: model.encoder.fresh()?,
+            search: model.decoder.search(&options.search),
+            options,
             offset: 0,
             end: 0,
             next: 0,
             restart: 0,
-            greedy: Greedy::default(),
-            utterance: Utterance::default(),
+            start: 0,
+            last: Vec::new(),
             told: false,
             model,
         })
     }
 
+    /// Whether the features of the next step are there.
+    pub(crate) fn ready(&self) -> bool {
+        self.features.ready() >= self.next + self.model.encoder.layout.window as u64
+    }
+
+    /// Copies the features of the next step, and goes on to the one after it.
+    pub(crate) fn take_window(&mut self, window: &mut [f32]) {
+        let layout = &self.model.encoder.layout;
+        let frames = self.next..self.next + layout.window as u64;
+        match layout.window_order {
+            Order::FramesFirst => self.features.copy(frames, window),
+            Order::WidthFirst => self.features.copy_transposed(frames, window),
+        }
+        self.next += layout.shift as u64;
+        self.features.discard_before(self.next);
+    }
+
     /// Runs the steps whose features are there.
     fn steps(&mut self, sink: &mut Sink<'_>) -> Result<(), Error> {
         let model = Arc::clone(&self.model);
-        let layout = &model.network.layout;
-        while self.features.ready() >= self.next + layout.window as u64 {
-            self.features.copy_transposed(self.next..self.next + layout.window as u64, &mut self.window);
-            let (greedy, tokens) = (&mut self.greedy, &mut self.utterance.tokens);
-            let blank = model.symbols.blank();
-            let came = model
-                .network
-                .step(&self.window, &mut self.caches, |logprobs| greedy.decode(logprobs, blank, tokens))?;
-            self.next += layout.shift as u64;
-            self.features.discard_before(self.next);
-            self.tell(came, sink);
-            self.tell_restart(sink)?;
+        while self.ready() {
+            batch::step_alone(&model, self)?;
+            self.tell(sink)?;
         }
         Ok(())
     }
 
     /// Tells what a step brought.
-    fn tell(&mut self, came: bool, sink: &mut Sink<'_>) {
-        let (clock, now) = (self.clock(), self.greedy.frame);
-        if came && let Some(segment) = self.utterance.segment(&self.model.symbols, clock) {
-            if !self.told {
-                sink.speech_started(segment.start);
-                self.told = true;
+    pub(crate) fn tell(&mut self, sink: &mut Sink<'_>) -> Result<(), Error> {
+        let (clock, now) = (self.clock(), self.search.frame());
+        let tokens = self.search.tokens();
+        if !tokens.iter().map(|token| token.id).eq(self.last.iter().copied()) {
+            self.last = tokens.iter().map(|token| token.id).collect();
+            if let Some(segment) = self.segment() {
+                if !self.told {
+                    sink.speech_started(segment.start);
+                    self.told = true;
+                }
+                sink.partial(&segment);
             }
-            sink.partial(&segment);
         }
+        let tokens = self.search.tokens();
+        let silence = now.saturating_sub(tokens.last().map_or(self.start, |token| token.end));
         let seconds = |frames: u64| (frames * clock.step) as f64 / f64::from(self.model.rate());
-        let (length, silence) = (now - self.utterance.start, self.utterance.silence(now));
-        if self.rules.end(seconds(length), seconds(silence), !self.utterance.tokens.is_empty())
+        if self.options.rules.end(seconds(now - self.start), seconds(silence), !tokens.is_empty())
             && self.end_utterance(sink)
         {
             sink.endpoint(clock.end(now));
         }
+        self.tell_restart(sink)
+    }
+
+    /// What was said in the utterance so far.
+    fn segment(&self) -> Option<Segment> {
+        let (tokens, symbols, clock) = (self.search.tokens(), &self.model.symbols, self.clock());
+        let segment = utterance::segment(tokens, symbols, clock)?;
+        Some(if self.options.tokens {
+            segment.extra("tokens", utterance::listed(tokens, symbols, clock))
+        } else {
+            segment
+        })
     }
 
     /// Ends the utterance: what was said in it is final. Returns whether anything was.
     fn end_utterance(&mut self, sink: &mut Sink<'_>) -> bool {
-        let segment = self.utterance.segment(&self.model.symbols, self.clock());
-        self.utterance = Utterance::at(self.greedy.frame);
+        let segment = self.segment();
+        self.model.decoder.end_utterance(&mut self.search);
+        self.start = self.search.frame();
+        self.last.clear();
         self.told = false;
         segment.iter().for_each(|segment| sink.segment(segment));
         segment.is_some()
@@ -110,17 +139,18 @@ impl Processor {
     fn tell_restart(&mut self, sink: &mut Sink<'_>) -> Result<(), Error> {
         let sample = self.offset + self.model.features.first_sample_of(self.next);
         // Beyond the end there is only the silence after it.
-        if self.next < self.restart || sample > self.end {
+        let past = self.next < self.restart || sample > self.end;
+        if past || self.model.encoder.cache_bytes() > restart::MOST_BYTES {
             return Ok(());
         }
         self.restart = self.next + (RESTART_SECONDS * f64::from(self.model.rate())) as u64 / self.model.hop();
         let state = State {
             offset: self.offset,
             next: self.next,
-            greedy: self.greedy.clone(),
-            utterance: self.utterance.clone(),
+            search: self.search.clone(),
+            start: self.start,
             told: self.told,
-            caches: self.model.network.bytes(&self.caches)?,
+            caches: self.model.encoder.bytes(&self.caches)?,
         };
         let bytes = restart::encode(&state)?;
         if bytes.len() <= restart::MOST_BYTES {
@@ -130,14 +160,14 @@ impl Processor {
     }
 
     fn clock(&self) -> Clock {
-        let step = self.model.hop() * self.model.network.layout.subsampling as u64;
+        let step = self.model.hop() * self.model.encoder.layout.subsampling as u64;
         Clock { offset: self.offset, step, end: self.end }
     }
 }
 
 impl AsrProcessor for Processor {
     fn init(&mut self, offset: u64) -> Result<(), Error> {
-        *self = Self { offset, end: offset, ..Self::new(Arc::clone(&self.model), self.rules)? };
+        *self = Self { offset, end: offset, ..Self::new(Arc::clone(&self.model), self.options.clone())? };
         Ok(())
     }
 
@@ -162,21 +192,27 @@ impl AsrProcessor for Processor {
 
     fn restore(&mut self, sample: u64, state: &[u8]) -> Result<(), Error> {
         let foreign = || Error::new(ErrorCode::CONTRACT, "the restart state is of another model or another place");
-        let State { offset, next, greedy, utterance, told, caches } = restart::decode(state)?;
-        let first = offset.checked_add(self.model.features.first_sample_of(next)).ok_or_else(foreign)?;
-        let caches = self.model.network.caches(&caches).filter(|_| first == sample).ok_or_else(foreign)?;
-        let features = Fbank::resume(Arc::clone(&self.model.features), next);
+        let State { offset, next, search, start, told, caches } = restart::decode(state)?;
+        let model = Arc::clone(&self.model);
+        let first = offset.checked_add(model.features.first_sample_of(next)).ok_or_else(foreign)?;
+        let caches = model.encoder.caches(&caches).filter(|_| first == sample).ok_or_else(foreign)?;
+        if !model.decoder.is_of(&search, &self.options.search) || start > search.frame() {
+            return Err(foreign());
+        }
+        let last = search.tokens().iter().map(|token| token.id).collect();
+        let features = Fbank::resume(Arc::clone(&model.features), next);
         *self = Self {
             features,
             caches,
+            search,
             offset,
             end: sample,
             next,
             restart: next,
-            greedy,
-            utterance,
+            start,
+            last,
             told,
-            ..Self::new(Arc::clone(&self.model), self.rules)?
+            ..Self::new(model, self.options.clone())?
         };
         Ok(())
     }

@@ -3,12 +3,12 @@
 //! Invariant: what was encoded comes back the same; anything else is refused, never half taken. The bytes stay on the
 //! machine and with the version of the engine they came from.
 
-use crate::{ctc::Greedy, utterance::Utterance};
+use crate::search::Search;
 use auricle_plugin_api::{Error, ErrorCode};
 use serde::{Deserialize, Serialize};
 
 /// Mark and version of the layout.
-const MARK: &[u8; 8] = b"onnx-r01";
+const MARK: &[u8; 8] = b"onnx-r02";
 /// What a server takes.
 pub(crate) const MOST_BYTES: usize = 1 << 20;
 
@@ -19,8 +19,9 @@ pub(crate) struct State {
     pub(crate) offset: u64,
     /// First frame of features of the next step.
     pub(crate) next: u64,
-    pub(crate) greedy: Greedy,
-    pub(crate) utterance: Utterance,
+    pub(crate) search: Search,
+    /// The frame of output the utterance began with.
+    pub(crate) start: u64,
     /// Whether the utterance's beginning was told.
     pub(crate) told: bool,
     /// The network's.
@@ -41,14 +42,13 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<State, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ctc::Token;
+    use crate::search::ctc::Greedy;
     use proptest::prelude::*;
 
     fn state() -> State {
-        let token = Token { id: 3, start: 5, end: 7, confidence: 0.5 };
-        let utterance = Utterance { start: 2, tokens: vec![token] };
+        let search = Search::Ctc(Greedy::default());
         let caches = (0..100).collect();
-        State { offset: 1 << 40, next: 300, greedy: Greedy::default(), utterance, told: true, caches }
+        State { offset: 1 << 40, next: 300, search, start: 2, told: true, caches }
     }
 
     #[test]

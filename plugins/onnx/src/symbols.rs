@@ -2,20 +2,35 @@
 //!
 //! Invariant: ids are 0 to the number of symbols less one, each once; one symbol is the blank.
 //!
-//! U+2581, the mark of SentencePiece, begins a word. Source: the files that icefall and NeMo exports come with.
+//! U+2581, the mark of SentencePiece, begins a word, and so does a space. A symbol is written as itself, or as bytes where
+//! the model's are bytes (`bytes`). Source: the files that icefall and NeMo exports come with.
+
+mod bytes;
 
 use auricle_plugin_api::Error;
-use std::{fs, path::Path};
+use std::{collections::HashMap, fs, path::Path};
 
 /// What separates words within a symbol.
-const WORD_MARK: char = '\u{2581}';
+pub(crate) const WORD_MARK: char = '\u{2581}';
 const BLANKS: [&str; 3] = ["<blk>", "<blank>", "<eps>"];
+const UNKNOWN: &str = "<unk>";
 
 /// The symbols by id.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Symbols {
     symbols: Vec<String>,
+    pieces: Vec<Piece>,
+    ids: HashMap<String, u32>,
     blank: usize,
+}
+
+/// What a symbol adds to the text.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Piece {
+    /// Whether a word begins with it.
+    pub(crate) begins: bool,
+    /// A part of a character, where the model's symbols are bytes.
+    pub(crate) text: Vec<u8>,
 }
 
 impl Symbols {
@@ -26,7 +41,7 @@ impl Symbols {
         Self::parse(&text).map_err(refused)
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut symbols: Vec<Option<String>> = Vec::new();
         for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty()) {
             let problem = |what: &str| format!("line {}: {what}: `{line}`", number + 1);
@@ -48,11 +63,21 @@ impl Symbols {
         }
         let symbols: Vec<String> = symbols.into_iter().flatten().collect();
         let mut blanks = symbols.iter().enumerate().filter(|(_, symbol)| BLANKS.contains(&symbol.as_str()));
-        match (blanks.next(), blanks.next()) {
-            (Some((blank, _)), None) => Ok(Self { blank, symbols }),
-            (None, _) => Err(format!("has no blank ({})", BLANKS.join(", "))),
-            (Some(_), Some(_)) => Err("has more than one blank".to_owned()),
-        }
+        let blank = match (blanks.next(), blanks.next()) {
+            (Some((blank, _)), None) => blank,
+            (None, _) => return Err(format!("has no blank ({})", BLANKS.join(", "))),
+            (Some(_), Some(_)) => return Err("has more than one blank".to_owned()),
+        };
+        let pieces = bytes::pieces(&symbols);
+        let ids = symbols.iter().enumerate().map(|(id, symbol)| (symbol.clone(), id as u32)).collect();
+        Ok(Self { symbols, pieces, ids, blank })
+    }
+
+    /// Whether they are those of a network that tells so many apart. Lexicons' marks (`#0`, `#1`, ...) at the end of a
+    /// recipe's list are none of its symbols.
+    pub(crate) fn are(&self, count: usize) -> bool {
+        let mark = |symbol: &String| symbol.strip_prefix('#').is_some_and(|number| number.parse::<u32>().is_ok());
+        self.symbols.get(count..).is_some_and(|rest| rest.iter().all(mark))
     }
 
     /// How many there are, the blank included.
@@ -64,11 +89,35 @@ impl Symbols {
         self.blank
     }
 
-    /// Whether a word begins with this token, and what it adds to the text.
-    pub(crate) fn piece(&self, id: usize) -> (bool, &str) {
-        let symbol = self.symbols.get(id).map_or("", String::as_str);
-        symbol.strip_prefix(WORD_MARK).map_or((false, symbol), |rest| (true, rest))
+    /// The symbol for what has none.
+    pub(crate) fn unknown(&self) -> Option<usize> {
+        self.id(UNKNOWN).map(|id| id as usize)
     }
+
+    pub(crate) fn id(&self, symbol: &str) -> Option<u32> {
+        self.ids.get(symbol).copied()
+    }
+
+    /// A symbol as the file has it.
+    pub(crate) fn symbol(&self, id: u32) -> &str {
+        self.symbols.get(id as usize).map_or("", String::as_str)
+    }
+
+    /// What a symbol adds to the text; `None` for what is no text.
+    pub(crate) fn piece(&self, id: u32) -> Option<&Piece> {
+        self.pieces.get(id as usize).filter(|_| self.symbol(id) != UNKNOWN)
+    }
+
+    /// Whether spaces are among them, by the mark or as they are.
+    pub(crate) fn has_words(&self) -> bool {
+        self.pieces.iter().any(|piece| piece.begins)
+    }
+}
+
+/// Whether a character is one of those that are written without spaces between words: Han characters and kana.
+pub(crate) fn is_ideographic(character: char) -> bool {
+    matches!(character, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}'
+        | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
 }
 
 #[cfg(test)]
@@ -80,8 +129,17 @@ mod tests {
     fn reads_what_exports_write() {
         let symbols = Symbols::parse("\u{2581}one 1\n\u{2581}t 0\nwo 2\r\n<blk> 3\n\n").unwrap();
         assert_eq!((symbols.len(), symbols.blank()), (4, 3));
-        assert_eq!((symbols.piece(1), symbols.piece(2)), ((true, "one"), (false, "wo")));
-        assert_eq!(Symbols::parse("<blk> 0\n  1\na\t2").unwrap().piece(1), (false, " "));
+        let piece = |begins, text: &str| Piece { begins, text: text.into() };
+        assert_eq!((symbols.piece(1), symbols.piece(2)), (Some(&piece(true, "one")), Some(&piece(false, "wo"))));
+        let symbols = Symbols::parse("<blk> 0\n  1\na\t2\n<unk> 3").unwrap();
+        assert_eq!((symbols.piece(1), symbols.piece(3), symbols.unknown()), (Some(&piece(true, "")), None, Some(3)));
+        assert_eq!((symbols.id("a"), symbols.symbol(2), symbols.has_words()), (Some(2), "a", true));
+    }
+
+    #[test]
+    fn marks_of_a_lexicon_are_no_symbols_of_the_network() {
+        let symbols = Symbols::parse("<blk> 0\na 1\n#0 2\n#1 3").unwrap();
+        assert!(symbols.are(4) && symbols.are(2) && !symbols.are(1) && !symbols.are(5));
     }
 
     #[test]

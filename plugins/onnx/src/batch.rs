@@ -1,0 +1,45 @@
+//! Steps of several streams together: their windows through the encoder, their frames through the search.
+//!
+//! Invariant: each stream hears what it would hear alone, but for the last digits of numbers; a step that fails leaves every
+//! stream's caches as they were, and fails for all. Threads: that of the call.
+
+use crate::{model::Recognizer, processor::Processor, search::Job};
+use auricle_plugin_api::{BatchItem, Error};
+use std::slice;
+
+/// Runs the steps whose features are there, each with as many of the streams as have theirs.
+pub(crate) fn process(model: &Recognizer, batch: &mut [BatchItem<'_, Processor>]) {
+    loop {
+        let ready = |item: &BatchItem<'_, Processor>| item.result.is_ok() && item.processor.ready();
+        let mut items: Vec<&mut BatchItem<'_, Processor>> = batch.iter_mut().filter(|item| ready(item)).collect();
+        if items.is_empty() {
+            return;
+        }
+        let mut streams: Vec<&mut Processor> = items.iter_mut().map(|item| &mut *item.processor).collect();
+        let stepped = step(model, &mut streams);
+        for item in items {
+            item.result = stepped.clone().and_then(|()| item.processor.tell(&mut item.sink));
+        }
+    }
+}
+
+/// One step of streams that are ready. What it brings is told by [`Processor::tell`].
+pub(crate) fn step(model: &Recognizer, streams: &mut [&mut Processor]) -> Result<(), Error> {
+    let size = model.encoder.window_values();
+    let mut windows = vec![0.0; size * streams.len()];
+    windows.chunks_exact_mut(size).zip(&mut *streams).for_each(|(window, stream)| stream.take_window(window));
+    let mut caches: Vec<_> = streams.iter_mut().map(|stream| &mut stream.caches).collect();
+    let frames = model.encoder.step(&windows, &mut caches)?;
+    let frames = frames.view()?;
+    let jobs = frames.outer_iter().zip(streams).map(|(frames, stream)| Job {
+        frames,
+        search: &mut stream.search,
+        options: &stream.options.search,
+    });
+    model.decoder.decode(jobs.collect())
+}
+
+/// One step of one stream.
+pub(crate) fn step_alone(model: &Recognizer, mut stream: &mut Processor) -> Result<(), Error> {
+    step(model, slice::from_mut(&mut stream))
+}

@@ -1,0 +1,183 @@
+//! The predictor (the file `decoder`): what was said so far becomes what the joiner takes.
+
+use super::most_rows;
+use auricle_plugin_api::Error;
+use auricle_plugin_kit::onnx::{Lent, Sessions};
+use ort::value::{DynValue, Tensor};
+use serde::{Deserialize, Serialize};
+
+/// More is a mistake.
+const MOST_NUMBERS: usize = 1 << 20;
+
+/// What a predictor remembers of what was said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Memory {
+    /// So many last tokens.
+    Tokens(usize),
+    /// The states of so many layers.
+    States { layers: usize, hidden: usize },
+}
+
+/// What the predictor says after the tokens so far, and what it remembers of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Prediction {
+    /// For the joiner.
+    pub(crate) said: Vec<f32>,
+    past: Past,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+enum Past {
+    Tokens(Vec<i64>),
+    /// Hidden and cell states, [layers, hidden] each.
+    States([Vec<f32>; 2]),
+}
+
+pub(crate) struct Predictor {
+    sessions: Sessions,
+    memory: Memory,
+    most_rows: usize,
+    begin: Prediction,
+}
+
+impl Predictor {
+    pub(crate) fn open(sessions: Sessions, memory: Memory, blank: usize) -> Result<Self, Error> {
+        let (count, most_rows) = {
+            let session = sessions.lend()?;
+            (session.inputs().len(), most_rows(&session, 0))
+        };
+        let (wanted, past, numbers) = match memory {
+            // There is no token before the first blank.
+            Memory::Tokens(context) => (1, Past::Tokens(vec![-1; context.min(MOST_NUMBERS)]), context),
+            Memory::States { layers, hidden } => {
+                let numbers = layers.saturating_mul(hidden);
+                let zeros = vec![0.0; numbers.min(MOST_NUMBERS)];
+                (4, Past::States([zeros.clone(), zeros]), numbers)
+            }
+        };
+        if count != wanted || !(1..=MOST_NUMBERS).contains(&numbers) {
+            return Err(Error::model(format!("has {count} inputs, the metadata say {wanted} for {memory:?}")));
+        }
+        let begin = Prediction { said: Vec::new(), past };
+        let mut predictor = Self { sessions, memory, most_rows, begin };
+        let begin = predictor.predict(&[(&predictor.begin, blank)])?;
+        if let Some(begin) = begin.into_iter().next() {
+            predictor.begin = begin;
+        }
+        Ok(predictor)
+    }
+
+    /// Where nothing was said yet.
+    pub(crate) fn begin(&self) -> &Prediction {
+        &self.begin
+    }
+
+    /// Whether what was said in an utterance is remembered in the next one: states would grow stale.
+    pub(crate) fn remembers(&self) -> bool {
+        matches!(self.memory, Memory::Tokens(_))
+    }
+
+    /// How many tokens there are before the first one.
+    pub(crate) fn context(&self) -> usize {
+        match self.memory {
+            Memory::Tokens(context) => context,
+            Memory::States { .. } => 0,
+        }
+    }
+
+    /// Whether a prediction is of this predictor.
+    pub(crate) fn is_of(&self, prediction: &Prediction) -> bool {
+        let same = match (&prediction.past, &self.begin.past) {
+            (Past::Tokens(one), Past::Tokens(other)) => one.len() == other.len(),
+            (Past::States(one), Past::States(other)) => {
+                one.iter().zip(other).all(|(one, other)| one.len() == other.len())
+            }
+            _ => false,
+        };
+        same && prediction.said.len() == self.begin.said.len()
+    }
+
+    /// What comes after each of these predictions and one more token.
+    pub(crate) fn predict(&self, asked: &[(&Prediction, usize)]) -> Result<Vec<Prediction>, Error> {
+        let mut predictions = Vec::with_capacity(asked.len());
+        let mut session = self.sessions.lend()?;
+        for asked in asked.chunks(self.most_rows) {
+            predictions.extend(match self.memory {
+                Memory::Tokens(context) => Self::after_tokens(&mut session, asked, context)?,
+                Memory::States { layers, hidden } => Self::after_states(&mut session, asked, layers, hidden)?,
+            });
+        }
+        Ok(predictions)
+    }
+
+    fn after_tokens(
+        session: &mut Lent<'_>,
+        asked: &[(&Prediction, usize)],
+        context: usize,
+    ) -> Result<Vec<Prediction>, Error> {
+        let pasts = asked.iter().map(|(before, token)| match &before.past {
+            Past::Tokens(tokens) => tokens.iter().skip(1).copied().chain([*token as i64]).collect(),
+            Past::States(_) => Vec::new(),
+        });
+        let pasts: Vec<Vec<i64>> = pasts.collect();
+        let input = Tensor::from_array(([asked.len(), context], pasts.concat()))?;
+        let outputs = session.run(ort::inputs![input])?;
+        let said = rows(&outputs[0], asked.len())?;
+        Ok(said.zip(pasts).map(|(said, past)| Prediction { said: said.to_vec(), past: Past::Tokens(past) }).collect())
+    }
+
+    fn after_states(
+        session: &mut Lent<'_>,
+        asked: &[(&Prediction, usize)],
+        layers: usize,
+        hidden: usize,
+    ) -> Result<Vec<Prediction>, Error> {
+        let count = asked.len();
+        let tokens: Vec<i32> = asked.iter().map(|(_, token)| *token as i32).collect();
+        let states = |which: usize| {
+            let mut states = Vec::with_capacity(layers * count * hidden);
+            for layer in 0..layers {
+                for (before, _) in asked {
+                    if let Past::States(past) = &before.past {
+                        states.extend_from_slice(&past[which][layer * hidden..(layer + 1) * hidden]);
+                    }
+                }
+            }
+            Tensor::from_array(([layers, count, hidden], states))
+        };
+        let inputs = ort::inputs![
+            Tensor::from_array(([count, 1], tokens))?,
+            Tensor::from_array(([count], vec![1i32; count]))?,
+            states(0)?,
+            states(1)?
+        ];
+        let outputs = session.run(inputs)?;
+        if outputs.len() != 4 {
+            return Err(Error::model(format!("has {} outputs instead of 4", outputs.len())));
+        }
+        let (after, cells) = (floats(&outputs[2])?, floats(&outputs[3])?);
+        if [after, cells].iter().any(|states| states.len() != layers * count * hidden) {
+            return Err(Error::model(format!("gave states of another shape than [{layers}, {count}, {hidden}]")));
+        }
+        let of = |states: &[f32], row: usize| -> Vec<f32> {
+            states.chunks_exact(hidden).skip(row).step_by(count).flatten().copied().collect()
+        };
+        let said = rows(&outputs[0], count)?.enumerate();
+        Ok(said
+            .map(|(row, said)| Prediction { said: said.to_vec(), past: Past::States([of(after, row), of(cells, row)]) })
+            .collect())
+    }
+}
+
+fn floats(value: &DynValue) -> Result<&[f32], Error> {
+    Ok(value.try_extract_tensor::<f32>()?.1)
+}
+
+/// What an output [rows, ...] has for each row.
+fn rows(value: &DynValue, count: usize) -> Result<std::slice::ChunksExact<'_, f32>, Error> {
+    let (shape, values) = value.try_extract_tensor::<f32>()?;
+    if shape.first() != Some(&(count as i64)) || values.is_empty() {
+        return Err(Error::model(format!("gave {shape:?} for {count} rows")));
+    }
+    Ok(values.chunks_exact(values.len() / count))
+}

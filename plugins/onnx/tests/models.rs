@@ -1,0 +1,254 @@
+//! Models of every kind, made up, say what the reference makes of them: `testdata/NAME.json`, written by `parity/golden.py`.
+//!
+//! `AURICLE_ONNX_MODELS` names further folders of models with their goldens (`cargo xtask parity onnx` makes some of published
+//! sizes).
+
+#![allow(clippy::unwrap_used, reason = "test code")]
+
+mod harness;
+
+use auricle_plugin_api::{
+    Replay,
+    host::{BatchEntry, LoadedModel},
+};
+use harness::{Told, config, engine, feed, fixture, hear, root};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+/// What the reference heard.
+#[derive(Deserialize)]
+struct Golden {
+    recording: String,
+    /// Of a preset; `symbols` is another list of symbols in the folder.
+    fields: Map<String, Value>,
+    text: String,
+    /// Frames of output with a close decision.
+    close: Vec<u64>,
+    /// Symbols, each with the frame of output that it was heard in.
+    tokens: Vec<(String, u64)>,
+}
+
+/// The folders of models that have a golden.
+fn models() -> Vec<PathBuf> {
+    let further = env::var_os("AURICLE_ONNX_MODELS");
+    let further = further.iter().flat_map(env::split_paths);
+    let folders = [root().join("plugins/onnx/testdata")].into_iter().chain(further);
+    let entries = folders.flat_map(|folder| fs::read_dir(folder).unwrap());
+    let mut models: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
+    models.sort();
+    models
+}
+
+/// A model with a preset's fields, as one utterance and with its tokens.
+fn load(model: &Path, fields: &Map<String, Value>) -> (LoadedModel, Map<String, Value>) {
+    let mut fields = fields.clone();
+    let (mut folder, name) = (model.parent().unwrap().to_owned(), model.file_name().unwrap().to_str().unwrap());
+    let changed = tempfile::tempdir().unwrap();
+    if let Some(symbols) = fields.remove("symbols") {
+        folder = changed.path().to_owned();
+        fs::create_dir(folder.join(name)).unwrap();
+        for file in fs::read_dir(model).unwrap().map(|entry| entry.unwrap().path()) {
+            fs::copy(&file, folder.join(name).join(file.file_name().unwrap())).unwrap();
+        }
+        fs::rename(folder.join(name).join(symbols.as_str().unwrap()), folder.join(name).join("tokens.txt")).unwrap();
+    }
+    let engine = engine(&folder);
+    let whole = json!({"rule1_min_trailing_silence": 3600, "rule2_min_trailing_silence": 3600, "rule3_min_utterance_length": 3600});
+    fields.extend(whole.as_object().unwrap().clone());
+    fields.extend([("model".to_owned(), json!(name)), ("tokens".to_owned(), json!(true))]);
+    let config = config(&engine, Value::Object(fields));
+    let model = engine.load(&config).unwrap_or_else(|problem| panic!("{name}: {problem}"));
+    (model, config)
+}
+
+/// A small model with a preset's fields.
+fn small(kind: &str, fields: &Value) -> (LoadedModel, Map<String, Value>) {
+    load(&root().join(format!("plugins/onnx/testdata/{kind}-small")), fields.as_object().unwrap())
+}
+
+/// Kinds, each with ways of searching.
+fn all() -> Vec<(&'static str, Value)> {
+    vec![
+        ("nemo-ctc", json!({})),
+        ("nemo-transducer", json!({})),
+        ("nemo-transducer", json!({"beam_size": 3})),
+        ("zipformer2-ctc", json!({})),
+        ("zipformer2-transducer", json!({"blank_penalty": 0.5})),
+        ("zipformer2-transducer", json!({"beam_size": 4, "hotwords": ["gogu", "ne"], "hotwords_score": 5.0})),
+    ]
+}
+
+/// Symbols and the samples they begin with.
+fn tokens(told: &Told) -> Vec<(String, u64)> {
+    let lists = told.segments.iter().map(|segment| segment.extra["tokens"].as_array().unwrap());
+    lists.flatten().map(|token| (token[0].as_str().unwrap().to_owned(), token[1].as_u64().unwrap())).collect()
+}
+
+#[test]
+fn every_kind_says_what_the_reference_says() {
+    let (mut compared, mut left) = (0, 0);
+    for folder in models() {
+        let golden = fs::read(folder.with_extension("json")).unwrap();
+        for golden in serde_json::from_slice::<Vec<Golden>>(&golden).unwrap() {
+            let Golden { recording, fields, text, close, tokens: expected } = golden;
+            let name = format!("{}, {recording}, {}", folder.display(), Value::Object(fields.clone()));
+            let (model, config) = load(&folder, &fields);
+            let audio = fixture(&recording);
+            let told = hear(&model, &config, &audio);
+            let subsampling = if folder.display().to_string().contains("nemo") { 8 } else { 4 };
+            let heard: Vec<_> = tokens(&told).into_iter().map(|(token, at)| (token, at / 160 / subsampling)).collect();
+            // Another list's symbols are written otherwise by the reference.
+            let alike = |one: &str, other: &str| one == other || fields.contains_key("symbols");
+            // What is heard in the silence after the audio was said before its end.
+            let last = audio.len() as u64 / 160 / subsampling - 1;
+            let same = |(one, other): (&(String, u64), &(String, u64))| {
+                alike(&one.0, &other.0) && one.1.abs_diff(other.1.min(last)) <= 1
+            };
+            let equal = heard.iter().zip(&expected).take_while(|both| same(*both)).count();
+            compared += equal;
+            if equal < heard.len().max(expected.len()) {
+                // All that comes after a decision that was a close one may be another.
+                let frame =
+                    heard.get(equal).into_iter().chain(expected.get(equal)).map(|(_, frame)| *frame).min().unwrap();
+                assert!(close.contains(&frame), "{name}, frame {frame}\nheard     {heard:?}\nreference {expected:?}");
+                left += expected.len() - equal;
+                continue;
+            }
+            // The reference has spaces between byte pieces only where ASCII goes before them.
+            let bytes = fields.get("symbols").is_some_and(|symbols| symbols == "tokens.byte_pieces.txt");
+            let said = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(if bytes { "" } else { " " });
+            assert_eq!(said(&told.texts().join(" ")), said(&text), "{name}");
+        }
+    }
+    println!("{compared} tokens are those of the reference, {left} come after a close decision");
+    assert!(compared > 2_000, "{compared}");
+}
+
+#[test]
+fn says_what_kind_it_is_and_how_many_streams_step_together() {
+    for (kind, fields) in all() {
+        let (model, _) = small(kind, &fields);
+        let metadata = model.metadata();
+        assert_eq!(metadata.extra["kind"], kind);
+        assert_eq!((metadata.sample_rate, metadata.max_batch, metadata.separator.as_str()), (16_000, 8, " "), "{kind}");
+        assert_eq!(metadata.replay, Replay::Exact, "{kind}");
+    }
+    assert_eq!(small("nemo-ctc", &json!({"max_batch": 3})).0.metadata().max_batch, 3);
+}
+
+#[test]
+fn streams_that_step_together_say_what_each_says_alone() {
+    let audio = &fixture("demo.wav")[..128_000];
+    for (kind, fields) in all() {
+        let (model, config) = small(kind, &fields);
+        let chunk = model.metadata().chunk_samples as usize;
+        // Streams of their own audio, some of which end early.
+        let audios: Vec<&[f32]> =
+            (0..8).map(|stream| &audio[8_000 * stream..audio.len() - 16_000 * (stream % 3)]).collect();
+        let alone: Vec<Told> = audios.iter().map(|audio| hear(&model, &config, audio)).collect();
+        let mut streams: Vec<_> = audios.iter().map(|_| (model.processor(&config).unwrap(), Told::default())).collect();
+        streams.iter_mut().for_each(|(processor, _)| processor.init(0).unwrap());
+        for start in (0..audio.len()).step_by(chunk) {
+            let mut entries = Vec::new();
+            for ((processor, told), audio) in streams.iter_mut().zip(&audios) {
+                let end = audio.len().min(start + chunk);
+                if start < end {
+                    processor.insert_audio_chunk(&audio[start..end]).unwrap();
+                    entries.push(BatchEntry { processor, sink: told, result: Ok(()) });
+                }
+            }
+            model.process_batch(&mut entries);
+            entries.iter().for_each(|entry| assert_eq!(entry.result, Ok(())));
+        }
+        for ((mut processor, mut told), alone) in streams.into_iter().zip(alone) {
+            processor.finish(&mut told).unwrap();
+            assert_eq!(tokens(&told), tokens(&alone), "{kind} {fields}");
+            assert_eq!(told.texts(), alone.texts());
+            assert_eq!(told.partials.len(), alone.partials.len());
+        }
+    }
+}
+
+#[test]
+fn a_stream_goes_on_exactly_from_any_restart_point() {
+    let audio = &fixture("demo.wav")[..96_000];
+    for (kind, fields) in all() {
+        let (model, mut config) = small(kind, &fields);
+        config.insert("rule3_min_utterance_length".into(), json!(2));
+        let whole = hear(&model, &config, audio);
+        assert!(whole.points.len() >= 4 && !whole.segments.is_empty(), "{kind} {}", whole.points.len());
+        for (sample, state) in &whole.points {
+            assert!(state.len() <= 1 << 20, "{}", state.len());
+            let mut processor = model.processor(&config).unwrap();
+            processor.restore(*sample, state).unwrap();
+            let mut told = Told::default();
+            feed(&mut processor, &audio[*sample as usize..], 2_560, &mut told);
+            assert_eq!(
+                told.segments,
+                whole.segments[whole.segments.len() - told.segments.len()..],
+                "{kind} from {sample}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_new_beginning_is_a_fresh_stream_and_counts_from_its_offset() {
+    let audio = fixture("demo.wav");
+    for (kind, fields) in all() {
+        let (model, config) = small(kind, &fields);
+        let expected = hear(&model, &config, &audio[..64_000]);
+        let mut processor = model.processor(&config).unwrap();
+        processor.init(0).unwrap();
+        processor.insert_audio_chunk(&audio[64_000..128_000]).unwrap();
+        processor.process_iter(&mut Told::default()).unwrap();
+        processor.init(1_000_000).unwrap();
+        let mut told = Told::default();
+        // Cut otherwise, too.
+        feed(&mut processor, &audio[..64_000], 777, &mut told);
+        let moved: Vec<_> = tokens(&expected).into_iter().map(|(token, at)| (token, at + 1_000_000)).collect();
+        assert_eq!((tokens(&told), told.texts()), (moved, expected.texts()), "{kind}");
+    }
+}
+
+#[test]
+fn hotwords_are_heard_rather_and_only_by_the_stream_that_asked_for_them() {
+    let (model, plain) = small("zipformer2-transducer", &json!({"beam_size": 4}));
+    let audio = fixture("demo.wav");
+    let hear = |hotwords: Value| {
+        let mut config = plain.clone();
+        config.insert("hotwords".into(), hotwords);
+        hear(&model, &config, &audio).texts().join(" ")
+    };
+    let count = |text: &str| text.matches(" go").count();
+    let without = hear(json!([]));
+    let with = hear(json!(["go :8"]));
+    assert!(count(&with) > count(&without), "{without}\n{with}");
+    assert_eq!(hear(json!([])), without);
+}
+
+#[test]
+fn a_search_that_a_model_does_not_have_is_refused() {
+    let refused = |kind: &str, fields: Value| {
+        let (model, mut config) = small(kind, &json!({}));
+        config.extend(fields.as_object().unwrap().clone());
+        model.processor(&config).err().unwrap().message
+    };
+    let beam = refused("zipformer2-ctc", json!({"beam_size": 4}));
+    assert_eq!(
+        beam,
+        "field `beam_size`: a model of kind zipformer2-ctc is searched greedily; only transducers have it"
+    );
+    let greedy = refused("zipformer2-transducer", json!({"hotwords": ["dabo"]}));
+    assert!(greedy.contains("field `hotwords`: they need a transducer and a beam_size above 1"), "{greedy}");
+    let foreign = refused("zipformer2-transducer", json!({"beam_size": 4, "hotwords": ["xyz1"]}));
+    assert_eq!(foreign, "field `hotwords`: `xyz1`: no pieces make `xyz1`");
+    let score = refused("zipformer2-transducer", json!({"beam_size": 4, "hotwords": ["dabo :much"]}));
+    assert_eq!(score, "field `hotwords`: `dabo :much`: its score is not a number from 0 to 100");
+    let nemo = refused("nemo-transducer", json!({"beam_size": 4, "hotwords": ["dabo"]}));
+    assert!(nemo.contains("the model's folder holds no bpe.vocab"), "{nemo}");
+}
