@@ -5,10 +5,12 @@
 
 use crate::{
     failure::{Failure, FailureCode},
-    plugins::{Engine, Registry},
+    model::{Isolation, LoadSpec},
+    plugins::{Engine, Registry, cache_dir},
     presets::{Preset, Presets},
     settings::{Settings, wait},
     stream::{Runtime, RuntimeSettings},
+    worker::CrashReports,
 };
 use auricle_plugin_api::{Config, Schema, Scope};
 use serde::{Deserialize, Serialize};
@@ -32,6 +34,7 @@ pub struct Catalog {
     presets: Arc<Presets>,
     models: SyncMutex<HashMap<String, Arc<Mutex<ModelState>>>>,
     settings: Arc<Settings>,
+    reports: Arc<CrashReports>,
 }
 
 #[derive(Debug, Default)]
@@ -94,7 +97,8 @@ pub enum PresetState {
 impl Catalog {
     /// Brings presets and engines together.
     pub fn new(registry: Arc<Registry>, presets: Arc<Presets>, settings: Arc<Settings>) -> Self {
-        Self { registry, presets, models: SyncMutex::default(), settings }
+        let reports = crash_reports(&settings);
+        Self { registry, presets, models: SyncMutex::default(), settings, reports }
     }
 
     /// The model and configuration for a stream on `preset` with the client's `options`. Loads the model if need be.
@@ -161,6 +165,9 @@ impl Catalog {
         let engine = self.registry.engine(&preset.backend).ok_or_else(|| {
             unavailable(format!("preset `{name}` needs the engine `{}`, which is not registered", preset.backend))
         })?;
+        if let Some(reason) = engine.quarantined() {
+            return Err(unavailable(format!("preset `{name}`: {reason}")));
+        }
         preset
             .check_open_fields(engine.schema())
             .map_err(|problem| unavailable(format!("preset `{name}`: {problem}")))?;
@@ -224,12 +231,11 @@ impl Catalog {
             _ => {}
         }
         let (engine, name) = (Arc::clone(&resolved.engine), resolved.preset.name.clone());
-        let fields = load_fields(&resolved.preset, engine.schema());
+        let load = self.load_spec(resolved);
         let settings = self.runtime_settings(&resolved.preset);
-        let limit = wait(self.settings.timeouts.load_seconds);
         // Goes on if the client that asked first goes away.
         let loading = tokio::spawn(async move {
-            let result = load(engine, name, fields, settings, limit).await;
+            let result = load_model(engine, name, load, settings).await;
             *state = match &result {
                 Ok(runtime) => ModelState::Loaded(Arc::clone(runtime)),
                 Err(failure) => ModelState::Failed(Instant::now(), failure.clone()),
@@ -248,7 +254,28 @@ impl Catalog {
             call_limit: wait(preset.host.call_seconds.unwrap_or(self.settings.timeouts.call_seconds)),
             max_call_timeouts: self.settings.limits.max_call_timeouts,
             max_streams: preset.host.max_streams.unwrap_or(usize::MAX),
+            max_apart: self.settings.limits.max_apart,
         }
+    }
+
+    fn load_spec(&self, Resolved { preset, engine }: &Resolved) -> LoadSpec {
+        let timeouts = &self.settings.timeouts;
+        LoadSpec {
+            preset: preset.name.clone(),
+            fields: load_fields(preset, engine.schema()),
+            isolation: self.isolation(preset, engine),
+            lanes: preset.host.concurrency,
+            call_limit: wait(preset.host.call_seconds.unwrap_or(timeouts.call_seconds)),
+            load_limit: wait(timeouts.load_seconds),
+            memory_limit: preset.host.memory_mb.map(|mebibytes| mebibytes << 20),
+            sandbox: preset.host.sandbox,
+            reports: Arc::clone(&self.reports),
+        }
+    }
+
+    fn isolation(&self, preset: &Preset, engine: &Engine) -> Isolation {
+        let trusted = self.settings.trusted.iter().any(|id| id == engine.plugin_id());
+        preset.host.isolation.unwrap_or(if trusted { Isolation::InProcess } else { Isolation::Process })
     }
 
     /// What a model is known by: the engine's generation, its load fields, and how it is run.
@@ -258,13 +285,20 @@ impl Catalog {
         let loaded: Map<_, _> =
             fields.fields().iter().filter(|(name, _)| schema.scope(name) != Some(Scope::Stream)).collect_owned();
         let host = &resolved.preset.host;
-        let run = (host.concurrency, host.max_streams, host.call_seconds);
+        let place = (self.isolation(&resolved.preset, &resolved.engine), host.sandbox, host.memory_mb);
+        let run = (host.concurrency, host.max_streams, host.call_seconds, place);
         format!("{} {} {run:?}", resolved.engine.key, Value::Object(loaded))
     }
 
     fn models(&self) -> MutexGuard<'_, HashMap<String, Arc<Mutex<ModelState>>>> {
         self.models.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn crash_reports(settings: &Settings) -> Arc<CrashReports> {
+    let beside = || cache_dir(settings.cache.as_deref()).join("crashes");
+    let dir = settings.crash_reports.clone().unwrap_or_else(beside);
+    Arc::new(CrashReports::new(dir, settings.limits.max_crash_reports))
 }
 
 /// The fields a model is loaded with: all but the stream fields.
@@ -293,23 +327,22 @@ fn listed(names: impl Iterator<Item = String>) -> String {
     if names.is_empty() { "none".into() } else { names.join(", ") }
 }
 
-async fn load(
+async fn load_model(
     engine: Arc<Engine>,
     preset: String,
-    fields: Map<String, Value>,
+    load: LoadSpec,
     settings: RuntimeSettings,
-    limit: Duration,
 ) -> Result<Arc<Runtime>, Failure> {
     let unavailable = |problem: String| {
         let message = format!("the model of preset `{preset}` cannot be served: {problem}");
         tracing::error!(preset, "{message}");
         Failure::new(FailureCode::EngineUnavailable, message)
     };
-    tracing::info!(preset, engine = engine.plugin, "loading model");
-    let begun = Instant::now();
+    tracing::info!(preset, engine = engine.plugin(), isolation = ?load.isolation, "loading model");
+    let (begun, limit) = (Instant::now(), load.load_limit);
     let (done, mut loaded) = oneshot::channel();
     let loader = move || {
-        let result = engine.load(&fields).map_err(|error| error.message).and_then(|model| {
+        let result = engine.load(load).and_then(|model| {
             Runtime::start(model, settings).map_err(|error| format!("cannot start its threads: {error}"))
         });
         // Nobody listens after the time limit; the model is then let go.

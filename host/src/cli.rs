@@ -8,6 +8,7 @@ mod serve;
 use crate::{
     client,
     plugins::{ProbeReport, examine, probe_child},
+    worker,
 };
 use auricle_plugin_api::host::NotLoadable;
 use clap::{Parser, Subcommand, ValueEnum};
@@ -42,6 +43,12 @@ enum Command {
     /// Opens a plugin in this process, on behalf of `probe` and `serve`.
     #[command(hide = true)]
     ProbeChild(ProbeChildArgs),
+    /// Serves one model on behalf of `serve`; its standard input is a socket.
+    #[command(hide = true)]
+    Worker {
+        #[arg(long)]
+        lanes: usize,
+    },
 }
 
 /// Try a plugin file or engine folder in a child process and say what it is, or why it is refused.
@@ -92,6 +99,7 @@ pub fn main() -> ExitCode {
         Command::Engines(args) => engines::run(&args),
         Command::Probe(args) => probe(&args),
         Command::Pull(args) => pull::run(&args),
+        Command::Worker { lanes } => worker::child_main(lanes),
         Command::ProbeChild(args) => match probe_child(&args.file, &args.resources, &args.report) {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,

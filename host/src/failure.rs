@@ -71,6 +71,8 @@ failure_codes! {
     EngineUnavailable = 4503,
     /// The engine did not return in time.
     EngineTimeout = 4504,
+    /// The engine died of this stream, twice.
+    EngineCrashed = 4505,
     /// A frame or message above the size limit.
     TooLarge = 1009,
     /// The server is going away.

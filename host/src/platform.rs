@@ -31,6 +31,14 @@ pub fn make_private_dir(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
+/// Bytes of memory that a process has in use, where the system tells.
+pub fn resident_bytes(pid: u32) -> Option<u64> {
+    // proc_pid_status(5), in KiB.
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kibibytes| kibibytes << 10)
+}
+
 /// How a process ended, for people: `crashed (SIGSEGV)`, `ended with status 3`.
 pub fn describe_exit(status: ExitStatus) -> String {
     #[cfg(unix)]

@@ -3,6 +3,7 @@
 //! Read anew when a file changes. A file that cannot be read leaves what was read before it in service, with the reason
 //! shown. Threads: one watcher thread writes, anybody reads.
 
+use crate::model::Isolation;
 use auricle_plugin_api::{Schema, Scope};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -44,6 +45,12 @@ pub struct HostFields {
     pub max_streams: Option<usize>,
     /// Seconds one call may take; the server's setting unless given.
     pub call_seconds: Option<f64>,
+    /// Where the engine's code runs: in a worker process, unless the server's settings trust its plugin.
+    pub isolation: Option<Isolation>,
+    /// A worker process gives up what engines do not need: other files, new sockets, other programs.
+    pub sandbox: bool,
+    /// MiB of memory its worker process may have.
+    pub memory_mb: Option<u64>,
 }
 
 impl Default for HostFields {
@@ -55,6 +62,9 @@ impl Default for HostFields {
             concurrency: 1,
             max_streams: None,
             call_seconds: None,
+            isolation: None,
+            sandbox: true,
+            memory_mb: None,
         }
     }
 }

@@ -167,6 +167,7 @@ fn connection_settings(settings: &Settings) -> ConnectionSettings {
             max_unsent_events: limits.max_unsent_events,
             max_text_bytes: limits.max_text_bytes,
             max_events_per_call: limits.max_events_per_call,
+            replay_seconds: limits.replay_seconds,
         },
     }
 }

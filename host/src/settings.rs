@@ -25,6 +25,11 @@ pub struct Settings {
     pub cache: Option<PathBuf>,
     /// Which plugin serves a backend that several claim: backend name to plugin id, or to `id@version`.
     pub backends: BTreeMap<String, String>,
+    /// Plugins, by id, whose engines run in the server's own process unless a preset says otherwise; all others run in
+    /// worker processes.
+    pub trusted: Vec<String>,
+    /// Where crash reports of engines are kept; beside the private copies unless given.
+    pub crash_reports: Option<PathBuf>,
     /// Bounds.
     pub limits: Limits,
     /// Waits.
@@ -53,6 +58,16 @@ pub struct Limits {
     pub max_events_per_call: usize,
     /// Calls past their time before a model is refused.
     pub max_call_timeouts: u32,
+    /// Seconds of audio of each stream kept for a worker process that dies; where more has to be heard again, a gap is left.
+    pub replay_seconds: f64,
+    /// Streams of one model that may have a worker of their own, after one died of them.
+    pub max_apart: usize,
+    /// Streams that a plugin's workers die of, within `quarantine_seconds`, before it is no longer used.
+    pub quarantine_streams: usize,
+    /// See `quarantine_streams`.
+    pub quarantine_seconds: f64,
+    /// Crash reports kept, the newest.
+    pub max_crash_reports: usize,
 }
 
 /// Waits, in seconds.
@@ -84,6 +99,8 @@ impl Default for Settings {
             presets: PathBuf::from("presets"),
             cache: None,
             backends: BTreeMap::new(),
+            trusted: Vec::new(),
+            crash_reports: None,
             limits: Limits::default(),
             timeouts: Timeouts::default(),
         }
@@ -102,6 +119,11 @@ impl Default for Limits {
             max_text_bytes: 64 << 10,
             max_events_per_call: 10_000,
             max_call_timeouts: 3,
+            replay_seconds: 60.0,
+            max_apart: 8,
+            quarantine_streams: 5,
+            quarantine_seconds: 600.0,
+            max_crash_reports: 20,
         }
     }
 }
@@ -140,7 +162,9 @@ impl Settings {
                 *path = dir.join(&*path);
             }
         }
-        settings.cache = settings.cache.map(|path| dir.join(path));
+        for path in [&mut settings.cache, &mut settings.crash_reports] {
+            *path = path.take().map(|path| dir.join(path));
+        }
         settings.check().map_err(|problem| format!("{}: {problem}", path.display()))?;
         Ok(settings)
     }
@@ -151,6 +175,8 @@ impl Settings {
             ("limits.max_lag_seconds", limits.max_lag_seconds),
             ("limits.report_lag_seconds", limits.report_lag_seconds),
             ("limits.file_buffer_seconds", limits.file_buffer_seconds),
+            ("limits.replay_seconds", limits.replay_seconds),
+            ("limits.quarantine_seconds", limits.quarantine_seconds),
             ("timeouts.start_seconds", timeouts.start_seconds),
             ("timeouts.idle_seconds", timeouts.idle_seconds),
             ("timeouts.write_seconds", timeouts.write_seconds),

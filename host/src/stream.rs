@@ -8,6 +8,7 @@ mod call;
 mod event;
 mod inbox;
 mod outbox;
+mod past;
 mod runtime;
 mod session;
 #[cfg(test)]

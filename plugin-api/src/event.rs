@@ -96,6 +96,11 @@ impl Word {
         String::from_utf8_lossy(&self.text)
     }
 
+    /// The text as the engine gave it.
+    pub fn text_bytes(&self) -> &[u8] {
+        &self.text
+    }
+
     /// Sets the confidence, 0 to 1.
     #[must_use]
     pub fn confidence(mut self, confidence: f32) -> Self {

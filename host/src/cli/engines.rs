@@ -55,12 +55,13 @@ fn describe(file: &FileReport) -> String {
         FileState::Registered => "registered",
         FileState::Superseded => "superseded",
         FileState::Refused => "refused",
+        FileState::Quarantined => "quarantined",
     };
     let (plugin, version) = (file.plugin.as_deref().unwrap_or("-"), file.version.as_deref().unwrap_or("-"));
-    let line = format!("{state:10}  {}  {plugin} {version}  {}", file.file, file.backends.join(", "));
+    let line = format!("{state:11}  {}  {plugin} {version}  {}", file.file, file.backends.join(", "));
     match &file.reason {
         None => line,
-        Some(reason) => format!("{line}\n            {reason}"),
+        Some(reason) => format!("{line}\n             {reason}"),
     }
 }
 

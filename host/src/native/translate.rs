@@ -22,6 +22,7 @@ impl Translator {
             Event::Segment(segment) => ServerEvent::Segment(text(segment, rate)),
             Event::Endpoint(sample) => ServerEvent::Endpoint { time: seconds(sample, rate) },
             Event::Lag(samples) => ServerEvent::Lag { seconds: seconds(samples, rate) },
+            Event::Gap(start, end) => ServerEvent::Gap { start: seconds(start, rate), end: seconds(end, rate) },
             Event::Flushed(sample) => ServerEvent::Flushed { sample },
             Event::Failed(failure) => ServerEvent::Error { code: failure.code, message: failure.message },
             Event::Done(sample) => ServerEvent::Done { seconds: seconds(sample, rate) },

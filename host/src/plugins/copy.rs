@@ -35,10 +35,7 @@ const LOCK: &str = "lock";
 impl CopyStore {
     /// Makes this process's directory below `cache`, or below the system's place for caches.
     pub(super) fn new(cache: Option<&Path>) -> io::Result<Self> {
-        let root = match cache {
-            Some(path) => path.to_owned(),
-            None => default_cache(),
-        };
+        let root = cache_dir(cache);
         let no_place = |error: io::Error| {
             let message = format!("no place for copies of plugin files in {} (`cache`): {error}", root.display());
             io::Error::new(error.kind(), message)
@@ -84,7 +81,11 @@ impl CopyStore {
     }
 }
 
-fn default_cache() -> PathBuf {
+/// Where the server keeps what need not last: `cache`, or its own folder in the system's place for caches.
+pub fn cache_dir(cache: Option<&Path>) -> PathBuf {
+    if let Some(cache) = cache {
+        return cache.to_owned();
+    }
     let base = std::env::var_os("XDG_CACHE_HOME")
         .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache").into_os_string()));
     match base {

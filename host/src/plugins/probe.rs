@@ -4,16 +4,22 @@
 //! found to a file: the plugin may print what it likes, crash, exit, or never return. It ends with its parent, which
 //! holds the other end of its standard input.
 
-use super::engine::{find_library, open};
+use super::{
+    engine::{find_library, open_library},
+    services::Services,
+};
 use crate::platform;
-use auricle_plugin_api::host::NotLoadable;
+use auricle_plugin_api::{
+    Manifest,
+    host::{HostServices, NotLoadable},
+};
 use serde::{Deserialize, Serialize};
 use std::{
     fs,
     io::{self, Read},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::mpsc,
+    sync::{Arc, mpsc},
     thread,
     time::{Duration, Instant},
 };
@@ -121,25 +127,31 @@ fn end_with_parent() -> io::Result<()> {
 }
 
 fn open_and_describe(path: &Path, resource_dirs: &[PathBuf]) -> Result<ProbeReport, String> {
-    let origin = find_library(path).map_err(|problem| match problem {
+    let manifest = find_library(path).map(|origin| origin.manifest).map_err(|problem| match problem {
         NotLoadable::NotAPlugin => "is not a plugin".into(),
         NotLoadable::Refused(reason) => reason,
     })?;
-    let plugin = open(&origin, "", resource_dirs)?;
-    let (major, minor) = plugin.manifest.api();
-    Ok(ProbeReport {
-        id: plugin.manifest.id(),
-        version: plugin.manifest.version(),
-        description: plugin.manifest.description(),
-        api: format!("{major}.{minor}"),
-        target: plugin.manifest.target(),
-        engines: plugin
-            .engines
-            .iter()
-            .map(|engine| ProbedEngine {
-                backend: engine.backend().to_owned(),
-                schema: serde_json::Value::Object(engine.schema().json().clone()),
-            })
-            .collect(),
-    })
+    let services = |origin_dir| -> Arc<dyn HostServices> {
+        Arc::new(Services { plugin: manifest.id(), origin_dir, resource_dirs: resource_dirs.to_vec() })
+    };
+    let engines = open_library(path, services)?;
+    let engines = engines.iter().map(|engine| ProbedEngine {
+        backend: engine.backend().to_owned(),
+        schema: serde_json::Value::Object(engine.schema().json().clone()),
+    });
+    Ok(ProbeReport::new(&manifest, engines.collect()))
+}
+
+impl ProbeReport {
+    pub(super) fn new(manifest: &Manifest, engines: Vec<ProbedEngine>) -> Self {
+        let (major, minor) = manifest.api();
+        Self {
+            id: manifest.id(),
+            version: manifest.version(),
+            description: manifest.description(),
+            api: format!("{major}.{minor}"),
+            target: manifest.target(),
+            engines,
+        }
+    }
 }

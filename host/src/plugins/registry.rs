@@ -56,6 +56,8 @@ pub enum FileState {
     Superseded,
     /// It cannot serve; the reason says why.
     Refused,
+    /// It killed too many workers; the reason says how.
+    Quarantined,
 }
 
 /// A file of the plugin directories, for people and programs.
@@ -106,6 +108,20 @@ impl Registry {
     pub fn report(&self) -> Vec<FileReport> {
         let state = self.read();
         state.entries.iter().map(|(path, entry)| state.describe(path, entry, &self.pins)).collect()
+    }
+
+    /// Lifts the quarantine of the plugin in `file`, a name as [`FileReport::file`]. Returns whether there was one.
+    pub fn release(&self, file: &str) -> bool {
+        let plugins: Vec<_> = {
+            let state = self.read();
+            let named = state.entries.iter().filter(|(path, _)| file_name(path) == file);
+            named.filter_map(|(_, entry)| entry.plugin.clone()).collect()
+        };
+        let lifted = plugins.iter().filter(|plugin| plugin.quarantine.lift()).count() > 0;
+        if lifted {
+            self.changes.send_modify(|count| *count += 1);
+        }
+        lifted
     }
 
     /// Enters a plugin, new or in place of the one at that path. Returns the backends that changed hands.
@@ -226,6 +242,9 @@ impl State {
             (None, reason) => (FileState::Refused, reason.clone()),
             (Some(plugin), refusal) => {
                 let before = refusal.as_ref().map(|reason| format!("the file as it is now is refused: {reason}"));
+                if let Some(reason) = plugin.quarantine.reason() {
+                    return self.report(path, manifest, backends, FileState::Quarantined, Some(reason));
+                }
                 let not_all = (backends.len() < plugin.engines.len()).then(|| self.loses(path, plugin, pins)).flatten();
                 let reason = before.or_else(|| not_all.as_ref().map(|(_, reason)| reason.clone()));
                 match (backends.is_empty(), not_all) {
@@ -234,6 +253,17 @@ impl State {
                 }
             }
         };
+        self.report(path, manifest, backends, state, reason)
+    }
+
+    fn report(
+        &self,
+        path: &Path,
+        manifest: Option<&Manifest>,
+        backends: Vec<String>,
+        state: FileState,
+        reason: Option<String>,
+    ) -> FileReport {
         FileReport {
             file: file_name(path),
             state,
@@ -263,7 +293,7 @@ impl State {
             }
             let (file, engine) = (file_name(&winner.path), &winner.engine);
             if winner.id == id {
-                return Some((FileState::Superseded, format!("{} in {file} serves `{backend}`", engine.plugin)));
+                return Some((FileState::Superseded, format!("{} in {file} serves `{backend}`", engine.plugin())));
             }
             let reason = format!(
                 "backend `{backend}` is already registered by plugin {} in {file}; \
@@ -289,70 +319,22 @@ fn file_name(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plugins::services::Services;
-    use auricle_plugin_api::{
-        AsrProcessor, Config, Error, Host, Metadata, Model, ModelLoader, Sink, host::LoadedEngine,
+    use crate::plugins::{
+        Quarantine,
+        probe::{ProbeReport, ProbedEngine},
     };
     use proptest::prelude::*;
 
-    /// An engine of which nothing but the name matters.
-    struct Named(&'static str);
-
-    impl ModelLoader for Named {
-        type Model = Self;
-
-        fn backend(&self) -> &str {
-            self.0
-        }
-
-        fn load(&self, _: &Config, _: &Host) -> Result<Self, Error> {
-            Err(Error::other("never loaded"))
-        }
-    }
-
-    impl Model for Named {
-        type Processor = Self;
-
-        fn metadata(&self) -> Metadata {
-            Metadata::new(16_000, 1_600)
-        }
-
-        fn processor(self: &Arc<Self>, _: &Config) -> Result<Self, Error> {
-            Err(Error::other("never loaded"))
-        }
-    }
-
-    impl AsrProcessor for Named {
-        fn init(&mut self, _: u64) -> Result<(), Error> {
-            Ok(())
-        }
-
-        fn insert_audio_chunk(&mut self, _: &[f32]) -> Result<(), Error> {
-            Ok(())
-        }
-
-        fn process_iter(&mut self, _: &mut Sink<'_>) -> Result<(), Error> {
-            Ok(())
-        }
-
-        fn finish(&mut self, _: &mut Sink<'_>) -> Result<(), Error> {
-            Ok(())
-        }
-    }
-
-    fn plugin(id: &str, version: &str, backends: &[&'static str]) -> Arc<Plugin> {
-        let name = format!("{id} {version}");
-        let services = || Arc::new(Services { plugin: name.clone(), origin_dir: "".into(), resource_dirs: Vec::new() });
-        let engine = |backend: &&'static str| {
-            let engine = LoadedEngine::in_process(Named(backend), services()).unwrap();
-            Arc::new(Engine::new(engine, &name, name.clone()).unwrap())
-        };
-        let engines = backends.iter().map(engine).collect();
-        Arc::new(Plugin { manifest: Manifest::new(id, version, ""), sha256: name.clone(), engines })
+    fn plugin(id: &str, version: &str, backends: &[&str]) -> Arc<Plugin> {
+        let (name, manifest) = (format!("{id} {version}"), Manifest::new(id, version, ""));
+        let engine = |backend: &&str| ProbedEngine { backend: (*backend).to_owned(), schema: serde_json::json!({}) };
+        let report = ProbeReport::new(&manifest, backends.iter().map(engine).collect());
+        let quarantine = Quarantine::new(name.clone(), 3, std::time::Duration::MAX);
+        Arc::new(Plugin::new(manifest, report, "".into(), &name, &[], quarantine).unwrap())
     }
 
     fn served(registry: &Registry, backend: &str) -> Option<String> {
-        registry.engine(backend).map(|engine| engine.plugin.clone())
+        registry.engine(backend).map(|engine| engine.plugin().to_owned())
     }
 
     #[test]

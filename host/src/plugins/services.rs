@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use tracing::level_filters::LevelFilter;
 
 /// The services given to one plugin.
-pub(super) struct Services {
+pub(crate) struct Services {
     pub(super) plugin: String,
     pub(super) origin_dir: PathBuf,
     pub(super) resource_dirs: Vec<PathBuf>,
 }
 
-impl HostServices for Services {
-    fn log_level(&self) -> LogLevel {
+impl Services {
+    /// The most detailed level that this process's log takes.
+    pub(crate) fn current_level() -> LogLevel {
         match LevelFilter::current() {
             level if level >= LevelFilter::TRACE => LogLevel::Trace,
             level if level >= LevelFilter::DEBUG => LogLevel::Debug,
@@ -22,9 +23,19 @@ impl HostServices for Services {
         }
     }
 
-    /// The stream's id comes from the span that the calling thread is in.
-    fn log(&self, level: LogLevel, target: &str, message: &str) {
-        let plugin = self.plugin.as_str();
+    /// A level from its number, as `LogLevel` has them.
+    pub(crate) fn level(number: u8) -> LogLevel {
+        match number {
+            0 | 1 => LogLevel::Error,
+            2 => LogLevel::Warn,
+            3 => LogLevel::Info,
+            4 => LogLevel::Debug,
+            _ => LogLevel::Trace,
+        }
+    }
+
+    /// Writes a plugin's line to this process's log. The stream's id comes from the span that the thread is in.
+    pub(crate) fn write(plugin: &str, level: LogLevel, target: &str, message: &str) {
         match level {
             LogLevel::Error => tracing::error!(target: "auricle::engine", plugin, from = target, "{message}"),
             LogLevel::Warn => tracing::warn!(target: "auricle::engine", plugin, from = target, "{message}"),
@@ -32,6 +43,16 @@ impl HostServices for Services {
             LogLevel::Debug => tracing::debug!(target: "auricle::engine", plugin, from = target, "{message}"),
             LogLevel::Trace => tracing::trace!(target: "auricle::engine", plugin, from = target, "{message}"),
         }
+    }
+}
+
+impl HostServices for Services {
+    fn log_level(&self) -> LogLevel {
+        Self::current_level()
+    }
+
+    fn log(&self, level: LogLevel, target: &str, message: &str) {
+        Self::write(&self.plugin, level, target, message);
     }
 
     fn origin_dir(&self) -> PathBuf {

@@ -1,7 +1,7 @@
 //! Watches the plugin directories and keeps the registry true.
 //!
 //! Each file is copied and tried on a thread of its own, so that one that hangs delays no other; the watching thread
-//! alone opens libraries and writes the registry.
+//! alone writes the registry.
 //!
 //! It looks every 100 ms and compares fingerprints: that works on every file system, sees every way a file can change,
 //! and costs a few microseconds. A file is taken once it has looked the same for 200 ms. Refused files are tried again
@@ -10,8 +10,9 @@
 use super::{
     FileReport, Plugin, Registry,
     copy::{CopyStore, PluginCopy},
-    engine::{find_library, open},
-    probe::examine,
+    engine::find_library,
+    probe::{ProbeReport, examine},
+    quarantine::Quarantine,
     scan::{self, Fingerprint},
 };
 use crate::settings::{Settings, wait};
@@ -98,8 +99,9 @@ struct Watching {
     resource_dirs: Vec<PathBuf>,
     probe_limit: Duration,
     files: HashMap<PathBuf, Watched>,
-    /// Opened once per content: a library stays open for ever.
-    opened: HashMap<String, Arc<Plugin>>,
+    /// Once per content: a library that was opened stays open for ever, and a bad record stays, too.
+    known: HashMap<String, Arc<Plugin>>,
+    quarantine: (usize, Duration),
     /// When the resource directories were last looked at.
     resources_seen: Instant,
     /// Files being tried now.
@@ -114,7 +116,7 @@ struct Tried {
     fingerprint: Fingerprint,
     /// What the resource directories looked like then.
     resources: Fingerprint,
-    result: Result<PluginCopy, NotLoadable>,
+    result: Result<(PluginCopy, ProbeReport), NotLoadable>,
 }
 
 struct Watched {
@@ -149,7 +151,8 @@ impl Watching {
             resource_dirs: settings.resources.clone(),
             probe_limit: wait(settings.timeouts.probe_seconds),
             files: HashMap::new(),
-            opened: HashMap::new(),
+            known: HashMap::new(),
+            quarantine: (settings.limits.quarantine_streams, wait(settings.limits.quarantine_seconds)),
             resources_seen: Instant::now(),
             trying: 0,
             tried: channel(),
@@ -250,7 +253,7 @@ impl Watching {
             // Changed or gone meanwhile: the next look sees to it.
             return;
         }
-        let loaded = result.and_then(|copy| self.open(copy));
+        let loaded = result.and_then(|(copy, report)| self.enter(copy, report));
         let verdict = self.take(&path, loaded);
         if let Some(watched) = self.files.get_mut(&path) {
             watched.verdict = verdict;
@@ -310,15 +313,18 @@ impl Watching {
         Verdict::Refused
     }
 
-    /// Opens a private copy that a child process could open.
-    fn open(&mut self, copy: PluginCopy) -> Result<Arc<Plugin>, NotLoadable> {
+    /// The plugin of a private copy that a child process could open.
+    fn enter(&mut self, copy: PluginCopy, report: ProbeReport) -> Result<Arc<Plugin>, NotLoadable> {
         let PluginCopy { sha256, path } = copy;
-        if let Some(plugin) = self.opened.get(&sha256) {
+        if let Some(plugin) = self.known.get(&sha256) {
             return Ok(Arc::clone(plugin));
         }
-        let plugin = open(&find_library(&path)?, &sha256, &self.resource_dirs).map_err(NotLoadable::Refused)?;
-        let plugin = Arc::new(plugin);
-        self.opened.insert(sha256, Arc::clone(&plugin));
+        let manifest = find_library(&path)?.manifest;
+        let (most, window) = self.quarantine;
+        let quarantine = Quarantine::new(format!("{} {}", report.id, report.version), most, window);
+        let plugin = Plugin::new(manifest, report, path, &sha256, &self.resource_dirs, quarantine);
+        let plugin = Arc::new(plugin.map_err(NotLoadable::Refused)?);
+        self.known.insert(sha256, Arc::clone(&plugin));
         Ok(plugin)
     }
 }
@@ -343,10 +349,10 @@ fn copy_and_examine(
     path: &Path,
     resource_dirs: &[PathBuf],
     limit: Duration,
-) -> Result<PluginCopy, NotLoadable> {
+) -> Result<(PluginCopy, ProbeReport), NotLoadable> {
     // The manifest first: no need to copy what is no plugin.
     find_library(path)?;
     let copy = copies.copy(path).map_err(|error| NotLoadable::Refused(format!("cannot be copied: {error}")))?;
-    examine(&copy.path, resource_dirs, limit)?;
-    Ok(copy)
+    let report = examine(&copy.path, resource_dirs, limit)?;
+    Ok((copy, report))
 }

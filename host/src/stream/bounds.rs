@@ -30,4 +30,6 @@ pub struct StreamSettings {
     pub max_text_bytes: usize,
     /// Events of one call.
     pub max_events_per_call: usize,
+    /// Seconds of audio kept for an engine that dies.
+    pub replay_seconds: f64,
 }

@@ -3,7 +3,11 @@
 //! Nonsense is put right where that loses nothing (times outside the audio or out of order, invalid UTF-8, outer white
 //! space), with one warning a stream; what cannot be (endless text, endless events) becomes the stream's failure.
 
-use super::{Event, RestartPoint, StreamSettings, outbox::Outbox};
+use super::{
+    Event, RestartPoint,
+    past::{Again, Past, Told},
+    voice::Scene,
+};
 use crate::failure::{Failure, FailureCode};
 use auricle_plugin_api::{Segment, Word, host::EventSink};
 use serde_json::{Map, Value};
@@ -16,17 +20,18 @@ const MAX_STATE: usize = 1 << 20;
 pub(super) struct Record {
     /// Samples inserted in this epoch.
     pub(super) position: u64,
-    /// End of the last segment.
-    pub(super) reported: u64,
-    /// The last restart point.
-    pub(super) restart_point: Option<RestartPoint>,
+    /// Up to where things were told.
+    pub(super) told: Told,
+    /// What comes again after a recovery.
+    pub(super) again: Again,
+    /// What a fresh processor would need.
+    pub(super) past: Past,
     warned: bool,
 }
 
 /// Takes the events of one call.
 pub(super) struct CallSink<'a> {
-    settings: &'a StreamSettings,
-    outbox: &'a Outbox,
+    scene: &'a Scene<'a>,
     epoch: u32,
     record: &'a mut Record,
     events: usize,
@@ -34,8 +39,8 @@ pub(super) struct CallSink<'a> {
 }
 
 impl<'a> CallSink<'a> {
-    pub(super) fn new(settings: &'a StreamSettings, outbox: &'a Outbox, epoch: u32, record: &'a mut Record) -> Self {
-        Self { settings, outbox, epoch, record, events: 0, failure: None }
+    pub(super) fn new(scene: &'a Scene<'a>, epoch: u32, record: &'a mut Record) -> Self {
+        Self { scene, epoch, record, events: 0, failure: None }
     }
 
     /// Why the stream cannot go on after what the engine said, if so.
@@ -45,12 +50,12 @@ impl<'a> CallSink<'a> {
 
     fn push(&mut self, event: Event) {
         self.events += 1;
-        let most = self.settings.max_events_per_call;
+        let most = self.scene.settings.max_events_per_call;
         if self.events > most {
             self.fail(format!("the engine reported more than {most} events in one call"));
         }
         if self.failure.is_none() {
-            self.outbox.push(Some(self.epoch), event);
+            self.scene.outbox.push(Some(self.epoch), event);
         }
     }
 
@@ -73,9 +78,20 @@ impl<'a> CallSink<'a> {
         sample.min(self.record.position)
     }
 
+    /// When an event that is not a text was, unless it was told before.
+    fn moment(&mut self, sample: u64) -> Option<u64> {
+        if self.record.again.is_old(sample) {
+            return None;
+        }
+        let sample = self.time(sample);
+        self.record.told.other = sample;
+        self.record.past.tell();
+        Some(sample)
+    }
+
     /// A text as a client may see it; `None` where it is too long.
     fn text(&mut self, segment: Segment) -> Option<Segment> {
-        let most = self.settings.max_text_bytes;
+        let most = self.scene.settings.max_text_bytes;
         let length = length(&segment);
         if length > most || segment.words.len() > most {
             self.fail(format!("the engine reported a text of {length} bytes; the limit is {most}"));
@@ -84,7 +100,7 @@ impl<'a> CallSink<'a> {
         if std::str::from_utf8(segment.text_bytes()).is_err() {
             self.warn("text that is not UTF-8");
         }
-        let earliest = self.record.reported;
+        let earliest = self.record.told.text;
         if segment.start < earliest || segment.end < segment.start {
             self.warn("texts out of order");
         }
@@ -115,27 +131,34 @@ fn length(segment: &Segment) -> usize {
 
 impl EventSink for CallSink<'_> {
     fn partial(&mut self, segment: Segment) {
+        if self.record.again.is_old_partial(self.record.position) {
+            return;
+        }
         if let Some(partial) = self.text(segment) {
             self.push(Event::Partial(partial));
         }
     }
 
     fn segment(&mut self, segment: Segment) {
+        let Some(segment) = self.record.again.new_part(segment, &self.scene.model.metadata().separator) else { return };
         let Some(segment) = self.text(segment) else { return };
-        self.record.reported = segment.end;
+        self.record.told.text = segment.end;
+        self.record.past.tell();
         if !segment.text_bytes().is_empty() {
             self.push(Event::Segment(segment));
         }
     }
 
     fn speech_started(&mut self, sample: u64) {
-        let sample = self.time(sample);
-        self.push(Event::SpeechStarted(sample));
+        if let Some(sample) = self.moment(sample) {
+            self.push(Event::SpeechStarted(sample));
+        }
     }
 
     fn endpoint(&mut self, sample: u64) {
-        let sample = self.time(sample);
-        self.push(Event::Endpoint(sample));
+        if let Some(sample) = self.moment(sample) {
+            self.push(Event::Endpoint(sample));
+        }
     }
 
     fn restart_point(&mut self, sample: u64, state: &[u8]) {
@@ -144,10 +167,11 @@ impl EventSink for CallSink<'_> {
             return;
         }
         let sample = self.time(sample);
-        self.record.restart_point = Some(RestartPoint { sample, state: state.to_vec() });
+        let point = RestartPoint { sample, state: state.to_vec() };
+        self.record.past.restart(point, self.record.again.untold());
     }
 
     fn cancelled(&self) -> bool {
-        self.failure.is_some() || self.outbox.is_over(self.epoch)
+        self.failure.is_some() || self.scene.outbox.is_over(self.epoch)
     }
 }

@@ -21,6 +21,8 @@ pub enum Event {
     Endpoint(u64),
     /// Samples received and not yet worked on; 0 once the stream has caught up.
     Lag(u64),
+    /// Audio that no engine has heard, from and to.
+    Gap(u64, u64),
     /// Everything up to a flush has been reported; the client's frame count at the flush.
     Flushed(u64),
     /// The stream failed; nothing follows.

@@ -89,6 +89,15 @@ impl Inbox {
         Some(work)
     }
 
+    /// Puts back what was taken out, to be done again.
+    pub(super) fn put_back(&mut self, work: Work) {
+        if let Work::Chunk(audio) | Work::Flush(audio, _) | Work::Finish(audio) = &work {
+            self.queued += audio.len();
+        }
+        let since = self.oldest().unwrap_or_else(Instant::now);
+        self.work.push_front((since, work));
+    }
+
     /// When the oldest work came, if there is any.
     pub(super) fn oldest(&self) -> Option<Instant> {
         self.work.front().map(|(since, _)| *since)

@@ -2,12 +2,16 @@
 //!
 //! Among the streams with work the one whose oldest unprocessed audio came first goes next. A call past its limit has its
 //! thread written off (nothing can stop it) and replaced, and its stream fails; after several the model is refused.
-//! Threads: `concurrency` workers and one watchdog per model, which end when the last handle is dropped and take the
-//! model with them.
+//! A model in a worker process needs no watchdog: its calls end by themselves, with the process if need be. Threads:
+//! `concurrency` workers and perhaps one watchdog per model, which end when the last handle is dropped and take the model
+//! with them.
 
 use super::Stream;
-use crate::failure::{Failure, FailureCode};
-use auricle_plugin_api::{Metadata, host::LoadedModel};
+use crate::{
+    failure::{Failure, FailureCode},
+    model::Model,
+};
+use auricle_plugin_api::Metadata;
 use std::{
     collections::BTreeMap,
     fmt, io,
@@ -33,6 +37,8 @@ pub struct RuntimeSettings {
     pub max_call_timeouts: u32,
     /// Streams at the same time.
     pub max_streams: usize,
+    /// Streams that may have a worker of their own, after one died of them.
+    pub max_apart: usize,
 }
 
 /// A model's handle: the threads live as long as it does.
@@ -40,7 +46,7 @@ pub struct Runtime(Arc<Shared>);
 
 /// What the handle, the threads and the places share.
 pub struct Shared {
-    model: LoadedModel,
+    model: Model,
     settings: RuntimeSettings,
     queue: Mutex<Queue>,
     filled: Condvar,
@@ -49,6 +55,10 @@ pub struct Shared {
     workers: Mutex<Workers>,
     refused: OnceLock<String>,
     sequence: AtomicU64,
+    /// Streams set apart.
+    apart: Arc<AtomicUsize>,
+    /// This one's count, where it is for a stream set apart.
+    _counted: Option<Place>,
 }
 
 #[derive(Default)]
@@ -85,8 +95,13 @@ impl Runtime {
     ///
     /// # Errors
     /// Where the system gives no threads.
-    pub fn start(model: LoadedModel, settings: RuntimeSettings) -> io::Result<Arc<Self>> {
+    pub fn start(model: Model, settings: RuntimeSettings) -> io::Result<Arc<Self>> {
+        Self::start_counted(model, settings, None)
+    }
+
+    fn start_counted(model: Model, settings: RuntimeSettings, counted: Option<Place>) -> io::Result<Arc<Self>> {
         let concurrency = settings.concurrency;
+        let watched = matches!(model, Model::InProcess(_));
         let shared = Arc::new(Shared {
             model,
             settings,
@@ -97,15 +112,33 @@ impl Runtime {
             workers: Mutex::default(),
             refused: OnceLock::new(),
             sequence: AtomicU64::new(0),
+            apart: Arc::default(),
+            _counted: counted,
         });
         // Before the first thread: dropping the handle ends those that did start.
         let runtime = Arc::new(Self(Arc::clone(&shared)));
         for _ in 0..concurrency {
             shared.add_worker()?;
         }
-        let name = format!("{}-watch", shared.settings.name);
-        thread::Builder::new().name(name).spawn(move || shared.watch())?;
+        if watched {
+            let name = format!("{}-watch", shared.settings.name);
+            thread::Builder::new().name(name).spawn(move || shared.watch())?;
+        }
         Ok(runtime)
+    }
+
+    /// The same model in a worker of its own, for one stream.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(super) fn apart(&self) -> Result<Arc<Self>, String> {
+        let most = self.settings.max_apart;
+        let place = Place::take(&self.apart, most)
+            .ok_or_else(|| format!("{most} streams of this preset have workers of their own already"))?;
+        let model = self.model.apart().ok_or("it is not in a worker process")?;
+        let name = format!("{}-apart", self.settings.name);
+        let settings = RuntimeSettings { name, concurrency: 1, ..self.settings.clone() };
+        Self::start_counted(model, settings, Some(place)).map_err(|error| format!("no thread for it: {error}"))
     }
 }
 
@@ -123,8 +156,8 @@ impl Shared {
     }
 
     /// Why the model serves no more, if so.
-    pub fn refused(&self) -> Option<&str> {
-        self.refused.get().map(String::as_str)
+    pub fn refused(&self) -> Option<String> {
+        self.refused.get().cloned().or_else(|| self.model.quarantined())
     }
 
     /// Open streams.
@@ -132,7 +165,7 @@ impl Shared {
         self.places.load(Ordering::Relaxed)
     }
 
-    pub(super) fn model(&self) -> &LoadedModel {
+    pub(super) fn model(&self) -> &Model {
         &self.model
     }
 
@@ -143,14 +176,10 @@ impl Shared {
         }
         let engine = self.metadata().max_streams.map_or(usize::MAX, |most| most as usize);
         let most = self.settings.max_streams.min(engine);
-        let more = |taken| (taken < most).then_some(taken + 1);
-        match self.places.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) {
-            Ok(_) => Ok(Place(Arc::clone(&self.places))),
-            Err(_) => {
-                let message = format!("this preset serves {most} streams at once and has no room; try again later");
-                Err(Failure::new(FailureCode::Capacity, message))
-            }
-        }
+        Place::take(&self.places, most).ok_or_else(|| {
+            let message = format!("this preset serves {most} streams at once and has no room; try again later");
+            Failure::new(FailureCode::Capacity, message)
+        })
     }
 
     /// Remembers a stream, to be ended if the model is refused.
@@ -273,6 +302,14 @@ impl Shared {
 
 /// An open stream's place; dropped after the processor.
 pub(super) struct Place(Arc<AtomicUsize>);
+
+impl Place {
+    fn take(places: &Arc<AtomicUsize>, most: usize) -> Option<Self> {
+        let more = |taken| (taken < most).then_some(taken + 1);
+        let taken = places.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        taken.is_ok().then(|| Self(Arc::clone(places)))
+    }
+}
 
 impl Drop for Place {
     fn drop(&mut self) {

@@ -1,7 +1,8 @@
 //! One stream: what its connection and its model's threads share.
 //!
 //! Invariants: at most one thread is in a call for the stream (it holds the `Voice`); a stream that has work, a parked
-//! voice and room for events is in its model's queue, once. A processor is made, called and dropped on its model's
+//! voice and room for events is in its model's queue, once. A stream of which a worker died goes on on the same model in a
+//! worker of its own (`runtime` of `Inner`; its place stays with the first). A processor is made, called and dropped on its model's
 //! threads only. An engine's last word is passed on when its processor is gone, so that the client's next stream finds
 //! the place free. Threads: the connection's tasks call everything that is `pub`; the model's threads call `step`.
 
@@ -10,9 +11,12 @@ use super::{
     inbox::{Inbox, Work},
     outbox::Outbox,
     runtime::{Place, Slot},
-    voice::{Next, Scene, Voice, call_name},
+    voice::{Next, Scene, Trouble, Voice, call_name},
 };
-use crate::failure::{Failure, FailureCode};
+use crate::{
+    failure::{Failure, FailureCode},
+    worker::Death,
+};
 use serde_json::{Map, Value};
 use std::{
     collections::VecDeque,
@@ -30,11 +34,13 @@ pub struct Stream {
     pub(super) outbox: Outbox,
     inner: Mutex<Inner>,
     room: Notify,
-    runtime: Arc<Runtime>,
+    home: Arc<Runtime>,
     span: tracing::Span,
 }
 
 struct Inner {
+    /// Where it is worked on.
+    runtime: Arc<Runtime>,
     inbox: Inbox,
     /// Absent while a call is running, and after the end.
     voice: Option<Voice>,
@@ -67,6 +73,7 @@ impl Stream {
     ) -> Result<Arc<Self>, Failure> {
         let place = runtime.take_place()?;
         let inner = Inner {
+            runtime: Arc::clone(&runtime),
             inbox: Inbox::new(runtime.metadata().chunk_samples),
             voice: Some(Voice::default()),
             place: Some(place),
@@ -83,10 +90,10 @@ impl Stream {
             outbox: Outbox::default(),
             inner: Mutex::new(inner),
             room: Notify::new(),
-            runtime,
+            home: runtime,
             span,
         });
-        stream.runtime.note_stream(&stream);
+        stream.home.note_stream(&stream);
         stream.schedule(&mut stream.lock());
         Ok(stream)
     }
@@ -98,7 +105,7 @@ impl Stream {
 
     /// The model it is on.
     pub fn runtime(&self) -> &Arc<Runtime> {
-        &self.runtime
+        &self.home
     }
 
     /// Adds samples at the model's rate.
@@ -208,7 +215,7 @@ impl Stream {
             _ => return,
         };
         inner.queued = true;
-        self.runtime.enqueue(since, Arc::clone(self));
+        inner.runtime.enqueue(since, Arc::clone(self));
     }
 
     fn end(self: &Arc<Self>, inner: &mut Inner, failure: Failure) {
@@ -246,11 +253,11 @@ impl Stream {
     /// One piece of work, on a thread of the model. Returns whether the thread may go on: not if the call took so long
     /// that the thread was written off.
     pub(super) fn step(self: &Arc<Self>, slot: &Slot) -> bool {
-        let (mut voice, work) = {
+        let (mut voice, work, runtime) = {
             let mut inner = self.lock();
             inner.queued = false;
             let Some(voice) = inner.voice.take() else { return true };
-            (voice, inner.inbox.pop())
+            (voice, inner.inbox.pop(), Arc::clone(&inner.runtime))
         };
         let _in_stream = self.span.enter();
         let Some(work) = work else { return self.let_go(voice, slot) };
@@ -258,7 +265,8 @@ impl Stream {
         let outcome = voice.perform(
             work,
             &Scene {
-                model: self.runtime.model(),
+                id: &self.id,
+                model: runtime.model(),
                 options: &self.options,
                 settings: &self.settings,
                 outbox: &self.outbox,
@@ -285,22 +293,44 @@ impl Stream {
     }
 
     /// After a call: parks the voice, or returns it to be let go.
-    fn settle(self: &Arc<Self>, voice: Voice, outcome: Result<Next, Failure>) -> Option<Voice> {
+    fn settle(self: &Arc<Self>, mut voice: Voice, outcome: Result<Next, Trouble>) -> Option<Voice> {
         let mut inner = self.lock();
+        if inner.ended {
+            return Some(voice);
+        }
         let last = match outcome {
-            _ if inner.ended => return Some(voice),
-            Ok(Next::GoesOn) => {
-                inner.voice = Some(voice);
-                self.report_lag(&mut inner);
-                self.room.notify_waiters();
-                self.schedule(&mut inner);
-                return None;
+            Ok(Next::GoesOn) => None,
+            Ok(Next::Done) => Some(Event::Done(voice.position())),
+            Err(Trouble::Failed(failure)) => Some(Event::Failed(failure)),
+            Err(Trouble::Died(death, work)) => {
+                inner.inbox.put_back(work);
+                self.set_apart(&mut inner, &mut voice, &death).err().map(Event::Failed)
             }
-            Ok(Next::Done) => Event::Done(voice.position()),
-            Err(failure) => Event::Failed(failure),
         };
-        self.stop(&mut inner, last);
-        Some(voice)
+        if let Some(last) = last {
+            self.stop(&mut inner, last);
+            return Some(voice);
+        }
+        inner.voice = Some(voice);
+        self.report_lag(&mut inner);
+        self.room.notify_waiters();
+        self.schedule(&mut inner);
+        None
+    }
+
+    /// A worker died during a call for this stream, which may be to blame: from now on it has a worker of its own. Where
+    /// the engine dies of it again and it got no further, it is.
+    fn set_apart(&self, inner: &mut Inner, voice: &mut Voice, death: &Death) -> Result<(), Failure> {
+        let crashed = |message: String| Failure::new(FailureCode::EngineCrashed, message);
+        inner.runtime.model().note_death(&self.id, death);
+        tracing::warn!("the engine {death} while working on this stream");
+        if voice.strike() {
+            return Err(crashed(format!("the engine {death}, twice at the same place in this stream")));
+        }
+        if Arc::ptr_eq(&inner.runtime, &self.home) {
+            inner.runtime = self.home.apart().map_err(|problem| crashed(format!("the engine {death}; {problem}")))?;
+        }
+        Ok(())
     }
 
     fn report_lag(&self, inner: &mut Inner) {
@@ -325,7 +355,7 @@ impl Stream {
     }
 
     fn seconds(&self, samples: usize) -> f64 {
-        samples as f64 / f64::from(self.runtime.metadata().sample_rate)
+        samples as f64 / f64::from(self.home.metadata().sample_rate)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -1,7 +1,7 @@
 //! Streams on an engine whose calls wait to be let through, so that a test decides what happens meanwhile.
 
 use super::{Event, Pace, Runtime, RuntimeSettings, Stream, StreamSettings};
-use crate::failure::FailureCode;
+use crate::{failure::FailureCode, model::Model as Loaded};
 use auricle_plugin_api::{
     AsrProcessor, Config, Error, Field, Host, Metadata, Model, ModelLoader, Schema, Segment, Sink,
     host::{HostServices, LoadedEngine, LogLevel},
@@ -138,8 +138,8 @@ fn model(gate: &Gate, call_limit: Duration, max_streams: usize) -> Arc<Runtime> 
     let engine = LoadedEngine::in_process(Gated(gate.clone()), Arc::new(Nothing)).unwrap();
     let model = engine.load(&serde_json::Map::new()).unwrap();
     let settings =
-        RuntimeSettings { name: "gated".into(), concurrency: 1, call_limit, max_call_timeouts: 100, max_streams };
-    Runtime::start(model, settings).unwrap()
+        RuntimeSettings { name: "gated".into(), concurrency: 1, call_limit, max_call_timeouts: 100, max_streams, max_apart: 1 };
+    Runtime::start(Loaded::InProcess(model), settings).unwrap()
 }
 
 const SETTINGS: StreamSettings = StreamSettings {
@@ -150,6 +150,7 @@ const SETTINGS: StreamSettings = StreamSettings {
     max_unsent_events: 1_000,
     max_text_bytes: 1_000,
     max_events_per_call: 10,
+    replay_seconds: 1.0,
 };
 
 fn try_open(runtime: &Arc<Runtime>, name: &str, settings: StreamSettings) -> Result<Arc<Stream>, FailureCode> {

@@ -1,31 +1,39 @@
-//! The engine's end of a stream: its processor, and what came of the calls so far.
+//! The engine's end of a stream: its processor, what came of the calls so far, and what it takes to go on without it.
 //!
-//! Held by the one thread that calls the engine for the stream, parked in the stream between calls.
+//! Held by the one thread that calls the engine for the stream, parked in the stream between calls. A processor that died
+//! with its worker is replaced by the next work: a fresh one goes on from the last restart point (see `past`).
 
 use super::{
     Event, StreamSettings,
     call::{CallSink, Record},
     inbox::Work,
     outbox::Outbox,
+    past::Origin,
 };
-use crate::failure::{Failure, FailureCode};
-use auricle_plugin_api::{
-    Error, ErrorCode,
-    host::{LoadedModel, LoadedProcessor},
+use crate::{
+    failure::{Failure, FailureCode},
+    model::{CallError, Model, Processor},
+    worker::Death,
 };
+use auricle_plugin_api::{Error, ErrorCode, Replay};
 use serde_json::{Map, Value};
 
 /// Without a processor at first: the first work makes it.
 #[derive(Default)]
 pub(super) struct Voice {
-    processor: Option<LoadedProcessor>,
+    processor: Option<Processor>,
+    /// The processor was started in this epoch: one that takes its place has to go on from there.
+    started: bool,
     pub(super) epoch: u32,
     record: Record,
+    /// Where the engine died of this stream.
+    struck: Option<(u32, Origin)>,
 }
 
 /// What a piece of work needs of its stream.
 pub(super) struct Scene<'a> {
-    pub(super) model: &'a LoadedModel,
+    pub(super) id: &'a str,
+    pub(super) model: &'a Model,
     pub(super) options: &'a Map<String, Value>,
     pub(super) settings: &'a StreamSettings,
     pub(super) outbox: &'a Outbox,
@@ -35,6 +43,14 @@ pub(super) struct Scene<'a> {
 pub(super) enum Next {
     GoesOn,
     Done,
+}
+
+/// Why a piece of work was not done.
+pub(super) enum Trouble {
+    /// The stream ends.
+    Failed(Failure),
+    /// The worker died of it; it can be done again.
+    Died(Death, Work),
 }
 
 /// The call into the engine that a piece of work is mostly made of, for people.
@@ -53,55 +69,137 @@ impl Voice {
         self.record.position
     }
 
-    /// Calls the engine; its events go to the outbox as they come.
-    pub(super) fn perform(&mut self, work: Work, scene: &Scene<'_>) -> Result<Next, Failure> {
-        let call = call_name(&work);
-        let mut failure = None;
-        let next = self.call(work, scene, &mut failure).map_err(|error| explain(call, error))?;
-        failure.map_or(Ok(next), Err)
+    /// Notes that the engine died of this stream. Returns whether it did so before without getting any further.
+    pub(super) fn strike(&mut self) -> bool {
+        let place = Some((self.epoch, self.record.past.origin().clone()));
+        std::mem::replace(&mut self.struck, place.clone()) == place
     }
 
-    fn call(&mut self, work: Work, scene: &Scene<'_>, failure: &mut Option<Failure>) -> Result<Next, Error> {
-        let Self { processor, epoch, record } = self;
-        let processor = match processor {
-            Some(processor) => processor,
-            None => processor.insert(scene.model.processor(scene.options)?),
-        };
-        let mut hear = |record: &mut Record, audio: &[f32], ends: bool| -> Result<(), Error> {
-            if !audio.is_empty() {
-                processor.insert_audio_chunk(audio)?;
-                record.position += audio.len() as u64;
+    /// Calls the engine; its events go to the outbox as they come.
+    pub(super) fn perform(&mut self, work: Work, scene: &Scene<'_>) -> Result<Next, Trouble> {
+        let call = call_name(&work);
+        let mut failure = None;
+        match self.go_on(&work, scene, &mut failure).and_then(|()| self.call(&work, scene, &mut failure)) {
+            Ok(next) => {
+                self.settle(work, scene);
+                failure.map_or(Ok(next), |failure| Err(Trouble::Failed(failure)))
             }
-            let mut sink = CallSink::new(scene.settings, scene.outbox, *epoch, record);
-            let result = if ends { processor.finish(&mut sink) } else { processor.process_iter(&mut sink) };
-            *failure = sink.into_failure();
-            result
+            Err(CallError::Engine(error)) => Err(Trouble::Failed(explain(call, error))),
+            Err(CallError::Died(death)) => Err(Trouble::Died(death, work)),
+            Err(CallError::Unavailable(reason)) => {
+                Err(Trouble::Failed(Failure::new(FailureCode::EngineUnavailable, reason)))
+            }
+        }
+    }
+
+    /// Has a processor that can do this work, in the place of one that died if need be.
+    fn go_on(&mut self, work: &Work, scene: &Scene<'_>, failure: &mut Option<Failure>) -> Result<(), CallError> {
+        if self.processor.as_ref().is_some_and(|processor| !processor.is_dead()) {
+            return Ok(());
+        }
+        self.processor = None;
+        let processor = self.processor.insert(scene.model.processor(scene.id, scene.options)?);
+        if !self.started || matches!(work, Work::Open | Work::Reset(_)) {
+            return Ok(());
+        }
+        let rerun = self.record.past.rerun(scene.model.metadata().replay, self.record.told);
+        tracing::info!(from = rerun.origin.sample(), "going on with a fresh processor");
+        let started = match &rerun.origin {
+            Origin::Start(sample) => processor.init(*sample),
+            Origin::Restart(point) => processor.restore(point.sample, &point.state),
         };
+        if let Some((from, to)) = rerun.gap {
+            tracing::warn!(from, to, "audio is lost: more than `limits.replay_seconds` had to be heard again");
+            scene.outbox.push(Some(self.epoch), Event::Gap(from, to));
+        }
+        self.record.position = rerun.origin.sample();
+        self.record.again = rerun.again;
+        let mut outcome = started;
+        for (start, piece) in rerun.audio {
+            if outcome.is_ok() && failure.is_none() {
+                outcome = self.hear(&piece, false, scene, failure);
+            }
+            // Also what was not heard: the next one will.
+            self.record.past.remember(start, piece, self.most_kept(scene));
+        }
+        outcome
+    }
+
+    fn call(&mut self, work: &Work, scene: &Scene<'_>, failure: &mut Option<Failure>) -> Result<Next, CallError> {
+        if failure.is_some() {
+            return Ok(Next::GoesOn);
+        }
         match work {
             Work::Open => {
-                processor.init(0)?;
-                scene.outbox.push(Some(*epoch), Event::Ready { epoch: *epoch });
+                self.start(0)?;
+                scene.outbox.push(Some(self.epoch), Event::Ready { epoch: self.epoch });
             }
-            Work::Chunk(audio) => hear(record, &audio, false)?,
+            Work::Chunk(audio) => self.hear(audio, false, scene, failure)?,
             Work::Flush(rest, frames) => {
-                hear(record, &rest, true)?;
+                self.hear(rest, true, scene, failure)?;
                 if failure.is_none() {
-                    processor.init(record.position)?;
-                    scene.outbox.push(Some(*epoch), Event::Flushed(frames));
+                    self.start(self.record.position)?;
+                    scene.outbox.push(Some(self.epoch), Event::Flushed(*frames));
                 }
             }
             Work::Finish(rest) => {
-                hear(record, &rest, true)?;
+                self.hear(rest, true, scene, failure)?;
                 return Ok(Next::Done);
             }
             Work::Reset(next) => {
-                *record = Record::default();
-                *epoch = next;
-                processor.init(0)?;
-                scene.outbox.push(Some(next), Event::Ready { epoch: next });
+                self.record = Record::default();
+                self.epoch = *next;
+                self.start(0)?;
+                scene.outbox.push(Some(*next), Event::Ready { epoch: *next });
             }
         }
         Ok(Next::GoesOn)
+    }
+
+    fn start(&mut self, offset: u64) -> Result<(), CallError> {
+        if let Some(processor) = &mut self.processor {
+            processor.init(offset)?;
+        }
+        self.started = true;
+        self.record.past.start(offset);
+        Ok(())
+    }
+
+    fn hear(
+        &mut self,
+        audio: &[f32],
+        ends: bool,
+        scene: &Scene<'_>,
+        failure: &mut Option<Failure>,
+    ) -> Result<(), CallError> {
+        let Some(processor) = &mut self.processor else { return Ok(()) };
+        let before = self.record.position;
+        self.record.position += audio.len() as u64;
+        let mut sink = CallSink::new(scene, self.epoch, &mut self.record);
+        let outcome = processor.hear(audio, ends, &mut sink);
+        *failure = sink.into_failure();
+        if matches!(outcome, Err(CallError::Died(_))) {
+            self.record.position = before;
+        }
+        outcome
+    }
+
+    /// After a work that was done: its audio belongs to the past.
+    fn settle(&mut self, work: Work, scene: &Scene<'_>) {
+        if !scene.model.outlives_the_engine() {
+            return;
+        }
+        if let Work::Chunk(audio) = work {
+            let start = self.record.position - audio.len() as u64;
+            self.record.past.remember(start, audio, self.most_kept(scene));
+        }
+        if scene.model.metadata().replay == Replay::None {
+            self.record.past.settle(self.record.told.text);
+        }
+    }
+
+    fn most_kept(&self, scene: &Scene<'_>) -> usize {
+        (scene.settings.replay_seconds * f64::from(scene.model.metadata().sample_rate)) as usize
     }
 }
 

@@ -1,0 +1,26 @@
+//! Models in processes of their own, so that an engine that crashes takes nobody along.
+//!
+//! A worker is this same program on one plugin and one model (`child`). Its standard input is the control socket: the
+//! host sends the [`wire::Setup`] and the sockets of its lanes, and hears log lines and the outcome of the loading in
+//! return. Each lane carries one call at a time, asked by one of the model's threads (`remote`) and answered by one of
+//! the worker's (`lanes`). The host watches over the process (`process`) and replaces it when it dies (`supervisor`);
+//! what the streams on it need to go on is in `crate::stream`.
+//!
+//! Threads: in the host two for each worker, one that hears the control socket and one that reads what the engine
+//! prints; in the worker the main thread, one for each lane, and one that ends the worker when the host is gone.
+
+mod child;
+mod files;
+mod framed;
+mod lanes;
+mod process;
+mod remote;
+mod reports;
+mod supervisor;
+pub mod wire;
+
+pub use child::main as child_main;
+pub use process::{Death, WorkerSpec};
+pub use remote::RemoteProcessor;
+pub use reports::CrashReports;
+pub use supervisor::Supervisor;

@@ -1,0 +1,104 @@
+//! Keeps a model served: a worker that died is replaced when the next call needs one, at growing intervals.
+//!
+//! Threads: the model's; those that need a worker while one is being started wait for it.
+
+use super::{RemoteProcessor, WorkerSpec, process::Process};
+use crate::{model::CallError, plugins::Quarantine};
+use auricle_plugin_api::{Error, Metadata};
+use serde_json::{Map, Value};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// A worker that lived so long is replaced at once.
+const STEADY_AFTER: Duration = Duration::from_secs(60);
+
+/// A model that is served by worker processes, one after another.
+#[derive(Debug)]
+pub struct Supervisor {
+    spec: Arc<WorkerSpec>,
+    metadata: Metadata,
+    quarantine: Arc<Quarantine>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    process: Option<Arc<Process>>,
+    started: Option<Instant>,
+    pause: Duration,
+}
+
+impl Supervisor {
+    /// Starts the first worker and waits until it has loaded the model.
+    ///
+    /// # Errors
+    /// The engine's, or what became of the process.
+    pub fn start(spec: WorkerSpec, quarantine: Arc<Quarantine>) -> Result<Self, Error> {
+        let spec = Arc::new(spec);
+        let process = Process::start(&spec)?;
+        let metadata = process.metadata().clone();
+        let state = State { process: Some(Arc::new(process)), started: Some(Instant::now()), pause: Duration::ZERO };
+        Ok(Self { spec, metadata, quarantine, state: Mutex::new(state) })
+    }
+
+    /// The same model in a worker of its own, with one lane; it starts when it is needed.
+    pub fn apart(&self) -> Self {
+        let mut spec = (*self.spec).clone();
+        spec.load.lanes = 1;
+        Self {
+            spec: Arc::new(spec),
+            metadata: self.metadata.clone(),
+            quarantine: Arc::clone(&self.quarantine),
+            state: Mutex::default(),
+        }
+    }
+
+    /// What the model says of itself.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// What its plugin's deaths are noted in.
+    pub fn quarantine(&self) -> &Quarantine {
+        &self.quarantine
+    }
+
+    /// A fresh processor, in a new worker if the last one died.
+    ///
+    /// # Errors
+    /// The engine's; how the worker died of it; why there is none.
+    pub fn processor(&self, stream: &str, options: &Map<String, Value>) -> Result<RemoteProcessor, CallError> {
+        RemoteProcessor::open(self.process()?, stream, options)
+    }
+
+    fn process(&self) -> Result<Arc<Process>, CallError> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(process) = state.process.as_ref().filter(|process| !process.is_dead()) {
+            return Ok(Arc::clone(process));
+        }
+        if let Some(reason) = self.quarantine.reason() {
+            return Err(CallError::Unavailable(reason));
+        }
+        if state.started.is_some_and(|started| started.elapsed() > STEADY_AFTER) {
+            state.pause = Duration::ZERO;
+        }
+        // Those who wait for the lock wait for the same.
+        thread::sleep(state.pause);
+        state.pause = (2 * state.pause).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+        state.started = Some(Instant::now());
+        let process = Process::start(&self.spec).map_err(|error| CallError::Unavailable(error.message))?;
+        let (now, before) = (process.metadata(), &self.metadata);
+        if (now.sample_rate, now.chunk_samples) != (before.sample_rate, before.chunk_samples) {
+            return Err(CallError::Unavailable("the model's sample rate or chunk is not what it was".into()));
+        }
+        let process = Arc::new(process);
+        state.process = Some(Arc::clone(&process));
+        tracing::info!(preset = self.spec.load.preset, "a new worker has taken over");
+        Ok(process)
+    }
+}

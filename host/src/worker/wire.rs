@@ -1,0 +1,352 @@
+//! What host and worker say to each other.
+//!
+//! A message is a length (`u32`, little-endian) and so many bytes of postcard. Both ends are the same program, started
+//! from the same file; [`VERSION`] is checked all the same. Text of the engine travels as bytes, its JSON as text, samples
+//! as little-endian `f32`. The host takes nothing on trust that comes from a worker: what cannot be read is an error.
+
+use auricle_plugin_api::{Error, ErrorCode, Segment, Word, host::EventSink};
+use serde::{Deserialize, Serialize};
+use serde_bytes::Bytes;
+use serde_json::{Map, Value};
+use std::path::PathBuf;
+
+/// Of the messages below.
+pub const VERSION: u32 = 1;
+
+/// The most bytes of one message. Far above the longest text and the largest restart point that a stream may have.
+pub const MOST_BYTES: usize = 64 << 20;
+
+/// The first message on the control socket, from the host; the lanes' sockets come with it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Setup {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The private copy of the plugin's file or folder.
+    pub plugin: PathBuf,
+    /// Where engines look for models and runtimes.
+    pub resource_dirs: Vec<PathBuf>,
+    /// The engine.
+    pub backend: String,
+    /// The model's fields, a JSON object.
+    pub fields: String,
+    /// What is worth sending: 0 errors to 4 everything.
+    pub log_level: u8,
+    /// How many sockets come with this.
+    pub lanes: u32,
+    /// Drop what is not needed before any code of the plugin runs.
+    pub sandbox: bool,
+}
+
+/// What a worker says on the control socket.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Notice {
+    /// A line for the log.
+    Log {
+        /// 0 error to 4 trace.
+        level: u8,
+        /// Where in the engine.
+        from: String,
+        /// The stream it was working on.
+        stream: Option<String>,
+        /// The line.
+        message: String,
+    },
+    /// The model is loaded; its metadata, JSON.
+    Loaded(String),
+    /// The model cannot be loaded.
+    NotLoaded(Problem),
+    /// A fatal signal came; the worker is about to end by it.
+    Crashed {
+        /// The signal, and what was being called.
+        what: String,
+        /// Where, innermost first.
+        frames: Vec<String>,
+    },
+}
+
+/// An engine's error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    code: u32,
+    message: String,
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        Self { code: error.code.0, message: error.message }
+    }
+}
+
+impl From<Problem> for Error {
+    fn from(problem: Problem) -> Self {
+        Self::new(ErrorCode(problem.code), problem.message)
+    }
+}
+
+/// What the host asks on a lane.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Request<'a> {
+    /// Make a processor.
+    Open {
+        /// Its number from now on.
+        processor: u64,
+        /// The stream's id, for the log.
+        stream: &'a str,
+        /// The whole configuration, a JSON object.
+        options: &'a str,
+    },
+    /// [`AsrProcessor::init`](auricle_plugin_api::AsrProcessor::init).
+    Init {
+        /// Which.
+        processor: u64,
+        /// The first sample.
+        offset: u64,
+    },
+    /// [`AsrProcessor::restore`](auricle_plugin_api::AsrProcessor::restore).
+    Restore {
+        /// Which.
+        processor: u64,
+        /// The first sample.
+        sample: u64,
+        /// Of the restart point.
+        #[serde(with = "serde_bytes")]
+        state: &'a [u8],
+    },
+    /// Insert audio, then work on it, or finish.
+    Hear {
+        /// Which.
+        processor: u64,
+        /// Samples, see [`to_bytes`]; nothing is inserted where there are none.
+        #[serde(with = "serde_bytes")]
+        audio: &'a [u8],
+        /// `finish` instead of `process_iter`.
+        ends: bool,
+    },
+    /// Insert audio into each processor, then work on all of them together.
+    HearTogether(#[serde(borrow)] Vec<(u64, &'a Bytes)>),
+    /// Drop a processor.
+    Close {
+        /// Which.
+        processor: u64,
+    },
+    /// During a call: nobody waits for it any more. Not answered.
+    Cancel,
+}
+
+/// What the worker answers: any number of events, then the outcome.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Answer {
+    /// To the sink.
+    Event {
+        /// Of which processor, in the order asked.
+        place: u32,
+        /// What.
+        event: Happening,
+    },
+    /// The call is over; one outcome for each processor.
+    Over(Vec<Result<(), Problem>>),
+}
+
+/// An event of an engine, unchecked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Happening {
+    /// See [`EventSink::partial`].
+    Partial(Text),
+    /// See [`EventSink::segment`].
+    Segment(Text),
+    /// See [`EventSink::speech_started`].
+    SpeechStarted(u64),
+    /// See [`EventSink::endpoint`].
+    Endpoint(u64),
+    /// See [`EventSink::restart_point`].
+    RestartPoint(u64, #[serde(with = "serde_bytes")] Vec<u8>),
+}
+
+impl Happening {
+    /// Tells a sink.
+    pub fn tell(self, sink: &mut dyn EventSink) {
+        match self {
+            Self::Partial(text) => sink.partial(text.into()),
+            Self::Segment(text) => sink.segment(text.into()),
+            Self::SpeechStarted(sample) => sink.speech_started(sample),
+            Self::Endpoint(sample) => sink.endpoint(sample),
+            Self::RestartPoint(sample, state) => sink.restart_point(sample, &state),
+        }
+    }
+}
+
+/// A [`Segment`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Text {
+    piece: Piece,
+    language: Option<String>,
+    words: Vec<Piece>,
+}
+
+/// A [`Word`], or what a segment has in common with it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Piece {
+    start: u64,
+    end: u64,
+    #[serde(with = "serde_bytes")]
+    text: Vec<u8>,
+    confidence: Option<f32>,
+    /// A JSON object; empty where there is nothing.
+    extra: String,
+}
+
+fn pack(extra: &Map<String, Value>) -> String {
+    if extra.is_empty() { String::new() } else { Value::from(extra.clone()).to_string() }
+}
+
+fn unpack(extra: &str) -> Map<String, Value> {
+    // What is no object was not written by `pack`: nobody misses it.
+    serde_json::from_str(extra).unwrap_or_default()
+}
+
+impl From<Segment> for Text {
+    fn from(segment: Segment) -> Self {
+        let word = |word: &Word| Piece {
+            start: word.start,
+            end: word.end,
+            text: word.text_bytes().to_vec(),
+            confidence: word.confidence,
+            extra: pack(&word.extra),
+        };
+        Self {
+            words: segment.words.iter().map(word).collect(),
+            piece: Piece {
+                start: segment.start,
+                end: segment.end,
+                text: segment.text_bytes().to_vec(),
+                confidence: segment.confidence,
+                extra: pack(&segment.extra),
+            },
+            language: segment.language,
+        }
+    }
+}
+
+impl From<Text> for Segment {
+    fn from(Text { piece, language, words }: Text) -> Self {
+        let mut segment = Self::new(piece.start, piece.end, piece.text);
+        (segment.confidence, segment.language, segment.extra) = (piece.confidence, language, unpack(&piece.extra));
+        segment.words = words
+            .into_iter()
+            .map(|piece| {
+                let mut word = Word::new(piece.start, piece.end, piece.text);
+                (word.confidence, word.extra) = (piece.confidence, unpack(&piece.extra));
+                word
+            })
+            .collect();
+        segment
+    }
+}
+
+/// Samples as they travel.
+pub fn to_bytes(samples: &[f32]) -> Vec<u8> {
+    samples.iter().flat_map(|sample| sample.to_le_bytes()).collect()
+}
+
+/// Samples as they came; a rest of less than four bytes is none.
+pub fn to_samples(bytes: &[u8]) -> Vec<f32> {
+    bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+}
+
+/// Adds a message to `out`.
+///
+/// # Errors
+/// Where it is longer than [`MOST_BYTES`], by how much it is; `out` is as it was.
+pub fn encode(message: &impl Serialize, out: &mut Vec<u8>) -> Result<(), String> {
+    let begin = out.len();
+    out.extend_from_slice(&[0; 4]);
+    let outcome = postcard::to_extend(message, std::mem::take(out)).map_err(|error| error.to_string());
+    // Into a vector it cannot fail; if it did, the vector is gone with all that it held.
+    *out = outcome?;
+    let length = out.len() - begin - 4;
+    match u32::try_from(length).ok().filter(|_| length <= MOST_BYTES) {
+        Some(count) => {
+            out[begin..begin + 4].copy_from_slice(&count.to_le_bytes());
+            Ok(())
+        }
+        None => {
+            out.truncate(begin);
+            Err(format!("a message of {length} bytes; the limit is {MOST_BYTES}"))
+        }
+    }
+}
+
+/// The length of the message that `bytes` begin with, once its first four bytes are there.
+///
+/// # Errors
+/// Where it is longer than a message may be.
+pub fn length(bytes: &[u8]) -> Result<Option<usize>, String> {
+    let Some(head) = bytes.first_chunk() else { return Ok(None) };
+    let length = u32::from_le_bytes(*head) as usize;
+    if length > MOST_BYTES {
+        return Err(format!("a message of {length} bytes is announced; the limit is {MOST_BYTES}"));
+    }
+    Ok(Some(length))
+}
+
+/// Reads a message without its length.
+///
+/// # Errors
+/// Where it is none, or has bytes to spare.
+pub fn decode<'a, M: Deserialize<'a>>(bytes: &'a [u8]) -> Result<M, String> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((message, [])) => Ok(message),
+        Ok((_, rest)) => Err(format!("a message with {} bytes to spare", rest.len())),
+        Err(error) => Err(format!("a message that cannot be read: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn segment() -> Segment {
+        let word = Word::new(1, 2, "a").confidence(0.5).extra("n", 3);
+        Segment::new(1, 9, b"\xffraw".to_vec()).language("en").words(vec![word]).extra("list", json!([1, null]))
+    }
+
+    #[test]
+    fn a_segment_comes_back_as_it_was() {
+        let mut bytes = Vec::new();
+        encode(&Happening::Segment(segment().into()), &mut bytes).unwrap();
+        assert_eq!(length(&bytes).unwrap(), Some(bytes.len() - 4));
+        let Happening::Segment(text) = decode(&bytes[4..]).unwrap() else { panic!("another event") };
+        assert_eq!(Segment::from(text), segment());
+    }
+
+    #[test]
+    fn a_message_too_long_is_refused_at_both_ends() {
+        let mut out = vec![7];
+        assert!(encode(&vec![0u8; MOST_BYTES], &mut out).is_err());
+        assert_eq!(out, [7]);
+        assert!(length(&u32::MAX.to_le_bytes()).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn audio_comes_back_to_the_bit(samples in proptest::collection::vec(any::<f32>(), 0..50), processor in any::<u64>()) {
+            let audio = to_bytes(&samples);
+            let request = Request::Hear { processor, audio: &audio, ends: true };
+            let mut bytes = Vec::new();
+            encode(&request, &mut bytes).unwrap();
+            prop_assert_eq!(decode::<Request<'_>>(&bytes[4..]).unwrap(), request);
+            let heard: Vec<u32> = to_samples(&audio).into_iter().map(f32::to_bits).collect();
+            prop_assert_eq!(heard, samples.into_iter().map(f32::to_bits).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn any_bytes_are_a_message_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = decode::<Request<'_>>(&bytes);
+            let _ = decode::<Answer>(&bytes);
+            let _ = decode::<Notice>(&bytes);
+            let _ = decode::<Setup>(&bytes);
+        }
+    }
+}
