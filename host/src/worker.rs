@@ -2,7 +2,7 @@
 //!
 //! A worker is this same program on one plugin and one model (`child`). Its standard input is the control socket: the
 //! host sends the [`wire::Setup`] and the sockets of its lanes, and hears log lines and the outcome of the loading in
-//! return. Each lane carries one call at a time, asked by one of the model's threads (`remote`) and answered by one of
+//! return. What an engine does not need is given up first (`sandbox`). Each lane carries one call at a time, asked by one of the model's threads (`remote`) and answered by one of
 //! the worker's (`lanes`). The host watches over the process (`process`) and replaces it when it dies (`supervisor`);
 //! what the streams on it need to go on is in `crate::stream`.
 //!
@@ -16,6 +16,7 @@ mod lanes;
 mod process;
 mod remote;
 mod reports;
+pub mod sandbox;
 mod supervisor;
 pub mod wire;
 

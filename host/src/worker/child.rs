@@ -8,6 +8,7 @@ use super::{
     files,
     framed::{self, Received, Receiver, Sender},
     lanes::{self, Shop},
+    sandbox::{self, Files},
     wire::{self, Notice, Setup},
 };
 use crate::plugins::{Services, open_library};
@@ -57,6 +58,10 @@ fn run(count: usize) -> io::Result<()> {
         _ => return Err(io::Error::other("another version of this program started it")),
     };
     let host = Arc::new(Host { control: Mutex::new(sender), setup });
+    if let Err(problem) = host.give_up_the_rest() {
+        host.tell(&Notice::NotLoaded(Error::other(problem).into()));
+        return Ok(());
+    }
     end_with_host(receiver)?;
     let model = match host.load() {
         Ok(model) => model,
@@ -98,6 +103,16 @@ impl Host {
     /// Without a host there is nobody to tell, and nothing to go on for: the watch ends the process.
     fn tell(&self, notice: &Notice) {
         let _ = self.control.lock().unwrap_or_else(PoisonError::into_inner).send(notice);
+    }
+
+    /// Enters the sandbox, where it is asked for.
+    fn give_up_the_rest(&self) -> Result<(), String> {
+        let Some(read) = self.setup.sandbox.clone() else { return Ok(()) };
+        let protection = sandbox::enter(&Files { read, scratch: None })?;
+        if let Some(message) = protection.warning() {
+            self.tell(&Notice::Log { level: LogLevel::Warn as u8, from: "sandbox".into(), stream: None, message });
+        }
+        Ok(())
     }
 
     fn load(self: &Arc<Self>) -> Result<LoadedModel, Error> {

@@ -55,6 +55,16 @@ pub struct WorkerSpec {
     pub load: LoadSpec,
 }
 
+impl WorkerSpec {
+    /// What the engine may read: the plugin's own files, the resource directories, and whatever path a field of its
+    /// configuration names.
+    fn files(&self) -> Vec<PathBuf> {
+        let named = self.load.fields.values().filter_map(Value::as_str).map(PathBuf::from);
+        let copy = self.path.parent().map(PathBuf::from);
+        copy.into_iter().chain(self.resource_dirs.clone()).chain(named.filter(|path| path.exists())).collect()
+    }
+}
+
 /// How a worker died: `crashed (SIGSEGV)`, `did not return from finish within 30 s and was ended`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Death(String);
@@ -261,7 +271,7 @@ fn spawn(spec: &Arc<WorkerSpec>) -> io::Result<(Arc<Life>, Vec<Lane>, Receiver)>
             fields: Value::Object(spec.load.fields.clone()).to_string(),
             log_level: Services::current_level() as u8,
             lanes: spec.load.lanes as u32,
-            sandbox: spec.load.sandbox,
+            sandbox: spec.load.sandbox.then(|| spec.files()),
         })?;
         let reading = Arc::clone(&life);
         thread::Builder::new().name("worker-output".into()).spawn(move || reading.read_output(printed))?;

@@ -33,8 +33,8 @@ pub struct Setup {
     pub log_level: u8,
     /// How many sockets come with this.
     pub lanes: u32,
-    /// Drop what is not needed before any code of the plugin runs.
-    pub sandbox: bool,
+    /// The files and folders that it needs, if it is to give up all else before any code of the plugin runs.
+    pub sandbox: Option<Vec<PathBuf>>,
 }
 
 /// What a worker says on the control socket.
