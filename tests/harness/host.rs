@@ -308,6 +308,34 @@ impl Host {
         Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? << 10)
     }
 
+    /// Its worker processes, those that have ended but were not yet waited for left out.
+    pub fn workers(&self) -> Vec<u32> {
+        let parent = format!("PPid:\t{}", self.pid());
+        let is_worker = |pid: &u32| {
+            let read = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap_or_default();
+            let status = read("status");
+            status.lines().any(|line| line == parent)
+                && !status.contains("State:\tZ")
+                && read("cmdline").split('\0').nth(1) == Some("worker")
+        };
+        let pids = fs::read_dir("/proc").unwrap().flatten();
+        pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(is_worker).collect()
+    }
+
+    /// Kills a worker as the out-of-memory killer would.
+    pub fn kill_worker(&self, pid: u32) {
+        // It may have ended meanwhile.
+        let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).stderr(Stdio::null()).status();
+    }
+
+    /// The crash reports.
+    pub fn crash_reports(&self) -> Vec<String> {
+        let dir = fs::read_dir(self.path("cache/crashes"));
+        let mut paths: Vec<_> = dir.into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+        paths.sort();
+        paths.iter().map(|path| fs::read_to_string(path).unwrap()).collect()
+    }
+
     /// Sends a signal, such as `TERM`.
     pub fn signal(&self, name: &str) {
         assert!(Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status().unwrap().success());

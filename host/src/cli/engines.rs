@@ -8,15 +8,16 @@ use crate::{
 };
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
-/// List the engines of a running server, or of a plugin directory.
+/// List the engines of a running server, or of a plugin directory; or take a plugin out of quarantine.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   auricle engines                                  of the server on this machine
   auricle engines --url http://127.0.0.1:9000
   auricle engines --plugins target/plugins         without a server: each file is tried in a child process
+  auricle engines --release libmy_engine.so
 
-Exit status: 0 all files are in order, 1 at least one is refused, 2 the server or directory cannot be read.")]
+Exit status: 0 all files are in order, 1 at least one is refused or in quarantine, 2 the server or directory cannot be read.")]
 pub(super) struct EnginesArgs {
     /// Address of the running server
     #[arg(long, default_value = "http://127.0.0.1:8770", conflicts_with = "plugins")]
@@ -27,12 +28,24 @@ pub(super) struct EnginesArgs {
     /// Directory where engines look for models and shared runtimes; may be given more than once
     #[arg(long, value_name = "DIR", requires = "plugins")]
     resources: Vec<PathBuf>,
+    /// Plugin file of the running server to take out of quarantine
+    #[arg(long, value_name = "FILE", conflicts_with = "plugins")]
+    release: Option<String>,
     /// How to write the list
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 
 pub(super) fn run(args: &EnginesArgs) -> ExitCode {
+    if let Some(file) = &args.release {
+        return match release(&args.url, file) {
+            Ok(answer) => print(answer.trim_end()),
+            Err(problem) => {
+                fail(problem);
+                ExitCode::from(2)
+            }
+        };
+    }
     let report = if args.plugins.is_empty() { ask(&args.url) } else { look(args) };
     let report = match report {
         Ok(report) => report,
@@ -46,7 +59,8 @@ pub(super) fn run(args: &EnginesArgs) -> ExitCode {
         Format::Text if report.files.is_empty() => print("no plugin files"),
         Format::Text => print(&report.files.iter().map(describe).collect::<Vec<_>>().join("\n")),
     };
-    let refused = report.files.iter().any(|file| file.state == FileState::Refused);
+    let bad = |file: &FileReport| matches!(file.state, FileState::Refused | FileState::Quarantined);
+    let refused = report.files.iter().any(bad);
     if refused { ExitCode::FAILURE } else { printed }
 }
 
@@ -75,9 +89,23 @@ fn look(args: &EnginesArgs) -> Result<EnginesReport, String> {
 
 fn ask(url: &str) -> Result<EnginesReport, String> {
     let url = format!("{}/v1/engines", url.trim_end_matches('/'));
-    let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(10))).build().into();
-    let answer = agent.get(&url).call().and_then(|mut answer| answer.body_mut().read_to_string());
-    let text =
-        answer.map_err(|error| format!("{url}: {error}; is the server running there? (or give --plugins DIR)"))?;
+    let text = read(&url, agent().get(&url).call())?;
     serde_json::from_str(&text).map_err(|error| format!("{url}: not an Auricle server's answer: {error}"))
+}
+
+fn release(url: &str, file: &str) -> Result<String, String> {
+    let url = format!("{}/v1/engines/{file}/release", url.trim_end_matches('/'));
+    match agent().post(&url).send_empty() {
+        Err(ureq::Error::StatusCode(404)) => Err(format!("{url}: no plugin file of that name is in quarantine")),
+        answer => read(&url, answer),
+    }
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(10))).build().into()
+}
+
+fn read(url: &str, answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<String, String> {
+    let text = answer.and_then(|mut answer| answer.body_mut().read_to_string());
+    text.map_err(|error| format!("{url}: {error}; is the server running there? (or give --plugins DIR)"))
 }

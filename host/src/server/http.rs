@@ -2,7 +2,12 @@
 
 use super::{App, upgrade};
 use crate::{catalog::PresetReport, plugins::FileReport};
-use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
+use axum::{
+    Json, Router,
+    extract::{Path, State},
+    http::StatusCode,
+    routing::{get, post},
+};
 use serde::{Deserialize, Serialize};
 
 /// Answer of `GET /v1/engines`.
@@ -26,6 +31,7 @@ pub(super) fn routes(app: App) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/v1/engines", get(engines))
+        .route("/v1/engines/{file}/release", post(release))
         .route("/v1/presets", get(presets))
         .route("/v1/stream", get(upgrade::stream))
         .with_state(app)
@@ -44,6 +50,16 @@ async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
 
 async fn engines(State(app): State<App>) -> Json<EnginesReport> {
     Json(EnginesReport { backends: app.registry.backends(), files: app.registry.report() })
+}
+
+/// Lifts the quarantine of a plugin file.
+async fn release(State(app): State<App>, Path(file): Path<String>) -> (StatusCode, String) {
+    if app.registry.release(&file) {
+        tracing::info!(file, "quarantine lifted");
+        (StatusCode::OK, format!("{file} is released\n"))
+    } else {
+        (StatusCode::NOT_FOUND, format!("no plugin file `{file}` is in quarantine\n"))
+    }
 }
 
 async fn presets(State(app): State<App>) -> Json<PresetsReport> {

@@ -54,10 +54,6 @@ pub(super) struct Rerun {
 }
 
 impl Past {
-    pub(super) fn origin(&self) -> &Origin {
-        &self.origin
-    }
-
     /// The engine is started at `offset`.
     pub(super) fn start(&mut self, offset: u64) {
         *self = Self { origin: Origin::Start(offset), ..Self::default() };

@@ -26,8 +26,8 @@ pub(super) struct Voice {
     started: bool,
     pub(super) epoch: u32,
     record: Record,
-    /// Where the engine died of this stream.
-    struck: Option<(u32, Origin)>,
+    /// How far it had come, by epoch and sample, when the engine last died of it.
+    struck: Option<(u32, u64)>,
 }
 
 /// What a piece of work needs of its stream.
@@ -69,10 +69,10 @@ impl Voice {
         self.record.position
     }
 
-    /// Notes that the engine died of this stream. Returns whether it did so before without getting any further.
+    /// Notes that the engine died of this stream. Returns whether it had died of it before and got no further since.
     pub(super) fn strike(&mut self) -> bool {
-        let place = Some((self.epoch, self.record.past.origin().clone()));
-        std::mem::replace(&mut self.struck, place.clone()) == place
+        let now = (self.epoch, self.record.position);
+        self.struck.replace(now).is_some_and(|before| now <= before)
     }
 
     /// Calls the engine; its events go to the outbox as they come.

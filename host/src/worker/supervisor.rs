@@ -12,10 +12,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// Whatever keeps a model that was loaded before from being loaded again may pass.
+const TRIES: u32 = 3;
 /// A worker that lived so long is replaced at once.
-const STEADY_AFTER: Duration = Duration::from_secs(60);
+const STEADY_AFTER: Duration = Duration::from_secs(10);
 
 /// A model that is served by worker processes, one after another.
 #[derive(Debug)]
@@ -91,10 +93,15 @@ impl Supervisor {
             state.pause = Duration::ZERO;
         }
         // Those who wait for the lock wait for the same.
-        thread::sleep(state.pause);
-        state.pause = (2 * state.pause).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+        let process = (1..=TRIES).find_map(|attempt| {
+            thread::sleep(state.pause);
+            state.pause = (2 * state.pause).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+            let started = Process::start(&self.spec);
+            (started.is_ok() || attempt == TRIES).then_some(started)
+        });
         state.started = Some(Instant::now());
-        let process = Process::start(&self.spec).map_err(|error| CallError::Unavailable(error.message))?;
+        let process = process.unwrap_or_else(|| Err(Error::other("it was not tried")));
+        let process = process.map_err(|error| CallError::Unavailable(error.message))?;
         let (now, before) = (process.metadata(), &self.metadata);
         if (now.sample_rate, now.chunk_samples) != (before.sample_rate, before.chunk_samples) {
             return Err(CallError::Unavailable("the model's sample rate or chunk is not what it was".into()));

@@ -1,0 +1,276 @@
+//! Engines in worker processes: their death is an event in the log. Every stream goes on, word for word where the engine's
+//! replay is exact, and those of healthy engines notice nothing.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "test code")]
+
+use auricle_tests::{Client, Host, Setup, bytes, library, long, noise, tone_segments};
+use serde_json::{Value, json};
+use std::{fs, process::Command, thread, time::{Duration, Instant}};
+
+/// Two seconds: twenty chunks, two segments.
+const SAMPLES: usize = 32_000;
+
+fn setup() -> Setup {
+    Setup::new()
+        .plugin(&library("tone"))
+        .plugin(&library("faulty"))
+        .preset("tone", &json!({"backend": "tone"}))
+        .preset("faulty", &faulty(json!({})))
+}
+
+fn faulty(mut host: Value) -> Value {
+    host["open"] = json!(["fault", "at", "after_chunks", "times", "seconds", "megabytes"]);
+    json!({"backend": "faulty", "host": host})
+}
+
+fn send(client: &mut Client, samples: &[i16]) {
+    client.audio_in_frames(&bytes(samples), 4_000);
+    client.say(&json!({"type": "finish"}));
+}
+
+/// A stream on a preset that goes wrong as `options` say; the client, when the server has closed.
+fn hear(host: &Host, preset: &str, options: Value) -> Client {
+    let mut client = Client::start(host, preset, json!({"options": options}));
+    send(&mut client, &noise(1, SAMPLES));
+    client.to_end();
+    client
+}
+
+#[test]
+fn a_crash_is_an_event_in_the_log() {
+    let host = setup().start();
+    let whole = tone_segments(&noise(1, SAMPLES), 16_000);
+    let mut beside = Client::open(&host, "faulty", json!({}));
+    beside.audio(&bytes(&noise(7, 20_000)));
+    for (fault, how) in [("sigsegv", "SIGSEGV"), ("sigabrt", "SIGABRT"), ("sigkill", "SIGKILL"), ("exit", "ended with status 3")] {
+        // The processor that takes over counts chunks anew, from the restart point: it goes wrong no more.
+        let client = hear(&host, "faulty", json!({"fault": fault, "after_chunks": 15}));
+        assert_eq!((client.closed.as_ref().unwrap().code, client.texts()), (1000, whole.clone()), "{fault}");
+        host.wait_for("the report", || host.logged(&["a worker", how, "in process_iter"]) > 0);
+    }
+    beside.audio(&bytes(&noise(7, 50_001)[20_000..]));
+    assert_eq!(beside.finish(), tone_segments(&noise(7, 50_001), 16_000));
+    let report = host.crash_reports().remove(0);
+    for text in ["backend: faulty", "crashed (SIGSEGV)", "call: process_iter with 1600 samples", "stream "] {
+        assert!(report.contains(text), "{text} is not in\n{report}");
+    }
+}
+
+#[test]
+fn a_stream_of_which_the_engine_dies_again_is_closed() {
+    let host = setup().start();
+    let mut beside = Client::open(&host, "faulty", json!({}));
+    for at in ["processor", "init", "insert_audio_chunk", "process_iter"] {
+        let mut client = Client::start(&host, "faulty", json!({"options": {"fault": "sigsegv", "at": at}}));
+        send(&mut client, &noise(1, SAMPLES));
+        let message = client.fails("engine_crashed", 4505);
+        assert!(message.contains("SIGSEGV") && message.contains("twice"), "{message}");
+    }
+    beside.audio(&bytes(&noise(7, 50_001)));
+    assert_eq!(beside.finish(), tone_segments(&noise(7, 50_001), 16_000));
+    host.wait_for("the end of all but one worker", || host.workers().len() == 1);
+}
+
+#[test]
+fn a_call_that_does_not_return_ends_its_worker() {
+    let host = setup().preset("faulty", &faulty(json!({"call_seconds": 1.0}))).start();
+    let mut beside = Client::open(&host, "faulty", json!({}));
+    let client = hear(&host, "faulty", json!({"fault": "hang", "after_chunks": 15}));
+    assert_eq!(client.texts(), tone_segments(&noise(1, SAMPLES), 16_000));
+    assert!(host.logged(&["did not return from process_iter within 1 s and was ended"]) > 0);
+    beside.audio(&bytes(&noise(7, 50_001)));
+    assert_eq!(beside.finish(), tone_segments(&noise(7, 50_001), 16_000));
+}
+
+#[test]
+fn a_worker_that_outgrows_its_memory_is_replaced() {
+    let host = setup().preset("faulty", &faulty(json!({"memory_mb": 200}))).start();
+    let options = json!({"fault": "leak", "megabytes": 400, "after_chunks": 15});
+    let mut client = Client::open(&host, "faulty", json!({"options": options}));
+    client.audio(&bytes(&noise(1, SAMPLES)));
+    host.wait_for("the end of it", || host.logged(&["MiB of memory, of the 200 it may have"]) > 0);
+    assert_eq!(client.finish(), tone_segments(&noise(1, SAMPLES), 16_000));
+}
+
+#[test]
+fn a_plugin_that_many_streams_die_of_is_quarantined_and_released() {
+    let host = setup().settings("[limits]\nquarantine_streams = 3").start();
+    let name = library("faulty").file_name().unwrap().to_str().unwrap().to_owned();
+    for _ in 0..3 {
+        hear(&host, "faulty", json!({"fault": "sigabrt", "at": "init"}));
+    }
+    let file = host.wait_for_file(&name, |file| file["state"] == "quarantined");
+    let reason = file["reason"].as_str().unwrap();
+    assert!(reason.contains("3 streams died of it") && reason.contains("SIGABRT"), "{reason}");
+    let message = Client::start(&host, "faulty", json!({})).fails("engine_unavailable", 4503);
+    assert!(message.contains("quarantine"), "{message}");
+    let mut others = Client::open(&host, "tone", json!({}));
+    others.audio(&bytes(&noise(1, SAMPLES)));
+    assert_eq!(others.finish(), tone_segments(&noise(1, SAMPLES), 16_000));
+    let release = |file: &str| {
+        let url = format!("http://{}", host.address());
+        auricle_tests::auricle().args(["engines", "--url", &url, "--release", file]).output().unwrap()
+    };
+    assert_eq!(release("another.so").status.code(), Some(2));
+    assert!(release(&name).status.success());
+    assert_eq!(hear(&host, "faulty", json!({})).texts(), tone_segments(&noise(1, SAMPLES), 16_000));
+}
+
+#[test]
+fn what_the_engine_prints_goes_to_the_log_and_a_model_no_longer_needed_takes_its_worker_along() {
+    let host = setup().start();
+    assert_eq!(hear(&host, "tone", json!({})).texts(), tone_segments(&noise(1, SAMPLES), 16_000));
+    let before = host.workers();
+    assert_eq!(before.len(), 1);
+    let mut open = Client::open(&host, "tone", json!({}));
+    // The same engine with another chunk: another model.
+    host.preset("tone", &json!({"backend": "tone", "chunk_samples": 800}).to_string());
+    host.wait_for("the new model", || {
+        let client = hear(&host, "tone", json!({}));
+        client.events("ready")[0]["chunk_seconds"] == 0.05
+    });
+    assert_eq!(host.workers().len(), 2, "the stream on the old model keeps its worker");
+    open.audio(&bytes(&noise(1, SAMPLES)));
+    assert_eq!(open.finish(), tone_segments(&noise(1, SAMPLES), 16_000));
+    host.wait_for("the old worker's end", || host.workers().iter().all(|pid| !before.contains(pid)));
+}
+
+#[test]
+fn a_worker_ends_with_its_host() {
+    let mut host = setup().start();
+    let _open = Client::open(&host, "tone", json!({}));
+    let workers = host.workers();
+    host.signal("KILL");
+    host.wait();
+    for pid in workers {
+        let gone = || fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "));
+        for _ in 0..500 {
+            if !gone() {
+                break;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        assert!(!gone(), "worker {pid} outlives its host");
+    }
+}
+
+/// Kills the workers of a stream at random moments, never twice without progress, and returns what the stream said.
+fn hear_under_fire(host: &Host, preset: &str, audio: &[u8], kills: &mut usize, seed: &mut u32) -> Client {
+    let mut client = Client::start(host, preset, json!({"pace": "file"}));
+    for frame in audio.chunks(32_000) {
+        client.audio(frame);
+    }
+    client.say(&json!({"type": "finish"}));
+    let recoveries = || host.logged(&["going on with a fresh processor"]);
+    let (mut expected, mut recovered) = (recoveries(), Some(Instant::now()));
+    while let Some(event) = client.next() {
+        if recovered.is_none() && recoveries() >= expected {
+            recovered = Some(Instant::now());
+        }
+        // What was on its way before the last recovery has arrived by then.
+        let progress = matches!(event["type"].as_str(), Some("partial" | "segment"))
+            && recovered.is_some_and(|at| at.elapsed() > Duration::from_millis(100));
+        *seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        if progress && *kills > 0 && *seed >> 30 == 0 {
+            thread::sleep(Duration::from_micros(u64::from(*seed >> 12) % 20_000));
+            (expected, recovered) = (recoveries() + 1, None);
+            host.workers().into_iter().for_each(|worker| host.kill_worker(worker));
+            *kills -= 1;
+        }
+    }
+    client
+}
+
+/// Streams recordings until so many kills have happened; `same` compares with an undisturbed stream.
+fn survive(setup: Setup, preset: &str, audio: &[u8], kills: usize, same: impl Fn(&Client, &Client)) {
+    let host = setup.settings("[limits]\nquarantine_streams = 100000").start();
+    let mut none = 0;
+    let clean = hear_under_fire(&host, preset, audio, &mut none, &mut 1);
+    assert_eq!(clean.closed.as_ref().unwrap().code, 1000);
+    let (mut left, mut seed, mut streams) = (kills, 1, 0);
+    while left > 0 {
+        let before = left;
+        let stream = hear_under_fire(&host, preset, audio, &mut left, &mut seed);
+        assert_eq!(stream.closed.as_ref().unwrap().code, 1000, "{:?}", stream.heard.last());
+        same(&clean, &stream);
+        streams += 1;
+        assert!(left < before || streams < 200, "no kill in the last stream");
+    }
+    println!("{preset}: {kills} kills over {streams} streams");
+}
+
+fn exact(clean: &Client, stream: &Client) {
+    for kind in ["segment", "speech_started", "endpoint"] {
+        assert_eq!(clean.events(kind), stream.events(kind));
+    }
+    assert_eq!(clean.heard.last().unwrap()["seconds"], stream.heard.last().unwrap()["seconds"]);
+}
+
+fn kills(long_tier: usize) -> usize {
+    if long() { long_tier } else { 10 }
+}
+
+#[test]
+fn streams_survive_random_kills_word_for_word() {
+    survive(setup(), "tone", &bytes(&noise(3, 1_600_000)), kills(200), exact);
+}
+
+#[test]
+fn digits_survive_random_kills_word_for_word() {
+    let setup = Setup::new()
+        .plugin(&library("onnx"))
+        .resource(&auricle_tests::runtime())
+        .resource(&auricle_tests::models())
+        .preset("digits", &json!({"backend": "onnx", "model": "digits"}));
+    survive(setup, "digits", &recording("digits.wav", 4), kills(200), exact);
+}
+
+#[test]
+fn pocketsphinx_survives_random_kills_word_for_word() {
+    let setup = Setup::new()
+        .plugin(&auricle_tests::staged("pocketsphinx.engine"))
+        .preset("speech", &json!({"backend": "pocketsphinx"}));
+    survive(setup, "speech", &recording("weather.wav", 2), kills(50), exact);
+}
+
+#[test]
+fn whisper_loses_nothing_to_random_kills() {
+    let setup = Setup::new()
+        .plugin(&library("whisper"))
+        .resource(&auricle_tests::runtime())
+        .resource(&auricle_tests::models())
+        .preset("whisper", &json!({"backend": "whisper", "model": "whisper-digits", "lan": "en"}));
+    let lossless = |clean: &Client, stream: &Client| {
+        let mut end = 0.0;
+        for segment in stream.events("segment") {
+            assert!(segment["start"].as_f64().unwrap() >= end, "a segment comes again: {segment}");
+            end = segment["end"].as_f64().unwrap();
+        }
+        assert!(stream.events("gap").is_empty());
+        let words = |client: &Client| client.texts().join(" ").split_whitespace().count() as f64;
+        // Another buffer than that of the undisturbed stream may be decoded otherwise.
+        let ratio = words(stream) / words(clean);
+        assert!((0.7..=1.4).contains(&ratio), "{:?} instead of {:?}", stream.texts(), clean.texts());
+    };
+    survive(setup, "whisper", &recording("digits.wav", 2), kills(20), lossless);
+}
+
+/// A recording of the repository several times over, as s16le.
+fn recording(name: &str, times: usize) -> Vec<u8> {
+    let wav = fs::read(auricle_tests::fixture(name)).unwrap();
+    let data = wav.windows(4).position(|four| four == b"data").unwrap() + 8;
+    wav[data..].repeat(times)
+}
+
+#[test]
+fn nobody_else_can_reach_a_worker() {
+    let host = setup().start();
+    let _open = Client::open(&host, "tone", json!({}));
+    let worker = host.workers()[0];
+    let status = fs::read_to_string(format!("/proc/{worker}/status")).unwrap();
+    assert!(status.contains("NoNewPrivs:\t1") && status.contains("Seccomp:\t2"), "{status}");
+    let listening = Command::new("ls").arg("-l").arg(format!("/proc/{worker}/fd")).output().unwrap();
+    let open = String::from_utf8_lossy(&listening.stdout).into_owned();
+    assert!(!open.contains(".sock"), "{open}");
+}
