@@ -6,7 +6,7 @@
 use crate::worker::{CrashReports, Death, RemoteProcessor, Supervisor};
 use auricle_plugin_api::{
     Error, Metadata,
-    host::{EventSink, LoadedModel, LoadedProcessor},
+    host::{BatchEntry, EventSink, LoadedModel, LoadedProcessor},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -90,6 +90,14 @@ impl Model {
         })
     }
 
+    /// Inserts each one's audio and works on all of them in one call; each gets its outcome.
+    pub fn hear_together(&self, batch: &mut [Turn<'_>]) -> Vec<Result<(), CallError>> {
+        match self {
+            Self::InProcess(model) => hear_here_together(model, batch),
+            Self::Worker(_) => RemoteProcessor::hear_together(batch),
+        }
+    }
+
     /// The same model in a worker of its own, where it is in a worker at all.
     pub fn apart(&self) -> Option<Self> {
         match self {
@@ -117,6 +125,41 @@ impl Model {
     pub fn outlives_the_engine(&self) -> bool {
         matches!(self, Self::Worker(_))
     }
+}
+
+/// One stream's part in [`Model::hear_together`].
+pub struct Turn<'a> {
+    /// A processor of that model that is not dead.
+    pub processor: &'a mut Processor,
+    /// A full chunk.
+    pub audio: &'a [f32],
+    /// Where its events go.
+    pub sink: &'a mut dyn EventSink,
+}
+
+fn hear_here_together(model: &LoadedModel, batch: &mut [Turn<'_>]) -> Vec<Result<(), CallError>> {
+    let foreign = || Err(CallError::Unavailable("its processor is not in this process".into()));
+    let mut outcomes = Vec::with_capacity(batch.len());
+    let mut entries = Vec::with_capacity(batch.len());
+    for Turn { processor, audio, sink } in batch {
+        let outcome = match processor {
+            Processor::InProcess(processor) => {
+                let inserted = processor.insert_audio_chunk(audio).map_err(CallError::Engine);
+                if inserted.is_ok() {
+                    entries.push(BatchEntry { processor, sink: &mut **sink, result: Ok(()) });
+                }
+                inserted
+            }
+            Processor::Worker(_) => foreign(),
+        };
+        outcomes.push(outcome);
+    }
+    model.process_batch(&mut entries);
+    let results = entries.into_iter().map(|entry| entry.result.map_err(CallError::Engine));
+    for (outcome, result) in outcomes.iter_mut().filter(|outcome| outcome.is_ok()).zip(results) {
+        *outcome = result;
+    }
+    outcomes
 }
 
 /// A stream's processor.

@@ -1,6 +1,7 @@
 //! A loaded model at work: its queue of streams and the threads that call it.
 //!
-//! Among the streams with work the one whose oldest unprocessed audio came first goes next. A call past its limit has its
+//! Among the streams with work the one whose oldest unprocessed audio came first goes next; a model that works on several
+//! at once gets those that wait, up to its share, and nobody waits for more to come. A call past its limit has its
 //! thread written off (nothing can stop it) and replaced, and its stream fails; after several the model is refused.
 //! A model in a worker process needs no watchdog: its calls end by themselves, with the process if need be. Threads:
 //! `concurrency` workers and perhaps one watchdog per model, which end when the last handle is dropped and take the model
@@ -225,8 +226,15 @@ impl Shared {
     }
 
     fn work(&self, slot: &Slot) {
-        while let Some(stream) = self.next() {
-            if !stream.step(slot) {
+        while let Some(mut streams) = self.next() {
+            let wanted = match streams.pop() {
+                Some(stream) if streams.is_empty() => stream.step(slot),
+                last => {
+                    streams.extend(last);
+                    Stream::step_together(streams, self, slot)
+                }
+            };
+            if !wanted {
                 tracing::warn!(
                     model = self.settings.name,
                     "a call written off has returned after all; its thread ends"
@@ -236,12 +244,15 @@ impl Shared {
         }
     }
 
-    /// The stream to work on; `None` when the model is no longer needed.
-    fn next(&self) -> Option<Arc<Stream>> {
+    /// The streams to work on, the first at least; `None` when the model is no longer needed.
+    fn next(&self) -> Option<Vec<Arc<Stream>>> {
+        let most = self.metadata().max_batch.max(1) as usize;
         let mut queue = self.queue();
         loop {
-            if let Some((_, stream)) = queue.ready.pop_first() {
-                return Some(stream);
+            // Threads that are idle get their share.
+            let share = queue.ready.len().div_ceil(queue.idle + 1).min(most);
+            if share > 0 {
+                return Some((0..share).map_while(|_| queue.ready.pop_first()).map(|(_, stream)| stream).collect());
             }
             if queue.stopping {
                 return None;
@@ -278,7 +289,9 @@ impl Shared {
     fn give_up(self: &Arc<Self>, call: &Call) {
         let limit = self.settings.call_limit.as_secs_f64();
         let message = format!("the engine did not return from {} within {limit} s", call.what);
-        call.stream.write_off(Failure::new(FailureCode::EngineTimeout, message));
+        for stream in &call.streams {
+            stream.write_off(Failure::new(FailureCode::EngineTimeout, &message));
+        }
         let timeouts = {
             let mut workers = self.workers();
             workers.timeouts += 1;
@@ -329,15 +342,15 @@ struct SlotState {
 
 #[derive(Clone)]
 struct Call {
-    stream: Arc<Stream>,
+    streams: Vec<Arc<Stream>>,
     what: &'static str,
     since: Instant,
 }
 
 impl Slot {
-    /// A call for `stream` begins.
-    pub(super) fn begin(&self, stream: &Arc<Stream>, what: &'static str) {
-        self.lock().call = Some(Call { stream: Arc::clone(stream), what, since: Instant::now() });
+    /// A call for these streams begins.
+    pub(super) fn begin(&self, streams: Vec<Arc<Stream>>, what: &'static str) {
+        self.lock().call = Some(Call { streams, what, since: Instant::now() });
     }
 
     /// The call is over; returns whether the thread is still wanted.

@@ -10,7 +10,7 @@ use super::{
     Event, Pace, Runtime, StreamSettings,
     inbox::{Inbox, Work},
     outbox::Outbox,
-    runtime::{Place, Slot},
+    runtime::{Place, Shared, Slot},
     voice::{Next, Scene, Trouble, Voice, call_name},
 };
 use crate::{
@@ -253,25 +253,84 @@ impl Stream {
     /// One piece of work, on a thread of the model. Returns whether the thread may go on: not if the call took so long
     /// that the thread was written off.
     pub(super) fn step(self: &Arc<Self>, slot: &Slot) -> bool {
-        let (mut voice, work, runtime) = {
-            let mut inner = self.lock();
-            inner.queued = false;
-            let Some(voice) = inner.voice.take() else { return true };
-            (voice, inner.inbox.pop(), Arc::clone(&inner.runtime))
-        };
+        match self.take_turn() {
+            Some((voice, work)) => self.work(voice, work, slot),
+            None => true,
+        }
+    }
+
+    /// A piece of work of each of several streams, full chunks together. Returns as [`step`](Self::step) does.
+    pub(super) fn step_together(streams: Vec<Arc<Self>>, runtime: &Shared, slot: &Slot) -> bool {
+        let (mut together, mut alone) = (Vec::new(), Vec::new());
+        for stream in streams {
+            match stream.take_turn() {
+                Some((voice, Some(Work::Chunk(audio)))) if voice.is_at_hand() => together.push((stream, voice, audio)),
+                Some((voice, work)) => alone.push((stream, voice, work)),
+                None => {}
+            }
+        }
+        if together.len() == 1 {
+            alone.extend(together.pop().map(|(stream, voice, audio)| (stream, voice, Some(Work::Chunk(audio)))));
+        }
+        let mut wanted = together.is_empty() || Self::work_together(together, runtime, slot);
+        for (stream, voice, work) in alone {
+            if wanted {
+                wanted = stream.work(voice, work, slot);
+            } else {
+                // This thread was written off; another will do it.
+                stream.give_back(voice, work);
+            }
+        }
+        wanted
+    }
+
+    fn work_together(mut together: Vec<(Arc<Self>, Voice, Vec<f32>)>, runtime: &Shared, slot: &Slot) -> bool {
+        slot.begin(together.iter().map(|(stream, ..)| Arc::clone(stream)).collect(), "process_batch");
+        let streams: Vec<_> = together.iter().map(|(stream, ..)| Arc::clone(stream)).collect();
+        let scenes: Vec<_> = streams.iter().map(|stream| stream.scene(runtime)).collect();
+        let mut batch: Vec<_> = together.iter_mut().map(|(_, voice, audio)| (voice, std::mem::take(audio))).collect();
+        let outcomes = Voice::perform_together(&mut batch, &scenes);
+        if !slot.end() {
+            return false;
+        }
+        together
+            .into_iter()
+            .zip(outcomes)
+            .all(|((stream, voice, _), outcome)| stream.settle(voice, outcome).is_none_or(|voice| stream.let_go(voice, slot)))
+    }
+
+    /// What is to be done next, if nobody is at it.
+    fn take_turn(&self) -> Option<(Voice, Option<Work>)> {
+        let mut inner = self.lock();
+        inner.queued = false;
+        inner.voice.take().map(|voice| (voice, inner.inbox.pop()))
+    }
+
+    fn give_back(self: &Arc<Self>, voice: Voice, work: Option<Work>) {
+        let mut inner = self.lock();
+        if let Some(work) = work.filter(|_| !inner.ended) {
+            inner.inbox.put_back(work);
+        }
+        inner.voice = Some(voice);
+        self.schedule(&mut inner);
+    }
+
+    fn scene<'a>(&'a self, runtime: &'a Shared) -> Scene<'a> {
+        Scene {
+            id: &self.id,
+            model: runtime.model(),
+            options: &self.options,
+            settings: &self.settings,
+            outbox: &self.outbox,
+        }
+    }
+
+    fn work(self: &Arc<Self>, mut voice: Voice, work: Option<Work>, slot: &Slot) -> bool {
         let _in_stream = self.span.enter();
         let Some(work) = work else { return self.let_go(voice, slot) };
-        slot.begin(self, call_name(&work));
-        let outcome = voice.perform(
-            work,
-            &Scene {
-                id: &self.id,
-                model: runtime.model(),
-                options: &self.options,
-                settings: &self.settings,
-                outbox: &self.outbox,
-            },
-        );
+        let runtime = Arc::clone(&self.lock().runtime);
+        slot.begin(vec![Arc::clone(self)], call_name(&work));
+        let outcome = voice.perform(work, &self.scene(&runtime));
         if !slot.end() {
             // Long over for everybody else.
             drop(voice);
@@ -285,7 +344,7 @@ impl Stream {
 
     /// Drops the processor of a stream that has ended, which runs code of the engine too. Returns as `step` does.
     fn let_go(self: &Arc<Self>, voice: Voice, slot: &Slot) -> bool {
-        slot.begin(self, "drop");
+        slot.begin(vec![Arc::clone(self)], "drop");
         drop(voice);
         let wanted = slot.end();
         self.leave(&mut self.lock());
@@ -328,7 +387,10 @@ impl Stream {
             return Err(crashed(format!("the engine {death}, twice at the same place in this stream")));
         }
         if Arc::ptr_eq(&inner.runtime, &self.home) {
-            inner.runtime = self.home.apart().map_err(|problem| crashed(format!("the engine {death}; {problem}")))?;
+            match self.home.apart() {
+                Ok(apart) => inner.runtime = apart,
+                Err(problem) => tracing::warn!("the stream has no worker of its own: {problem}"),
+            }
         }
         Ok(())
     }

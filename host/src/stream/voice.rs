@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     failure::{Failure, FailureCode},
-    model::{CallError, Model, Processor},
+    model::{CallError, Model, Processor, Turn},
     worker::Death,
 };
 use auricle_plugin_api::{Error, ErrorCode, Replay};
@@ -77,14 +77,61 @@ impl Voice {
 
     /// Calls the engine; its events go to the outbox as they come.
     pub(super) fn perform(&mut self, work: Work, scene: &Scene<'_>) -> Result<Next, Trouble> {
-        let call = call_name(&work);
         let mut failure = None;
-        match self.go_on(&work, scene, &mut failure).and_then(|()| self.call(&work, scene, &mut failure)) {
+        let outcome = self.go_on(&work, scene, &mut failure).and_then(|()| self.call(&work, scene, &mut failure));
+        self.conclude(work, scene, outcome, failure)
+    }
+
+    /// Whether a chunk can be worked on together with those of other streams: not where a processor is to be made first.
+    pub(super) fn is_at_hand(&self) -> bool {
+        self.processor.as_ref().is_some_and(|processor| !processor.is_dead())
+    }
+
+    /// As [`perform`](Self::perform), for a full chunk of each of several streams that are at hand.
+    pub(super) fn perform_together(
+        batch: &mut [(&mut Self, Vec<f32>)],
+        scenes: &[Scene<'_>],
+    ) -> Vec<Result<Next, Trouble>> {
+        let Some(model) = scenes.first().map(|scene| scene.model) else { return Vec::new() };
+        let mut parts: Vec<_> = batch
+            .iter_mut()
+            .zip(scenes)
+            .filter_map(|((voice, audio), scene)| {
+                voice.record.position += audio.len() as u64;
+                let sink = CallSink::new(scene, voice.epoch, &mut voice.record);
+                voice.processor.as_mut().map(|processor| (processor, &*audio, sink))
+            })
+            .collect();
+        let mut turns: Vec<_> =
+            parts.iter_mut().map(|(processor, audio, sink)| Turn { processor, audio, sink }).collect();
+        let outcomes = model.hear_together(&mut turns);
+        let failures: Vec<_> = parts.into_iter().map(|(_, _, sink)| sink.into_failure()).collect();
+        let mut ends = Vec::with_capacity(batch.len());
+        for (((voice, audio), scene), (outcome, failure)) in
+            batch.iter_mut().zip(scenes).zip(outcomes.into_iter().zip(failures))
+        {
+            if matches!(outcome, Err(CallError::Died(_))) {
+                voice.record.position -= audio.len() as u64;
+            }
+            let work = Work::Chunk(std::mem::take(audio));
+            ends.push(voice.conclude(work, scene, outcome.map(|()| Next::GoesOn), failure));
+        }
+        ends
+    }
+
+    fn conclude(
+        &mut self,
+        work: Work,
+        scene: &Scene<'_>,
+        outcome: Result<Next, CallError>,
+        failure: Option<Failure>,
+    ) -> Result<Next, Trouble> {
+        match outcome {
             Ok(next) => {
                 self.settle(work, scene);
                 failure.map_or(Ok(next), |failure| Err(Trouble::Failed(failure)))
             }
-            Err(CallError::Engine(error)) => Err(Trouble::Failed(explain(call, error))),
+            Err(CallError::Engine(error)) => Err(Trouble::Failed(explain(call_name(&work), error))),
             Err(CallError::Died(death)) => Err(Trouble::Died(death, work)),
             Err(CallError::Unavailable(reason)) => {
                 Err(Trouble::Failed(Failure::new(FailureCode::EngineUnavailable, reason)))

@@ -18,6 +18,8 @@ use auricle_plugin_api::{
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, VecDeque},
+    env,
+    ffi::OsStr,
     fmt,
     io::{self, BufRead, BufReader, Read},
     os::{fd::OwnedFd, unix::net::UnixStream},
@@ -246,6 +248,12 @@ fn spawn(spec: &Arc<WorkerSpec>) -> io::Result<(Arc<Life>, Vec<Lane>, Receiver)>
     let (printed, output) = io::pipe()?;
     let mut command = Command::new(platform::this_program()?);
     command.arg("worker").arg("--lanes").arg(spec.load.lanes.to_string());
+    if spec.load.sandbox {
+        // What else is in there may be secret, and the engine could read it.
+        command.env_clear().envs(env::vars_os().filter(|(name, _)| is_harmless(name)));
+    }
+    // ONNX Runtime would keep a database of its own use in the user's home.
+    command.env("ORT_DISABLE_TELEMETRY", "1");
     command.stdin(Stdio::from(OwnedFd::from(far_control))).stderr(output.try_clone()?).stdout(output);
     let child = command.spawn()?;
     // The far ends that the command holds would keep the worker's end from being seen.
@@ -285,6 +293,13 @@ fn spawn(spec: &Arc<WorkerSpec>) -> io::Result<(Arc<Life>, Vec<Lane>, Receiver)>
             Err(error)
         }
     }
+}
+
+/// Whether a variable of the environment is of use to libraries and no secret.
+fn is_harmless(name: &OsStr) -> bool {
+    const NAMES: &[&str] = &["HOME", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ"];
+    const FAMILIES: &[&str] = &["LC_", "OMP_", "ORT_", "RUST_"];
+    name.to_str().is_some_and(|name| NAMES.contains(&name) || FAMILIES.iter().any(|family| name.starts_with(family)))
 }
 
 /// What the host knows of a process; outlives the handle until the process has ended.

@@ -1,13 +1,12 @@
 //! A processor in a worker, called as if it were here.
 
 use super::{
-    Death,
     process::Process,
     reports::CallNote,
     wire::{self, Request},
 };
-use crate::model::CallError;
-use auricle_plugin_api::{Error, host::EventSink};
+use crate::model::{CallError, Processor, Turn};
+use auricle_plugin_api::host::EventSink;
 use serde_bytes::Bytes;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -72,26 +71,35 @@ impl RemoteProcessor {
         outcome
     }
 
-    /// Lets several processors of one model hear, each its audio; each gets its result.
-    ///
-    /// # Errors
-    /// How their worker died.
-    pub(crate) fn hear_together(
-        batch: &mut [(&mut Self, &[f32])],
-        sinks: &mut [&mut dyn EventSink],
-    ) -> Result<Vec<Result<(), Error>>, Death> {
-        let Some((first, _)) = batch.first() else { return Ok(Vec::new()) };
-        let process = Arc::clone(&first.process);
-        let bytes: Vec<_> = batch.iter().map(|(_, audio)| wire::to_bytes(audio)).collect();
-        let numbers = batch.iter().map(|(one, _)| one.number);
-        let request = Request::HearTogether(numbers.zip(bytes.iter().map(|bytes| Bytes::new(bytes))).collect());
-        let streams: Vec<_> = batch.iter().map(|(one, _)| one.stream.as_ref()).collect();
-        let note = CallNote { call: "process_batch", stream: streams.join(" ").into(), heard: first.heard, brought: 0 };
-        let outcome = process.call(note, &request, sinks);
-        for (one, audio) in batch {
-            one.heard += audio.len() as u64;
+    /// See [`crate::model::Model::hear_together`]. Processors that live are in the same process.
+    pub(crate) fn hear_together(batch: &mut [Turn<'_>]) -> Vec<Result<(), CallError>> {
+        let bytes: Vec<_> = batch.iter().map(|turn| wire::to_bytes(turn.audio)).collect();
+        let mut processors = Vec::with_capacity(batch.len());
+        let mut sinks: Vec<&mut dyn EventSink> = Vec::with_capacity(batch.len());
+        for Turn { processor, sink, .. } in &mut *batch {
+            if let Processor::Worker(processor) = processor {
+                processors.push(processor);
+                sinks.push(&mut **sink);
+            }
         }
-        outcome
+        let Some(first) = processors.first() else { return Vec::new() };
+        let numbers = processors.iter().map(|processor| processor.number);
+        let request = Request::HearTogether(numbers.zip(bytes.iter().map(|bytes| Bytes::new(bytes))).collect());
+        let streams: Vec<&str> = processors.iter().map(|processor| processor.stream.as_ref()).collect();
+        let note = CallNote {
+            call: "process_batch",
+            stream: streams.join(", stream ").into(),
+            heard: first.heard,
+            brought: bytes.first().map_or(0, |bytes| bytes.len() / size_of::<f32>()),
+        };
+        let outcome = Arc::clone(&first.process).call(note, &request, &mut sinks);
+        for (processor, bytes) in processors.into_iter().zip(&bytes) {
+            processor.heard += (bytes.len() / size_of::<f32>()) as u64;
+        }
+        match outcome {
+            Ok(outcomes) => outcomes.into_iter().map(|outcome| outcome.map_err(CallError::Engine)).collect(),
+            Err(death) => bytes.iter().map(|_| Err(CallError::Died(death.clone()))).collect(),
+        }
     }
 
     fn call(
