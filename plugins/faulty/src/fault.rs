@@ -32,8 +32,16 @@ names! {
         Sleep = "sleep",
         /// Never returns.
         Hang = "hang",
-        /// Keeps `megabytes` for ever.
+        /// Never returns, and keeps a processor core busy.
+        Spin = "spin",
+        /// Keeps `megabytes` for ever, each time: with many `times`, memory that grows with the chunks.
         Leak = "leak",
+        /// Takes all file descriptors that the process may still have, and keeps them.
+        Descriptors = "descriptors",
+        /// Writes to standard output and standard error what is no text.
+        Print = "print",
+        /// Tries what a sandbox refuses, and reports how that went; reads `canary_file`.
+        Canary = "canary",
         Flood = "flood",
         Disordered = "disordered",
         Outside = "outside",
@@ -48,6 +56,11 @@ names! {
         Sigabrt = "sigabrt",
         Sigkill = "sigkill",
         Exit = "exit",
+        StackOverflow = "stack-overflow",
+        /// In a thread that the host knows nothing of; the call waits for it, as it does for the next two.
+        ThreadSigsegv = "thread-sigsegv",
+        ThreadSigabrt = "thread-sigabrt",
+        ThreadExit = "thread-exit",
     }
 }
 
@@ -77,7 +90,8 @@ impl Place {
         match fault {
             Fault::Error => !matches!(self, Self::Drop | Self::Metadata | Self::ModelDrop),
             Fault::BadMetadata => self == Self::Metadata,
-            Fault::Flood
+            Fault::Canary
+            | Fault::Flood
             | Fault::Disordered
             | Fault::Outside
             | Fault::InvalidUtf8

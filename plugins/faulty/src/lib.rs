@@ -6,8 +6,10 @@
 
 #![deny(unsafe_code)]
 
+mod canary;
 mod deadly;
 mod fault;
+mod greed;
 mod healthy;
 mod lies;
 mod plan;

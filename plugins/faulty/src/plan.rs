@@ -3,12 +3,20 @@
 //! A combination that could not show is a configuration error, so that no test passes because nothing happened.
 
 use crate::{
-    deadly,
+    canary, deadly,
     fault::{Fault, Place},
-    lies,
+    greed, lies,
 };
 use auricle_plugin_api::{Config, Error, Field, Schema, Sink};
-use std::{thread::sleep, time::Duration};
+use std::{
+    path::PathBuf,
+    process,
+    thread::{self, sleep},
+    time::Duration,
+};
+
+/// Of `exit`.
+const EXIT_STATUS: i32 = 3;
 
 /// Adds the fault fields.
 pub(crate) fn fields(schema: Schema) -> Schema {
@@ -28,6 +36,7 @@ pub(crate) fn fields(schema: Schema) -> Schema {
         .field(Field::stream("times").integer(1, 1_000_000).default(1).describe("calls the fault strikes in"))
         .field(Field::stream("seconds").number(0.0, 86_400.0).default(1.0).describe("how long `sleep` takes"))
         .field(Field::stream("megabytes").integer(1, 4_096).default(100).describe("size of `huge-text` and of `leak`"))
+        .field(Field::stream("canary_file").default("").describe("a file that `canary` should not be able to read"))
         .field(Field::load("model_fault").one_of(faults()).default("none").describe("how the model goes wrong"))
         .field(Field::load("model_at").one_of(places(true)).default("load").describe("the call it goes wrong in"))
         .field(Field::load("model_seconds").number(0.0, 86_400.0).default(1.0).describe("how long its `sleep` takes"))
@@ -42,17 +51,28 @@ fn strike(fault: Fault, seconds: f64, megabytes: usize, place: Place) -> Result<
         Fault::Hang => loop {
             sleep(Duration::from_secs(3_600));
         },
-        Fault::Leak => {
-            // Written to, so that it is really taken.
-            std::mem::forget(vec![1u8; megabytes << 20]);
-        }
+        Fault::Spin => loop {
+            std::hint::spin_loop();
+        },
+        Fault::Leak => greed::keep_memory(megabytes),
+        Fault::Descriptors => greed::keep_descriptors(),
+        Fault::Print => greed::print(),
         Fault::Sigsegv => deadly::segmentation_fault(),
-        Fault::Sigabrt => std::process::abort(),
+        Fault::Sigabrt => process::abort(),
         Fault::Sigkill => deadly::kill(),
-        Fault::Exit => std::process::exit(3),
+        Fault::Exit => process::exit(EXIT_STATUS),
+        Fault::StackOverflow => drop(greed::recurse(0)),
+        Fault::ThreadSigsegv => in_a_thread(deadly::segmentation_fault),
+        Fault::ThreadSigabrt => in_a_thread(|| process::abort()),
+        Fault::ThreadExit => in_a_thread(|| process::exit(EXIT_STATUS)),
         _ => {}
     }
     Ok(())
+}
+
+fn in_a_thread(act: fn()) {
+    // It ends with the process.
+    let _ = thread::spawn(act).join();
 }
 
 /// The place named by `field`, where `fault` can show; in the model or in a processor, as asked.
@@ -97,6 +117,7 @@ pub(crate) struct Plan {
     times: u64,
     seconds: f64,
     megabytes: usize,
+    canary_file: PathBuf,
     chunks: u64,
 }
 
@@ -110,6 +131,7 @@ impl Plan {
             times: options.get("times")?,
             seconds: seconds(options, "seconds")?,
             megabytes: options.get("megabytes")?,
+            canary_file: options.get("canary_file")?,
             chunks: 0,
         })
     }
@@ -126,6 +148,9 @@ impl Plan {
         }
         self.times -= 1;
         if let Some((sink, position)) = heard {
+            if self.fault == Fault::Canary {
+                canary::report(&self.canary_file, sink, position);
+            }
             lies::tell(self.fault, self.megabytes, sink, position);
         }
         strike(self.fault, self.seconds, self.megabytes, place)

@@ -160,6 +160,7 @@ fn lies_are_told_once_and_the_stream_goes_on() {
 fn what_could_not_show_is_refused() {
     for options in [
         json!({"fault": "flood", "at": "init"}),
+        json!({"fault": "canary", "at": "insert_audio_chunk"}),
         json!({"fault": "error", "at": "drop"}),
         json!({"fault": "panic", "at": "load"}),
         json!({"fault": "unheard-of"}),
@@ -173,7 +174,7 @@ fn what_could_not_show_is_refused() {
 #[test]
 fn the_schema_opens_a_streams_faults_only() {
     let engine = engine();
-    for name in ["fault", "at", "after_chunks", "times", "seconds", "megabytes"] {
+    for name in ["fault", "at", "after_chunks", "times", "seconds", "megabytes", "canary_file"] {
         assert_eq!(engine.schema().scope(name), Some(Scope::Stream), "{name}");
     }
     for name in ["model_fault", "model_at", "model_seconds", "sample_rate"] {
@@ -184,28 +185,107 @@ fn the_schema_opens_a_streams_faults_only() {
     engine.load(&Map::new()).unwrap();
 }
 
-/// The faults that end the process, with the signal or exit code to see.
+/// A canary's report of its only segment.
+fn canary(file: &str) -> String {
+    let (heard, result) = run(json!({"fault": "canary", "after_chunks": 2, "canary_file": file}), 3);
+    result.unwrap();
+    heard.segments[0].text().into_owned()
+}
+
 #[cfg(unix)]
-const DEADLY: [(&str, Option<i32>, Option<i32>); 4] =
-    [("sigsegv", Some(11), None), ("sigabrt", Some(6), None), ("sigkill", Some(9), None), ("exit", None, Some(3))];
+#[test]
+fn a_canary_out_of_its_cage_may_do_all_of_it() {
+    let file = std::env::current_exe().unwrap();
+    assert_eq!(canary(file.to_str().unwrap()), "udp: allowed; file: allowed; fork: allowed");
+    let absent = canary("/absent/file");
+    assert!(absent.contains("; file: failed (No such file"), "{absent}");
+}
+
+/// This program again, running `test`, which is ignored elsewhere, with a fault.
+#[cfg(unix)]
+fn child(test: &str, fault: &str) -> std::process::Output {
+    // Few descriptors, so that `descriptors` is soon done; no core files.
+    let mut child = std::process::Command::new("/bin/sh");
+    child.args(["-c", "ulimit -n 64 && ulimit -c 0 && exec \"$0\" \"$@\""]).arg(std::env::current_exe().unwrap());
+    child.args(["--ignored", "--exact", test]).env("FAULT", fault).output().unwrap()
+}
+
+/// The faults that end the process, with the signal or exit code to see. The standard library tells of a stack overflow
+/// and aborts.
+#[cfg(unix)]
+const DEADLY: [(&str, Option<i32>, Option<i32>); 8] = [
+    ("sigsegv", Some(11), None),
+    ("sigabrt", Some(6), None),
+    ("sigkill", Some(9), None),
+    ("exit", None, Some(3)),
+    ("stack-overflow", Some(6), None),
+    ("thread-sigsegv", Some(11), None),
+    ("thread-sigabrt", Some(6), None),
+    ("thread-exit", None, Some(3)),
+];
 
 #[cfg(unix)]
 #[test]
 fn deadly_faults_end_the_process_as_named() {
-    use std::{os::unix::process::ExitStatusExt, process::Command};
+    use std::os::unix::process::ExitStatusExt;
     for (fault, signal, code) in DEADLY {
-        let mut child = Command::new(std::env::current_exe().unwrap());
-        let child = child.args(["--ignored", "--exact", "dies"]).env("DEADLY_FAULT", fault);
-        let status = child.output().unwrap().status;
+        let status = child("goes_wrong", fault).status;
         assert_eq!((status.signal(), status.code()), (signal, code), "{fault}");
     }
 }
 
-/// Run in a process of its own by the test above.
+#[cfg(unix)]
 #[test]
-#[ignore = "ends the process"]
-fn dies() {
-    if let Ok(fault) = std::env::var("DEADLY_FAULT") {
-        let _ = run(json!({"fault": fault, "after_chunks": 2}), 3);
+fn what_is_printed_is_no_text() {
+    let output = child("goes_wrong", "print");
+    assert!(output.status.success());
+    for printed in [output.stdout, output.stderr] {
+        assert!(printed.len() >= 64 << 10);
+        assert!(String::from_utf8(printed).is_err());
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn no_descriptor_is_left() {
+    let output = child("goes_wrong_and_opens_a_file", "descriptors");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn spinning_keeps_a_core_busy() {
+    let (tell, told) = std::sync::mpsc::channel();
+    // Ends with the process.
+    std::thread::spawn(move || {
+        tell.send(std::fs::read_link("/proc/thread-self").unwrap()).unwrap();
+        run(json!({"fault": "spin"}), 1)
+    });
+    let stat = PathBuf::from("/proc").join(told.recv().unwrap()).join("stat");
+    // The 14th of 52 fields, in units of 10 ms: see proc_pid_stat(5).
+    let busy = || -> u64 { std::fs::read_to_string(&stat).unwrap().rsplit(' ').nth(52 - 14).unwrap().parse().unwrap() };
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while busy() < 20 {
+        assert!(Instant::now() < deadline);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Run in a process of its own by the tests above.
+#[test]
+#[ignore = "goes wrong"]
+fn goes_wrong() {
+    if let Ok(fault) = std::env::var("FAULT") {
+        run(json!({"fault": fault, "after_chunks": 2}), 3).1.unwrap();
+    }
+}
+
+/// Run in a process of its own by a test above.
+#[test]
+#[ignore = "goes wrong"]
+fn goes_wrong_and_opens_a_file() {
+    goes_wrong();
+    const TOO_MANY_OPEN_FILES: i32 = 24;
+    let error = std::fs::File::open(".").unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(TOO_MANY_OPEN_FILES));
 }

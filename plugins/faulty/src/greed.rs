@@ -1,0 +1,47 @@
+//! Taking more than one's share: memory, file descriptors, stack, the host's output.
+
+use std::{
+    hint::black_box,
+    io::{self, Write},
+    mem::forget,
+};
+
+/// Descriptors that `keep_descriptors` takes at most, where nothing else limits them.
+const DESCRIPTORS: usize = 1 << 20;
+
+/// Bytes that `print` writes.
+const PRINTED: usize = 64 << 10;
+
+/// Keeps memory for ever.
+pub(crate) fn keep_memory(megabytes: usize) {
+    // Written to, so that it is really taken.
+    forget(black_box(vec![1u8; megabytes << 20]));
+}
+
+/// Takes descriptors until there are no more, and keeps them. They are a pipe's: a sandbox refuses no pipe.
+pub(crate) fn keep_descriptors() {
+    // The other end is closed at once: its number is the first that is taken again.
+    let Ok((end, _)) = io::pipe() else { return };
+    for _ in 0..DESCRIPTORS {
+        match end.try_clone() {
+            Ok(copy) => forget(copy),
+            Err(_) => break,
+        }
+    }
+    forget(end);
+}
+
+/// Writes bytes of all values, without regard to what the host reads there.
+pub(crate) fn print() {
+    let bytes: Vec<u8> = (0..=u8::MAX).cycle().take(PRINTED).collect();
+    // Nobody may be reading.
+    let _ = io::stdout().write_all(&bytes).and_then(|()| io::stdout().flush());
+    let _ = io::stderr().write_all(&bytes);
+}
+
+/// Calls itself until the stack is used up.
+#[allow(unconditional_recursion, reason = "the fault")]
+pub(crate) fn recurse(depth: u64) -> u64 {
+    let frame = black_box([depth; 64]);
+    recurse(depth + 1) + frame[0]
+}
