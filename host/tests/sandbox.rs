@@ -10,14 +10,16 @@ fn main() {}
 
 #[cfg(target_os = "linux")]
 fn main() {
-    let [first, second] = [1, 2].map(|place| std::env::args().nth(place).unwrap_or_default());
-    match first.as_str() {
-        "inside" => linux::inside(second.as_ref()),
-        "threaded" => linux::threaded(),
-        // Whatever the test runner passes: all of it is run.
+    // Not by arguments: those are the test runner's.
+    let [case, on] = ["SANDBOX_CASE", "SANDBOX_ON"].map(|name| std::env::var_os(name).unwrap_or_default());
+    match case.to_str() {
+        Some("inside") => linux::inside(on.as_ref()),
+        Some("threaded") => linux::threaded(),
+        Some("without") => linux::without(&on),
         _ => {
             linux::what_is_refused_and_what_is_not();
             linux::a_process_with_threads_is_not_taken();
+            linux::what_a_kernel_lacks_is_told();
             println!("sandbox: ok");
         }
     }
@@ -26,6 +28,7 @@ fn main() {
 #[cfg(target_os = "linux")]
 mod linux {
     use auricle::worker::sandbox::{Files, enter};
+    use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
     use std::{
         env,
         ffi::OsStr,
@@ -132,8 +135,25 @@ mod linux {
         UdpSocket::bind("127.0.0.1:0").unwrap();
     }
 
-    fn child(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Output {
-        let output = Command::new(env::current_exe().unwrap()).args(args).output().unwrap();
+    /// In a child, on a kernel that seems to lack a part: a filter answers in its place.
+    pub(super) fn without(part: &OsStr) {
+        let (call, errno) = match part.to_str() {
+            Some("landlock") => (libc::SYS_landlock_create_ruleset, libc::ENOSYS),
+            _ => (libc::SYS_seccomp, libc::EINVAL),
+        };
+        let answer = SeccompAction::Errno(errno.unsigned_abs());
+        let arch = env::consts::ARCH.try_into().unwrap();
+        let filter = SeccompFilter::new([(call, Vec::new())].into(), SeccompAction::Allow, answer, arch).unwrap();
+        apply_filter(&BpfProgram::try_from(filter).unwrap()).unwrap();
+        let warning = enter(&Files::default()).unwrap().warning().unwrap();
+        check("files", part != "landlock", fs::read("/etc/passwd"));
+        check("network", part == "landlock", UdpSocket::bind("127.0.0.1:0"));
+        println!("{warning}");
+    }
+
+    fn child(case: &str, on: impl AsRef<OsStr>) -> Output {
+        let mut program = Command::new(env::current_exe().unwrap());
+        let output = program.env("SANDBOX_CASE", case).env("SANDBOX_ON", on).output().unwrap();
         assert!(output.status.success(), "{output:?}");
         output
     }
@@ -152,14 +172,26 @@ mod linux {
         fs::read(path.join("secret")).unwrap();
         UdpSocket::bind("127.0.0.1:0").unwrap();
         assert!(Command::new("/bin/true").status().unwrap().success());
-        let output = child([OsStr::new("inside"), path.as_os_str()]);
+        let output = child("inside", path);
         assert_eq!(String::from_utf8_lossy(&output.stdout), "full\nend\n");
         assert_eq!(fs::read(path.join("models/model")).unwrap(), b"content");
     }
 
     pub(super) fn a_process_with_threads_is_not_taken() {
-        let output = child(["threaded"]);
+        let output = child("threaded", "");
         let told = String::from_utf8_lossy(&output.stdout).into_owned();
         assert_eq!(told, "cannot sandbox: the process has 2 threads already\n");
+    }
+
+    pub(super) fn what_a_kernel_lacks_is_told() {
+        for part in ["landlock", "seccomp"] {
+            let output = child("without", part);
+            let told = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert!(
+                told.starts_with(&format!("engines are sandboxed in part only: this kernel has no {part}")),
+                "{told}"
+            );
+            assert_eq!(told.lines().count(), 1, "{told}");
+        }
     }
 }
