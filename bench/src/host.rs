@@ -1,10 +1,10 @@
 //! What the host itself costs: everything between the socket and an engine that does nothing.
 
-mod client;
+pub(crate) mod client;
 mod delay;
 mod memory;
 mod register;
-mod server;
+pub(crate) mod server;
 pub(crate) mod sink;
 mod throughput;
 
@@ -14,9 +14,9 @@ use server::{Server, Setup};
 use std::process::Command;
 
 /// Chunks as engines take them.
-const PLAIN: &str = r#"{"backend": "null", "host": {"preload": true}}"#;
+const PLAIN: &str = r#"{"backend": "null", "host": {"preload": true, "isolation": "in-process"}}"#;
 /// A chunk is a frame, so that no frame waits for others.
-const STAMPED: &str = r#"{"backend": "null", "chunk_samples": 320, "stamped": true, "host": {"preload": true}}"#;
+const STAMPED: &str = r#"{"backend": "null", "chunk_samples": 320, "stamped": true, "host": {"preload": true, "isolation": "in-process"}}"#;
 
 /// Files a process needs: a socket for each stream, and some.
 const FILES: u64 = memory::STREAMS as u64 + 100;

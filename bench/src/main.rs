@@ -10,6 +10,8 @@ mod digits;
 #[cfg(target_os = "linux")]
 mod host;
 #[cfg(target_os = "linux")]
+mod isolation;
+#[cfg(target_os = "linux")]
 mod online;
 #[cfg(target_os = "linux")]
 mod peer;
@@ -34,6 +36,8 @@ enum Bench {
     Boundary,
     /// The host on an engine that does nothing, against a bare WebSocket sink; latency, memory, time to register
     Host,
+    /// Engines in worker processes, against the same in the server's own process
+    Isolation,
     /// Engine `onnx` on a model, against sherpa-onnx on the same model
     Digits {
         /// The model's folder
@@ -69,6 +73,8 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         Bench::Host => host::run(),
         #[cfg(target_os = "linux")]
+        Bench::Isolation => isolation::run(),
+        #[cfg(target_os = "linux")]
         Bench::Digits { model } => digits::run(&model),
         #[cfg(target_os = "linux")]
         Bench::Whisper { work, rounds } => whisper::run(&work, rounds),
@@ -77,7 +83,7 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         Bench::Sink => host::sink::run(),
         #[cfg(not(target_os = "linux"))]
-        Bench::Host | Bench::Digits { .. } | Bench::Whisper { .. } | Bench::Online { .. } | Bench::Sink => {
+        Bench::Host | Bench::Isolation | Bench::Digits { .. } | Bench::Whisper { .. } | Bench::Online { .. } | Bench::Sink => {
             Err("this benchmark runs on Linux only, which tells it the processor time of processes".into())
         }
     };

@@ -17,6 +17,8 @@ pub(crate) enum Bench {
     Boundary,
     /// The host on an engine that does nothing, against a bare WebSocket sink; memory, latency, time to register
     Host,
+    /// Engines in worker processes, against the same in the server's own: processor time for a second of audio
+    Isolation,
     /// Engine `onnx` against sherpa-onnx (PyPI, in an environment under target/): processor time for a second of audio
     Digits {
         /// The model's folder: NeMo's streaming CTC, as exported for sherpa-onnx [default: models/digits]
@@ -44,6 +46,7 @@ pub(crate) fn bench(name: &Bench) -> Done {
     match name {
         Bench::Boundary => command.arg("boundary"),
         Bench::Host => command.arg("host"),
+        Bench::Isolation => command.arg("isolation"),
         Bench::Digits { model } => {
             let model = model.clone().unwrap_or_else(|| root().join("models/digits"));
             let folder = absolute(&model).map_err(|error| format!("{}: {error}", model.display()))?;
@@ -52,7 +55,7 @@ pub(crate) fn bench(name: &Bench) -> Done {
         Bench::Whisper { rounds } => prepared(&mut command, "whisper", *rounds)?,
         Bench::Online { rounds } => prepared(&mut command, "online", *rounds)?,
     };
-    command.env("AURICLE_HOST", built.host).env("AURICLE_PLUGINS", built.plugins);
+    command.env("AURICLE_HOST", built.host).env("AURICLE_PLUGINS", built.plugins).env("AURICLE_MODELS", built.models);
     run(command.env("AURICLE_RUNTIME", built.runtime))
 }
 

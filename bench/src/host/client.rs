@@ -12,16 +12,16 @@ use std::{
 use tokio_tungstenite::tungstenite::{Message, WebSocket, client::client};
 
 /// 20 ms of 16 kHz `s16le`.
-pub(super) const AUDIO_BYTES: usize = 640;
+pub(crate) const AUDIO_BYTES: usize = 640;
 /// Where the audio begins in a frame.
-pub(super) const HEAD_BYTES: usize = 8;
+pub(crate) const HEAD_BYTES: usize = 8;
 /// A frame on the wire.
-pub(super) const FRAME_BYTES: usize = HEAD_BYTES + AUDIO_BYTES;
+pub(crate) const FRAME_BYTES: usize = HEAD_BYTES + AUDIO_BYTES;
 /// The longest wait for an answer.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// A binary message of 20 ms of sound, as a client writes it.
-pub(super) fn frame() -> [u8; FRAME_BYTES] {
+pub(crate) fn frame() -> [u8; FRAME_BYTES] {
     let mut frame = [0; FRAME_BYTES];
     let [high, low] = (AUDIO_BYTES as u16).to_be_bytes();
     // Final, binary; masked, a 16-bit length; the mask is 0.
@@ -33,13 +33,13 @@ pub(super) fn frame() -> [u8; FRAME_BYTES] {
 }
 
 /// A connection to a host's or the sink's `/v1/stream`.
-pub(super) struct Client {
+pub(crate) struct Client {
     socket: WebSocket<TcpStream>,
 }
 
 impl Client {
     /// Connects and opens a stream.
-    pub(super) fn open(address: &str, preset: &str, pace: &str) -> Done<Self> {
+    pub(crate) fn open(address: &str, preset: &str, pace: &str) -> Done<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(LIMIT))?;
@@ -51,12 +51,12 @@ impl Client {
     }
 
     /// Writes frames.
-    pub(super) fn write(&mut self, frames: &[u8]) -> Done {
+    pub(crate) fn write(&mut self, frames: &[u8]) -> Done {
         Ok(self.socket.get_mut().write_all(frames)?)
     }
 
     /// Says something and waits for the next message.
-    pub(super) fn ask(&mut self, message: &Value) -> Done<Value> {
+    pub(crate) fn ask(&mut self, message: &Value) -> Done<Value> {
         self.socket.send(Message::text(message.to_string()))?;
         loop {
             if let Message::Text(text) = self.socket.read()? {
@@ -67,8 +67,25 @@ impl Client {
     }
 }
 
+impl Client {
+    /// Says something and reads on to the event that answers it.
+    pub(crate) fn until(&mut self, kind: &str, message: &Value) -> Done {
+        let mut answer = self.ask(message)?;
+        while answer["type"] != kind {
+            answer = match self.socket.read()? {
+                Message::Text(text) => serde_json::from_str(text.as_str())?,
+                _ => continue,
+            };
+            if answer["type"] == "error" {
+                return Err(answer.to_string().into());
+            }
+        }
+        Ok(())
+    }
+}
+
 /// The body of `GET path`.
-pub(super) fn get(address: &str, path: &str) -> Done<String> {
+pub(crate) fn get(address: &str, path: &str) -> Done<String> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(LIMIT))?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: auricle\r\nConnection: close\r\n\r\n")?;

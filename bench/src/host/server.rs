@@ -26,15 +26,15 @@ report_lag_seconds = 3600.0
 ";
 
 /// A running server.
-pub(super) struct Server {
+pub(crate) struct Server {
     child: Child,
     /// Host and port.
-    pub(super) address: String,
+    pub(crate) address: String,
 }
 
 impl Server {
     /// Starts a program that says where it listens.
-    pub(super) fn start(command: &mut Command) -> Done<Self> {
+    pub(crate) fn start(command: &mut Command) -> Done<Self> {
         let mut child = command.stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
         if let Some(out) = child.stdout.take() {
@@ -45,13 +45,28 @@ impl Server {
         if server.address.is_empty() { Err("a server did not start".into()) } else { Ok(server) }
     }
 
+    /// Processor time that it and its worker processes have used so far, in seconds.
+    pub(crate) fn cpu_with_workers(&self) -> Done<f64> {
+        let parent = format!("PPid:\t{}", self.child.id());
+        let mut sum = self.cpu()?;
+        for entry in fs::read_dir("/proc")?.flatten() {
+            // What has ended meanwhile is left out.
+            let Some(process) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+            let status = fs::read_to_string(entry.path().join("status")).unwrap_or_default();
+            if status.lines().any(|line| line == parent) {
+                sum += cpu(process)?;
+            }
+        }
+        Ok(sum)
+    }
+
     /// Processor time used so far, in seconds.
-    pub(super) fn cpu(&self) -> Done<f64> {
+    pub(crate) fn cpu(&self) -> Done<f64> {
         cpu(self.child.id())
     }
 
     /// Resident memory, in bytes.
-    pub(super) fn resident(&self) -> Done<f64> {
+    pub(crate) fn resident(&self) -> Done<f64> {
         let statm = fs::read_to_string(format!("/proc/{}/statm", self.child.id()))?;
         let pages: u64 = statm.split_whitespace().nth(1).ok_or("/proc/PID/statm")?.parse()?;
         Ok((pages * rustix::param::page_size() as u64) as f64)
@@ -67,7 +82,7 @@ impl Drop for Server {
 }
 
 /// Processor time a process has used so far, in seconds.
-pub(super) fn cpu(process: u32) -> Done<f64> {
+pub(crate) fn cpu(process: u32) -> Done<f64> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
     // The program's name, in parentheses, may hold anything.
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
@@ -76,13 +91,13 @@ pub(super) fn cpu(process: u32) -> Done<f64> {
 }
 
 /// A host's directories.
-pub(super) struct Setup {
+pub(crate) struct Setup {
     dir: TempDir,
 }
 
 impl Setup {
     /// With these plugin files and presets (name and text).
-    pub(super) fn new(plugins: &[&Path], presets: &[(&str, &str)]) -> Done<Self> {
+    pub(crate) fn new(plugins: &[&Path], presets: &[(&str, &str)]) -> Done<Self> {
         let setup = Self { dir: tempfile::tempdir()? };
         for dir in [setup.plugins(), setup.configs().join("presets")] {
             fs::create_dir_all(dir)?;
@@ -98,9 +113,15 @@ impl Setup {
     }
 
     /// Starts a host and waits until it is ready.
-    pub(super) fn start(&self) -> Done<Server> {
+    pub(crate) fn start(&self) -> Done<Server> {
+        self.start_on(&self.plugins(), &[])
+    }
+
+    /// As [`start`](Self::start), on another plugin directory and with resource directories.
+    pub(crate) fn start_on(&self, plugins: &Path, resources: &[&Path]) -> Done<Server> {
         let mut command = Command::new(from_xtask("AURICLE_HOST")?);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--log", "error", "--plugins"]).arg(self.plugins());
+        command.args(["serve", "--listen", "127.0.0.1:0", "--log", "error", "--plugins"]).arg(plugins);
+        command.args(resources.iter().flat_map(|folder| ["--resources".as_ref(), folder.as_os_str()]));
         let host = Server::start(command.arg("--configs").arg(self.configs()))?;
         let begun = Instant::now();
         while let Err(problem) = get(&host.address, "/readyz") {
@@ -113,7 +134,7 @@ impl Setup {
     }
 
     /// The plugin directory.
-    pub(super) fn plugins(&self) -> PathBuf {
+    pub(crate) fn plugins(&self) -> PathBuf {
         self.dir.path().join("plugins")
     }
 

@@ -1,0 +1,102 @@
+//! What a worker process costs: the same engines, models and streams in the server's own process and in workers, in turns.
+//!
+//! What is compared is the processor time of the server with its workers for a second of audio. Two streams at a time
+//! come as fast as they are worked on, so that a worker never sleeps long and each chunk pays for its way there and back.
+
+use crate::{
+    Done, from_xtask,
+    host::{
+        client::{Client, HEAD_BYTES, frame},
+        server::{Server, Setup},
+    },
+    recording, stats,
+};
+use serde_json::json;
+use std::thread;
+
+const ROUNDS: usize = 7;
+const STREAMS: usize = 2;
+
+/// An engine, and the recording it hears so many times over.
+struct Case {
+    name: &'static str,
+    preset: &'static str,
+    recording: &'static str,
+    times: usize,
+}
+
+const CASES: [Case; 3] = [
+    Case { name: "pocketsphinx", preset: r#""backend": "pocketsphinx""#, recording: "fixtures/weather.wav", times: 2 },
+    Case { name: "digits", preset: r#""backend": "onnx", "model": "digits""#, recording: "fixtures/digits.wav", times: 10 },
+    Case { name: "tone", preset: r#""backend": "tone""#, recording: "fixtures/digits.wav", times: 60 },
+];
+
+/// Prints the table; the ratio of the last line is that of PocketSphinx.
+pub(crate) fn run() -> Done {
+    let presets: Vec<_> = CASES
+        .iter()
+        .flat_map(|case| ["in-process", "process"].map(|isolation| (case, isolation)))
+        .map(|(case, isolation)| {
+            let host = json!({"isolation": isolation, "preload": true});
+            (format!("{}-{isolation}", case.name), format!("{{{}, \"host\": {host}}}", case.preset))
+        })
+        .collect();
+    let presets: Vec<_> = presets.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let (plugins, runtime, models) =
+        (from_xtask("AURICLE_PLUGINS")?, from_xtask("AURICLE_RUNTIME")?, from_xtask("AURICLE_MODELS")?);
+    let setup = Setup::new(&[], &presets)?;
+    let host = setup.start_on(&plugins, &[&runtime, &models])?;
+    println!("{STREAMS} streams at once, as fast as they are worked on, {ROUNDS} rounds, medians");
+    println!("{:<14}{:>18}{:>18}{:>10}", "ms for a second", "in-process", "process", "ratio");
+    let mut first = None;
+    for case in &CASES {
+        let audio = frames(case)?;
+        let [mut inside, mut outside] = [Vec::new(), Vec::new()];
+        for round in 0..=ROUNDS {
+            // In turns, and each first in every other round.
+            let mut order = [("in-process", &mut inside), ("process", &mut outside)];
+            if round % 2 == 1 {
+                order.reverse();
+            }
+            for (isolation, times) in order {
+                let time = measure(&host, case, isolation, &audio)?;
+                // The first round warms up.
+                times.extend((round > 0).then_some(time));
+            }
+        }
+        let ratio = stats::ratio(&outside, &inside);
+        println!("{:<14}{:>18.2}{:>18.2}{ratio:>10.3}", case.name, stats::median(&inside), stats::median(&outside));
+        first.get_or_insert(ratio);
+    }
+    println!("ratio {:.3} (aim 1.1)", first.ok_or("no case")?);
+    Ok(())
+}
+
+/// A recording as frames on the wire, whole frames only.
+fn frames(case: &Case) -> Done<Vec<u8>> {
+    let samples = recording::samples(&recording::path(case.recording))?;
+    let bytes: Vec<u8> = samples.iter().flat_map(|sample| ((sample * 32_768.0) as i16).to_le_bytes()).collect();
+    let framed = bytes.chunks_exact(frame().len() - HEAD_BYTES).flat_map(|audio| {
+        let mut frame = frame();
+        frame[HEAD_BYTES..].copy_from_slice(audio);
+        frame
+    });
+    Ok(framed.collect::<Vec<u8>>().repeat(case.times))
+}
+
+/// Milliseconds of processor time for a second of audio.
+fn measure(host: &Server, case: &Case, isolation: &str, audio: &[u8]) -> Done<f64> {
+    let preset = format!("{}-{isolation}", case.name);
+    let before = host.cpu_with_workers()?;
+    let send = || -> Done {
+        let mut client = Client::open(&host.address, &preset, "file")?;
+        client.write(audio)?;
+        client.until("flushed", &json!({"type": "flush"}))
+    };
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..STREAMS).map(|_| scope.spawn(send)).collect();
+        threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| "a client panicked")?)
+    })?;
+    let samples = audio.len() / frame().len() * (frame().len() - HEAD_BYTES) / 2;
+    Ok((host.cpu_with_workers()? - before) * 1_000.0 / (STREAMS as f64 * samples as f64 / recording::RATE))
+}
