@@ -3,7 +3,12 @@
 //! Threads: as the traits say ([`crate::ModelLoader`], [`crate::Model`], [`crate::AsrProcessor`]): engines and models
 //! from anywhere, a processor by one thread at a time, which `&mut` sees to.
 
-use super::{EventSink, HostServices, services, sink::Adapter};
+use super::{
+    EventSink, HostServices,
+    crash::{Foreign, Note},
+    services,
+    sink::Adapter,
+};
 use crate::{
     Error, ErrorCode, Host, Metadata, ModelLoader, Schema,
     abi::{AbiBatchItem, AbiLoaderBox, AbiModelBox, AbiProcessorBox, AbiResult, loader},
@@ -32,11 +37,14 @@ fn encode(fields: &Map<String, Value>) -> Result<Vec<u8>, Error> {
     Ok(serde_json::to_vec(fields)?)
 }
 
+/// What an engine of the process's own is named in a crash report.
+const IN_PROCESS: &str = "in-process";
+
 /// An engine of a loaded plugin.
 pub struct LoadedEngine {
     backend: String,
     schema: Schema,
-    loader: AbiLoaderBox,
+    loader: Foreign<AbiLoaderBox>,
 }
 
 impl std::fmt::Debug for LoadedEngine {
@@ -46,8 +54,13 @@ impl std::fmt::Debug for LoadedEngine {
 }
 
 impl LoadedEngine {
-    pub(super) fn new(loader: AbiLoaderBox) -> Result<Self, Error> {
-        let backend = plain(loader.backend())?;
+    /// Of the plugin with this id and version.
+    pub(super) fn new(loader: AbiLoaderBox, plugin: &'static str) -> Result<Self, Error> {
+        let loader = Foreign::new(loader, plugin, "drop of an engine");
+        let backend = {
+            let _note = loader.note("backend", 0);
+            plain(loader.backend())?
+        };
         let backend = String::from_utf8(backend.into())
             .ok()
             .filter(|name| {
@@ -61,7 +74,10 @@ impl LoadedEngine {
                     "a backend name is 1 to 64 letters, digits, dots, dashes or underscores",
                 )
             })?;
-        let schema = document("schema", loader.schema())?;
+        let schema = {
+            let _note = loader.note("schema", 0);
+            document("schema", loader.schema())?
+        };
         Ok(Self { backend, schema, loader })
     }
 
@@ -73,7 +89,7 @@ impl LoadedEngine {
     /// # Errors
     /// What keeps the engine from being registered.
     pub fn in_process(engine: impl ModelLoader, services: Arc<dyn HostServices>) -> Result<Self, Error> {
-        Self::new(loader(engine, &Host::new(services::cross(services))))
+        Self::new(loader(engine, &Host::new(services::cross(services))), IN_PROCESS)
     }
 
     /// The name presets choose it by.
@@ -91,8 +107,16 @@ impl LoadedEngine {
     /// # Errors
     /// The engine's, or [`ErrorCode::CONTRACT`] where its metadata makes no sense.
     pub fn load(&self, config: &Map<String, Value>) -> Result<LoadedModel, Error> {
-        let model = plain(self.loader.load(encode(config)?.as_slice().into()))?;
-        let metadata: Metadata = document("metadata", model.metadata())?;
+        let config = encode(config)?;
+        let model = {
+            let _note = self.loader.note("load", 0);
+            plain(self.loader.load(config.as_slice().into()))?
+        };
+        let model = Foreign::new(model, self.loader.plugin(), "drop of a model");
+        let metadata: Metadata = {
+            let _note = model.note("metadata", 0);
+            document("metadata", model.metadata())?
+        };
         let rate = metadata.sample_rate;
         if !(1_000..=384_000).contains(&rate) {
             return Err(Error::new(ErrorCode::CONTRACT, format!("the engine's sample_rate is {rate}: 1000 to 384000")));
@@ -110,6 +134,7 @@ impl LoadedEngine {
     /// # Errors
     /// The engine's.
     pub fn extension(&self, id: &str, request: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        let _note = self.loader.note("extension of an engine", 0);
         plain(self.loader.extension(id.into(), request.into())).map(|answer| answer.into_option().map(Vec::from))
     }
 }
@@ -117,7 +142,7 @@ impl LoadedEngine {
 /// A model of a loaded engine.
 pub struct LoadedModel {
     metadata: Metadata,
-    model: AbiModelBox,
+    model: Foreign<AbiModelBox>,
 }
 
 impl LoadedModel {
@@ -131,7 +156,11 @@ impl LoadedModel {
     /// # Errors
     /// The engine's: [`ErrorCode::CAPACITY`] where it is full.
     pub fn processor(&self, options: &Map<String, Value>) -> Result<LoadedProcessor, Error> {
-        plain(self.model.processor(encode(options)?.as_slice().into())).map(|processor| LoadedProcessor { processor })
+        let options = encode(options)?;
+        let _note = self.model.note("processor", 0);
+        let processor = plain(self.model.processor(options.as_slice().into()))?;
+        let processor = Foreign::new(processor, self.model.plugin(), "drop of a processor");
+        Ok(LoadedProcessor { processor, position: 0 })
     }
 
     /// One `process_iter` for each entry, together; each entry gets its result.
@@ -141,7 +170,7 @@ impl LoadedModel {
         let mut results = Vec::with_capacity(batch.len());
         for entry in batch {
             sinks.push(Adapter(&mut *entry.sink));
-            processors.push(&mut entry.processor.processor);
+            processors.push(&mut *entry.processor.processor);
             results.push(&mut entry.result);
         }
         let mut items: Vec<AbiBatchItem<'_>> = processors
@@ -153,6 +182,7 @@ impl LoadedModel {
                 result: RResult::ROk(()),
             })
             .collect();
+        let _note = self.model.note("process_batch", 0);
         self.model.process_batch(items.as_mut_slice().into());
         for (result, item) in results.into_iter().zip(items) {
             *result = plain(item.result);
@@ -164,6 +194,7 @@ impl LoadedModel {
     /// # Errors
     /// The engine's.
     pub fn extension(&self, id: &str, request: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        let _note = self.model.note("extension of a model", 0);
         plain(self.model.extension(id.into(), request.into())).map(|answer| answer.into_option().map(Vec::from))
     }
 }
@@ -180,15 +211,23 @@ pub struct BatchEntry<'a> {
 
 /// A processor of a loaded model. Dropping it is safe even where the engine's own `Drop` panics.
 pub struct LoadedProcessor {
-    processor: AbiProcessorBox,
+    processor: Foreign<AbiProcessorBox>,
+    /// The sample after the last one that it was given.
+    position: u64,
 }
 
 impl LoadedProcessor {
+    fn note(&self, call: &'static str) -> Note {
+        self.processor.note(call, self.position)
+    }
+
     /// See [`crate::AsrProcessor::init`].
     ///
     /// # Errors
     /// The engine's.
     pub fn init(&mut self, offset: u64) -> Result<(), Error> {
+        self.position = offset;
+        let _note = self.note("init");
         plain(self.processor.init(offset))
     }
 
@@ -197,6 +236,8 @@ impl LoadedProcessor {
     /// # Errors
     /// The engine's.
     pub fn insert_audio_chunk(&mut self, samples: &[f32]) -> Result<(), Error> {
+        let _note = self.note("insert_audio_chunk");
+        self.position = self.position.wrapping_add(samples.len() as u64);
         plain(self.processor.insert_audio_chunk(samples.into()))
     }
 
@@ -205,6 +246,7 @@ impl LoadedProcessor {
     /// # Errors
     /// The engine's.
     pub fn process_iter(&mut self, sink: &mut dyn EventSink) -> Result<(), Error> {
+        let _note = self.note("process_iter");
         plain(self.processor.process_iter(Adapter(sink).cross()))
     }
 
@@ -213,6 +255,7 @@ impl LoadedProcessor {
     /// # Errors
     /// The engine's.
     pub fn finish(&mut self, sink: &mut dyn EventSink) -> Result<(), Error> {
+        let _note = self.note("finish");
         plain(self.processor.finish(Adapter(sink).cross()))
     }
 
@@ -221,6 +264,8 @@ impl LoadedProcessor {
     /// # Errors
     /// The engine's.
     pub fn restore(&mut self, sample: u64, state: &[u8]) -> Result<(), Error> {
+        self.position = sample;
+        let _note = self.note("restore");
         plain(self.processor.restore(sample, state.into()))
     }
 
@@ -229,6 +274,7 @@ impl LoadedProcessor {
     /// # Errors
     /// The engine's.
     pub fn extension(&mut self, id: &str, request: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        let _note = self.note("extension of a processor");
         plain(self.processor.extension(id.into(), request.into())).map(|answer| answer.into_option().map(Vec::from))
     }
 }

@@ -3,7 +3,11 @@
 //! Opening runs the library's constructors: do it in a child process first for a file that is not known to be good. A
 //! library is never closed. One path maps to its first mapping for ever, so a replaced file needs a new path.
 
-use super::{HostServices, LoadedEngine, services};
+use super::{
+    HostServices, LoadedEngine,
+    crash::{Call, Note},
+    read_manifest, services,
+};
 use crate::{
     Error, Manifest,
     abi::{AbiResult, PluginModuleRef},
@@ -28,6 +32,8 @@ impl Library {
     /// # Errors
     /// One line for a person; the long text of a failed layout check goes to the trace log.
     pub fn open(path: &Path, services: Arc<dyn HostServices>) -> Result<Self, String> {
+        let plugin = name(path);
+        let _note = Note::new(Call { plugin, name: "open", position: 0 });
         resolve_now(path)?;
         let header = lib_header_from_path(path).map_err(|error| first_line(&error))?;
         let module = root_module(header)?;
@@ -36,7 +42,8 @@ impl Library {
             RResult::ROk(engines) => engines,
             RResult::RErr(error) => return Err(format!("could not be initialised: {}", Error::from(error))),
         };
-        let engines = engines.into_iter().map(LoadedEngine::new).collect::<Result<Vec<_>, _>>();
+        let engines =
+            engines.into_iter().map(|engine| LoadedEngine::new(engine, plugin)).collect::<Result<Vec<_>, _>>();
         let engines = engines.map_err(|error| format!("an engine of it cannot be registered: {error}"))?;
         if engines.is_empty() {
             return Err("exports no engine".into());
@@ -48,6 +55,15 @@ impl Library {
     pub fn into_engines(self) -> Vec<LoadedEngine> {
         self.engines
     }
+}
+
+/// The plugin's id and version, or its file's name. Kept for ever, as the library is: a crash report may name it at any time.
+fn name(path: &Path) -> &'static str {
+    let name = match read_manifest(path) {
+        Ok(manifest) => format!("{} {}", manifest.id(), manifest.version()),
+        Err(_) => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+    };
+    name.leak()
 }
 
 /// Maps the library with all symbols resolved, so that a missing one is a refusal now and not a crash in mid-stream.
