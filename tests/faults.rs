@@ -309,6 +309,34 @@ fn a_model_whose_end_panics_is_let_go() {
     assert_eq!(Bystander::begin(&host, "faulty").end(), undisturbed);
 }
 
+/// The faults that end the process they happen in, with the signal to see.
+#[cfg(unix)]
+const DEADLY: [(&str, &str, i32); 2] = [("sigsegv", "SIGSEGV at 0x40", 11), ("sigabrt", "SIGABRT", 6)];
+
+/// A host whose engines run in its own process, so that it ends with them.
+#[cfg(unix)]
+fn in_process() -> Setup {
+    setup().log("debug")
+}
+
+#[cfg(unix)]
+#[test]
+fn a_fatal_signal_ends_the_host_with_a_line_that_names_plugin_and_call() {
+    use std::os::unix::process::ExitStatusExt;
+    let plugin = format!("in process_iter of plugin auricle-engine-faulty {}", env!("CARGO_PKG_VERSION"));
+    for (fault, cause, signal) in DEADLY {
+        let mut host = in_process().start();
+        let options = json!({"fault": fault, "after_chunks": 15});
+        let mut client = Client::start(&host, "faulty", json!({"options": options}));
+        send(&mut client);
+        assert_eq!(host.wait().signal(), Some(signal), "{fault}");
+        // The log's reader may be behind the process's end.
+        let line = format!("engine code crashed: {cause} {plugin} at sample 24000 of its stream (thread faulty-");
+        host.wait_for("the crash's line", || host.logged(&["ERROR", &line]) == 1);
+        host.wait_for("its frames", || host.logged(&["DEBUG", "called from", "auricle_engine_faulty"]) == 1);
+    }
+}
+
 /// The faults that a crowd is mixed with.
 const IN_A_CROWD: [&str; 8] =
     ["panic", "error", "sleep", "flood", "disordered", "invalid-utf8", "huge-text", "not-a-number"];

@@ -5,6 +5,7 @@ pub mod audio;
 pub mod catalog;
 pub mod cli;
 pub mod client;
+pub mod crash;
 pub mod failure;
 pub mod model;
 pub mod native;

@@ -5,7 +5,7 @@ use super::{
     logging::{self, LogFormat},
     print, with_runtime,
 };
-use crate::{server::Server, settings::Settings};
+use crate::{crash, server::Server, settings::Settings};
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 /// Start the server.
@@ -45,6 +45,7 @@ pub(super) fn run(args: ServeArgs) -> ExitCode {
     if let Err(problem) = logging::init(&args.log, args.log_format) {
         return fail(problem);
     }
+    crash::log_crashes();
     let settings = match settings(args) {
         Ok(settings) => settings,
         Err(problem) => return fail(problem),
