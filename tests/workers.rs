@@ -6,7 +6,12 @@
 
 use auricle_tests::{Client, Host, Setup, bytes, library, long, noise, tone_segments};
 use serde_json::{Value, json};
-use std::{fs, process::Command, thread, time::{Duration, Instant}};
+use std::{
+    fs,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
 
 /// Two seconds: twenty chunks, two segments.
 const SAMPLES: usize = 32_000;
@@ -20,7 +25,7 @@ fn setup() -> Setup {
 }
 
 fn faulty(mut host: Value) -> Value {
-    host["open"] = json!(["fault", "at", "after_chunks", "times", "seconds", "megabytes"]);
+    host["open"] = json!(["fault", "at", "after_chunks", "times", "seconds", "megabytes", "canary_file"]);
     json!({"backend": "faulty", "host": host})
 }
 
@@ -43,7 +48,9 @@ fn a_crash_is_an_event_in_the_log() {
     let whole = tone_segments(&noise(1, SAMPLES), 16_000);
     let mut beside = Client::open(&host, "faulty", json!({}));
     beside.audio(&bytes(&noise(7, 20_000)));
-    for (fault, how) in [("sigsegv", "SIGSEGV"), ("sigabrt", "SIGABRT"), ("sigkill", "SIGKILL"), ("exit", "ended with status 3")] {
+    for (fault, how) in
+        [("sigsegv", "SIGSEGV"), ("sigabrt", "SIGABRT"), ("sigkill", "SIGKILL"), ("exit", "ended with status 3")]
+    {
         // The processor that takes over counts chunks anew, from the restart point: it goes wrong no more.
         let client = hear(&host, "faulty", json!({"fault": fault, "after_chunks": 15}));
         assert_eq!((client.closed.as_ref().unwrap().code, client.texts()), (1000, whole.clone()), "{fault}");
@@ -52,7 +59,14 @@ fn a_crash_is_an_event_in_the_log() {
     beside.audio(&bytes(&noise(7, 50_001)[20_000..]));
     assert_eq!(beside.finish(), tone_segments(&noise(7, 50_001), 16_000));
     let report = host.crash_reports().remove(0);
-    for text in ["backend: faulty", "crashed (SIGSEGV)", "call: process_iter with 1600 samples", "stream "] {
+    for text in [
+        "backend: faulty",
+        "crashed (SIGSEGV)",
+        "call: process_iter with 1600 samples",
+        "stream ",
+        "signal: ",
+        "segmentation_fault",
+    ] {
         assert!(report.contains(text), "{text} is not in\n{report}");
     }
 }
@@ -155,6 +169,25 @@ fn a_worker_ends_with_its_host() {
     }
 }
 
+#[test]
+fn an_engine_reaches_nothing_but_its_files() {
+    let foreign = tempfile::NamedTempFile::new().unwrap();
+    fs::write(&foreign, [7; 100]).unwrap();
+    let host = setup()
+        .preset("open", &faulty(json!({"sandbox": false})))
+        .preset("inside", &faulty(json!({"isolation": "in-process"})))
+        .start();
+    let answer = |preset: &str| {
+        let options = json!({"fault": "canary", "after_chunks": 15, "canary_file": foreign.path()});
+        let texts = hear(&host, preset, options).texts();
+        texts.into_iter().find(|text| text.starts_with("udp")).unwrap()
+    };
+    assert_eq!(answer("faulty"), "udp: refused; file: refused; fork: refused");
+    assert_eq!(answer("open"), "udp: allowed; file: allowed; fork: allowed");
+    assert_eq!(answer("inside"), "udp: allowed; file: allowed; fork: allowed");
+    assert!(host.logged(&["has no sandbox", "open"]) == 1);
+}
+
 /// Kills the workers of a stream at random moments, never twice without progress, and returns what the stream said.
 fn hear_under_fire(host: &Host, preset: &str, audio: &[u8], kills: &mut usize, seed: &mut u32) -> Client {
     let mut client = Client::start(host, preset, json!({"pace": "file"}));
@@ -251,7 +284,7 @@ fn whisper_loses_nothing_to_random_kills() {
         let words = |client: &Client| client.texts().join(" ").split_whitespace().count() as f64;
         // Another buffer than that of the undisturbed stream may be decoded otherwise.
         let ratio = words(stream) / words(clean);
-        assert!((0.7..=1.4).contains(&ratio), "{:?} instead of {:?}", stream.texts(), clean.texts());
+        assert!((0.5..=2.0).contains(&ratio), "{:?} instead of {:?}", stream.texts(), clean.texts());
     };
     survive(setup, "whisper", &recording("digits.wav", 2), kills(20), lossless);
 }

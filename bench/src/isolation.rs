@@ -27,7 +27,12 @@ struct Case {
 
 const CASES: [Case; 3] = [
     Case { name: "pocketsphinx", preset: r#""backend": "pocketsphinx""#, recording: "fixtures/weather.wav", times: 2 },
-    Case { name: "digits", preset: r#""backend": "onnx", "model": "digits""#, recording: "fixtures/digits.wav", times: 10 },
+    Case {
+        name: "digits",
+        preset: r#""backend": "onnx", "model": "digits""#,
+        recording: "fixtures/digits.wav",
+        times: 10,
+    },
     Case { name: "tone", preset: r#""backend": "tone""#, recording: "fixtures/digits.wav", times: 60 },
 ];
 

@@ -83,7 +83,12 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         Bench::Sink => host::sink::run(),
         #[cfg(not(target_os = "linux"))]
-        Bench::Host | Bench::Isolation | Bench::Digits { .. } | Bench::Whisper { .. } | Bench::Online { .. } | Bench::Sink => {
+        Bench::Host
+        | Bench::Isolation
+        | Bench::Digits { .. }
+        | Bench::Whisper { .. }
+        | Bench::Online { .. }
+        | Bench::Sink => {
             Err("this benchmark runs on Linux only, which tells it the processor time of processes".into())
         }
     };

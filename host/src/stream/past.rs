@@ -96,11 +96,7 @@ impl Past {
         let first = self.audio.front().map_or(sample, |(start, _)| *start);
         let until = self.audio.back().map_or(sample, |(start, piece)| start + piece.len() as u64);
         let gap = (first > sample).then(|| (told.text.clamp(sample, first), first));
-        let again = Again {
-            until,
-            skip: (replay == Replay::Exact && gap.is_none()).then_some(self.told),
-            told,
-        };
+        let again = Again { until, skip: (replay == Replay::Exact && gap.is_none()).then_some(self.told), told };
         if gap.is_some() {
             self.origin = Origin::Start(first);
         }

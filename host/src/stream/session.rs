@@ -293,10 +293,9 @@ impl Stream {
         if !slot.end() {
             return false;
         }
-        together
-            .into_iter()
-            .zip(outcomes)
-            .all(|((stream, voice, _), outcome)| stream.settle(voice, outcome).is_none_or(|voice| stream.let_go(voice, slot)))
+        together.into_iter().zip(outcomes).all(|((stream, voice, _), outcome)| {
+            stream.settle(voice, outcome).is_none_or(|voice| stream.let_go(voice, slot))
+        })
     }
 
     /// What is to be done next, if nobody is at it.

@@ -137,8 +137,14 @@ impl HostServices for Nothing {
 fn model(gate: &Gate, call_limit: Duration, max_streams: usize) -> Arc<Runtime> {
     let engine = LoadedEngine::in_process(Gated(gate.clone()), Arc::new(Nothing)).unwrap();
     let model = engine.load(&serde_json::Map::new()).unwrap();
-    let settings =
-        RuntimeSettings { name: "gated".into(), concurrency: 1, call_limit, max_call_timeouts: 100, max_streams, max_apart: 1 };
+    let settings = RuntimeSettings {
+        name: "gated".into(),
+        concurrency: 1,
+        call_limit,
+        max_call_timeouts: 100,
+        max_streams,
+        max_apart: 1,
+    };
     Runtime::start(Loaded::InProcess(model), settings).unwrap()
 }
 

@@ -14,7 +14,7 @@ use super::{
 use crate::plugins::{Services, open_library};
 use auricle_plugin_api::{
     Error,
-    host::{HostServices, LoadedModel, LogLevel},
+    host::{HostServices, LoadedModel, LogLevel, on_crash},
 };
 use rustix::process::{Signal, getpid, kill_process};
 use std::{
@@ -63,6 +63,7 @@ fn run(count: usize) -> io::Result<()> {
         return Ok(());
     }
     end_with_host(receiver)?;
+    host.tell_of_crashes();
     let model = match host.load() {
         Ok(model) => model,
         Err(problem) => {
@@ -115,9 +116,24 @@ impl Host {
         Ok(())
     }
 
+    /// Without it the host sees the signal, but not from where it came.
+    fn tell_of_crashes(self: &Arc<Self>) {
+        let host = Arc::clone(self);
+        let told = on_crash(move |crash| {
+            let what = crash.to_string();
+            // What matters comes first: finding the frames' names may fail.
+            host.tell(&Notice::Crashed { what: what.clone(), frames: Vec::new() });
+            host.tell(&Notice::Crashed { what, frames: crash.frames() });
+        });
+        if let Err(problem) = told {
+            eprintln!("there will be no backtrace: {problem}");
+        }
+    }
+
     fn load(self: &Arc<Self>) -> Result<LoadedModel, Error> {
         let setup = &self.setup;
-        let services = |origin_dir| -> Arc<dyn HostServices> { Arc::new(Forwarding { host: Arc::clone(self), origin_dir }) };
+        let services =
+            |origin_dir| -> Arc<dyn HostServices> { Arc::new(Forwarding { host: Arc::clone(self), origin_dir }) };
         let engines = open_library(&setup.plugin, services).map_err(Error::other)?;
         let engine = engines.into_iter().find(|engine| engine.backend() == setup.backend);
         let engine = engine.ok_or_else(|| Error::other(format!("the plugin has no engine `{}`", setup.backend)))?;

@@ -1,8 +1,8 @@
 //! Open sockets handed from one process to another (`SCM_RIGHTS`, unix(7)): there is no path that others could open.
 
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recvmsg,
-    sendmsg,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+    recvmsg, sendmsg,
 };
 use std::{
     io::{self, IoSlice, IoSliceMut},

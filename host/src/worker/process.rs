@@ -117,8 +117,13 @@ impl Process {
             return Err(cannot(error));
         }
         // Ended on every way out from here, except the last.
-        let mut process =
-            Self { life, lanes: Mutex::new(lanes), freed: Condvar::new(), metadata: Metadata::default(), numbers: AtomicU64::new(0) };
+        let mut process = Self {
+            life,
+            lanes: Mutex::new(lanes),
+            freed: Condvar::new(),
+            metadata: Metadata::default(),
+            numbers: AtomicU64::new(0),
+        };
         process.metadata = match loaded.recv_timeout(spec.load.load_limit) {
             Ok(loaded) => loaded?,
             Err(_) => {
@@ -313,7 +318,7 @@ struct Life {
     /// The last of what the engine printed.
     printed: Mutex<VecDeque<String>>,
     /// What the worker said of the signal that ends it.
-    crash: OnceLock<(String, Vec<String>)>,
+    crash: Mutex<Option<(String, Vec<String>)>>,
     /// Why the host ended it.
     sentence: OnceLock<String>,
     /// Since when nobody needs it.
@@ -330,7 +335,7 @@ impl Life {
             calls: Mutex::default(),
             begun: AtomicU64::new(0),
             printed: Mutex::default(),
-            crash: OnceLock::new(),
+            crash: Mutex::default(),
             sentence: OnceLock::new(),
             retired: OnceLock::new(),
             over: Default::default(),
@@ -343,6 +348,10 @@ impl Life {
 
     fn calls(&self) -> MutexGuard<'_, BTreeMap<u64, CallNote>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn crash(&self) -> MutexGuard<'_, Option<(String, Vec<String>)>> {
+        self.crash.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn begin(&self, note: CallNote) -> u64 {
@@ -385,7 +394,7 @@ impl Life {
                     let _ = self.retired.set(Instant::now());
                     let _ = loaded.send(Err(problem.into()));
                 }
-                Ok(Received::Message(Notice::Crashed { what, frames })) => drop(self.crash.set((what, frames)).is_ok()),
+                Ok(Received::Message(Notice::Crashed { what, frames })) => *self.crash() = Some((what, frames)),
                 Ok(Received::Nothing) => {}
                 Ok(Received::Closed) => break,
                 Err(error) => {
@@ -399,7 +408,7 @@ impl Life {
             }
         }
         let how = self.wait();
-        if self.retired.get().is_none() || self.crash.get().is_some() {
+        if self.retired.get().is_none() || self.crash().is_some() {
             self.report(&how);
         }
         // Where its model was never loaded.
@@ -416,7 +425,9 @@ impl Life {
         let Some(limit) = self.spec.load.memory_limit else { return };
         if let Some(bytes) = platform::resident_bytes(self.pid).filter(|bytes| *bytes > limit) {
             let (bytes, limit) = (bytes >> 20, limit >> 20);
-            self.end(format!("had {bytes} MiB of memory, of the {limit} it may have (`host.memory_mb`), and was ended"));
+            self.end(format!(
+                "had {bytes} MiB of memory, of the {limit} it may have (`host.memory_mb`), and was ended"
+            ));
         }
     }
 
@@ -467,7 +478,7 @@ impl Life {
 
     fn report(&self, how: &str) {
         let calls: Vec<CallNote> = self.calls().values().cloned().collect();
-        let (what, frames) = self.crash.get().cloned().unwrap_or_default();
+        let (what, frames) = self.crash().clone().unwrap_or_default();
         let printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
         let report = Report { spec: &self.spec, worker: self.pid, how, what, calls, frames, printed };
         let (preset, plugin, worker) = (self.spec.load.preset.as_str(), self.spec.plugin.as_str(), self.pid);

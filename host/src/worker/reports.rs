@@ -103,7 +103,8 @@ impl CrashReports {
             path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"crash-"))
                 && path.extension().is_some_and(|extension| extension == "txt")
         };
-        let mut paths: Vec<_> = fs::read_dir(&self.dir)?.flatten().map(|entry| entry.path()).filter(|path| ours(path)).collect();
+        let mut paths: Vec<_> =
+            fs::read_dir(&self.dir)?.flatten().map(|entry| entry.path()).filter(|path| ours(path)).collect();
         paths.sort();
         let many = paths.len().saturating_sub(self.keep);
         paths.iter().take(many).try_for_each(fs::remove_file)

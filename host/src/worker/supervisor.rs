@@ -42,7 +42,11 @@ impl Supervisor {
     /// The engine's, or what became of the process.
     pub fn start(spec: WorkerSpec, quarantine: Arc<Quarantine>) -> Result<Self, Error> {
         if !spec.load.sandbox {
-            tracing::warn!(preset = spec.load.preset, plugin = spec.plugin, "its worker has no sandbox (`host.sandbox`)");
+            tracing::warn!(
+                preset = spec.load.preset,
+                plugin = spec.plugin,
+                "its worker has no sandbox (`host.sandbox`)"
+            );
         }
         let spec = Arc::new(spec);
         let process = Process::start(&spec)?;

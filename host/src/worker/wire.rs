@@ -55,7 +55,7 @@ pub enum Notice {
     Loaded(String),
     /// The model cannot be loaded.
     NotLoaded(Problem),
-    /// A fatal signal came; the worker is about to end by it.
+    /// A fatal signal came; the worker is about to end by it. Said again when more is known.
     Crashed {
         /// The signal, and what was being called.
         what: String,
