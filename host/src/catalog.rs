@@ -275,7 +275,7 @@ impl Catalog {
 
     fn isolation(&self, preset: &Preset, engine: &Engine) -> Isolation {
         let trusted = self.settings.trusted.iter().any(|id| id == engine.plugin_id());
-        preset.host.isolation.unwrap_or(if trusted { Isolation::InProcess } else { Isolation::Process })
+        preset.host.isolation.unwrap_or(if trusted { Isolation::InProcess } else { Isolation::UNTRUSTED })
     }
 
     /// What a model is known by: the engine's generation, its load fields, and how it is run.

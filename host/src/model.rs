@@ -22,6 +22,11 @@ pub enum Isolation {
     Process,
 }
 
+impl Isolation {
+    /// Where the code of a plugin runs that nobody trusts; in the server where there are no workers.
+    pub const UNTRUSTED: Self = if cfg!(unix) { Self::Process } else { Self::InProcess };
+}
+
 /// How a model is loaded and where.
 #[derive(Debug, Clone)]
 pub struct LoadSpec {

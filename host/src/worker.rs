@@ -9,19 +9,35 @@
 //! Threads: in the host two for each worker, one that hears the control socket and one that reads what the engine
 //! prints; in the worker the main thread, one for each lane, and one that ends the worker when the host is gone.
 
+#[cfg(unix)]
 mod child;
+#[cfg(unix)]
 mod files;
+#[cfg(unix)]
 mod framed;
+#[cfg(unix)]
 mod lanes;
+#[cfg(not(unix))]
+mod nowhere;
+#[cfg(unix)]
 mod process;
+#[cfg(unix)]
 mod remote;
+#[cfg_attr(not(unix), allow(dead_code, reason = "there is no worker to report on"))]
 mod reports;
 pub mod sandbox;
+mod spec;
+#[cfg(unix)]
 mod supervisor;
 pub mod wire;
 
+#[cfg(unix)]
 pub use child::main as child_main;
-pub use process::{Death, WorkerSpec};
+#[cfg(not(unix))]
+pub use nowhere::{RemoteProcessor, Supervisor, child_main};
+#[cfg(unix)]
 pub use remote::RemoteProcessor;
 pub use reports::CrashReports;
+pub use spec::{Death, WorkerSpec};
+#[cfg(unix)]
 pub use supervisor::Supervisor;

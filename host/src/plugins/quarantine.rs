@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn it_takes_several_streams() {
         let record = Quarantine::new("x 1.0.0".into(), 3, Duration::from_secs(60));
-        let death = Death::from("crashed (SIGSEGV)");
+        let death = Death::from("crashed (SIGSEGV)".to_owned());
         for stream in ["a", "a", "a", "b"] {
             record.note_death(stream, &death);
             assert_eq!(record.reason(), None);

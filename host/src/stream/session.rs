@@ -379,6 +379,7 @@ impl Stream {
     /// A worker died during a call for this stream, which may be to blame: from now on it has a worker of its own. Where
     /// the engine dies of it again and it got no further, it is.
     fn set_apart(&self, inner: &mut Inner, voice: &mut Voice, death: &Death) -> Result<(), Failure> {
+        let _in_stream = self.span.enter();
         let crashed = |message: String| Failure::new(FailureCode::EngineCrashed, message);
         inner.runtime.model().note_death(&self.id, death);
         tracing::warn!("the engine {death} while working on this stream");

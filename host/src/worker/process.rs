@@ -8,9 +8,10 @@ use super::{
     files,
     framed::{self, Received, Receiver, Sender},
     reports::{CallNote, Report},
+    spec::{Death, WorkerSpec},
     wire::{self, Answer, Notice, Request, Setup},
 };
-use crate::{model::LoadSpec, platform, plugins::Services};
+use crate::{platform, plugins::Services};
 use auricle_plugin_api::{
     Error, Metadata,
     host::{EventSink, LogLevel},
@@ -20,10 +21,8 @@ use std::{
     collections::{BTreeMap, VecDeque},
     env,
     ffi::OsStr,
-    fmt,
     io::{self, BufRead, BufReader, Read},
     os::{fd::OwnedFd, unix::net::UnixStream},
-    path::PathBuf,
     process::{Child, Command, Stdio},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
@@ -39,49 +38,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 const MEASURE_EVERY: Duration = Duration::from_millis(250);
 /// For a worker to drop its model when nobody needs it any more.
 const RETIRE_WITHIN: Duration = Duration::from_secs(10);
+/// For a worker that has closed a socket to end.
+const END_WITHIN: Duration = Duration::from_secs(3);
 const PRINTED_LINES: usize = 30;
 const PRINTED_BYTES: u64 = 2_000;
-
-/// What a worker is started with.
-#[derive(Debug, Clone)]
-pub struct WorkerSpec {
-    /// The plugin's id and version.
-    pub plugin: String,
-    /// The private copy of its file or folder.
-    pub path: PathBuf,
-    /// Where engines look for models and runtimes.
-    pub resource_dirs: Vec<PathBuf>,
-    /// The engine.
-    pub backend: String,
-    /// The model.
-    pub load: LoadSpec,
-}
-
-impl WorkerSpec {
-    /// What the engine may read: the plugin's own files, the resource directories, and whatever path a field of its
-    /// configuration names.
-    fn files(&self) -> Vec<PathBuf> {
-        let named = self.load.fields.values().filter_map(Value::as_str).map(PathBuf::from);
-        let copy = self.path.parent().map(PathBuf::from);
-        copy.into_iter().chain(self.resource_dirs.clone()).chain(named.filter(|path| path.exists())).collect()
-    }
-}
-
-/// How a worker died: `crashed (SIGSEGV)`, `did not return from finish within 30 s and was ended`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Death(String);
-
-impl From<&str> for Death {
-    fn from(how: &str) -> Self {
-        Self(how.to_owned())
-    }
-}
-
-impl fmt::Display for Death {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// A running worker, or one that has died. Dropped, it may finish what it is at and ends.
 #[derive(Debug)]
@@ -283,7 +243,6 @@ fn spawn(spec: &Arc<WorkerSpec>) -> io::Result<(Arc<Life>, Vec<Lane>, Receiver)>
             backend: spec.backend.clone(),
             fields: Value::Object(spec.load.fields.clone()).to_string(),
             log_level: Services::current_level() as u8,
-            lanes: spec.load.lanes as u32,
             sandbox: spec.load.sandbox.then(|| spec.files()),
         })?;
         let reading = Arc::clone(&life);
@@ -367,14 +326,18 @@ impl Life {
         let _ = self.child().kill();
     }
 
-    /// Waits for the end.
+    /// Waits for the end of a process that has been ended, or has closed a socket.
     fn death(&self) -> Death {
         let (over, told) = &self.over;
         let mut over = over.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            match &*over {
-                Some(death) => return death.clone(),
-                None => over = told.wait(over).unwrap_or_else(PoisonError::into_inner),
+            if let Some(death) = &*over {
+                return death.clone();
+            }
+            let (after, waited) = told.wait_timeout(over, END_WITHIN).unwrap_or_else(PoisonError::into_inner);
+            over = after;
+            if waited.timed_out() {
+                self.end("closed a lane without ending".into());
             }
         }
     }
@@ -413,7 +376,7 @@ impl Life {
         }
         // Where its model was never loaded.
         let _ = loaded.send(Err(Error::other(format!("the engine {how} while loading its model"))));
-        *self.over.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Death(how));
+        *self.over.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Death::from(how));
         self.over.1.notify_all();
     }
 
@@ -440,7 +403,7 @@ impl Life {
                 Err(error) => break Err(error),
                 Ok(None) => {}
             }
-            if since.elapsed() > Duration::from_secs(3) {
+            if since.elapsed() > END_WITHIN {
                 self.end("closed its control socket without ending".into());
             }
             thread::sleep(Duration::from_millis(2));

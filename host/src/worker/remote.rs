@@ -63,8 +63,7 @@ impl RemoteProcessor {
     /// # Errors
     /// As there.
     pub fn hear(&mut self, audio: &[f32], ends: bool, sink: &mut dyn EventSink) -> Result<(), CallError> {
-        let bytes = wire::to_bytes(audio);
-        let request = Request::Hear { processor: self.number, audio: &bytes, ends };
+        let request = Request::Hear { processor: self.number, audio: wire::to_bytes(audio), ends };
         let what = if ends { "finish" } else { "process_iter" };
         let outcome = self.call(what, audio.len(), &request, &mut [sink]);
         self.heard += audio.len() as u64;
@@ -73,7 +72,7 @@ impl RemoteProcessor {
 
     /// See [`crate::model::Model::hear_together`]. Processors that live are in the same process.
     pub(crate) fn hear_together(batch: &mut [Turn<'_>]) -> Vec<Result<(), CallError>> {
-        let bytes: Vec<_> = batch.iter().map(|turn| wire::to_bytes(turn.audio)).collect();
+        let audio: Vec<_> = batch.iter().map(|turn| turn.audio).collect();
         let mut processors = Vec::with_capacity(batch.len());
         let mut sinks: Vec<&mut dyn EventSink> = Vec::with_capacity(batch.len());
         for Turn { processor, sink, .. } in &mut *batch {
@@ -84,21 +83,22 @@ impl RemoteProcessor {
         }
         let Some(first) = processors.first() else { return Vec::new() };
         let numbers = processors.iter().map(|processor| processor.number);
-        let request = Request::HearTogether(numbers.zip(bytes.iter().map(|bytes| Bytes::new(bytes))).collect());
+        let request =
+            Request::HearTogether(numbers.zip(audio.iter().map(|audio| Bytes::new(wire::to_bytes(audio)))).collect());
         let streams: Vec<&str> = processors.iter().map(|processor| processor.stream.as_ref()).collect();
         let note = CallNote {
             call: "process_batch",
             stream: streams.join(", stream ").into(),
             heard: first.heard,
-            brought: bytes.first().map_or(0, |bytes| bytes.len() / size_of::<f32>()),
+            brought: audio.first().map_or(0, |audio| audio.len()),
         };
         let outcome = Arc::clone(&first.process).call(note, &request, &mut sinks);
-        for (processor, bytes) in processors.into_iter().zip(&bytes) {
-            processor.heard += (bytes.len() / size_of::<f32>()) as u64;
+        for (processor, audio) in processors.into_iter().zip(&audio) {
+            processor.heard += audio.len() as u64;
         }
         match outcome {
             Ok(outcomes) => outcomes.into_iter().map(|outcome| outcome.map_err(CallError::Engine)).collect(),
-            Err(death) => bytes.iter().map(|_| Err(CallError::Died(death.clone()))).collect(),
+            Err(death) => audio.iter().map(|_| Err(CallError::Died(death.clone()))).collect(),
         }
     }
 

@@ -1,8 +1,7 @@
 //! What host and worker say to each other.
 //!
 //! A message is a length (`u32`, little-endian) and so many bytes of postcard. Both ends are the same program, started
-//! from the same file; [`VERSION`] is checked all the same. Text of the engine travels as bytes, its JSON as text, samples
-//! as little-endian `f32`. The host takes nothing on trust that comes from a worker: what cannot be read is an error.
+//! from the same file; [`VERSION`] is checked all the same. Text of the engine travels as bytes, its JSON as text. The host takes nothing on trust that comes from a worker: what cannot be read is an error.
 
 use auricle_plugin_api::{Error, ErrorCode, Segment, Word, host::EventSink};
 use serde::{Deserialize, Serialize};
@@ -16,7 +15,7 @@ pub const VERSION: u32 = 1;
 /// The most bytes of one message. Far above the longest text and the largest restart point that a stream may have.
 pub const MOST_BYTES: usize = 64 << 20;
 
-/// The first message on the control socket, from the host; the lanes' sockets come with it.
+/// The first message on the control socket, from the host; the lanes' sockets have come before.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Setup {
     /// [`VERSION`].
@@ -31,8 +30,6 @@ pub struct Setup {
     pub fields: String,
     /// What is worth sending: 0 errors to 4 everything.
     pub log_level: u8,
-    /// How many sockets come with this.
-    pub lanes: u32,
     /// The files and folders that it needs, if it is to give up all else before any code of the plugin runs.
     pub sandbox: Option<Vec<PathBuf>>,
 }
@@ -243,14 +240,14 @@ impl From<Text> for Segment {
     }
 }
 
-/// Samples as they travel.
-pub fn to_bytes(samples: &[f32]) -> Vec<u8> {
-    samples.iter().flat_map(|sample| sample.to_le_bytes()).collect()
+/// Samples as they travel: as they lie in memory, for both ends are on one machine.
+pub fn to_bytes(samples: &[f32]) -> &[u8] {
+    bytemuck::cast_slice(samples)
 }
 
 /// Samples as they came; a rest of less than four bytes is none.
 pub fn to_samples(bytes: &[u8]) -> Vec<f32> {
-    bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+    bytes.as_chunks().0.iter().map(|bytes| f32::from_ne_bytes(*bytes)).collect()
 }
 
 /// Adds a message to `out`.
@@ -333,11 +330,11 @@ mod tests {
         #[test]
         fn audio_comes_back_to_the_bit(samples in proptest::collection::vec(any::<f32>(), 0..50), processor in any::<u64>()) {
             let audio = to_bytes(&samples);
-            let request = Request::Hear { processor, audio: &audio, ends: true };
+            let request = Request::Hear { processor, audio, ends: true };
             let mut bytes = Vec::new();
             encode(&request, &mut bytes).unwrap();
             prop_assert_eq!(decode::<Request<'_>>(&bytes[4..]).unwrap(), request);
-            let heard: Vec<u32> = to_samples(&audio).into_iter().map(f32::to_bits).collect();
+            let heard: Vec<u32> = to_samples(audio).into_iter().map(f32::to_bits).collect();
             prop_assert_eq!(heard, samples.into_iter().map(f32::to_bits).collect::<Vec<_>>());
         }
 
