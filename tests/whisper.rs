@@ -85,12 +85,13 @@ fn both_layouts_say_the_same_and_streams_do_not_disturb_each_other() {
 
 #[test]
 fn it_shares_a_host_and_its_runtime_with_the_engine_of_streaming_networks() {
-    let digits = preset("digits");
+    let (mut digits, inside) = (preset("digits"), json!({"isolation": "in-process"}));
+    digits["host"] = inside.clone();
     let with = |setup: Setup| setup.plugin(&library("onnx")).resource(&models()).preset("digits", &digits).start();
     let (_, audio) = wav(&fixture("digits.wav"));
-    let expected = ["nano", "digits"].map(|preset| stream(&with(setup("nano", json!({}))), preset, &audio).texts());
+    let expected = ["nano", "digits"].map(|preset| stream(&with(setup("nano", json!({"host": inside}))), preset, &audio).texts());
     assert!(expected.iter().all(|texts| !texts.is_empty()));
-    let host = with(setup("nano", json!({})));
+    let host = with(setup("nano", json!({"host": inside})));
     thread::scope(|scope| {
         for (preset, expected) in ["nano", "digits", "nano", "digits"].iter().zip(expected.iter().cycle()) {
             let (host, audio) = (&host, &audio);
