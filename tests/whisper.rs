@@ -89,7 +89,8 @@ fn it_shares_a_host_and_its_runtime_with_the_engine_of_streaming_networks() {
     digits["host"] = inside.clone();
     let with = |setup: Setup| setup.plugin(&library("onnx")).resource(&models()).preset("digits", &digits).start();
     let (_, audio) = wav(&fixture("digits.wav"));
-    let expected = ["nano", "digits"].map(|preset| stream(&with(setup("nano", json!({"host": inside}))), preset, &audio).texts());
+    let expected =
+        ["nano", "digits"].map(|preset| stream(&with(setup("nano", json!({"host": inside}))), preset, &audio).texts());
     assert!(expected.iter().all(|texts| !texts.is_empty()));
     let host = with(setup("nano", json!({"host": inside})));
     thread::scope(|scope| {

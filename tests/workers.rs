@@ -116,7 +116,7 @@ fn a_plugin_that_many_streams_die_of_is_quarantined_and_released() {
     }
     let file = host.wait_for_file(&name, |file| file["state"] == "quarantined");
     let reason = file["reason"].as_str().unwrap();
-    assert!(reason.contains("3 streams died of it") && reason.contains("SIGABRT"), "{reason}");
+    assert!(reason.contains("3 times") && reason.contains("SIGABRT"), "{reason}");
     let message = Client::start(&host, "faulty", json!({})).fails("engine_unavailable", 4503);
     assert!(message.contains("quarantine"), "{message}");
     let mut others = Client::open(&host, "tone", json!({}));
@@ -167,6 +167,31 @@ fn a_worker_ends_with_its_host() {
         }
         assert!(!gone(), "worker {pid} outlives its host");
     }
+}
+
+#[test]
+fn streams_in_one_batch_outlive_the_one_that_the_worker_dies_of() {
+    let mut preset = faulty(json!({}));
+    preset["max_batch"] = json!(8);
+    let host = setup().preset("faulty", &preset).start();
+    let whole = tone_segments(&noise(1, SAMPLES), 16_000);
+    let report = || host.crash_reports().into_iter().find(|report| report.contains("call: process_batch"));
+    thread::scope(|scope| {
+        for n in 0..8 {
+            let (host, whole) = (&host, &whole);
+            scope.spawn(move || {
+                // While one sleeps the others gather.
+                let options = if n == 0 {
+                    json!({"fault": "sigsegv", "after_chunks": 15})
+                } else {
+                    json!({"fault": "sleep", "seconds": 0.02, "times": 20})
+                };
+                assert_eq!(&hear(host, "faulty", options).texts(), whole, "stream {n}");
+            });
+        }
+    });
+    let report = report().unwrap();
+    assert!(report.contains(", stream "), "only one stream in the batch\n{report}");
 }
 
 #[test]

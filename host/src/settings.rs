@@ -62,7 +62,7 @@ pub struct Limits {
     pub replay_seconds: f64,
     /// Streams of one model that may have a worker of their own, after one died of them.
     pub max_apart: usize,
-    /// Streams that a plugin's workers die of, within `quarantine_seconds`, before it is no longer used.
+    /// Different streams that a plugin's workers die of, within `quarantine_seconds`, before it is no longer used.
     pub quarantine_streams: usize,
     /// See `quarantine_streams`.
     pub quarantine_seconds: f64,

@@ -1,10 +1,11 @@
-//! Deaths of one plugin's workers: where streams that have nothing to do with one another die of it, it is at fault.
+//! Deaths of one plugin's workers: where they die of streams that have nothing to do with one another, it is at fault.
 //!
 //! A plugin in quarantine opens no streams and starts no workers; streams on workers that live go on. A new file is a new
 //! plugin with a record of its own; an operator may lift it. Threads: any.
 
 use crate::worker::Death;
 use std::{
+    collections::HashSet,
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -13,7 +14,7 @@ use std::{
 #[derive(Debug)]
 pub struct Quarantine {
     plugin: String,
-    /// Streams that die within `window` before it is one.
+    /// Deaths of different streams within `window` that make it one.
     most: usize,
     window: Duration,
     state: Mutex<State>,
@@ -21,8 +22,16 @@ pub struct Quarantine {
 
 #[derive(Debug, Default)]
 struct State {
-    deaths: Vec<(Instant, String)>,
+    deaths: Vec<Record>,
     reason: Option<String>,
+}
+
+/// A worker's death, and the streams whose call was running.
+#[derive(Debug)]
+struct Record {
+    at: Instant,
+    worker: u32,
+    streams: Vec<String>,
 }
 
 impl Quarantine {
@@ -31,15 +40,21 @@ impl Quarantine {
         Self { plugin, most, window, state: Mutex::default() }
     }
 
-    /// A stream's call was the last one of a worker.
+    /// A stream's call was running when a worker died.
     pub fn note_death(&self, stream: &str, death: &Death) {
         let mut state = self.lock();
-        state.deaths.retain(|(at, other)| at.elapsed() < self.window && other != stream);
-        state.deaths.push((Instant::now(), stream.to_owned()));
-        let count = state.deaths.len();
+        state.deaths.retain(|record| record.at.elapsed() < self.window);
+        match state.deaths.iter_mut().find(|record| record.worker == death.worker) {
+            Some(record) => record.streams.push(stream.to_owned()),
+            None => {
+                let streams = vec![stream.to_owned()];
+                state.deaths.push(Record { at: Instant::now(), worker: death.worker, streams });
+            }
+        }
+        let count = unrelated(&state.deaths);
         if count >= self.most && state.reason.is_none() {
             let reason = format!(
-                "{} is in quarantine: {count} streams died of it within {} s, the last because its worker {death}",
+                "{} is in quarantine: workers died {count} times within {} s, of different streams, the last {death}",
                 self.plugin,
                 self.window.as_secs()
             );
@@ -65,20 +80,35 @@ impl Quarantine {
     }
 }
 
+/// Deaths that no stream of an earlier one had a part in. In a batch many have a part in one.
+fn unrelated(deaths: &[Record]) -> usize {
+    let (mut seen, mut count) = (HashSet::new(), 0);
+    for record in deaths {
+        let streams = || record.streams.iter().map(String::as_str);
+        count += usize::from(!streams().any(|stream| seen.contains(stream)));
+        seen.extend(streams());
+    }
+    count
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn it_takes_several_streams() {
+    fn it_takes_several_deaths_of_several_streams() {
         let record = Quarantine::new("x 1.0.0".into(), 3, Duration::from_secs(60));
-        let death = Death::from("crashed (SIGSEGV)".to_owned());
-        for stream in ["a", "a", "a", "b"] {
-            record.note_death(stream, &death);
+        let note = |worker, stream| record.note_death(stream, &Death::new(worker, "crashed (SIGSEGV)".into()));
+        // A stream that dies again and again, and a batch.
+        for (worker, stream) in [(1, "a"), (2, "a"), (3, "a"), (4, "b"), (4, "c"), (4, "d")] {
+            note(worker, stream);
             assert_eq!(record.reason(), None);
         }
-        record.note_death("c", &death);
-        assert!(record.reason().unwrap().contains("3 streams") && record.reason().unwrap().contains("SIGSEGV"));
+        note(5, "d");
+        assert_eq!(record.reason(), None);
+        note(6, "e");
+        let reason = record.reason().unwrap();
+        assert!(reason.contains("3 times") && reason.contains("SIGSEGV"), "{reason}");
         assert!(record.lift() && record.reason().is_none() && !record.lift());
     }
 }

@@ -67,7 +67,7 @@ impl RemoteProcessor {
     }
 
     pub(crate) fn hear_together(batch: &mut [Turn<'_>]) -> Vec<Result<(), CallError>> {
-        let death = || Death::from("never lived".to_owned());
+        let death = || Death::new(0, "never lived".to_owned());
         batch.iter().map(|_| Err(CallError::Died(death()))).collect()
     }
 }

@@ -376,7 +376,7 @@ impl Life {
         }
         // Where its model was never loaded.
         let _ = loaded.send(Err(Error::other(format!("the engine {how} while loading its model"))));
-        *self.over.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Death::from(how));
+        *self.over.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Death::new(self.pid, how));
         self.over.1.notify_all();
     }
 

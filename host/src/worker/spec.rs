@@ -31,16 +31,21 @@ impl WorkerSpec {
 
 /// How a worker died: `crashed (SIGSEGV)`, `did not return from finish within 30 s and was ended`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Death(String);
+pub struct Death {
+    /// Its process.
+    pub worker: u32,
+    how: String,
+}
 
-impl From<String> for Death {
-    fn from(how: String) -> Self {
-        Self(how)
+impl Death {
+    /// What is said of it follows a noun, as `the engine` or `a worker`.
+    pub fn new(worker: u32, how: String) -> Self {
+        Self { worker, how }
     }
 }
 
 impl fmt::Display for Death {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.how)
     }
 }
