@@ -76,7 +76,7 @@ def make(name: str, out: Path) -> Path:
         blank = 0
     match kind:
         case "zipformer2-ctc":
-            for other in (tokens.characters, tokens.fallback, tokens.byte_pieces):
+            for other in (tokens.characters, tokens.fallback, tokens.byte_pieces) if size == "small" else ():
                 tokens.icefall(folder, other(symbols), symbols, f"tokens.{other.__name__}.txt")
             zipformer2.encoder(folder / "model.onnx", zipformer, symbols, seed)
             calibrate.ctc(folder / "model.onnx", RECORDING, blank)
@@ -92,8 +92,8 @@ def make(name: str, out: Path) -> Path:
                 sixteen_bits(folder / f"{part}.onnx")
         case "nemo-transducer":
             nemo.encoder(folder / "encoder.onnx", fast, symbols - 1, True, seed)
-            size = (fast.dim, *fast.predictor, fast.joiner)
-            transducer.nemo(folder / "decoder.onnx", folder / "joiner.onnx", symbols, size, seed)
+            widths = (fast.dim, *fast.predictor, fast.joiner)
+            transducer.nemo(folder / "decoder.onnx", folder / "joiner.onnx", symbols, widths, seed)
             calibrate.transducer(folder, RECORDING, blank)
             eight_bits(folder / "encoder.onnx")
     return folder

@@ -31,6 +31,15 @@ pub(crate) struct Pair {
     pub(crate) joiner: PathBuf,
 }
 
+/// Names a file in an error, and makes a line of what the runtime said of it.
+pub(crate) fn naming(file: &Path) -> impl Fn(Error) -> Error {
+    let file = file.display().to_string();
+    move |problem| {
+        let said: Vec<&str> = problem.message.split_whitespace().collect();
+        Error::new(problem.code, format!("{file} {}", said.join(" ")))
+    }
+}
+
 impl Files {
     /// The files of `folder`: the ONNX file called `file`, or the only one of that precision; with an encoder the decoder and
     /// the joiner whose names go on as its name does.

@@ -5,7 +5,7 @@
 use crate::{
     batch,
     encoder::Encoder,
-    folder::Files,
+    folder::{Files, naming},
     kinds::{self, Head},
     options,
     pieces::Pieces,
@@ -111,7 +111,6 @@ impl Recognizer {
 
 /// Opens the networks and runs them once.
 fn open(runtime: &Runtime, files: &Files, options: Options, symbols: &Symbols) -> Result<(Encoder, Decoder), Error> {
-    let named = |problem: Error| Error::new(problem.code, format!("{} {}", files.network.display(), problem.message));
     let sessions = Sessions::open(runtime, &files.network, options)?;
     let transducer = match &files.transducer {
         Some(pair) => Some((pair, Parts::open(runtime, pair, options)?)),
@@ -119,9 +118,9 @@ fn open(runtime: &Runtime, files: &Files, options: Options, symbols: &Symbols) -
     };
     let reading = {
         let predictor = transducer.as_ref().map(|(_, parts)| parts.predictor().lend()).transpose()?;
-        kinds::read(&*sessions.lend()?, predictor.as_deref()).map_err(named)?
+        kinds::read(&*sessions.lend()?, predictor.as_deref()).map_err(naming(&files.network))?
     };
-    let encoder = Encoder::open(sessions, reading.encoder).map_err(named)?;
+    let encoder = Encoder::open(sessions, reading.encoder).map_err(naming(&files.network))?;
     let count = match reading.head {
         Head::Ctc => encoder.layout.width,
         Head::Transducer { symbols, .. } => symbols,

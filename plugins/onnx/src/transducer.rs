@@ -7,11 +7,10 @@
 mod joiner;
 mod predictor;
 
-use crate::folder::Pair;
+use crate::folder::{Pair, naming};
 use auricle_plugin_api::Error;
 use auricle_plugin_kit::onnx::{Options, Runtime, Sessions};
 use ort::{session::Session, value::ValueType};
-use std::path::Path;
 
 pub(crate) use joiner::Joiner;
 pub(crate) use predictor::{Memory, Prediction, Predictor};
@@ -63,13 +62,9 @@ impl Transducer {
         (width, symbols): (usize, usize),
         unknown: Option<usize>,
     ) -> Result<Self, Error> {
-        let named = |file: &Path| {
-            let file = file.display().to_string();
-            move |problem: Error| Error::new(problem.code, format!("{file} {}", problem.message))
-        };
-        let predictor = Predictor::open(parts.predictor, memory, rules.blank).map_err(named(&files.decoder))?;
+        let predictor = Predictor::open(parts.predictor, memory, rules.blank).map_err(naming(&files.decoder))?;
         let said = predictor.begin().said.len();
-        let joiner = Joiner::open(parts.joiner, width, said, symbols).map_err(named(&files.joiner))?;
+        let joiner = Joiner::open(parts.joiner, width, said, symbols).map_err(naming(&files.joiner))?;
         Ok(Self { predictor, joiner, rules, unknown: unknown.filter(|_| rules.silent_unknown) })
     }
 
