@@ -6,6 +6,7 @@ mod bench;
 mod convert;
 mod demo;
 mod fetch;
+mod parity;
 mod run;
 mod stage;
 mod test;
@@ -43,7 +44,7 @@ enum Xtask {
     /// Hold an engine against its reference, word for word
     Parity {
         #[command(subcommand)]
-        engine: test::Parity,
+        engine: parity::Parity,
     },
     /// Train a model that comes with the repository; the environment is made under target/
     Train {
@@ -65,7 +66,7 @@ fn main() -> ExitCode {
         Xtask::Demo { serve } => demo::demo(serve),
         Xtask::Test { long, args } => test::test(long, &args),
         Xtask::Bench { name } => bench::bench(&name),
-        Xtask::Parity { engine } => test::parity(&engine),
+        Xtask::Parity { engine } => parity::parity(&engine),
         Xtask::Train { model } => train::train(&model),
         Xtask::Convert { engine } => convert::convert(&engine),
         Xtask::Check => test::check(),

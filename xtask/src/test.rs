@@ -4,7 +4,6 @@ use crate::{
     run::{Done, cargo, root, run, target},
     stage,
 };
-use clap::Subcommand;
 use std::process::Command;
 
 /// All tests: the quick tier, or with `long` full counts. With `args` for cargo, only cargo's.
@@ -27,42 +26,6 @@ fn converter() -> Done {
     let mut command = Command::new("python3");
     command.arg("plugins/whisper/convert/environment.py").args(["-m", "unittest", "discover", "-s"]);
     run(command.arg("plugins/whisper/convert/tests").env("PYTHONDONTWRITEBYTECODE", "1").current_dir(root()))
-}
-
-/// What is compared.
-#[derive(Subcommand)]
-pub(crate) enum Parity {
-    /// Against the PyPI package `pocketsphinx`, fetched into an environment under target/
-    Pocketsphinx,
-    /// Against the PyPI package `sherpa-onnx`, fetched into an environment under target/
-    Onnx,
-    /// Against the PyPI package `transformers` on made-up models of sizes tiny and base, in both layouts
-    Whisper,
-    /// The training recipes against `sherpa-onnx` and `transformers`: their own tests, in their environments (about 5 GB each)
-    Training,
-    /// The log-mel features of `plugin-kit`, against the PyPI packages `kaldi-native-fbank` and `transformers`
-    Features,
-}
-
-/// Runs an engine, or a part of engines, and its reference on the same recordings.
-pub(crate) fn parity(engine: &Parity) -> Done {
-    let scripts: &[&str] = match engine {
-        Parity::Pocketsphinx => {
-            crate::fetch::pocketsphinx()?;
-            &["plugins/pocketsphinx/parity/compare.py"]
-        }
-        Parity::Onnx => {
-            crate::fetch::onnxruntime()?;
-            &["plugins/onnx/parity/compare.py"]
-        }
-        Parity::Whisper => {
-            crate::fetch::onnxruntime()?;
-            &["plugins/whisper/parity/compare.py"]
-        }
-        Parity::Training => return crate::train::tests(),
-        Parity::Features => &["plugin-kit/parity/fbank.py", "plugin-kit/parity/logmel.py"],
-    };
-    scripts.iter().try_for_each(|script| run(Command::new("python3").arg(script).current_dir(root())))
 }
 
 /// Format, lints, documents, licences.

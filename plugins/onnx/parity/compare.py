@@ -1,14 +1,19 @@
 #!/usr/bin/env python3
-"""Compares this engine with sherpa-onnx (PyPI) on the same model folder and recordings: the words must be equal, and the
-times of their first tokens within one frame of the network.
+"""Compares this engine with sherpa-onnx (PyPI) on the same model folders and recordings.
 
-    compare.py [--model FOLDER] [--write-golden] [FILE.wav ...]
+    compare.py [--again] [--model FOLDER] [--write-golden] [FILE.wav ...]
 
-Without further names: the committed model on the recordings in fixtures/ (speech that is not digits too: whatever the model
-makes of it must be the same), and where there is a folder of recorded digits (`AURICLE_DIGITS`, or `shared/digits` beside the
-repository, files named as in the Free Spoken Digit Dataset), on strings joined from them. `--write-golden` then keeps what
-the reference heard in fixtures/digits.wav in golden.json, which the quick tests read. Needs python3 and pip; the packages go
-to an environment of their own in target/. `cargo xtask parity onnx` runs this.
+First the words of a model, whose times must be within one frame of the network: without further names the committed model of
+digits on the recordings in fixtures/ (speech that is not digits too: whatever the model makes of it must be the same), and
+where there is a folder of recorded digits (`AURICLE_DIGITS`, or `shared/digits` beside the repository, files named as in the
+Free Spoken Digit Dataset), on strings joined from them. `--write-golden` then keeps what the reference heard in
+fixtures/digits.wav in golden.json, which the quick tests read.
+
+Then, without further names, the tokens of models of every kind that nobody trained, of published sizes: they are made in
+target/onnx-models with their goldens (`golden.py`), and the engine's tests are held to those. `--again` makes them anew, and the
+small ones that are committed too.
+
+Needs python3 and pip; the packages go to an environment of their own in target/. `cargo xtask parity onnx` runs this.
 """
 
 import argparse
@@ -24,12 +29,18 @@ import wave
 import reference
 from reference import ROOT
 
+reference.enter()
+import golden  # noqa: E402
+
 GOLDEN = pathlib.Path(__file__).resolve().with_name("golden.json")
 DIGITS = ROOT / "fixtures/digits.wav"
 # Of the reference's times: it takes every network's frames to be 40 ms apart.
 FRAME = 0.04
 # Strings of joined digits, and what they are drawn with.
 STRINGS, SEED = 60, 1
+KINDS = ["zipformer2-ctc", "zipformer2-transducer", "nemo-ctc", "nemo-transducer"]
+MODELS = reference.TARGET / "onnx-models"
+SMALL = ROOT / "plugins/onnx/testdata"
 
 
 def engine(model, files):
@@ -100,18 +111,31 @@ def write_golden(words, subsampling):
     GOLDEN.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
-def main():
-    arguments = argparse.ArgumentParser(description="Compares this engine with sherpa-onnx.")
-    arguments.add_argument("--model", type=pathlib.Path, default=ROOT / "models/digits")
-    arguments.add_argument("--write-golden", action="store_true")
-    arguments.add_argument("files", nargs="*", type=pathlib.Path)
-    arguments = arguments.parse_args()
-    reference.enter()
-    model = arguments.model.resolve()
+def make(name, folder):
+    """A model that nobody trained, and its golden."""
+    command = [sys.executable, "-m", "streaming.make", "--out", folder, name]
+    subprocess.run(command, cwd=ROOT / "training", check=True, stdout=subprocess.DEVNULL)
+    print(f"{name}: {golden.write(folder / name)} tokens of the reference", flush=True)
+
+
+def models(again):
+    """Whether the engine's tests hold for the models of published sizes."""
+    names = [(f"{kind}-large", MODELS) for kind in KINDS]
+    if again:
+        names += [(f"{kind}-small", SMALL) for kind in KINDS]
+    for name, folder in names:
+        if again or not (folder / f"{name}.json").exists():
+            make(name, folder)
+    command = ["cargo", "test", "--release", "-p", "auricle-engine-onnx", "--test", "models", "every", "--", "--nocapture"]
+    return subprocess.run(command, cwd=ROOT, env={**os.environ, "AURICLE_ONNX_MODELS": str(MODELS)}).returncode == 0
+
+
+def words(model, files, keep):
+    """Whether the words of a model are the same."""
     subsampling = reference.number(model, "subsampling_factor")
     recognizer, tail = reference.recognizer(model), reference.tail(model)
     with tempfile.TemporaryDirectory() as folder:
-        files = [file.resolve() for file in arguments.files] or bundled() + joined(pathlib.Path(folder))
+        files = files or bundled() + joined(pathlib.Path(folder))
         count, different = 0, 0
         for file, words in zip(files, engine(model, files), strict=True):
             frames = [[word, round(start / reference.HOP / subsampling)] for word, start in words]
@@ -123,10 +147,23 @@ def main():
             if not same:
                 different += 1
                 print(f"{file}:\n  engine    {frames}\n  reference {expected}")
-            if arguments.write_golden and file == DIGITS and not different:
+            if keep and file == DIGITS and not different:
                 write_golden(expected, subsampling)
-    print(f"{count} words of {len(files)} recordings compared, {different} recordings differ")
-    sys.exit(1 if different else 0)
+    print(f"{count} words of {len(files)} recordings compared, {different} recordings differ", flush=True)
+    return not different
+
+
+def main():
+    arguments = argparse.ArgumentParser(description="Compares this engine with sherpa-onnx.")
+    arguments.add_argument("--again", action="store_true", help="make the models anew")
+    arguments.add_argument("--model", type=pathlib.Path, default=ROOT / "models/digits")
+    arguments.add_argument("--write-golden", action="store_true")
+    arguments.add_argument("files", nargs="*", type=pathlib.Path)
+    arguments = arguments.parse_args()
+    same = words(arguments.model.resolve(), [file.resolve() for file in arguments.files], arguments.write_golden)
+    if not arguments.files:
+        same = models(arguments.again) and same
+    sys.exit(0 if same else 1)
 
 
 if __name__ == "__main__":
