@@ -54,7 +54,7 @@ fn the_model_that_comes_with_the_repository_reads_digits_with_their_times() {
     let heard = words(&client.texts().join(" "));
     println!("spoken {spoken:?}\nheard  {heard:?}");
     // It is small, and reads other voices better than this one.
-    assert!(errors(&spoken, &heard) * 4 <= spoken.len(), "{heard:?} instead of {spoken:?}");
+    assert!(errors(&spoken, &heard) * 5 <= spoken.len(), "{heard:?} instead of {spoken:?}");
     let (mut last, seconds) = (0.0, audio.len() as f64 / 16_000.0);
     for segment in client.events("segment") {
         for word in segment["words"].as_array().unwrap() {
@@ -66,7 +66,7 @@ fn the_model_that_comes_with_the_repository_reads_digits_with_their_times() {
     // What it did not learn to write it leaves: sentences without digits.
     let (_, other) = wav(&fixture("weather.wav"));
     let invented = stream(&host, "whisper", &other).texts().join(" ");
-    assert!(words(&invented).len() <= 2, "{invented}");
+    assert!(words(&invented).len() <= 1, "{invented}");
 }
 
 #[test]
