@@ -19,6 +19,8 @@ mod peer;
 mod plugin;
 #[cfg(target_os = "linux")]
 mod recording;
+#[cfg(target_os = "linux")]
+mod soak;
 mod stats;
 #[cfg(target_os = "linux")]
 mod whisper;
@@ -62,6 +64,18 @@ enum Bench {
         #[arg(long, default_value_t = 3)]
         rounds: usize,
     },
+    /// A server left running with clients that come and go and go wrong; the report and a plot
+    Soak {
+        /// For how long
+        #[arg(long, default_value_t = 60.0)]
+        minutes: f64,
+        /// At the same time
+        #[arg(long, default_value_t = 100)]
+        streams: usize,
+        /// Where the plot goes
+        #[arg(long)]
+        plot: PathBuf,
+    },
     /// The bare sink, on a port of its own
     #[command(hide = true)]
     Sink,
@@ -81,6 +95,8 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         Bench::Online { work, rounds } => online::run(&work, rounds),
         #[cfg(target_os = "linux")]
+        Bench::Soak { minutes, streams, plot } => soak::run(minutes, streams, &plot),
+        #[cfg(target_os = "linux")]
         Bench::Sink => host::sink::run(),
         #[cfg(not(target_os = "linux"))]
         Bench::Host
@@ -88,6 +104,7 @@ fn main() -> ExitCode {
         | Bench::Digits { .. }
         | Bench::Whisper { .. }
         | Bench::Online { .. }
+        | Bench::Soak { .. }
         | Bench::Sink => {
             Err("this benchmark runs on Linux only, which tells it the processor time of processes".into())
         }

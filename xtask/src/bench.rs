@@ -59,6 +59,18 @@ pub(crate) fn bench(name: &Bench) -> Done {
     run(command.env("AURICLE_RUNTIME", built.runtime))
 }
 
+/// Builds in release and leaves a server running under load.
+pub(crate) fn soak(minutes: f64, streams: usize) -> Done {
+    let built = stage::release()?;
+    let mut command = cargo(&["run", "--release", "--quiet", "--package", "auricle-bench", "--", "soak"]);
+    command.args(["--minutes", &minutes.to_string(), "--streams", &streams.to_string()]);
+    command.arg("--plot").arg(root().join("docs/soak.svg"));
+    // It is not laid out beside the others: nobody wants it.
+    command.env("AURICLE_FAULTY", built.host.with_file_name(stage::library("faulty")));
+    command.env("AURICLE_HOST", built.host).env("AURICLE_PLUGINS", built.plugins).env("AURICLE_MODELS", built.models);
+    run(command.env("AURICLE_RUNTIME", built.runtime))
+}
+
 /// A benchmark with peers and models that are made first, by `bench/whisper/prepare.py`.
 fn prepared<'a>(command: &'a mut Command, name: &str, rounds: Option<usize>) -> Done<&'a mut Command> {
     run(Command::new("python3").args(["bench/whisper/prepare.py", name]).current_dir(root()))?;

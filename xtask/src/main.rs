@@ -41,6 +41,15 @@ enum Xtask {
         #[command(subcommand)]
         name: bench::Bench,
     },
+    /// Leave a server running with clients that come, go and go wrong; the report, and a plot in docs/soak.svg
+    Soak {
+        /// For how long
+        #[arg(long, default_value_t = 60.0)]
+        minutes: f64,
+        /// At the same time
+        #[arg(long, default_value_t = 100)]
+        streams: usize,
+    },
     /// Hold an engine against its reference, word for word
     Parity {
         #[command(subcommand)]
@@ -66,6 +75,7 @@ fn main() -> ExitCode {
         Xtask::Demo { serve } => demo::demo(serve),
         Xtask::Test { long, args } => test::test(long, &args),
         Xtask::Bench { name } => bench::bench(&name),
+        Xtask::Soak { minutes, streams } => bench::soak(minutes, streams),
         Xtask::Parity { engine } => parity::parity(&engine),
         Xtask::Train { model } => train::train(&model),
         Xtask::Convert { engine } => convert::convert(&engine),

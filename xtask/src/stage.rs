@@ -118,7 +118,7 @@ impl Profile {
     }
 }
 
-fn library(engine: &str) -> String {
+pub(crate) fn library(engine: &str) -> String {
     let (prefix, suffix) = (std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
     format!("{prefix}auricle_engine_{engine}{suffix}")
 }

@@ -5,11 +5,11 @@
 use crate::Done;
 use serde_json::{Value, json};
 use std::{
-    io::{Read, Write},
+    io::{ErrorKind, Read, Write},
     net::TcpStream,
-    time::Duration,
+    time::{Duration, Instant},
 };
-use tokio_tungstenite::tungstenite::{Message, WebSocket, client::client};
+use tokio_tungstenite::tungstenite::{Error as WsError, Message, WebSocket, client::client};
 
 /// 20 ms of 16 kHz `s16le`.
 pub(crate) const AUDIO_BYTES: usize = 640;
@@ -40,13 +40,18 @@ pub(crate) struct Client {
 impl Client {
     /// Connects and opens a stream.
     pub(crate) fn open(address: &str, preset: &str, pace: &str) -> Done<Self> {
+        Self::open_with(address, preset, pace, &json!({}))
+    }
+
+    /// As [`open`](Self::open), with options of the stream.
+    pub(crate) fn open_with(address: &str, preset: &str, pace: &str, options: &Value) -> Done<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(LIMIT))?;
         stream.set_write_timeout(Some(LIMIT))?;
         let (socket, _) = client(format!("ws://{address}/v1/stream"), stream).map_err(|error| error.to_string())?;
         let mut client = Self { socket };
-        client.ask(&json!({"type": "start", "preset": preset, "pace": pace}))?;
+        client.ask(&json!({"type": "start", "preset": preset, "pace": pace, "options": options}))?;
         Ok(client)
     }
 
@@ -81,6 +86,53 @@ impl Client {
             }
         }
         Ok(())
+    }
+}
+
+impl Client {
+    /// Sends audio as one message.
+    pub(crate) fn send_audio(&mut self, bytes: &[u8]) -> Done {
+        match self.socket.send(Message::binary(bytes.to_vec())) {
+            // What the server had to say is still to be read.
+            Ok(()) | Err(WsError::ConnectionClosed | WsError::AlreadyClosed | WsError::Protocol(_)) => Ok(()),
+            Err(problem) => Err(problem.into()),
+        }
+    }
+
+    /// Says that this was all.
+    pub(crate) fn say_finish(&mut self) -> Done {
+        Ok(self.socket.send(Message::text(json!({"type": "finish"}).to_string()))?)
+    }
+
+    /// The next event, if one comes before that moment.
+    pub(crate) fn next_before(&mut self, moment: Instant) -> Done<Option<Value>> {
+        loop {
+            let Some(left) = moment.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) else {
+                return Ok(None);
+            };
+            self.socket.get_ref().set_read_timeout(Some(left))?;
+            match self.socket.read() {
+                Ok(Message::Text(text)) => return Ok(Some(serde_json::from_str(text.as_str())?)),
+                Ok(_) => {}
+                Err(WsError::Io(problem)) if matches!(problem.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+                Err(problem) => return Err(problem.into()),
+            }
+        }
+    }
+
+    /// Says that this was all; the texts of all segments.
+    pub(crate) fn texts_to_end(&mut self) -> Done<Vec<String>> {
+        self.say_finish()?;
+        let (mut texts, limit) = (Vec::new(), Instant::now() + LIMIT);
+        while let Some(event) = self.next_before(limit)? {
+            match event["type"].as_str() {
+                Some("segment") => texts.push(event["text"].as_str().unwrap_or_default().to_owned()),
+                Some("done") => return Ok(texts),
+                Some("error") => return Err(event.to_string().into()),
+                _ => {}
+            }
+        }
+        Err("a stream did not end".into())
     }
 }
 

@@ -45,17 +45,28 @@ impl Server {
         if server.address.is_empty() { Err("a server did not start".into()) } else { Ok(server) }
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Its worker processes, and whatever else it has started.
+    pub(crate) fn workers(&self) -> Done<Vec<u32>> {
+        let parent = format!("PPid:\t{}", self.child.id());
+        let is_child = |process: &u32| {
+            // What has ended meanwhile is left out.
+            let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+            status.lines().any(|line| line == parent)
+        };
+        let processes = fs::read_dir("/proc")?.flatten();
+        Ok(processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(is_child).collect())
+    }
+
     /// Processor time that it and its worker processes have used so far, in seconds.
     pub(crate) fn cpu_with_workers(&self) -> Done<f64> {
-        let parent = format!("PPid:\t{}", self.child.id());
         let mut sum = self.cpu()?;
-        for entry in fs::read_dir("/proc")?.flatten() {
-            // What has ended meanwhile is left out.
-            let Some(process) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-            let status = fs::read_to_string(entry.path().join("status")).unwrap_or_default();
-            if status.lines().any(|line| line == parent) {
-                sum += cpu(process)?;
-            }
+        for worker in self.workers()? {
+            sum += cpu(worker)?;
         }
         Ok(sum)
     }
@@ -67,7 +78,12 @@ impl Server {
 
     /// Resident memory, in bytes.
     pub(crate) fn resident(&self) -> Done<f64> {
-        let statm = fs::read_to_string(format!("/proc/{}/statm", self.child.id()))?;
+        Self::resident_of(self.child.id())
+    }
+
+    /// Resident memory of any process, in bytes.
+    pub(crate) fn resident_of(process: u32) -> Done<f64> {
+        let statm = fs::read_to_string(format!("/proc/{process}/statm"))?;
         let pages: u64 = statm.split_whitespace().nth(1).ok_or("/proc/PID/statm")?.parse()?;
         Ok((pages * rustix::param::page_size() as u64) as f64)
     }
@@ -98,16 +114,22 @@ pub(crate) struct Setup {
 impl Setup {
     /// With these plugin files and presets (name and text).
     pub(crate) fn new(plugins: &[&Path], presets: &[(&str, &str)]) -> Done<Self> {
+        let setup = Self::with_settings(SETTINGS, presets)?;
+        for plugin in plugins {
+            fs::copy(plugin, setup.plugins().join(plugin.file_name().unwrap_or_default()))?;
+        }
+        Ok(setup)
+    }
+
+    /// With these settings and presets, and an empty plugin directory.
+    pub(crate) fn with_settings(settings: &str, presets: &[(&str, &str)]) -> Done<Self> {
         let setup = Self { dir: tempfile::tempdir()? };
         for dir in [setup.plugins(), setup.configs().join("presets")] {
             fs::create_dir_all(dir)?;
         }
-        fs::write(setup.configs().join("auricle.toml"), SETTINGS)?;
+        fs::write(setup.configs().join("auricle.toml"), settings)?;
         for (name, text) in presets {
             fs::write(setup.configs().join(format!("presets/{name}.json")), text)?;
-        }
-        for plugin in plugins {
-            fs::copy(plugin, setup.plugins().join(plugin.file_name().unwrap_or_default()))?;
         }
         Ok(setup)
     }

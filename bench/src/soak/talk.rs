@@ -1,0 +1,108 @@
+//! What clients say, how they behave, and what is to come of it.
+
+use crate::{Done, host::client::Client, recording};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// What the talks are on. A stream of the engine `faulty` chooses how it goes wrong.
+pub(super) const PRESETS: [(&str, &str); 3] = [
+    ("tone", r#"{"backend": "tone", "host": {"preload": true}}"#),
+    ("digits", r#"{"backend": "onnx", "model": "digits", "host": {"preload": true}}"#),
+    (
+        "faulty",
+        r#"{"backend": "faulty", "host": {"preload": true, "concurrency": 2, "open": ["fault", "at", "after_chunks"]}}"#,
+    ),
+];
+
+/// How the client leaves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leaving {
+    /// With `finish`.
+    Finishes,
+    /// In the middle, without a word.
+    Vanishes,
+}
+
+/// A kind of stream.
+pub(super) struct Talk {
+    pub(super) name: &'static str,
+    pub(super) preset: &'static str,
+    pub(super) options: Value,
+    /// 16 kHz, s16le.
+    pub(super) audio: Arc<Vec<u8>>,
+    pub(super) leaving: Leaving,
+    /// The error that ends it, if one is to.
+    fails: Option<&'static str>,
+    /// The texts of the quiet server.
+    expected: Vec<String>,
+    /// How often it is chosen.
+    weight: u32,
+}
+
+impl Talk {
+    /// How many finals are missing, and how many are others.
+    pub(super) fn compare(&self, texts: &[String]) -> (u64, u64) {
+        let changed = self.expected.iter().zip(texts).filter(|(expected, text)| expected != text).count();
+        let more = texts.len().saturating_sub(self.expected.len());
+        let whole = self.leaving == Leaving::Finishes && self.fails.is_none();
+        let lost = if whole { self.expected.len().saturating_sub(texts.len()) } else { 0 };
+        (lost as u64, (changed + more) as u64)
+    }
+
+    /// What is wrong with how it ended: with an error's code, with `done`, or, where the client vanished, not at all.
+    pub(super) fn judge(&self, end: &str) -> Option<String> {
+        let expected = match (self.leaving, self.fails) {
+            (Leaving::Vanishes, _) => "",
+            (_, Some(code)) => code,
+            _ => "done",
+        };
+        (end != expected).then(|| format!("ended with `{end}` instead of `{expected}`"))
+    }
+}
+
+/// One of them, by their weights.
+pub(super) fn choose<'a>(talks: &'a [Talk], random: &mut fastrand::Rng) -> &'a Talk {
+    let mut at = random.u32(0..talks.iter().map(|talk| talk.weight).sum());
+    talks
+        .iter()
+        .find(|talk| {
+            let here = at < talk.weight;
+            at = at.saturating_sub(talk.weight);
+            here
+        })
+        .unwrap_or(&talks[0])
+}
+
+/// All kinds, each with what it gives on a quiet server.
+pub(super) fn talks(address: &str) -> Done<Vec<Talk>> {
+    let read = |file: &str| -> Done<Arc<Vec<u8>>> {
+        let samples = recording::samples(&recording::path(file))?;
+        Ok(Arc::new(samples.iter().flat_map(|sample| ((sample * 32_768.0) as i16).to_le_bytes()).collect()))
+    };
+    let (digits, weather) = (read("fixtures/digits.wav")?, read("fixtures/weather.wav")?);
+    let talk = |name, preset, audio: &Arc<Vec<u8>>, options, leaving, fails, weight| -> Done<Talk> {
+        let expected = quietly(address, preset, audio)?;
+        Ok(Talk { name, preset, options, audio: Arc::clone(audio), leaving, fails, expected, weight })
+    };
+    let fault = |fault: &str, at: &str| json!({"fault": fault, "at": at, "after_chunks": 15});
+    use Leaving::{Finishes, Vanishes};
+    Ok(vec![
+        talk("tone", "tone", &digits, json!({}), Finishes, None, 30)?,
+        talk("short tone", "tone", &weather, json!({}), Finishes, None, 15)?,
+        talk("digits", "digits", &digits, json!({}), Finishes, None, 25)?,
+        talk("vanishing", "tone", &digits, json!({}), Vanishes, None, 8)?,
+        talk("vanishing digits", "digits", &digits, json!({}), Vanishes, None, 8)?,
+        talk("beside the faulty", "faulty", &digits, json!({}), Finishes, None, 8)?,
+        talk("crashing once", "faulty", &weather, fault("sigsegv", "process_iter"), Finishes, None, 2)?,
+        talk("hanging once", "faulty", &weather, fault("hang", "process_iter"), Finishes, None, 1)?,
+        talk("panicking", "faulty", &weather, fault("panic", "process_iter"), Finishes, Some("engine_error"), 2)?,
+        talk("flooding", "faulty", &weather, fault("flood", "process_iter"), Finishes, Some("engine_error"), 1)?,
+    ])
+}
+
+/// The texts of a recording, as fast as it goes.
+fn quietly(address: &str, preset: &str, audio: &[u8]) -> Done<Vec<String>> {
+    let mut client = Client::open(address, preset, "file")?;
+    client.send_audio(audio)?;
+    client.texts_to_end()
+}

@@ -1,0 +1,81 @@
+//! What the system says of the server: memory, open files, processes.
+
+use crate::{Done, host::server::Server};
+use rustix::process::{Pid, Signal, kill_process};
+use std::{fs, time::Duration};
+
+/// At one moment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Vitals {
+    /// Since the beginning, in minutes.
+    pub(super) minute: f64,
+    /// Resident, in MiB.
+    pub(super) host: f64,
+    /// Of all workers together.
+    pub(super) workers: f64,
+    /// Open files of the host.
+    pub(super) files: u32,
+    /// Workers.
+    pub(super) processes: u32,
+    /// Of the finals since the last moment, in milliseconds.
+    pub(super) p50: f64,
+    pub(super) p99: f64,
+}
+
+impl Vitals {
+    pub(super) fn of(host: &Server, since: Duration) -> Done<Self> {
+        const MIB: f64 = (1 << 20) as f64;
+        let workers = host.workers()?;
+        // What has ended meanwhile has none.
+        let resident = workers.iter().filter_map(|worker| Server::resident_of(*worker).ok()).sum::<f64>();
+        Ok(Self {
+            minute: since.as_secs_f64() / 60.0,
+            host: host.resident()? / MIB,
+            workers: resident / MIB,
+            files: fs::read_dir(format!("/proc/{}/fd", host.pid()))?.count() as u32,
+            processes: workers.len() as u32,
+            p50: 0.0,
+            p99: 0.0,
+        })
+    }
+}
+
+/// By how much a value grows in an hour: the slope of the straight line that fits best.
+pub(super) fn slope(all: &[Vitals], value: fn(&Vitals) -> f64) -> f64 {
+    let count = all.len() as f64;
+    let (x, y) = (|v: &Vitals| v.minute / 60.0, value);
+    let mean = |of: &dyn Fn(&Vitals) -> f64| all.iter().map(of).sum::<f64>() / count;
+    let (mean_x, mean_y) = (mean(&x), mean(&y));
+    let covariance: f64 = all.iter().map(|v| (x(v) - mean_x) * (y(v) - mean_y)).sum();
+    let variance: f64 = all.iter().map(|v| (x(v) - mean_x).powi(2)).sum();
+    if variance > 0.0 { covariance / variance } else { 0.0 }
+}
+
+/// As the out-of-memory killer would.
+pub(super) fn kill(process: u32) {
+    if let Some(pid) = i32::try_from(process).ok().and_then(Pid::from_raw) {
+        // It may have ended by itself.
+        let _ = kill_process(pid, Signal::KILL);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_straight_line_has_its_slope() {
+        let at = |minute: f64| Vitals {
+            minute,
+            host: 5.0 + minute,
+            workers: 0.0,
+            files: 1,
+            processes: 1,
+            p50: 0.0,
+            p99: 0.0,
+        };
+        let all: Vec<_> = (0..10).map(|n| at(f64::from(n))).collect();
+        assert!((slope(&all, |v| v.host) - 60.0).abs() < 1e-9);
+        assert_eq!(slope(&all, |v| v.workers), 0.0);
+    }
+}
