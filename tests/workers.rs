@@ -248,12 +248,11 @@ fn survive(setup: Setup, preset: &str, audio: &[u8], kills: usize, same: impl Fn
     assert_eq!(clean.closed.as_ref().unwrap().code, 1000);
     let (mut left, mut seed, mut streams) = (kills, 1, 0);
     while left > 0 {
-        let before = left;
         let stream = hear_under_fire(&host, preset, audio, &mut left, &mut seed);
         assert_eq!(stream.closed.as_ref().unwrap().code, 1000, "{:?}", stream.heard.last());
         same(&clean, &stream);
         streams += 1;
-        assert!(left < before || streams < 200, "no kill in the last stream");
+        assert!(streams < 20 * kills, "the kills do not happen");
     }
     println!("{preset}: {kills} kills over {streams} streams");
 }
@@ -271,7 +270,7 @@ fn kills(long_tier: usize) -> usize {
 
 #[test]
 fn streams_survive_random_kills_word_for_word() {
-    survive(setup(), "tone", &bytes(&noise(3, 1_600_000)), kills(200), exact);
+    survive(setup(), "tone", &bytes(&noise(3, 4_800_000)), kills(200), exact);
 }
 
 #[test]
