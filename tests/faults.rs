@@ -1,5 +1,5 @@
-//! An engine that goes wrong harms the stream it goes wrong on and nobody else: neither the host nor the streams beside
-//! it, not even those of the same model.
+//! An engine in the host's own process that goes wrong harms the stream it goes wrong on and nobody else: neither the host
+//! nor the streams beside it, not even those of the same model.
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
@@ -14,15 +14,14 @@ fn setup() -> Setup {
     Setup::new()
         .plugin(&library("tone"))
         .plugin(&library("faulty"))
-        .preset("tone", &json!({"backend": "tone", "host": {"concurrency": 2}}))
+        .preset("tone", &json!({"backend": "tone", "host": {"concurrency": 2, "isolation": "in-process"}}))
         .preset("faulty", &faulty(json!({"concurrency": 2})))
 }
 
 /// A preset whose clients choose how their streams go wrong.
-fn faulty(host: Value) -> Value {
-    let fields = ["fault", "at", "after_chunks", "times", "seconds", "megabytes", "segment_chunks"];
-    let mut host = host;
-    host["open"] = json!(fields);
+fn faulty(mut host: Value) -> Value {
+    host["open"] = json!(["fault", "at", "after_chunks", "times", "seconds", "megabytes", "segment_chunks"]);
+    host["isolation"] = json!("in-process");
     json!({"backend": "faulty", "host": host})
 }
 
@@ -262,7 +261,11 @@ fn a_model_that_hangs_too_often_is_called_no_more() {
 
 #[test]
 fn a_model_that_does_not_load_is_reported_and_tried_again() {
-    let load = |fault: &str, at: &str| json!({"backend": "faulty", "model_fault": fault, "model_at": at});
+    let load = |fault: &str, at: &str| {
+        let mut preset = faulty(json!({}));
+        (preset["model_fault"], preset["model_at"]) = (json!(fault), json!(at));
+        preset
+    };
     let cases = [
         ("error", "load", "the error asked for in Load"),
         ("panic", "load", "the panic asked for in Load"),
@@ -313,19 +316,13 @@ fn a_model_whose_end_panics_is_let_go() {
 #[cfg(unix)]
 const DEADLY: [(&str, &str, i32); 2] = [("sigsegv", "SIGSEGV at 0x40", 11), ("sigabrt", "SIGABRT", 6)];
 
-/// A host whose engines run in its own process, so that it ends with them.
-#[cfg(unix)]
-fn in_process() -> Setup {
-    setup().log("debug")
-}
-
 #[cfg(unix)]
 #[test]
 fn a_fatal_signal_ends_the_host_with_a_line_that_names_plugin_and_call() {
     use std::os::unix::process::ExitStatusExt;
     let plugin = format!("in process_iter of plugin auricle-engine-faulty {}", env!("CARGO_PKG_VERSION"));
     for (fault, cause, signal) in DEADLY {
-        let mut host = in_process().start();
+        let mut host = setup().log("debug").start();
         let options = json!({"fault": fault, "after_chunks": 15});
         let mut client = Client::start(&host, "faulty", json!({"options": options}));
         send(&mut client);

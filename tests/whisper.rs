@@ -85,14 +85,15 @@ fn both_layouts_say_the_same_and_streams_do_not_disturb_each_other() {
 
 #[test]
 fn it_shares_a_host_and_its_runtime_with_the_engine_of_streaming_networks() {
-    let (mut digits, inside) = (preset("digits"), json!({"isolation": "in-process"}));
-    digits["host"] = inside.clone();
+    let mut digits = preset("digits");
+    // In one process, or there is nothing to share.
+    digits["host"]["isolation"] = json!("in-process");
+    let nano = || setup("nano", json!({"host": {"isolation": "in-process"}}));
     let with = |setup: Setup| setup.plugin(&library("onnx")).resource(&models()).preset("digits", &digits).start();
     let (_, audio) = wav(&fixture("digits.wav"));
-    let expected =
-        ["nano", "digits"].map(|preset| stream(&with(setup("nano", json!({"host": inside}))), preset, &audio).texts());
+    let expected = ["nano", "digits"].map(|preset| stream(&with(nano()), preset, &audio).texts());
     assert!(expected.iter().all(|texts| !texts.is_empty()));
-    let host = with(setup("nano", json!({"host": inside})));
+    let host = with(nano());
     thread::scope(|scope| {
         for (preset, expected) in ["nano", "digits", "nano", "digits"].iter().zip(expected.iter().cycle()) {
             let (host, audio) = (&host, &audio);
@@ -156,9 +157,9 @@ fn streams_share_the_models_memory() {
             .collect()
     };
     let first = open(1);
-    let Some(one) = host.memory("VmRSS") else { return };
+    let Some(one) = host.resident() else { return };
     let others = open(9);
-    let ten = host.memory("VmRSS").unwrap();
+    let ten = host.resident().unwrap();
     // Their buffers and features, a few megabytes for a stream at the most; a model's runtime alone has more.
     assert!(ten < one + 9 * (4 << 20), "{} MiB with one stream, {} with ten", one >> 20, ten >> 20);
     drop((first, others));
@@ -177,11 +178,11 @@ fn memory_stays_flat_over_hours_without_a_pause() {
         client.say(&json!({"type": "flush"}));
         client.until("flushed");
         if passed == minutes / 4 {
-            early = host.memory("VmRSS");
+            early = host.resident();
         }
     }
     if let Some(early) = early {
-        let late = host.memory("VmRSS").unwrap();
+        let late = host.resident().unwrap();
         assert!(late < early + (24 << 20), "{} MiB early, {} late", early >> 20, late >> 20);
     }
     assert!(!client.finish().is_empty());

@@ -181,7 +181,9 @@ impl Setup {
         let log = Arc::new(Mutex::new(String::new()));
         let (err, copy) = (child.stderr.take().unwrap(), Arc::clone(&log));
         thread::spawn(move || {
-            for line in BufReader::new(err).lines().map_while(Result::ok) {
+            // An engine may print what is no text.
+            for line in BufReader::new(err).split(b'\n').map_while(Result::ok) {
+                let line = String::from_utf8_lossy(&line);
                 eprintln!("host: {line}");
                 let mut log = copy.lock().unwrap();
                 log.push_str(&line);
@@ -303,9 +305,13 @@ impl Host {
     /// Of the host's memory, what `/proc` calls this, in bytes: `VmRSS` is resident, `VmHWM` the most that ever was. `None` where the
     /// system does not tell.
     pub fn memory(&self, name: &str) -> Option<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-        Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? << 10)
+        memory(self.pid(), name)
+    }
+
+    /// Resident memory of the host and its workers, in bytes. `None` where the system does not tell.
+    pub fn resident(&self) -> Option<u64> {
+        let own = self.memory("VmRSS")?;
+        Some(own + self.workers().into_iter().filter_map(|pid| memory(pid, "VmRSS")).sum::<u64>())
     }
 
     /// Its worker processes, those that have ended but were not yet waited for left out.
@@ -372,6 +378,12 @@ impl Drop for Host {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn memory(pid: u32, name: &str) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? << 10)
 }
 
 fn place(source: &Path, target: &Path) {
