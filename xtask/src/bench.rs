@@ -65,6 +65,8 @@ pub(crate) fn soak(minutes: f64, streams: usize) -> Done {
     let mut command = cargo(&["run", "--release", "--quiet", "--package", "auricle-bench", "--", "soak"]);
     command.args(["--minutes", &minutes.to_string(), "--streams", &streams.to_string()]);
     command.arg("--plot").arg(root().join("docs/soak.svg"));
+    // Workers die by the hundred.
+    command.env("RUST_LOG", "off");
     // It is not laid out beside the others: nobody wants it.
     command.env("AURICLE_FAULTY", built.host.with_file_name(stage::library("faulty")));
     command.env("AURICLE_HOST", built.host).env("AURICLE_PLUGINS", built.plugins).env("AURICLE_MODELS", built.models);

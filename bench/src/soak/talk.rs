@@ -93,10 +93,9 @@ pub(super) fn talks(address: &str) -> Done<Vec<Talk>> {
         talk("vanishing", "tone", &digits, json!({}), Vanishes, None, 8)?,
         talk("vanishing digits", "digits", &digits, json!({}), Vanishes, None, 8)?,
         talk("beside the faulty", "faulty", &digits, json!({}), Finishes, None, 8)?,
-        talk("crashing once", "faulty", &weather, fault("sigsegv", "process_iter"), Finishes, None, 2)?,
+        talk("crashing once", "faulty", &weather, fault("sigsegv", "process_iter"), Finishes, None, 1)?,
         talk("hanging once", "faulty", &weather, fault("hang", "process_iter"), Finishes, None, 1)?,
         talk("panicking", "faulty", &weather, fault("panic", "process_iter"), Finishes, Some("engine_error"), 2)?,
-        talk("flooding", "faulty", &weather, fault("flood", "process_iter"), Finishes, Some("engine_error"), 1)?,
     ])
 }
 
