@@ -250,6 +250,7 @@ impl Catalog {
     fn runtime_settings(&self, preset: &Preset) -> RuntimeSettings {
         RuntimeSettings {
             name: preset.name.clone(),
+            engine: preset.backend.clone(),
             concurrency: preset.host.concurrency,
             call_limit: wait(preset.host.call_seconds.unwrap_or(self.settings.timeouts.call_seconds)),
             max_call_timeouts: self.settings.limits.max_call_timeouts,

@@ -1,13 +1,14 @@
 //! The command line.
 
 mod engines;
+mod key;
 mod logging;
 mod pull;
 mod serve;
 
 use crate::{
     client,
-    plugins::{ProbeReport, examine, probe_child},
+    plugins::{ProbeReport, digest, examine, probe_child},
     worker,
 };
 use auricle_plugin_api::host::NotLoadable;
@@ -40,6 +41,7 @@ enum Command {
     Engines(engines::EnginesArgs),
     Probe(ProbeArgs),
     Pull(pull::PullArgs),
+    Key(key::KeyArgs),
     /// Opens a plugin in this process, on behalf of `probe` and `serve`.
     #[command(hide = true)]
     ProbeChild(ProbeChildArgs),
@@ -100,6 +102,7 @@ pub fn main() -> ExitCode {
         Command::Probe(args) => probe(&args),
         Command::Pull(args) => pull::run(&args),
         Command::Worker { lanes } => worker::child_main(lanes),
+        Command::Key(args) => key::run(&args),
         Command::ProbeChild(args) => match probe_child(&args.file, &args.resources, &args.report) {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,
@@ -123,6 +126,9 @@ fn probe(args: &ProbeArgs) -> ExitCode {
     }
     let ProbeReport { id, version, description, api, target, .. } = &report;
     let mut lines = vec![format!("{id} {version} - {description}"), format!("  plugin API {api}, {target}")];
+    if let Ok(digest) = digest(&args.file) {
+        lines.push(format!("  SHA-256 {digest}"));
+    }
     for engine in &report.engines {
         lines.push(format!("  engine {}", engine.backend));
         let fields = engine.schema.get("properties").and_then(serde_json::Value::as_object);

@@ -57,6 +57,8 @@ failure_codes! {
     UnknownPreset = 4404,
     /// A field whose value the engine does not take.
     InvalidOption = 4405,
+    /// A preset that the client's key is not for.
+    ForbiddenPreset = 4406,
     /// Nothing came from the client for too long.
     IdleTimeout = 4408,
     /// A live stream's audio arrived faster than it could be worked on, for too long.
@@ -65,6 +67,8 @@ failure_codes! {
     SlowReader = 4414,
     /// No room for another stream now.
     Capacity = 4429,
+    /// The model is behind with the streams it has.
+    Overloaded = 4430,
     /// The engine failed on this stream.
     EngineError = 4500,
     /// The preset's model cannot be served.

@@ -39,6 +39,27 @@ pub fn resident_bytes(pid: u32) -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kibibytes| kibibytes << 10)
 }
 
+/// Lets the process have as many open files as the system's administrator allows, and says so where that is too few for
+/// so many connections.
+pub fn raise_file_limit(connections: usize) {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        /// Plugins, models, copies, the log.
+        const OTHERS: u64 = 200;
+        let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+        if current.is_some() && setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_err() {
+            tracing::debug!("cannot raise the limit of open files");
+        }
+        let wanted = (connections as u64).saturating_add(OTHERS);
+        if let Some(limit) = getrlimit(Resource::Nofile).current.filter(|limit| *limit < wanted) {
+            tracing::warn!("{limit} files may be open, {wanted} would be needed for all connections: see `ulimit -n`");
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = connections;
+}
+
 /// How a process ended, for people: `crashed (SIGSEGV)`, `ended with status 3`.
 pub fn describe_exit(status: ExitStatus) -> String {
     #[cfg(unix)]

@@ -14,6 +14,7 @@ mod quarantine;
 mod registry;
 mod scan;
 mod services;
+mod trust;
 mod watcher;
 
 pub use copy::cache_dir;
@@ -22,4 +23,5 @@ pub use probe::{ProbeReport, examine, probe_child};
 pub use quarantine::Quarantine;
 pub use registry::{FileReport, FileState, Registry};
 pub(crate) use services::Services;
+pub use trust::{Trust, check_writers, digest};
 pub use watcher::{Watcher, look_once};

@@ -1,35 +1,49 @@
 //! The server: one port for HTTP and WebSocket, and the order of starting and stopping.
 
+mod caller;
+mod connections;
 mod http;
 mod listener;
+mod refusal;
+mod tls;
 mod upgrade;
 
-pub use http::{EnginesReport, PresetsReport};
+pub use http::{EnginesReport, PresetsReport, StreamsReport};
 
 use crate::{
+    access::{Keys, Origins, check_exposure},
+    admission::Admission,
     catalog::Catalog,
     native::ConnectionSettings,
-    platform::StopRequests,
-    plugins::{Registry, Watcher},
+    platform::{self, StopRequests},
+    plugins::{Registry, Watcher, check_writers},
     presets::Presets,
+    reload::Reloaded,
     settings::{Settings, wait},
     stream::{Pace, StreamSettings},
 };
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use connections::Connections;
+use listener::Front;
+use std::{fs, io, path::Path, sync::Arc, time::Duration};
+use tls::Certificate;
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, watch},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// How often presets are looked at for changes.
-const PRESETS_EVERY: Duration = Duration::from_millis(500);
+/// How often presets, keys and certificates are looked at for changes.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// What every request sees.
 #[derive(Clone)]
 pub(crate) struct App {
     registry: Arc<Registry>,
     catalog: Arc<Catalog>,
+    admission: Arc<Admission>,
+    /// Without them nobody is asked for a key.
+    keys: Option<Arc<Reloaded<Keys>>>,
+    origins: Arc<Origins>,
     /// Whether the plugin directories have been looked at.
     settled: watch::Receiver<bool>,
     connection: Arc<ConnectionSettings>,
@@ -46,7 +60,7 @@ pub(crate) struct App {
 
 /// A server that is bound to its address.
 pub struct Server {
-    listener: TcpListener,
+    front: Front,
     app: App,
     watcher: Watcher,
     stop: StopRequests,
@@ -57,9 +71,16 @@ impl Server {
     /// Starts looking for plugins and presets and binds the address. Plugins register as they are found.
     ///
     /// # Errors
-    /// Where the address is taken, there is no place for private copies, a plugin directory cannot be read, or the system
-    /// does not let it hear of requests to stop.
+    /// Where the settings would leave the server open to a network, keys or certificate cannot be read, the address is
+    /// taken, there is no place for private copies, a plugin directory cannot be read, or the system does not let it
+    /// hear of requests to stop.
     pub async fn bind(settings: Settings) -> io::Result<Self> {
+        let drain = CancellationToken::new();
+        check_exposure(&settings).map_err(io::Error::other)?;
+        let origins = Origins::new(&settings.origins).map_err(io::Error::other)?;
+        let keys = settings.keys.as_deref().map(|file| keys(file, &drain)).transpose()?.map(Arc::new);
+        let certificate =
+            settings.tls.as_ref().map(tls::certificate).transpose().map_err(io::Error::other)?.map(Arc::new);
         let listener = TcpListener::bind(settings.listen)
             .await
             .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {}: {error}", settings.listen)))?;
@@ -69,40 +90,50 @@ impl Server {
         let catalog = Arc::new(Catalog::new(Arc::clone(&registry), Arc::clone(&presets), Arc::clone(&settings)));
         let watcher = Watcher::start(&settings, Arc::clone(&registry))?;
         let settled = watcher.settled();
+        let limits = &settings.limits;
+        let admission = Admission::new(Arc::clone(&catalog), Arc::clone(&presets), limits.refuse_lag_seconds);
         let app = App {
             registry: Arc::clone(&registry),
             catalog: Arc::clone(&catalog),
+            admission: Arc::new(admission),
+            keys: keys.clone(),
+            origins: Arc::new(origins),
             settled: settled.clone(),
             connection: Arc::new(connection_settings(&settings)),
-            max_message_bytes: settings.limits.max_message_bytes,
-            places: Arc::new(Semaphore::new(settings.limits.max_streams.min(Semaphore::MAX_PERMITS))),
+            max_message_bytes: limits.max_message_bytes,
+            places: Arc::new(Semaphore::new(limits.max_streams.min(Semaphore::MAX_PERMITS))),
             streams: TaskTracker::new(),
             stopping: CancellationToken::new(),
-            drain: CancellationToken::new(),
+            drain,
+        };
+        let most = limits.max_connections.unwrap_or(limits.max_streams.saturating_add(100).saturating_mul(2));
+        let most_per_address = limits.max_connections_per_address.unwrap_or(most / 2);
+        platform::raise_file_limit(most);
+        let front = Front {
+            listener,
+            certificate: certificate.clone(),
+            connections: Arc::new(Connections::new(most, most_per_address)),
+            request_limit: wait(settings.timeouts.request_seconds),
         };
         tokio::spawn(follow_changes(settled, registry, presets, catalog));
-        Ok(Self {
-            listener,
-            app,
-            watcher,
-            stop: StopRequests::new()?,
-            drain_limit: wait(settings.timeouts.drain_seconds),
-        })
+        tokio::spawn(follow_files(keys, certificate));
+        Ok(Self { front, app, watcher, stop: StopRequests::new()?, drain_limit: wait(settings.timeouts.drain_seconds) })
     }
 
-    /// The address it is bound to.
+    /// Where it is reached, such as `http://127.0.0.1:8770`.
     ///
     /// # Errors
     /// The system's.
-    pub fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+    pub fn url(&self) -> io::Result<String> {
+        let scheme = if self.front.certificate.is_some() { "https" } else { "http" };
+        Ok(format!("{scheme}://{}", self.front.listener.local_addr()?))
     }
 
     /// Serves until asked to stop; then open streams may end by themselves for the drain time, and are finished after
     /// it. A second request to stop ends it at once.
     pub async fn run(self) {
-        let Self { listener, app, watcher, mut stop, drain_limit } = self;
-        let accepting = tokio::spawn(listener::accept(listener, app.clone()));
+        let Self { front, app, watcher, mut stop, drain_limit } = self;
+        let accepting = tokio::spawn(front.accept(app.clone()));
         stop.next().await;
         app.stopping.cancel();
         app.streams.close();
@@ -138,7 +169,7 @@ async fn follow_changes(
         return;
     }
     let (mut engines, mut files) = (registry.changes(), presets.changes());
-    let mut tick = tokio::time::interval(PRESETS_EVERY);
+    let mut tick = tokio::time::interval(LOOK_EVERY);
     catalog.refresh();
     loop {
         tokio::select! {
@@ -151,6 +182,35 @@ async fn follow_changes(
             Ok(()) = files.changed() => catalog.refresh(),
         }
     }
+}
+
+/// Keeps keys and certificate as their files are.
+async fn follow_files(keys: Option<Arc<Reloaded<Keys>>>, certificate: Option<Arc<Certificate>>) {
+    if keys.is_none() && certificate.is_none() {
+        return;
+    }
+    let mut tick = tokio::time::interval(LOOK_EVERY);
+    loop {
+        tick.tick().await;
+        let (keys, certificate) = (keys.clone(), certificate.clone());
+        let look = move || {
+            keys.inspect(|keys| keys.refresh());
+            certificate.inspect(|certificate| certificate.refresh());
+        };
+        // A panic in there is already in the log.
+        let _ = tokio::task::spawn_blocking(look).await;
+    }
+}
+
+/// The keys of a file; `drain` ends the streams of all.
+fn keys(file: &Path, drain: &CancellationToken) -> io::Result<Reloaded<Keys>> {
+    let (path, drain) = (file.to_owned(), drain.clone());
+    let read = move |before: Option<&Keys>| {
+        check_writers(&path).map_err(|problem| format!("keys {problem}"))?;
+        let text = fs::read_to_string(&path).map_err(|error| format!("keys {}: {error}", path.display()))?;
+        Keys::parse(&text, before, &drain).map_err(|problem| format!("keys {}: {problem}", path.display()))
+    };
+    Reloaded::new(vec![file.to_owned()], read).map_err(io::Error::other)
 }
 
 fn connection_settings(settings: &Settings) -> ConnectionSettings {

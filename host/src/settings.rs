@@ -30,10 +30,32 @@ pub struct Settings {
     pub trusted: Vec<String>,
     /// Where crash reports of engines are kept; beside the private copies unless given.
     pub crash_reports: Option<PathBuf>,
+    /// SHA-256 of the plugin files and engine folders that may run, by name; where there are any, nothing else may.
+    pub pins: BTreeMap<String, String>,
+    /// The file of API keys; without one nobody is asked for a key.
+    pub keys: Option<PathBuf>,
+    /// Web pages that may use the server, as browsers name them (`https://app.example`); `*` is any.
+    pub origins: Vec<String>,
+    /// Certificate and key; without them the server speaks clear text.
+    pub tls: Option<Tls>,
+    /// Lets other machines in without API keys.
+    pub allow_network_without_keys: bool,
+    /// Lets other machines in without TLS.
+    pub allow_network_without_tls: bool,
     /// Bounds.
     pub limits: Limits,
     /// Waits.
     pub timeouts: Timeouts,
+}
+
+/// Files in PEM; read again when they change.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The certificate, and those that lead from it to the authority's, in this order.
+    pub certificate: PathBuf,
+    /// The certificate's private key.
+    pub key: PathBuf,
 }
 
 /// Bounds on what clients and engines can ask of the server.
@@ -42,12 +64,18 @@ pub struct Settings {
 pub struct Limits {
     /// Open streams.
     pub max_streams: usize,
+    /// Open connections, streams and others; twice as many as streams, and 200, unless given.
+    pub max_connections: Option<usize>,
+    /// Open connections of one address (of one /64 in IPv6); half of `max_connections` unless given.
+    pub max_connections_per_address: Option<usize>,
     /// Bytes of one WebSocket message.
     pub max_message_bytes: usize,
     /// Seconds of audio a live stream may be behind before it is closed.
     pub max_lag_seconds: f64,
     /// Seconds of audio behind from which on the client is told.
     pub report_lag_seconds: f64,
+    /// Seconds of audio that more than half of a model's live streams may be behind before it takes no more.
+    pub refuse_lag_seconds: f64,
     /// Seconds of audio a file stream may have waiting before the server stops reading.
     pub file_buffer_seconds: f64,
     /// Events waiting for a client to read before its stream pauses (a live one then falls behind, up to its limit).
@@ -74,6 +102,8 @@ pub struct Limits {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Timeouts {
+    /// For a connection to send its request and get the answer, TLS included.
+    pub request_seconds: f64,
     /// From connection to `start`.
     pub start_seconds: f64,
     /// Without any sign of life from the client.
@@ -101,6 +131,12 @@ impl Default for Settings {
             backends: BTreeMap::new(),
             trusted: Vec::new(),
             crash_reports: None,
+            pins: BTreeMap::new(),
+            keys: None,
+            origins: Vec::new(),
+            tls: None,
+            allow_network_without_keys: false,
+            allow_network_without_tls: false,
             limits: Limits::default(),
             timeouts: Timeouts::default(),
         }
@@ -111,9 +147,12 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_streams: 1_000,
+            max_connections: None,
+            max_connections_per_address: None,
             max_message_bytes: 1 << 20,
             max_lag_seconds: 30.0,
             report_lag_seconds: 1.0,
+            refuse_lag_seconds: 5.0,
             file_buffer_seconds: 10.0,
             max_unsent_events: 1_000,
             max_text_bytes: 64 << 10,
@@ -131,6 +170,7 @@ impl Default for Limits {
 impl Default for Timeouts {
     fn default() -> Self {
         Self {
+            request_seconds: 10.0,
             start_seconds: 10.0,
             idle_seconds: 60.0,
             write_seconds: 30.0,
@@ -162,9 +202,11 @@ impl Settings {
                 *path = dir.join(&*path);
             }
         }
-        for path in [&mut settings.cache, &mut settings.crash_reports] {
+        for path in [&mut settings.cache, &mut settings.crash_reports, &mut settings.keys] {
             *path = path.take().map(|path| dir.join(path));
         }
+        settings.tls =
+            settings.tls.map(|Tls { certificate, key }| Tls { certificate: dir.join(certificate), key: dir.join(key) });
         settings.check().map_err(|problem| format!("{}: {problem}", path.display()))?;
         Ok(settings)
     }
@@ -174,9 +216,11 @@ impl Settings {
         let positive = [
             ("limits.max_lag_seconds", limits.max_lag_seconds),
             ("limits.report_lag_seconds", limits.report_lag_seconds),
+            ("limits.refuse_lag_seconds", limits.refuse_lag_seconds),
             ("limits.file_buffer_seconds", limits.file_buffer_seconds),
             ("limits.replay_seconds", limits.replay_seconds),
             ("limits.quarantine_seconds", limits.quarantine_seconds),
+            ("timeouts.request_seconds", timeouts.request_seconds),
             ("timeouts.start_seconds", timeouts.start_seconds),
             ("timeouts.idle_seconds", timeouts.idle_seconds),
             ("timeouts.write_seconds", timeouts.write_seconds),
@@ -193,7 +237,7 @@ impl Settings {
 }
 
 /// What is wrong, and where: in one line.
-fn place(text: &str, error: &toml::de::Error) -> String {
+pub(crate) fn place(text: &str, error: &toml::de::Error) -> String {
     let message = error.message().replace('\n', ", ");
     match error.span().and_then(|span| text.get(..span.start)) {
         None => message,

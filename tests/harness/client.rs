@@ -6,7 +6,11 @@ use std::{
     net::TcpStream,
     time::{Duration, Instant},
 };
-use tungstenite::{Message, WebSocket, client::client_with_config, protocol::WebSocketConfig};
+use tungstenite::{
+    HandshakeError, Message, WebSocket,
+    client::{IntoClientRequest, client_with_config},
+    protocol::WebSocketConfig,
+};
 
 /// How the server closed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +42,28 @@ impl Client {
         let config = WebSocketConfig::default().max_frame_size(None).max_message_size(None);
         let (socket, _) = client_with_config(url, stream, Some(config)).unwrap();
         Self { socket, said: Vec::new(), heard: Vec::new(), closed: None }
+    }
+
+    /// Connects with a query and headers of its own, and says nothing; status and body where it is refused.
+    ///
+    /// # Errors
+    /// The server's answer in HTTP.
+    pub fn knock(host: &Host, query: &str, headers: &[(&'static str, &str)]) -> Result<Self, (u16, String)> {
+        let stream = TcpStream::connect(host.address()).unwrap();
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        stream.set_write_timeout(Some(LIMIT)).unwrap();
+        let mut request = format!("ws://{}/v1/stream{query}", host.address()).into_client_request().unwrap();
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        match client_with_config(request, stream, None) {
+            Ok((socket, _)) => Ok(Self { socket, said: Vec::new(), heard: Vec::new(), closed: None }),
+            Err(HandshakeError::Failure(tungstenite::Error::Http(answer))) => {
+                let body = answer.body().clone().unwrap_or_default();
+                Err((answer.status().as_u16(), String::from_utf8(body).unwrap()))
+            }
+            Err(error) => panic!("{error}"),
+        }
     }
 
     /// Connects and opens a stream; `more` is laid over `{"type": "start", "preset": preset}`.
@@ -162,6 +188,11 @@ impl Client {
         assert_eq!((last["type"].as_str(), last["code"].as_str()), (Some("error"), Some(code)), "{last} {closed:?}");
         assert_eq!(closed.code, close);
         last["message"].as_str().unwrap().to_owned()
+    }
+
+    /// The connection below, to send what no WebSocket library would.
+    pub fn socket(&self) -> TcpStream {
+        self.socket.get_ref().try_clone().unwrap()
     }
 
     /// Sends a ping and returns what the answer to it holds.

@@ -86,7 +86,7 @@ fn built(name: &str) -> PathBuf {
 /// The host program as a command, without settings of this machine's user.
 pub fn auricle() -> Command {
     let mut command = Command::new(host_program());
-    for name in ["RUST_LOG", "AURICLE_URL"] {
+    for name in ["RUST_LOG", "AURICLE_URL", "AURICLE_KEY", "AURICLE_CA"] {
         command.env_remove(name);
     }
     command
@@ -192,10 +192,14 @@ impl Setup {
         });
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("listening on http://").map(str::to_owned);
-        let host = Host { child, address: address.unwrap_or_default(), setup: self, log };
+        let (scheme, address) =
+            line.trim().strip_prefix("listening on ").and_then(|url| url.split_once("://")).unwrap_or_default();
+        let host = Host { child, address: address.to_owned(), setup: self, log };
         assert!(!host.address.is_empty(), "the host did not start: {}", host.log());
-        host.wait_for("readiness", || host.get("/readyz").0 == 200);
+        // With TLS that is for whoever has the certificate.
+        if scheme == "http" {
+            host.wait_for("readiness", || host.get("/readyz").0 == 200);
+        }
         host
     }
 }

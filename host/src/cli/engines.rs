@@ -22,6 +22,9 @@ pub(super) struct EnginesArgs {
     /// Address of the running server
     #[arg(long, default_value = "http://127.0.0.1:8770", conflicts_with = "plugins")]
     url: String,
+    /// An operator's key, where the server asks for one
+    #[arg(long, env = "AURICLE_KEY", hide_env_values = true, value_name = "KEY", conflicts_with = "plugins")]
+    key: Option<String>,
     /// Directory to look at instead; may be given more than once
     #[arg(long, value_name = "DIR")]
     plugins: Vec<PathBuf>,
@@ -38,7 +41,7 @@ pub(super) struct EnginesArgs {
 
 pub(super) fn run(args: &EnginesArgs) -> ExitCode {
     if let Some(file) = &args.release {
-        return match release(&args.url, file) {
+        return match release(&args.url, args.key.as_deref(), file) {
             Ok(answer) => print(answer.trim_end()),
             Err(problem) => {
                 fail(problem);
@@ -46,7 +49,7 @@ pub(super) fn run(args: &EnginesArgs) -> ExitCode {
             }
         };
     }
-    let report = if args.plugins.is_empty() { ask(&args.url) } else { look(args) };
+    let report = if args.plugins.is_empty() { ask(&args.url, args.key.as_deref()) } else { look(args) };
     let report = match report {
         Ok(report) => report,
         Err(problem) => {
@@ -87,15 +90,15 @@ fn look(args: &EnginesArgs) -> Result<EnginesReport, String> {
     Ok(EnginesReport { backends, files })
 }
 
-fn ask(url: &str) -> Result<EnginesReport, String> {
+fn ask(url: &str, key: Option<&str>) -> Result<EnginesReport, String> {
     let url = format!("{}/v1/engines", url.trim_end_matches('/'));
-    let text = read(&url, agent().get(&url).call())?;
+    let text = read(&url, shown(agent().get(&url), key).call())?;
     serde_json::from_str(&text).map_err(|error| format!("{url}: not an Auricle server's answer: {error}"))
 }
 
-fn release(url: &str, file: &str) -> Result<String, String> {
+fn release(url: &str, key: Option<&str>, file: &str) -> Result<String, String> {
     let url = format!("{}/v1/engines/{file}/release", url.trim_end_matches('/'));
-    match agent().post(&url).send_empty() {
+    match shown(agent().post(&url), key).send_empty() {
         Err(ureq::Error::StatusCode(404)) => Err(format!("{url}: no plugin file of that name is in quarantine")),
         answer => read(&url, answer),
     }
@@ -103,6 +106,14 @@ fn release(url: &str, file: &str) -> Result<String, String> {
 
 fn agent() -> ureq::Agent {
     ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(10))).build().into()
+}
+
+/// The request with the key in it.
+fn shown<B>(request: ureq::RequestBuilder<B>, key: Option<&str>) -> ureq::RequestBuilder<B> {
+    match key {
+        Some(key) => request.header("Authorization", format!("Bearer {key}")),
+        None => request,
+    }
 }
 
 fn read(url: &str, answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<String, String> {

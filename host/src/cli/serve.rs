@@ -53,10 +53,10 @@ pub(super) fn run(args: ServeArgs) -> ExitCode {
     with_runtime(async {
         let served = async {
             let server = Server::bind(settings).await?;
-            let address = server.address()?;
+            let url = server.url()?;
             // One line for programs that start this one: with port 0 they cannot know it.
-            print(&format!("listening on http://{address}"));
-            tracing::info!("streams at ws://{address}/v1/stream");
+            print(&format!("listening on {url}"));
+            tracing::info!("streams at {}/v1/stream", url.replacen("http", "ws", 1));
             server.run().await;
             Ok::<_, std::io::Error>(())
         };

@@ -48,9 +48,17 @@ pub struct StreamArgs {
 
     /// The server's address
     ///
-    /// `ws://HOST:PORT/v1/stream`; the scheme and the path may be left out.
+    /// `ws://HOST:PORT/v1/stream`, or `wss://` for TLS; the scheme and the path may be left out.
     #[arg(long, env = "AURICLE_URL", default_value = DEFAULT_URL, value_parser = url)]
     pub url: String,
+
+    /// The key to show, where the server asks for one
+    #[arg(long, env = "AURICLE_KEY", hide_env_values = true, value_name = "KEY")]
+    pub key: Option<String>,
+
+    /// Trust the authorities in this file (PEM) instead of the public ones
+    #[arg(long, env = "AURICLE_CA", value_name = "FILE")]
+    pub ca: Option<PathBuf>,
 
     /// The preset to recognise with, one of the server's `GET /v1/presets`
     #[arg(long, value_name = "NAME")]
@@ -118,6 +126,8 @@ impl StreamArgs {
     pub(super) fn session(&self) -> Session {
         Session {
             url: self.url.clone(),
+            key: self.key.clone(),
+            authorities: self.ca.clone(),
             preset: self.preset.clone(),
             options: self.options.iter().cloned().collect::<Map<_, _>>(),
             pace: if self.realtime { Pace::Live } else { Pace::File },
@@ -130,8 +140,8 @@ fn url(text: &str) -> Result<String, String> {
     let (scheme, rest) = text.split_once("://").unwrap_or(("ws", text));
     let scheme = match scheme {
         "ws" | "http" => "ws",
-        "wss" | "https" => return Err("this client has no TLS: give a ws:// address, if need be of a tunnel".into()),
-        _ => return Err(format!("`{scheme}` is not `ws`: give an address such as {DEFAULT_URL}")),
+        "wss" | "https" => "wss",
+        _ => return Err(format!("`{scheme}` is neither `ws` nor `wss`: give an address such as {DEFAULT_URL}")),
     };
     let (host, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
     if host.is_empty() {
@@ -179,12 +189,13 @@ mod tests {
         for (given, full) in [
             ("localhost:9000", "ws://localhost:9000/v1/stream"),
             ("http://host/", "ws://host/v1/stream"),
+            ("https://host", "wss://host/v1/stream"),
             ("ws://[::1]:80/other?x=1", "ws://[::1]:80/other?x=1"),
             (DEFAULT_URL, DEFAULT_URL),
         ] {
             assert_eq!(url(given).as_deref(), Ok(full));
         }
-        for wrong in ["wss://host", "ftp://host", "ws://", "/v1/stream"] {
+        for wrong in ["wss://", "ftp://host", "ws://", "/v1/stream"] {
             url(wrong).unwrap_err();
         }
     }

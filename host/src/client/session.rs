@@ -7,6 +7,7 @@
 //! for a while cannot keep its events from being heard. In a live stream the n-th piece of audio is due when a
 //! microphone would have it whole, counted from the start, so delays do not add up.
 
+mod connect;
 mod feed;
 mod heard;
 
@@ -15,29 +16,27 @@ use super::{
     summary::{Meter, Summary},
 };
 use crate::native::messages::{ClientMessage, Pace, ServerEvent, ServerMessage, Start};
+use connect::connect;
 use feed::{Feed, News};
 use futures_util::StreamExt;
 use heard::Heard;
 use serde_json::{Map, Value};
-use std::{io, pin::pin, time::Duration};
+use std::{io, path::PathBuf, pin::pin};
 use tokio::{
-    net::TcpStream,
     sync::{Notify, mpsc},
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, sleep_until},
 };
-use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async_with_config,
-    tungstenite::{Error as WsError, Message, error::UrlError},
-};
-
-/// To connect.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+use tokio_tungstenite::tungstenite::Message;
 
 /// What to stream to where.
 #[derive(Debug, Clone)]
 pub struct Session {
-    /// `ws://host:port/v1/stream`.
+    /// `ws://host:port/v1/stream`, or `wss://`.
     pub url: String,
+    /// To be shown, where the server asks for one.
+    pub key: Option<String>,
+    /// The file of the authorities to trust instead of the public ones.
+    pub authorities: Option<PathBuf>,
     /// As in `start`.
     pub preset: String,
     /// As in `start`.
@@ -146,7 +145,7 @@ impl Session {
     ) -> Result<(), End> {
         let start = ClientMessage::Start(self.start(source));
         let (sink, mut incoming) = tokio::select! {
-            socket = connect(&self.url) => socket?.split(),
+            socket = connect(self) => socket?.split(),
             Some(()) = interrupts.recv() => return Err(End::Interrupted),
         };
         let (ready, stop) = (Notify::new(), Notify::new());
@@ -228,26 +227,6 @@ impl Session {
             channel: audio.channel,
             pace: self.pace,
         }
-    }
-}
-
-/// Opens the connection, without delay for small frames.
-async fn connect(url: &str) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>, End> {
-    let failed = |reason: String| End::Connect { url: url.to_owned(), reason };
-    match timeout(CONNECT_TIMEOUT, connect_async_with_config(url, None, true)).await {
-        Ok(Ok((socket, _))) => Ok(socket),
-        Ok(Err(WsError::Http(answer))) => {
-            let body = answer.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default();
-            let line = body.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
-            let line = line.chars().take(300).collect();
-            Err(End::Refused { url: url.to_owned(), status: answer.status().to_string(), line })
-        }
-        Ok(Err(WsError::Io(error))) => Err(failed(error.to_string())),
-        Ok(Err(WsError::Url(UrlError::TlsFeatureNotEnabled))) => {
-            Err(failed("this client has no TLS: give a ws:// address, if need be that of a tunnel".to_owned()))
-        }
-        Ok(Err(error)) => Err(failed(error.to_string())),
-        Err(_) => Err(failed(format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()))),
     }
 }
 

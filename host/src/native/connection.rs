@@ -11,9 +11,12 @@ use super::{
     writer::Writer,
 };
 use crate::{
+    access::Caller,
+    admission::{Admission, Ticket},
     audio::Intake,
-    catalog::{Catalog, Opening},
+    catalog::Opening,
     failure::{Failure, FailureCode},
+    metrics::METRICS,
     stream::{Stream, StreamSettings},
 };
 use futures_util::StreamExt;
@@ -24,7 +27,6 @@ use tokio::{
     time::timeout,
 };
 use tokio_tungstenite::WebSocketStream;
-use tokio_util::sync::CancellationToken;
 
 /// What a connection needs of the server's settings.
 #[derive(Debug, Clone)]
@@ -39,12 +41,20 @@ pub struct ConnectionSettings {
     pub stream: StreamSettings,
 }
 
-/// Serves one connection to its end. `drain` asks it to finish its stream early.
+/// An open stream and what its connection needs for it.
+struct Opened {
+    stream: Arc<Stream>,
+    ticket: Arc<Ticket>,
+    translator: Translator,
+    intake: Intake,
+}
+
+/// Serves one connection to its end. The caller's `drain` asks it to finish its stream early.
 pub async fn serve<S>(
     socket: WebSocketStream<S>,
-    catalog: Arc<Catalog>,
+    admission: Arc<Admission>,
     settings: Arc<ConnectionSettings>,
-    drain: CancellationToken,
+    caller: Caller,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -58,45 +68,49 @@ pub async fn serve<S>(
             let limit = settings.start_limit.as_secs_f64();
             refuse(FailureCode::IdleTimeout, format!("no `start` message within {limit} s"))
         }),
-        () = drain.cancelled() => refuse(FailureCode::ShuttingDown, "the server is going away; connect again".into()),
+        () = caller.drain.cancelled() => refuse(FailureCode::ShuttingDown, "the server is going away; connect again".into()),
     };
     let opened = match opened {
-        Ok(start) => match reader.meanwhile(open(start, &catalog, &settings)).await {
+        Ok(start) => match reader.meanwhile(open(start, &admission, &settings, &caller)).await {
             Some(opened) => opened.map_err(Some),
             None => Err(None),
         },
         Err(failure) => Err(failure),
     };
-    let (stream, translator, intake) = match opened {
+    let Opened { stream, ticket, translator, intake } = match opened {
         Ok(opened) => opened,
         Err(failure) => {
             if let Some(failure) = failure {
                 tracing::info!(code = %failure.code, "stream refused: {failure}");
+                METRICS.refused(failure.code.name());
                 writer.refuse(failure).await;
                 reader.linger(writer).await;
             }
             return;
         }
     };
-    let writing = tokio::spawn(writer.run(Arc::clone(&stream), translator, ping));
-    reader.run(&stream, intake, writing, drain).await;
+    let writing = tokio::spawn(writer.run(Arc::clone(&stream), Arc::clone(&ticket), translator, ping));
+    reader.run(&stream, &ticket, intake, writing, caller.drain).await;
 }
 
 async fn open(
     start: Start,
-    catalog: &Catalog,
+    admission: &Admission,
     settings: &ConnectionSettings,
-) -> Result<(Arc<Stream>, Translator, Intake), Failure> {
+    caller: &Caller,
+) -> Result<Opened, Failure> {
     let audio = start.audio();
     audio.check().map_err(|problem| Failure::new(FailureCode::BadMessage, format!("`start`: {problem}")))?;
-    let Opening { preset, runtime, fields } = catalog.open(&start.preset, start.options).await?;
+    let Opening { preset, runtime, fields } = admission.open(caller, &start.preset, start.options).await?;
     let metadata = runtime.metadata().clone();
     let intake =
         Intake::new(audio, metadata.sample_rate).map_err(|problem| Failure::new(FailureCode::BadAudio, problem))?;
     let id = uuid::Uuid::new_v4().simple().to_string();
     let stream_settings = StreamSettings { pace: start.pace, ..settings.stream.clone() };
     let stream = Stream::open(id, runtime, fields, stream_settings)?;
-    tracing::info!(stream = stream.id(), preset = preset.name, pace = ?start.pace, "stream opened");
+    let ticket = admission.enter(caller, &preset.name, &preset.backend, &stream, start.pace);
+    let key = caller.key.as_ref().map(|key| key.name());
+    tracing::info!(stream = stream.id(), preset = preset.name, pace = ?start.pace, key, "stream opened");
     let ready = Ready {
         stream: stream.id().to_owned(),
         epoch: 0,
@@ -109,5 +123,5 @@ async fn open(
         capabilities: metadata.capabilities,
         audio,
     };
-    Ok((stream, Translator { ready }, intake))
+    Ok(Opened { stream, ticket: Arc::new(ticket), translator: Translator { ready }, intake })
 }

@@ -5,6 +5,7 @@ use super::{
     writer::Writer,
 };
 use crate::{
+    admission::Ticket,
     audio::Intake,
     failure::{Failure, FailureCode},
     stream::Stream,
@@ -134,6 +135,7 @@ where
     pub(super) async fn run(
         mut self,
         stream: &Arc<Stream>,
+        ticket: &Ticket,
         mut intake: Intake,
         mut writing: JoinHandle<Writer<S>>,
         drain: CancellationToken,
@@ -151,10 +153,10 @@ where
                         Ok(Incoming::Life) => {}
                         Ok(_) if finished => {} // Said after `finish`, or on its way when the server began to stop.
                         Ok(Incoming::Audio(bytes)) => {
-                            self.take_audio(stream, &mut intake, bytes).await;
+                            self.take_audio(stream, ticket, &mut intake, bytes).await;
                             alive = Instant::now();
                         }
-                        Ok(Incoming::Message(message)) => match obey(stream, &mut intake, message) {
+                        Ok(Incoming::Message(message)) => match obey(stream, ticket, &mut intake, message) {
                             Ok(ends) => finished = ends,
                             Err(failure) => stream.fail(failure),
                         },
@@ -169,7 +171,7 @@ where
                     self.ping.notify_one();
                 }
                 () = drain.cancelled(), if !finished => {
-                    finish(stream, &mut intake);
+                    finish(stream, ticket, &mut intake);
                     finished = true;
                 }
                 written = &mut writing => {
@@ -188,11 +190,12 @@ where
     }
 
     /// Takes audio, and more of it that is there already, in turns; between them other tasks have theirs. Waits for room.
-    async fn take_audio(&mut self, stream: &Arc<Stream>, intake: &mut Intake, mut audio: Bytes) {
+    async fn take_audio(&mut self, stream: &Arc<Stream>, ticket: &Ticket, intake: &mut Intake, mut audio: Bytes) {
         loop {
             stream.room().await;
             self.samples.clear();
             self.decode_turn(intake, &mut audio);
+            ticket.heard(self.samples.len());
             stream.push(&self.samples);
             if audio.is_empty() {
                 return;
@@ -248,35 +251,37 @@ fn parse(text: &Utf8Bytes) -> Result<ClientMessage, Failure> {
 }
 
 /// Does what a message asks; returns whether the audio has ended.
-fn obey(stream: &Arc<Stream>, intake: &mut Intake, message: ClientMessage) -> Result<bool, Failure> {
+fn obey(stream: &Arc<Stream>, ticket: &Ticket, intake: &mut Intake, message: ClientMessage) -> Result<bool, Failure> {
     match message {
         ClientMessage::Start(_) => {
             Err(Failure::new(FailureCode::BadMessage, "a second `start`: one stream a connection"))
         }
         ClientMessage::Flush {} => {
-            push_rest(stream, intake);
+            push_rest(stream, ticket, intake);
             stream.flush(intake.frames());
             Ok(false)
         }
         ClientMessage::Finish {} => {
-            finish(stream, intake);
+            finish(stream, ticket, intake);
             Ok(true)
         }
         ClientMessage::Reset {} => {
             intake.reset();
+            ticket.reset();
             stream.reset();
             Ok(false)
         }
     }
 }
 
-fn finish(stream: &Arc<Stream>, intake: &mut Intake) {
-    push_rest(stream, intake);
+fn finish(stream: &Arc<Stream>, ticket: &Ticket, intake: &mut Intake) {
+    push_rest(stream, ticket, intake);
     stream.finish();
 }
 
-fn push_rest(stream: &Arc<Stream>, intake: &mut Intake) {
+fn push_rest(stream: &Arc<Stream>, ticket: &Ticket, intake: &mut Intake) {
     let mut samples = Vec::new();
     intake.finish(&mut samples);
+    ticket.heard(samples.len());
     stream.push(&samples);
 }

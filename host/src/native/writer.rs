@@ -5,6 +5,7 @@ use super::{
     translate::Translator,
 };
 use crate::{
+    admission::Ticket,
     failure::{Failure, FailureCode},
     stream::{Event, Stream},
 };
@@ -46,13 +47,20 @@ where
     }
 
     /// Sends the stream's events until the last, then closes. Ends early where the client does not take them.
-    pub(super) async fn run(mut self, stream: Arc<Stream>, translator: Translator, ping: Arc<Notify>) -> Self {
+    pub(super) async fn run(
+        mut self,
+        stream: Arc<Stream>,
+        ticket: Arc<Ticket>,
+        translator: Translator,
+        ping: Arc<Notify>,
+    ) -> Self {
         loop {
             let sent = tokio::select! {
                 events = stream.events() => {
                     let mut end = None;
                     let mut messages = Vec::with_capacity(events.len());
                     for event in events {
+                        ticket.said(&event);
                         end = match &event {
                             Event::Done(_) => Some(None),
                             Event::Failed(failure) => Some(Some(failure.clone())),
@@ -76,6 +84,8 @@ where
                 Err(Unsent::Late) => {
                     let limit = self.limit.as_secs_f64();
                     let message = format!("the client took nothing for {limit} s");
+                    // No more events are taken: nothing else would count it.
+                    ticket.failed(FailureCode::SlowReader);
                     stream.fail(Failure::new(FailureCode::SlowReader, message));
                     return self;
                 }

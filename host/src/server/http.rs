@@ -1,11 +1,12 @@
 //! The HTTP routes.
 
-use super::{App, upgrade};
-use crate::{catalog::PresetReport, plugins::FileReport};
+use super::{App, caller::Operator, upgrade};
+use crate::{access::Caller, admission::StreamReport, catalog::PresetReport, metrics::METRICS, plugins::FileReport};
 use axum::{
     Json, Router,
     extract::{Path, State},
-    http::StatusCode,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
     routing::{get, post},
 };
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,17 @@ pub struct PresetsReport {
     pub presets: Vec<PresetReport>,
 }
 
+/// Answer of `GET /v1/streams`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct StreamsReport {
+    /// The oldest first.
+    pub streams: Vec<StreamReport>,
+}
+
+/// What Prometheus asks for, and takes others for an older format.
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Where keys are asked for, any key opens streams and presets, an operator's everything; health is open to all.
 pub(super) fn routes(app: App) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
@@ -33,6 +45,8 @@ pub(super) fn routes(app: App) -> Router {
         .route("/v1/engines", get(engines))
         .route("/v1/engines/{file}/release", post(release))
         .route("/v1/presets", get(presets))
+        .route("/v1/streams", get(streams))
+        .route("/metrics", get(metrics))
         .route("/v1/stream", get(upgrade::stream))
         .with_state(app)
 }
@@ -48,12 +62,12 @@ async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
     }
 }
 
-async fn engines(State(app): State<App>) -> Json<EnginesReport> {
+async fn engines(State(app): State<App>, _: Operator) -> Json<EnginesReport> {
     Json(EnginesReport { backends: app.registry.backends(), files: app.registry.report() })
 }
 
 /// Lifts the quarantine of a plugin file.
-async fn release(State(app): State<App>, Path(file): Path<String>) -> (StatusCode, String) {
+async fn release(State(app): State<App>, _: Operator, Path(file): Path<String>) -> (StatusCode, String) {
     if app.registry.release(&file) {
         tracing::info!(file, "quarantine lifted");
         (StatusCode::OK, format!("{file} is released\n"))
@@ -62,6 +76,20 @@ async fn release(State(app): State<App>, Path(file): Path<String>) -> (StatusCod
     }
 }
 
-async fn presets(State(app): State<App>) -> Json<PresetsReport> {
-    Json(PresetsReport { presets: app.catalog.report() })
+/// Those that the caller may use.
+async fn presets(State(app): State<App>, caller: Caller) -> Json<PresetsReport> {
+    let mut presets = app.catalog.report();
+    presets.retain(|preset| caller.may_use(&preset.name));
+    Json(PresetsReport { presets })
+}
+
+async fn streams(State(app): State<App>, _: Operator) -> Json<StreamsReport> {
+    Json(StreamsReport { streams: app.admission.roster().report() })
+}
+
+async fn metrics(State(app): State<App>, _: Operator) -> Response {
+    match METRICS.encode(&app.admission.roster().greatest_lags()) {
+        Ok(text) => ([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
 }

@@ -1,43 +1,116 @@
-//! Accepts connections: HTTP/1.1, any of which may become a WebSocket.
+//! Accepts connections: TLS where there is a certificate, then HTTP/1.1, one request each, which may become a WebSocket.
+//!
+//! Whatever a client does or leaves undone, it has `timeouts.request_seconds` to shake hands, send its request and take
+//! the answer.
 
-use super::{App, http};
-use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
+use super::{
+    App,
+    connections::{Connection, Connections},
+    http,
+    tls::Certificate,
 };
-use std::time::Duration;
-use tokio::net::TcpListener;
+use crate::metrics::METRICS;
+use axum::{Router, response::IntoResponse};
+use hyper::{
+    Request,
+    body::Incoming,
+    server::conn::http1,
+    service::{Service, service_fn},
+};
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
+use tokio_rustls::TlsAcceptor;
 
-/// For a client to send a request's head.
-const HEAD_LIMIT: Duration = Duration::from_secs(10);
+/// For the head of a request.
+const HEAD_BYTES: usize = 16 << 10;
 
-/// Accepts until aborted. A connection that fails is its client's business; a failing accept is waited out.
-pub(super) async fn accept(listener: TcpListener, app: App) {
-    let routes = http::routes(app);
-    loop {
-        let socket = match listener.accept().await {
-            Ok((socket, _)) => socket,
-            Err(error) => {
-                // Out of file descriptors, say: others may be closed meanwhile.
-                tracing::warn!("cannot accept a connection: {error}");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
+/// What it takes to accept.
+pub(super) struct Front {
+    pub(super) listener: TcpListener,
+    pub(super) certificate: Option<Arc<Certificate>>,
+    pub(super) connections: Arc<Connections>,
+    /// From a connection to the answer.
+    pub(super) request_limit: Duration,
+}
+
+impl Front {
+    /// Accepts until aborted. A connection that fails is its client's business; a failing accept is waited out.
+    pub(super) async fn accept(self, app: App) {
+        let routes = http::routes(app);
+        loop {
+            let (socket, address) = match self.listener.accept().await {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Out of file descriptors, say: others may be closed meanwhile.
+                    tracing::warn!("cannot accept a connection: {error}");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            };
+            let Some(connection) = self.connections.admit(address.ip()) else { continue };
+            if let Err(error) = socket.set_nodelay(true) {
+                tracing::debug!("cannot switch off Nagle's algorithm: {error}");
             }
-        };
-        if let Err(error) = socket.set_nodelay(true) {
-            tracing::debug!("cannot switch off Nagle's algorithm: {error}");
+            let answered = answer(socket, self.certificate.clone(), routes.clone(), Arc::new(connection));
+            let limit = self.request_limit;
+            tokio::spawn(async move {
+                match timeout(limit, answered).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => tracing::debug!(client = %address, "connection ended: {error}"),
+                    Err(_) => {
+                        tracing::info!(client = %address, "no request, or no taker for its answer, in {} s", limit.as_secs_f64());
+                        METRICS.refused("slow_request");
+                    }
+                }
+            });
         }
-        let service = TowerToHyperService::new(routes.clone());
-        tokio::spawn(async move {
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEAD_LIMIT)
-                .serve_connection(TokioIo::new(socket), service)
-                .with_upgrades();
-            if let Err(error) = connection.await {
-                tracing::debug!("connection ended: {error}");
-            }
-        });
     }
+}
+
+/// Up to the answer; a WebSocket goes on by itself.
+async fn answer(
+    socket: TcpStream,
+    certificate: Option<Arc<Certificate>>,
+    routes: Router,
+    connection: Arc<Connection>,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    match certificate {
+        None => converse(socket, routes, connection).await,
+        Some(certificate) => {
+            let socket = TlsAcceptor::from(certificate.get()).accept(socket).await?;
+            converse(socket, routes, connection).await
+        }
+    }
+}
+
+async fn converse<S>(
+    socket: S,
+    routes: Router,
+    connection: Arc<Connection>,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        let (routes, connection) = (routes.clone(), Arc::clone(&connection));
+        async move {
+            if let Some(refusal) = connection.refusal() {
+                return Ok(refusal.into_response());
+            }
+            request.extensions_mut().insert(connection);
+            TowerToHyperService::new(routes).call(request).await
+        }
+    });
+    http1::Builder::new()
+        .max_buf_size(HEAD_BYTES)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(socket), service)
+        .with_upgrades()
+        .await?;
+    Ok(())
 }

@@ -1,7 +1,10 @@
 //! From an HTTP request to a WebSocket (RFC 6455, section 4.2).
 
-use super::App;
-use crate::native;
+use super::{App, connections::Connection, refusal::Refusal};
+use crate::{
+    access::{Caller, KeyPlace, subprotocol},
+    native,
+};
 use axum::{
     body::Body,
     extract::{Request, State},
@@ -11,7 +14,7 @@ use axum::{
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use std::sync::Arc;
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, sync::OwnedSemaphorePermit};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
@@ -24,27 +27,33 @@ use tokio_tungstenite::{
 const READ_BUFFER_BYTES: usize = 8 << 10;
 const WRITE_BUFFER_BYTES: usize = 4 << 10;
 
+/// What a stream's connection holds until its end.
+struct Places {
+    _server: OwnedSemaphorePermit,
+    _key: Option<KeyPlace>,
+    _connection: Option<Arc<Connection>>,
+}
+
 /// `GET /v1/stream`.
-pub(super) async fn stream(State(app): State<App>, mut request: Request) -> axum::response::Response {
+pub(super) async fn stream(State(app): State<App>, caller: Caller, mut request: Request) -> axum::response::Response {
     let Some(accept) = accept_key(request.headers()) else {
         let hint = "this address speaks WebSocket (version 13): connect with a WebSocket client\n";
         let known = [(header::UPGRADE, "websocket"), (header::SEC_WEBSOCKET_VERSION, "13")];
         return (StatusCode::UPGRADE_REQUIRED, known, hint).into_response();
     };
-    if app.stopping.is_cancelled() {
-        return unavailable("the server is going away");
-    }
-    let Ok(place) = Arc::clone(&app.places).try_acquire_owned() else {
-        return unavailable("the server has all the streams it may have (limits.max_streams)");
+    let places = match places(&app, &caller, &request) {
+        Ok(places) => places,
+        Err(refusal) => return refusal.into_response(),
     };
+    let protocol = subprotocol(request.headers());
     let upgrade = hyper::upgrade::on(&mut request);
     let streams = app.streams.clone();
     streams.spawn(async move {
         match upgrade.await {
-            Ok(upgraded) => serve(upgraded, app).await,
+            Ok(upgraded) => serve(upgraded, app, caller).await,
             Err(error) => tracing::debug!("upgrade failed: {error}"),
         }
-        drop(place);
+        drop(places);
     });
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -52,25 +61,40 @@ pub(super) async fn stream(State(app): State<App>, mut request: Request) -> axum
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    if let Some(protocol) = protocol {
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
+    }
     response
 }
 
-async fn serve(upgraded: Upgraded, app: App) {
+fn places(app: &App, caller: &Caller, request: &Request) -> Result<Places, Refusal> {
+    if app.stopping.is_cancelled() {
+        return Err(Refusal::Stopping);
+    }
+    let key = caller.key.as_ref().map(|key| key.take_place()).transpose().map_err(Refusal::KeyFull)?;
+    let server = Arc::clone(&app.places).try_acquire_owned().map_err(|_| Refusal::Full)?;
+    if app.admission.is_hopeless(caller) {
+        return Err(Refusal::Overloaded);
+    }
+    Ok(Places { _server: server, _key: key, _connection: request.extensions().get().cloned() })
+}
+
+async fn serve(upgraded: Upgraded, app: App, caller: Caller) {
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(WRITE_BUFFER_BYTES)
         .max_message_size(Some(app.max_message_bytes))
         .max_frame_size(Some(app.max_message_bytes));
-    // The connection's own socket: one layer less for every frame.
+    // The connection's own socket: one layer less for every frame. (With TLS there are layers enough.)
     match upgraded.downcast::<TokioIo<TcpStream>>() {
         Ok(parts) => {
             let (socket, read) = (parts.io.into_inner(), parts.read_buf.to_vec());
             let socket = WebSocketStream::from_partially_read(socket, read, Role::Server, Some(config)).await;
-            native::serve(socket, app.catalog, Arc::clone(&app.connection), app.drain).await;
+            native::serve(socket, app.admission, app.connection, caller).await;
         }
         Err(upgraded) => {
             let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
-            native::serve(socket, app.catalog, Arc::clone(&app.connection), app.drain).await;
+            native::serve(socket, app.admission, app.connection, caller).await;
         }
     }
 }
@@ -89,9 +113,4 @@ fn accept_key(headers: &HeaderMap) -> Option<HeaderValue> {
         && headers.get(header::SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13");
     let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|_| valid)?;
     HeaderValue::from_str(&derive_accept_key(key.as_bytes())).ok()
-}
-
-fn unavailable(reason: &'static str) -> axum::response::Response {
-    let retry = [(header::RETRY_AFTER, "5")];
-    (StatusCode::SERVICE_UNAVAILABLE, retry, format!("{reason}\n")).into_response()
 }

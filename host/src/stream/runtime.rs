@@ -10,6 +10,7 @@
 use super::Stream;
 use crate::{
     failure::{Failure, FailureCode},
+    metrics::{METRICS, ModelMeter},
     model::Model,
 };
 use auricle_plugin_api::Metadata;
@@ -30,6 +31,8 @@ use std::{
 pub struct RuntimeSettings {
     /// For the log and thread names.
     pub name: String,
+    /// The engine, for the metrics.
+    pub engine: String,
     /// Calls at the same time.
     pub concurrency: usize,
     /// The longest a call may take.
@@ -49,6 +52,7 @@ pub struct Runtime(Arc<Shared>);
 pub struct Shared {
     model: Model,
     settings: RuntimeSettings,
+    meter: ModelMeter,
     queue: Mutex<Queue>,
     filled: Condvar,
     places: Arc<AtomicUsize>,
@@ -105,6 +109,7 @@ impl Runtime {
         let watched = matches!(model, Model::InProcess(_));
         let shared = Arc::new(Shared {
             model,
+            meter: METRICS.model(&settings.name, &settings.engine),
             settings,
             queue: Mutex::default(),
             filled: Condvar::new(),
@@ -198,6 +203,7 @@ impl Shared {
         let idle = {
             let mut queue = self.queue();
             queue.ready.insert((since, number), stream);
+            self.meter.queued();
             queue.idle > 0
         };
         // A call into the system, even where nobody waits.
@@ -215,7 +221,7 @@ impl Shared {
     }
 
     fn add_worker(self: &Arc<Self>) -> io::Result<()> {
-        let slot = Arc::new(Slot::default());
+        let slot = Arc::new(Slot::new(self.meter.clone()));
         let mut workers = self.workers();
         let name = format!("{}-{}", self.settings.name, workers.started);
         let (shared, own) = (Arc::clone(self), Arc::clone(&slot));
@@ -252,6 +258,7 @@ impl Shared {
             // Threads that are idle get their share.
             let share = queue.ready.len().div_ceil(queue.idle + 1).min(most);
             if share > 0 {
+                self.meter.taken(share);
                 return Some((0..share).map_while(|_| queue.ready.pop_first()).map(|(_, stream)| stream).collect());
             }
             if queue.stopping {
@@ -330,9 +337,11 @@ impl Drop for Place {
     }
 }
 
-/// What a worker is doing, as the watchdog sees it.
-#[derive(Default)]
-pub(super) struct Slot(Mutex<SlotState>);
+/// What a worker is doing, as the watchdog sees it; how long that takes is measured here.
+pub(super) struct Slot {
+    state: Mutex<SlotState>,
+    meter: ModelMeter,
+}
 
 #[derive(Default)]
 struct SlotState {
@@ -348,6 +357,10 @@ struct Call {
 }
 
 impl Slot {
+    fn new(meter: ModelMeter) -> Self {
+        Self { state: Mutex::default(), meter }
+    }
+
     /// A call for these streams begins.
     pub(super) fn begin(&self, streams: Vec<Arc<Stream>>, what: &'static str) {
         self.lock().call = Some(Call { streams, what, since: Instant::now() });
@@ -356,7 +369,9 @@ impl Slot {
     /// The call is over; returns whether the thread is still wanted.
     pub(super) fn end(&self) -> bool {
         let mut state = self.lock();
-        state.call = None;
+        if let Some(call) = state.call.take() {
+            self.meter.called(call.what, call.since.elapsed());
+        }
         !state.written_off
     }
 
@@ -369,6 +384,6 @@ impl Slot {
     }
 
     fn lock(&self) -> MutexGuard<'_, SlotState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -139,6 +139,7 @@ fn model(gate: &Gate, call_limit: Duration, max_streams: usize) -> Arc<Runtime> 
     let model = engine.load(&serde_json::Map::new()).unwrap();
     let settings = RuntimeSettings {
         name: "gated".into(),
+        engine: "gated".into(),
         concurrency: 1,
         call_limit,
         max_call_timeouts: 100,

@@ -7,15 +7,19 @@ use serde_json::json;
 use std::{
     future::Future,
     io::{Cursor, Read},
+    time::Duration,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     task::JoinHandle,
 };
 use tokio_tungstenite::{
-    accept_async,
-    tungstenite::protocol::{CloseFrame, frame::coding::CloseCode},
+    WebSocketStream, accept_async,
+    tungstenite::{
+        Error as WsError,
+        protocol::{CloseFrame, frame::coding::CloseCode},
+    },
 };
 
 type Socket = WebSocketStream<TcpStream>;
@@ -96,7 +100,14 @@ async fn serve<F: Future<Output = ()> + Send + 'static>(
 
 fn session(port: u16) -> Session {
     let options = json!({ "language": "de" }).as_object().cloned().unwrap();
-    Session { url: format!("ws://127.0.0.1:{port}/v1/stream"), preset: "p".to_owned(), options, pace: Pace::File }
+    Session {
+        url: format!("ws://127.0.0.1:{port}/v1/stream"),
+        key: None,
+        authorities: None,
+        preset: "p".to_owned(),
+        options,
+        pace: Pace::File,
+    }
 }
 
 async fn source(reader: impl Read + Send + Sync + 'static) -> Source {

@@ -1,0 +1,192 @@
+//! The open streams, as the operator and admission see them.
+//!
+//! The lock is held while streams come, go and are listed, never while they work: what changes meanwhile is atomic.
+
+use crate::{access::Caller, stream::Pace};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+
+/// Who is on.
+#[derive(Debug, Default)]
+pub struct Roster(Mutex<HashMap<String, Arc<Entry>>>);
+
+/// One stream.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) id: String,
+    pub(super) preset: String,
+    pub(super) backend: String,
+    /// Tells loaded models apart.
+    pub(super) model: usize,
+    pub(super) pace: Pace,
+    /// Of the samples counted.
+    pub(super) sample_rate: u32,
+    key: Option<String>,
+    address: String,
+    since: Instant,
+    samples: AtomicU64,
+    /// Samples behind, as last reported; 0 below the server's `report_lag_seconds`.
+    lag: AtomicU64,
+}
+
+/// What `GET /v1/streams` says of a stream.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StreamReport {
+    /// The id, as in the log.
+    pub stream: String,
+    /// As in `start`.
+    pub preset: String,
+    /// The engine.
+    pub backend: String,
+    /// The name of the client's key, where keys are asked for.
+    pub key: Option<String>,
+    /// The client's address; a proxy's where there is one.
+    pub address: String,
+    /// Who sets the pace.
+    pub pace: Pace,
+    /// Since it was opened.
+    pub open_seconds: f64,
+    /// Audio received.
+    pub audio_seconds: f64,
+    /// Audio that waits for the engine, as the client was last told.
+    pub lag_seconds: f64,
+}
+
+impl Entry {
+    pub(super) fn new(
+        id: &str,
+        preset: &str,
+        backend: &str,
+        caller: &Caller,
+        pace: Pace,
+        model: usize,
+        sample_rate: u32,
+    ) -> Self {
+        Self {
+            id: id.to_owned(),
+            preset: preset.to_owned(),
+            backend: backend.to_owned(),
+            model,
+            pace,
+            sample_rate,
+            key: caller.key.as_ref().map(|key| key.name().to_owned()),
+            address: caller.address.to_string(),
+            since: Instant::now(),
+            samples: AtomicU64::new(0),
+            lag: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn add_samples(&self, samples: u64) {
+        self.samples.fetch_add(samples, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_lag(&self, samples: u64) {
+        self.lag.store(samples, Ordering::Relaxed);
+    }
+
+    pub(super) fn lag_seconds(&self) -> f64 {
+        self.seconds(&self.lag)
+    }
+
+    fn seconds(&self, samples: &AtomicU64) -> f64 {
+        crate::native::messages::seconds(samples.load(Ordering::Relaxed), self.sample_rate)
+    }
+
+    fn report(&self) -> StreamReport {
+        StreamReport {
+            stream: self.id.clone(),
+            preset: self.preset.clone(),
+            backend: self.backend.clone(),
+            key: self.key.clone(),
+            address: self.address.clone(),
+            pace: self.pace,
+            open_seconds: (self.since.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
+            audio_seconds: self.seconds(&self.samples),
+            lag_seconds: self.lag_seconds(),
+        }
+    }
+}
+
+impl Roster {
+    /// Every stream, the oldest first.
+    pub fn report(&self) -> Vec<StreamReport> {
+        let mut entries: Vec<_> = self.lock().values().map(Arc::clone).collect();
+        entries.sort_by_key(|entry| entry.since);
+        entries.iter().map(|entry| entry.report()).collect()
+    }
+
+    /// The greatest lag of each preset and engine with live streams, in seconds.
+    pub(crate) fn greatest_lags(&self) -> HashMap<(String, String), f64> {
+        let mut greatest = HashMap::new();
+        for entry in self.lock().values().filter(|entry| entry.pace == Pace::Live) {
+            let most: &mut f64 = greatest.entry((entry.preset.clone(), entry.backend.clone())).or_default();
+            *most = most.max(entry.lag_seconds());
+        }
+        greatest
+    }
+
+    /// The lag that half of these live streams have at least, in seconds; 0 where there are none.
+    pub(super) fn median_lag(&self, of: impl Fn(&Entry) -> bool) -> f64 {
+        let mut lags: Vec<_> = {
+            let entries = self.lock();
+            let live = entries.values().filter(|entry| entry.pace == Pace::Live && of(entry));
+            live.map(|entry| entry.lag_seconds()).collect()
+        };
+        if lags.is_empty() {
+            return 0.0;
+        }
+        // Of an even number the lower one: more than half must be behind.
+        let middle = (lags.len() - 1) / 2;
+        *lags.select_nth_unstable_by(middle, f64::total_cmp).1
+    }
+
+    pub(super) fn add(&self, entry: Arc<Entry>) {
+        self.lock().insert(entry.id.clone(), entry);
+    }
+
+    pub(super) fn remove(&self, entry: &Entry) {
+        self.lock().remove(&entry.id);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Entry>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{IpAddr, Ipv4Addr};
+    use tokio_util::sync::CancellationToken;
+
+    fn add(roster: &Roster, id: &str, pace: Pace, lag_seconds: u64) {
+        let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let caller = Caller { address, key: None, drain: CancellationToken::new() };
+        let entry = Arc::new(Entry::new(id, "p", "b", &caller, pace, 1, 16_000));
+        entry.set_lag(lag_seconds * 16_000);
+        roster.add(entry);
+    }
+
+    #[test]
+    fn one_stream_behind_is_not_the_models_lag_and_more_than_half_are() {
+        let roster = Roster::default();
+        assert_eq!(roster.median_lag(|_| true), 0.0);
+        add(&roster, "a", Pace::Live, 9);
+        assert_eq!(roster.median_lag(|_| true), 9.0);
+        add(&roster, "b", Pace::Live, 0);
+        add(&roster, "file", Pace::File, 99);
+        assert_eq!(roster.median_lag(|_| true), 0.0);
+        add(&roster, "c", Pace::Live, 7);
+        assert_eq!(roster.median_lag(|_| true), 7.0);
+        assert_eq!(roster.median_lag(|entry| entry.model == 2), 0.0);
+        assert_eq!(roster.greatest_lags()[&("p".into(), "b".into())], 9.0);
+    }
+}

@@ -1,0 +1,296 @@
+//! What is counted and measured, for `GET /metrics` in the text format that Prometheus reads.
+//!
+//! One registry for the process, as there is one log: whoever has something to count does so without being handed
+//! anything. Labels are names of presets and engines, published codes and words of this program; nothing a client
+//! chooses ever becomes one.
+
+use crate::failure::FailureCode;
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::{Metric, Registry, Unit},
+};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{LazyLock, atomic::AtomicU64},
+    time::Duration,
+};
+
+/// The process's own.
+pub static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
+
+/// From a fraction of a chunk to a stream about to be closed.
+const DELAYS: [f64; 14] = [0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0];
+const CALLS: [f64; 14] = [0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
+
+type Seconds = Counter<f64, AtomicU64>;
+type Times = Family<ModelLabels, Histogram, fn() -> Histogram>;
+
+/// Which preset and engine.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ModelLabels {
+    preset: String,
+    engine: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CallLabels {
+    preset: String,
+    engine: String,
+    call: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FailureLabels {
+    preset: String,
+    engine: String,
+    code: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RefusalLabels {
+    reason: String,
+}
+
+/// All that is measured.
+pub struct Metrics {
+    registry: Registry,
+    connections: Gauge,
+    streams: Family<ModelLabels, Counter>,
+    open: Family<ModelLabels, Gauge>,
+    audio: Family<ModelLabels, Seconds>,
+    lag: Family<ModelLabels, Gauge<f64, AtomicU64>>,
+    partials: Times,
+    segments: Times,
+    calls: Family<CallLabels, Histogram, fn() -> Histogram>,
+    queue: Family<ModelLabels, Gauge>,
+    refusals: Family<RefusalLabels, Counter>,
+    failures: Family<FailureLabels, Counter>,
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+impl Metrics {
+    fn new() -> Self {
+        let mut registry = Registry::with_prefix("auricle");
+        let delays: fn() -> Histogram = || Histogram::new(DELAYS);
+        let calls: fn() -> Histogram = || Histogram::new(CALLS);
+        let all = &mut registry;
+        Self {
+            connections: counted(all, "connections", "Open connections", Gauge::default()),
+            streams: counted(all, "streams", "Streams opened", Family::default()),
+            open: counted(all, "streams_open", "Open streams", Family::default()),
+            audio: timed(all, "audio", "Audio received", Family::default()),
+            lag: timed(
+                all,
+                "lag",
+                "Audio that waits for the engine, of the live stream furthest behind",
+                Family::default(),
+            ),
+            partials: timed(
+                all,
+                "partial_delay",
+                "Live streams: from the audio of a partial's end to the partial",
+                Family::new_with_constructor(delays),
+            ),
+            segments: timed(
+                all,
+                "segment_delay",
+                "Live streams: from the audio of a segment's end to the segment",
+                Family::new_with_constructor(delays),
+            ),
+            calls: timed(all, "engine_call", "Calls into engines", Family::new_with_constructor(calls)),
+            queue: counted(all, "queue", "Streams with work that wait for a thread of their model", Family::default()),
+            refusals: counted(all, "refusals", "Connections and streams refused", Family::default()),
+            failures: counted(all, "stream_failures", "Streams that failed, by close code", Family::default()),
+            registry,
+        }
+    }
+
+    /// All of it as text. `lags` are in seconds, by preset and engine.
+    ///
+    /// # Errors
+    /// None that can be met: text is written to memory.
+    pub fn encode(&self, lags: &HashMap<(String, String), f64>) -> Result<String, fmt::Error> {
+        self.lag.clear();
+        for ((preset, engine), seconds) in lags {
+            self.lag.get_or_create(&ModelLabels::new(preset, engine)).set(*seconds);
+        }
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+
+    /// Open connections, to be counted up and down.
+    pub fn connections(&self) -> &Gauge {
+        &self.connections
+    }
+
+    /// A connection or stream is refused: one of this program's own words, or the name of a code.
+    pub fn refused(&self, reason: impl Into<String>) {
+        self.refusals.get_or_create(&RefusalLabels { reason: reason.into() }).inc();
+    }
+
+    /// A stream opens; it is open as long as its meter lives.
+    pub fn stream_opened(&self, preset: &str, engine: &str) -> StreamMeter {
+        let labels = ModelLabels::new(preset, engine);
+        self.streams.get_or_create(&labels).inc();
+        let meter = StreamMeter {
+            open: self.open.get_or_create_owned(&labels),
+            audio: self.audio.get_or_create_owned(&labels),
+            partials: self.partials.get_or_create_owned(&labels),
+            segments: self.segments.get_or_create_owned(&labels),
+        };
+        meter.open.inc();
+        meter
+    }
+
+    /// A stream that was open fails.
+    pub fn stream_failed(&self, preset: &str, engine: &str, code: FailureCode) {
+        let labels = FailureLabels { preset: preset.to_owned(), engine: engine.to_owned(), code: code.name() };
+        self.failures.get_or_create(&labels).inc();
+    }
+
+    /// What a model's threads measure.
+    pub fn model(&self, preset: &str, engine: &str) -> ModelMeter {
+        let labels = ModelLabels::new(preset, engine);
+        ModelMeter { queue: self.queue.get_or_create_owned(&labels), calls: self.calls.clone(), labels }
+    }
+}
+
+/// A metric without a unit, registered.
+fn counted<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
+    registry.register(name, help, metric.clone());
+    metric
+}
+
+/// A metric in seconds, registered; its name gets that ending.
+fn timed<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
+    registry.register_with_unit(name, help, Unit::Seconds, metric.clone());
+    metric
+}
+
+impl ModelLabels {
+    fn new(preset: &str, engine: &str) -> Self {
+        Self { preset: preset.to_owned(), engine: engine.to_owned() }
+    }
+}
+
+/// Of one open stream.
+pub struct StreamMeter {
+    open: Gauge,
+    audio: Seconds,
+    partials: Histogram,
+    segments: Histogram,
+}
+
+impl StreamMeter {
+    /// So many seconds of audio came.
+    pub fn audio(&self, seconds: f64) {
+        self.audio.inc_by(seconds);
+    }
+
+    /// A partial is sent, with its delay where that is known.
+    pub fn partial(&self, delay: Option<Duration>) {
+        observe(&self.partials, delay);
+    }
+
+    /// A segment is sent, with its delay where that is known.
+    pub fn segment(&self, delay: Option<Duration>) {
+        observe(&self.segments, delay);
+    }
+}
+
+impl Drop for StreamMeter {
+    fn drop(&mut self) {
+        self.open.dec();
+    }
+}
+
+impl fmt::Debug for StreamMeter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamMeter").finish_non_exhaustive()
+    }
+}
+
+fn observe(histogram: &Histogram, delay: Option<Duration>) {
+    if let Some(delay) = delay {
+        histogram.observe(delay.as_secs_f64());
+    }
+}
+
+/// Of one model at work.
+#[derive(Clone)]
+pub struct ModelMeter {
+    labels: ModelLabels,
+    queue: Gauge,
+    calls: Family<CallLabels, Histogram, fn() -> Histogram>,
+}
+
+impl ModelMeter {
+    /// A stream waits for a thread.
+    pub fn queued(&self) {
+        self.queue.inc();
+    }
+
+    /// A thread takes so many streams that waited.
+    pub fn taken(&self, streams: usize) {
+        self.queue.dec_by(streams as i64);
+    }
+
+    /// A call into the engine has returned.
+    pub fn called(&self, call: &'static str, took: Duration) {
+        let ModelLabels { preset, engine } = self.labels.clone();
+        self.calls.get_or_create(&CallLabels { preset, engine, call }).observe(took.as_secs_f64());
+    }
+}
+
+impl fmt::Debug for ModelMeter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ModelMeter").field("labels", &self.labels).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_labels_and_units_are_as_documented() {
+        let metrics = Metrics::new();
+        let stream = metrics.stream_opened("p\"q", "tone");
+        stream.audio(1.5);
+        stream.partial(Some(Duration::from_millis(60)));
+        stream.segment(None);
+        metrics.stream_failed("p", "tone", FailureCode::LagExceeded);
+        metrics.refused("origin");
+        let model = metrics.model("p", "tone");
+        model.called("finish", Duration::from_millis(2));
+        model.queued();
+        let lags = HashMap::from([(("p".to_owned(), "tone".to_owned()), 2.5)]);
+        let text = metrics.encode(&lags).unwrap();
+        for line in [
+            r#"auricle_streams_total{preset="p\"q",engine="tone"} 1"#,
+            r#"auricle_streams_open{preset="p\"q",engine="tone"} 1"#,
+            r#"auricle_audio_seconds_total{preset="p\"q",engine="tone"} 1.5"#,
+            r#"auricle_partial_delay_seconds_bucket{le="0.1",preset="p\"q",engine="tone"} 1"#,
+            r#"auricle_segment_delay_seconds_count{preset="p\"q",engine="tone"} 0"#,
+            r#"auricle_engine_call_seconds_count{preset="p",engine="tone",call="finish"} 1"#,
+            r#"auricle_queue{preset="p",engine="tone"} 1"#,
+            r#"auricle_lag_seconds{preset="p",engine="tone"} 2.5"#,
+            r#"auricle_refusals_total{reason="origin"} 1"#,
+            r#"auricle_stream_failures_total{preset="p",engine="tone",code="lag_exceeded"} 1"#,
+            "auricle_connections 0",
+            "# EOF",
+        ] {
+            assert!(text.lines().any(|one| one == line), "no {line} in {text}");
+        }
+        drop(stream);
+        assert!(metrics.encode(&HashMap::new()).unwrap().contains(r#"streams_open{preset="p\"q",engine="tone"} 0"#));
+    }
+}

@@ -1,0 +1,257 @@
+//! Keys: who shows none is told so, each opens what it is for, and the file is taken up as it changes.
+
+#![allow(clippy::unwrap_used, reason = "test code")]
+
+use auricle_tests::{Client, Host, Setup, auricle, bytes, fixture, library, noise, tone_segments};
+use serde_json::json;
+use std::{fs, path::Path, process::Output};
+
+/// A host with a file of keys.
+fn setup() -> Setup {
+    let setup = Setup::new()
+        .plugin(&library("tone"))
+        .preset("tone", &json!({"backend": "tone"}))
+        .preset("other", &json!({"backend": "tone"}))
+        .settings("keys = \"keys.toml\"");
+    fs::write(keys_file(&setup), "").unwrap();
+    setup
+}
+
+fn keys_file(setup: &Setup) -> std::path::PathBuf {
+    setup.path("configs/keys.toml")
+}
+
+fn key_new(file: &Path, args: &[&str]) -> Output {
+    auricle().args(["key", "new"]).args(args).arg("--into").arg(file).output().unwrap()
+}
+
+/// A key, made as an operator would.
+fn made(file: &Path, args: &[&str]) -> String {
+    let output = key_new(file, args);
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// The answer to a handshake that is refused: status and reason.
+fn refused(host: &Host, query: &str, headers: &[(&'static str, &str)]) -> (u16, String) {
+    match Client::knock(host, query, headers) {
+        Ok(_) => panic!("let in"),
+        Err((status, body)) => (status, body),
+    }
+}
+
+fn works(mut client: Client, preset: &str) {
+    let audio = noise(1, 20_000);
+    client.say_start(preset, json!({}));
+    client.audio(&bytes(&audio));
+    assert_eq!(client.finish(), tone_segments(&audio, 16_000));
+}
+
+#[test]
+fn a_key_opens_the_door_wherever_it_is_shown() {
+    let setup = setup();
+    let key = made(&keys_file(&setup), &["alice"]);
+    let host = setup.start();
+    let bearer = format!("Bearer {key}");
+    let protocols = format!("auricle, auricle.key.{key}");
+    for (query, headers) in [
+        ("", vec![("Authorization", bearer.as_str())]),
+        (&*format!("?key={key}"), vec![]),
+        ("", vec![("Sec-WebSocket-Protocol", protocols.as_str())]),
+    ] {
+        works(Client::knock(&host, query, &headers).unwrap(), "tone");
+    }
+    for (query, headers) in [
+        ("", vec![]),
+        ("", vec![("Authorization", "Bearer auricle_0000")]),
+        ("?key=", vec![]),
+        ("", vec![("Sec-WebSocket-Protocol", "auricle, auricle.key.x")]),
+    ] {
+        let (status, told) = refused(&host, query, &headers);
+        assert!(status == 401 && told.contains("a key is needed"), "{status} {told}");
+    }
+    // Neither the log nor the file knows the key.
+    assert!(!host.log().contains(&key));
+    assert!(!fs::read_to_string(host.path("configs/keys.toml")).unwrap().contains(&key));
+    assert_eq!(host.logged(&["stream opened", "alice"]), 3);
+}
+
+#[test]
+fn a_key_is_for_its_presets_and_so_many_streams() {
+    let setup = setup();
+    let key = made(&keys_file(&setup), &["alice", "--preset", "tone", "--max-streams", "2"]);
+    let host = setup.start();
+    let query = format!("?key={key}");
+    let presets = host.json(&format!("/v1/presets{query}"));
+    let names: Vec<_> = presets["presets"].as_array().unwrap().iter().map(|preset| preset["name"].clone()).collect();
+    assert_eq!(names, ["tone"]);
+    let mut client = Client::knock(&host, &query, &[]).unwrap();
+    client.say_start("other", json!({}));
+    let told = client.fails("forbidden_preset", 4406);
+    assert!(told.contains("`alice`") && told.ends_with("it is for: tone"), "{told}");
+
+    host.wait_for("the place", || host.json(&format!("/v1/presets{query}"))["presets"][0]["streams"] == 0);
+    let open: Vec<_> = (0..2).map(|_| Client::knock(&host, &query, &[])).filter_map(Result::ok).collect();
+    assert_eq!(open.len(), 2);
+    let (status, told) = refused(&host, &query, &[]);
+    assert!(status == 429 && told.contains("all the streams it may have (2)"), "{status} {told}");
+    drop(open);
+    host.wait_for("a place", || Client::knock(&host, &query, &[]).is_ok());
+}
+
+#[test]
+fn only_an_operators_key_opens_the_operators_routes() {
+    let setup = setup();
+    let file = keys_file(&setup);
+    let (alice, operator) = (made(&file, &["alice"]), made(&file, &["root", "--operator"]));
+    let host = setup.start();
+    for path in ["/v1/streams", "/v1/engines", "/metrics"] {
+        assert_eq!(host.get(path).0, 401);
+        let (status, told) = host.get(&format!("{path}?key={alice}"));
+        assert!(status == 403 && told.contains("`operator = true`"), "{status} {told}");
+        assert_eq!(host.get(&format!("{path}?key={operator}")).0, 200);
+    }
+    assert_eq!(host.get("/v1/presets").0, 401);
+    assert_eq!((host.get("/healthz").0, host.get("/readyz").0), (200, 200));
+
+    let streams = || host.json(&format!("/v1/streams?key={operator}"))["streams"].as_array().unwrap().clone();
+    assert!(streams().is_empty());
+    let mut client = Client::knock(&host, &format!("?key={alice}"), &[]).unwrap();
+    client.say_start("tone", json!({"pace": "file"}));
+    let ready = client.until("ready");
+    client.audio(&bytes(&noise(1, 24_000)));
+    client.until("segment");
+    let [stream] = &streams()[..] else { panic!("not one stream") };
+    for (field, value) in [
+        ("stream", ready["stream"].clone()),
+        ("preset", json!("tone")),
+        ("backend", json!("tone")),
+        ("key", json!("alice")),
+        ("address", json!("127.0.0.1")),
+        ("pace", json!("file")),
+        ("audio_seconds", json!(1.5)),
+        ("lag_seconds", json!(0.0)),
+    ] {
+        assert_eq!(stream[field], value, "{field}");
+    }
+    client.finish();
+    host.wait_for("the end", || streams().is_empty());
+
+    let engines = |key: &str| {
+        let url = format!("http://{}", host.address());
+        auricle().args(["engines", "--url", &url]).env("AURICLE_KEY", key).output().unwrap()
+    };
+    assert_eq!(engines(&alice).status.code(), Some(2));
+    assert!(engines(&operator).status.success());
+}
+
+#[test]
+fn keys_come_and_go_without_a_restart() {
+    let setup = setup();
+    let file = keys_file(&setup);
+    let alice = made(&file, &["alice"]);
+    let host = setup.start();
+    let lets_in = |key: &str| Client::knock(&host, &format!("?key={key}"), &[]).is_ok();
+    let bob = made(&file, &["bob"]);
+    host.wait_for("bob's key", || lets_in(&bob));
+
+    // A slip of the pen: nobody is locked out, nobody let in.
+    let good = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{good}\n[keys.carol]\nsha265 = \"x\"\n")).unwrap();
+    host.wait_for("the complaint", || host.logged(&["unknown field", "sha265", "stays in service"]) == 1);
+    assert!(lets_in(&alice) && lets_in(&bob) && !lets_in("x"));
+
+    // Withdrawn: the open stream gets its last words.
+    let mut client = Client::knock(&host, &format!("?key={alice}"), &[]).unwrap();
+    client.say_start("tone", json!({}));
+    client.until("ready");
+    let audio = noise(2, 20_000);
+    client.audio(&bytes(&audio));
+    client.until("segment");
+    let only_bob = &good[good.find("[keys.bob]").unwrap()..];
+    fs::write(&file, only_bob).unwrap();
+    let closed = client.to_end();
+    assert_eq!((closed.code, client.texts()), (1000, tone_segments(&audio, 16_000)));
+    assert!(!lets_in(&alice) && lets_in(&bob));
+}
+
+#[test]
+fn a_server_that_cannot_read_its_keys_does_not_start() {
+    let setup = setup();
+    fs::remove_file(keys_file(&setup)).unwrap();
+    let output = setup.command().output().unwrap();
+    assert!(!output.status.success());
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("keys.toml: No such file"), "{told}");
+}
+
+#[test]
+fn a_key_of_a_name_that_is_taken_is_not_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("keys.toml");
+    made(&file, &["alice"]);
+    let before = fs::read_to_string(&file).unwrap();
+    for (args, problem) in [(["alice"], "duplicate key"), (["a lice"], "no name of a key")] {
+        let output = key_new(&file, &args);
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && output.stdout.is_empty() && told.contains(problem), "{told}");
+    }
+    assert_eq!(fs::read_to_string(&file).unwrap(), before);
+    // Without a file what belongs into it is told.
+    let output = auricle().args(["key", "new", "bob"]).output().unwrap();
+    assert!(output.status.success() && String::from_utf8(output.stderr).unwrap().contains("[keys.bob]"));
+}
+
+#[test]
+fn the_client_shows_its_key() {
+    let setup = setup();
+    let key = made(&keys_file(&setup), &["alice"]);
+    let host = setup.start();
+    let stream = |key: Option<&str>| {
+        let mut command = auricle();
+        command.arg("stream").arg(fixture("demo.wav")).args(["--preset", "tone", "--url", host.address()]);
+        command.env_remove("AURICLE_KEY").envs(key.map(|key| ("AURICLE_KEY", key)));
+        command.output().unwrap()
+    };
+    assert!(stream(Some(&key)).status.success());
+    let refused = stream(None);
+    assert_eq!(refused.status.code(), Some(4));
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("401 Unauthorized: a key is needed"));
+}
+
+#[test]
+fn a_web_page_must_be_listed() {
+    let plain = || Setup::new().plugin(&library("tone")).preset("tone", &json!({"backend": "tone"}));
+    let host = plain().start();
+    let own = format!("http://{}", host.address());
+    for page in ["https://app.example", "null", &own] {
+        let (status, told) = refused(&host, "", &[("Origin", page)]);
+        assert!(status == 403 && told.contains("`origins`"), "{status} {told}");
+    }
+    let host = plain().settings("origins = [\"https://app.example\"]").start();
+    works(Client::knock(&host, "", &[("Origin", "https://app.example")]).unwrap(), "tone");
+    assert_eq!(refused(&host, "", &[("Origin", "https://evil.example")]).0, 403);
+    works(Client::connect(&host), "tone");
+}
+
+#[test]
+fn a_server_open_to_the_network_must_be_locked_or_be_told_not_to() {
+    let start = |settings: &str| {
+        let setup = setup().settings(settings);
+        let mut command = setup.command();
+        command.args(["--listen", "0.0.0.0:0"]);
+        (setup, command)
+    };
+    for (settings, problem) in [
+        ("", "without API keys: set `keys`"),
+        ("keys = \"keys.toml\"", "without TLS: set `[tls]`"),
+        ("allow_network_without_keys = true", "without TLS: set `[tls]`"),
+    ] {
+        let output = start(settings).1.output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && output.stdout.is_empty() && told.contains(problem), "{told}");
+    }
+    let (setup, command) = start("allow_network_without_keys = true\nallow_network_without_tls = true");
+    let host = setup.start_by(command);
+    assert_eq!(host.json("/v1/presets")["presets"].as_array().map(Vec::len), Some(2));
+}

@@ -1,0 +1,163 @@
+//! TLS: only for those who trust the certificate, which may be replaced under a running server.
+
+#![allow(clippy::unwrap_used, reason = "test code")]
+
+use auricle_tests::{Host, LIMIT, Setup, auricle, bytes, library, noise, tone_segments};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use serde_json::{Value, json};
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    path::Path,
+    process::{Child, Output, Stdio},
+};
+
+/// An authority, and a certificate of it for this machine, as files: `NAME-ca.pem`, `NAME.pem`, `NAME.key`.
+fn issue(dir: &Path, name: &str) {
+    let authority = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new([]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    fs::write(dir.join(format!("{name}-ca.pem")), params.self_signed(&authority).unwrap().pem()).unwrap();
+    let issuer = Issuer::new(params, authority);
+    let key = KeyPair::generate().unwrap();
+    let server = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+    fs::write(dir.join(format!("{name}.pem")), server.pem()).unwrap();
+    fs::write(dir.join(format!("{name}.key")), key.serialize_pem()).unwrap();
+}
+
+const SETTINGS: &str = "[tls]\ncertificate = \"server.pem\"\nkey = \"server.key\"\n[timeouts]\nrequest_seconds = 2";
+
+/// With certificates `one` and `two`, the first of which serves.
+fn setup() -> Setup {
+    let setup = Setup::new().plugin(&library("tone")).preset("tone", &json!({"backend": "tone"})).settings(SETTINGS);
+    for name in ["one", "two"] {
+        issue(&setup.path("configs"), name);
+    }
+    install(&setup.path("configs"), "one");
+    setup
+}
+
+fn start(setup: Setup) -> Host {
+    let host = setup.start();
+    host.wait_for("the plugin", || host.logged(&["plugin loaded"]) == 1);
+    host
+}
+
+fn install(configs: &Path, name: &str) {
+    for suffix in ["pem", "key"] {
+        fs::copy(configs.join(format!("{name}.{suffix}")), configs.join(format!("server.{suffix}"))).unwrap();
+    }
+}
+
+/// A client that hears on standard input, and trusts this authority.
+fn client(host: &Host, authority: Option<&str>) -> Child {
+    let mut command = auricle();
+    command.args(["stream", "-", "--raw", "s16le", "--preset", "tone", "--format", "jsonl", "--url"]);
+    command.arg(format!("wss://{}", host.address()));
+    if let Some(name) = authority {
+        command.arg("--ca").arg(host.path("configs").join(format!("{name}-ca.pem")));
+    }
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn run(host: &Host, authority: Option<&str>, audio: &[i16]) -> Output {
+    let mut client = client(host, authority);
+    // One that is refused does not read.
+    let _ = client.stdin.take().unwrap().write_all(&bytes(audio));
+    client.wait_with_output().unwrap()
+}
+
+fn texts(lines: &str) -> Vec<String> {
+    let events = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let segments = events.filter(|event| event["type"] == "segment");
+    segments.map(|event| event["text"].as_str().unwrap().to_owned()).collect()
+}
+
+fn assert_serves(host: &Host, authority: &str) {
+    let audio = noise(1, 40_000);
+    let output = run(host, Some(authority), &audio);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(texts(&String::from_utf8(output.stdout).unwrap()), tone_segments(&audio, 16_000));
+}
+
+fn assert_refuses(host: &Host, authority: Option<&str>) {
+    let output = run(host, authority, &[]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(4) && told.contains("certificate"), "{told}");
+}
+
+#[test]
+fn a_client_that_trusts_the_authority_is_served_and_no_other() {
+    let host = start(setup());
+    assert_serves(&host, "one");
+    assert_refuses(&host, Some("two"));
+    assert_refuses(&host, None);
+    // Clear text is not answered in clear text.
+    let mut socket = TcpStream::connect(host.address()).unwrap();
+    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    socket.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    let _ = socket.read_to_end(&mut answer);
+    assert!(!answer.windows(4).any(|bytes| bytes == b"HTTP"), "{answer:?}");
+    assert_serves(&host, "one");
+}
+
+#[test]
+fn a_certificate_is_replaced_under_open_streams() {
+    let host = start(setup());
+    let audio = noise(2, 40_000);
+    let mut open = client(&host, Some("one"));
+    let mut input = open.stdin.take().unwrap();
+    input.write_all(&bytes(&audio[..20_000])).unwrap();
+    let mut output = BufReader::new(open.stdout.take().unwrap());
+    let mut heard = String::new();
+    while !heard.contains("segment") {
+        assert!(output.read_line(&mut heard).unwrap() > 0);
+    }
+
+    // Half of a pair: the one before stays in service.
+    fs::copy(host.path("configs/two.pem"), host.path("configs/server.pem")).unwrap();
+    host.wait_for("the complaint", || host.logged(&["does not go with the key", "stays in service"]) == 1);
+    assert_serves(&host, "one");
+    install(&host.path("configs"), "two");
+    host.wait_for("the certificate", || run(&host, Some("two"), &[]).status.success());
+    assert_refuses(&host, Some("one"));
+
+    input.write_all(&bytes(&audio[20_000..])).unwrap();
+    drop(input);
+    output.read_to_string(&mut heard).unwrap();
+    assert_eq!(texts(&heard), tone_segments(&audio, 16_000));
+    assert!(open.wait().unwrap().success());
+}
+
+#[test]
+fn a_handshake_that_goes_nowhere_is_given_up() {
+    let host = start(setup());
+    let silent: Vec<_> = (0..3).map(|_| TcpStream::connect(host.address()).unwrap()).collect();
+    for mut socket in silent {
+        socket.set_read_timeout(Some(LIMIT)).unwrap();
+        assert_eq!(socket.read(&mut [0; 16]).unwrap_or_default(), 0);
+    }
+    assert_eq!(host.logged(&["no request", "in 2 s"]), 3);
+    assert_serves(&host, "one");
+}
+
+#[test]
+fn a_server_that_cannot_read_its_certificate_does_not_start() {
+    for (file, content, problem) in [
+        ("server.pem", None, "server.pem: "),
+        ("server.pem", Some(""), "no certificate in it"),
+        ("server.key", Some(""), "server.key: "),
+    ] {
+        let setup = setup();
+        let path = setup.path("configs").join(file);
+        match content {
+            Some(text) => fs::write(path, text).unwrap(),
+            None => fs::remove_file(path).unwrap(),
+        }
+        let output = setup.command().output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && told.contains(problem) && told.contains("[tls]"), "{told}");
+    }
+}
