@@ -65,8 +65,9 @@ fn listen(client: &mut Client, heard: &mut Heard, begun: Instant, until: Instant
             Some("segment") => {
                 heard.texts.push(event["text"].as_str().unwrap_or_default().to_owned());
                 let end = Duration::from_secs_f64(event["end"].as_f64().unwrap_or_default());
-                // The frame with the segment's end was sent at the beginning of its tenth of a second.
-                let sent = begun + PERIOD * (end.as_millis() / PERIOD.as_millis()) as u32;
+                // The frame with the segment's last sample was sent at the beginning of its tenth of a second.
+                let frame = end.as_millis().saturating_sub(1) / PERIOD.as_millis();
+                let sent = begun + PERIOD * frame as u32;
                 heard.delays.push(sent.elapsed().as_secs_f64() * 1e3);
             }
             Some("done") => heard.end = "done".into(),

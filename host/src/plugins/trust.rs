@@ -165,7 +165,8 @@ fn others_can_write(mode: u32, owner: u32, owning_group: u32, user: u32, group: 
     None
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
     use std::os::unix::fs::{PermissionsExt, symlink};

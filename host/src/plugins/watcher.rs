@@ -14,6 +14,7 @@ use super::{
     probe::{ProbeReport, examine},
     quarantine::Quarantine,
     scan::{self, Fingerprint},
+    trust::Trust,
 };
 use crate::settings::{Settings, wait};
 use auricle_plugin_api::host::NotLoadable;
@@ -95,6 +96,7 @@ pub fn look_once(settings: &Settings) -> io::Result<Vec<FileReport>> {
 struct Watching {
     registry: Arc<Registry>,
     copies: Arc<CopyStore>,
+    trust: Trust,
     plugin_dirs: Vec<PathBuf>,
     resource_dirs: Vec<PathBuf>,
     probe_limit: Duration,
@@ -147,6 +149,7 @@ impl Watching {
         Ok(Self {
             registry,
             copies: Arc::new(CopyStore::new(settings.cache.as_deref())?),
+            trust: Trust::new(&settings.pins).map_err(io::Error::other)?,
             plugin_dirs: settings.plugins.clone(),
             resource_dirs: settings.resources.clone(),
             probe_limit: wait(settings.timeouts.probe_seconds),
@@ -229,11 +232,12 @@ impl Watching {
     fn try_out(&mut self, path: &Path) {
         let Some(watched) = self.files.get_mut(path) else { return };
         let (path, fingerprint) = (path.to_owned(), watched.fingerprint.clone());
-        let (copies, dirs, limit) = (Arc::clone(&self.copies), self.resource_dirs.clone(), self.probe_limit);
+        let (copies, trust) = (Arc::clone(&self.copies), self.trust.clone());
+        let (dirs, limit) = (self.resource_dirs.clone(), self.probe_limit);
         let report = self.tried.0.clone();
         let job = move || {
             let resources = look_into(&dirs);
-            let result = copy_and_examine(&copies, &path, &dirs, limit);
+            let result = copy_and_examine(&copies, &trust, &path, &dirs, limit);
             // Nobody listens when the server has stopped.
             let _ = report.send(Tried { path, fingerprint, resources, result });
         };
@@ -346,6 +350,7 @@ fn look_into(resource_dirs: &[PathBuf]) -> Fingerprint {
 
 fn copy_and_examine(
     copies: &CopyStore,
+    trust: &Trust,
     path: &Path,
     resource_dirs: &[PathBuf],
     limit: Duration,
@@ -353,6 +358,8 @@ fn copy_and_examine(
     // The manifest first: no need to copy what is no plugin.
     find_library(path)?;
     let copy = copies.copy(path).map_err(|error| NotLoadable::Refused(format!("cannot be copied: {error}")))?;
+    // Before anything of it runs.
+    trust.check(path, &copy.path).map_err(NotLoadable::Refused)?;
     let report = examine(&copy.path, resource_dirs, limit)?;
     Ok((copy, report))
 }
