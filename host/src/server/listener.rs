@@ -10,7 +10,11 @@ use super::{
     tls::Certificate,
 };
 use crate::metrics::METRICS;
-use axum::{Router, response::IntoResponse};
+use axum::{
+    Router,
+    http::{HeaderValue, StatusCode, header},
+    response::IntoResponse,
+};
 use hyper::{
     Request,
     body::Incoming,
@@ -18,7 +22,7 @@ use hyper::{
     service::{Service, service_fn},
 };
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
@@ -99,16 +103,21 @@ where
     let service = service_fn(move |mut request: Request<Incoming>| {
         let (routes, connection) = (routes.clone(), Arc::clone(&connection));
         async move {
-            if let Some(refusal) = connection.refusal() {
-                return Ok(refusal.into_response());
+            let mut response = match connection.refusal() {
+                Some(refusal) => refusal.into_response(),
+                None => {
+                    request.extensions_mut().insert(connection);
+                    TowerToHyperService::new(routes).call(request).await?
+                }
+            };
+            if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
-            request.extensions_mut().insert(connection);
-            TowerToHyperService::new(routes).call(request).await
+            Ok::<_, Infallible>(response)
         }
     });
     http1::Builder::new()
         .max_buf_size(HEAD_BYTES)
-        .keep_alive(false)
         .serve_connection(TokioIo::new(socket), service)
         .with_upgrades()
         .await?;
