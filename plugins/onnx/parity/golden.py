@@ -21,6 +21,8 @@ RECORDINGS = ["demo.wav", "digits.wav"]
 ROUND = 1e-3
 HOTWORDS = ["gogu :6", "ne", "da fu :4.5"]
 BEAM = {"beam_size": 4}
+# Without utterances in which nothing is said: there it forgets its tokens, but goes on with what the predictor said after them.
+ENDPOINTS = {"rule1_min_trailing_silence": 60, "rule2_min_trailing_silence": 0.3, "rule3_min_utterance_length": 4.0}
 
 
 def cases(model):
@@ -37,24 +39,27 @@ def cases(model):
         yield BEAM
         yield {**BEAM, "beam_size": 8, "blank_penalty": 0.75}
         yield {**BEAM, "hotwords": HOTWORDS, "hotwords_score": 3.5}
+        # Its other kinds forget what they have heard where an utterance ends.
+        yield ENDPOINTS
 
 
 def heard(model, recording, fields):
-    """Tokens with the frames of output they are in, and the text."""
+    """Tokens with the frames of output they are in, and the texts of the utterances."""
     # It takes every CTC network to have a subsampling factor of 4.
     factor = reference.number(model, "subsampling_factor") if "nemo-transducer" in model.name else 4
     recognizer = reference.recognizer(model, fields)
     audio = [reference.samples(ROOT / "fixtures" / recording), reference.tail(model)]
-    stream = reference.hear(recognizer, audio, fields.get("hotwords", ()))
-    tokens = []
-    for token, time in zip(recognizer.tokens(stream), recognizer.timestamps(stream), strict=True):
-        frame = time * 100 / factor
-        assert abs(frame - round(frame)) < ROUND * max(frame, 1), (model, time)
-        tokens.append([token.replace(" ", "\u2581", 1) if token.startswith(" ") else token, round(frame)])
-    # It leaves the symbols of the first sixteen bytes as they are.
-    text = re.sub("<0x0([0-9A-F])>", lambda byte: chr(int(byte.group(1), 16)), recognizer.get_result(stream))
+    tokens, texts = [], []
+    for result in reference.hear_utterances(recognizer, audio, fields.get("hotwords", ())):
+        for token, time in zip(result.tokens, result.timestamps, strict=True):
+            frame = (result.start_time + time) * 100 / factor
+            assert abs(frame - round(frame)) < ROUND * max(frame, 1), (model, time)
+            tokens.append([token.replace(" ", "\u2581", 1) if token.startswith(" ") else token, round(frame)])
+        # It leaves the symbols of the first sixteen bytes as they are.
+        text = re.sub("<0x0([0-9A-F])>", lambda byte: chr(int(byte.group(1), 16)), result.text)
+        texts += [text.strip()] if text.strip() else []
     frames = close(model, recording, fields)
-    return {"recording": recording, "fields": fields, "text": text, "close": frames, "tokens": tokens}
+    return {"recording": recording, "fields": fields, "texts": texts, "close": frames, "tokens": tokens}
 
 
 def close(model, recording, fields):

@@ -55,7 +55,7 @@ def number(model, key):
 
 
 def recognizer(model, fields=None):
-    """One thread, and utterances without end: where one ends the reference forgets what it has heard.
+    """One thread, and one utterance, unless `fields` say where it ends: most kinds of networks forget there what they have heard.
 
     `fields` are a preset's, for this engine; `symbols` among them is another list of symbols in the folder.
     """
@@ -65,7 +65,8 @@ def recognizer(model, fields=None):
     common = {
         "tokens": str(model / fields.get("symbols", "tokens.txt")),
         "num_threads": 1,
-        "enable_endpoint_detection": False,
+        "enable_endpoint_detection": any(name.startswith("rule") for name in fields),
+        **{name: value for name, value in fields.items() if name.startswith("rule")},
     }
 
     def file(name):
@@ -99,6 +100,19 @@ def hear(recognizer, audio, hotwords=()):
     while recognizer.is_ready(stream):
         recognizer.decode_stream(stream)
     return stream
+
+
+def hear_utterances(recognizer, audio, hotwords=()):
+    """What is heard in audio, a result for each utterance."""
+    stream = recognizer.create_stream(hotwords="/".join(hotwords)) if hotwords else recognizer.create_stream()
+    for part in audio:
+        stream.accept_waveform(RATE, part)
+    while recognizer.is_ready(stream):
+        recognizer.decode_stream(stream)
+        if recognizer.is_endpoint(stream):
+            yield recognizer.get_result_all(stream)
+            recognizer.reset(stream)
+    yield recognizer.get_result_all(stream)
 
 
 def samples(file):
