@@ -46,6 +46,9 @@ impl Runtime {
             builder.with_name("auricle").with_telemetry(false).with_logger(Arc::new(log)).build().map_err(
                 |problem| Error::model(format!("ONNX Runtime at {}: {}", library.display(), one_line(problem))),
             )?;
+        // More would be lines for the operators and the memory of each run, made and then thrown away: a fifth of a small
+        // network's time. Sessions have no level of their own.
+        environment.set_log_level(LogLevel::Warning);
         tracing::info!(library = %library.display(), build = ort::info(), "ONNX Runtime loaded");
         let runtime = Self { environment };
         *loaded = Some(runtime.clone());

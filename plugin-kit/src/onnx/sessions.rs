@@ -6,10 +6,7 @@
 
 use super::{Runtime, one_line};
 use auricle_plugin_api::{Config, Error, Field, Schema};
-use ort::{
-    logging::LogLevel,
-    session::{Session, builder::GraphOptimizationLevel},
-};
+use ort::session::{Session, builder::GraphOptimizationLevel};
 use std::{
     fs,
     ops::{Deref, DerefMut},
@@ -132,8 +129,6 @@ fn build(runtime: &Runtime, file: &Path, options: Options) -> ort::Result<Sessio
         // Threads go to sleep when a run is over.
         .with_config_entry("session.force_spinning_stop", "1")?
         .with_inter_threads(1)?
-        // More would be a line for each operator of each run, made and then thrown away: a fifth of a small network's time.
-        .with_log_level(LogLevel::Warning)?
         .commit_from_file(file)
 }
 
