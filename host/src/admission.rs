@@ -15,12 +15,13 @@ use crate::{
     access::Caller,
     catalog::{Catalog, Opening},
     failure::{Failure, FailureCode},
+    journal::{self, Journal},
     presets::Presets,
     stream::{Pace, Stream},
 };
 use roster::Entry;
 use serde_json::{Map, Value};
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 /// Opens streams.
 #[derive(Debug)]
@@ -28,13 +29,19 @@ pub struct Admission {
     catalog: Arc<Catalog>,
     presets: Arc<Presets>,
     roster: Arc<Roster>,
+    journal: Option<Arc<Journal>>,
     refuse_lag_seconds: f64,
 }
 
 impl Admission {
     /// Without open streams.
-    pub fn new(catalog: Arc<Catalog>, presets: Arc<Presets>, refuse_lag_seconds: f64) -> Self {
-        Self { catalog, presets, roster: Arc::default(), refuse_lag_seconds }
+    pub fn new(
+        catalog: Arc<Catalog>,
+        presets: Arc<Presets>,
+        journal: Option<Arc<Journal>>,
+        refuse_lag_seconds: f64,
+    ) -> Self {
+        Self { catalog, presets, roster: Arc::default(), journal, refuse_lag_seconds }
     }
 
     /// The open streams.
@@ -66,12 +73,33 @@ impl Admission {
         Ok(opening)
     }
 
-    /// Puts a stream that was opened on the roster, for as long as the ticket lives.
-    pub fn enter(&self, caller: &Caller, preset: &str, backend: &str, stream: &Stream, pace: Pace) -> Ticket {
+    /// Puts a stream that was opened on the roster, for as long as the ticket lives, and begins its journal.
+    ///
+    /// # Errors
+    /// Where the journal cannot be written.
+    pub fn enter(
+        &self,
+        caller: &Caller,
+        preset: &str,
+        backend: &str,
+        stream: &Stream,
+        pace: Pace,
+    ) -> Result<Ticket, Failure> {
         let runtime = stream.runtime();
+        let start = || journal::Start {
+            stream: stream.id().to_owned(),
+            preset: preset.to_owned(),
+            backend: backend.to_owned(),
+            key: caller.key.as_ref().map(|key| key.name().to_owned()),
+            time: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+            separator: runtime.metadata().separator.clone(),
+        };
+        let rate = runtime.metadata().sample_rate;
+        let recorder = self.journal.as_ref().map(|journal| journal.begin(start(), rate)).transpose();
+        let recorder = recorder.map_err(|error| ticket::not_kept(&error))?;
         let entry =
             Entry::new(stream.id(), preset, backend, caller, pace, model_id(runtime), runtime.metadata().sample_rate);
-        Ticket::new(entry, Arc::clone(&self.roster))
+        Ok(Ticket::new(entry, Arc::clone(&self.roster), recorder))
     }
 
     fn is_behind(&self, of: impl Fn(&Entry) -> bool) -> bool {

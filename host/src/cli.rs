@@ -5,6 +5,7 @@ mod key;
 mod logging;
 mod pull;
 mod serve;
+mod sessions;
 
 use crate::{
     client,
@@ -41,6 +42,7 @@ enum Command {
     Engines(engines::EnginesArgs),
     Probe(ProbeArgs),
     Pull(pull::PullArgs),
+    Sessions(sessions::SessionsArgs),
     Key(key::KeyArgs),
     /// Opens a plugin in this process, on behalf of `probe` and `serve`.
     #[command(hide = true)]
@@ -101,6 +103,7 @@ pub fn main() -> ExitCode {
         Command::Engines(args) => engines::run(&args),
         Command::Probe(args) => probe(&args),
         Command::Pull(args) => pull::run(&args),
+        Command::Sessions(args) => sessions::run(&args),
         Command::Worker { lanes } => worker::child_main(lanes),
         Command::Key(args) => key::run(&args),
         Command::ProbeChild(args) => match probe_child(&args.file, &args.resources, &args.report) {

@@ -77,6 +77,8 @@ failure_codes! {
     EngineTimeout = 4504,
     /// The engine died of this stream, twice.
     EngineCrashed = 4505,
+    /// What is said is to be kept, and cannot be.
+    JournalFailed = 4507,
     /// A frame or message above the size limit.
     TooLarge = 1009,
     /// The server is going away.

@@ -9,6 +9,7 @@ pub mod cli;
 pub mod client;
 pub mod crash;
 pub mod failure;
+pub mod journal;
 pub mod metrics;
 pub mod model;
 pub mod native;

@@ -14,6 +14,7 @@ use crate::{
     access::{Keys, Origins, check_exposure},
     admission::Admission,
     catalog::Catalog,
+    journal::Journal,
     native::ConnectionSettings,
     platform::{self, StopRequests},
     plugins::{Registry, Watcher, check_writers},
@@ -91,7 +92,9 @@ impl Server {
         let watcher = Watcher::start(&settings, Arc::clone(&registry))?;
         let settled = watcher.settled();
         let limits = &settings.limits;
-        let admission = Admission::new(Arc::clone(&catalog), Arc::clone(&presets), limits.refuse_lag_seconds);
+        let journal = settings.journal.as_ref().map(Journal::open).transpose()?.map(Arc::new);
+        let admission =
+            Admission::new(Arc::clone(&catalog), Arc::clone(&presets), journal.clone(), limits.refuse_lag_seconds);
         let app = App {
             registry: Arc::clone(&registry),
             catalog: Arc::clone(&catalog),
@@ -117,6 +120,9 @@ impl Server {
         };
         tokio::spawn(follow_changes(settled, registry, presets, catalog));
         tokio::spawn(follow_files(keys, certificate));
+        if let Some(journal) = journal {
+            tokio::spawn(tidy(journal));
+        }
         Ok(Self { front, app, watcher, stop: StopRequests::new()?, drain_limit: wait(settings.timeouts.drain_seconds) })
     }
 
@@ -199,6 +205,17 @@ async fn follow_files(keys: Option<Arc<Reloaded<Keys>>>, certificate: Option<Arc
         };
         // A panic in there is already in the log.
         let _ = tokio::task::spawn_blocking(look).await;
+    }
+}
+
+/// Removes what the journal has kept for long enough.
+async fn tidy(journal: Arc<Journal>) {
+    let mut tick = tokio::time::interval(Duration::from_secs(3_600));
+    loop {
+        tick.tick().await;
+        let journal = Arc::clone(&journal);
+        // A panic in there is already in the log.
+        let _ = tokio::task::spawn_blocking(move || journal.remove_old()).await;
     }
 }
 

@@ -38,6 +38,8 @@ pub struct Settings {
     pub origins: Vec<String>,
     /// Certificate and key; without them the server speaks clear text.
     pub tls: Option<Tls>,
+    /// Where what was said is kept; nowhere unless given.
+    pub journal: Option<JournalSettings>,
     /// Lets other machines in without API keys.
     pub allow_network_without_keys: bool,
     /// Lets other machines in without TLS.
@@ -56,6 +58,19 @@ pub struct Tls {
     pub certificate: PathBuf,
     /// The certificate's private key.
     pub key: PathBuf,
+}
+
+/// What was said, kept on disk.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JournalSettings {
+    /// The directory, of mode 0700.
+    pub dir: PathBuf,
+    /// Each write waits for the disk, so that it survives the machine, not only the server.
+    #[serde(default)]
+    pub sync: bool,
+    /// Days after which a session is removed; never unless given.
+    pub keep_days: Option<u32>,
 }
 
 /// Bounds on what clients and engines can ask of the server.
@@ -135,6 +150,7 @@ impl Default for Settings {
             keys: None,
             origins: Vec::new(),
             tls: None,
+            journal: None,
             allow_network_without_keys: false,
             allow_network_without_tls: false,
             limits: Limits::default(),
@@ -207,6 +223,7 @@ impl Settings {
         }
         settings.tls =
             settings.tls.map(|Tls { certificate, key }| Tls { certificate: dir.join(certificate), key: dir.join(key) });
+        settings.journal = settings.journal.map(|journal| JournalSettings { dir: dir.join(journal.dir), ..journal });
         settings.check().map_err(|problem| format!("{}: {problem}", path.display()))?;
         Ok(settings)
     }

@@ -5,12 +5,14 @@
 
 use super::roster::{Entry, Roster};
 use crate::{
-    failure::FailureCode,
+    failure::{Failure, FailureCode},
+    journal::Recorder,
     metrics::{METRICS, StreamMeter},
     stream::{Event, Pace},
 };
 use std::{
     collections::VecDeque,
+    io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -27,14 +29,21 @@ pub struct Ticket {
     roster: Arc<Roster>,
     meter: StreamMeter,
     arrivals: Mutex<Arrivals>,
+    recorder: Option<Recorder>,
+}
+
+/// A stream whose texts cannot be kept, though they are to be.
+pub(super) fn not_kept(error: &io::Error) -> Failure {
+    tracing::error!("the journal cannot be written: {error}");
+    Failure::new(FailureCode::JournalFailed, "the server cannot keep what is said, as it has been told to")
 }
 
 impl Ticket {
-    pub(super) fn new(entry: Entry, roster: Arc<Roster>) -> Self {
+    pub(super) fn new(entry: Entry, roster: Arc<Roster>, recorder: Option<Recorder>) -> Self {
         let meter = METRICS.stream_opened(&entry.preset, &entry.backend);
         let entry = Arc::new(entry);
         roster.add(Arc::clone(&entry));
-        Self { entry, roster, meter, arrivals: Mutex::default() }
+        Self { entry, roster, meter, arrivals: Mutex::default(), recorder }
     }
 
     /// Samples came, at the model's rate.
@@ -58,8 +67,14 @@ impl Ticket {
         self.lock().restart();
     }
 
-    /// An event goes to the client.
-    pub fn said(&self, event: &Event) {
+    /// An event is about to go to the client; it is in the journal then, if there is one.
+    ///
+    /// # Errors
+    /// Where it cannot be kept: it must not go.
+    pub fn said(&self, event: &Event) -> Result<(), Failure> {
+        if let Some(recorder) = &self.recorder {
+            recorder.note(event).map_err(|error| not_kept(&error))?;
+        }
         match event {
             Event::Lag(samples) => self.entry.set_lag(*samples),
             Event::Failed(failure) => self.failed(failure.code),
@@ -67,6 +82,7 @@ impl Ticket {
             Event::Segment(text) => self.meter.segment(self.delay(text.end, true)),
             _ => {}
         }
+        Ok(())
     }
 
     /// The stream failed, though no event says so.

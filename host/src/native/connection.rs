@@ -108,7 +108,7 @@ async fn open(
     let id = uuid::Uuid::new_v4().simple().to_string();
     let stream_settings = StreamSettings { pace: start.pace, ..settings.stream.clone() };
     let stream = Stream::open(id, runtime, fields, stream_settings)?;
-    let ticket = admission.enter(caller, &preset.name, &preset.backend, &stream, start.pace);
+    let ticket = admission.enter(caller, &preset.name, &preset.backend, &stream, start.pace)?;
     let key = caller.key.as_ref().map(|key| key.name());
     tracing::info!(stream = stream.id(), preset = preset.name, pace = ?start.pace, key, "stream opened");
     let ready = Ready {

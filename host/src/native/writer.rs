@@ -60,13 +60,22 @@ where
                     let mut end = None;
                     let mut messages = Vec::with_capacity(events.len());
                     for event in events {
-                        ticket.said(&event);
+                        let event = match ticket.said(&event) {
+                            Ok(()) => event,
+                            Err(failure) => {
+                                stream.fail(failure.clone());
+                                Event::Failed(failure)
+                            }
+                        };
                         end = match &event {
                             Event::Done(_) => Some(None),
                             Event::Failed(failure) => Some(Some(failure.clone())),
                             _ => None,
                         };
                         messages.push(self.number(translator.message(event)));
+                        if end.is_some() {
+                            break;
+                        }
                     }
                     if let Some(failure) = end {
                         messages.push(close_message(failure.as_ref()));
