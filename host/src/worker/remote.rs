@@ -25,16 +25,12 @@ impl RemoteProcessor {
     /// Makes one for a stream, with the whole configuration.
     pub(super) fn open(process: Arc<Process>, stream: &str, options: &Map<String, Value>) -> Result<Self, CallError> {
         let (number, options) = (process.next_number(), Value::Object(options.clone()).to_string());
-        let processor = Self { process, number, stream: stream.into(), heard: 0 };
-        let request = Request::Open { processor: number, stream, options: &options };
-        match processor.call("processor", 0, &request, &mut []) {
-            Ok(()) => Ok(processor),
-            Err(error) => {
-                // There is nothing to close.
-                let _nothing = std::mem::ManuallyDrop::new(processor);
-                Err(error)
-            }
-        }
+        let note = CallNote { call: "processor", stream: stream.into(), heard: 0, brought: 0 };
+        let stream = Arc::clone(&note.stream);
+        let request = Request::Open { processor: number, stream: &stream, options: &options };
+        // Where it fails there is nothing to close, and nothing may keep the process.
+        call_for_one(&process, note, &request, &mut [])?;
+        Ok(Self { process, number, stream, heard: 0 })
     }
 
     /// Whether its process has died.
@@ -110,9 +106,18 @@ impl RemoteProcessor {
         sinks: &mut [&mut dyn EventSink],
     ) -> Result<(), CallError> {
         let note = CallNote { call, stream: Arc::clone(&self.stream), heard: self.heard, brought };
-        let outcomes = self.process.call(note, request, sinks).map_err(CallError::Died)?;
-        outcomes.into_iter().next().unwrap_or(Ok(())).map_err(CallError::Engine)
+        call_for_one(&self.process, note, request, sinks)
     }
+}
+
+fn call_for_one(
+    process: &Process,
+    note: CallNote,
+    request: &Request<'_>,
+    sinks: &mut [&mut dyn EventSink],
+) -> Result<(), CallError> {
+    let outcomes = process.call(note, request, sinks).map_err(CallError::Died)?;
+    outcomes.into_iter().next().unwrap_or(Ok(())).map_err(CallError::Engine)
 }
 
 impl Drop for RemoteProcessor {
