@@ -5,6 +5,7 @@
 mod bench;
 mod convert;
 mod demo;
+mod faults;
 mod fetch;
 mod parity;
 mod run;
@@ -36,6 +37,8 @@ enum Xtask {
         #[arg(last = true)]
         args: Vec<String>,
     },
+    /// Write docs/faults.md: what goes wrong and what comes of it, of the table that the tests have happen
+    Faults,
     /// Run a benchmark; the last line is its ratio
     Bench {
         #[command(subcommand)]
@@ -65,7 +68,7 @@ enum Xtask {
         #[command(subcommand)]
         engine: convert::Convert,
     },
-    /// Format, lints, documents, licences: what CI checks besides the tests
+    /// Format, lints, documents, the fault page, licences: what CI checks besides the tests
     Check,
 }
 
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
         Xtask::Build => stage::release().map(drop),
         Xtask::Demo { serve } => demo::demo(serve),
         Xtask::Test { long, args } => test::test(long, &args),
+        Xtask::Faults => faults::write(),
         Xtask::Bench { name } => bench::bench(&name),
         Xtask::Soak { minutes, streams } => bench::soak(minutes, streams),
         Xtask::Parity { engine } => parity::parity(&engine),

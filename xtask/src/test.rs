@@ -1,6 +1,7 @@
 //! The tests, and the checks beside them.
 
 use crate::{
+    faults,
     run::{Done, cargo, root, run, target},
     stage,
 };
@@ -28,12 +29,13 @@ fn converter() -> Done {
     run(command.arg("plugins/whisper/convert/tests").env("PYTHONDONTWRITEBYTECODE", "1").current_dir(root()))
 }
 
-/// Format, lints, documents, licences.
+/// Format, lints, documents, the fault page, licences.
 pub(crate) fn check() -> Done {
     crate::fetch::pocketsphinx()?;
     run(&mut cargo(&["fmt", "--all", "--check"]))?;
     run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]))?;
     run(cargo(&["doc", "--workspace", "--no-deps", "--all-features"]).env("RUSTDOCFLAGS", "-D warnings"))?;
+    faults::check()?;
     let tools = target().join("tools");
     let deny = tools.join("bin").join(format!("cargo-deny{}", std::env::consts::EXE_SUFFIX));
     if !deny.exists() {

@@ -1,0 +1,179 @@
+//! What is done to a server while streams are open, and how it is undone.
+
+pub(crate) use super::cell::Act;
+use super::{cell::Column, stage};
+use auricle_tests::{Client, Host, Setup, Variant, library, models, runtime};
+use serde_json::json;
+use std::{
+    fs::{self, File},
+    io::Write,
+    net::TcpStream,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+const FAULTY: &str = "libauricle_engine_faulty.so";
+/// A plugin that comes while the disk is full.
+const LATE: &str = "late.so";
+/// KiB of addresses; a healthy server has a quarter of it.
+const ADDRESSES: u32 = 4 << 20;
+const DESCRIPTORS: usize = 100;
+const DISK: &str = "48m";
+
+/// Starts the server that an act is for.
+pub(crate) fn start(setup: Setup, column: Column, act: Option<Act>) -> Result<Host, String> {
+    let command = setup.command();
+    Ok(match act {
+        Some(Act::LimitAddresses) => setup.start_by(within(&command, &format!("ulimit -v {ADDRESSES}"), "sh")),
+        Some(Act::Connect) => setup.start_by(within(&command, &format!("ulimit -n {DESCRIPTORS}"), "sh")),
+        Some(Act::FillDisk) => {
+            let disk = setup.path("cache");
+            fs::create_dir_all(&disk).unwrap();
+            let mount = format!("mount -t tmpfs -o size={DISK} tmpfs '{}'", disk.display());
+            let mut trial = within(&Command::new("true"), &mount, "unshare");
+            if !trial.stderr(Stdio::null()).status().is_ok_and(|status| status.success()) {
+                return Err("this system lets nobody mount a disk in a namespace of their own".into());
+            }
+            setup.start_by(within(&command, &mount, "unshare"))
+        }
+        Some(Act::CutModel) => {
+            let setup = with_a_cut_model(setup, column);
+            let mut command = setup.command();
+            // ONNX Runtime would keep a database of its own use open, in the user's home.
+            command.env("ORT_DISABLE_TELEMETRY", "1");
+            setup.start_by(command)
+        }
+        _ => setup.start(),
+    })
+}
+
+/// The same command from a shell that has done something first; the process stays the same.
+fn within(command: &Command, first: &str, shell: &str) -> Command {
+    let mut outer = Command::new(shell);
+    if shell == "unshare" {
+        outer.args(["--user", "--map-root-user", "--mount", "sh"]);
+    }
+    outer.arg("-c").arg(format!("{first} && exec \"$0\" \"$@\"")).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => outer.env(name, value),
+            None => outer.env_remove(name),
+        };
+    }
+    outer
+}
+
+/// With the model of the repository, its network's file cut off in the middle.
+fn with_a_cut_model(setup: Setup, column: Column) -> Setup {
+    let folder = setup.path("resources/cut");
+    fs::create_dir_all(&folder).unwrap();
+    for name in ["model.onnx", "tokens.txt"] {
+        let bytes = fs::read(models().join("digits").join(name)).unwrap();
+        let length = if name == "model.onnx" { bytes.len() / 2 } else { bytes.len() };
+        fs::write(folder.join(name), &bytes[..length]).unwrap();
+    }
+    let host = json!({"isolation": stage::isolation(column)});
+    let preset = json!({"backend": "onnx", "model": "cut", "host": host});
+    setup.plugin(&library("onnx")).resource(&runtime()).preset("cut", &preset)
+}
+
+/// The preset of the stream that the act is about.
+pub(crate) fn preset(act: Act) -> &'static str {
+    if act == Act::CutModel { "cut" } else { "faulty" }
+}
+
+/// Whether it happens while the stream is open; otherwise it happened when the server was started.
+pub(crate) fn is_mid_stream(act: Act) -> bool {
+    !matches!(act, Act::CutModel | Act::LimitAddresses)
+}
+
+/// Acts that are still to be undone.
+#[derive(Default)]
+pub(crate) struct Trouble {
+    act: Option<Act>,
+    connections: Vec<TcpStream>,
+    filler: PathBuf,
+}
+
+impl Trouble {
+    /// Does it, and waits until the server has noticed what it can notice.
+    pub(crate) fn begin(&mut self, act: Act, host: &Host) {
+        self.act = Some(act);
+        let plugin = host.path("plugins").join(FAULTY);
+        match act {
+            Act::KillWorkers => signal_workers(host, "KILL"),
+            Act::StopWorkers => signal_workers(host, "STOP"),
+            Act::DeletePlugin => {
+                fs::remove_file(plugin).unwrap();
+                host.wait_for("the plugin to go", || host.file(FAULTY).is_none());
+            }
+            Act::OverwritePlugin => {
+                fs::write(plugin, "not a library any more").unwrap();
+                let file = host.wait_for_file(FAULTY, |file| !file["reason"].is_null());
+                assert_eq!(file["state"], "registered", "{file}");
+            }
+            Act::ReplacePlugin => {
+                drop_variant(host, &Variant::of(&library("faulty")).version("9.0.0"), FAULTY);
+                host.wait_for_file(FAULTY, |file| file["version"] == "9.0.0");
+            }
+            Act::FillDisk => {
+                // As the server sees it: nobody else does.
+                let disk = host.path("cache");
+                let disk = disk.strip_prefix("/").unwrap();
+                self.filler = Path::new(&format!("/proc/{}/root", host.pid())).join(disk).join("filler");
+                fill(&self.filler);
+                drop_variant(host, &late(), LATE);
+                let file = host.wait_for_file(LATE, |file| file["state"] == "refused");
+                assert!(file["reason"].as_str().unwrap().contains("No space left"), "{file}");
+            }
+            Act::Connect => {
+                self.connections = (0..2 * DESCRIPTORS).map(|_| TcpStream::connect(host.address()).unwrap()).collect();
+                host.wait_for("the last descriptor", || host.logged(&["cannot accept a connection"]) > 0);
+            }
+            Act::LimitAddresses | Act::CutModel => {}
+        }
+    }
+
+    /// Undoes it: the server must recover without being started again.
+    pub(crate) fn end(&mut self, host: &Host) {
+        match self.act.take() {
+            Some(Act::DeletePlugin) => {
+                let message = Client::start(host, "faulty", json!({})).fails("engine_unavailable", 4503);
+                assert!(message.contains("not registered"), "{message}");
+                host.drop_in(&library("faulty"), FAULTY);
+                host.wait_for_file(FAULTY, |file| file["state"] == "registered");
+            }
+            Some(Act::FillDisk) => {
+                fs::remove_file(&self.filler).unwrap();
+                drop_variant(host, &late(), LATE);
+                // There is a higher version of the same plugin.
+                host.wait_for_file(LATE, |file| file["state"] == "superseded");
+            }
+            Some(Act::Connect) => self.connections.clear(),
+            _ => {}
+        }
+    }
+}
+
+fn late() -> Variant {
+    Variant::of(&library("tone")).version("0.0.1")
+}
+
+fn drop_variant(host: &Host, variant: &Variant, name: &str) {
+    let path = variant.save(&host.path("resources"), name);
+    host.drop_in(&path, name);
+    fs::remove_file(path).unwrap();
+}
+
+fn signal_workers(host: &Host, signal: &str) {
+    for pid in host.workers() {
+        // It may have ended meanwhile.
+        let _ = Command::new("kill").args([&format!("-{signal}"), &pid.to_string()]).stderr(Stdio::null()).status();
+    }
+}
+
+/// Writes until there is no room.
+fn fill(path: &Path) {
+    let mut file = File::create(path).unwrap();
+    while file.write_all(&[0; 4_096]).is_ok() {}
+}

@@ -1,0 +1,79 @@
+//! `docs/faults.md`: the table, for people.
+
+use super::{
+    cases,
+    cell::{Cell, Ending, Outcome},
+};
+use std::{env, fmt::Write, fs, path::Path};
+
+const BEGINNING: &str = "\
+# What goes wrong, and what comes of it
+
+Made by `cargo xtask faults` of the table that the tests in [`tests/fault_matrix`](../tests/fault_matrix) have happen, cell
+by cell: on a real server, with a faulty stream and healthy ones beside it, on the same model and on another engine. Each
+cell says what the faulty stream's client sees:
+
+- **whole**: all of its text, as if nothing had been;
+- **mended**: all of its text, and the nonsense put right: within the audio, in order, valid;
+- a code and a close code of the [protocol](protocol.md): the stream is closed; what it had reported has arrived;
+- **the server ends**, with all its streams, by this signal or with this status.
+
+Wherever the server does not end, the text of all other streams is word for word what it is on a quiet server, new streams
+are served, and descriptors, workers and memory are given back, unless the cell says otherwise. Most faults strike once: the
+fresh worker that goes on from the stream's last restart point does not meet them again. Those in `processor` and `init`, and
+where the row says so, meet it again at the same place.
+";
+
+fn page() -> String {
+    let mut page = BEGINNING.to_owned();
+    for (heading, cases) in cases::chapters() {
+        page.push_str(&format!("\n## {heading}\n\n| fault | where | in the server's process | in a worker |\n"));
+        page.push_str("| --- | --- | --- | --- |\n");
+        for case in cases {
+            let place = if case.place.contains(' ') || case.place == "mid-stream" {
+                case.place.to_owned()
+            } else {
+                format!("`{}`", case.place)
+            };
+            let cells = [&case.in_process, &case.worker].map(describe);
+            // Writing to a String cannot fail.
+            let _ = writeln!(page, "| {} | {place} | {} | {} |", case.fault, cells[0], cells[1]);
+        }
+    }
+    page
+}
+
+fn describe(cell: &Cell) -> String {
+    let mut text = match cell.outcome {
+        Outcome::Whole => "whole".into(),
+        Outcome::Mended(_) => "mended".into(),
+        Outcome::Closed(code, _) => format!("`{}` {}", code.name(), code.close_code()),
+        Outcome::Ends(Ending::Signal(name, _)) => format!("**the server ends** by {name}"),
+        Outcome::Ends(Ending::Status(status)) => format!("**the server ends** with status {status}"),
+        Outcome::Nothing => "there is none".into(),
+    };
+    if !cell.log.is_empty() {
+        let _ = write!(text, "; log: \u{201c}{}\u{201d}", cell.log.join(" ... ").trim_end());
+    }
+    if !cell.note.is_empty() {
+        let _ = write!(text, "; {}", cell.note);
+    }
+    text
+}
+
+#[test]
+fn it_is_up_to_date() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/faults.md");
+    if env::var_os("AURICLE_WRITE_FAULTS").is_some() {
+        fs::write(&path, page()).unwrap();
+    }
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    assert!(written == page(), "docs/faults.md is out of date: run `cargo xtask faults`");
+}
+
+#[test]
+fn it_has_what_was_promised() {
+    let rows = cases::chapters().into_iter().flat_map(|(_, cases)| cases);
+    let cells = rows.flat_map(|case| [case.in_process, case.worker]);
+    assert!(cells.filter(|cell| cell.outcome != Outcome::Nothing).count() >= 40);
+}

@@ -1,0 +1,266 @@
+//! A server with healthy streams beside the faulty one, and what must be so afterwards.
+
+use super::{
+    acts::{self, Trouble},
+    cell::{Case, Cell, Column, Ending, How, Outcome},
+};
+use auricle_tests::{Client, Host, Setup, bytes, library, noise, tone_segments};
+use serde_json::{Value, json};
+use std::{fs, os::unix::process::ExitStatusExt};
+
+/// Two seconds: twenty chunks, two segments.
+const SAMPLES: usize = 32_000;
+/// Of those, what is sent before an act.
+const BEFORE: usize = 19_200;
+const MODEL: &str = "own-model";
+/// What the server may have more of afterwards: buffers and freed memory that its allocator keeps.
+const MORE_MEMORY: u64 = 64 << 20;
+
+/// The faulty stream's audio.
+pub(crate) fn audio() -> Vec<u8> {
+    bytes(&noise(1, SAMPLES))
+}
+
+/// What it says.
+fn text() -> Vec<String> {
+    tone_segments(&noise(1, SAMPLES), 16_000)
+}
+
+/// The engine `faulty` with these fields, in a column.
+pub(crate) fn faulty(column: Column, mut fields: Value) -> Value {
+    fields["backend"] = json!("faulty");
+    fields["host"] = json!({
+        "open": ["fault", "at", "after_chunks", "times", "seconds", "megabytes", "segment_chunks"],
+        "isolation": isolation(column),
+        "call_seconds": 2.0,
+        "memory_mb": 300,
+    });
+    fields
+}
+
+pub(crate) fn isolation(column: Column) -> &'static str {
+    match column {
+        Column::InProcess => "in-process",
+        Column::Worker => "process",
+    }
+}
+
+/// A server that serves the engines `tone` and `faulty`.
+pub(crate) fn setup(column: Column) -> Setup {
+    Setup::new()
+        .plugin(&library("tone"))
+        .plugin(&library("faulty"))
+        .preset("tone", &json!({"backend": "tone", "host": {"isolation": isolation(column)}}))
+        .preset("faulty", &faulty(column, json!({})))
+        .settings(
+            "[limits]\nmax_call_timeouts = 1000\nquarantine_streams = 1000\nmax_crash_reports = 1000\n\
+             [timeouts]\nload_seconds = 4",
+        )
+}
+
+/// A healthy stream that is open while another goes wrong.
+struct Bystander {
+    preset: &'static str,
+    client: Client,
+    audio: Vec<u8>,
+}
+
+impl Bystander {
+    fn begin(host: &Host, preset: &'static str) -> Self {
+        let audio = bytes(&noise(7, 50_001));
+        let mut client = Client::open(host, preset, json!({}));
+        client.audio(&audio[..40_000]);
+        client.until("segment");
+        Self { preset, client, audio }
+    }
+
+    /// All that was said of it, partials aside.
+    fn end(mut self) -> Vec<Vec<Value>> {
+        self.client.audio(&self.audio[40_000..]);
+        let texts = self.client.finish();
+        assert_eq!(texts, tone_segments(&noise(7, 50_001), 16_000), "beside it on `{}`", self.preset);
+        ["segment", "speech_started", "endpoint"].map(|kind| self.client.events(kind)).into()
+    }
+}
+
+/// A running server, and how it was when nothing had gone wrong.
+pub(crate) struct Stage {
+    pub(crate) host: Host,
+    trouble: Trouble,
+    undisturbed: Vec<Vec<Value>>,
+    memory: u64,
+    descriptors: usize,
+    workers: usize,
+}
+
+impl Stage {
+    /// A server for a case.
+    ///
+    /// # Errors
+    /// Why this machine cannot have it.
+    pub(crate) fn set(column: Column, how: &How) -> Result<Self, String> {
+        let act = if let How::Act(act, _) = how { Some(*act) } else { None };
+        let host = acts::start(setup(column), column, act)?;
+        let undisturbed = Bystander::begin(&host, "faulty").end();
+        assert_eq!(Bystander::begin(&host, "tone").end(), undisturbed);
+        streams_end(&host);
+        let (memory, workers) = (host.resident().unwrap(), host.workers().len());
+        let descriptors = descriptors(&host);
+        Ok(Self { host, trouble: Trouble::default(), undisturbed, memory, descriptors, workers })
+    }
+
+    /// Has the fault happen, and looks at everything afterwards.
+    pub(crate) fn play(&mut self, case: &Case, column: Column) {
+        let cell = case.cell(column);
+        let before = self.host.log().len();
+        let bystanders = ["faulty", "tone"].map(|preset| Bystander::begin(&self.host, preset));
+        let client = match &case.how {
+            How::Stream(fields) => self.stream("faulty", fields, None),
+            How::Model(fields) => self.stream_of_a_model(column, fields, cell),
+            How::Act(act, fields) => self.stream(acts::preset(*act), fields, Some(*act)),
+        };
+        assert_sound(&client.heard);
+        if let Outcome::Ends(ending) = cell.outcome {
+            self.ends(ending);
+            for mut bystander in bystanders {
+                assert_eq!(bystander.client.to_end().code, 1006);
+            }
+        } else {
+            judge(cell, &client, after(&case.how));
+            for bystander in bystanders {
+                assert_eq!(bystander.end(), self.undisturbed);
+            }
+            self.trouble.end(&self.host);
+            if !cell.deaf {
+                self.is_as_before(cell);
+            }
+        }
+        let said = || self.host.log()[before..].lines().any(|line| cell.log.iter().all(|text| line.contains(text)));
+        self.host.wait_for(&cell.log.join(" ... "), said);
+    }
+
+    /// A stream from beginning to end; in its midst perhaps an act.
+    fn stream(&mut self, preset: &str, fields: &Value, act: Option<acts::Act>) -> Client {
+        let audio = audio();
+        let mut client = Client::start(&self.host, preset, json!({"options": fields}));
+        let (before, rest) = audio.split_at(2 * BEFORE);
+        client.audio_in_frames(before, 4_000);
+        if let Some(act) = act.filter(|act| acts::is_mid_stream(*act)) {
+            client.until("segment");
+            self.trouble.begin(act, &self.host);
+        }
+        client.audio_in_frames(rest, 4_000);
+        client.say(&json!({"type": "finish"}));
+        client.to_end();
+        client
+    }
+
+    /// A stream on a model of its own, which is then let go.
+    fn stream_of_a_model(&mut self, column: Column, fields: &Value, cell: &Cell) -> Client {
+        self.host.preset(MODEL, &faulty(column, fields.clone()).to_string());
+        self.host.wait_for_preset(MODEL, |_| true);
+        let client = self.stream(MODEL, &json!({}), None);
+        fs::remove_file(self.host.path(&format!("configs/presets/{MODEL}.json"))).unwrap();
+        if !matches!(cell.outcome, Outcome::Ends(_)) {
+            self.host.wait_for("the preset to go", || self.host.preset_report(MODEL).is_none());
+        }
+        client
+    }
+
+    fn ends(&mut self, ending: Ending) {
+        let status = self.host.wait();
+        match ending {
+            Ending::Signal(name, number) => assert_eq!(status.signal(), Some(number), "{name}"),
+            Ending::Status(number) => assert_eq!(status.code(), Some(number)),
+        }
+    }
+
+    /// It serves, and everything that was taken is given back.
+    fn is_as_before(&self, cell: &Cell) {
+        for preset in ["faulty", "tone"] {
+            assert_eq!(self.undisturbed, Bystander::begin(&self.host, preset).end());
+        }
+        streams_end(&self.host);
+        self.host.wait_for("the workers", || self.host.workers().len() == self.workers);
+        self.host.wait_for("the file descriptors", || descriptors(&self.host) <= self.descriptors);
+        if !cell.spoilt {
+            self.host.wait_for("the memory", || self.host.resident().unwrap() < self.memory + MORE_MEMORY);
+        }
+    }
+}
+
+fn streams_end(host: &Host) {
+    for preset in ["faulty", "tone"] {
+        host.wait_for_preset(preset, |report| report["streams"] == 0);
+    }
+}
+
+fn descriptors(host: &Host) -> usize {
+    fs::read_dir(format!("/proc/{}/fd", host.pid())).unwrap().count()
+}
+
+/// Segments that were over before the fault struck.
+fn after(how: &How) -> usize {
+    match how {
+        How::Stream(fields) | How::Act(_, fields) => fields["after_chunks"].as_u64().unwrap_or(0) as usize / 10,
+        How::Model(_) => 0,
+    }
+}
+
+/// What the faulty stream's client was told is what the cell says.
+fn judge(cell: &Cell, client: &Client, over: usize) {
+    let (texts, whole, closed) = (client.texts(), text(), client.closed.as_ref().unwrap());
+    let last = client.heard.last().cloned().unwrap_or_default();
+    match cell.outcome {
+        Outcome::Whole => {
+            assert_eq!(closed.code, 1000, "{last}");
+            assert_eq!(texts, whole);
+        }
+        Outcome::Mended(nonsense) => {
+            assert_eq!(closed.code, 1000, "{last}");
+            assert!(texts.iter().any(|text| text == nonsense), "{texts:?}");
+            assert!(whole.iter().all(|text| texts.contains(text)), "{texts:?}");
+        }
+        Outcome::Closed(code, message) => {
+            assert_eq!((&last["type"], &last["code"]), (&json!("error"), &json!(code.name())), "{last}");
+            assert_eq!(closed.code, code.close_code());
+            assert!(last["message"].as_str().unwrap().contains(message), "{last}");
+            // Nothing that came before the fault is lost.
+            assert_eq!(texts[..over], whole[..over], "{texts:?}");
+        }
+        Outcome::Ends(_) | Outcome::Nothing => unreachable!("the server has not ended"),
+    }
+}
+
+/// What a client may rely on whatever the engine says.
+fn assert_sound(heard: &[Value]) {
+    let number = |value: &Value| value.as_f64().unwrap_or_else(|| panic!("not a number: {value}"));
+    let limit = SAMPLES as f64 / 16_000.0;
+    let mut reported = 0.0;
+    for event in heard {
+        if let Some(time) = event.get("time") {
+            assert!((0.0..=limit).contains(&number(time)), "{event}");
+        }
+        if !matches!(event["type"].as_str(), Some("partial" | "segment")) {
+            continue;
+        }
+        let (start, end) = (number(&event["start"]), number(&event["end"]));
+        assert!(reported <= start && start <= end && end <= limit, "{event} after {reported}");
+        let text = event["text"].as_str().unwrap();
+        assert_eq!(text, text.trim());
+        let mut after = start;
+        for word in event["words"].as_array().unwrap_or(&Vec::new()) {
+            let (from, to) = (number(&word["start"]), number(&word["end"]));
+            assert!(after <= from && from <= to && to <= end, "{event}");
+            after = from;
+        }
+        for text in [vec![event.clone()], event["words"].as_array().cloned().unwrap_or_default()].concat() {
+            if let Some(confidence) = text.get("confidence") {
+                assert!((0.0..=1.0).contains(&number(confidence)), "{event}");
+            }
+        }
+        if event["type"] == "segment" {
+            reported = end;
+        }
+    }
+}
