@@ -235,11 +235,30 @@ fn a_web_page_must_be_listed() {
 }
 
 #[test]
+fn a_listed_page_is_told_by_the_connection_what_it_could_not_read_in_http() {
+    let setup = setup().settings("keys = \"keys.toml\"\norigins = [\"https://app.example\"]");
+    let key = made(&keys_file(&setup), &["alice", "--max-streams", "1"]);
+    let host = setup.start();
+    let page = ("Origin", "https://app.example");
+    let told = Client::knock(&host, "", &[page]).unwrap().fails("unauthorized", 4401);
+    assert!(told.contains("a key is needed"), "{told}");
+    let query = format!("?key={key}");
+    let open = Client::knock(&host, &query, &[page]).unwrap();
+    let told = Client::knock(&host, &query, &[page]).unwrap().fails("capacity", 4429);
+    assert!(told.contains("all the streams it may have (1)"), "{told}");
+    works(open, "tone");
+    assert_eq!(refused(&host, &query, &[("Origin", "https://evil.example")]).0, 403);
+}
+
+#[test]
 fn a_server_open_to_the_network_must_be_locked_or_be_told_not_to() {
     let start = |settings: &str| {
         let setup = setup().settings(settings);
-        let mut command = setup.command();
-        command.args(["--listen", "0.0.0.0:0"]);
+        let mut command = auricle();
+        command.args(["serve", "--listen", "0.0.0.0:0"]);
+        for name in ["plugins", "configs"] {
+            command.arg(format!("--{name}")).arg(setup.path(name));
+        }
         (setup, command)
     };
     for (settings, problem) in [

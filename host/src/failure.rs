@@ -49,6 +49,8 @@ macro_rules! failure_codes {
 failure_codes! {
     /// A text frame that is not a message of the protocol, or one out of turn.
     BadMessage = 4400,
+    /// No key, or one that the server does not know.
+    Unauthorized = 4401,
     /// Audio that cannot be what `start` announced.
     BadAudio = 4402,
     /// A field the client may not set.

@@ -7,4 +7,4 @@ mod reader;
 mod translate;
 mod writer;
 
-pub use connection::{ConnectionSettings, serve};
+pub use connection::{ConnectionSettings, refuse, serve};

@@ -61,7 +61,7 @@ pub async fn serve<S>(
     let (sink, source) = socket.split();
     let ping = Arc::new(Notify::new());
     let mut reader = Reader::new(source, settings.idle_limit, Arc::clone(&ping));
-    let mut writer = Writer::new(sink, settings.write_limit);
+    let writer = Writer::new(sink, settings.write_limit);
     let refuse = |code, message: String| Err(Some(Failure::new(code, message)));
     let opened = tokio::select! {
         started = timeout(settings.start_limit, reader.start()) => started.unwrap_or_else(|_| {
@@ -81,16 +81,33 @@ pub async fn serve<S>(
         Ok(opened) => opened,
         Err(failure) => {
             if let Some(failure) = failure {
-                tracing::info!(code = %failure.code, "stream refused: {failure}");
-                METRICS.refused(failure.code.name());
-                writer.refuse(failure).await;
-                reader.linger(writer).await;
+                say_no(reader, writer, failure).await;
             }
             return;
         }
     };
     let writing = tokio::spawn(writer.run(Arc::clone(&stream), Arc::clone(&ticket), translator, ping));
     reader.run(&stream, &ticket, intake, writing, caller.drain).await;
+}
+
+/// Ends a connection that may not even say what it wants.
+pub async fn refuse<S>(socket: WebSocketStream<S>, settings: &ConnectionSettings, failure: Failure)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (sink, source) = socket.split();
+    let reader = Reader::new(source, settings.idle_limit, Arc::default());
+    say_no(reader, Writer::new(sink, settings.write_limit), failure).await;
+}
+
+async fn say_no<S>(reader: Reader<S>, mut writer: Writer<S>, failure: Failure)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    tracing::info!(code = %failure.code, "stream refused: {failure}");
+    METRICS.refused(failure.code.name());
+    writer.refuse(failure).await;
+    reader.linger(writer).await;
 }
 
 async fn open(

@@ -1,6 +1,9 @@
-//! Why a request is refused before anything is done for it: one table of statuses, reasons and words.
+//! Why a request is refused before anything is done for it: one table of statuses, codes, reasons and words.
 
-use crate::metrics::METRICS;
+use crate::{
+    failure::{Failure, FailureCode},
+    metrics::METRICS,
+};
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -46,6 +49,18 @@ impl Refusal {
             Self::Overloaded => "overloaded",
             Self::Stopping => "shutting_down",
         }
+    }
+
+    /// The same as the end of a WebSocket; `None` where there is nothing that a web page is to know.
+    pub(super) fn failure(self) -> Option<Failure> {
+        let code = match self {
+            Self::Unauthorized => FailureCode::Unauthorized,
+            Self::KeyFull(_) | Self::Full => FailureCode::Capacity,
+            Self::Overloaded => FailureCode::Overloaded,
+            Self::Stopping => FailureCode::ShuttingDown,
+            Self::Origin | Self::NotOperator | Self::Connections | Self::AddressConnections => return None,
+        };
+        Some(Failure::new(code, self.message()))
     }
 
     fn status(self) -> StatusCode {

@@ -3,6 +3,7 @@
 use super::{App, connections::Connection, refusal::Refusal};
 use crate::{
     access::{Caller, KeyPlace, subprotocol},
+    failure::Failure,
     native,
 };
 use axum::{
@@ -14,7 +15,11 @@ use axum::{
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use std::sync::Arc;
-use tokio::{net::TcpStream, sync::OwnedSemaphorePermit};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    sync::OwnedSemaphorePermit,
+};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
@@ -27,33 +32,45 @@ use tokio_tungstenite::{
 const READ_BUFFER_BYTES: usize = 8 << 10;
 const WRITE_BUFFER_BYTES: usize = 4 << 10;
 
+/// Who has been let in, or why not.
+type Admitted = Result<(Places, Caller), Failure>;
+
 /// What a stream's connection holds until its end.
 struct Places {
     _server: OwnedSemaphorePermit,
     _key: Option<KeyPlace>,
-    _connection: Option<Arc<Connection>>,
 }
 
 /// `GET /v1/stream`.
-pub(super) async fn stream(State(app): State<App>, caller: Caller, mut request: Request) -> axum::response::Response {
+pub(super) async fn stream(
+    State(app): State<App>,
+    caller: Result<Caller, Refusal>,
+    mut request: Request,
+) -> axum::response::Response {
     let Some(accept) = accept_key(request.headers()) else {
         let hint = "this address speaks WebSocket (version 13): connect with a WebSocket client\n";
         let known = [(header::UPGRADE, "websocket"), (header::SEC_WEBSOCKET_VERSION, "13")];
         return (StatusCode::UPGRADE_REQUIRED, known, hint).into_response();
     };
-    let places = match places(&app, &caller, &request) {
-        Ok(places) => places,
-        Err(refusal) => return refusal.into_response(),
+    // A script in a web page never sees an answer in HTTP: it is told by the close frame.
+    let is_script = request.headers().contains_key(header::ORIGIN);
+    let admitted = match caller.and_then(|caller| Ok((places(&app, &caller)?, caller))) {
+        Ok(admitted) => Ok(admitted),
+        Err(refusal) => match refusal.failure().filter(|_| is_script) {
+            Some(failure) => Err(failure),
+            None => return refusal.into_response(),
+        },
     };
     let protocol = subprotocol(request.headers());
+    let connection: Option<Arc<Connection>> = request.extensions().get().cloned();
     let upgrade = hyper::upgrade::on(&mut request);
     let streams = app.streams.clone();
     streams.spawn(async move {
         match upgrade.await {
-            Ok(upgraded) => serve(upgraded, app, caller).await,
+            Ok(upgraded) => take_socket(upgraded, app, admitted).await,
             Err(error) => tracing::debug!("upgrade failed: {error}"),
         }
-        drop(places);
+        drop(connection);
     });
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -67,7 +84,7 @@ pub(super) async fn stream(State(app): State<App>, caller: Caller, mut request: 
     response
 }
 
-fn places(app: &App, caller: &Caller, request: &Request) -> Result<Places, Refusal> {
+fn places(app: &App, caller: &Caller) -> Result<Places, Refusal> {
     if app.stopping.is_cancelled() {
         return Err(Refusal::Stopping);
     }
@@ -76,10 +93,10 @@ fn places(app: &App, caller: &Caller, request: &Request) -> Result<Places, Refus
     if app.admission.is_hopeless(caller) {
         return Err(Refusal::Overloaded);
     }
-    Ok(Places { _server: server, _key: key, _connection: request.extensions().get().cloned() })
+    Ok(Places { _server: server, _key: key })
 }
 
-async fn serve(upgraded: Upgraded, app: App, caller: Caller) {
+async fn take_socket(upgraded: Upgraded, app: App, admitted: Admitted) {
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(WRITE_BUFFER_BYTES)
@@ -89,13 +106,26 @@ async fn serve(upgraded: Upgraded, app: App, caller: Caller) {
     match upgraded.downcast::<TokioIo<TcpStream>>() {
         Ok(parts) => {
             let (socket, read) = (parts.io.into_inner(), parts.read_buf.to_vec());
-            let socket = WebSocketStream::from_partially_read(socket, read, Role::Server, Some(config)).await;
-            native::serve(socket, app.admission, app.connection, caller).await;
+            talk(WebSocketStream::from_partially_read(socket, read, Role::Server, Some(config)).await, app, admitted)
+                .await;
         }
         Err(upgraded) => {
-            let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
-            native::serve(socket, app.admission, app.connection, caller).await;
+            let socket = TokioIo::new(upgraded);
+            talk(WebSocketStream::from_raw_socket(socket, Role::Server, Some(config)).await, app, admitted).await;
         }
+    }
+}
+
+async fn talk<S>(socket: WebSocketStream<S>, app: App, admitted: Admitted)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    match admitted {
+        Ok((places, caller)) => {
+            native::serve(socket, app.admission, app.connection, caller).await;
+            drop(places);
+        }
+        Err(failure) => native::refuse(socket, &app.connection, failure).await,
     }
 }
 
