@@ -172,7 +172,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     fn set_mode(path: &Path, mode: u32) {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("own file");
     }
 
     #[test]
