@@ -8,11 +8,11 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from streaming.transducer import CONTEXT
+
 Floats = NDArray[np.float32]
 # The most tokens that NeMo's greedy search takes from a frame.
 MOST_A_FRAME = 10
-# As many last tokens are all that a stateless predictor sees; states remember all.
-CONTEXT = 2
 
 
 def features(recording: Path, nemo: bool, silence: int = 0) -> Floats:

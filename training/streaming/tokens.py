@@ -68,5 +68,6 @@ def nemo(folder: Path, made: list[str], count: int) -> None:
 def vocabulary(folder: Path, made: list[str], count: int) -> None:
     """Scores that prefer longer pieces."""
     symbols = SPECIAL + made[: count - len(SPECIAL)]
-    scored = [f"{symbol}\t{0 if symbol in SPECIAL else -6 - number / 50 + len(symbol):.4f}\n" for number, symbol in enumerate(symbols)]
-    (folder / "bpe.vocab").write_text("".join(scored), encoding="utf-8")
+    scores = [0 if symbol in SPECIAL else len(symbol) - 6 - number / 50 for number, symbol in enumerate(symbols)]
+    scored = "".join(f"{symbol}\t{score:.4f}\n" for symbol, score in zip(symbols, scores, strict=True))
+    (folder / "bpe.vocab").write_text(scored, encoding="utf-8")
