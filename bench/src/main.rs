@@ -14,6 +14,8 @@ mod isolation;
 #[cfg(target_os = "linux")]
 mod online;
 #[cfg(target_os = "linux")]
+mod overload;
+#[cfg(target_os = "linux")]
 mod peer;
 #[cfg(target_os = "linux")]
 mod plugin;
@@ -40,6 +42,8 @@ enum Bench {
     Host,
     /// Engines in worker processes, against the same in the server's own process
     Isolation,
+    /// Twice as many clients as the server can serve, with admission and without
+    Overload,
     /// Engine `onnx` on a model, against sherpa-onnx on the same model
     Digits {
         /// The model's folder
@@ -89,6 +93,8 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         Bench::Isolation => isolation::run(),
         #[cfg(target_os = "linux")]
+        Bench::Overload => overload::run(),
+        #[cfg(target_os = "linux")]
         Bench::Digits { model } => digits::run(&model),
         #[cfg(target_os = "linux")]
         Bench::Whisper { work, rounds } => whisper::run(&work, rounds),
@@ -99,15 +105,7 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         Bench::Sink => host::sink::run(),
         #[cfg(not(target_os = "linux"))]
-        Bench::Host
-        | Bench::Isolation
-        | Bench::Digits { .. }
-        | Bench::Whisper { .. }
-        | Bench::Online { .. }
-        | Bench::Soak { .. }
-        | Bench::Sink => {
-            Err("this benchmark runs on Linux only, which tells it the processor time of processes".into())
-        }
+        _ => Err("this benchmark runs on Linux only, which tells it the processor time of processes".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

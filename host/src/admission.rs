@@ -1,7 +1,8 @@
 //! Admission: who may open which stream now. Every protocol opens its streams here.
 //!
-//! Streams are counted (over the server, per key, per preset), and a model that cannot follow takes no more. Its measure is
-//! how far its live streams are behind: once more than half of them are by `limits.refuse_lag_seconds`, another one would
+//! Streams are counted (over the server, per key, per preset), and a model that cannot follow takes no more. Before that it
+//! takes no live stream with which its threads would be busy for more than `limits.max_load` of the time, by what a second
+//! of audio has cost of late. Where that was too hopeful, the measure is how far its live streams are behind: once more than half of them are by `limits.refuse_lag_seconds`, another one would
 //! only make it worse for all. The half, so that one client that sends its audio too fast shuts nobody out; the model,
 //! so that a slow engine costs its own streams only.
 
@@ -17,6 +18,7 @@ use crate::{
     failure::{Failure, FailureCode},
     journal::{self, Journal},
     presets::Presets,
+    settings::Limits,
     stream::{Pace, Stream},
 };
 use roster::Entry;
@@ -31,17 +33,14 @@ pub struct Admission {
     roster: Arc<Roster>,
     journal: Option<Arc<Journal>>,
     refuse_lag_seconds: f64,
+    max_load: f64,
 }
 
 impl Admission {
     /// Without open streams.
-    pub fn new(
-        catalog: Arc<Catalog>,
-        presets: Arc<Presets>,
-        journal: Option<Arc<Journal>>,
-        refuse_lag_seconds: f64,
-    ) -> Self {
-        Self { catalog, presets, roster: Arc::default(), journal, refuse_lag_seconds }
+    pub fn new(catalog: Arc<Catalog>, presets: Arc<Presets>, journal: Option<Arc<Journal>>, limits: &Limits) -> Self {
+        let (refuse_lag_seconds, max_load) = (limits.refuse_lag_seconds, limits.max_load);
+        Self { catalog, presets, roster: Arc::default(), journal, refuse_lag_seconds, max_load }
     }
 
     /// The open streams.
@@ -60,7 +59,13 @@ impl Admission {
     ///
     /// # Errors
     /// What the client, or the operator, must change, or that it must come later.
-    pub async fn open(&self, caller: &Caller, preset: &str, options: Map<String, Value>) -> Result<Opening, Failure> {
+    pub async fn open(
+        &self,
+        caller: &Caller,
+        preset: &str,
+        options: Map<String, Value>,
+        pace: Pace,
+    ) -> Result<Opening, Failure> {
         caller.check_preset(preset)?;
         let opening = self.catalog.open(preset, options).await?;
         let model = model_id(&opening.runtime);
@@ -68,6 +73,19 @@ impl Admission {
             let limit = self.refuse_lag_seconds;
             let message =
                 format!("preset `{preset}` is behind by more than {limit} s and takes no more; try again later");
+            return Err(Failure::new(FailureCode::Overloaded, message));
+        }
+        let live = self.roster.live(|entry| entry.model == model);
+        // A file comes as fast as it is worked on: it makes nobody late.
+        if pace == Pace::Live
+            && live > 0
+            && let Some(load) = opening.runtime.load_with(live + 1).filter(|load| *load > self.max_load)
+        {
+            let message = format!(
+                "preset `{preset}` has as many streams as it can follow: with another one its engine would be busy for \
+                 {:.0} % of the time; try again later",
+                load * 100.0
+            );
             return Err(Failure::new(FailureCode::Overloaded, message));
         }
         Ok(opening)

@@ -93,8 +93,7 @@ impl Server {
         let settled = watcher.settled();
         let limits = &settings.limits;
         let journal = settings.journal.as_ref().map(Journal::open).transpose()?.map(Arc::new);
-        let admission =
-            Admission::new(Arc::clone(&catalog), Arc::clone(&presets), journal.clone(), limits.refuse_lag_seconds);
+        let admission = Admission::new(Arc::clone(&catalog), Arc::clone(&presets), journal.clone(), limits);
         let app = App {
             registry: Arc::clone(&registry),
             catalog: Arc::clone(&catalog),

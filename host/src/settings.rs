@@ -91,6 +91,8 @@ pub struct Limits {
     pub report_lag_seconds: f64,
     /// Seconds of audio that more than half of a model's live streams may be behind before it takes no more.
     pub refuse_lag_seconds: f64,
+    /// Share of the time that a model's threads may be busy before it takes no more live streams.
+    pub max_load: f64,
     /// Seconds of audio a file stream may have waiting before the server stops reading.
     pub file_buffer_seconds: f64,
     /// Events waiting for a client to read before its stream pauses (a live one then falls behind, up to its limit).
@@ -169,6 +171,7 @@ impl Default for Limits {
             max_lag_seconds: 30.0,
             report_lag_seconds: 1.0,
             refuse_lag_seconds: 5.0,
+            max_load: 0.9,
             file_buffer_seconds: 10.0,
             max_unsent_events: 1_000,
             max_text_bytes: 64 << 10,
@@ -234,6 +237,7 @@ impl Settings {
             ("limits.max_lag_seconds", limits.max_lag_seconds),
             ("limits.report_lag_seconds", limits.report_lag_seconds),
             ("limits.refuse_lag_seconds", limits.refuse_lag_seconds),
+            ("limits.max_load", limits.max_load),
             ("limits.file_buffer_seconds", limits.file_buffer_seconds),
             ("limits.replay_seconds", limits.replay_seconds),
             ("limits.quarantine_seconds", limits.quarantine_seconds),

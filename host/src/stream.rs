@@ -5,6 +5,7 @@
 
 mod bounds;
 mod call;
+mod cost;
 mod event;
 mod inbox;
 mod outbox;

@@ -19,6 +19,8 @@ pub(crate) enum Bench {
     Host,
     /// Engines in worker processes, against the same in the server's own: processor time for a second of audio
     Isolation,
+    /// Twice as many clients as the server can serve, with admission by load and without
+    Overload,
     /// Engine `onnx` against sherpa-onnx (PyPI, in an environment under target/): processor time for a second of audio
     Digits {
         /// The model's folder: NeMo's streaming CTC, as exported for sherpa-onnx [default: models/digits]
@@ -47,6 +49,7 @@ pub(crate) fn bench(name: &Bench) -> Done {
         Bench::Boundary => command.arg("boundary"),
         Bench::Host => command.arg("host"),
         Bench::Isolation => command.arg("isolation"),
+        Bench::Overload => command.arg("overload"),
         Bench::Digits { model } => {
             let model = model.clone().unwrap_or_else(|| root().join("models/digits"));
             let folder = absolute(&model).map_err(|error| format!("{}: {error}", model.display()))?;

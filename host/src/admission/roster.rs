@@ -133,6 +133,11 @@ impl Roster {
         greatest
     }
 
+    /// How many of these streams are live.
+    pub(super) fn live(&self, of: impl Fn(&Entry) -> bool) -> usize {
+        self.lock().values().filter(|entry| entry.pace == Pace::Live && of(entry)).count()
+    }
+
     /// The lag that half of these live streams have at least, in seconds; 0 where there are none.
     pub(super) fn median_lag(&self, of: impl Fn(&Entry) -> bool) -> f64 {
         let mut lags: Vec<_> = {

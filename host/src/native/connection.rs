@@ -118,7 +118,7 @@ async fn open(
 ) -> Result<Opened, Failure> {
     let audio = start.audio();
     audio.check().map_err(|problem| Failure::new(FailureCode::BadMessage, format!("`start`: {problem}")))?;
-    let Opening { preset, runtime, fields } = admission.open(caller, &start.preset, start.options).await?;
+    let Opening { preset, runtime, fields } = admission.open(caller, &start.preset, start.options, start.pace).await?;
     let metadata = runtime.metadata().clone();
     let intake =
         Intake::new(audio, metadata.sample_rate).map_err(|problem| Failure::new(FailureCode::BadAudio, problem))?;

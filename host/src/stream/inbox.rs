@@ -20,6 +20,16 @@ pub(super) enum Work {
     Finish(Vec<f32>),
 }
 
+impl Work {
+    /// How much audio it brings.
+    pub(super) fn samples(&self) -> usize {
+        match self {
+            Self::Chunk(audio) | Self::Flush(audio, _) | Self::Finish(audio) => audio.len(),
+            Self::Open | Self::Reset(_) => 0,
+        }
+    }
+}
+
 /// Of one stream.
 #[derive(Debug)]
 pub(super) struct Inbox {
@@ -83,17 +93,13 @@ impl Inbox {
     /// The next work.
     pub(super) fn pop(&mut self) -> Option<Work> {
         let (_, work) = self.work.pop_front()?;
-        if let Work::Chunk(audio) | Work::Flush(audio, _) | Work::Finish(audio) = &work {
-            self.queued -= audio.len();
-        }
+        self.queued -= work.samples();
         Some(work)
     }
 
     /// Puts back what was taken out, to be done again.
     pub(super) fn put_back(&mut self, work: Work) {
-        if let Work::Chunk(audio) | Work::Flush(audio, _) | Work::Finish(audio) = &work {
-            self.queued += audio.len();
-        }
+        self.queued += work.samples();
         let since = self.oldest().unwrap_or_else(Instant::now);
         self.work.push_front((since, work));
     }

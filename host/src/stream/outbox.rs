@@ -57,10 +57,10 @@ impl Outbox {
         state.epoch
     }
 
-    /// Whether events of `epoch` are not taken any more.
+    /// Whether nobody will see events of `epoch` any more.
     pub(super) fn is_over(&self, epoch: u32) -> bool {
         let state = self.lock();
-        state.ended || state.epoch != epoch
+        state.ended || state.unread || state.epoch != epoch
     }
 
     /// Nobody will read any more.

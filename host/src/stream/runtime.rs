@@ -7,7 +7,7 @@
 //! `concurrency` workers and perhaps one watchdog per model, which end when the last handle is dropped and take the model
 //! with them.
 
-use super::Stream;
+use super::{Stream, cost::Cost};
 use crate::{
     failure::{Failure, FailureCode},
     metrics::{METRICS, ModelMeter},
@@ -53,6 +53,7 @@ pub struct Shared {
     model: Model,
     settings: RuntimeSettings,
     meter: ModelMeter,
+    cost: Arc<Cost>,
     queue: Mutex<Queue>,
     filled: Condvar,
     places: Arc<AtomicUsize>,
@@ -111,6 +112,7 @@ impl Runtime {
             model,
             meter: METRICS.model(&settings.name, &settings.engine),
             settings,
+            cost: Arc::default(),
             queue: Mutex::default(),
             filled: Condvar::new(),
             places: Arc::default(),
@@ -171,6 +173,11 @@ impl Shared {
         self.places.load(Ordering::Relaxed)
     }
 
+    /// How busy the model's threads would be with so many live streams, from 0 to 1 and beyond; once that is known.
+    pub fn load_with(&self, streams: usize) -> Option<f64> {
+        Some(self.cost.per_second()? * streams as f64 / self.settings.concurrency as f64)
+    }
+
     pub(super) fn model(&self) -> &Model {
         &self.model
     }
@@ -221,7 +228,7 @@ impl Shared {
     }
 
     fn add_worker(self: &Arc<Self>) -> io::Result<()> {
-        let slot = Arc::new(Slot::new(self.meter.clone()));
+        let slot = Arc::new(Slot::new(self.meter.clone(), Arc::clone(&self.cost)));
         let mut workers = self.workers();
         let name = format!("{}-{}", self.settings.name, workers.started);
         let (shared, own) = (Arc::clone(self), Arc::clone(&slot));
@@ -341,6 +348,7 @@ impl Drop for Place {
 pub(super) struct Slot {
     state: Mutex<SlotState>,
     meter: ModelMeter,
+    cost: Arc<Cost>,
 }
 
 #[derive(Default)]
@@ -353,24 +361,31 @@ struct SlotState {
 struct Call {
     streams: Vec<Arc<Stream>>,
     what: &'static str,
+    /// Seconds that it brings, of all its streams together.
+    audio: f64,
     since: Instant,
 }
 
 impl Slot {
-    fn new(meter: ModelMeter) -> Self {
-        Self { state: Mutex::default(), meter }
+    fn new(meter: ModelMeter, cost: Arc<Cost>) -> Self {
+        Self { state: Mutex::default(), meter, cost }
     }
 
-    /// A call for these streams begins.
-    pub(super) fn begin(&self, streams: Vec<Arc<Stream>>, what: &'static str) {
-        self.lock().call = Some(Call { streams, what, since: Instant::now() });
+    /// A call for these streams begins; it brings so many seconds of audio.
+    pub(super) fn begin(&self, streams: Vec<Arc<Stream>>, what: &'static str, audio: f64) {
+        self.lock().call = Some(Call { streams, what, audio, since: Instant::now() });
     }
 
     /// The call is over; returns whether the thread is still wanted.
     pub(super) fn end(&self) -> bool {
         let mut state = self.lock();
         if let Some(call) = state.call.take() {
-            self.meter.called(call.what, call.since.elapsed());
+            let now = Instant::now();
+            let busy = now - call.since;
+            self.meter.called(call.what, busy);
+            if call.audio > 0.0 {
+                self.cost.note(busy, call.audio, now);
+            }
         }
         !state.written_off
     }

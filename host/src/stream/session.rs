@@ -285,7 +285,8 @@ impl Stream {
     }
 
     fn work_together(mut together: Vec<(Arc<Self>, Voice, Vec<f32>)>, runtime: &Shared, slot: &Slot) -> bool {
-        slot.begin(together.iter().map(|(stream, ..)| Arc::clone(stream)).collect(), "process_batch");
+        let audio = together.iter().map(|(stream, _, audio)| stream.seconds(audio.len())).sum();
+        slot.begin(together.iter().map(|(stream, ..)| Arc::clone(stream)).collect(), "process_batch", audio);
         let streams: Vec<_> = together.iter().map(|(stream, ..)| Arc::clone(stream)).collect();
         let scenes: Vec<_> = streams.iter().map(|stream| stream.scene(runtime)).collect();
         let mut batch: Vec<_> = together.iter_mut().map(|(_, voice, audio)| (voice, std::mem::take(audio))).collect();
@@ -328,7 +329,7 @@ impl Stream {
         let _in_stream = self.span.enter();
         let Some(work) = work else { return self.let_go(voice, slot) };
         let runtime = Arc::clone(&self.lock().runtime);
-        slot.begin(vec![Arc::clone(self)], call_name(&work));
+        slot.begin(vec![Arc::clone(self)], call_name(&work), self.seconds(work.samples()));
         let outcome = voice.perform(work, &self.scene(&runtime));
         if !slot.end() {
             // Long over for everybody else.
@@ -343,7 +344,7 @@ impl Stream {
 
     /// Drops the processor of a stream that has ended, which runs code of the engine too. Returns as `step` does.
     fn let_go(self: &Arc<Self>, voice: Voice, slot: &Slot) -> bool {
-        slot.begin(vec![Arc::clone(self)], "drop");
+        slot.begin(vec![Arc::clone(self)], "drop", 0.0);
         drop(voice);
         let wanted = slot.end();
         self.leave(&mut self.lock());

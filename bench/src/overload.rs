@@ -1,0 +1,151 @@
+//! Twice as many clients as the server can serve, with admission by load and without: what the admitted get, and what the
+//! others are told.
+//!
+//! The engine is PocketSphinx on one thread. What a stream costs is measured first, with one; then real-time clients
+//! come one after another, twice as many as fit, and each speaks to the end of its recording.
+
+use crate::{
+    Done, from_xtask,
+    host::{
+        client::Client,
+        server::{Server, Setup},
+    },
+    recording, stats,
+};
+use serde_json::json;
+use std::{
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+const PERIOD: Duration = Duration::from_millis(100);
+const FRAME_BYTES: usize = 3_200;
+/// Between one client and the next.
+const APART: Duration = Duration::from_millis(1_500);
+const RECORDING: &str = "fixtures/weather.wav";
+const PRESET: [(&str, &str); 1] = [("speech", r#"{"backend": "pocketsphinx", "host": {"preload": true}}"#)];
+/// After its last frame.
+const END_LIMIT: Duration = Duration::from_secs(120);
+
+/// How it went for one client.
+enum Went {
+    /// Refused with this code, after so many milliseconds.
+    Refused(String, f64),
+    /// From a text's end to its segment, in milliseconds, each; and how it ended.
+    Served(Vec<f64>, String),
+}
+
+/// Prints the table.
+pub(crate) fn run() -> Done {
+    let (plugins, models) = (from_xtask("AURICLE_PLUGINS")?, from_xtask("AURICLE_MODELS")?);
+    let samples = recording::samples(&recording::path(RECORDING))?;
+    let once: Vec<u8> = samples.iter().flat_map(|sample| ((sample * 32_768.0) as i16).to_le_bytes()).collect();
+    let cost = {
+        let (_setup, host) = start("", &plugins, &models)?;
+        cost(&host, &once)?
+    };
+    let clients = (2.0 / cost).ceil() as usize;
+    // So long that all of them speak at the same time.
+    let longest = APART * clients as u32 + Duration::from_secs(10);
+    let audio = once.repeat((longest.as_secs_f64() * recording::RATE / samples.len() as f64).ceil() as usize);
+    println!("a stream keeps a thread busy for {:.0} % of the time; {clients} clients, {APART:?} apart", cost * 100.0);
+    println!(
+        "{:<22}{:>9}{:>9}{:>12}{:>10}{:>10}{:>10}{:>12}",
+        "", "served", "refused", "told in ms", "p50 ms", "p95 ms", "max ms", "ended badly"
+    );
+    let settings = [("admission by load", ""), ("without", "max_load = 1000.0\nrefuse_lag_seconds = 1000.0\n")];
+    for (name, limits) in settings {
+        let (_setup, host) = start(limits, &plugins, &models)?;
+        let went = offer(&host, clients, &audio)?;
+        tell(name, &went);
+    }
+    Ok(())
+}
+
+fn start(limits: &str, plugins: &Path, models: &Path) -> Done<(Setup, Server)> {
+    let setup = Setup::with_settings(&format!("cache = \"cache\"\n[limits]\n{limits}"), &PRESET)?;
+    let host = setup.start_on(plugins, &[models])?;
+    Ok((setup, host))
+}
+
+/// Of one stream, as a share of a thread's time.
+fn cost(host: &Server, audio: &[u8]) -> Done<f64> {
+    let mut costs = Vec::new();
+    for _ in 0..3 {
+        let before = host.cpu_with_workers()?;
+        let mut client = Client::open(&host.address, "speech", "file")?;
+        client.send_audio(audio)?;
+        client.texts_to_end()?;
+        costs.push((host.cpu_with_workers()? - before) / (audio.len() as f64 / 2.0 / recording::RATE));
+    }
+    Ok(stats::median(&costs))
+}
+
+fn offer(host: &Server, clients: usize, audio: &[u8]) -> Done<Vec<Went>> {
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..clients)
+            .map(|_| {
+                let thread = scope.spawn(|| speak(&host.address, audio));
+                thread::sleep(APART);
+                thread
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().map_err(|_| "a client panicked")?).collect()
+    })
+}
+
+/// One client.
+fn speak(address: &str, audio: &[u8]) -> Done<Went> {
+    let begun = Instant::now();
+    let mut client = match Client::open_with(address, "speech", "live", &json!({})) {
+        Ok(client) => client,
+        Err(problem) => return Ok(Went::Refused(problem.to_string(), begun.elapsed().as_secs_f64() * 1e3)),
+    };
+    let (begun, mut delays) = (Instant::now(), Vec::new());
+    let mut hear = |client: &mut Client, until: Instant| -> Done<Option<String>> {
+        while let Some(event) = client.next_before(until)? {
+            match event["type"].as_str() {
+                Some("segment") => {
+                    let end = Duration::from_secs_f64(event["end"].as_f64().unwrap_or_default());
+                    delays.push(begun.elapsed().saturating_sub(end).as_secs_f64() * 1e3);
+                }
+                Some("done") => return Ok(Some("done".into())),
+                Some("error") => return Ok(Some(event["code"].to_string())),
+                _ => {}
+            }
+        }
+        Ok(None)
+    };
+    for (n, frame) in audio.chunks(FRAME_BYTES).enumerate() {
+        client.send_audio(frame)?;
+        if let Some(end) = hear(&mut client, begun + PERIOD * (n as u32 + 1))? {
+            return Ok(Went::Served(delays, end));
+        }
+    }
+    client.say_finish()?;
+    let end = hear(&mut client, Instant::now() + END_LIMIT)?.unwrap_or_else(|| "no end".into());
+    Ok(Went::Served(delays, end))
+}
+
+fn tell(name: &str, went: &[Went]) {
+    let (mut delays, mut told, mut badly, mut served) = (Vec::new(), Vec::new(), 0, 0);
+    for went in went {
+        match went {
+            Went::Refused(_, milliseconds) => told.push(*milliseconds),
+            Went::Served(of_one, end) => {
+                served += 1;
+                delays.extend(of_one);
+                badly += usize::from(end != "done");
+            }
+        }
+    }
+    let [p50, p95, max] = [0.5, 0.95, 1.0].map(|share| stats::quantile(&delays, share));
+    let (refused, told_in) = (told.len(), stats::quantile(&told, 1.0));
+    println!("{name:<22}{served:>9}{refused:>9}{told_in:>12.1}{p50:>10.0}{p95:>10.0}{max:>10.0}{badly:>12}");
+    let mut reasons: Vec<_> =
+        went.iter().filter_map(|went| if let Went::Refused(reason, _) = went { Some(reason) } else { None }).collect();
+    reasons.dedup();
+    reasons.truncate(1);
+    reasons.iter().for_each(|reason| println!("  refused by {reason}"));
+}
