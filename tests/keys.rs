@@ -141,7 +141,9 @@ fn only_an_operators_key_opens_the_operators_routes() {
         let url = format!("http://{}", host.address());
         auricle().args(["engines", "--url", &url]).env("AURICLE_KEY", key).output().unwrap()
     };
-    assert_eq!(engines(&alice).status.code(), Some(2));
+    let refused = engines(&alice);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("asks for an operator's key"));
     assert!(engines(&operator).status.success());
 }
 

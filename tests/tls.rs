@@ -93,6 +93,13 @@ fn a_client_that_trusts_the_authority_is_served_and_no_other() {
     assert_serves(&host, "one");
     assert_refuses(&host, Some("two"));
     assert_refuses(&host, None);
+    let engines = |authority: &str| {
+        let file = host.path("configs").join(format!("{authority}-ca.pem"));
+        let url = format!("https://{}", host.address());
+        auricle().args(["engines", "--url", &url, "--ca"]).arg(file).output().unwrap()
+    };
+    assert!(engines("one").status.success());
+    assert_eq!(engines("two").status.code(), Some(2));
     // Clear text is not answered in clear text.
     let mut socket = TcpStream::connect(host.address()).unwrap();
     socket.set_read_timeout(Some(LIMIT)).unwrap();

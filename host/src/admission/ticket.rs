@@ -78,6 +78,7 @@ impl Ticket {
         match event {
             Event::Lag(samples) => self.entry.set_lag(*samples),
             Event::Failed(failure) => self.failed(failure.code),
+            Event::Done(_) => self.entry.set_lag(0),
             Event::Partial(text) => self.meter.partial(self.delay(text.end, false)),
             Event::Segment(text) => self.meter.segment(self.delay(text.end, true)),
             _ => {}
@@ -87,6 +88,8 @@ impl Ticket {
 
     /// The stream failed, though no event says so.
     pub fn failed(&self, code: FailureCode) {
+        // What it had waiting is dropped: it is no part of its model's lag any more.
+        self.entry.set_lag(0);
         METRICS.stream_failed(&self.entry.preset, &self.entry.backend, code);
     }
 

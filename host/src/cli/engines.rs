@@ -7,6 +7,7 @@ use crate::{
     settings::Settings,
 };
 use std::{path::PathBuf, process::ExitCode, time::Duration};
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 /// List the engines of a running server, or of a plugin directory; or take a plugin out of quarantine.
 #[derive(Debug, clap::Args)]
@@ -25,6 +26,9 @@ pub(super) struct EnginesArgs {
     /// An operator's key, where the server asks for one
     #[arg(long, env = "AURICLE_KEY", hide_env_values = true, value_name = "KEY", conflicts_with = "plugins")]
     key: Option<String>,
+    /// Trust the authorities in this file (PEM) instead of the public ones
+    #[arg(long, env = "AURICLE_CA", value_name = "FILE", conflicts_with = "plugins")]
+    ca: Option<PathBuf>,
     /// Directory to look at instead; may be given more than once
     #[arg(long, value_name = "DIR")]
     plugins: Vec<PathBuf>,
@@ -41,7 +45,7 @@ pub(super) struct EnginesArgs {
 
 pub(super) fn run(args: &EnginesArgs) -> ExitCode {
     if let Some(file) = &args.release {
-        return match release(&args.url, args.key.as_deref(), file) {
+        return match release(args, file) {
             Ok(answer) => print(answer.trim_end()),
             Err(problem) => {
                 fail(problem);
@@ -49,7 +53,7 @@ pub(super) fn run(args: &EnginesArgs) -> ExitCode {
             }
         };
     }
-    let report = if args.plugins.is_empty() { ask(&args.url, args.key.as_deref()) } else { look(args) };
+    let report = if args.plugins.is_empty() { ask(args) } else { look(args) };
     let report = match report {
         Ok(report) => report,
         Err(problem) => {
@@ -90,27 +94,41 @@ fn look(args: &EnginesArgs) -> Result<EnginesReport, String> {
     Ok(EnginesReport { backends, files })
 }
 
-fn ask(url: &str, key: Option<&str>) -> Result<EnginesReport, String> {
-    let url = format!("{}/v1/engines", url.trim_end_matches('/'));
-    let text = read(&url, shown(agent().get(&url), key).call())?;
+fn ask(args: &EnginesArgs) -> Result<EnginesReport, String> {
+    let url = format!("{}/v1/engines", args.url.trim_end_matches('/'));
+    let text = read(&url, shown(agent(args)?.get(&url), args).call())?;
     serde_json::from_str(&text).map_err(|error| format!("{url}: not an Auricle server's answer: {error}"))
 }
 
-fn release(url: &str, key: Option<&str>, file: &str) -> Result<String, String> {
-    let url = format!("{}/v1/engines/{file}/release", url.trim_end_matches('/'));
-    match shown(agent().post(&url), key).send_empty() {
+fn release(args: &EnginesArgs, file: &str) -> Result<String, String> {
+    let url = format!("{}/v1/engines/{file}/release", args.url.trim_end_matches('/'));
+    match shown(agent(args)?.post(&url), args).send_empty() {
         Err(ureq::Error::StatusCode(404)) => Err(format!("{url}: no plugin file of that name is in quarantine")),
         answer => read(&url, answer),
     }
 }
 
-fn agent() -> ureq::Agent {
-    ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(10))).build().into()
+/// Trusts the authorities that it is told to.
+fn agent(args: &EnginesArgs) -> Result<ureq::Agent, String> {
+    let mut tls = TlsConfig::builder();
+    if let Some(file) = &args.ca {
+        let of = |problem: String| format!("authorities {}: {problem}", file.display());
+        let pem = std::fs::read(file).map_err(|error| of(error.to_string()))?;
+        let mut authorities = Vec::new();
+        for item in parse_pem(&pem) {
+            if let PemItem::Certificate(certificate) = item.map_err(|error| of(error.to_string()))? {
+                authorities.push(certificate);
+            }
+        }
+        tls = tls.root_certs(RootCerts::new_with_certs(&authorities));
+    }
+    let config = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(10)));
+    Ok(config.tls_config(tls.build()).build().into())
 }
 
 /// The request with the key in it.
-fn shown<B>(request: ureq::RequestBuilder<B>, key: Option<&str>) -> ureq::RequestBuilder<B> {
-    match key {
+fn shown<B>(request: ureq::RequestBuilder<B>, args: &EnginesArgs) -> ureq::RequestBuilder<B> {
+    match &args.key {
         Some(key) => request.header("Authorization", format!("Bearer {key}")),
         None => request,
     }
@@ -118,5 +136,8 @@ fn shown<B>(request: ureq::RequestBuilder<B>, key: Option<&str>) -> ureq::Reques
 
 fn read(url: &str, answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<String, String> {
     let text = answer.and_then(|mut answer| answer.body_mut().read_to_string());
-    text.map_err(|error| format!("{url}: {error}; is the server running there? (or give --plugins DIR)"))
+    text.map_err(|error| match error {
+        ureq::Error::StatusCode(401 | 403) => format!("{url}: the server asks for an operator's key: give --key"),
+        error => format!("{url}: {error}; is the server running there? (or give --plugins DIR)"),
+    })
 }
