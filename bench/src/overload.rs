@@ -24,7 +24,8 @@ const FRAME_BYTES: usize = 3_200;
 /// Between one client and the next.
 const APART: Duration = Duration::from_millis(1_500);
 const RECORDING: &str = "fixtures/weather.wav";
-const PRESET: [(&str, &str); 1] = [("speech", r#"{"backend": "pocketsphinx", "max_streams": 100, "host": {"preload": true}}"#)];
+const PRESET: [(&str, &str); 1] =
+    [("speech", r#"{"backend": "pocketsphinx", "max_streams": 100, "host": {"preload": true}}"#)];
 /// After its last frame.
 const END_LIMIT: Duration = Duration::from_secs(120);
 
