@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from streaming.graph import adjust
-from streaming.run import Floats, Transducer, features, heard
+from streaming.run import Floats, Transducer, heard
 
 # The standard deviation of a symbol's logits.
 SPREAD = 3.0
@@ -39,9 +39,8 @@ def level(model: Path, logits: Floats) -> None:
 
 
 def ctc(model: Path, recording: Path, blank: int) -> None:
-    frames = features(recording, "nemo" in model.parent.name)
-    level(model, heard(model, frames))
-    logprobs = heard(model, frames)
+    level(model, heard(model, recording))
+    logprobs = heard(model, recording)
     raised = np.quantile(np.delete(logprobs, blank, axis=1).max(axis=1) - logprobs[:, blank], BLANK)
     adjust(model, {"bias": lambda bias: bias + raised * (np.arange(len(bias)) == blank)})
 
@@ -49,7 +48,7 @@ def ctc(model: Path, recording: Path, blank: int) -> None:
 def transducer(folder: Path, recording: Path, blank: int) -> None:
     """Levels the joiner over frames of the recording after many different tokens, and raises the blank until the best tokens
     are few enough."""
-    frames = heard(folder / "encoder.onnx", features(recording, "nemo" in folder.name))
+    frames = heard(folder / "encoder.onnx", recording)
     random = np.random.default_rng(1)
     model = Transducer(folder / "decoder.onnx", folder / "joiner.onnx")
     some = frames[random.integers(0, len(frames), SOME)]

@@ -5,6 +5,7 @@ The small ones are committed with the engine (plugins/onnx/testdata); those of p
 
 import argparse
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -91,6 +92,8 @@ def make(name: str, out: Path) -> Path:
                 eight_bits(folder / f"{part}.onnx")
                 sixteen_bits(folder / f"{part}.onnx")
         case "nemo-transducer":
+            # The newer of these hear more bins.
+            fast = replace(fast, bins=128)
             nemo.encoder(folder / "encoder.onnx", fast, symbols - 1, True, seed)
             widths = (fast.dim, *fast.predictor, fast.joiner)
             transducer.nemo(folder / "decoder.onnx", folder / "joiner.onnx", symbols, widths, seed)

@@ -11,7 +11,6 @@ import numpy as np
 
 from streaming.graph import INT64, Graph
 
-BINS = 80
 SUBSAMPLING = 8
 # Frames of features that a window has before its chunk, and the frames of output that are dropped for them.
 BEFORE, DROPPED = 9, 2
@@ -25,6 +24,7 @@ class Size:
     layers: int
     heads: int
     channels: int
+    bins: int = 80
     kernel: int = 9
     # Frames that attention looks back, and ahead.
     left: int = 70
@@ -52,7 +52,7 @@ def swish(graph: Graph, x: str) -> str:
 
 
 def front(graph: Graph, size: Size) -> str:
-    """Features [B, 80, window] to [B, frames, dim]."""
+    """Features [B, bins, window] to [B, frames, dim]."""
     channels = size.channels
     x = graph.op("Transpose", "audio_signal", perm=[0, 2, 1])
     x = graph.op("Mul", graph.op("Add", x, graph.number(9.0)), graph.number(0.3))
@@ -65,7 +65,7 @@ def front(graph: Graph, size: Size) -> str:
         x = graph.op("Conv", x, *weights, **halved, group=channels)
         weights = [graph.weights(channels, channels, 1, 1, fan=channels / 2), graph.weights(channels, fan=100)]
         x = graph.op("Relu", graph.op("Conv", x, *weights, kernel_shape=[1, 1]))
-    lines = BINS
+    lines = size.bins
     for _ in range(3):
         lines = lines // 2 + 1
     x = graph.reshape(graph.op("Transpose", x, perm=[0, 2, 1, 3]), 0, -1, channels * lines)
@@ -136,7 +136,7 @@ def encoder(path: Path, size: Size, symbols: int, transducer: bool, seed: int) -
         ("cache_last_time", ["B", size.layers, size.dim, size.kernel - 1], 1),
         ("cache_last_channel_len", ["B"], INT64),
     ]
-    graph.input("audio_signal", ["B", BINS, "T"])
+    graph.input("audio_signal", ["B", size.bins, "T"])
     graph.input("length", ["B"], INT64)
     graph.output(*(("outputs", ["B", size.dim, "F"]) if transducer else ("logprobs", ["B", "F", symbols + 1])))
     graph.output("encoded_lengths", ["B"], INT64)

@@ -15,8 +15,8 @@ Floats = NDArray[np.float32]
 MOST_A_FRAME = 10
 
 
-def features(recording: Path, nemo: bool, silence: int = 0) -> Floats:
-    """Log-mel features [frames, 80] as both families hear them, with samples of silence after the end."""
+def features(recording: Path, nemo: bool, bins: int, silence: int) -> Floats:
+    """Log-mel features [frames, bins] as both families hear them, with samples of silence after the end."""
     with wave.open(str(recording)) as file:
         assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (16_000, 1, 2), recording
         audio = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32) / 32_768
@@ -24,7 +24,7 @@ def features(recording: Path, nemo: bool, silence: int = 0) -> Floats:
     options = kaldi_native_fbank.FbankOptions()
     options.frame_opts.dither = 0
     options.frame_opts.snip_edges = False
-    options.mel_opts.num_bins = 80
+    options.mel_opts.num_bins = bins
     if nemo:
         options.frame_opts.window_type = "hann"
         options.frame_opts.remove_dc_offset = False
@@ -53,12 +53,13 @@ def fresh(session: onnxruntime.InferenceSession, skipped: int) -> list[NDArray[n
     ]
 
 
-def heard(encoder: Path, frames: Floats) -> Floats:
-    """The encoder's output over a recording, [frames, width]."""
+def heard(encoder: Path, recording: Path, silence: int = 0) -> Floats:
+    """The encoder's output over a recording, and samples of silence after its end: [frames, width]."""
     network = session(encoder)
     told = network.get_modelmeta().custom_metadata_map
     nemo = "window_size" in told
     window, shift = (int(told[key]) for key in (["window_size", "chunk_shift"] if nemo else ["T", "decode_chunk_len"]))
+    frames = features(recording, nemo, network.get_inputs()[0].shape[1 if nemo else 2], silence)
     states = fresh(network, 2 if nemo else 1)
     names = [value.name for value in network.get_inputs()]
     parts = []
@@ -136,8 +137,8 @@ def gaps(folder: Path, precision: str | None, recording: Path, silence: int, bla
         return precise if precise.exists() else folder / f"{part}.onnx"
 
     transducer = (folder / "encoder.onnx").exists()
-    heard_frames = heard(file("encoder" if transducer else "model"), features(recording, "nemo" in folder.name, silence))
+    frames = heard(file("encoder" if transducer else "model"), recording, silence)
     if transducer:
-        return Transducer(file("decoder"), file("joiner")).greedy(heard_frames, blank, -penalty)[1]
-    ordered = np.partition(heard_frames, -2, axis=1)
+        return Transducer(file("decoder"), file("joiner")).greedy(frames, blank, -penalty)[1]
+    ordered = np.partition(frames, -2, axis=1)
     return list(map(float, ordered[:, -1] - ordered[:, -2]))

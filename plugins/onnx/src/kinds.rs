@@ -99,9 +99,9 @@ fn fits(input: &Outlet, kind: Kind, wanted: &[usize]) -> Result<(), Error> {
     }
 }
 
-/// The length of an axis of an output, where the file says it.
-fn declared(output: Option<&Outlet>, axis: usize) -> Option<usize> {
-    match output?.dtype() {
+/// The length of an axis of an input or output, where the file says it.
+fn declared(value: Option<&Outlet>, axis: usize) -> Option<usize> {
+    match value?.dtype() {
         ValueType::Tensor { shape, .. } => shape.get(axis).and_then(|length| usize::try_from(*length).ok()),
         _ => None,
     }

@@ -1,6 +1,6 @@
 //! NeMo's cache-aware streaming networks (FastConformer and relatives), as exported for sherpa-onnx: CTC and transducer.
 //!
-//! The files' inputs and outputs go by position, their names are free. Encoder: features [batch, 80, frames], their length,
+//! The files' inputs and outputs go by position, their names are free. Encoder: features [batch, bins, frames], their length,
 //! and the caches `last_channel`, `last_time` and `last_channel_len`; log-probabilities [batch, frames, symbols], or for a
 //! transducer frames [batch, width, frames], their length, and the caches again. Predictor: a token [batch, 1], its length,
 //! and two states [layers, batch, hidden]; what it says [batch, hidden, 1], a length, and the states again. The metadata say
@@ -8,7 +8,7 @@
 //! Features are NeMo's without normalisation. Source: sherpa-onnx, online-nemo-ctc-model.cc and
 //! online-transducer-nemo-model.cc, and what its release 2.0.1 computes.
 
-use super::{Head, Reading, count, fits, number, text};
+use super::{Head, Reading, count, declared, fits, number, text};
 use crate::{
     cache::{Cache, Kind},
     encoder::{Layout, Order},
@@ -46,7 +46,8 @@ fn reading(encoder: &Session, predictor: Option<&Session>) -> Result<Reading, Er
     let (channel, time) = (dims("channel")?, dims("time")?);
     let model_width = channel[2];
     let symbols = number("vocab_size")?.saturating_add(1);
-    let features = fbank::Options::nemo();
+    let mut features = fbank::Options::nemo();
+    features.bins = declared(encoder.inputs().first(), 1).unwrap_or(features.bins);
     let window = number("window_size")?;
     if encoder.inputs().iter().any(|input| input.name() == "prompt_index") {
         return Err(Error::model(

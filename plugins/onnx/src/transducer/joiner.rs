@@ -41,6 +41,9 @@ impl Joiner {
             }
             (axes - 2, most_rows(&session, 0))
         };
+        if frame == 0 || said == 0 {
+            return Err(Error::model(format!("is to join frames of {frame} numbers and predictions of {said}")));
+        }
         let joiner = Self { sessions, widths: [frame, said], flat_axes, most_rows, symbols };
         joiner.join(&vec![0.0; frame], &vec![0.0; said])?;
         Ok(joiner)
@@ -49,8 +52,8 @@ impl Joiner {
     /// The scores after each of the rows of frames and of what is said, one after the other.
     pub(crate) fn join(&self, frames: &[f32], said: &[f32]) -> Result<Logits, Error> {
         let [frame_width, said_width] = self.widths;
-        let most = self.most_rows.min(frames.len() / frame_width.max(1)).max(1);
-        let mut values = Vec::with_capacity(frames.len() / frame_width.max(1) * self.symbols);
+        let most = self.most_rows.min(frames.len() / frame_width).max(1);
+        let mut values = Vec::with_capacity(frames.len() / frame_width * self.symbols);
         for (frames, said) in frames.chunks(most * frame_width).zip(said.chunks(most * said_width)) {
             let rows = frames.len() / frame_width;
             let shape = |width| [&[rows, width][..], &[1, 1][..self.flat_axes]].concat();
