@@ -89,6 +89,31 @@ fn a_call_that_returns_too_late_changes_nothing() {
 }
 
 #[test]
+fn a_call_that_never_returns_takes_no_stream_along_that_waits_with_it() {
+    let mut batches = faulty(json!({"concurrency": 1, "call_seconds": 3.0}));
+    batches["max_batch"] = json!(8);
+    let host = setup().preset("batches", &batches).start();
+    // While the model's one thread is at this one's second chunk, the others gather behind it, the one that hangs first.
+    let sleep = json!({"fault": "sleep", "seconds": 1.0, "after_chunks": 2});
+    let mut first = Client::open(&host, "batches", json!({"options": sleep}));
+    first.audio(&bytes(&noise(1, 3_200)));
+    first.until("partial");
+    let mut client = Client::start(&host, "batches", json!({"options": {"fault": "hang", "at": "processor"}}));
+    host.wait_for_preset("batches", |report| report["streams"] == 2);
+    let mut others = [(); 3].map(|()| Client::start(&host, "batches", json!({})));
+    for other in &mut others {
+        send(other);
+    }
+    for mut other in others {
+        assert_eq!(other.to_end().code, 1000);
+        assert_eq!(other.texts(), tone_segments(&noise(1, SAMPLES), 16_000));
+    }
+    client.fails("engine_timeout", 4504);
+    assert_eq!(first.finish(), tone_segments(&noise(1, 3_200), 16_000));
+    streams_end(&host, "batches");
+}
+
+#[test]
 fn a_model_that_hangs_too_often_is_called_no_more() {
     let host = setup()
         .preset("faulty", &faulty(json!({"concurrency": 2, "call_seconds": 1.5})))

@@ -259,29 +259,28 @@ impl Stream {
         }
     }
 
-    /// A piece of work of each of several streams, full chunks together. Returns as [`step`](Self::step) does.
+    /// A turn for several streams that wait, the one that waits longest first: full chunks are worked on together. Other
+    /// work is done alone, in its turn. Those that get none go back to the queue: in the hands of this thread they would wait
+    /// for ever if a call does not return. Returns as [`step`](Self::step) does.
     pub(super) fn step_together(streams: Vec<Arc<Self>>, runtime: &Shared, slot: &Slot) -> bool {
-        let (mut together, mut alone) = (Vec::new(), Vec::new());
+        let (mut together, mut alone) = (Vec::new(), None);
         for stream in streams {
             match stream.take_turn() {
-                Some((voice, Some(Work::Chunk(audio)))) if voice.is_at_hand() => together.push((stream, voice, audio)),
-                Some((voice, work)) => alone.push((stream, voice, work)),
+                Some((voice, Some(Work::Chunk(audio)))) if alone.is_none() && voice.is_at_hand() => {
+                    together.push((stream, voice, audio));
+                }
+                Some((voice, work)) if alone.is_none() && together.is_empty() => alone = Some((stream, voice, work)),
+                Some((voice, work)) => stream.give_back(voice, work),
                 None => {}
             }
         }
         if together.len() == 1 {
-            alone.extend(together.pop().map(|(stream, voice, audio)| (stream, voice, Some(Work::Chunk(audio)))));
+            alone = together.pop().map(|(stream, voice, audio)| (stream, voice, Some(Work::Chunk(audio))));
         }
-        let mut wanted = together.is_empty() || Self::work_together(together, runtime, slot);
-        for (stream, voice, work) in alone {
-            if wanted {
-                wanted = stream.work(voice, work, slot);
-            } else {
-                // This thread was written off; another will do it.
-                stream.give_back(voice, work);
-            }
+        match alone {
+            Some((stream, voice, work)) => stream.work(voice, work, slot),
+            None => together.is_empty() || Self::work_together(together, runtime, slot),
         }
-        wanted
     }
 
     fn work_together(mut together: Vec<(Arc<Self>, Voice, Vec<f32>)>, runtime: &Shared, slot: &Slot) -> bool {
@@ -294,9 +293,13 @@ impl Stream {
         if !slot.end() {
             return false;
         }
-        together.into_iter().zip(outcomes).all(|((stream, voice, _), outcome)| {
-            stream.settle(voice, outcome).is_none_or(|voice| stream.let_go(voice, slot))
-        })
+        for ((stream, voice, _), outcome) in together.into_iter().zip(outcomes) {
+            if let Some(voice) = stream.settle(voice, outcome) {
+                // To let it go may not return either: a turn of its own.
+                stream.give_back(voice, None);
+            }
+        }
+        true
     }
 
     /// What is to be done next, if nobody is at it.
