@@ -65,7 +65,7 @@ fn a_crash_is_an_event_in_the_log() {
         "call: process_iter with 1600 samples",
         "stream ",
         "signal: ",
-        "segmentation_fault",
+        "auricle_engine_faulty::",
     ] {
         assert!(report.contains(text), "{text} is not in\n{report}");
     }
