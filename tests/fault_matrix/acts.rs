@@ -149,7 +149,10 @@ impl Trouble {
                 // There is a higher version of the same plugin.
                 host.wait_for_file(LATE, |file| file["state"] == "superseded");
             }
-            Some(Act::Connect) => self.connections.clear(),
+            Some(Act::Connect) => {
+                self.connections.clear();
+                host.wait_for("free descriptors", || stage::descriptors(host) < DESCRIPTORS / 2);
+            }
             _ => {}
         }
     }

@@ -442,6 +442,15 @@ fn surroundings() -> Vec<Case> {
             Cell::whole().log(&["cannot accept a connection"]),
         ),
         act(
+            "the server's file descriptors used up by connections, then SIGSEGV",
+            "process_iter",
+            Act::Connect,
+            crash(),
+            dies(),
+            Cell::closed(EngineUnavailable, "cannot start a worker process: Too many open files")
+                .note("so are other streams of that model with audio meanwhile"),
+        ),
+        act(
             "model file cut short",
             "load",
             Act::CutModel,

@@ -127,6 +127,10 @@ impl Stage {
             }
         } else {
             judge(cell, &client, after(&case.how));
+            if matches!(cell.outcome, Outcome::Closed(..)) {
+                // Where the faulty stream cannot go on as long as it lasts, nor could others that its worker served.
+                self.trouble.end(&self.host);
+            }
             for bystander in bystanders {
                 assert_eq!(bystander.end(), self.undisturbed);
             }
@@ -195,7 +199,8 @@ fn streams_end(host: &Host) {
     }
 }
 
-fn descriptors(host: &Host) -> usize {
+/// How many files the server has open.
+pub(crate) fn descriptors(host: &Host) -> usize {
     fs::read_dir(format!("/proc/{}/fd", host.pid())).unwrap().count()
 }
 
