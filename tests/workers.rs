@@ -151,6 +151,18 @@ fn what_the_engine_prints_goes_to_the_log_and_a_model_no_longer_needed_takes_its
 }
 
 #[test]
+fn an_engines_lines_come_with_their_stream() {
+    let inside = json!({"backend": "tone", "host": {"isolation": "in-process"}});
+    let host = setup().preset("inside", &inside).log("auricle::engine=debug,info").start();
+    for preset in ["tone", "inside"] {
+        let client = hear(&host, preset, json!({}));
+        let stream = client.heard[0]["stream"].as_str().unwrap().to_owned();
+        let line = ["auricle::engine", "a segment is told", "auricle-engine-tone", &stream];
+        host.wait_for("the engine's lines", || host.logged(&line) == 2);
+    }
+}
+
+#[test]
 fn a_worker_ends_with_its_host() {
     let mut host = setup().start();
     let _open = Client::open(&host, "tone", json!({}));

@@ -111,6 +111,7 @@ impl ToneProcessor {
     }
 
     fn emit(&mut self, sink: &mut Sink<'_>) {
+        tracing::debug!(end = self.position, "a segment is told");
         sink.segment(&self.heard());
         sink.endpoint(self.position);
         sink.restart_point(self.position, &[]);
