@@ -292,7 +292,7 @@ fn digits_survive_random_kills_word_for_word() {
         .resource(&auricle_tests::runtime())
         .resource(&auricle_tests::models())
         .preset("digits", &json!({"backend": "onnx", "model": "digits"}));
-    survive(setup, "digits", &recording("digits.wav", 4), kills(200), exact);
+    survive(setup, "digits", &recording("digits.wav", if long() { 20 } else { 4 }), kills(200), exact);
 }
 
 #[test]
