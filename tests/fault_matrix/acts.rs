@@ -101,8 +101,13 @@ impl Trouble {
         self.act = Some(act);
         let plugin = host.path("plugins").join(FAULTY);
         match act {
-            Act::KillWorkers => signal_workers(host, "KILL"),
-            Act::StopWorkers => signal_workers(host, "STOP"),
+            Act::KillWorkers => host.workers().into_iter().for_each(|pid| signal(pid, "KILL")),
+            Act::StopWorker => {
+                for pid in host.workers().into_iter().filter(is_faulty) {
+                    signal(pid, "STOP");
+                    host.wait_for("the worker to stop", || is_stopped(pid));
+                }
+            }
             Act::DeletePlugin => {
                 fs::remove_file(plugin).unwrap();
                 host.wait_for("the plugin to go", || host.file(FAULTY).is_none());
@@ -168,11 +173,20 @@ fn drop_variant(host: &Host, variant: &Variant, name: &str) {
     fs::remove_file(path).unwrap();
 }
 
-fn signal_workers(host: &Host, signal: &str) {
-    for pid in host.workers() {
-        // It may have ended meanwhile.
-        let _ = Command::new("kill").args([&format!("-{signal}"), &pid.to_string()]).stderr(Stdio::null()).status();
-    }
+/// Whether a worker serves the engine `faulty`.
+fn is_faulty(pid: &u32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/maps")).is_ok_and(|maps| maps.contains(FAULTY))
+}
+
+/// Whether all threads of a process are stopped.
+fn is_stopped(pid: u32) -> bool {
+    let status = |thread: fs::DirEntry| fs::read_to_string(thread.path().join("status")).unwrap_or_default();
+    fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten().all(|thread| status(thread).contains("State:\tT"))
+}
+
+fn signal(pid: u32, name: &str) {
+    // It may have ended meanwhile.
+    let _ = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).stderr(Stdio::null()).status();
 }
 
 /// Writes until there is no room.

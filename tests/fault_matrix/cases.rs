@@ -234,11 +234,11 @@ fn greed() -> Vec<Case> {
         How::Stream(json!({"fault": fault, "megabytes": megabytes, "at": "process_iter", "after_chunks": 15}))
     };
     rows.push(Case {
-        fault: "leak of 400 MiB",
+        fault: "leak of 160 MiB",
         place: "process_iter",
-        how: How::Stream(json!({"fault": "leak", "megabytes": 400, "after_chunks": 15, "segment_chunks": 10})),
+        how: How::Stream(json!({"fault": "leak", "megabytes": 160, "after_chunks": 15})),
         in_process: Cell::whole().note("the memory stays taken").spoilt(),
-        worker: Cell::whole().log(&["MiB of memory, of the 300 it may have (`host.memory_mb`), and was ended"]),
+        worker: Cell::whole().log(&["MiB of memory, of the 120 it may have (`host.memory_mb`), and was ended"]),
     });
     rows.push(Case {
         fault: "all file descriptors taken",
@@ -375,9 +375,9 @@ fn surroundings() -> Vec<Case> {
             Cell::whole().log(&["a worker crashed (SIGKILL)"]),
         ),
         act(
-            "workers stopped (SIGSTOP)",
+            "worker stopped (SIGSTOP)",
             "mid-stream",
-            Act::StopWorkers,
+            Act::StopWorker,
             healthy(),
             Cell::nothing(),
             Cell::whole().log(&["did not return from process_iter within 2 s"]),

@@ -28,7 +28,7 @@ pub(crate) enum How {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Act {
     KillWorkers,
-    StopWorkers,
+    StopWorker,
     DeletePlugin,
     OverwritePlugin,
     ReplacePlugin,
@@ -96,7 +96,16 @@ impl Case {
         self.cell(column).outcome != Outcome::Nothing
     }
 
-    /// Whether it can have a server together with other rows.
+    /// Whether the server is to have little patience with calls: others must not fail for being slow on a busy machine.
+    pub(crate) fn does_not_return(&self) -> bool {
+        match &self.how {
+            How::Stream(fields) => matches!(fields["fault"].as_str(), Some("hang" | "spin")),
+            How::Model(_) => false,
+            How::Act(act, _) => *act == Act::StopWorker,
+        }
+    }
+
+    /// Whether it can have a server together with the other rows of its chapter.
     pub(crate) fn shares(&self, column: Column) -> bool {
         let cell = self.cell(column);
         !matches!(self.how, How::Act(..)) && !matches!(cell.outcome, Outcome::Ends(_)) && !cell.spoilt

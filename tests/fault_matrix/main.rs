@@ -35,7 +35,7 @@ fn run(column: Column, together: bool) {
                 println!("--- {name}");
                 let mut stage = match shared.take() {
                     Some(stage) => stage,
-                    None => match Stage::set(column, &case.how) {
+                    None => match Stage::set(column, &case) {
                         Ok(stage) => stage,
                         Err(problem) => return println!("skipped: {problem}"),
                     },

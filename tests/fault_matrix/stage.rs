@@ -27,13 +27,12 @@ fn text() -> Vec<String> {
 }
 
 /// The engine `faulty` with these fields, in a column.
-pub(crate) fn faulty(column: Column, mut fields: Value) -> Value {
+fn faulty(column: Column, mut fields: Value) -> Value {
     fields["backend"] = json!("faulty");
     fields["host"] = json!({
         "open": ["fault", "at", "after_chunks", "times", "seconds", "megabytes", "segment_chunks"],
         "isolation": isolation(column),
-        "call_seconds": 2.0,
-        "memory_mb": 300,
+        "memory_mb": 120,
     });
     fields
 }
@@ -46,12 +45,16 @@ pub(crate) fn isolation(column: Column) -> &'static str {
 }
 
 /// A server that serves the engines `tone` and `faulty`.
-pub(crate) fn setup(column: Column) -> Setup {
+fn setup(column: Column, case: &Case) -> Setup {
+    let mut preset = faulty(column, json!({}));
+    if case.does_not_return() {
+        preset["host"]["call_seconds"] = json!(2.0);
+    }
     Setup::new()
         .plugin(&library("tone"))
         .plugin(&library("faulty"))
         .preset("tone", &json!({"backend": "tone", "host": {"isolation": isolation(column)}}))
-        .preset("faulty", &faulty(column, json!({})))
+        .preset("faulty", &preset)
         .settings(
             "[limits]\nmax_call_timeouts = 1000\nquarantine_streams = 1000\nmax_crash_reports = 1000\n\
              [timeouts]\nload_seconds = 4",
@@ -98,9 +101,9 @@ impl Stage {
     ///
     /// # Errors
     /// Why this machine cannot have it.
-    pub(crate) fn set(column: Column, how: &How) -> Result<Self, String> {
-        let act = if let How::Act(act, _) = how { Some(*act) } else { None };
-        let host = acts::start(setup(column), column, act)?;
+    pub(crate) fn set(column: Column, case: &Case) -> Result<Self, String> {
+        let act = if let How::Act(act, _) = case.how { Some(act) } else { None };
+        let host = acts::start(setup(column, case), column, act)?;
         let undisturbed = Bystander::begin(&host, "faulty").end();
         assert_eq!(Bystander::begin(&host, "tone").end(), undisturbed);
         streams_end(&host);
