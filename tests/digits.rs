@@ -36,6 +36,23 @@ fn spoken() -> String {
     words(&fs::read_to_string(fixture("digits.txt")).unwrap()).join(" ")
 }
 
+/// The segments; in a batch sums are made in another order, which shows in the last digits of confidences.
+fn rounded(client: &Client) -> Vec<Value> {
+    fn round(value: &mut Value) {
+        match value {
+            Value::Object(fields) => fields.iter_mut().for_each(|(name, field)| match field.as_f64() {
+                Some(number) if name == "confidence" => *field = json!((number * 1e4).round() / 1e4),
+                _ => round(field),
+            }),
+            Value::Array(values) => values.iter_mut().for_each(round),
+            _ => {}
+        }
+    }
+    let mut segments = client.events("segment");
+    segments.iter_mut().for_each(round);
+    segments
+}
+
 #[test]
 fn digits_are_understood_one_by_one_and_eight_at_once() {
     let host = host();
@@ -49,7 +66,7 @@ fn digits_are_understood_one_by_one_and_eight_at_once() {
             let (host, audio, alone) = (&host, &audio, &alone);
             scope.spawn(move || {
                 let together = stream(host, audio, 640 + 100 * n, file());
-                assert_eq!(together.events("segment"), alone.events("segment"));
+                assert_eq!(rounded(&together), rounded(alone));
             });
         }
     });
