@@ -132,6 +132,15 @@ mod tests {
 
     proptest! {
         #[test]
+        fn takes_any_text_without_panic(vocabulary in any::<String>(), phrase in any::<String>()) {
+            let symbols = Symbols::parse("<blk> 0\n\u{2581}a 1").unwrap();
+            if let Ok(pieces) = Pieces::parse(&vocabulary) {
+                let _ = pieces.encode(&phrase, &symbols);
+            }
+            let _ = Pieces::parse(VOCABULARY).unwrap().encode(&phrase, &symbols);
+        }
+
+        #[test]
         fn pieces_make_the_word(word in "[ab]{1,12}") {
             let pieces = Pieces::parse(VOCABULARY).unwrap();
             let word = format!("{WORD_MARK}{word}");
