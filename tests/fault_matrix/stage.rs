@@ -123,27 +123,30 @@ impl Stage {
             How::Act(act, fields) => self.stream(acts::preset(*act), fields, Some(*act)),
         };
         assert_sound(&client.heard);
-        if let Outcome::Ends(ending) = cell.outcome {
-            self.ends(ending);
+        match cell.outcome {
+            Outcome::Ends(ending) => self.ends(ending),
+            _ => judge(cell, &client, after(&case.how)),
+        }
+        // Before anything else happens: a worker may be ended a moment after its stream.
+        let said = || self.host.log()[before..].lines().any(|line| cell.log.iter().all(|text| line.contains(text)));
+        self.host.wait_for(&cell.log.join(" ... "), said);
+        if matches!(cell.outcome, Outcome::Ends(_)) {
             for mut bystander in bystanders {
                 assert_eq!(bystander.client.to_end().code, 1006);
             }
-        } else {
-            judge(cell, &client, after(&case.how));
-            if matches!(cell.outcome, Outcome::Closed(..)) {
-                // Where the faulty stream cannot go on as long as it lasts, nor could others that its worker served.
-                self.trouble.end(&self.host);
-            }
-            for bystander in bystanders {
-                assert_eq!(bystander.end(), self.undisturbed);
-            }
-            self.trouble.end(&self.host);
-            if !cell.deaf {
-                self.is_as_before(cell);
-            }
+            return;
         }
-        let said = || self.host.log()[before..].lines().any(|line| cell.log.iter().all(|text| line.contains(text)));
-        self.host.wait_for(&cell.log.join(" ... "), said);
+        if matches!(cell.outcome, Outcome::Closed(..)) {
+            // Where the faulty stream cannot go on as long as it lasts, nor could others that its worker served.
+            self.trouble.end(&self.host);
+        }
+        for bystander in bystanders {
+            assert_eq!(bystander.end(), self.undisturbed);
+        }
+        self.trouble.end(&self.host);
+        if !cell.deaf {
+            self.is_as_before(cell);
+        }
     }
 
     /// A stream from beginning to end; in its midst perhaps an act.
