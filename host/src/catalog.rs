@@ -336,8 +336,9 @@ async fn load_model(
 ) -> Result<Arc<Runtime>, Failure> {
     let unavailable = |problem: String| {
         let message = format!("the model of preset `{preset}` cannot be served: {problem}");
-        tracing::error!(preset, "{message}");
-        Failure::new(FailureCode::EngineUnavailable, message)
+        let failure = Failure::new(FailureCode::EngineUnavailable, message);
+        tracing::error!(preset, "{failure}");
+        failure
     };
     tracing::info!(preset, engine = engine.plugin(), isolation = ?load.isolation, "loading model");
     let (begun, limit) = (Instant::now(), load.load_limit);

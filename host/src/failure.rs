@@ -16,10 +16,16 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure of the given code.
+    /// A failure of the given code. What the message quotes of a client cannot make it more than one line.
     pub fn new(code: FailureCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: one_line(message) }
     }
+}
+
+/// A text for a line of a log or a screen: spaces for what would end the line, or hide some of it.
+pub fn one_line(text: impl Into<String>) -> String {
+    let text = text.into();
+    if text.contains(char::is_control) { text.replace(char::is_control, " ") } else { text }
 }
 
 macro_rules! failure_codes {
@@ -100,5 +106,16 @@ impl FailureCode {
 impl fmt::Display for FailureCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_one_line() {
+        let failure = Failure::new(FailureCode::BadMessage, "no preset `a\nb\u{1b}[2Kc`");
+        assert_eq!(failure.message, "no preset `a b [2Kc`");
     }
 }

@@ -3,7 +3,7 @@
 //! Read anew when a file changes. A file that cannot be read leaves what was read before it in service, with the reason
 //! shown. Threads: one watcher thread writes, anybody reads.
 
-use crate::model::Isolation;
+use crate::{failure::one_line, model::Isolation, settings::is_wait};
 use auricle_plugin_api::{Schema, Scope};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -75,6 +75,10 @@ impl Preset {
     /// # Errors
     /// One line on what is wrong.
     pub fn parse(name: &str, text: &str) -> Result<Self, String> {
+        Self::read(name, text).map_err(one_line)
+    }
+
+    fn read(name: &str, text: &str) -> Result<Self, String> {
         let mut fields: Map<String, Value> =
             serde_json::from_str(text).map_err(|error| format!("is not a JSON object: {error}"))?;
         let host = match fields.remove("host") {
@@ -84,8 +88,11 @@ impl Preset {
         if !(1..=1_024).contains(&host.concurrency) {
             return Err(format!("field `host.concurrency` is {}: 1 to 1024", host.concurrency));
         }
-        if host.call_seconds.is_some_and(|wait| crate::settings::seconds(wait).is_none_or(|wait| wait.is_zero())) {
-            return Err("field `host.call_seconds` must be a positive number".into());
+        if host.call_seconds.is_some_and(|wait| !is_wait(wait)) {
+            return Err("field `host.call_seconds` must be a positive number, 0.001 to 1e9".into());
+        }
+        if host.memory_mb.is_some_and(|memory| memory > u64::MAX >> 20) {
+            return Err("field `host.memory_mb` is more than there can be".into());
         }
         let backend = match fields.remove("backend") {
             Some(Value::String(backend)) => backend,
@@ -101,20 +108,12 @@ impl Preset {
     /// One line that names the field.
     pub fn check_open_fields(&self, schema: &Schema) -> Result<(), String> {
         for name in &self.host.open {
-            match schema.scope(name) {
-                Some(Scope::Stream) => {}
-                Some(Scope::Load) => {
-                    return Err(format!(
-                        "`host.open` lists `{name}`, which chooses the model: only stream fields can be opened"
-                    ));
-                }
-                None => {
-                    return Err(format!(
-                        "`host.open` lists `{name}`, which the engine `{}` does not know",
-                        self.backend
-                    ));
-                }
-            }
+            let problem = match schema.scope(name) {
+                Some(Scope::Stream) => continue,
+                Some(Scope::Load) => "which chooses the model: only stream fields can be opened".to_owned(),
+                None => format!("which the engine `{}` does not know", self.backend),
+            };
+            return Err(one_line(format!("`host.open` lists `{name}`, {problem}")));
         }
         Ok(())
     }
@@ -258,6 +257,8 @@ mod tests {
             (r#"{"model": "x"}"#, "`backend` is missing"),
             (r#"{"backend": 3}"#, "`backend` must be a text"),
             (r#"{"backend": "x", "host": {"opn": []}}"#, "opn"),
+            (r#"{"backend": "x", "host": {"o\np": []}}"#, "unknown field `o p`"),
+            (r#"{"backend": "x", "host": {"memory_mb": 17592186044416}}"#, "`host.memory_mb`"),
             (r#"{"backend": "x", "host": {"concurrency": 0}}"#, "`host.concurrency`"),
         ] {
             let error = Preset::parse("x", text).unwrap_err();

@@ -1,5 +1,6 @@
 //! The server's own configuration, `auricle.toml`: every field, its default, and what it is for.
 
+use crate::failure::one_line;
 use serde::Deserialize;
 use std::{
     collections::BTreeMap,
@@ -8,6 +9,10 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
+
+/// Waits, in seconds; the longest are some 30 years.
+const SHORTEST: f64 = 0.001;
+const LONGEST: f64 = 1e9;
 
 /// The server's settings. Relative paths are relative to the directory of `auricle.toml`.
 #[derive(Debug, Clone, Deserialize)]
@@ -208,10 +213,8 @@ impl Settings {
     /// One line that names the file, and the place in it.
     pub fn read(dir: &Path) -> Result<Self, String> {
         let path = dir.join("auricle.toml");
-        let mut settings: Self = match fs::read_to_string(&path) {
-            Ok(text) => {
-                toml::from_str(&text).map_err(|error| format!("{}: {}", path.display(), place(&text, &error)))?
-            }
+        let mut settings = match fs::read_to_string(&path) {
+            Ok(text) => Self::parse(&text).map_err(|problem| format!("{}: {problem}", path.display()))?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Self::default(),
             Err(error) => return Err(format!("{}: {error}", path.display())),
         };
@@ -227,7 +230,16 @@ impl Settings {
         settings.tls =
             settings.tls.map(|Tls { certificate, key }| Tls { certificate: dir.join(certificate), key: dir.join(key) });
         settings.journal = settings.journal.map(|journal| JournalSettings { dir: dir.join(journal.dir), ..journal });
-        settings.check().map_err(|problem| format!("{}: {problem}", path.display()))?;
+        Ok(settings)
+    }
+
+    /// Reads settings from TOML text, paths as they are.
+    ///
+    /// # Errors
+    /// One line that names the place.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let settings: Self = toml::from_str(text).map_err(|error| one_line(place(text, &error)))?;
+        settings.check()?;
         Ok(settings)
     }
 
@@ -249,10 +261,12 @@ impl Settings {
             ("timeouts.load_seconds", timeouts.load_seconds),
             ("timeouts.probe_seconds", timeouts.probe_seconds),
         ];
-        for (name, value) in positive {
-            seconds(value).filter(|wait| !wait.is_zero()).ok_or(format!("`{name}` must be a positive number"))?;
+        if let Some((name, _)) = positive.iter().find(|(_, value)| !is_wait(*value)) {
+            return Err(format!("`{name}` must be a positive number, {SHORTEST} to {LONGEST}"));
         }
-        seconds(timeouts.drain_seconds).ok_or("`timeouts.drain_seconds` must be 0 or more")?;
+        if timeouts.drain_seconds != 0.0 && !is_wait(timeouts.drain_seconds) {
+            return Err(format!("`timeouts.drain_seconds` must be 0, or {SHORTEST} to {LONGEST}"));
+        }
         Ok(())
     }
 }
@@ -268,6 +282,11 @@ pub(crate) fn place(text: &str, error: &toml::de::Error) -> String {
             format!("line {}, `{line}`: {message}", number + 1)
         }
     }
+}
+
+/// Whether a number of seconds is one that timers can keep: they want more than nothing, also of a part of it, and an end.
+pub fn is_wait(seconds: f64) -> bool {
+    (SHORTEST..=LONGEST).contains(&seconds)
 }
 
 /// A wait given in seconds; `None` for what is no length of time.
@@ -315,11 +334,17 @@ mod tests {
         assert!(error.contains("auricle.toml: line 2, `max_steams = 3`: unknown field"), "{error}");
         assert_eq!(error.lines().count(), 1, "{error}");
         assert!(read("[limits").unwrap_err().contains("line 1, `[limits`: "));
+        let hidden = read("\"a\\u001b[2Kb\" = 3").unwrap_err();
+        assert!(!hidden.contains(char::is_control), "{hidden:?}");
     }
 
     #[test]
     fn a_wait_must_be_positive() {
         assert!(read("[timeouts]\ncall_seconds = -1.0").unwrap_err().contains("timeouts.call_seconds"));
         assert!(read("[timeouts]\ncall_seconds = nan").unwrap_err().contains("timeouts.call_seconds"));
+        // A timer of no length at all, and one that ends after the clock does.
+        assert!(read("[timeouts]\nidle_seconds = 1e-9").unwrap_err().contains("timeouts.idle_seconds"));
+        assert!(read("[timeouts]\nprobe_seconds = 1e19").unwrap_err().contains("timeouts.probe_seconds"));
+        assert!(read("[timeouts]\ndrain_seconds = 0.0").is_ok());
     }
 }

@@ -12,7 +12,7 @@ mod sink;
 
 pub use crash::{Call, Crash, on_crash};
 pub use engine::{BatchEntry, LoadedEngine, LoadedModel, LoadedProcessor};
-pub use file::{NotLoadable, read_manifest};
+pub use file::{NotLoadable, manifest_in, read_manifest};
 pub use library::Library;
 pub use services::{HostServices, LogLevel};
 pub use sink::EventSink;

@@ -7,6 +7,7 @@ mod convert;
 mod demo;
 mod faults;
 mod fetch;
+mod fuzz;
 mod parity;
 mod run;
 mod stage;
@@ -58,6 +59,8 @@ enum Xtask {
         #[command(subcommand)]
         engine: parity::Parity,
     },
+    /// Run the fuzz targets; fails on a finding
+    Fuzz(fuzz::Fuzz),
     /// Train a model that comes with the repository; the environment is made under target/
     Train {
         #[command(subcommand)]
@@ -81,6 +84,7 @@ fn main() -> ExitCode {
         Xtask::Bench { name } => bench::bench(&name),
         Xtask::Soak { minutes, streams } => bench::soak(minutes, streams),
         Xtask::Parity { engine } => parity::parity(&engine),
+        Xtask::Fuzz(options) => fuzz::fuzz(&options),
         Xtask::Train { model } => train::train(&model),
         Xtask::Convert { engine } => convert::convert(&engine),
         Xtask::Check => test::check(),

@@ -92,13 +92,39 @@ impl Source {
                 Ok((opened, audio)) => {
                     let format = opened.format;
                     if tell.send(Ok(opened)).is_ok() {
-                        pump(audio, format, &send);
+                        pump(audio, format, |made| send.blocking_send(made).is_ok());
                     }
                 }
             })
             .map_err(|error| SourceError(format!("{name}: cannot start a thread to read it: {error}")))?;
         let Opened { format, seconds } = told.await.unwrap_or_else(|_| Err(died(name)))?;
         Ok(Self { name: name.to_owned(), format, seconds, pieces, ended: false })
+    }
+
+    /// Reads a whole file from memory, on this thread: its format, and its pieces to `take` until that returns false. For
+    /// fuzzing, which runs too often to start a thread each time.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), and as [`next`](Self::next).
+    #[doc(hidden)]
+    pub fn read_here(
+        name: &str,
+        bytes: Vec<u8>,
+        mut take: impl FnMut(AudioFormat, Piece) -> bool,
+    ) -> Result<AudioFormat, SourceError> {
+        let length = Some(bytes.len() as u64);
+        let input = Input { name: name.to_owned(), reader: Box::new(Cursor::new(bytes)), length };
+        let (Opened { format, .. }, audio) = input.open(None)?;
+        let mut end = Ok(());
+        pump(audio, format, |made| match made {
+            Ok(Some(piece)) => take(format, piece),
+            Ok(None) => true,
+            Err(error) => {
+                end = Err(error);
+                false
+            }
+        });
+        end.map(|()| format)
     }
 
     /// The same audio, of which only one channel, from 0, is to be heard.
@@ -216,24 +242,24 @@ impl Plain {
     }
 }
 
-/// Cuts audio into pieces until it ends or nobody wants more.
-fn pump(mut audio: Audio, format: AudioFormat, send: &mpsc::Sender<Made>) {
+/// Cuts audio into pieces until it ends or nobody wants more, which `send` says by false.
+fn pump(mut audio: Audio, format: AudioFormat, mut send: impl FnMut(Made) -> bool) {
     let size = piece_bytes(format);
     let mut pending = Vec::new();
-    let piece = |bytes: Vec<u8>| send.blocking_send(Ok(Some(Piece::Audio(bytes.into()))));
+    let piece = |bytes: Vec<u8>| Ok(Some(Piece::Audio(bytes.into())));
     let end = loop {
-        let sent = match audio.step(&mut pending) {
-            Ok(Step::Audio) => Ok(()),
-            Ok(Step::Damage(what)) => send.blocking_send(Ok(Some(Piece::Damage(what)))),
+        let wanted = match audio.step(&mut pending) {
+            Ok(Step::Audio) => true,
+            Ok(Step::Damage(what)) => send(Ok(Some(Piece::Damage(what)))),
             Ok(Step::End) => break Ok(None),
             Err(error) => break Err(error),
         };
-        if sent.is_err() {
+        if !wanted {
             return;
         }
         while pending.len() >= size {
             let rest = pending.split_off(size);
-            if piece(std::mem::replace(&mut pending, rest)).is_err() {
+            if !send(piece(std::mem::replace(&mut pending, rest))) {
                 return;
             }
         }
@@ -241,9 +267,9 @@ fn pump(mut audio: Audio, format: AudioFormat, send: &mpsc::Sender<Made>) {
     // The rest, without a frame that was cut off. Nobody there to hear it is no concern any more.
     pending.truncate(pending.len() - pending.len() % format.frame_bytes());
     if !pending.is_empty() {
-        let _ = piece(pending);
+        send(piece(pending));
     }
-    let _ = send.blocking_send(end);
+    send(end);
 }
 
 /// Bytes of 100 ms, in whole frames.

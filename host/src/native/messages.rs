@@ -5,7 +5,7 @@
 
 use crate::{
     audio::{AudioFormat, Encoding},
-    failure::FailureCode,
+    failure::{Failure, FailureCode},
 };
 
 pub use crate::stream::Pace;
@@ -26,6 +26,18 @@ pub enum ClientMessage {
     Finish {},
     /// Discards everything not yet reported and starts at time 0, in a new epoch.
     Reset {},
+}
+
+impl ClientMessage {
+    /// Reads a text message.
+    ///
+    /// # Errors
+    /// `bad_message`, with what is wrong and where.
+    pub fn parse(text: &str) -> Result<Self, Failure> {
+        serde_json::from_str(text).map_err(|error| {
+            Failure::new(FailureCode::BadMessage, format!("a text message is not one of this protocol: {error}"))
+        })
+    }
 }
 
 /// How the stream is to be recognised and what audio will come.
@@ -200,4 +212,24 @@ pub struct TextWord {
 pub fn seconds(samples: u64, rate: u32) -> f64 {
     let milliseconds = (samples as f64 * 1000.0 / f64::from(rate)).round();
     milliseconds / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_a_message_says_is_quoted_in_one_line() {
+        let failure = ClientMessage::parse(r#"{"type": "a\nINFO forged\u001b[2K"}"#).unwrap_err();
+        assert!(failure.message.contains("`a INFO forged [2K`"), "{failure}");
+    }
+
+    proptest! {
+        #[test]
+        fn a_number_comes_back_to_the_bit(number in proptest::num::f64::NORMAL) {
+            let Ok(Value::Number(read)) = serde_json::from_str(&Value::from(number).to_string()) else { panic!("no number") };
+            prop_assert_eq!(read.as_f64(), Some(number));
+        }
+    }
 }

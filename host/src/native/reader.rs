@@ -21,7 +21,7 @@ use tokio::{
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
-        Bytes, Error as WsError, Message, Utf8Bytes,
+        Bytes, Error as WsError, Message,
         error::{CapacityError, ProtocolError},
     },
 };
@@ -103,7 +103,7 @@ where
         }
         let error = match self.source.next().await {
             Some(Ok(Message::Binary(bytes))) => return Ok(Incoming::Audio(bytes)),
-            Some(Ok(Message::Text(text))) => return parse(&text).map(Incoming::Message),
+            Some(Ok(Message::Text(text))) => return ClientMessage::parse(text.as_str()).map(Incoming::Message),
             Some(Ok(Message::Close(_))) => {
                 // Lets the answer out.
                 let _ = timeout(CLOSE_LIMIT, self.source.next()).await;
@@ -242,12 +242,6 @@ where
         };
         let _ = timeout(CLOSE_LIMIT, read_on).await;
     }
-}
-
-fn parse(text: &Utf8Bytes) -> Result<ClientMessage, Failure> {
-    serde_json::from_str(text.as_str()).map_err(|error| {
-        Failure::new(FailureCode::BadMessage, format!("a text message is not one of this protocol: {error}"))
-    })
 }
 
 /// Does what a message asks; returns whether the audio has ended.

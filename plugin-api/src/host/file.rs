@@ -26,7 +26,11 @@ pub fn read_manifest(path: &Path) -> Result<Manifest, NotLoadable> {
     Ok(manifest)
 }
 
-fn manifest_in(bytes: &[u8]) -> Result<Manifest, NotLoadable> {
+/// The manifest in the bytes of a plugin file, for whatever host it is.
+///
+/// # Errors
+/// [`NotLoadable`], with the reason.
+pub fn manifest_in(bytes: &[u8]) -> Result<Manifest, NotLoadable> {
     let refused = |reason: String| NotLoadable::Refused(reason);
     let file = object::File::parse(bytes).map_err(|_| {
         let what = if bytes.is_empty() { "is empty" } else { "is not a shared library, or cut short" };

@@ -13,6 +13,8 @@ mod cache;
 mod encoder;
 mod endpoint;
 mod folder;
+#[doc(hidden)]
+pub mod fuzzing;
 mod hotwords;
 mod kinds;
 mod model;

@@ -23,7 +23,7 @@ impl Pieces {
         Self::parse(&text).map_err(refused)
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut pieces = Self::default();
         for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty()) {
             let problem = || format!("line {}: not `PIECE SCORE`: `{line}`", number + 1);

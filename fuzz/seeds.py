@@ -1,0 +1,229 @@
+#!/usr/bin/env python3
+"""Writes the seeds: small inputs of each target to start from, under `seeds/TARGET/`.
+
+    fuzz/seeds.py
+
+Texts and recordings are those of the repository or short ones like them; messages and restart states are written here as
+postcard writes them; plugin files are linked by the linker that comes with Rust, for three systems, from one symbol.
+Needs python3 and rustc on Linux. The files come out the same each time, but for the linker's version.
+"""
+
+import os
+import pathlib
+import shutil
+import struct
+import subprocess
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent
+SEEDS = HERE / "seeds"
+TARGETS = {
+    "x86_64-unknown-linux-gnu": ["gnu", "-shared", "--nmagic", "-s", "-o"],
+    "x86_64-pc-windows-msvc": ["link", "/dll", "/noentry", "/Brepro", "/export:AURICLE_PLUGIN_MANIFEST,DATA", "/out:"],
+    "aarch64-apple-darwin": ["darwin", "-dylib", "-arch", "arm64", "-platform_version", "macos", "11.0", "11.0", "-o"],
+}
+# A library without the standard library, which is not there for other systems.
+BARE = """
+#![feature(no_core, lang_items, auto_traits)]
+#![allow(internal_features)]
+#![no_core]
+#![crate_type = "lib"]
+#[lang = "pointee_sized"] pub trait PointeeSized {}
+#[lang = "meta_sized"] pub trait MetaSized: PointeeSized {}
+#[lang = "sized"] pub trait Sized: MetaSized {}
+#[lang = "sync"] pub unsafe auto trait Sync {}
+#[lang = "freeze"] unsafe auto trait Freeze {}
+#[lang = "drop_in_place"] fn drop<T: PointeeSized>(_: *mut T) {}
+#[no_mangle] pub static NAME: [u8; LENGTH] = [BYTES];
+"""
+
+
+def seed(target: str, name: str, content: bytes | str) -> None:
+    folder = SEEDS / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def text(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def number(value: int) -> bytes:
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def string(value: bytes | str) -> bytes:
+    content = value.encode() if isinstance(value, str) else value
+    return number(len(content)) + content
+
+
+def sequence(*items: bytes) -> bytes:
+    return number(len(items)) + b"".join(items)
+
+
+def some(value: bytes) -> bytes:
+    return b"\1" + value
+
+
+NONE = b"\0"
+
+
+def messages() -> None:
+    start = '{"type":"start","preset":"digits","options":{"lan":"en","beam":0.1,"list":[1,null,true]},"format":"f32le",'
+    start += '"sample_rate":48000,"channels":2,"channel":1,"pace":"file"}'
+    told = '{"start":0.48,"end":1.2,"text":"seven","confidence":0.93,"language":"en","words":[{"start":0.48,"end":1.2,'
+    told += '"text":"seven","confidence":0.5}],"extra":{"tokens":[["\\u2581se",1]]}'
+    for name, message in {
+        "start": start,
+        "start-short": '{"type":"start","preset":"x"}',
+        "flush": '{"type":"flush"}',
+        "finish": '{"type":"finish"}',
+        "reset": '{"type": "reset"}',
+        "partial": '{"seq":1,"type":"partial",' + told[1:] + "}",
+        "segment": '{"seq":2,"type":"segment",' + told[1:] + "}",
+        "lag": '{"seq":3,"type":"lag","seconds":1.5}',
+        "flushed": '{"seq":4,"type":"flushed","sample":16000}',
+        "error": '{"seq":5,"type":"error","code":"bad_message","message":"what was wrong"}',
+    }.items():
+        seed("client_messages", name, message)
+
+
+def audio() -> None:
+    for name in ("tone.flac", "tone.mp3", "tone.ogg"):
+        seed("audio_files", name, (ROOT / "host/src/client/source/testdata" / name).read_bytes())
+    sine = [(n * 37 % 200 - 100) * 300 for n in range(400)]
+    for tag, bits, samples in [
+        (1, 16, struct.pack("<400h", *sine)),
+        (1, 24, b"".join(struct.pack("<i", sample << 8)[:3] for sample in sine)),
+        (3, 32, struct.pack("<400f", *(sample / 32768 for sample in sine))),
+        (7, 8, bytes(sample >> 8 & 255 for sample in sine)),
+    ]:
+        frame = bits // 8
+        header = struct.pack("<HHIIHH", tag, 1, 16000, 16000 * frame, frame, bits)
+        chunks = b"WAVEfmt " + struct.pack("<I", 16) + header + b"LIST\2\0\0\0xydata" + struct.pack("<I", len(samples))
+        whole = chunks + samples
+        seed("audio_files", f"{tag}-{bits}.wav", b"RIFF" + struct.pack("<I", len(whole)) + whole)
+    # What and for whom, [channel], rate, channels, parts, their lengths (0x8000: then a flush), the audio.
+    for name, choice, channel, rate, channels, cuts in [
+        ("same-rate", 0, b"", 16000, 1, [3, 0x8021]),
+        ("floats", 1, b"", 44100, 2, [0x8005, 17]),
+        ("telephone", 2, b"", 8000, 1, []),
+        ("one-of-three", 16 + 4 + 3, b"\2", 12347, 3, [1, 1, 1, 0x8100]),
+        ("no-such-rate", 0, b"", 100, 1, []),
+    ]:
+        head = bytes([choice]) + channel + struct.pack("<I", rate)[:3] + bytes([channels, len(cuts)])
+        seed("audio_intake", name, head + struct.pack(f"<{len(cuts)}H", *cuts) + struct.pack("<400h", *sine))
+
+
+def texts() -> None:
+    for path in sorted((ROOT / "configs/presets").glob("*.json")):
+        seed("presets", path.name, path.read_bytes())
+    host = '{"title":"t","open":["lan"],"preload":true,"concurrency":2,"max_streams":8,"call_seconds":2.5,'
+    host += '"isolation":"in-process","sandbox":false,"memory_mb":512}'
+    seed("presets", "host.json", '{"backend":"tone","lan":"en","beam":1e-3,"host":' + host + "}")
+    seed("settings", "auricle.toml", text("configs/auricle.toml"))
+    more = 'listen = "[::1]:80"\nplugins = ["a"]\ntrusted = ["tone"]\n[backends]\ntone = "x@1.2"\n[limits]\nmax_streams = 3\n'
+    seed("settings", "more.toml", more + "quarantine_seconds = 1e3\n[timeouts]\nidle_seconds = 0.25\n")
+    small = ROOT / "plugins/onnx/testdata/zipformer2-ctc-small"
+    vocabulary = "\u2581 -3\na\t-2\nb\t-2\n\u2581a\t-2.5\nab\t-1\n\u2581ab\t-4\nba\t-1.5\n"
+    symbols = "<blk> 0\n\u2581a 1\nba 2\n\u4e00 3\n\u2581 4\nab 5\n<unk> 6\n"
+    seed("onnx_texts", "short", f"{symbols}\0{vocabulary}\0aba \u4e00aba")
+    seed("onnx_texts", "characters", "<blk> 0\na 1\nb 2\0\0ab ba")
+    for name in ("byte_pieces", "fallback"):
+        lines = (small / f"tokens.{name}.txt").read_text(encoding="utf-8")
+        seed("onnx_texts", name, f"{lines}\0{vocabulary}\0a")
+
+
+def workers() -> None:
+    def say(name: str, kind: int, *parts: bytes) -> None:
+        seed("worker_messages", name, bytes([kind]) + b"".join(parts))
+
+    half = struct.pack("<f", 0.5)
+    say("open", 0, number(0), number(7), string("stream"), string('{"lan":"en"}'))
+    say("init", 0, number(1), number(7), number(1 << 40))
+    say("restore", 0, number(2), number(7), number(16000), string(b"state"))
+    say("hear", 0, number(3), number(7), string(half * 3), b"\1")
+    together = [number(7) + string(half), number(8) + string(b"")]
+    say("hear-together", 0, number(4), sequence(*together))
+    say("close", 0, number(5), number(7))
+    say("cancel", 0, number(6))
+    say("log", 1, number(0), b"\2", string("onnx"), some(string("stream")), string("a line"))
+    say("loaded", 1, number(1), string('{"sample_rate":16000}'))
+    say("not-loaded", 1, number(2), number(3), string("no such model"))
+    say("crashed", 1, number(3), string("SIGSEGV"), sequence(string("main"), string("start")))
+    resources, files = sequence(string("/a"), string("/b")), some(sequence(string("/c")))
+    say("setup", 2, number(1), string("/p"), resources, string("tone"), string("{}"), b"\3", files)
+    extra = string('{"n":0.1,"list":[1,null,{"a":"b"}]}')
+    word = number(1) + number(2) + string("a") + some(half) + string("")
+    piece = number(1) + number(900) + string(b"\xffraw") + NONE + extra
+    told = piece + some(string("en")) + sequence(word, number(3) + number(4) + string("b") + NONE + extra)
+    say("partial", 3, number(0), number(0), number(0), told)
+    say("segment", 3, number(0), number(1), number(1), told)
+    say("restart-point", 3, number(0), number(0), number(4), number(48000), string(b"state"))
+    say("over", 3, number(1), sequence(number(0), number(1) + number(2) + string("a problem")))
+    say("samples", 4, half * 3, b"\1")
+
+
+def restarts() -> None:
+    words = [number(start) + number(start + 800) + string("so") + some(struct.pack("<f", 0.5)) for start in (0, 1600, 3200)]
+    agreement = number(4000) + sequence(*words) + number(2)
+    audio = bytes(n * 7 % 256 if n // 20 % 3 else 0 for n in range(200))
+    for gated, voice in enumerate([NONE, some(b"\1")]):
+        state = b"online-1" + agreement + number(4000) + voice
+        head = bytes([gated]) + (3000).to_bytes(6, "little") + struct.pack("<H", len(state))
+        seed("online_restarts", "vac" if gated else "plain", head + state + audio)
+    token = number(3) + number(1) + number(2) + struct.pack("<f", 0.5)
+    floats = sequence(struct.pack("<f", 0.5), struct.pack("<f", -0.5))
+    prediction = floats + number(0) + sequence(number(2), number(5))
+    for name, search in {
+        "ctc": number(0) + number(9) + sequence(token, token) + some(number(3)),
+        "greedy": number(1) + number(9) + sequence(token) + prediction,
+        "beam": number(2) + number(9) + sequence(sequence(token) + prediction + struct.pack("<d", -1.5) + number(0)) + number(0),
+    }.items():
+        state = b"onnx-r02" + number(1 << 40) + number(300) + search + number(2) + b"\1" + string(bytes(range(40)))
+        seed("onnx_restarts", name, state)
+
+
+def manifest(target: str) -> bytes:
+    fields = [(target, 48), ("tone", 64), ("0.1.0", 48), ("arithmetic on the samples", 192)]
+    return b"auricle plugin\r\n" + struct.pack("<4I", 384, 1, 0, 0) + b"".join(t.encode().ljust(n, b"\0") for t, n in fields)
+
+
+def plugins() -> None:
+    seed("plugin_files", "text", "not a library")
+    sysroot = subprocess.run(["rustc", "--print", "sysroot"], check=True, capture_output=True, text=True).stdout.strip()
+    linker = next(pathlib.Path(sysroot).glob("lib/rustlib/*/bin/rust-lld"))
+    with tempfile.TemporaryDirectory() as work:
+        for target, (flavor, *options, out) in TARGETS.items():
+            content = manifest(target)
+            seed("manifests", target, content)
+            for symbol in ("AURICLE_PLUGIN_MANIFEST", *(["ANOTHER"] if flavor == "gnu" else [])):
+                name = f"{target}-{symbol[:7].lower()}"
+                source, library = pathlib.Path(work, "bare.rs"), pathlib.Path(work, "library")
+                listed = ",".join(str(byte) for byte in content)
+                bare = BARE.replace("NAME", symbol).replace("LENGTH", str(len(content))).replace("BYTES", listed)
+                source.write_text(bare, encoding="utf-8")
+                obj = pathlib.Path(work, "bare.o")
+                compiler = ["rustc", "--target", target, "--emit=obj", "-Cpanic=abort", "-o", str(obj), str(source)]
+                subprocess.run(compiler, check=True, env={**os.environ, "RUSTC_BOOTSTRAP": "1"})
+                to = [f"{out}{library}"] if flavor == "link" else [out, str(library)]
+                subprocess.run([str(linker), "-flavor", flavor, *options, *to, str(obj)], check=True, cwd=work)
+                seed("plugin_files", name, library.read_bytes())
+    seed("manifests", "short", manifest("x")[:100])
+
+
+def main() -> None:
+    shutil.rmtree(SEEDS, ignore_errors=True)
+    for write in (messages, audio, texts, workers, restarts, plugins):
+        write()
+    files = [path for path in SEEDS.glob("*/*")]
+    print(f"{len(files)} seeds, {sum(path.stat().st_size for path in files)} bytes in {SEEDS}")
+
+
+if __name__ == "__main__":
+    main()

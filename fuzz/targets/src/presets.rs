@@ -1,0 +1,28 @@
+//! Meets the text of a preset's file.
+//!
+//! Holds: it is refused in one line, or says the same when it is written and read again; what only a schema can tell is
+//! refused in one line, too.
+
+use crate::assert_one_line;
+use auricle::presets::Preset;
+use auricle_plugin_api::{Field, Schema};
+use serde_json::Value;
+
+/// See the module.
+pub fn presets(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let preset = match Preset::parse("x", text) {
+        Ok(preset) => preset,
+        Err(problem) => return assert_one_line(&problem),
+    };
+    let mut fields = preset.fields.clone();
+    fields.insert("backend".into(), preset.backend.clone().into());
+    fields.insert("host".into(), serde_json::to_value(&preset.host).expect("what was read can be written"));
+    let written = Value::from(fields).to_string();
+    assert_eq!(Preset::parse("x", &written).as_ref(), Ok(&preset), "written as {written}");
+    let schema = Schema::new().field(Field::stream("lan")).field(Field::load("model"));
+    if let Err(problem) = preset.check_open_fields(&schema) {
+        assert_one_line(&problem);
+    }
+    assert!(preset.unknown_fields(&schema).all(|name| preset.fields.contains_key(name)));
+}

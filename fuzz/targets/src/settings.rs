@@ -1,0 +1,30 @@
+//! Meets the text of `auricle.toml`.
+//!
+//! Holds: it is refused in one line, or every wait in it is one that a clock can keep.
+
+use crate::assert_one_line;
+use auricle::settings::{Settings, wait};
+use std::time::Instant;
+
+/// See the module.
+pub fn settings(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let settings = match Settings::parse(text) {
+        Ok(settings) => settings,
+        Err(problem) => return assert_one_line(&problem),
+    };
+    let timeouts = &settings.timeouts;
+    for seconds in [
+        timeouts.start_seconds,
+        timeouts.idle_seconds,
+        timeouts.write_seconds,
+        timeouts.call_seconds,
+        timeouts.load_seconds,
+        timeouts.probe_seconds,
+        settings.limits.quarantine_seconds,
+    ] {
+        // A connection looks four times within `idle_seconds` whether it is alive, and a timer wants more than nothing.
+        assert!(!(wait(seconds) / 4).is_zero(), "{seconds}");
+        assert!(Instant::now().checked_add(wait(seconds)).is_some(), "{seconds}");
+    }
+}

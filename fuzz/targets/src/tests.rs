@@ -1,0 +1,28 @@
+//! Every target over the inputs that are kept: what was found once stays mended.
+
+use crate::TARGETS;
+use std::{fs, path::Path};
+
+#[test]
+fn what_is_kept_holds() {
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for (name, target) in TARGETS {
+        let seeds = run(&fuzz.join("seeds").join(name), target);
+        assert!(seeds > 0, "{name} has no seeds");
+        run(&fuzz.join("corpus").join(name), target);
+        target(&[]);
+    }
+}
+
+/// Runs a target over the files of a folder; how many there are.
+fn run(folder: &Path, target: fn(&[u8])) -> usize {
+    let files = fs::read_dir(folder).into_iter().flatten();
+    files
+        .map(|file| {
+            let file = file.unwrap().path();
+            // Shown where the target panics.
+            println!("{}", file.display());
+            target(&fs::read(file).unwrap());
+        })
+        .count()
+}

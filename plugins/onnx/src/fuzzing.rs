@@ -1,0 +1,22 @@
+//! Doors for the fuzz targets: what reads a model's texts and restart states, without a network.
+
+use crate::{pieces::Pieces, restart, symbols::Symbols};
+use auricle_plugin_api::Error;
+
+/// The symbols that a model with this `tokens.txt` and this `bpe.vocab` writes a phrase with.
+///
+/// # Errors
+/// What is wrong with the files, or cannot be written.
+pub fn write(tokens: &str, vocabulary: &str, phrase: &str) -> Result<Vec<String>, String> {
+    let symbols = Symbols::parse(tokens)?;
+    let ids = Pieces::parse(vocabulary)?.encode(phrase, &symbols)?;
+    Ok(ids.into_iter().map(|id| symbols.symbol(id).to_owned()).collect())
+}
+
+/// A restart state, read and written again.
+///
+/// # Errors
+/// It is none.
+pub fn restart(state: &[u8]) -> Result<Vec<u8>, Error> {
+    restart::encode(&restart::decode(state)?)
+}

@@ -1,0 +1,144 @@
+//! The fuzzer (`cargo-fuzz`, libFuzzer), over every target or one: what it found goes to `target/fuzz/`.
+//!
+//! It starts from `fuzz/seeds/` and `fuzz/corpus/`, which it leaves as they are; what it finds of new ways through the code is
+//! kept beside them only with `keep`, as few inputs as go all those ways. Memory is Rust's to keep, so no sanitizer is used.
+
+use crate::run::{Done, cargo, root, run, target};
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+const VERSION: &str = "0.13.2";
+/// An input that takes longer than this many seconds is a finding, ...
+const SLOW: &str = "-timeout=20";
+/// ... and one that takes more than this many MiB.
+const LARGE: &str = "-rss_limit_mb=2048";
+
+/// What the fuzzer is asked for.
+#[derive(clap::Args)]
+pub(crate) struct Fuzz {
+    /// Seconds for each target
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+    /// Keep what was found, minimised, in fuzz/corpus
+    #[arg(long)]
+    keep: bool,
+    /// Only this one (fuzz/fuzz_targets/TARGET.rs)
+    target: Option<String>,
+}
+
+/// What a run says at its end.
+struct Ran {
+    executions: u64,
+    coverage: u64,
+}
+
+/// Builds all targets, runs them, and prints how often.
+pub(crate) fn fuzz(Fuzz { seconds, keep, target: only }: &Fuzz) -> Done {
+    let targets: Vec<String> =
+        targets()?.into_iter().filter(|name| only.as_ref().is_none_or(|only| only == name)).collect();
+    if targets.is_empty() {
+        return Err(format!("there is no target {}; see fuzz/fuzz_targets", only.as_deref().unwrap_or_default()));
+    }
+    run(&mut cargo_fuzz("build", only.as_deref())?)?;
+    let mut total = 0;
+    let mut failed = Vec::new();
+    println!("{:20} {:>12} {:>9}", "target", "executions", "coverage");
+    for name in &targets {
+        match one(name, *seconds, *keep)? {
+            Ok(Ran { executions, coverage }) => {
+                println!("{name:20} {executions:12} {coverage:9}");
+                total += executions;
+            }
+            Err(log) => {
+                println!("{name:20} a finding: {}", log.display());
+                failed.push(name.as_str());
+            }
+        }
+    }
+    println!("{:20} {total:12}", "all");
+    if failed.is_empty() { Ok(()) } else { Err(format!("findings in {}", failed.join(", "))) }
+}
+
+fn targets() -> Done<Vec<String>> {
+    let folder = root().join("fuzz/fuzz_targets");
+    let entries = fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let stem = |path: PathBuf| Some(path.file_stem()?.to_str()?.to_owned());
+    let mut names: Vec<String> = entries.flatten().filter_map(|entry| stem(entry.path())).collect();
+    names.sort();
+    Ok(names)
+}
+
+/// Runs a target; the inner error is the log of one that found something.
+fn one(name: &str, seconds: u64, keep: bool) -> Done<Result<Ran, PathBuf>> {
+    let (fuzz, found) = (root().join("fuzz"), target().join("fuzz"));
+    let [seeds, kept, corpus, artifacts] =
+        [fuzz.join("seeds"), fuzz.join("corpus"), found.join("corpus"), found.join("artifacts")]
+            .map(|folder| folder.join(name));
+    let log = found.join(format!("{name}.log"));
+    for folder in [&kept, &corpus, &artifacts] {
+        fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    }
+    let mut command = cargo_fuzz("run", Some(name))?;
+    command.args([&corpus, &seeds, &kept]).arg("--").args([SLOW, LARGE, "-print_final_stats=1"]);
+    command.arg(format!("-max_total_time={seconds}")).arg(format!("-artifact_prefix={}/", artifacts.display()));
+    if !quietly(&mut command, &log)? {
+        return Ok(Err(log));
+    }
+    let said = fs::read_to_string(&log).map_err(|error| format!("{}: {error}", log.display()))?;
+    let ran = read(&said).ok_or_else(|| format!("{} does not say how often the target ran", log.display()))?;
+    if keep {
+        let mut merge = cargo_fuzz("run", Some(name))?;
+        merge.args([&kept, &corpus]).args(["--", "-merge=1"]);
+        if !quietly(&mut merge, &log)? {
+            return Ok(Err(log));
+        }
+    }
+    Ok(Ok(ran))
+}
+
+/// `cargo fuzz`, without a sanitizer and with checks of overflow, as a development build has them.
+fn cargo_fuzz(verb: &str, name: Option<&str>) -> Done<Command> {
+    let tools = target().join("tools");
+    let program = tools.join("bin").join(format!("cargo-fuzz{}", std::env::consts::EXE_SUFFIX));
+    if !program.exists() {
+        eprintln!("xtask: installing cargo-fuzz from crates.io into {}", tools.display());
+        run(cargo(&["install", "--locked", "--quiet", "--version", VERSION, "cargo-fuzz", "--root"]).arg(&tools))?;
+    }
+    let mut command = Command::new(program);
+    command.args([verb, "--fuzz-dir", "fuzz", "--sanitizer", "none", "--dev", "--target-dir"]).arg(target());
+    command.args(name).current_dir(root());
+    Ok(command)
+}
+
+/// Runs a command whose words go to a file; whether it succeeded.
+fn quietly(command: &mut Command, log: &Path) -> Done<bool> {
+    let mut run = || {
+        let file = File::create(log)?;
+        command.stdout(file.try_clone()?).stderr(file).status()
+    };
+    let status = run().map_err(|error: io::Error| format!("{}: {error}", log.display()))?;
+    Ok(status.success())
+}
+
+/// What libFuzzer says at its end: `stat::number_of_executed_units: N`, and before it `#N DONE cov: N ft: ...`.
+fn read(said: &str) -> Option<Ran> {
+    let after = |mark: &str| said.rsplit_once(mark)?.1.split_whitespace().next()?.parse().ok();
+    Some(Ran { executions: after("stat::number_of_executed_units:")?, coverage: after("cov: ")? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_log_is_read() {
+        let said = "#2\tINITED cov: 3 ft: 4\n#70\tDONE   cov: 17 ft: 20 corp: 5/9b\nstat::number_of_executed_units: 70\nstat::x: 1\n";
+        let Ran { executions, coverage } = read(said).unwrap();
+        assert_eq!((executions, coverage), (70, 17));
+        assert!(read("#2\tINITED cov: 3").is_none());
+    }
+}
