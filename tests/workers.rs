@@ -156,7 +156,7 @@ fn an_engines_lines_come_with_their_stream() {
     let host = setup().preset("inside", &inside).log("auricle::engine=debug,info").start();
     for preset in ["tone", "inside"] {
         let client = hear(&host, preset, json!({}));
-        let stream = client.heard[0]["stream"].as_str().unwrap().to_owned();
+        let stream = client.events("ready")[0]["stream"].as_str().unwrap().to_owned();
         let line = ["auricle::engine", "a segment is told", "auricle-engine-tone", &stream];
         host.wait_for("the engine's lines", || host.logged(&line) == 2);
     }
