@@ -7,15 +7,19 @@ use crate::{
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
-    process::{Child, Command, Stdio},
+    path::Path,
+    process::{Child, Command, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
+const MINUTE: Duration = Duration::from_secs(60);
+
 /// Builds, starts the host, streams a recording to each recogniser, and stops the host or leaves it running.
 pub(crate) fn demo(serve: bool) -> Done {
     let built = stage::release_without_pocketsphinx()?;
-    let (mut host, address) = start(&built)?;
+    eprintln!("\nStarting the host on {} ...", built.plugins.display());
+    let (mut host, address) = start(&mut command(&built))?;
     let shown = show(&built, &address).and_then(|()| if serve { wait(&mut host, &address) } else { Ok(()) });
     stop(&mut host);
     shown
@@ -23,11 +27,13 @@ pub(crate) fn demo(serve: bool) -> Done {
 
 /// The neural network that comes with the repository first; then another engine is added while the host runs.
 fn show(built: &Built, address: &str) -> Done {
-    until("get ready", || get(address, "/readyz"))?;
+    until("get ready", MINUTE, || get(address, "/readyz"))?;
     stream(built, address, "fixtures/digits.wav", "digits")?;
     eprintln!("\nAnother engine: PocketSphinx is built and dropped into the plugin directory; the host goes on ...");
     stage::add_pocketsphinx(built)?;
-    until("take up PocketSphinx", || get(address, "/v1/engines").filter(|body| body.contains("\"pocketsphinx\"")))?;
+    until("take up PocketSphinx", MINUTE, || {
+        get(address, "/v1/engines").filter(|body| body.contains("\"pocketsphinx\""))
+    })?;
     run(Command::new(&built.host).args(["engines", "--url", &format!("http://{address}")]))?;
     stream(built, address, "fixtures/demo.wav", "pocketsphinx")
 }
@@ -39,22 +45,22 @@ fn stream(built: &Built, address: &str, recording: &str, preset: &str) -> Done {
     run(Command::new(&built.host).arg("stream").arg(root().join(recording)).args(options))
 }
 
-/// Waits for what the host must do.
-fn until<T>(what: &str, mut so: impl FnMut() -> Option<T>) -> Done<T> {
+/// Waits for what the host must do within a time.
+pub(crate) fn until<T>(what: &str, limit: Duration, mut so: impl FnMut() -> Option<T>) -> Done<T> {
     let begun = Instant::now();
     loop {
         if let Some(done) = so() {
             return Ok(done);
         }
-        if begun.elapsed() > Duration::from_secs(60) {
-            return Err(format!("the host did not {what} within a minute"));
+        if begun.elapsed() > limit {
+            return Err(format!("the host did not {what} within {} s", limit.as_secs()));
         }
         thread::sleep(Duration::from_millis(50));
     }
 }
 
 /// The answer to a GET, where its status is 200.
-fn get(address: &str, path: &str) -> Option<String> {
+pub(crate) fn get(address: &str, path: &str) -> Option<String> {
     let mut socket = TcpStream::connect(address).ok()?;
     write!(socket, "GET {path} HTTP/1.1\r\nHost: auricle\r\nConnection: close\r\n\r\n").ok()?;
     let mut answer = String::new();
@@ -62,20 +68,19 @@ fn get(address: &str, path: &str) -> Option<String> {
     answer.starts_with("HTTP/1.1 200").then_some(answer)
 }
 
-fn start(built: &Built) -> Done<(Child, String)> {
-    eprintln!("\nStarting the host on {} ...", built.plugins.display());
-    let mut host = Command::new(&built.host)
-        .args(["serve", "--listen", "127.0.0.1:0", "--log", "error", "--plugins"])
-        .arg(&built.plugins)
-        .arg("--resources")
-        .arg(&built.runtime)
-        .arg("--resources")
-        .arg(&built.models)
-        .arg("--configs")
-        .arg(root().join("configs"))
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|error| format!("{} cannot be started: {error}", built.host.display()))?;
+fn command(built: &Built) -> Command {
+    let mut command = Command::new(&built.host);
+    command.args(["serve", "--listen", "127.0.0.1:0", "--log", "error", "--plugins"]).arg(&built.plugins);
+    command.arg("--resources").arg(&built.runtime).arg("--resources").arg(&built.models);
+    command.arg("--configs").arg(root().join("configs"));
+    command
+}
+
+/// Starts a host; returns it and the address it listens on.
+pub(crate) fn start(command: &mut Command) -> Done<(Child, String)> {
+    let program = Path::new(command.get_program()).display().to_string();
+    let mut host =
+        command.stdout(Stdio::piped()).spawn().map_err(|error| format!("{program} cannot be started: {error}"))?;
     let mut line = String::new();
     if let Some(out) = host.stdout.take() {
         BufReader::new(out).read_line(&mut line).map_err(|error| format!("the host's output: {error}"))?;
@@ -95,13 +100,13 @@ fn wait(host: &mut Child, address: &str) -> Done {
     Ok(())
 }
 
-/// Asks the host to stop, and waits for it.
-fn stop(host: &mut Child) {
+/// Asks the host to stop, and waits for its end.
+pub(crate) fn stop(host: &mut Child) -> Option<ExitStatus> {
     let asked = cfg!(unix)
         && Command::new("kill").args(["-TERM", &host.id().to_string()]).status().is_ok_and(|status| status.success());
     if !asked {
         // It may have ended by itself.
         let _ = host.kill();
     }
-    let _ = host.wait();
+    host.wait().ok()
 }

@@ -10,6 +10,7 @@ mod fetch;
 mod fuzz;
 mod parity;
 mod run;
+mod sanitize;
 mod stage;
 mod test;
 mod train;
@@ -71,6 +72,12 @@ enum Xtask {
         #[command(subcommand)]
         engine: convert::Convert,
     },
+    /// Run hosts and engines with AddressSanitizer, which finds what memory errors the tests cause; Linux
+    Sanitize {
+        /// Under valgrind instead, which sees uninitialised memory too; slow, and it must be installed
+        #[arg(long)]
+        valgrind: bool,
+    },
     /// Format, lints, documents, the fault page, licences: what CI checks besides the tests
     Check,
 }
@@ -87,6 +94,7 @@ fn main() -> ExitCode {
         Xtask::Fuzz(options) => fuzz::fuzz(&options),
         Xtask::Train { model } => train::train(&model),
         Xtask::Convert { engine } => convert::convert(&engine),
+        Xtask::Sanitize { valgrind } => sanitize::sanitize(valgrind),
         Xtask::Check => test::check(),
     };
     match done {

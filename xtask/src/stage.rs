@@ -57,13 +57,13 @@ pub(crate) fn add_pocketsphinx(built: &Built) -> Done {
     let source = fetch::pocketsphinx()?;
     // Together with what is there already, so that what they share is not built anew.
     run(&mut cargo(&["build", "--release", HOST, ONNX, TONE, WHISPER, "--package=auricle-engine-pocketsphinx"]))?;
-    place_pocketsphinx(Profile::Release, &source, &built.plugins)
+    place_pocketsphinx(&Profile::Release.binaries(), &source, &built.plugins)
 }
 
 fn all(profile: Profile, args: &[&str]) -> Done<Built> {
     let source = fetch::pocketsphinx()?;
     let built = build(profile, args)?;
-    place_pocketsphinx(profile, &source, &built.plugins)?;
+    place_pocketsphinx(&profile.binaries(), &source, &built.plugins)?;
     Ok(built)
 }
 
@@ -91,7 +91,7 @@ fn build(profile: Profile, args: &[&str]) -> Done<Built> {
 }
 
 /// The engine with its model, put together beside its place and moved there whole.
-fn place_pocketsphinx(profile: Profile, source: &Path, plugins: &Path) -> Done {
+pub(crate) fn place_pocketsphinx(binaries: &Path, source: &Path, plugins: &Path) -> Done {
     let (folder, beside) = (plugins.join("pocketsphinx.engine"), plugins.join(".pocketsphinx.engine"));
     let name = library("pocketsphinx");
     let place = || {
@@ -101,7 +101,7 @@ fn place_pocketsphinx(profile: Profile, source: &Path, plugins: &Path) -> Done {
             }
         }
         fs::create_dir_all(&beside)?;
-        fs::copy(profile.binaries().join(&name), beside.join(&name))?;
+        fs::copy(binaries.join(&name), beside.join(&name))?;
         copy_folder(&source.join("model/en-us"), &beside.join("en-us"))?;
         fs::rename(&beside, &folder)
     };
