@@ -33,8 +33,11 @@ pub use presets::presets;
 pub use settings::settings;
 pub use worker_messages::worker_messages;
 
+/// What is run on any bytes.
+pub type Target = fn(&[u8]);
+
 /// Every target by its name.
-pub const TARGETS: [(&str, fn(&[u8])); 11] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("audio_files", audio_files),
     ("audio_intake", audio_intake),
     ("client_messages", client_messages),
