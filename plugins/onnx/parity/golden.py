@@ -57,6 +57,8 @@ def heard(model, recording, fields):
             tokens.append([token.replace(" ", "\u2581", 1) if token.startswith(" ") else token, round(frame)])
         # It leaves the symbols of the first sixteen bytes as they are.
         text = re.sub("<0x0([0-9A-F])>", lambda byte: chr(int(byte.group(1), 16)), result.text)
+        # Of CTC it writes the unknown symbol too.
+        text = text.replace("<unk>", "")
         texts += [text.strip()] if text.strip() else []
     frames = close(model, recording, fields)
     return {"recording": recording, "fields": fields, "texts": texts, "close": frames, "tokens": tokens}
