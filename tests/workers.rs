@@ -58,6 +58,7 @@ fn a_crash_is_an_event_in_the_log() {
     }
     beside.audio(&bytes(&noise(7, 50_001)[20_000..]));
     assert_eq!(beside.finish(), tone_segments(&noise(7, 50_001), 16_000));
+    assert!(host.get("/metrics").1.contains(r#"auricle_worker_restarts_total{preset="faulty",engine="faulty"}"#));
     let report = host.crash_reports().remove(0);
     for text in [
         "backend: faulty",

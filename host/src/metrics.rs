@@ -67,6 +67,7 @@ pub struct Metrics {
     queue: Family<ModelLabels, Gauge>,
     refusals: Family<RefusalLabels, Counter>,
     failures: Family<FailureLabels, Counter>,
+    restarts: Family<ModelLabels, Counter>,
 }
 
 impl fmt::Debug for Metrics {
@@ -108,6 +109,12 @@ impl Metrics {
             queue: counted(all, "queue", "Streams with work that wait for a thread of their model", Family::default()),
             refusals: counted(all, "refusals", "Connections and streams refused", Family::default()),
             failures: counted(all, "stream_failures", "Streams that failed, by close code", Family::default()),
+            restarts: counted(
+                all,
+                "worker_restarts",
+                "Workers that took the place of one that died",
+                Family::default(),
+            ),
             registry,
         }
     }
@@ -154,6 +161,11 @@ impl Metrics {
     pub fn stream_failed(&self, preset: &str, engine: &str, code: FailureCode) {
         let labels = FailureLabels { preset: preset.to_owned(), engine: engine.to_owned(), code: code.name() };
         self.failures.get_or_create(&labels).inc();
+    }
+
+    /// A worker takes the place of one that died.
+    pub fn worker_restarted(&self, preset: &str, engine: &str) {
+        self.restarts.get_or_create(&ModelLabels::new(preset, engine)).inc();
     }
 
     /// What a model's threads measure.

@@ -48,7 +48,10 @@ pub(crate) fn bench(name: &Bench) -> Done {
     match name {
         Bench::Boundary => command.arg("boundary"),
         Bench::Host => command.arg("host"),
-        Bench::Isolation => command.arg("isolation"),
+        Bench::Isolation => {
+            command.env("AURICLE_LARGE_MODELS", target().join("onnx-models"));
+            command.arg("isolation")
+        }
         Bench::Overload => command.arg("overload"),
         Bench::Digits { model } => {
             let model = model.clone().unwrap_or_else(|| root().join("models/digits"));

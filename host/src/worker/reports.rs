@@ -110,3 +110,61 @@ impl CrashReports {
         paths.iter().take(many).try_for_each(fs::remove_file)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Isolation, LoadSpec};
+    use std::time::Duration;
+
+    #[test]
+    fn the_newest_are_kept_and_say_what_is_known() {
+        let dir = tempfile::tempdir().unwrap();
+        let reports = Arc::new(CrashReports::new(dir.path().join("crashes"), 2));
+        let load = LoadSpec {
+            preset: "english".into(),
+            fields: serde_json::Map::new(),
+            isolation: Isolation::Process,
+            lanes: 1,
+            call_limit: Duration::MAX,
+            load_limit: Duration::MAX,
+            memory_limit: None,
+            sandbox: true,
+            reports: Arc::clone(&reports),
+        };
+        let (path, plugin, backend) = ("x.so".into(), "x 1.0.0".into(), "x".into());
+        let spec = WorkerSpec { plugin, path, resource_dirs: Vec::new(), backend, load };
+        fs::create_dir(dir.path().join("crashes")).unwrap();
+        fs::write(dir.path().join("crashes/notes.txt"), "not a report").unwrap();
+        let written: Vec<_> = (0..4)
+            .map(|worker| {
+                let call = CallNote { call: "finish", stream: "abc".into(), heard: 32_000, brought: 7 };
+                let (frames, printed) = (vec!["inner".into(), "outer".into()], vec!["last words".into()]);
+                let report = Report {
+                    spec: &spec,
+                    worker,
+                    how: "crashed",
+                    what: "SIGBUS".into(),
+                    calls: vec![call],
+                    frames,
+                    printed,
+                };
+                std::thread::sleep(Duration::from_millis(2));
+                reports.write(&report).unwrap()
+            })
+            .collect();
+        let kept: Vec<_> = written.iter().map(|path| path.exists()).collect();
+        assert_eq!(kept, [false, false, true, true]);
+        assert!(dir.path().join("crashes/notes.txt").exists());
+        let text = fs::read_to_string(&written[3]).unwrap();
+        for part in [
+            "preset: english",
+            "signal: SIGBUS",
+            "finish with 7 samples after 32000, stream abc",
+            "0: inner",
+            "  last words",
+        ] {
+            assert!(text.contains(part), "{part} is not in\n{text}");
+        }
+    }
+}
