@@ -45,6 +45,8 @@ struct Harvest {
     all_delays: Vec<f64>,
     lost: u64,
     changed: u64,
+    /// Streams that a model which was behind did not take.
+    refused: u64,
     /// Streams that ended otherwise than they should, by what was said.
     wrong: BTreeMap<String, u64>,
 }
@@ -114,6 +116,7 @@ fn client(n: usize, host: &Server, talks: &[Talk], harvest: &Mutex<Harvest>, sto
                     *harvest.wrong.entry(format!("{}: {problem}", talk.name)).or_default() += 1;
                 }
             }
+            Err(problem) if problem.to_string().contains("\"overloaded\"") => harvest.refused += 1,
             Err(problem) => *harvest.wrong.entry(format!("{}: {problem}", talk.name)).or_default() += 1,
         }
     }
@@ -170,6 +173,7 @@ fn report(all: &[Vitals], harvest: &Harvest) {
     let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|share| stats::quantile(&harvest.all_delays, share));
     println!("end of speech to its segment: p50 {p50:.1} ms, p95 {p95:.1} ms, p99 {p99:.1} ms");
     println!("finals lost: {}, changed: {}", harvest.lost, harvest.changed);
+    println!("streams refused by a model that was behind: {}", harvest.refused);
     for (what, count) in &harvest.wrong {
         println!("ended wrong: {count} x {what}");
     }
