@@ -6,6 +6,9 @@ use crate::Manifest;
 use object::{BinaryFormat, ExportTarget, NameOrOrdinal, Object, ObjectSection, ObjectSymbol};
 use std::{fs, path::Path};
 
+/// Exports that are looked through for the manifest.
+const MOST_EXPORTS: usize = 1 << 16;
+
 /// Why a file cannot be loaded as a plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotLoadable {
@@ -46,7 +49,9 @@ pub fn manifest_in(bytes: &[u8]) -> Result<Manifest, NotLoadable> {
         .or_else(|| {
             let mut exports = file.exports().ok()?;
             let wanted = NameOrOrdinal::Name(symbol_name.as_bytes());
-            exports.by_ref().flatten().find(|export| export.name() == wanted).and_then(|export| match export.target() {
+            // A damaged table may never end, in entries or in errors.
+            let mut exports = exports.by_ref().take(MOST_EXPORTS).map_while(Result::ok);
+            exports.find(|export| export.name() == wanted).and_then(|export| match export.target() {
                 ExportTarget::Address { address } => Some(address),
                 _ => None,
             })
