@@ -9,6 +9,9 @@ use std::io::{self, Read};
 /// Largest chunk before the samples that is kept so that a decoder can start over.
 const LIMIT: u32 = 1 << 20;
 
+/// More than any recording has.
+const MOST_CHANNELS: u16 = 1_024;
+
 /// What the first bytes are.
 #[derive(Debug, PartialEq)]
 pub(super) enum Header {
@@ -52,7 +55,13 @@ pub(super) fn read_header(reader: &mut impl Read) -> io::Result<Header> {
             return Ok(Header::Other { seen });
         }
         if is_format {
-            match plain(&seen[start + 8..]) {
+            let chunk = &seen[start + 8..];
+            let channels = chunk.get(2..4).map_or(0, |bytes| u16::from_le_bytes([bytes[0], bytes[1]]));
+            if channels > MOST_CHANNELS {
+                // The decoder would multiply it beyond its number.
+                return Err(io::Error::other(format!("a WAV file of {channels} channels; {MOST_CHANNELS} can be read")));
+            }
+            match plain(chunk) {
                 Some(format) => break format,
                 None => return Ok(Header::Other { seen }),
             }
@@ -127,6 +136,14 @@ mod tests {
         let mut reader = file.as_slice();
         let header = read_header(&mut reader)?;
         Ok((header, reader.len()))
+    }
+
+    #[test]
+    fn more_channels_than_any_recording_has_are_refused() {
+        let mut fmt = fmt(1, 16, 16_000, 2);
+        fmt[10..12].copy_from_slice(&0xff01u16.to_le_bytes());
+        let problem = header(&[&fmt, b"data\x08\0\0\0"]).unwrap_err().to_string();
+        assert!(problem.contains("65281 channels"), "{problem}");
     }
 
     #[test]
