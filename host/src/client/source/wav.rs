@@ -59,7 +59,9 @@ pub(super) fn read_header(reader: &mut impl Read) -> io::Result<Header> {
             let channels = chunk.get(2..4).map_or(0, |bytes| u16::from_le_bytes([bytes[0], bytes[1]]));
             if channels > MOST_CHANNELS {
                 // The decoder would multiply it beyond its number.
-                return Err(io::Error::other(format!("a WAV file of {channels} channels; {MOST_CHANNELS} can be read")));
+                return Err(io::Error::other(format!(
+                    "a WAV file of {channels} channels; {MOST_CHANNELS} can be read"
+                )));
             }
             match plain(chunk) {
                 Some(format) => break format,
