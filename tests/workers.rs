@@ -186,25 +186,31 @@ fn a_worker_ends_with_its_host() {
 fn streams_in_one_batch_outlive_the_one_that_the_worker_dies_of() {
     let mut preset = faulty(json!({}));
     preset["max_batch"] = json!(8);
-    let host = setup().preset("faulty", &preset).start();
+    let host = setup().preset("faulty", &preset).settings("[limits]\nquarantine_streams = 100").start();
     let whole = tone_segments(&noise(1, SAMPLES), 16_000);
     let report = || host.crash_reports().into_iter().find(|report| report.contains("call: process_batch"));
-    thread::scope(|scope| {
-        for n in 0..8 {
-            let (host, whole) = (&host, &whole);
-            scope.spawn(move || {
-                // While one sleeps the others gather.
-                let options = if n == 0 {
-                    json!({"fault": "sigsegv", "after_chunks": 15})
-                } else {
-                    json!({"fault": "sleep", "seconds": 0.02, "times": 20})
-                };
-                assert_eq!(&hear(host, "faulty", options).texts(), whole, "stream {n}");
-            });
+    // Whether others wait at the very moment is chance.
+    for _ in 0..20 {
+        thread::scope(|scope| {
+            for n in 0..8 {
+                let (host, whole) = (&host, &whole);
+                scope.spawn(move || {
+                    // While one sleeps the others gather.
+                    let options = if n == 0 {
+                        json!({"fault": "sigsegv", "after_chunks": 15})
+                    } else {
+                        json!({"fault": "sleep", "seconds": 0.02, "times": 20})
+                    };
+                    assert_eq!(&hear(host, "faulty", options).texts(), whole, "stream {n}");
+                });
+            }
+        });
+        if let Some(report) = report() {
+            assert!(report.contains(", stream "), "only one stream in the batch\n{report}");
+            return;
         }
-    });
-    let report = report().unwrap();
-    assert!(report.contains(", stream "), "only one stream in the batch\n{report}");
+    }
+    panic!("no worker died in a batch; the host said:\n{}", host.log());
 }
 
 #[test]
@@ -234,14 +240,15 @@ fn hear_under_fire(host: &Host, preset: &str, audio: &[u8], kills: &mut usize, s
     }
     client.say(&json!({"type": "finish"}));
     let recoveries = || host.logged(&["going on with a fresh processor"]);
-    let (mut expected, mut recovered) = (recoveries(), Some(Instant::now()));
+    let settle = Duration::from_millis(100);
+    let (mut expected, mut recovered) = (recoveries(), Instant::now().checked_sub(settle));
     while let Some(event) = client.next() {
         if recovered.is_none() && recoveries() >= expected {
             recovered = Some(Instant::now());
         }
         // What was on its way before the last recovery has arrived by then.
         let progress = matches!(event["type"].as_str(), Some("partial" | "segment"))
-            && recovered.is_some_and(|at| at.elapsed() > Duration::from_millis(100));
+            && recovered.is_some_and(|at| at.elapsed() >= settle);
         *seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         if progress && *kills > 0 && *seed >> 30 == 0 {
             thread::sleep(Duration::from_micros(u64::from(*seed >> 12) % 20_000));
