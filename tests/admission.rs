@@ -47,6 +47,26 @@ fn a_model_that_is_behind_takes_no_more_and_others_do() {
 }
 
 #[test]
+fn a_live_stream_that_a_model_could_not_follow_is_refused_at_once_and_a_file_is_not() {
+    let mut preset = faulty();
+    preset["host"]["concurrency"] = json!(1);
+    let setup = Setup::new().plugin(&library("faulty")).preset("faulty", &preset);
+    let host = setup.settings("[limits]\nmax_load = 0.9").start();
+    // Each tenth of a second takes half of one.
+    let options = json!({"fault": "sleep", "seconds": 0.05, "times": 1000});
+    let mut first = Client::open(&host, "faulty", json!({"options": options}));
+    first.audio(&bytes(&noise(1, 64_000)));
+    first.say(&json!({"type": "flush"}));
+    first.until("flushed");
+    let told = Client::start(&host, "faulty", json!({})).fails("overloaded", 4430);
+    assert!(told.contains("as many streams as it can follow"), "{told}");
+    works(&host, "faulty");
+    first.finish();
+    // With nobody else there the first is always taken.
+    Client::open(&host, "faulty", json!({})).finish();
+}
+
+#[test]
 fn where_every_model_is_behind_that_is_said_before_the_handshake() {
     let host = setup().start();
     let mut slow = behind(&host, 4);

@@ -186,8 +186,7 @@ fn a_worker_ends_with_its_host() {
 fn streams_in_one_batch_outlive_the_one_that_the_worker_dies_of() {
     let mut preset = faulty(json!({}));
     preset["max_batch"] = json!(8);
-    let host =
-        setup().preset("faulty", &preset).settings("[limits]\nquarantine_streams = 100\nmax_load = 1000.0").start();
+    let host = setup().preset("faulty", &preset).settings("[limits]\nquarantine_streams = 100").start();
     let whole = tone_segments(&noise(1, SAMPLES), 16_000);
     let report = || host.crash_reports().into_iter().find(|report| report.contains("call: process_batch"));
     // Whether others wait at the very moment is chance.

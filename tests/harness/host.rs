@@ -136,9 +136,16 @@ impl Setup {
         self
     }
 
-    /// With these lines in `auricle.toml`.
+    /// With these lines in `auricle.toml`. Unless they say otherwise no model is too busy for another stream: how busy it is
+    /// depends on the machine.
     #[must_use]
     pub fn settings(self, toml: &str) -> Self {
+        let idle = "[limits]\nmax_load = 1000.0\n";
+        let toml = match toml {
+            _ if toml.contains("max_load") => toml.to_owned(),
+            _ if toml.contains("[limits]\n") => toml.replacen("[limits]\n", idle, 1),
+            _ => format!("{toml}\n{idle}"),
+        };
         let text = format!("cache = \"../cache\"\n{toml}\n");
         fs::write(self.dir.path().join("configs/auricle.toml"), text).unwrap();
         self
