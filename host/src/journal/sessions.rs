@@ -1,6 +1,7 @@
 //! Reading a journal, of a server that runs or not.
 
 use super::{Line, Start, is_session};
+use crate::native::messages::seconds;
 use auricle_plugin_api::Segment;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -39,10 +40,9 @@ pub struct SessionText {
 
 impl SessionText {
     pub(super) fn new(segment: &Segment, rate: u32) -> Self {
-        let seconds = |samples: u64| (samples as f64 * 1_000.0 / f64::from(rate)).round() / 1_000.0;
         Self {
-            start: seconds(segment.start),
-            end: seconds(segment.end),
+            start: seconds(segment.start, rate),
+            end: seconds(segment.end, rate),
             text: segment.text().into_owned(),
             confidence: segment.confidence,
             language: segment.language.clone(),
