@@ -1,7 +1,7 @@
 //! The fuzzer (`cargo-fuzz`, libFuzzer), over every target or one: what it found goes to `target/fuzz/`.
 //!
-//! It starts from `fuzz/seeds/` and `fuzz/corpus/`, which it leaves as they are; what it finds of new ways through the code is
-//! kept beside them only with `keep`, as few inputs as go all those ways. Memory is Rust's to keep, so no sanitizer is used.
+//! It starts from `fuzz/seeds/`, `fuzz/findings/` and what is packed in `fuzz/corpus/`. What it finds of new ways through the
+//! code is packed there only with `keep`, as few inputs as go all those ways. Memory is Rust's to keep, so no sanitizer is used.
 
 use crate::run::{Done, cargo, root, run, target};
 use std::{
@@ -23,7 +23,7 @@ pub(crate) struct Fuzz {
     /// Seconds for each target
     #[arg(long, default_value_t = 60)]
     seconds: u64,
-    /// Keep what was found, minimised, in fuzz/corpus
+    /// Keep what was found, as few inputs as do, in fuzz/corpus
     #[arg(long)]
     keep: bool,
     /// Only this one (fuzz/fuzz_targets/TARGET.rs)
@@ -75,15 +75,20 @@ fn targets() -> Done<Vec<String>> {
 /// Runs a target; the inner error is the log of one that found something.
 fn one(name: &str, seconds: u64, keep: bool) -> Done<Result<Ran, PathBuf>> {
     let (fuzz, found) = (root().join("fuzz"), target().join("fuzz"));
-    let [seeds, kept, corpus, artifacts] =
-        [fuzz.join("seeds"), fuzz.join("corpus"), found.join("corpus"), found.join("artifacts")]
-            .map(|folder| folder.join(name));
+    let [seeds, findings] = ["seeds", "findings"].map(|folder| fuzz.join(folder).join(name));
+    let [corpus, fewest, artifacts] = ["corpus", "fewest", "artifacts"].map(|folder| found.join(folder).join(name));
+    let packed = fuzz.join("corpus").join(format!("{name}.tar.gz"));
     let log = found.join(format!("{name}.log"));
-    for folder in [&kept, &corpus, &artifacts] {
+    empty(&fewest)?;
+    for folder in [&corpus, &artifacts] {
         fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     }
+    if packed.exists() {
+        run(Command::new("tar").arg("-xzf").arg(&packed).arg("-C").arg(&corpus))?;
+    }
+    let known: Vec<&PathBuf> = [&seeds, &findings].into_iter().filter(|folder| folder.exists()).collect();
     let mut command = cargo_fuzz("run", Some(name))?;
-    command.args([&corpus, &seeds, &kept]).arg("--").args([SLOW, LARGE, "-print_final_stats=1"]);
+    command.arg(&corpus).args(&known).arg("--").args([SLOW, LARGE, "-print_final_stats=1"]);
     command.arg(format!("-max_total_time={seconds}")).arg(format!("-artifact_prefix={}/", artifacts.display()));
     if !quietly(&mut command, &log)? {
         return Ok(Err(log));
@@ -92,12 +97,24 @@ fn one(name: &str, seconds: u64, keep: bool) -> Done<Result<Ran, PathBuf>> {
     let ran = read(&said).ok_or_else(|| format!("{} does not say how often the target ran", log.display()))?;
     if keep {
         let mut merge = cargo_fuzz("run", Some(name))?;
-        merge.args([&kept, &corpus]).args(["--", "-merge=1"]);
+        merge.arg(&fewest).args([&corpus]).args(&known).args(["--", "-merge=1"]);
         if !quietly(&mut merge, &log)? {
             return Ok(Err(log));
         }
+        // The same inputs make the same archive.
+        let pack = ["--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner", "-C"];
+        run(Command::new("tar").args(pack).arg(&fewest).args(["-I", "gzip -9n", "-cf"]).arg(&packed).arg("."))?;
     }
     Ok(Ok(ran))
+}
+
+/// Makes a folder, without what was in it.
+fn empty(folder: &Path) -> Done {
+    let made = match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => fs::create_dir_all(folder),
+    };
+    made.map_err(|error| format!("{}: {error}", folder.display()))
 }
 
 /// `cargo fuzz`, without a sanitizer and with checks of overflow, as a development build has them.

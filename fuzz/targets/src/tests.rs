@@ -9,7 +9,7 @@ fn what_is_kept_holds() {
     for (name, target) in TARGETS {
         let seeds = run(&fuzz.join("seeds").join(name), target);
         assert!(seeds > 0, "{name} has no seeds");
-        run(&fuzz.join("corpus").join(name), target);
+        run(&fuzz.join("findings").join(name), target);
         target(&[]);
     }
 }

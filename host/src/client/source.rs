@@ -199,9 +199,9 @@ impl Input {
         match wav::read_header(&mut self.reader) {
             Err(error) => Err(SourceError(format!("{}: {error}", self.name))),
             Ok(wav::Header::Plain { format, bytes }) => self.plain(format, bytes),
-            Ok(wav::Header::Other { seen }) => {
+            Ok(wav::Header::Other { seen, wav }) => {
                 let reader = Box::new(Cursor::new(seen).chain(self.reader));
-                let (opened, decoding) = Decoding::open(&self.name, reader)?;
+                let (opened, decoding) = Decoding::open(&self.name, reader, wav)?;
                 check(&self.name, opened.format)?;
                 Ok((opened, Audio::Decoding(decoding)))
             }

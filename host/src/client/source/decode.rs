@@ -6,15 +6,21 @@
 use super::{Opened, Reader, SourceError, Step};
 use crate::audio::{AudioFormat, Encoding};
 use std::io;
-use symphonia::core::{
-    codecs::audio::{AudioDecoder, AudioDecoderOptions},
-    errors::Error,
-    formats::{
-        FormatOptions, FormatReader, TrackType,
-        probe::{Hint, Probe, ProbeOptions},
+use symphonia::{
+    core::{
+        codecs::audio::{AudioDecoder, AudioDecoderOptions},
+        errors::Error,
+        formats::{
+            FormatOptions, FormatReader, TrackType,
+            probe::{Hint, Probe, ProbeOptions},
+        },
+        io::{MediaSourceStream, ReadOnlySource},
+        meta::MetadataOptions,
     },
-    io::{MediaSourceStream, ReadOnlySource},
-    meta::MetadataOptions,
+    default::{
+        formats::{FlacReader, MpaReader, OggReader, WavReader},
+        meta::Id3v2Reader,
+    },
 };
 
 /// So many damaged packets on end, and the file is given up.
@@ -44,8 +50,8 @@ pub(super) struct Decoding {
 }
 
 impl Decoding {
-    /// Finds out what the bytes are and decodes up to the first samples.
-    pub(super) fn open(name: &str, reader: Reader) -> Result<(Opened, Self), SourceError> {
+    /// Finds out what the bytes are, unless they are `wav`, and decodes up to the first samples.
+    pub(super) fn open(name: &str, reader: Reader, wav: bool) -> Result<(Opened, Self), SourceError> {
         let stream = MediaSourceStream::new(Box::new(ReadOnlySource::new(reader)), Default::default());
         let unknown = |error| match error {
             Error::IoError(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
@@ -56,10 +62,9 @@ impl Decoding {
                  for raw samples give --raw s16le --rate 16000"
             )),
         };
-        let mut probe = Probe::new_with_options(&ProbeOptions { max_probe_depth: JUNK, ..ProbeOptions::default() });
-        symphonia::default::register_enabled_formats(&mut probe);
-        let container =
-            probe.probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default()).map_err(unknown)?;
+        let container = probe(wav)
+            .probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default())
+            .map_err(unknown)?;
         let (track, decoder) = decoder(name, &*container)?;
         let seconds = container.default_track(TrackType::Audio).and_then(|track| {
             let rate = track.codec_params.as_ref()?.audio()?.sample_rate?;
@@ -165,6 +170,23 @@ impl Decoding {
     fn error(&self, what: impl std::fmt::Display) -> SourceError {
         SourceError(format!("{}: {what}", self.name))
     }
+}
+
+/// What looks for the beginning of a file. A WAV file has its own at the very start or is none: its header was looked at.
+fn probe(wav: bool) -> Probe {
+    // In bytes: the first two are what is looked at first.
+    let depth = if wav { 2 } else { JUNK };
+    let mut probe = Probe::new_with_options(&ProbeOptions { max_probe_depth: depth, ..ProbeOptions::default() });
+    if wav {
+        probe.register_format::<WavReader<'_>>();
+    } else {
+        probe.register_format::<FlacReader<'_>>();
+        probe.register_format::<MpaReader<'_>>();
+        probe.register_format::<OggReader<'_>>();
+        // Before an MP3 recording, often with a picture: longer than what is searched.
+        probe.register_metadata::<Id3v2Reader<'_>>();
+    }
+    probe
 }
 
 /// The file's audio track and a decoder for it.

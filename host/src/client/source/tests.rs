@@ -113,6 +113,27 @@ async fn coded_audio_is_decoded() {
 }
 
 #[tokio::test]
+async fn what_stands_before_an_mp3_recording_is_passed_over() {
+    let clean = pieces(&mut read(MP3, None).await.unwrap()).await;
+    // A tag (ID3v2.3) of 100,000 bytes, its length in groups of 7 bits, all of them padding.
+    let length = 100_000_u32;
+    let groups = [21, 14, 7, 0].map(|shift| (length >> shift) as u8 & 0x7f);
+    let tag = [b"ID3\x03\0\0".as_slice(), &groups, &vec![0; length as usize]].concat();
+    for before in [tag, vec![0x55; 1_000]] {
+        let mut source = read([&before, MP3].concat(), None).await.unwrap();
+        assert_eq!(pieces(&mut source).await, clean);
+    }
+}
+
+#[tokio::test]
+async fn a_wav_file_behind_junk_is_no_audio() {
+    // The decoder's crate would multiply its rate and its width beyond their numbers.
+    let mut file = vec![0x49; 142];
+    file.extend(wav(16, &[0; 64], 64));
+    assert!(read(file, None).await.unwrap_err().to_string().contains("not an audio file"));
+}
+
+#[tokio::test]
 async fn a_damaged_part_is_left_out_and_told() {
     // Without the first frame, of 288 bytes, which says how long the file is.
     let mut file = MP3[288..].repeat(8);

@@ -26,6 +26,8 @@ pub(super) enum Header {
     Other {
         /// From the start.
         seen: Vec<u8>,
+        /// Whether it is a WAV file all the same, of a kind that has to be decoded.
+        wav: bool,
     },
 }
 
@@ -35,24 +37,25 @@ pub(super) enum Header {
 /// The input failed, or ended between the header and the samples.
 pub(super) fn read_header(reader: &mut impl Read) -> io::Result<Header> {
     let mut seen = Vec::new();
+    let other = |seen, wav| Ok(Header::Other { seen, wav });
     let format = loop {
         // The file's own header first, then one chunk's header after the other.
         let start = seen.len();
         let header = if start == 0 { 12 } else { 8 };
         if !extend(reader, &mut seen, header)? {
-            return Ok(Header::Other { seen });
+            return other(seen, start > 0);
         }
         let chunk = &seen[start..];
         if start == 0 {
             let riff = matches!(&chunk[..4], b"RIFF" | b"RF64") && &chunk[8..] == b"WAVE";
             if !riff {
-                return Ok(Header::Other { seen });
+                return other(seen, false);
             }
             continue;
         }
         let (is_format, is_data, length) = (chunk.starts_with(b"fmt "), chunk.starts_with(b"data"), length(chunk));
         if is_data || length > LIMIT || !extend(reader, &mut seen, padded(length))? {
-            return Ok(Header::Other { seen });
+            return other(seen, true);
         }
         if is_format {
             let chunk = &seen[start + 8..];
@@ -65,7 +68,7 @@ pub(super) fn read_header(reader: &mut impl Read) -> io::Result<Header> {
             }
             match plain(chunk) {
                 Some(format) => break format,
-                None => return Ok(Header::Other { seen }),
+                None => return other(seen, true),
             }
         }
     };
@@ -175,11 +178,11 @@ mod tests {
         let fmt = fmt(1, 24, 48_000, 1);
         let (found, left) = header(&[&fmt, b"data\x03\0\0\0abc"]).unwrap();
         let seen = [b"RIFF\0\0\0\0WAVE".as_slice(), &fmt].concat();
-        assert_eq!(found, Header::Other { seen });
+        assert_eq!(found, Header::Other { seen, wav: true });
         assert_eq!(left, 11);
         for text in [b"".as_slice(), b"fLaC", b"a text that is no audio"] {
             let seen = text[..text.len().min(12)].to_vec();
-            assert_eq!(read_header(&mut { text }).unwrap(), Header::Other { seen });
+            assert_eq!(read_header(&mut { text }).unwrap(), Header::Other { seen, wav: false });
         }
     }
 
