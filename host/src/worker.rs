@@ -17,6 +17,8 @@ mod files;
 mod framed;
 #[cfg(unix)]
 mod lanes;
+#[cfg(unix)]
+mod life;
 #[cfg(not(unix))]
 mod nowhere;
 #[cfg(unix)]

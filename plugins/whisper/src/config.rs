@@ -114,7 +114,7 @@ impl Settings {
                  16000, 400 and 160"
             ));
         }
-        if chunk_length * 50 != *max_source_positions {
+        if chunk_length.saturating_mul(50) != *max_source_positions {
             return Err(format!(
                 "chunk_length is {chunk_length} s, max_source_positions {max_source_positions}: not 50 for each second"
             ));

@@ -49,7 +49,7 @@ impl Vocabulary {
         let (start, end) = (needed("<|startoftranscript|>")?, needed("<|endoftext|>")?);
         let no_timestamps = needed("<|notimestamps|>")?;
         // Early exports leave the timestamps out of the file; they follow the token before them.
-        let zero = token("<|0.00|>").unwrap_or(no_timestamps + 1);
+        let zero = token("<|0.00|>").unwrap_or(no_timestamps.saturating_add(1));
         let config = &settings.config;
         if (start, end) != (config.decoder_start_token_id, config.eos_token_id) {
             return Err(format!(

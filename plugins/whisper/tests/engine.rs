@@ -298,6 +298,30 @@ fn configurations_of_another_model_are_found_out() {
 }
 
 #[test]
+fn numbers_beyond_all_measure_are_refused() {
+    const BEYOND: u64 = 1 << 59;
+    for (file, name) in [
+        ("preprocessor_config.json", "chunk_length"),
+        ("preprocessor_config.json", "feature_size"),
+        ("config.json", "num_mel_bins"),
+        ("config.json", "d_model"),
+        ("config.json", "vocab_size"),
+        ("config.json", "decoder_layers"),
+        ("config.json", "decoder_attention_heads"),
+        ("config.json", "max_source_positions"),
+        ("config.json", "max_target_positions"),
+        ("config.json", "median_filter_width"),
+    ] {
+        let refusal = refused(file, |bytes| {
+            let mut settings: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+            settings[name] = BEYOND.into();
+            Some(settings.to_string().into_bytes())
+        });
+        assert_eq!(refusal.code, ErrorCode::MODEL, "{name}: {}", refusal.message);
+    }
+}
+
+#[test]
 fn a_fast_layout_that_is_none_is_found_out() {
     for (file, stock) in
         [("encoder_fast.onnx", "encoder_model.onnx"), ("decoder_fast.onnx", "decoder_model_merged.onnx")]
