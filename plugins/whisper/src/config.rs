@@ -5,11 +5,13 @@
 
 use auricle_plugin_api::Error;
 use serde::{Deserialize, de::DeserializeOwned};
-use std::{fs, path::Path};
+use std::{fs, ops::RangeInclusive, path::Path};
 
 /// Sizes beyond these are no Whisper but a damaged file.
 const MOST_LAYERS: usize = 256;
 const MOST_WIDTH: usize = 1 << 16;
+/// Tokens of a decode, prompt and all; Whisper has 448. In fewer there is no room for a prompt and a word.
+const POSITIONS: RangeInclusive<usize> = 16..=1 << 16;
 
 /// The network's sizes and its special tokens.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -133,10 +135,11 @@ impl Settings {
             let width = self.config.median_filter_width;
             return Err(format!("median_filter_width is {width}, not an odd number up to 99"));
         }
-        let widths = [d_model, vocab_size, max_target_positions, decoder_attention_heads, decoder_layers];
+        let widths = [d_model, vocab_size, decoder_attention_heads, decoder_layers];
         if widths.iter().any(|width| **width == 0)
             || *d_model > MOST_WIDTH
             || *decoder_layers > MOST_LAYERS
+            || !POSITIONS.contains(max_target_positions)
             || d_model % decoder_attention_heads != 0
         {
             return Err(format!(
