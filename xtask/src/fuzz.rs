@@ -77,10 +77,11 @@ fn one(name: &str, seconds: u64, keep: bool) -> Done<Result<Ran, PathBuf>> {
     let (fuzz, found) = (root().join("fuzz"), target().join("fuzz"));
     let [seeds, findings] = ["seeds", "findings"].map(|folder| fuzz.join(folder).join(name));
     let [corpus, fewest, artifacts] = ["corpus", "fewest", "artifacts"].map(|folder| found.join(folder).join(name));
-    let packed = fuzz.join("corpus").join(format!("{name}.tar.gz"));
+    let packs = fuzz.join("corpus");
+    let packed = packs.join(format!("{name}.tar.gz"));
     let log = found.join(format!("{name}.log"));
     empty(&fewest)?;
-    for folder in [&corpus, &artifacts] {
+    for folder in [&corpus, &artifacts, &packs] {
         fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     }
     if packed.exists() {

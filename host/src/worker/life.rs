@@ -172,7 +172,8 @@ impl Life {
         if self.retired.get().is_some_and(|since| since.elapsed() > RETIRE_WITHIN) {
             self.end("did not end by itself when nobody needed it any more".into());
         }
-        let Some(limit) = self.spec.load.memory_limit else { return };
+        // One that tells how it crashes needs memory to read its own symbols, and is about to end.
+        let Some(limit) = self.spec.load.memory_limit.filter(|_| self.crash().is_none()) else { return };
         if let Some(bytes) = platform::resident_bytes(self.pid).filter(|bytes| *bytes > limit) {
             let (bytes, limit) = (bytes >> 20, limit >> 20);
             self.end(format!(
