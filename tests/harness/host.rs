@@ -86,7 +86,7 @@ fn built(name: &str) -> PathBuf {
 /// The host program as a command, without settings of this machine's user.
 pub fn auricle() -> Command {
     let mut command = Command::new(host_program());
-    for name in ["RUST_LOG", "AURICLE_URL", "AURICLE_KEY", "AURICLE_CA"] {
+    for name in ["RUST_BACKTRACE", "RUST_LOG", "AURICLE_URL", "AURICLE_KEY", "AURICLE_CA"] {
         command.env_remove(name);
     }
     command
