@@ -1,7 +1,7 @@
 //! What is fuzzed: a function for each parser that meets bytes of a client, a file or a worker, and what must hold of it.
 //!
 //! A target panics where something does not hold. `cargo xtask fuzz` makes inputs for it; the tests here run it over those
-//! in `fuzz/seeds/` and `fuzz/findings/`. A new target is a room here, a line in [`TARGETS`], a file in
+//! that are kept, in `fuzz/seeds/`, `fuzz/findings/` and `fuzz/corpus/`. A new target is a room here, a line in [`TARGETS`], a file in
 //! `fuzz/fuzz_targets/`, and a `[[bin]]` in `fuzz/Cargo.toml`.
 
 #![forbid(unsafe_code)]

@@ -1,7 +1,7 @@
 //! Every target over the inputs that are kept: what was found once stays mended.
 
 use crate::TARGETS;
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
 #[test]
 fn what_is_kept_holds() {
@@ -10,6 +10,10 @@ fn what_is_kept_holds() {
         let seeds = run(&fuzz.join("seeds").join(name), target);
         assert!(seeds > 0, "{name} has no seeds");
         run(&fuzz.join("findings").join(name), target);
+        let corpus = tempfile::tempdir().unwrap();
+        let packed = fuzz.join("corpus").join(format!("{name}.tar.gz"));
+        let unpacked = Command::new("tar").arg("-xzf").arg(&packed).arg("-C").arg(corpus.path()).status().unwrap();
+        assert!(unpacked.success() && run(corpus.path(), target) > 0, "{}", packed.display());
         target(&[]);
     }
 }
