@@ -127,7 +127,7 @@ async fn what_stands_before_an_mp3_recording_is_passed_over() {
 
 #[tokio::test]
 async fn a_wav_file_behind_junk_is_no_audio() {
-    // The decoder's crate would multiply its rate and its width beyond their numbers.
+    // Its header would not have been looked at before the decoder sees it.
     let mut file = vec![0x49; 142];
     file.extend(wav(16, &[0; 64], 64));
     assert!(read(file, None).await.unwrap_err().to_string().contains("not an audio file"));
