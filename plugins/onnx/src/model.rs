@@ -10,7 +10,7 @@ use crate::{
     options,
     pieces::Pieces,
     processor::Processor,
-    restart,
+    restart::Points,
     search::Decoder,
     symbols::Symbols,
     transducer::{Parts, Transducer},
@@ -78,6 +78,8 @@ pub struct Recognizer {
     pub(crate) features: Arc<Plan>,
     /// Samples of silence after the end of the audio.
     pub(crate) tail: usize,
+    /// When restart points are told.
+    pub(crate) points: Points,
     max_batch: u32,
     language: Option<String>,
 }
@@ -95,7 +97,8 @@ impl Recognizer {
         let tail = tail.max((layout.window + layout.shift) * features.shift());
         let max_batch = if encoder.batches { config.get("max_batch")? } else { 1 };
         let language = Some(config.get::<String>("lan")?).filter(|language| language != "auto");
-        Ok(Self { encoder, decoder, symbols, pieces, features, tail, max_batch, language })
+        let points = Points::of(encoder.cache_bytes());
+        Ok(Self { encoder, decoder, symbols, pieces, features, tail, points, max_batch, language })
     }
 
     /// Samples per second.
@@ -151,11 +154,14 @@ impl Model for Recognizer {
     fn metadata(&self) -> Metadata {
         let layout = &self.encoder.layout;
         let chunk = (layout.shift * self.features.shift()) as u32;
-        // The search of an utterance that has not ended comes on top of the caches.
-        let exact = self.encoder.cache_bytes() <= restart::MOST_BYTES / 2;
+        let first = self.features.samples_for(layout.window as u64 - 1);
         let mut metadata = Metadata::new(layout.features.sample_rate, chunk)
+            .first_chunk(u32::try_from(first).unwrap_or(chunk))
             .separator(if self.symbols.has_words() { " " } else { "" })
-            .replay(if exact { Replay::Exact } else { Replay::None })
+            .replay(match self.points {
+                Points::Every(_) => Replay::Exact,
+                Points::AtEndpoints => Replay::Lossless,
+            })
             .max_batch(self.max_batch)
             .languages(&self.language)
             .capabilities(["partials", "word-times", "confidence", "endpoints"]);
