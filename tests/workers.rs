@@ -8,6 +8,7 @@ use auricle_tests::{Client, Host, Setup, bytes, library, long, noise, tone_segme
 use serde_json::{Value, json};
 use std::{
     fs,
+    path::Path,
     process::Command,
     thread,
     time::{Duration, Instant},

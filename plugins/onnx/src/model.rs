@@ -23,6 +23,12 @@ use auricle_plugin_kit::{
 };
 use std::sync::Arc;
 
+/// A network in a file up to this gains by larger batches: much of a step does not depend on how many streams make it. Of a
+/// larger one a step takes long, and who waits for it waits for all of it.
+const SMALL_BYTES: u64 = 16 << 20;
+const SMALL_BATCH: u32 = 16;
+const LARGE_BATCH: u32 = 8;
+
 /// The loader of the backend `onnx`.
 pub struct Loader;
 
@@ -51,8 +57,7 @@ impl ModelLoader for Loader {
             .field(
                 Field::load("max_batch")
                     .integer(1, 64)
-                    .default(8)
-                    .describe("streams that step together at most, where the server batches and the network can"),
+                    .describe("streams that step together at most, where the network can: 16 unless given, 8 of one above 16 MB"),
             )
             .field(Field::load("tail_padding").number(0.0, 10.0).default(0.8).describe(
                 "seconds of silence the network hears after the end of the audio, so that it tells the last word",
@@ -95,7 +100,12 @@ impl Recognizer {
         let tail = (config.get::<f64>("tail_padding")? * f64::from(layout.features.sample_rate)) as usize;
         // Enough for the step that the last frame of audio is in.
         let tail = tail.max((layout.window + layout.shift) * features.shift());
-        let max_batch = if encoder.batches { config.get("max_batch")? } else { 1 };
+        let max_batch = match config.get_optional("max_batch")? {
+            _ if !encoder.batches => 1,
+            Some(most) => most,
+            None if files.network.metadata().is_ok_and(|file| file.len() <= SMALL_BYTES) => SMALL_BATCH,
+            None => LARGE_BATCH,
+        };
         let language = Some(config.get::<String>("lan")?).filter(|language| language != "auto");
         let points = Points::of(encoder.cache_bytes());
         Ok(Self { encoder, decoder, symbols, pieces, features, tail, points, max_batch, language })

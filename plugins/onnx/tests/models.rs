@@ -138,7 +138,11 @@ fn says_what_kind_it_is_and_how_many_streams_step_together() {
         let (model, _) = small(kind, &fields);
         let metadata = model.metadata();
         assert_eq!(metadata.extra["kind"], kind);
-        assert_eq!((metadata.sample_rate, metadata.max_batch, metadata.separator.as_str()), (16_000, 8, " "), "{kind}");
+        assert_eq!(
+            (metadata.sample_rate, metadata.max_batch, metadata.separator.as_str()),
+            (16_000, 16, " "),
+            "{kind}"
+        );
         assert_eq!(metadata.replay, Replay::Exact, "{kind}");
         let (chunk, first) = if kind.starts_with("nemo") { (2_560, 4_120) } else { (5_120, 7_320) };
         assert_eq!((metadata.chunk_samples, metadata.first_chunk_samples), (chunk, Some(first)), "{kind}");
