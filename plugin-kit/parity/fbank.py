@@ -3,9 +3,11 @@
 
 Recordings given as arguments (16 kHz, mono, 16 bits) are compared too, and those of the folder of further recordings
 (`AURICLE_AUDIO`, or `shared/audio` beside the repository), where there is one. Both compute in single precision: a bin far below
-the loudest of its frame is made of the last digits of the transform, where the reference is as far from the truth as this. So bins
-within 80 dB of the loudest must be within 1e-3 of the reference's, and all others no further from what double precision gives than
-the reference's furthest, or 1e-3. `--write-golden` keeps a few frames of the
+the loudest of its frame is made of the last digits of the transform, in the order in which each adds them (the reference's is what
+its compiler made of it). So bins within 80 dB of the loudest must be within 1e-3 of the reference's; the faint ones must not be
+further from what double precision gives than 1e-3, or twice the reference's furthest.
+
+`--again`, which is for others that are run with this, means nothing here. `--write-golden` keeps a few frames of the
 reference in plugin-kit/testdata/fbank/, which the quick tests read: u32 number of all frames, u32 number of kept ones,
 their u32 numbers, then their bins as f32, little-endian. Needs python3 and pip; the packages go to an environment of
 their own in target/.
@@ -155,7 +157,7 @@ def main():
                 f"{kind:6} {name:26} {len(theirs):6} frames, apart (median, most, most of faint ones): {numpy.median(off):.1e}"
                 f" {most:.1e} {faint:.1e}; from the truth: {far:.1e}, theirs {far_theirs:.1e}"
             )
-            assert numpy.median(off) < 1e-6 and most < MOST and far < max(far_theirs, MOST), "too far apart"
+            assert numpy.median(off) < 1e-6 and most < MOST and far < max(2 * far_theirs, MOST), "too far apart"
             if write and name in [case[0] for case in CASES]:
                 keep(f"{kind}-{name}", theirs)
 

@@ -44,7 +44,8 @@ pub(crate) struct Caches {
     place: usize,
 }
 
-/// Where the caches of streams that were not side by side are put together.
+/// Where the caches of streams that were not side by side are put together. Kept from step to step: to give such pieces of
+/// memory back each time would have the allocator tidy up each time.
 #[derive(Default)]
 pub(crate) struct Room {
     floats: Vec<f32>,

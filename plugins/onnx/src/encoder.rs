@@ -63,7 +63,22 @@ pub(crate) struct Encoder {
     /// What every stream begins with.
     fresh: Caches,
     /// As many as calls ever ran at once.
-    rooms: Mutex<Vec<Room>>,
+    benches: Mutex<Vec<Bench>>,
+}
+
+/// What a step is put together on.
+#[derive(Default)]
+pub(crate) struct Bench {
+    windows: Vec<f32>,
+    room: Room,
+}
+
+impl Bench {
+    /// Room for this many values of features.
+    pub(crate) fn windows(&mut self, values: usize) -> &mut [f32] {
+        self.windows.resize(values, 0.0);
+        &mut self.windows
+    }
 }
 
 /// What a step gave.
@@ -78,7 +93,7 @@ impl Encoder {
         let lies = |problem: Error| Error::model(format!("is not what its metadata say: {}", problem.message));
         bounded(&layout).map_err(lies)?;
         let fresh = Caches::fresh(&layout.caches)?;
-        let mut encoder = Self { layout, batches: false, sessions, fresh, rooms: Mutex::default() };
+        let mut encoder = Self { layout, batches: false, sessions, fresh, benches: Mutex::default() };
         encoder.check().map_err(lies)?;
         // A network that was exported for one stream cannot, which is no fault.
         encoder.batches = encoder.try_step(2).is_ok();
@@ -99,8 +114,9 @@ impl Encoder {
     /// Steps so many new streams in silence; returns how many frames that gives.
     fn try_step(&self, streams: usize) -> Result<usize, Error> {
         let mut caches = vec![self.fresh(); streams];
-        let silence = vec![0.0; streams * self.window_values()];
-        let frames = self.step(&silence, &mut caches.iter_mut().collect::<Vec<_>>())?;
+        let mut bench = self.bench();
+        bench.windows(streams * self.window_values()).fill(0.0);
+        let frames = self.step(bench, &mut caches.iter_mut().collect::<Vec<_>>())?;
         Ok(frames.view()?.dim().1)
     }
 
@@ -114,9 +130,14 @@ impl Encoder {
         self.fresh.clone()
     }
 
-    /// One step of the streams that these caches are of: `features` are their windows, one after the other. Where it fails
+    /// A bench for a step.
+    pub(crate) fn bench(&self) -> Bench {
+        self.benches().pop().unwrap_or_default()
+    }
+
+    /// One step of the streams that these caches are of: on the bench are their windows, one after the other. Where it fails
     /// the caches are as they were.
-    pub(crate) fn step(&self, features: &[f32], caches: &mut [&mut Caches]) -> Result<Frames, Error> {
+    pub(crate) fn step(&self, mut bench: Bench, caches: &mut [&mut Caches]) -> Result<Frames, Error> {
         let Layout { features: fbank, window, window_order, lengths, caches: layout, .. } = &self.layout;
         let streams = caches.len();
         let shape = match window_order {
@@ -124,13 +145,12 @@ impl Encoder {
             Order::WidthFirst => [streams, fbank.bins, *window],
         };
         let frames = vec![*window as i64; streams];
-        let mut room = self.rooms().pop().unwrap_or_default();
         let mut inputs: Vec<SessionInputValue<'_>> = Vec::with_capacity(2 + layout.len());
-        inputs.push(TensorRef::from_array_view((shape, features))?.into());
+        inputs.push(TensorRef::from_array_view((shape, &bench.windows[..]))?.into());
         if *lengths {
             inputs.push(TensorRef::from_array_view(([streams], &frames[..]))?.into());
         }
-        Caches::inputs(layout, caches, &mut room, &mut inputs)?;
+        Caches::inputs(layout, caches, &mut bench.room, &mut inputs)?;
         let (frames, after) = {
             let mut session = self.sessions.lend()?;
             let mut outputs = session.run(inputs.as_slice())?.into_iter().map(|(_, value)| value);
@@ -141,14 +161,14 @@ impl Encoder {
             (frames, outputs.collect::<Vec<_>>())
         };
         drop(inputs);
-        self.rooms().push(room);
+        self.benches().push(bench);
         let frames = self.frames(frames, streams)?;
         Caches::hand_on(layout, after, caches)?;
         Ok(frames)
     }
 
-    fn rooms(&self) -> MutexGuard<'_, Vec<Room>> {
-        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    fn benches(&self) -> MutexGuard<'_, Vec<Bench>> {
+        self.benches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn frames(&self, values: Option<DynValue>, streams: usize) -> Result<Frames, Error> {
