@@ -201,3 +201,37 @@ fn real_people_are_understood() {
     println!("word error rate {:.1} %", 100.0 * wrong as f64 / total as f64);
     assert!(wrong * 100 < total * 15, "{wrong} of {total} words wrong");
 }
+
+#[test]
+fn memory_stays_flat_over_hours_without_a_pause() {
+    let minutes = if long() { 180 } else { 6 };
+    let (_, audio) = wav(&fixture("digits.wav"));
+    let minute = bytes(&audio.repeat(1 + 60 * 16_000 / audio.len())[..60 * 16_000]);
+    let host = host();
+    let mut clients: Vec<Client> = (0..4).map(|_| Client::open(&host, "digits", file())).collect();
+    let mut early = None;
+    for passed in 1..=minutes {
+        thread::scope(|scope| {
+            for client in &mut clients {
+                scope.spawn(|| {
+                    client.audio_in_frames(&minute, 32_000);
+                    // What is behind is read, or the server would wait for it.
+                    while client.until("segment")["end"].as_f64().unwrap() < 60.0 * f64::from(passed) - 20.0 {}
+                    client.heard.clear();
+                });
+            }
+        });
+        if passed == minutes / 4 + 1 {
+            early = host.resident();
+        }
+    }
+    if let Some(early) = early {
+        let late = host.resident().unwrap();
+        println!("{} MiB early, {} after {minutes} minutes", early >> 20, late >> 20);
+        assert!(late < early + (8 << 20), "{} MiB early, {} late", early >> 20, late >> 20);
+    }
+    for mut client in clients {
+        client.finish();
+        assert!(client.heard.last().unwrap()["seconds"].as_f64().unwrap() >= 60.0 * f64::from(minutes));
+    }
+}

@@ -81,8 +81,9 @@ pub trait AsrProcessor: Send + 'static {
     fn init(&mut self, offset: u64) -> Result<(), Error>;
 
     /// Takes mono audio at the model's rate, in [-1, 1] (the server replaces what is not finite by 0): exactly
-    /// [`Metadata::chunk_samples`] samples, fewer only right before [`finish`](Self::finish) and right after
-    /// [`restore`](Self::restore), whose sample may lie within a chunk.
+    /// [`Metadata::chunk_samples`] samples; the first time, [`Metadata::first_chunk_samples`] where the model has them;
+    /// fewer only right before [`finish`](Self::finish) and right after [`restore`](Self::restore), whose sample may lie
+    /// within a chunk.
     ///
     /// # Errors
     /// Closes the stream.

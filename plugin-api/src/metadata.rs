@@ -14,6 +14,11 @@ pub struct Metadata {
     pub sample_rate: u32,
     /// Samples a call to `insert_audio_chunk` brings: the engine's grid. At most a minute's worth.
     pub chunk_samples: u32,
+    /// Samples that the first call brings, at the start of a stream and after a flush, where that is not
+    /// [`chunk_samples`](Self::chunk_samples): a model that hears windows which overlap wants the first one whole, then
+    /// as much as the next one is later. At most a minute's worth.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_chunk_samples: Option<u32>,
     /// Streams the model can serve at once, where it is bounded.
     pub max_streams: Option<u32>,
     /// Processors one `process_batch` may hold; 1 means no batching.
@@ -48,6 +53,7 @@ impl Default for Metadata {
             separator: " ".into(),
             sample_rate: 16_000,
             chunk_samples: 1_600,
+            first_chunk_samples: None,
             max_streams: None,
             max_batch: 1,
             replay: Replay::None,
@@ -62,6 +68,13 @@ impl Metadata {
     /// A model that hears `sample_rate` samples per second in chunks of `chunk_samples`.
     pub fn new(sample_rate: u32, chunk_samples: u32) -> Self {
         Self { sample_rate, chunk_samples, ..Self::default() }
+    }
+
+    /// Sets how many samples the first chunk has.
+    #[must_use]
+    pub fn first_chunk(mut self, samples: u32) -> Self {
+        self.first_chunk_samples = Some(samples);
+        self
     }
 
     /// Sets what joins segments.

@@ -34,6 +34,8 @@ SMALL_ZIPFORMER = zipformer2.Size(
     joiner=32,
 )
 SMALL_NEMO = nemo.Size(dim=32, layers=2, heads=2, channels=8, kernel=5, left=14, ahead=1, predictor=(2, 24), joiner=32)
+# Little to compute, and caches above what a restart point can carry.
+LONG_NEMO = nemo.Size(dim=16, layers=1, heads=1, channels=4, kernel=5, left=20_000, ahead=1)
 LARGE_ZIPFORMER = zipformer2.Size(
     layers=(2, 2, 2, 2, 2, 2),
     dims=(192, 256, 256, 256, 256, 256),
@@ -43,7 +45,11 @@ LARGE_ZIPFORMER = zipformer2.Size(
 )
 LARGE_NEMO = nemo.Size(dim=256, layers=12, heads=4, channels=128, predictor=(1, 320), joiner=320)
 
-SIZES = {"small": (SMALL_ZIPFORMER, SMALL_NEMO, 300), "large": (LARGE_ZIPFORMER, LARGE_NEMO, 500)}
+SIZES = {
+    "small": (SMALL_ZIPFORMER, SMALL_NEMO, 300),
+    "long": (SMALL_ZIPFORMER, LONG_NEMO, 300),
+    "large": (LARGE_ZIPFORMER, LARGE_NEMO, 500),
+}
 KINDS = ["zipformer2-ctc", "zipformer2-transducer", "nemo-ctc", "nemo-transducer"]
 
 
@@ -105,7 +111,7 @@ def make(name: str, out: Path) -> Path:
 def main() -> None:
     arguments = argparse.ArgumentParser(description="Makes streaming models up.")
     arguments.add_argument("--out", type=Path, default=OUT)
-    arguments.add_argument("names", nargs="*", default=[f"{kind}-small" for kind in KINDS])
+    arguments.add_argument("names", nargs="*", default=[*(f"{kind}-small" for kind in KINDS), "nemo-ctc-long"])
     options = arguments.parse_args()
     for name in options.names:
         folder = make(name, options.out)

@@ -9,7 +9,8 @@ use std::process::Command;
 pub(crate) enum Parity {
     /// Against the PyPI package `pocketsphinx`, fetched into an environment under target/
     Pocketsphinx,
-    /// Against the PyPI package `sherpa-onnx`: the digits, and made-up models of every kind and of published sizes
+    /// Against the PyPI package `sherpa-onnx`: the digits, and made-up models of every kind and of published sizes; and its
+    /// features, against `kaldi-native-fbank`
     Onnx {
         /// Make the models and what the reference says anew, the small committed ones too
         #[arg(long)]
@@ -36,7 +37,7 @@ pub(crate) fn parity(engine: &Parity) -> Done {
             if *again {
                 options = &["--again"];
             }
-            &["plugins/onnx/parity/compare.py"]
+            &["plugin-kit/parity/fbank.py", "plugins/onnx/parity/compare.py"]
         }
         Parity::Whisper => {
             crate::fetch::onnxruntime()?;

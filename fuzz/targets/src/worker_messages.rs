@@ -36,7 +36,7 @@ pub fn worker_messages(bytes: &[u8]) {
         1 => drop(read!(Notice, bytes)),
         2 => drop(read!(Setup, bytes)),
         3 => {
-            let answer = read!(Answer, bytes);
+            let answer = read!(Answer<'_>, bytes);
             if let Some(Answer::Event { event: Happening::Partial(text) | Happening::Segment(text), .. }) = answer {
                 told(text);
             }

@@ -1,8 +1,10 @@
 //! Audio and commands waiting for the engine, cut to the engine's grid.
 //!
 //! Invariant: what the engine is given depends only on the samples and the commands between them, never on how they
-//! arrived: full chunks from the start of the epoch (or the last flush), and one shorter rest before a flush or the end.
+//! arrived: full chunks from the start of the epoch (or the last flush), the first of which may have a length of its own, and
+//! one shorter rest before a flush or the end.
 
+use auricle_plugin_api::Metadata;
 use std::{collections::VecDeque, time::Instant};
 
 /// What the engine is to do next.
@@ -34,6 +36,10 @@ impl Work {
 #[derive(Debug)]
 pub(super) struct Inbox {
     chunk: usize,
+    /// Of the first chunk after a start.
+    first: usize,
+    /// Of the chunk that `pending` becomes.
+    wanted: usize,
     work: VecDeque<(Instant, Work)>,
     /// Audio not yet a full chunk, and when its first sample came.
     pending: Vec<f32>,
@@ -43,10 +49,12 @@ pub(super) struct Inbox {
 }
 
 impl Inbox {
-    pub(super) fn new(chunk_samples: u32) -> Self {
+    pub(super) fn new(metadata: &Metadata) -> Self {
         let now = Instant::now();
+        let chunk = metadata.chunk_samples as usize;
+        let first = metadata.first_chunk_samples.map_or(chunk, |first| first as usize);
         let work = VecDeque::from([(now, Work::Open)]);
-        Self { chunk: chunk_samples as usize, work, pending: Vec::new(), pending_since: now, queued: 0 }
+        Self { chunk, first, wanted: first, work, pending: Vec::new(), pending_since: now, queued: 0 }
     }
 
     /// Adds audio that came at `now`.
@@ -55,13 +63,14 @@ impl Inbox {
         while !samples.is_empty() {
             if self.pending.is_empty() {
                 self.pending_since = now;
-                self.pending.reserve_exact(self.chunk);
+                self.pending.reserve_exact(self.wanted);
             }
-            let (head, tail) = samples.split_at(samples.len().min(self.chunk - self.pending.len()));
+            let (head, tail) = samples.split_at(samples.len().min(self.wanted - self.pending.len()));
             self.pending.extend_from_slice(head);
             samples = tail;
-            if self.pending.len() == self.chunk {
+            if self.pending.len() == self.wanted {
                 let chunk = std::mem::take(&mut self.pending);
+                self.wanted = self.chunk;
                 self.queued += chunk.len();
                 self.work.push_back((self.pending_since, Work::Chunk(chunk)));
             }
@@ -71,6 +80,7 @@ impl Inbox {
     /// Adds a flush or the end, with the audio that is not a full chunk.
     pub(super) fn push_end(&mut self, now: Instant, end: impl FnOnce(Vec<f32>) -> Work) {
         let rest = std::mem::take(&mut self.pending);
+        self.wanted = self.first;
         self.queued += rest.len();
         self.work.push_back((now, end(rest)));
     }
@@ -78,6 +88,7 @@ impl Inbox {
     /// Drops all audio and commands (but not the making of the processor) and adds the reset.
     pub(super) fn reset(&mut self, now: Instant, epoch: u32) {
         self.pending.clear();
+        self.wanted = self.first;
         self.work.retain(|(_, work)| *work == Work::Open);
         self.queued = 0;
         self.work.push_back((now, Work::Reset(epoch)));
@@ -126,10 +137,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_grid_does_not_depend_on_the_frames(cuts in proptest::collection::vec(0usize..40, 0..40), chunk in 1u32..50) {
+        fn the_grid_does_not_depend_on_the_frames(
+            cuts in proptest::collection::vec(0usize..40, 0..40),
+            (chunk, first) in (1u32..50, 1u32..50),
+        ) {
             let samples: Vec<f32> = (0..cuts.iter().sum::<usize>()).map(|n| n as f32).collect();
             let now = Instant::now();
-            let (mut whole, mut pieces) = (Inbox::new(chunk), Inbox::new(chunk));
+            let metadata = Metadata::new(16_000, chunk).first_chunk(first);
+            let (mut whole, mut pieces) = (Inbox::new(&metadata), Inbox::new(&metadata));
             whole.push(&samples, now);
             let mut left = samples.as_slice();
             for cut in cuts {
@@ -153,8 +168,23 @@ mod tests {
     }
 
     #[test]
+    fn the_first_chunk_has_its_length_after_each_start() {
+        let mut inbox = Inbox::new(&Metadata::new(16_000, 2).first_chunk(3));
+        let lengths = |inbox: &mut Inbox| drain(inbox).iter().map(Work::samples).collect::<Vec<_>>();
+        let now = Instant::now();
+        inbox.push(&[0.0; 8], now);
+        inbox.push_end(now, |rest| Work::Flush(rest, 8));
+        inbox.push(&[0.0; 5], now);
+        assert_eq!(lengths(&mut inbox), [0, 3, 2, 2, 1, 3, 2]);
+        inbox.push(&[0.0; 1], now);
+        inbox.reset(now, 1);
+        inbox.push(&[0.0; 5], now);
+        assert_eq!(lengths(&mut inbox), [0, 3, 2]);
+    }
+
+    #[test]
     fn a_reset_keeps_the_making_of_the_processor() {
-        let mut inbox = Inbox::new(2);
+        let mut inbox = Inbox::new(&Metadata::new(16_000, 2));
         inbox.push(&[1.0, 2.0, 3.0], Instant::now());
         inbox.reset(Instant::now(), 1);
         assert_eq!(drain(&mut inbox), [Work::Open, Work::Reset(1)]);

@@ -74,7 +74,7 @@ impl Stream {
         let place = runtime.take_place()?;
         let inner = Inner {
             runtime: Arc::clone(&runtime),
-            inbox: Inbox::new(runtime.metadata().chunk_samples),
+            inbox: Inbox::new(runtime.metadata()),
             voice: Some(Voice::default()),
             place: Some(place),
             last: None,

@@ -14,6 +14,8 @@ use std::{
 
 /// The least that is asked of the socket at a time.
 const READ_BYTES: usize = 16 << 10;
+/// What is gathered before it is sent in any case.
+const MOST_GATHERED: usize = 256 << 10;
 
 /// Both ends of a socket.
 ///
@@ -32,14 +34,32 @@ pub(super) struct Sender {
 }
 
 impl Sender {
-    /// Sends a message.
+    /// Sends a message, behind those that were added.
     ///
     /// # Errors
-    /// `InvalidInput` where it is too long (nothing is sent then), else the system's.
+    /// `InvalidInput` where it is too long (it is not sent then), else the system's.
     pub(super) fn send(&mut self, message: &impl Serialize) -> io::Result<()> {
+        self.encode(message)?;
+        self.flush()
+    }
+
+    /// Adds a message, to be sent with the next one at the latest.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub(super) fn add(&mut self, message: &impl Serialize) -> io::Result<()> {
+        self.encode(message)?;
+        if self.bytes.len() < MOST_GATHERED { Ok(()) } else { self.flush() }
+    }
+
+    fn encode(&mut self, message: &impl Serialize) -> io::Result<()> {
+        wire::encode(message, &mut self.bytes).map_err(|problem| io::Error::new(ErrorKind::InvalidInput, problem))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let sent = self.socket.write_all(&self.bytes);
         self.bytes.clear();
-        wire::encode(message, &mut self.bytes).map_err(|problem| io::Error::new(ErrorKind::InvalidInput, problem))?;
-        self.socket.write_all(&self.bytes)
+        sent
     }
 
     /// Bounds how long a message may take to send.
@@ -147,6 +167,22 @@ mod tests {
         }
         writing.join().unwrap();
         assert!(matches!(receiver.receive::<String>().unwrap(), Received::Closed));
+    }
+
+    #[test]
+    fn what_was_added_goes_before_what_is_sent() {
+        let (near, far) = UnixStream::pair().unwrap();
+        let (mut sender, _) = split(near).unwrap();
+        let (_, mut receiver) = split(far).unwrap();
+        receiver.limit(Duration::from_millis(1)).unwrap();
+        sender.add(&1u8).unwrap();
+        assert!(matches!(receiver.receive::<u8>().unwrap(), Received::Nothing));
+        sender.send(&2u8).unwrap();
+        assert!(matches!(receiver.receive().unwrap(), Received::Message(1u8)));
+        assert!(matches!(receiver.receive().unwrap(), Received::Message(2u8)));
+        thread::spawn(move || sender.add(&vec![7u8; MOST_GATHERED]).unwrap());
+        receiver.limit(Duration::from_secs(10)).unwrap();
+        assert!(matches!(receiver.receive::<Vec<u8>>().unwrap(), Received::Message(_)));
     }
 
     #[test]

@@ -81,7 +81,7 @@ impl Shop {
                 if !audio.is_empty() {
                     hired.processor.insert_audio_chunk(&wire::to_samples(audio))?;
                 }
-                let mut sink = LaneSink::new(sender, 0);
+                let mut sink = LaneSink::new(sender, 0, false);
                 let outcome =
                     if ends { hired.processor.finish(&mut sink) } else { hired.processor.process_iter(&mut sink) };
                 outcome.and(sink.outcome())
@@ -115,7 +115,7 @@ impl Shop {
                 inserted
             }));
         }
-        let mut sinks: Vec<_> = hired.iter().map(|(place, ..)| LaneSink::new(sender, *place as u32)).collect();
+        let mut sinks: Vec<_> = hired.iter().map(|(place, ..)| LaneSink::new(sender, *place as u32, true)).collect();
         let mut entries: Vec<_> = hired
             .iter_mut()
             .zip(&mut sinks)
@@ -156,13 +156,15 @@ impl Shop {
 struct LaneSink<'a> {
     sender: &'a RefCell<Sender>,
     place: u32,
+    /// Events go with the outcome: what several streams are told comes all at once.
+    gathers: bool,
     cancelled: Cell<bool>,
     failure: Option<Error>,
 }
 
 impl<'a> LaneSink<'a> {
-    fn new(sender: &'a RefCell<Sender>, place: u32) -> Self {
-        Self { sender, place, cancelled: Cell::new(false), failure: None }
+    fn new(sender: &'a RefCell<Sender>, place: u32, gathers: bool) -> Self {
+        Self { sender, place, gathers, cancelled: Cell::new(false), failure: None }
     }
 
     /// Whether everything could be passed on.
@@ -170,11 +172,13 @@ impl<'a> LaneSink<'a> {
         self.failure.clone().map_or(Ok(()), Err)
     }
 
-    fn pass_on(&mut self, event: Happening) {
+    fn pass_on(&mut self, event: Happening<'_>) {
         if self.failure.is_some() {
             return;
         }
-        let sent = self.sender.borrow_mut().send(&Answer::Event { place: self.place, event });
+        let (message, mut sender) = (Answer::Event { place: self.place, event }, self.sender.borrow_mut());
+        let sent = if self.gathers { sender.add(&message) } else { sender.send(&message) };
+        drop(sender);
         match sent {
             Err(error) if error.kind() == ErrorKind::InvalidInput => {
                 self.failure = Some(Error::new(ErrorCode::CONTRACT, format!("the engine reported {error}")));
@@ -204,7 +208,7 @@ impl EventSink for LaneSink<'_> {
     }
 
     fn restart_point(&mut self, sample: u64, state: &[u8]) {
-        self.pass_on(Happening::RestartPoint(sample, state.to_vec()));
+        self.pass_on(Happening::RestartPoint(sample, state));
     }
 
     fn cancelled(&self) -> bool {

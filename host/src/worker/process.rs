@@ -149,7 +149,7 @@ impl Process {
         }
         let mut told = false;
         loop {
-            match lane.receiver.receive::<Answer>() {
+            match lane.receiver.receive::<Answer<'_>>() {
                 Ok(Received::Message(Answer::Event { place, event })) => match sinks.get_mut(place as usize) {
                     Some(sink) => event.tell(*sink),
                     None => return Err(broken("an event of a stream that was not in the call".into())),

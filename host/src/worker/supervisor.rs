@@ -106,8 +106,8 @@ impl Supervisor {
         state.started = Some(Instant::now());
         let process = process.unwrap_or_else(|| Err(Error::other("it was not tried")));
         let process = process.map_err(|error| CallError::Unavailable(error.message))?;
-        let (now, before) = (process.metadata(), &self.metadata);
-        if (now.sample_rate, now.chunk_samples) != (before.sample_rate, before.chunk_samples) {
+        let fed = |metadata: &Metadata| (metadata.sample_rate, metadata.chunk_samples, metadata.first_chunk_samples);
+        if fed(process.metadata()) != fed(&self.metadata) {
             return Err(CallError::Unavailable("the model's sample rate or chunk is not what it was".into()));
         }
         let process = Arc::new(process);

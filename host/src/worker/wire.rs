@@ -132,13 +132,14 @@ pub enum Request<'a> {
 
 /// What the worker answers: any number of events, then the outcome.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Answer {
+pub enum Answer<'a> {
     /// To the sink.
     Event {
         /// Of which processor, in the order asked.
         place: u32,
         /// What.
-        event: Happening,
+        #[serde(borrow)]
+        event: Happening<'a>,
     },
     /// The call is over; one outcome for each processor.
     Over(Vec<Result<(), Problem>>),
@@ -146,7 +147,7 @@ pub enum Answer {
 
 /// An event of an engine, unchecked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Happening {
+pub enum Happening<'a> {
     /// See [`EventSink::partial`].
     Partial(Text),
     /// See [`EventSink::segment`].
@@ -156,10 +157,10 @@ pub enum Happening {
     /// See [`EventSink::endpoint`].
     Endpoint(u64),
     /// See [`EventSink::restart_point`].
-    RestartPoint(u64, #[serde(with = "serde_bytes")] Vec<u8>),
+    RestartPoint(u64, #[serde(with = "serde_bytes")] &'a [u8]),
 }
 
-impl Happening {
+impl Happening<'_> {
     /// Tells a sink.
     pub fn tell(self, sink: &mut dyn EventSink) {
         match self {
@@ -167,7 +168,7 @@ impl Happening {
             Self::Segment(text) => sink.segment(text.into()),
             Self::SpeechStarted(sample) => sink.speech_started(sample),
             Self::Endpoint(sample) => sink.endpoint(sample),
-            Self::RestartPoint(sample, state) => sink.restart_point(sample, &state),
+            Self::RestartPoint(sample, state) => sink.restart_point(sample, state),
         }
     }
 }
@@ -341,7 +342,7 @@ mod tests {
         #[test]
         fn any_bytes_are_a_message_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let _ = decode::<Request<'_>>(&bytes);
-            let _ = decode::<Answer>(&bytes);
+            let _ = decode::<Answer<'_>>(&bytes);
             let _ = decode::<Notice>(&bytes);
             let _ = decode::<Setup>(&bytes);
         }

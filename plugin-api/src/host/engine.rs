@@ -121,10 +121,12 @@ impl LoadedEngine {
         if !(1_000..=384_000).contains(&rate) {
             return Err(Error::new(ErrorCode::CONTRACT, format!("the engine's sample_rate is {rate}: 1000 to 384000")));
         }
-        let chunk = metadata.chunk_samples;
-        if chunk == 0 || u64::from(chunk) > u64::from(rate) * 60 {
-            let problem = format!("the engine's chunk_samples is {chunk}: 1 to a minute of audio ({})", rate * 60);
-            return Err(Error::new(ErrorCode::CONTRACT, problem));
+        let first = metadata.first_chunk_samples.map(|first| ("first_chunk_samples", first));
+        for (name, chunk) in [("chunk_samples", metadata.chunk_samples)].into_iter().chain(first) {
+            if chunk == 0 || chunk > rate * 60 {
+                let problem = format!("the engine's {name} is {chunk}: 1 to a minute of audio ({})", rate * 60);
+                return Err(Error::new(ErrorCode::CONTRACT, problem));
+            }
         }
         Ok(LoadedModel { metadata, model })
     }

@@ -26,10 +26,11 @@ pub(crate) fn process(model: &Recognizer, batch: &mut [BatchItem<'_, Processor>]
 /// One step of streams that are ready. What it brings is told by [`Processor::tell`].
 pub(crate) fn step(model: &Recognizer, streams: &mut [&mut Processor]) -> Result<(), Error> {
     let size = model.encoder.window_values();
-    let mut windows = vec![0.0; size * streams.len()];
-    windows.chunks_exact_mut(size).zip(&mut *streams).for_each(|(window, stream)| stream.take_window(window));
+    let mut bench = model.encoder.bench();
+    let windows = bench.windows(size * streams.len()).chunks_exact_mut(size);
+    windows.zip(&mut *streams).for_each(|(window, stream)| stream.take_window(window));
     let mut caches: Vec<_> = streams.iter_mut().map(|stream| &mut stream.caches).collect();
-    let frames = model.encoder.step(&windows, &mut caches)?;
+    let frames = model.encoder.step(bench, &mut caches)?;
     let frames = frames.view()?;
     let jobs = frames.outer_iter().zip(streams).map(|(frames, stream)| Job {
         frames,

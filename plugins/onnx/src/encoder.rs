@@ -4,7 +4,7 @@
 //! Invariant: a network that was opened has run and gave what its layout says, so that a file which lies about itself is
 //! refused at load. Threads: any, several at once; the caches belong to one stream.
 
-use crate::cache::{Cache, Caches};
+use crate::cache::{Cache, Caches, Room};
 use auricle_plugin_api::Error;
 use auricle_plugin_kit::{fbank, onnx::Sessions};
 use ndarray::{ArrayView3, Ix3};
@@ -12,11 +12,12 @@ use ort::{
     session::SessionInputValue,
     value::{DynValue, TensorRef},
 };
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Caches beyond this are not a stream's state but a mistake.
 const MOST_CACHE_VALUES: usize = 64 << 20;
-/// Ten minutes of frames: more is no window.
-const MOST_FRAMES: usize = 60_000;
+/// Half a minute of frames: more is no window.
+const MOST_FRAMES: usize = 3_000;
 
 /// How a file's network is fed. Inputs go by position: features, their length where it wants one, the caches. So do outputs:
 /// frames, their length where there is one, the caches.
@@ -59,6 +60,25 @@ pub(crate) struct Encoder {
     /// Whether several streams can step together.
     pub(crate) batches: bool,
     sessions: Sessions,
+    /// What every stream begins with.
+    fresh: Caches,
+    /// As many as calls ever ran at once.
+    benches: Mutex<Vec<Bench>>,
+}
+
+/// What a step is put together on.
+#[derive(Default)]
+pub(crate) struct Bench {
+    windows: Vec<f32>,
+    room: Room,
+}
+
+impl Bench {
+    /// Room for this many values of features.
+    pub(crate) fn windows(&mut self, values: usize) -> &mut [f32] {
+        self.windows.resize(values, 0.0);
+        &mut self.windows
+    }
 }
 
 /// What a step gave.
@@ -70,8 +90,10 @@ pub(crate) struct Frames {
 impl Encoder {
     /// Opens the network after a layout that the file's metadata gave, and runs it once. The error does not name the file.
     pub(crate) fn open(sessions: Sessions, layout: Layout) -> Result<Self, Error> {
-        let mut encoder = Self { layout, batches: false, sessions };
         let lies = |problem: Error| Error::model(format!("is not what its metadata say: {}", problem.message));
+        bounded(&layout).map_err(lies)?;
+        let fresh = Caches::fresh(&layout.caches)?;
+        let mut encoder = Self { layout, batches: false, sessions, fresh, benches: Mutex::default() };
         encoder.check().map_err(lies)?;
         // A network that was exported for one stream cannot, which is no fault.
         encoder.batches = encoder.try_step(2).is_ok();
@@ -79,16 +101,9 @@ impl Encoder {
     }
 
     fn check(&self) -> Result<(), Error> {
-        let Layout { window, shift, subsampling, .. } = &self.layout;
-        if *window == 0 || *shift == 0 || *subsampling == 0 || shift > window || *window > MOST_FRAMES {
-            return Err(Error::model(format!("window {window}, shift {shift}, subsampling {subsampling}")));
-        }
-        let cached = self.layout.caches.iter().map(Cache::values).fold(0, usize::saturating_add);
-        if cached > MOST_CACHE_VALUES {
-            return Err(Error::model(format!("caches of {cached} values")));
-        }
+        let Layout { shift, subsampling, .. } = self.layout;
         let frames = self.try_step(1)?;
-        if frames * subsampling != *shift {
+        if frames * subsampling != shift {
             return Err(Error::model(format!(
                 "a step of {shift} frames gave {frames}, not one for every {subsampling} (subsampling factor)"
             )));
@@ -98,9 +113,10 @@ impl Encoder {
 
     /// Steps so many new streams in silence; returns how many frames that gives.
     fn try_step(&self, streams: usize) -> Result<usize, Error> {
-        let mut caches = (0..streams).map(|_| self.fresh()).collect::<Result<Vec<_>, _>>()?;
-        let silence = vec![0.0; streams * self.window_values()];
-        let frames = self.step(&silence, &mut caches.iter_mut().collect::<Vec<_>>())?;
+        let mut caches = vec![self.fresh(); streams];
+        let mut bench = self.bench();
+        bench.windows(streams * self.window_values()).fill(0.0);
+        let frames = self.step(bench, &mut caches.iter_mut().collect::<Vec<_>>())?;
         Ok(frames.view()?.dim().1)
     }
 
@@ -110,13 +126,18 @@ impl Encoder {
     }
 
     /// The caches of a new stream.
-    pub(crate) fn fresh(&self) -> Result<Caches, Error> {
-        Ok(Caches(self.layout.caches.iter().map(Cache::zeros).collect::<ort::Result<_>>()?))
+    pub(crate) fn fresh(&self) -> Caches {
+        self.fresh.clone()
     }
 
-    /// One step of the streams that these caches are of: `features` are their windows, one after the other. Where it fails
+    /// A bench for a step.
+    pub(crate) fn bench(&self) -> Bench {
+        self.benches().pop().unwrap_or_default()
+    }
+
+    /// One step of the streams that these caches are of: on the bench are their windows, one after the other. Where it fails
     /// the caches are as they were.
-    pub(crate) fn step(&self, features: &[f32], caches: &mut [&mut Caches]) -> Result<Frames, Error> {
+    pub(crate) fn step(&self, mut bench: Bench, caches: &mut [&mut Caches]) -> Result<Frames, Error> {
         let Layout { features: fbank, window, window_order, lengths, caches: layout, .. } = &self.layout;
         let streams = caches.len();
         let shape = match window_order {
@@ -125,19 +146,11 @@ impl Encoder {
         };
         let frames = vec![*window as i64; streams];
         let mut inputs: Vec<SessionInputValue<'_>> = Vec::with_capacity(2 + layout.len());
-        inputs.push(TensorRef::from_array_view((shape, features))?.into());
+        inputs.push(TensorRef::from_array_view((shape, &bench.windows[..]))?.into());
         if *lengths {
             inputs.push(TensorRef::from_array_view(([streams], &frames[..]))?.into());
         }
-        for (number, cache) in layout.iter().enumerate() {
-            inputs.push(match &*caches {
-                [only] => (&only.0[number]).into(),
-                several => {
-                    let values: Vec<&DynValue> = several.iter().map(|caches| &caches.0[number]).collect();
-                    cache.stack(&values)?.into()
-                }
-            });
-        }
+        Caches::inputs(layout, caches, &mut bench.room, &mut inputs)?;
         let (frames, after) = {
             let mut session = self.sessions.lend()?;
             let mut outputs = session.run(inputs.as_slice())?.into_iter().map(|(_, value)| value);
@@ -148,23 +161,14 @@ impl Encoder {
             (frames, outputs.collect::<Vec<_>>())
         };
         drop(inputs);
+        self.benches().push(bench);
         let frames = self.frames(frames, streams)?;
-        if after.len() != layout.len() {
-            return Err(Error::model(format!("a step gave {} caches of {}", after.len(), layout.len())));
-        }
-        layout.iter().zip(&after).try_for_each(|(cache, value)| cache.check(value, streams))?;
-        match caches {
-            [only] => only.0 = after,
-            several => {
-                let mut apart: Vec<_> = several.iter().map(|_| Vec::with_capacity(layout.len())).collect();
-                for (cache, value) in layout.iter().zip(&after) {
-                    let parts = cache.unstack(value, streams)?;
-                    apart.iter_mut().zip(parts).for_each(|(caches, part)| caches.push(part));
-                }
-                several.iter_mut().zip(apart).for_each(|(caches, apart)| caches.0 = apart);
-            }
-        }
+        Caches::hand_on(layout, after, caches)?;
         Ok(frames)
+    }
+
+    fn benches(&self) -> MutexGuard<'_, Vec<Bench>> {
+        self.benches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn frames(&self, values: Option<DynValue>, streams: usize) -> Result<Frames, Error> {
@@ -181,28 +185,23 @@ impl Encoder {
         }))
     }
 
-    /// The caches as bytes, for [`caches`](Self::caches).
-    pub(crate) fn bytes(&self, caches: &Caches) -> Result<Vec<u8>, Error> {
-        let mut bytes = Vec::with_capacity(self.cache_bytes());
-        for (cache, value) in self.layout.caches.iter().zip(&caches.0) {
-            cache.bytes(value, &mut bytes)?;
-        }
-        Ok(bytes)
-    }
-
     /// How many bytes a stream's caches are.
     pub(crate) fn cache_bytes(&self) -> usize {
         self.layout.caches.iter().map(Cache::size).sum()
     }
+}
 
-    /// The caches that [`bytes`](Self::bytes) wrote; `None` where these are not of this network.
-    pub(crate) fn caches(&self, mut bytes: &[u8]) -> Option<Caches> {
-        let mut caches = Vec::new();
-        for cache in &self.layout.caches {
-            caches.push(cache.tensor(bytes.split_off(..cache.size())?).ok()?);
-        }
-        bytes.is_empty().then_some(Caches(caches))
+/// Whether a layout makes sense by itself.
+fn bounded(layout: &Layout) -> Result<(), Error> {
+    let Layout { window, shift, subsampling, .. } = layout;
+    if *window == 0 || *shift == 0 || *subsampling == 0 || shift > window || *window > MOST_FRAMES {
+        return Err(Error::model(format!("window {window}, shift {shift}, subsampling {subsampling}")));
     }
+    let cached = layout.caches.iter().map(Cache::values).fold(0, usize::saturating_add);
+    if cached > MOST_CACHE_VALUES {
+        return Err(Error::model(format!("caches of {cached} values")));
+    }
+    Ok(())
 }
 
 impl Frames {

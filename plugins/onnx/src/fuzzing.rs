@@ -18,5 +18,10 @@ pub fn write(tokens: &str, vocabulary: &str, phrase: &str) -> Result<Vec<String>
 /// # Errors
 /// It is none.
 pub fn restart(state: &[u8]) -> Result<Vec<u8>, Error> {
-    restart::encode(&restart::decode(state)?)
+    let (state, caches) = restart::decode(state)?;
+    let bytes = restart::encode(&state, caches.len(), |to| {
+        to.extend_from_slice(caches);
+        Ok(())
+    });
+    bytes.map(Option::unwrap_or_default)
 }

@@ -10,7 +10,7 @@ use crate::{
     options,
     pieces::Pieces,
     processor::Processor,
-    restart,
+    restart::Points,
     search::Decoder,
     symbols::Symbols,
     transducer::{Parts, Transducer},
@@ -22,6 +22,12 @@ use auricle_plugin_kit::{
     resources,
 };
 use std::sync::Arc;
+
+/// A network in a file up to this gains by larger batches: much of a step does not depend on how many streams make it. Of a
+/// larger one a step takes long, and who waits for it waits for all of it.
+const SMALL_BYTES: u64 = 16 << 20;
+const SMALL_BATCH: u32 = 16;
+const LARGE_BATCH: u32 = 8;
 
 /// The loader of the backend `onnx`.
 pub struct Loader;
@@ -51,8 +57,7 @@ impl ModelLoader for Loader {
             .field(
                 Field::load("max_batch")
                     .integer(1, 64)
-                    .default(8)
-                    .describe("streams that step together at most, where the server batches and the network can"),
+                    .describe("streams that step together at most, where the network can: 16 unless given, 8 of one above 16 MB"),
             )
             .field(Field::load("tail_padding").number(0.0, 10.0).default(0.8).describe(
                 "seconds of silence the network hears after the end of the audio, so that it tells the last word",
@@ -78,6 +83,8 @@ pub struct Recognizer {
     pub(crate) features: Arc<Plan>,
     /// Samples of silence after the end of the audio.
     pub(crate) tail: usize,
+    /// When restart points are told.
+    pub(crate) points: Points,
     max_batch: u32,
     language: Option<String>,
 }
@@ -93,9 +100,15 @@ impl Recognizer {
         let tail = (config.get::<f64>("tail_padding")? * f64::from(layout.features.sample_rate)) as usize;
         // Enough for the step that the last frame of audio is in.
         let tail = tail.max((layout.window + layout.shift) * features.shift());
-        let max_batch = if encoder.batches { config.get("max_batch")? } else { 1 };
+        let max_batch = match config.get_optional("max_batch")? {
+            _ if !encoder.batches => 1,
+            Some(most) => most,
+            None if files.network.metadata().is_ok_and(|file| file.len() <= SMALL_BYTES) => SMALL_BATCH,
+            None => LARGE_BATCH,
+        };
         let language = Some(config.get::<String>("lan")?).filter(|language| language != "auto");
-        Ok(Self { encoder, decoder, symbols, pieces, features, tail, max_batch, language })
+        let points = Points::of(encoder.cache_bytes());
+        Ok(Self { encoder, decoder, symbols, pieces, features, tail, points, max_batch, language })
     }
 
     /// Samples per second.
@@ -151,11 +164,14 @@ impl Model for Recognizer {
     fn metadata(&self) -> Metadata {
         let layout = &self.encoder.layout;
         let chunk = (layout.shift * self.features.shift()) as u32;
-        // The search of an utterance that has not ended comes on top of the caches.
-        let exact = self.encoder.cache_bytes() <= restart::MOST_BYTES / 2;
+        let first = self.features.samples_for(layout.window as u64 - 1);
         let mut metadata = Metadata::new(layout.features.sample_rate, chunk)
+            .first_chunk(u32::try_from(first).unwrap_or(chunk))
             .separator(if self.symbols.has_words() { " " } else { "" })
-            .replay(if exact { Replay::Exact } else { Replay::None })
+            .replay(match self.points {
+                Points::Every(_) => Replay::Exact,
+                Points::AtEndpoints => Replay::Lossless,
+            })
             .max_batch(self.max_batch)
             .languages(&self.language)
             .capabilities(["partials", "word-times", "confidence", "endpoints"]);

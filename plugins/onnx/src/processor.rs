@@ -9,16 +9,13 @@ use crate::{
     encoder::Order,
     model::Recognizer,
     options::Options,
-    restart::{self, State},
+    restart::{self, Points, State},
     search::Search,
     utterance::{self, Clock},
 };
 use auricle_plugin_api::{AsrProcessor, Error, ErrorCode, Segment, Sink};
 use auricle_plugin_kit::fbank::Fbank;
 use std::sync::Arc;
-
-/// Audio between two restart points, in seconds.
-const RESTART_SECONDS: f64 = 1.0;
 
 /// A stream of the backend `onnx`.
 pub struct Processor {
@@ -47,7 +44,7 @@ impl Processor {
     pub(crate) fn new(model: Arc<Recognizer>, options: Options) -> Result<Self, Error> {
         Ok(Self {
             features: Fbank::new(Arc::clone(&model.features)),
-            caches: model.encoder.fresh()?,
+            caches: model.encoder.fresh(),
             search: model.decoder.search(&options.search),
             options,
             offset: 0,
@@ -105,12 +102,11 @@ impl Processor {
         let tokens = self.search.tokens();
         let silence = now.saturating_sub(tokens.last().map_or(self.start, |token| token.end));
         let seconds = |frames: u64| (frames * clock.step) as f64 / f64::from(self.model.rate());
-        if self.options.rules.end(seconds(now - self.start), seconds(silence), !tokens.is_empty())
-            && self.end_utterance(sink)
-        {
+        let ends = self.options.rules.end(seconds(now - self.start), seconds(silence), !tokens.is_empty());
+        if ends && self.end_utterance(sink) {
             sink.endpoint(clock.end(now));
         }
-        self.tell_restart(sink)
+        self.tell_restart(ends, sink)
     }
 
     /// What was said in the utterance so far.
@@ -135,25 +131,34 @@ impl Processor {
         segment.is_some()
     }
 
-    /// Tells a restart point, unless the last one is recent.
-    fn tell_restart(&mut self, sink: &mut Sink<'_>) -> Result<(), Error> {
+    /// Tells a restart point where one is due, after a step that ended an utterance or did not.
+    fn tell_restart(&mut self, ended: bool, sink: &mut Sink<'_>) -> Result<(), Error> {
         let sample = self.offset + self.model.features.first_sample_of(self.next);
-        // Beyond the end there is only the silence after it.
-        let past = self.next < self.restart || sample > self.end;
-        if past || self.model.encoder.cache_bytes() > restart::MOST_BYTES {
+        if sample > self.end {
+            // There is only the silence after the end.
             return Ok(());
         }
-        self.restart = self.next + (RESTART_SECONDS * f64::from(self.model.rate())) as u64 / self.model.hop();
+        let seconds = match self.model.points {
+            Points::AtEndpoints => {
+                if ended {
+                    sink.restart_point(sample, restart::ANEW);
+                }
+                return Ok(());
+            }
+            Points::Every(_) if self.next < self.restart => return Ok(()),
+            Points::Every(seconds) => seconds,
+        };
+        self.restart = self.next + (seconds * f64::from(self.model.rate())) as u64 / self.model.hop();
         let state = State {
             offset: self.offset,
             next: self.next,
             search: self.search.clone(),
             start: self.start,
             told: self.told,
-            caches: self.model.encoder.bytes(&self.caches)?,
         };
-        let bytes = restart::encode(&state)?;
-        if bytes.len() <= restart::MOST_BYTES {
+        let encoder = &self.model.encoder;
+        let caches = |to: &mut Vec<u8>| Ok(self.caches.write(&encoder.layout.caches, to)?);
+        if let Some(bytes) = restart::encode(&state, encoder.cache_bytes(), caches)? {
             sink.restart_point(sample, &bytes);
         }
         Ok(())
@@ -192,10 +197,14 @@ impl AsrProcessor for Processor {
 
     fn restore(&mut self, sample: u64, state: &[u8]) -> Result<(), Error> {
         let foreign = || Error::new(ErrorCode::CONTRACT, "the restart state is of another model or another place");
-        let State { offset, next, search, start, told, caches } = restart::decode(state)?;
+        if state == restart::ANEW {
+            return self.init(sample);
+        }
+        let (State { offset, next, search, start, told }, caches) = restart::decode(state)?;
         let model = Arc::clone(&self.model);
         let first = offset.checked_add(model.features.first_sample_of(next)).ok_or_else(foreign)?;
-        let caches = model.encoder.caches(&caches).filter(|_| first == sample).ok_or_else(foreign)?;
+        let caches =
+            Caches::from_bytes(&model.encoder.layout.caches, caches).filter(|_| first == sample).ok_or_else(foreign)?;
         if !model.decoder.is_of(&search, &self.options.search) || start > search.frame() {
             return Err(foreign());
         }

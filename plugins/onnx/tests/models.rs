@@ -138,10 +138,41 @@ fn says_what_kind_it_is_and_how_many_streams_step_together() {
         let (model, _) = small(kind, &fields);
         let metadata = model.metadata();
         assert_eq!(metadata.extra["kind"], kind);
-        assert_eq!((metadata.sample_rate, metadata.max_batch, metadata.separator.as_str()), (16_000, 8, " "), "{kind}");
+        assert_eq!(
+            (metadata.sample_rate, metadata.max_batch, metadata.separator.as_str()),
+            (16_000, 16, " "),
+            "{kind}"
+        );
         assert_eq!(metadata.replay, Replay::Exact, "{kind}");
+        let (chunk, first) = if kind.starts_with("nemo") { (2_560, 4_120) } else { (5_120, 7_320) };
+        assert_eq!((metadata.chunk_samples, metadata.first_chunk_samples), (chunk, Some(first)), "{kind}");
     }
     assert_eq!(small("nemo-ctc", &json!({"max_batch": 3})).0.metadata().max_batch, 3);
+}
+
+#[test]
+fn a_step_is_made_as_soon_as_its_window_is_there() {
+    let audio = &fixture("demo.wav")[..64_000];
+    for (kind, fields) in all() {
+        let (model, config) = small(kind, &fields);
+        let metadata = model.metadata();
+        let mut processor = model.processor(&config).unwrap();
+        processor.init(0).unwrap();
+        let mut told = Told::default();
+        let (first, rest) = audio.split_at(metadata.first_chunk_samples.unwrap() as usize);
+        for chunk in [first].into_iter().chain(rest.chunks_exact(metadata.chunk_samples as usize)) {
+            // One sample less makes no step; with it there is one.
+            let partials = told.partials.len();
+            processor.insert_audio_chunk(&chunk[..chunk.len() - 1]).unwrap();
+            processor.process_iter(&mut told).unwrap();
+            assert_eq!(told.partials.len(), partials, "{kind}");
+            processor.insert_audio_chunk(&chunk[chunk.len() - 1..]).unwrap();
+            processor.process_iter(&mut told).unwrap();
+        }
+        let together = hear(&model, &config, audio);
+        assert_eq!(told.partials, together.partials[..told.partials.len()], "{kind}");
+        assert!(told.partials.len() >= 5, "{kind}");
+    }
 }
 
 #[test]
@@ -255,4 +286,25 @@ fn a_search_that_a_model_does_not_have_is_refused() {
     assert_eq!(score, "field `hotwords`: `dabo :much`: its score is not a number from 0 to 100");
     let nemo = refused("nemo-transducer", json!({"beam_size": 4, "hotwords": ["dabo"]}));
     assert!(nemo.contains("the model's folder holds no bpe.vocab"), "{nemo}");
+}
+
+#[test]
+fn caches_too_large_for_a_restart_point_begin_anew_where_an_utterance_ended() {
+    let folder = root().join("plugins/onnx/testdata/nemo-ctc-long");
+    let (model, config) = load(&folder, json!({"rule3_min_utterance_length": 4}).as_object().unwrap());
+    assert_eq!(model.metadata().replay, Replay::Lossless);
+    let audio = fixture("demo.wav");
+    let whole = hear(&model, &config, &audio);
+    assert!(whole.points.len() >= 3 && !whole.ends.is_empty(), "{:?}", whole.ends);
+    for (sample, state) in &whole.points {
+        assert!(whole.segments.iter().all(|segment| segment.start >= *sample || segment.end <= sample + 160));
+        let rest = &audio[*sample as usize..];
+        let (mut recovered, mut fresh) = (model.processor(&config).unwrap(), model.processor(&config).unwrap());
+        recovered.restore(*sample, state).unwrap();
+        fresh.init(*sample).unwrap();
+        let (mut told, mut expected) = (Told::default(), Told::default());
+        feed(&mut recovered, rest, 2_560, &mut told);
+        feed(&mut fresh, rest, 2_560, &mut expected);
+        assert_eq!(told, expected);
+    }
 }
