@@ -103,7 +103,8 @@ impl Caches {
             to.extend(given.values.iter().map(SessionInputValue::from));
             return Ok(());
         }
-        (room.floats.clear(), room.integers.clear());
+        room.floats.clear();
+        room.integers.clear();
         for (number, cache) in layout.iter().enumerate() {
             match cache.kind {
                 Kind::Floats => cache.gather(number, streams, &mut room.floats)?,

@@ -86,7 +86,12 @@ mod tests {
 
     #[test]
     fn comes_back_whole_or_not_at_all() {
-        let bytes = encode(&state(), 3, |to| Ok(to.extend([1, 2, 3]))).unwrap().unwrap();
+        let bytes = encode(&state(), 3, |to| {
+            to.extend([1, 2, 3]);
+            Ok(())
+        })
+        .unwrap()
+        .unwrap();
         assert_eq!(decode(&bytes).unwrap(), (state(), &[1, 2, 3][..]));
         for length in 0..bytes.len() - 3 {
             assert_eq!(decode(&bytes[..length]).unwrap_err().code, ErrorCode::CONTRACT);
