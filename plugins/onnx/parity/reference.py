@@ -131,6 +131,5 @@ def tail(model):
     only when it has one more than a window."""
     import numpy
 
-    keys = ["window_size", "chunk_shift"] if metadata(model, "window_size") else ["T", "decode_chunk_len"]
-    step = sum(number(model, key) for key in keys) * HOP
-    return numpy.zeros(max(int(TAIL_SECONDS * RATE), step) + HOP, dtype=numpy.float32)
+    shift = number(model, "chunk_shift" if metadata(model, "window_size") else "decode_chunk_len") * HOP
+    return numpy.zeros(max(int(TAIL_SECONDS * RATE), shift + 3 * HOP) + HOP, dtype=numpy.float32)

@@ -29,6 +29,9 @@ const SMALL_BYTES: u64 = 16 << 20;
 const SMALL_BATCH: u32 = 16;
 const LARGE_BATCH: u32 = 8;
 
+/// A frame reaches so far beyond its beginning, in shifts rounded up.
+const FRAMES_BEYOND: usize = 3;
+
 /// The loader of the backend `onnx`.
 pub struct Loader;
 
@@ -98,8 +101,8 @@ impl Recognizer {
         let layout = &encoder.layout;
         let features = Arc::new(Plan::new(&layout.features)?);
         let tail = (config.get::<f64>("tail_padding")? * f64::from(layout.features.sample_rate)) as usize;
-        // Enough for the step that the last frame of audio is in.
-        let tail = tail.max((layout.window + layout.shift) * features.shift());
+        // Enough for a step whose window has the last frame of audio, which reaches some frames beyond its end.
+        let tail = tail.max((layout.shift + FRAMES_BEYOND) * features.shift());
         let max_batch = match config.get_optional("max_batch")? {
             _ if !encoder.batches => 1,
             Some(most) => most,

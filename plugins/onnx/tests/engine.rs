@@ -64,6 +64,22 @@ fn silence_ends_an_utterance_after_the_time_that_was_asked_for() {
 }
 
 #[test]
+fn silence_alone_begins_an_utterance_anew_after_the_time_that_was_asked_for() {
+    let audio = [vec![0.0; 48_000], fixture("digits.wav")].concat();
+    let first_end = |seconds: f64| {
+        let (model, config) = digits(json!({
+            "rule1_min_trailing_silence": seconds,
+            "rule2_min_trailing_silence": 60,
+            "rule3_min_utterance_length": 4,
+        }));
+        hear(&model, &config, &audio).ends[0] as f64 / 16_000.0
+    };
+    // An utterance of four seconds that begins with the audio, or after the first two of silence.
+    let (whole, anew) = (first_end(60.0), first_end(2.0));
+    assert!((4.0..4.3).contains(&whole) && (6.0..6.3).contains(&anew), "{whole} {anew}");
+}
+
+#[test]
 fn speech_without_end_is_cut_by_the_third_rule_and_loses_nothing() {
     let audio = fixture("digits.wav");
     let (model, config) = digits(json!({"rule2_min_trailing_silence": 60, "rule3_min_utterance_length": 2}));

@@ -8,7 +8,7 @@ use auricle_engine_onnx::Loader;
 use auricle_plugin_api::{ErrorCode, host::LoadedEngine};
 use harness::{Services, engine, refusal, root};
 use serde_json::json;
-use std::{fs, path::Path, process::Command, sync::Arc};
+use std::{fs, ops::Range, path::Path, process::Command, sync::Arc};
 
 /// A folder `m` with the committed model, its files changed.
 fn changed(network: impl FnOnce(Vec<u8>) -> Vec<u8>, tokens: impl FnOnce(String) -> String) -> tempfile::TempDir {
@@ -122,6 +122,40 @@ fn metadata_that_lie_about_shapes_are_found_out_at_load() {
     ] {
         let refusal = with_metadata(key, &nines(key));
         assert!(refusal.contains(problem), "{key}: {refusal}");
+    }
+}
+
+/// Where a file's graph declares an output, with the mark and length that go before; the next one follows.
+fn output(bytes: &[u8], name: &str) -> Range<usize> {
+    let begin = [&[0x0a, name.len() as u8], name.as_bytes()].concat();
+    let is_one = |at: &usize| bytes[*at] == 0x62 && bytes[at + 2..].starts_with(&begin);
+    let at = (0..bytes.len() - begin.len()).find(is_one).unwrap();
+    at..at + 2 + usize::from(bytes[at + 1])
+}
+
+#[test]
+fn outputs_that_are_not_what_the_next_step_takes_are_found_out_at_load() {
+    for (one, other, problem) in [
+        ("logprobs", "encoded_lengths", "is not what its metadata say: a step gave [1], not [1, frames, 11]"),
+        (
+            "cache_last_channel_next",
+            "cache_last_time_next",
+            "a step gave [1, 8, 8, 128] for the input `cache_last_channel`, which is [1, 1, 1, 1]",
+        ),
+        (
+            "cache_last_time_next",
+            "cache_last_channel_next_len",
+            "a step gave [1] for the input `cache_last_time`, which is [1, 8, 8, 128]",
+        ),
+    ] {
+        let swapped = |mut bytes: Vec<u8>| {
+            let (one, other) = (output(&bytes, one), output(&bytes, other));
+            assert_eq!(one.end, other.start);
+            bytes[one.start..other.end].rotate_left(one.len());
+            bytes
+        };
+        let refusal = message(&changed(swapped, |tokens| tokens));
+        assert!(refusal.contains("model.onnx ") && refusal.ends_with(problem), "{refusal}");
     }
 }
 
