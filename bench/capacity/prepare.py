@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
-"""Makes what the benchmark `capacity` needs, under target/bench-capacity: `prepare.py MODEL ...`; prints where the server is that
-Auricle is measured against, and the folder of its ONNX Runtime.
+"""Makes what the benchmark `capacity` needs, under target/bench-capacity: `prepare.py MODEL ...`.
 
 The models are made up, at published sizes; what is there already is kept: remove a folder to make it anew.
 """
@@ -15,7 +14,7 @@ sys.path += [str(Path(__file__).resolve().parents[1] / "whisper"), str(Path(__fi
 import environment  # noqa: E402
 
 ENVIRONMENT = environment.TARGET / "bench-capacity-env"
-MODELS = environment.TARGET / "bench-capacity/models"
+WORK = environment.TARGET / "bench-capacity"
 PACKAGES = Path(__file__).resolve().with_name("requirements.txt")
 
 NEMO = {
@@ -55,9 +54,12 @@ def main() -> None:
     names = arguments.parse_args().models
     environment.enter(ENVIRONMENT, PACKAGES)
     for name in names:
-        environment.keep(MODELS / name, f"model {name}", lambda beside: make(name, beside))
-    print(ENVIRONMENT / "bin/sherpa-onnx-online-websocket-server")
-    print(Path(sysconfig.get_path("purelib")) / "sherpa_onnx/lib")
+        environment.keep(WORK / "models" / name, f"model {name}", lambda beside: make(name, beside))
+    # The server that Auricle is measured against, and its ONNX Runtime, which Auricle then runs on too.
+    server = ENVIRONMENT / "bin/sherpa-onnx-online-websocket-server"
+    libraries = Path(sysconfig.get_path("purelib")) / "sherpa_onnx/lib"
+    for name, place in {"server": server, "runtime": libraries}.items():
+        environment.keep(WORK / name, name, lambda beside: beside.symlink_to(place))
 
 
 if __name__ == "__main__":

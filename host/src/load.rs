@@ -29,7 +29,7 @@ pub use report::{Report, head, line};
 use crate::client::session::{End, connect::Door};
 use outcome::{Bound, Used};
 use recording::Recording;
-use reference::{Compared, Reference};
+use reference::Reference;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use stream::{Ending, LEAD, Plan, Take, Way};
 use tokio::{
@@ -104,65 +104,61 @@ pub enum Problem {
     Process(u32),
 }
 
+/// What a load test needs to know before it begins: the recordings, and what each gives when it is alone. It holds for as many
+/// tests of a server as are wanted, also with other settings.
+pub struct Known(Vec<(Arc<Recording>, Reference)>);
+
 impl Load {
-    /// Runs it; `each` hears of every level when it is over.
+    /// Learns what it needs to know, and runs it; `each` hears of every level when it is over.
     ///
     /// # Errors
     /// What keeps it from beginning.
     pub async fn run(&self, each: impl FnMut(&Level)) -> Result<Report, Problem> {
-        let door = Door::new(&self.url, self.key.as_deref(), self.authorities.as_deref())?;
+        let known = self.learn().await?;
+        self.run_with(&known, each).await
+    }
+
+    /// Has each recording heard alone.
+    ///
+    /// # Errors
+    /// What keeps it from beginning.
+    pub async fn learn(&self) -> Result<Known, Problem> {
+        let door = self.door()?;
         let mut recordings = Vec::new();
         for path in &self.audio {
             let recording = Recording::read(path, self.protocol.encoding(), self.frame, self.seconds).await;
             recordings.push(Arc::new(recording.map_err(Problem::Audio)?));
         }
-        if let Some(pid) = self.pid.filter(|pid| Usage::of(*pid).is_none()) {
-            return Err(Problem::Process(pid));
-        }
-        self.measure(door, recordings, each).await
+        Bench { load: self, way: door }.learn(recordings).await
     }
 
-    async fn measure(
-        &self,
-        way: impl Way,
-        recordings: Vec<Arc<Recording>>,
-        mut each: impl FnMut(&Level),
-    ) -> Result<Report, Problem> {
-        let bench = Bench { load: self, way, known: Vec::new() }.learn(recordings).await?;
-        let (mut levels, mut held, mut broke) = (Vec::<Level>::new(), 0, None);
-        loop {
-            let next = match &self.amount {
-                Amount::Levels(wanted) => wanted.get(levels.len()).copied(),
-                Amount::Most(ramp) => ramp.next(held, broke),
-            };
-            let Some(streams) = next else { break };
-            sleep(PAUSE).await;
-            let level = bench.level(streams).await;
-            each(&level);
-            if level.held {
-                held = held.max(streams)
-            } else {
-                broke = Some(broke.map_or(streams, |least: usize| least.min(streams)))
-            }
-            levels.push(level);
+    /// Runs it. What is known is of the same recordings, protocol and lengths.
+    ///
+    /// # Errors
+    /// What keeps it from beginning.
+    pub async fn run_with(&self, known: &Known, each: impl FnMut(&Level)) -> Result<Report, Problem> {
+        Ok(Bench { load: self, way: self.door()? }.run(known, each).await)
+    }
+
+    fn door(&self) -> Result<Door, Problem> {
+        match self.pid {
+            Some(pid) if Usage::of(pid).is_none() => Err(Problem::Process(pid)),
+            _ => Ok(Door::new(&self.url, self.key.as_deref(), self.authorities.as_deref())?),
         }
-        Ok(Report::new(self, held, levels))
     }
 }
 
-/// A load test that goes on.
+/// A load test, and its way to the server.
 struct Bench<'a, W> {
     load: &'a Load,
     way: W,
-    /// The recordings, and what they give when they are alone.
-    known: Vec<(Arc<Recording>, Reference)>,
 }
 
 impl<W: Way> Bench<'_, W> {
-    /// Has each recording heard alone.
-    async fn learn(mut self, recordings: Vec<Arc<Recording>>) -> Result<Self, Problem> {
+    async fn learn(&self, recordings: Vec<Arc<Recording>>) -> Result<Known, Problem> {
+        let mut known = Vec::new();
         for recording in recordings {
-            if self.known.is_empty() {
+            if known.is_empty() {
                 let frames = (WARMING.div_duration_f64(recording.frame).ceil() as usize).min(recording.frames.len());
                 let beginning = Recording { frames: recording.frames[..frames].to_vec(), ..(*recording).clone() };
                 self.alone(&Arc::new(beginning)).await?;
@@ -173,9 +169,9 @@ impl<W: Way> Bench<'_, W> {
                 let name = &recording.name;
                 return Err(Problem::Audio(format!("{name}: no text came while it was heard, so none can be late")));
             }
-            self.known.push((recording, reference));
+            known.push((recording, reference));
         }
-        Ok(self)
+        Ok(Known(known))
     }
 
     async fn alone(&self, recording: &Arc<Recording>) -> Result<Take, Problem> {
@@ -188,27 +184,48 @@ impl<W: Way> Bench<'_, W> {
         }
     }
 
+    async fn run(&self, known: &Known, mut each: impl FnMut(&Level)) -> Report {
+        let (mut levels, mut held, mut broke) = (Vec::<Level>::new(), 0, None::<usize>);
+        loop {
+            let next = match &self.load.amount {
+                Amount::Levels(wanted) => wanted.get(levels.len()).copied(),
+                Amount::Most(ramp) => ramp.next(held, broke),
+            };
+            let Some(streams) = next else { break };
+            sleep(PAUSE).await;
+            let level = self.level(known, streams).await;
+            each(&level);
+            if level.held {
+                held = held.max(streams);
+            } else {
+                broke = Some(broke.map_or(streams, |least| least.min(streams)));
+            }
+            levels.push(level);
+        }
+        Report::new(self.load, held, levels)
+    }
+
     /// So many streams at once.
-    async fn level(&self, streams: usize) -> Level {
-        let Load { stagger, seconds, tolerance, bound_ms, .. } = *self.load;
+    async fn level(&self, Known(known): &Known, streams: usize) -> Level {
+        let Load { stagger, seconds, frame, tolerance, bound_ms, .. } = *self.load;
         let start = Instant::now() + LEAD;
         let watch = Arc::new(Watch::new(format!("{streams} streams"), start + stagger + seconds));
         let mut tasks = JoinSet::new();
         for number in 0..streams {
-            let (recording, _) = &self.known[number % self.known.len()];
+            let (recording, _) = &known[number % known.len()];
             let start = start + stagger.mul_f64(number as f64 / streams as f64);
             let stream = self.stream(Arc::clone(recording), start, Arc::clone(&watch));
             tasks.spawn(async move { (number, stream.await) });
         }
         let used = self.used(start + stagger, start + seconds).await;
-        let frame = self.load.frame.as_secs_f64();
-        let compare = |(number, take): (usize, Take)| -> (Take, Compared) {
-            let compared = self.known[number % self.known.len()].1.compare(&take, frame);
+        let compare = |(number, take): (usize, Take)| {
+            let (_, reference) = &known[number % known.len()];
+            let compared = reference.compare(&take, frame.as_secs_f64());
             (take, compared)
         };
         // Once all have ended, so that no comparing keeps this program from sending.
         let takes: Vec<_> = tasks.join_all().await.into_iter().map(compare).collect();
-        let (recording, _) = &self.known[0];
+        let recording = &known[0].0;
         let bound = Bound { milliseconds: bound_ms, tolerance };
         Level::of(&takes, recording.length().as_secs_f64(), recording.frames.len(), &used, bound)
     }

@@ -192,7 +192,7 @@ impl BenchArgs {
         let amount = if self.streams.is_empty() {
             let growth = self.step.map_or(Growth::Factor(self.grow), |step| Growth::Step(step as usize));
             let (from, most) = (self.from as usize, self.most as usize);
-            Amount::Most(Ramp { from, growth, most, precision: self.precision })
+            Amount::Most(Ramp { from, growth, least: 0, most, precision: self.precision })
         } else {
             Amount::Levels(self.streams.iter().map(|streams| *streams as usize).collect())
         };

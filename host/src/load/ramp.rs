@@ -10,6 +10,8 @@ pub struct Ramp {
     pub from: usize,
     /// How it goes on while the bound holds.
     pub growth: Growth,
+    /// Where fewer than these are held, how many is not looked for; 0 to look for it in any case.
+    pub least: usize,
     /// Where it ends if the bound never breaks.
     pub most: usize,
     /// How far apart what is held and what is not may be in the end, as a share of what is held.
@@ -29,6 +31,7 @@ impl Ramp {
     /// The next level, where `held` are the most that were held (0 for none) and `broke` the fewest that were not.
     pub fn next(&self, held: usize, broke: Option<usize>) -> Option<usize> {
         match broke {
+            Some(broke) if broke <= self.least => None,
             Some(broke) => {
                 let apart = broke.saturating_sub(held);
                 let enough = (held as f64 * self.precision) as usize;
@@ -63,7 +66,7 @@ mod tests {
     }
 
     fn ramp(growth: Growth) -> Ramp {
-        Ramp { from: 10, growth, most: 1_000, precision: 0.02 }
+        Ramp { from: 10, growth, least: 0, most: 1_000, precision: 0.02 }
     }
 
     #[test]
@@ -82,6 +85,13 @@ mod tests {
         assert_eq!((tried.as_slice(), held), (&[10, 100, 1_000][..], 1_000));
     }
 
+    #[test]
+    fn what_is_less_than_wanted_is_left() {
+        let ramp = Ramp { from: 100, least: 100, ..ramp(Growth::Factor(1.5)) };
+        assert_eq!(search(&ramp, 99), (vec![100], 0));
+        assert_eq!(search(&ramp, 100), (vec![100, 150, 125, 112, 106, 103, 101], 100));
+    }
+
     proptest! {
         #[test]
         fn what_it_finds_is_within_its_precision(
@@ -90,7 +100,7 @@ mod tests {
             factor in 1.01f64..4.0,
             precision in 0.0f64..0.2,
         ) {
-            let ramp = Ramp { from, growth: Growth::Factor(factor), most: 10_000, precision };
+            let ramp = Ramp { from, growth: Growth::Factor(factor), least: 0, most: 10_000, precision };
             let (tried, held) = search(&ramp, capacity);
             prop_assert!(held <= capacity && (capacity - held) as f64 <= (held as f64 * precision).max(0.0));
             prop_assert!(tried.len() < 1_200);

@@ -228,7 +228,9 @@ async fn run(script: Script, amount: Amount) -> Result<Report, Problem> {
     let load = load(script.protocol, amount);
     let recording = Recording::of(&[0.25; 100], load.protocol.encoding(), load.frame, load.seconds);
     let pipes = Pipes { script, connections: Arc::default(), open: Arc::default() };
-    load.measure(pipes, vec![Arc::new(recording)], |_| {}).await
+    let bench = Bench { load: &load, way: pipes };
+    let known = bench.learn(vec![Arc::new(recording)]).await?;
+    Ok(bench.run(&known, |_| {}).await)
 }
 
 async fn level(script: Script, streams: usize) -> Level {
@@ -317,7 +319,7 @@ async fn streams_that_break_off_are_counted() {
 
 #[tokio::test(start_paused = true)]
 async fn the_most_streams_are_found() {
-    let ramp = Ramp { from: 4, growth: Growth::Factor(2.0), most: 100, precision: 0.0 };
+    let ramp = Ramp { from: 4, growth: Growth::Factor(2.0), least: 0, most: 100, precision: 0.0 };
     let report = run(Script { room: 11, ..Script::new(Protocol::Auricle) }, Amount::Most(ramp)).await.unwrap();
     let tried: Vec<_> = report.levels.iter().map(|level| (level.streams, level.held)).collect();
     assert_eq!(tried, [(4, true), (8, true), (16, false), (12, false), (10, true), (11, true)]);
