@@ -70,7 +70,7 @@ fn text(path: &Path) -> &str {
 
 #[test]
 fn every_command_explains_itself() {
-    for command in ["serve", "stream", "engines", "probe", "pull"] {
+    for command in ["serve", "stream", "bench", "engines", "probe", "pull"] {
         let help = run([command, "--help"]);
         assert_eq!((help.code, help.err.as_str()), (Some(0), ""));
         assert!(help.out.contains("Example") && help.out.contains(&format!("auricle {command} ")), "{}", help.out);

@@ -6,6 +6,8 @@
 
 mod boundary;
 #[cfg(target_os = "linux")]
+mod capacity;
+#[cfg(target_os = "linux")]
 mod digits;
 #[cfg(target_os = "linux")]
 mod host;
@@ -68,6 +70,9 @@ enum Bench {
         #[arg(long, default_value_t = 3)]
         rounds: usize,
     },
+    /// How many streams the host holds with engine `onnx`, against sherpa-onnx's server on the same model files
+    #[cfg(target_os = "linux")]
+    Capacity(capacity::Options),
     /// A server left running with clients that come and go and go wrong; the report and a plot
     Soak {
         /// For how long
@@ -100,6 +105,8 @@ fn main() -> ExitCode {
         Bench::Whisper { work, rounds } => whisper::run(&work, rounds),
         #[cfg(target_os = "linux")]
         Bench::Online { work, rounds } => online::run(&work, rounds),
+        #[cfg(target_os = "linux")]
+        Bench::Capacity(options) => capacity::run(&options),
         #[cfg(target_os = "linux")]
         Bench::Soak { minutes, streams, plot } => soak::run(minutes, streams, &plot),
         #[cfg(target_os = "linux")]

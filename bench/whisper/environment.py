@@ -17,19 +17,19 @@ WORK = TARGET / "bench-whisper"
 PACKAGES = HERE / "requirements.txt"
 
 
-def enter() -> None:
+def enter(environment: Path = ENVIRONMENT, packages: Path = PACKAGES) -> None:
     """Goes on in the environment that has the packages, and makes it where it is missing."""
-    if Path(sys.prefix).resolve() == ENVIRONMENT:
+    if Path(sys.prefix).resolve() == environment:
         return
-    python = ENVIRONMENT / "bin/python"
+    python = environment / "bin/python"
     # Written last: an interrupted installation is begun again.
-    installed = ENVIRONMENT / "packages.txt"
-    if not installed.exists() or installed.read_text() != PACKAGES.read_text():
-        say(f"installing what {PACKAGES} lists from PyPI into {ENVIRONMENT}")
+    installed = environment / "packages.txt"
+    if not installed.exists() or installed.read_text() != packages.read_text():
+        say(f"installing what {packages} lists from PyPI into {environment}")
         if not python.exists():
-            venv.create(ENVIRONMENT, with_pip=True)
-        run(python, "-m", "pip", "install", "-q", "-r", PACKAGES)
-        installed.write_text(PACKAGES.read_text())
+            venv.create(environment, with_pip=True)
+        run(python, "-m", "pip", "install", "-q", "-r", packages)
+        installed.write_text(packages.read_text())
     os.execv(python, [str(python), *sys.argv])
 
 

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod bench;
 mod engines;
 mod key;
 mod logging;
@@ -39,6 +40,7 @@ struct Cli {
 enum Command {
     Serve(serve::ServeArgs),
     Stream(client::StreamArgs),
+    Bench(bench::BenchArgs),
     Engines(engines::EnginesArgs),
     Probe(ProbeArgs),
     Pull(pull::PullArgs),
@@ -100,6 +102,7 @@ pub fn main() -> ExitCode {
             logging::init_client();
             with_runtime(client::run(args))
         }
+        Command::Bench(args) => bench::run(args),
         Command::Engines(args) => engines::run(&args),
         Command::Probe(args) => probe(&args),
         Command::Pull(args) => pull::run(&args),

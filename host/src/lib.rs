@@ -10,6 +10,7 @@ pub mod client;
 pub mod crash;
 pub mod failure;
 pub mod journal;
+pub mod load;
 pub mod metrics;
 pub mod model;
 pub mod native;

@@ -21,6 +21,16 @@ pub(crate) enum Bench {
     Isolation,
     /// Twice as many clients as the server can serve, with admission by load and without
     Overload,
+    /// How many real-time streams the host holds with engine `onnx`, against sherpa-onnx's own server (PyPI) on the same made-up
+    /// models of published sizes; an hour. A model that was measured is not measured again: remove target/bench-capacity/*.json
+    Capacity {
+        /// Which models, of 1m, 20m, 70m, 22m [default: all]
+        #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+        models: Vec<String>,
+        /// A rough look
+        #[arg(long)]
+        quick: bool,
+    },
     /// Engine `onnx` against sherpa-onnx (PyPI, in an environment under target/): processor time for a second of audio
     Digits {
         /// The model's folder: NeMo's streaming CTC, as exported for sherpa-onnx [default: models/digits]
@@ -53,6 +63,13 @@ pub(crate) fn bench(name: &Bench) -> Done {
             command.arg("isolation")
         }
         Bench::Overload => command.arg("overload"),
+        Bench::Capacity { models, quick } => {
+            let models =
+                if models.is_empty() { ["1m", "20m", "70m", "22m"].map(str::to_owned).into() } else { models.clone() };
+            run(Command::new("python3").arg("bench/capacity/prepare.py").args(&models).current_dir(root()))?;
+            command.arg("capacity").arg("--work").arg(target().join("bench-capacity"));
+            command.arg("--models").arg(models.join(",")).args(quick.then_some("--quick"))
+        }
         Bench::Digits { model } => {
             let model = model.clone().unwrap_or_else(|| root().join("models/digits"));
             let folder = absolute(&model).map_err(|error| format!("{}: {error}", model.display()))?;

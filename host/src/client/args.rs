@@ -15,7 +15,7 @@ use std::path::PathBuf;
 /// Where the server listens unless told otherwise.
 pub const DEFAULT_URL: &str = "ws://127.0.0.1:8770/v1/stream";
 
-const STREAM_PATH: &str = "/v1/stream";
+pub(crate) const STREAM_PATH: &str = "/v1/stream";
 
 const MORE: &str = "\
 Standard output carries the transcript and nothing else. Progress, partial text and timings go to standard error.
@@ -135,8 +135,13 @@ impl StreamArgs {
     }
 }
 
-/// Completes an address.
+/// Completes the address of a server that speaks the native protocol.
 fn url(text: &str) -> Result<String, String> {
+    address(text, STREAM_PATH)
+}
+
+/// Completes an address: `ws` and this path unless it says otherwise.
+pub(crate) fn address(text: &str, default_path: &str) -> Result<String, String> {
     let (scheme, rest) = text.split_once("://").unwrap_or(("ws", text));
     let scheme = match scheme {
         "ws" | "http" => "ws",
@@ -147,7 +152,7 @@ fn url(text: &str) -> Result<String, String> {
     if host.is_empty() {
         return Err(format!("there is no host in it: give an address such as {DEFAULT_URL}"));
     }
-    let path = if matches!(path, "" | "/") { STREAM_PATH } else { path };
+    let path = if matches!(path, "" | "/") { default_path } else { path };
     Ok(format!("{scheme}://{host}{path}"))
 }
 

@@ -7,16 +7,16 @@
 //! for a while cannot keep its events from being heard. In a live stream the n-th piece of audio is due when a
 //! microphone would have it whole, counted from the start, so delays do not add up.
 
-mod connect;
+pub(crate) mod connect;
 mod feed;
-mod heard;
+pub(crate) mod heard;
 
 use super::{
     source::{Source, SourceError},
     summary::{Meter, Summary},
 };
 use crate::native::messages::{ClientMessage, Pace, ServerEvent, ServerMessage, Start};
-use connect::connect;
+use connect::Door;
 use feed::{Feed, News};
 use futures_util::StreamExt;
 use heard::Heard;
@@ -144,8 +144,9 @@ impl Session {
         meter: &mut Meter,
     ) -> Result<(), End> {
         let start = ClientMessage::Start(self.start(source));
+        let door = Door::new(&self.url, self.key.as_deref(), self.authorities.as_deref())?;
         let (sink, mut incoming) = tokio::select! {
-            socket = connect(self) => socket?.split(),
+            socket = door.open() => socket?.split(),
             Some(()) = interrupts.recv() => return Err(End::Interrupted),
         };
         let (ready, stop) = (Notify::new(), Notify::new());

@@ -50,25 +50,13 @@ impl Heard {
 
     /// The close frame.
     pub(super) fn close(&mut self, frame: Option<&CloseFrame>) {
-        let reason = match frame {
-            None => "closed by the server without a reason".to_owned(),
-            Some(CloseFrame { code, reason }) if reason.is_empty() => format!("closed by the server with code {code}"),
-            Some(CloseFrame { code, reason }) => format!("closed by the server with code {code}: {reason}"),
-        };
-        self.broken.get_or_insert(reason);
+        self.broken.get_or_insert_with(|| closed(frame));
         self.last();
     }
 
     /// The connection failed.
     pub(super) fn broke(&mut self, error: &WsError) {
-        let reason = match error {
-            WsError::Io(error) => error.to_string(),
-            WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
-                "the server vanished without closing it".to_owned()
-            }
-            error => error.to_string(),
-        };
-        self.broken.get_or_insert(reason);
+        self.broken.get_or_insert_with(|| broke(error));
     }
 
     /// How it ended.
@@ -82,5 +70,25 @@ impl Heard {
 
     fn last(&mut self) {
         self.deadline.get_or_insert_with(|| Instant::now() + CLOSE_TIMEOUT);
+    }
+}
+
+/// What a close frame says.
+pub(crate) fn closed(frame: Option<&CloseFrame>) -> String {
+    match frame {
+        None => "closed by the server without a reason".to_owned(),
+        Some(CloseFrame { code, reason }) if reason.is_empty() => format!("closed by the server with code {code}"),
+        Some(CloseFrame { code, reason }) => format!("closed by the server with code {code}: {reason}"),
+    }
+}
+
+/// How a connection failed.
+pub(crate) fn broke(error: &WsError) -> String {
+    match error {
+        WsError::Io(error) => error.to_string(),
+        WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
+            "the server vanished without closing it".to_owned()
+        }
+        error => error.to_string(),
     }
 }

@@ -1,0 +1,243 @@
+//! How many real-time streams the host holds with engine `onnx`, against sherpa-onnx's own server: the same model files, the same
+//! ONNX Runtime, the same audio and processors, one after the other, by the load tool behind `auricle bench`; and what the
+//! network alone would let them hold.
+//!
+//! For each side the best settings are looked for: the first are taken to their limit, each of the others is given up
+//! where it does not hold some more streams than the best before it. The models are made up, at published sizes.
+//!
+//! What a case came to is kept in the working folder, so that an interrupted run goes on with the next case.
+
+mod ceiling;
+mod plot;
+mod sides;
+mod table;
+
+use crate::{Done, from_xtask, recording};
+use auricle::load::{Amount, Growth, Known, Level, Load, Ramp, Report, head, line};
+use ort::environment::Environment;
+use serde::{Deserialize, Serialize};
+use sides::{Settings, Side};
+use std::{fs, path::Path, time::Duration};
+
+const AIM: f64 = 1.5;
+/// What all streams hear, again and again.
+const RECORDING: &str = "fixtures/demo.wav";
+const BOUND_MS: f64 = 500.0;
+const MODELS: [&str; 4] = ["1m", "20m", "70m", "22m"];
+const PRECISIONS: [&str; 2] = ["fp32", "int8"];
+/// Of what the network alone allows, where the search for the first settings begins: of the smallest model, whose steps are the
+/// smaller part of the work, and of the others.
+const BEGIN: [f64; 2] = [0.4, 0.7];
+
+/// What is to be run.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// The folder of what `bench/capacity/prepare.py` made
+    #[arg(long)]
+    work: std::path::PathBuf,
+    /// Only these models: 1m, 20m, 70m (NeMo's CTC), 22m (zipformer 2 CTC)
+    #[arg(long, value_delimiter = ',', default_values = MODELS, value_parser = clap::builder::PossibleValuesParser::new(MODELS))]
+    models: Vec<String>,
+    /// A rough look: short levels, coarse steps, no other settings
+    #[arg(long)]
+    quick: bool,
+}
+
+/// What a model file came to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Case {
+    model: String,
+    precision: String,
+    /// Streams that the network alone allows, by batch size.
+    ceiling: Vec<(usize, f64)>,
+    sherpa: Best,
+    auricle: Best,
+    /// Auricle with its engine in the server's own process, where that was looked at.
+    in_process: Option<Best>,
+}
+
+/// A side at its best.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Best {
+    settings: String,
+    most: usize,
+    /// Levels that were held with these settings, by their number of streams.
+    points: Vec<Point>,
+    /// The settings that held no more.
+    others: Vec<String>,
+}
+
+/// A level, of which this much is kept.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Point {
+    streams: usize,
+    p50: f64,
+    p95: f64,
+    end_p50: f64,
+    end_p95: f64,
+    cores: f64,
+    mib: f64,
+    /// Share of words that were not those of a lone stream.
+    differing: f64,
+}
+
+pub(crate) fn run(options: &Options) -> Done {
+    let work = options.work.as_path();
+    let (build, environment) = ceiling::load(&work.join("runtime"))?;
+    println!("both sides and the network alone: {build}");
+    let mut cases = Vec::new();
+    for model in &options.models {
+        for precision in PRECISIONS {
+            let kept = work.join(format!("{model}-{precision}{}.json", if options.quick { "-quick" } else { "" }));
+            let case = match fs::read(&kept) {
+                Ok(bytes) => {
+                    serde_json::from_slice(&bytes).map_err(|problem| format!("{}: {problem}", kept.display()))?
+                }
+                Err(_) => {
+                    let case = measure(options, &environment, model, precision)?;
+                    fs::write(&kept, serde_json::to_vec_pretty(&case)?)?;
+                    case
+                }
+            };
+            cases.push(case);
+        }
+    }
+    table::print(&cases);
+    if !options.quick {
+        plot::write(&recording::path("docs/capacity.svg"), &cases)?;
+    }
+    if let Some(case) = cases.iter().find(|case| case.model == MODELS[0] && case.precision == PRECISIONS[0]) {
+        println!("ratio {:.2} (aim {AIM})", case.auricle.most as f64 / case.sherpa.most.max(1) as f64);
+    }
+    Ok(())
+}
+
+fn measure(options: &Options, environment: &Environment, model: &str, precision: &str) -> Done<Case> {
+    let work = options.work.as_path();
+    println!("\n{model} {precision}");
+    let folder = work.join("models").join(model);
+    let file = folder.join(if precision == "int8" { "model.int8.onnx" } else { "model.onnx" });
+    let ceiling = ceiling::streams(environment, &file, if options.quick { &[8] } else { &[1, 4, 8, 16, 32] })?;
+    ceiling.iter().for_each(|(batch, streams)| println!("  the network alone, {batch} together: {streams:.0} streams"));
+    let alone = ceiling.iter().map(|(_, streams)| *streams).fold(0.0, f64::max);
+    let small = model == MODELS[0];
+    let search = |settings: Vec<Settings>, from: usize| {
+        let count = if options.quick { 1 } else { settings.len() };
+        Search { options, work, model, precision, file: &file }.best(&settings[..count], from)
+    };
+    let begin = alone * if small { BEGIN[0] } else { BEGIN[1] };
+    let sherpa = search(Settings::sherpa(small), (begin as usize).max(1))?;
+    let auricle = search(Settings::auricle("process"), sherpa.most.max(1))?;
+    let in_process = small.then(|| search(Settings::auricle("in-process"), auricle.most.max(1))).transpose()?;
+    let (model, precision) = (model.to_owned(), precision.to_owned());
+    Ok(Case { model, precision, ceiling, sherpa, auricle, in_process })
+}
+
+/// A search for a side's best settings.
+struct Search<'a> {
+    options: &'a Options,
+    work: &'a Path,
+    model: &'a str,
+    precision: &'a str,
+    file: &'a Path,
+}
+
+impl Search<'_> {
+    fn best(&self, all: &[Settings], from: usize) -> Done<Best> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(self.look(all, from))
+    }
+
+    async fn look(&self, all: &[Settings], mut from: usize) -> Done<Best> {
+        let precision = if self.options.quick { 0.1 } else { 0.03 };
+        let growth = Growth::Factor(if self.options.quick { 1.4 } else { 1.12 });
+        let (mut tried, mut known) = (Vec::<(&Settings, Report)>::new(), None);
+        let mut least = 0;
+        for settings in all {
+            println!("  {settings}");
+            let side = self.start(settings)?;
+            let load = self.load(&side, Amount::Most(Ramp { from, growth, least, most: 20_000, precision }));
+            if known.is_none() {
+                known = Some(load.learn().await?);
+            }
+            let report = run_load(&load, &known).await?;
+            let most = tried.iter().map(|(_, report)| report.most_streams).fold(report.most_streams, usize::max);
+            tried.push((settings, report));
+            // The next is to hold that much more, or is left.
+            from = most + ((most as f64 * precision) as usize).max(1);
+            least = from;
+        }
+        // The first of the best.
+        let best = tried.iter().rev().max_by_key(|(_, report)| report.most_streams).ok_or("there are no settings")?;
+        let (settings, report) = best;
+        let most = report.most_streams;
+        let side = self.start(settings)?;
+        let low = run_load(&self.load(&side, Amount::Levels(vec![1, (most / 2).max(1)])), &known).await?;
+        let held = report.levels.iter().chain(&low.levels).filter(|level| level.held);
+        let mut points: Vec<_> = held.map(Point::of).collect();
+        points.sort_by_key(|point| point.streams);
+        points.dedup_by_key(|point| point.streams);
+        let others = tried.iter().filter(|(other, _)| other != settings).map(|(other, _)| other.to_string()).collect();
+        Ok(Best { settings: settings.to_string(), most, points, others })
+    }
+
+    fn start(&self, settings: &Settings) -> Done<Side> {
+        match settings {
+            Settings::Sherpa { .. } => Side::sherpa(settings, self.work, self.file),
+            Settings::Auricle { .. } => {
+                let plugins = from_xtask("AURICLE_PLUGINS")?;
+                Side::auricle(settings, &plugins, self.work, self.model, self.precision)
+            }
+        }
+    }
+
+    fn load(&self, side: &Side, amount: Amount) -> Load {
+        Load {
+            url: side.url.clone(),
+            protocol: side.protocol,
+            key: None,
+            authorities: None,
+            preset: Some(sides::PRESET.into()),
+            audio: vec![recording::path(RECORDING)],
+            seconds: Duration::from_secs(if self.options.quick { 8 } else { 20 }),
+            frame: Duration::from_millis(100),
+            stagger: Duration::from_secs(1),
+            patience: Duration::from_secs(6),
+            bound_ms: BOUND_MS,
+            // With 8 bits the whole batch is scaled alike, so that a stream's text depends on the others; it is told how much. With 32
+            // it depends on them by rounding.
+            tolerance: if self.precision == "int8" { 1.0 } else { 0.01 },
+            pid: Some(side.pid()),
+            amount,
+        }
+    }
+}
+
+/// Runs it, and prints its table.
+async fn run_load(load: &Load, known: &Option<Known>) -> Done<Report> {
+    let known = known.as_ref().ok_or("nothing was learnt")?;
+    println!("{}", head());
+    Ok(load.run_with(known, |level| println!("{}", line(level))).await?)
+}
+
+impl Point {
+    fn of(level: &Level) -> Self {
+        let (cores, mib) = level.server.map_or((0.0, 0.0), |server| (server.cores, server.memory_mib));
+        Self {
+            streams: level.streams,
+            p50: level.partial.p50_ms,
+            p95: level.partial.p95_ms,
+            end_p50: level.end.p50_ms,
+            end_p95: level.end.p95_ms,
+            cores,
+            mib,
+            differing: level.words.different as f64 / level.words.expected.max(1) as f64,
+        }
+    }
+}
+
+impl Best {
+    fn at(&self, streams: usize) -> Option<&Point> {
+        self.points.iter().find(|point| point.streams == streams)
+    }
+}

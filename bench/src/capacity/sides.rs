@@ -1,0 +1,144 @@
+//! The servers that are compared, as processes: each with its settings, on the same ONNX Runtime.
+
+use crate::{
+    Done,
+    host::server::{self, Setup},
+};
+use auricle::load::Protocol;
+use serde_json::json;
+use std::{
+    fmt,
+    net::{TcpListener, TcpStream},
+    path::Path,
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// What the host calls the model.
+pub(super) const PRESET: &str = "capacity";
+/// The longest that a server may take to get ready.
+const READY_LIMIT: Duration = Duration::from_secs(120);
+/// Nobody is refused: what is looked for is what can be held.
+const HOST_SETTINGS: &str = "cache = \"cache\"
+[limits]
+max_streams = 100000
+max_connections_per_address = 100000
+max_lag_seconds = 3600.0
+refuse_lag_seconds = 3600.0
+max_load = 1000.0
+";
+/// A thread for each processor.
+pub(super) const THREADS: usize = 2;
+
+/// What is tried.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Settings {
+    /// `--max-batch-size`, `--loop-interval-ms`; with two work threads and one thread for a step.
+    Sherpa { batch: usize, interval: usize },
+    /// `max_batch` and `host.isolation`; with `host.concurrency` 2.
+    Auricle { batch: usize, isolation: &'static str },
+}
+
+impl Settings {
+    /// Those of sherpa-onnx; the first are the best of an earlier search. The interval matters where steps are short.
+    pub(super) fn sherpa(small: bool) -> Vec<Self> {
+        let batches = [(16, 10), (8, 10), (32, 10)].into_iter();
+        let intervals = [(16, 5), (16, 20)].into_iter().filter(|_| small);
+        batches.chain(intervals).map(|(batch, interval)| Self::Sherpa { batch, interval }).collect()
+    }
+
+    /// Those of Auricle.
+    pub(super) fn auricle(isolation: &'static str) -> Vec<Self> {
+        [16, 8, 32].map(|batch| Self::Auricle { batch, isolation }).into()
+    }
+}
+
+impl fmt::Display for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sherpa { batch, interval } => write!(f, "sherpa-onnx, max batch {batch}, loop {interval} ms"),
+            Self::Auricle { batch, isolation } => write!(f, "Auricle, max_batch {batch}, {isolation}"),
+        }
+    }
+}
+
+/// A running server; it ends when this is dropped.
+pub(super) struct Side {
+    process: Process,
+    pub(super) url: String,
+    pub(super) protocol: Protocol,
+}
+
+enum Process {
+    Peer(Child),
+    Host(server::Server, #[expect(dead_code, reason = "the server's directories")] Setup),
+}
+
+impl Side {
+    /// sherpa-onnx's server in C++.
+    pub(super) fn sherpa(settings: &Settings, work: &Path, model: &Path) -> Done<Self> {
+        let Settings::Sherpa { batch, interval } = settings else { return Err("not sherpa-onnx's settings".into()) };
+        // Free until somebody else takes it.
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let folder = model.parent().ok_or("a model is in a folder")?;
+        let kind = if folder.ends_with("22m") { "zipformer2-ctc-model" } else { "nemo-ctc-model" };
+        let mut command = Command::new(work.join("server"));
+        command.arg(format!("--port={port}")).arg(format!("--{kind}={}", model.display()));
+        command.arg(format!("--tokens={}", folder.join("tokens.txt").display()));
+        command.args([format!("--num-work-threads={THREADS}"), "--num-threads=1".into()]);
+        command.args([format!("--max-batch-size={batch}"), format!("--loop-interval-ms={interval}")]);
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        let address = format!("127.0.0.1:{port}");
+        let mut side =
+            Self { process: Process::Peer(child), url: format!("ws://{address}/"), protocol: Protocol::SherpaOnnx };
+        let begun = Instant::now();
+        while TcpStream::connect(&address).is_err() {
+            let Process::Peer(child) = &mut side.process else { break };
+            if let Some(status) = child.try_wait()? {
+                return Err(format!("sherpa-onnx's server ended: {status}").into());
+            }
+            if begun.elapsed() > READY_LIMIT {
+                return Err("sherpa-onnx's server does not listen".into());
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        Ok(side)
+    }
+
+    /// The host, with one preset.
+    pub(super) fn auricle(
+        settings: &Settings,
+        plugins: &Path,
+        work: &Path,
+        model: &str,
+        precision: &str,
+    ) -> Done<Self> {
+        let Settings::Auricle { batch, isolation } = settings else { return Err("not Auricle's settings".into()) };
+        let host = json!({"concurrency": THREADS, "isolation": isolation, "preload": true});
+        let preset = json!({
+            "backend": "onnx", "model": model, "precision": precision, "max_batch": batch, "host": host,
+        });
+        let setup = Setup::with_settings(HOST_SETTINGS, &[(PRESET, &preset.to_string())])?;
+        let host = setup.start_on(plugins, &[&work.join("runtime"), &work.join("models")])?;
+        let url = format!("ws://{}/v1/stream", host.address);
+        Ok(Self { process: Process::Host(host, setup), url, protocol: Protocol::Auricle })
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        match &self.process {
+            Process::Peer(child) => child.id(),
+            Process::Host(host, _) => host.pid(),
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if let Self::Peer(child) = self {
+            // It may have ended by itself.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! What a level came to: numbers of all its streams, and whether it was held.
+//!
+//! A level is held if every stream got all of its text, and the 95th percentile of the partial delays is within the bound, of the
+//! whole run and of the last 30 % of each stream's audio: a server that falls behind slowly has not held it.
+
+use super::{
+    reference::{Compared, Words},
+    stream::{Ending, Take},
+    usage::Usage,
+};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Of a stream's audio, what counts as its end.
+const LAST: f64 = 0.3;
+/// Frames that this program sends later than that make its figures doubtful.
+const LATE_MS: f64 = 20.0;
+
+/// A level's numbers.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Level {
+    /// How many streams there were.
+    pub streams: usize,
+    /// Whether they were held.
+    pub held: bool,
+    /// Why not.
+    pub reasons: Vec<String>,
+    /// From when the audio of a text was due to the text.
+    pub partial: Delays,
+    /// 95th percentile of the same of the last 30 % of the audio, in milliseconds.
+    pub late_p95_ms: f64,
+    /// From the end of the audio to the last final text.
+    pub end: Delays,
+    /// Streams that got no text at all, or no end.
+    pub lost: usize,
+    /// Streams whose text in the end is not the lone stream's.
+    pub changed: usize,
+    /// Words of the streams that ended.
+    pub words: Words,
+    /// Streams that were not let in, by reason.
+    pub refused: BTreeMap<String, usize>,
+    /// Streams that broke off, by reason.
+    pub failed: BTreeMap<String, usize>,
+    /// What the server used while all streams were open, if its process was named.
+    pub server: Option<Server>,
+    /// What this program used.
+    pub tool: Tool,
+}
+
+/// Percentiles in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+pub struct Delays {
+    /// How many there are.
+    pub count: usize,
+    /// Median.
+    pub p50_ms: f64,
+    /// 95th percentile.
+    pub p95_ms: f64,
+    /// 99th percentile.
+    pub p99_ms: f64,
+    /// The longest.
+    pub max_ms: f64,
+}
+
+/// What the server used, its child processes included.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Server {
+    /// Processors kept busy.
+    pub cores: f64,
+    /// Milliseconds of processor time for a second of a stream.
+    pub ms_per_stream_second: f64,
+    /// Resident memory, in MiB.
+    pub memory_mib: f64,
+    /// How many processes there are.
+    pub processes: usize,
+}
+
+/// What this program used, and how late it was.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+pub struct Tool {
+    /// Processors kept busy; 0 where the system does not tell.
+    pub cores: f64,
+    /// By how much frames were sent late through no fault of the server: 99th percentile, in milliseconds.
+    pub late_p99_ms: f64,
+}
+
+/// What is asked of a level.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bound {
+    /// Milliseconds for the 95th percentile of partial delays.
+    pub(super) milliseconds: f64,
+    /// Share of words that may differ from the lone stream's.
+    pub(super) tolerance: f64,
+}
+
+/// Usage at the beginning and the end of the time in which all streams were open.
+#[derive(Debug, Default)]
+pub(super) struct Used {
+    pub(super) server: Option<(Usage, Usage)>,
+    pub(super) tool: Option<(Usage, Usage)>,
+}
+
+impl Level {
+    /// Of the streams' takes, each beside what the comparison with its reference gave; `seconds` is the audio's length, in `frames`.
+    pub(super) fn of(takes: &[(Take, Compared)], seconds: f64, frames: usize, used: &Used, bound: Bound) -> Self {
+        let streams = takes.len();
+        let last = ((1.0 - LAST) * frames as f64) as usize;
+        let (mut all, mut late, mut ends, mut own) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut refused, mut failed) = (BTreeMap::new(), BTreeMap::new());
+        let (mut lost, mut changed, mut words) = (0, 0, Words::default());
+        for (take, compared) in takes {
+            all.extend(compared.delays.iter().map(|(_, delay)| delay * 1000.0));
+            late.extend(compared.delays.iter().filter(|(needed, _)| *needed > last).map(|(_, delay)| delay * 1000.0));
+            own.extend(take.late.iter().map(|late| f64::from(*late) * 1000.0));
+            match &take.end {
+                Some(Ending::Refused(reason)) => *refused.entry(reason.clone()).or_default() += 1,
+                Some(Ending::Failed(reason)) => *failed.entry(reason.clone()).or_default() += 1,
+                None => {
+                    ends.extend(take.finished.map(|at| (at - seconds).max(0.0) * 1000.0));
+                    words.expected += compared.words.expected;
+                    words.different += compared.words.different;
+                    changed += usize::from(compared.words.different > 0);
+                }
+            }
+            lost += usize::from(take.finished.is_none() || take.texts.is_empty());
+        }
+        let mut level = Self {
+            streams,
+            held: false,
+            reasons: Vec::new(),
+            partial: Delays::of(all),
+            late_p95_ms: Delays::of(late).p95_ms,
+            end: Delays::of(ends),
+            lost,
+            changed,
+            words,
+            refused,
+            failed,
+            server: used.server.as_ref().map(|(before, after)| {
+                let cores = after.cores_since(before);
+                let (memory_mib, processes) = (after.memory as f64 / f64::from(1 << 20), after.processes);
+                Server { cores, ms_per_stream_second: cores * 1000.0 / streams as f64, memory_mib, processes }
+            }),
+            tool: Tool {
+                cores: used.tool.as_ref().map_or(0.0, |(before, after)| after.cores_since(before)),
+                late_p99_ms: Delays::of(own).p99_ms,
+            },
+        };
+        level.reasons = level.judge(bound);
+        level.held = level.reasons.is_empty();
+        level
+    }
+
+    /// What is to be held against it.
+    fn judge(&self, bound: Bound) -> Vec<String> {
+        let mut reasons = Vec::new();
+        let Bound { milliseconds, tolerance } = bound;
+        for (reason, count) in self.refused.iter().chain(&self.failed) {
+            reasons.push(format!("{count} of {} streams: {reason}", self.streams));
+        }
+        if self.partial.p95_ms > milliseconds {
+            reasons.push(format!("p95 {:.0} ms", self.partial.p95_ms));
+        } else if self.late_p95_ms > milliseconds {
+            reasons.push(format!("p95 of the last 30 % {:.0} ms", self.late_p95_ms));
+        }
+        let broken = self.refused.values().chain(self.failed.values()).sum::<usize>();
+        if self.lost > broken {
+            reasons.push(format!("{} streams got no text", self.lost - broken));
+        }
+        let Words { expected, different } = self.words;
+        if different as f64 > expected as f64 * tolerance {
+            reasons.push(format!("{different} of {expected} words differ, in {} streams", self.changed));
+        }
+        reasons
+    }
+
+    /// Whether this program was too late itself for its figures to be trusted.
+    pub fn tool_was_late(&self) -> bool {
+        self.tool.late_p99_ms > LATE_MS
+    }
+}
+
+impl Delays {
+    fn of(mut milliseconds: Vec<f64>) -> Self {
+        milliseconds.sort_by(f64::total_cmp);
+        let last = milliseconds.len().saturating_sub(1);
+        let share = |share: f64| milliseconds.get((last as f64 * share).round() as usize).copied().unwrap_or_default();
+        let [p50_ms, p95_ms, p99_ms, max_ms] = [0.5, 0.95, 0.99, 1.0].map(share);
+        Self { count: milliseconds.len(), p50_ms, p95_ms, p99_ms, max_ms }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::stream::Heard, *};
+
+    const BOUND: Bound = Bound { milliseconds: 500.0, tolerance: 0.0 };
+
+    /// A stream of ten frames of a second whose texts are so late.
+    fn stream(delays: &[f64], different: usize) -> (Take, Compared) {
+        let texts = vec![Heard { at: 1.0, sent: 1, text: "a".into() }];
+        let take = Take { texts, finished: Some(10.25), ..Take::default() };
+        let delays = delays.iter().enumerate().map(|(n, delay)| (n + 1, *delay)).collect();
+        (take, Compared { delays, words: Words { expected: 10, different } })
+    }
+
+    fn level(takes: &[(Take, Compared)], bound: Bound) -> Level {
+        Level::of(takes, 10.0, 10, &Used::default(), bound)
+    }
+
+    #[test]
+    fn numbers_are_of_all_streams() {
+        let takes = [stream(&[0.1; 9], 0), stream(&[0.2, 0.2, 0.3], 0)];
+        let level = level(&takes, BOUND);
+        assert!(level.held, "{level:?}");
+        let end = Delays { count: 2, p50_ms: 250.0, p95_ms: 250.0, p99_ms: 250.0, max_ms: 250.0 };
+        assert_eq!(
+            (level.partial.count, level.partial.p50_ms, level.partial.max_ms, level.end),
+            (12, 100.0, 300.0, end)
+        );
+        assert_eq!(level.late_p95_ms, 100.0);
+    }
+
+    #[test]
+    fn a_server_that_falls_behind_in_the_end_has_not_held() {
+        // Many quick texts hide the last one in the percentile of all.
+        let mut takes = vec![stream(&[0.1; 7], 0); 50];
+        assert!(level(&takes, BOUND).held);
+        takes.push(stream(&[0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.9, 0.9], 0));
+        let level = level(&takes, BOUND);
+        assert!(level.partial.p95_ms < 500.0);
+        assert_eq!(level.reasons, ["p95 of the last 30 % 900 ms"]);
+    }
+
+    #[test]
+    fn what_is_lost_changed_or_refused_breaks_a_level() {
+        assert_eq!(level(&[stream(&[0.6], 0)], BOUND).reasons, ["p95 600 ms"]);
+        assert_eq!(level(&[stream(&[0.1], 1)], BOUND).reasons, ["1 of 10 words differ, in 1 streams"]);
+        assert!(level(&[stream(&[0.1], 1)], Bound { tolerance: 0.1, ..BOUND }).held);
+        let refused = Take { end: Some(Ending::Refused("full".into())), ..Take::default() };
+        let told = level(&[stream(&[0.1], 0), (refused, Compared::default())], BOUND);
+        assert_eq!((told.reasons, told.lost, told.refused["full"]), (vec!["1 of 2 streams: full".to_owned()], 1, 1));
+        let silent = Take { finished: Some(10.1), ..Take::default() };
+        assert_eq!(level(&[(silent, Compared::default())], BOUND).reasons, ["1 streams got no text"]);
+    }
+}

@@ -1,0 +1,171 @@
+//! What a stream gives when it is alone, and by how much another one with the same audio is late.
+//!
+//! A server does not say which audio a text needed. A lone stream does: the last frame that it had sent before the text came. From
+//! then on a text is due when that frame is whole.
+//!
+//! Invariant: each text of the lone stream counts once in every other one. If it did not come by itself, because the server tells a
+//! slow reader the newest text only, it counts at the arrival of the next one after it.
+
+use super::stream::Take;
+use serde::Serialize;
+
+/// A lone stream's texts.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Reference {
+    /// The texts in their order, the first of them empty, and how many frames each needed.
+    texts: Vec<(String, usize)>,
+    /// How many frames there are.
+    frames: usize,
+}
+
+/// Another stream beside it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Compared {
+    /// For each text that came while there was audio: how many frames it needed, and by how many seconds it was late.
+    pub(super) delays: Vec<(usize, f64)>,
+    /// How its last text differs.
+    pub(super) words: Words,
+}
+
+/// Words of texts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Words {
+    /// Of the lone stream.
+    pub expected: usize,
+    /// Put in, left out or replaced.
+    pub different: usize,
+}
+
+impl Reference {
+    /// Of the take of a lone stream with so many frames.
+    pub(super) fn learn(take: &Take, frames: usize) -> Self {
+        let texts = take.texts.iter().map(|heard| (heard.text.clone(), heard.sent));
+        Self { texts: [(String::new(), 0)].into_iter().chain(texts).collect(), frames }
+    }
+
+    /// How many texts came before the end of the audio.
+    pub(super) fn texts_before_end(&self) -> usize {
+        self.texts[1..].iter().filter(|(_, needed)| *needed < self.frames).count()
+    }
+
+    /// The text at the end.
+    pub(super) fn text(&self) -> &str {
+        self.texts.last().map_or("", |(text, _)| text)
+    }
+
+    /// Compares another take, whose frames last so many seconds each.
+    pub(super) fn compare(&self, take: &Take, frame: f64) -> Compared {
+        let (mut delays, mut place) = (Vec::new(), 0);
+        for heard in &take.texts {
+            let at = self.place(place, &heard.text);
+            for (_, needed) in &self.texts[place + 1..=at] {
+                // What came after the end of the audio is no partial delay: the end itself is measured.
+                if *needed < self.frames {
+                    delays.push((*needed, (heard.at - *needed as f64 * frame).max(0.0)));
+                }
+            }
+            place = at;
+        }
+        let last = take.texts.last().map_or("", |heard| &heard.text);
+        let expected = words(self.text()).count();
+        Compared { delays, words: Words { expected, different: distance(self.text(), last) } }
+    }
+
+    /// Which of the texts from a place on this one is: the same, else the first of those that differ least.
+    fn place(&self, from: usize, text: &str) -> usize {
+        let rest = || self.texts.iter().enumerate().skip(from);
+        let same = rest().find(|(_, (other, _))| other == text);
+        same.or_else(|| rest().min_by_key(|(_, (other, _))| distance(other, text))).map_or(from, |(place, _)| place)
+    }
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(' ').filter(|word| !word.is_empty())
+}
+
+/// How many words have to be put in, left out or replaced to make one text of the other.
+fn distance(one: &str, other: &str) -> usize {
+    if one == other {
+        return 0;
+    }
+    let [one, other] = [one, other].map(|text| words(text).collect::<Vec<_>>());
+    let same = one.iter().zip(&other).take_while(|(a, b)| a == b).count();
+    let (one, other) = (&one[same..], &other[same..]);
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, word) in one.iter().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, another) in other.iter().enumerate() {
+            let replaced = diagonal + usize::from(word != another);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::stream::Heard, *};
+
+    fn take(texts: &[(&str, usize, f64)]) -> Take {
+        let heard = |(text, sent, at): &(&str, usize, f64)| Heard { at: *at, sent: *sent, text: (*text).to_owned() };
+        Take { texts: texts.iter().map(heard).collect(), ..Take::default() }
+    }
+
+    /// With frames of 100 ms, ten of them: texts that need 2, 5 and 8 frames, and one that needs the end.
+    fn reference() -> Reference {
+        Reference::learn(&take(&[("a", 2, 0.21), ("a b", 5, 0.52), ("a b c", 8, 0.81), ("a b c d", 10, 1.1)]), 10)
+    }
+
+    fn delays(texts: &[(&str, usize, f64)]) -> Vec<(usize, u32)> {
+        let compared = reference().compare(&take(texts), 0.1);
+        compared.delays.iter().map(|(needed, delay)| (*needed, (delay * 1000.0).round() as u32)).collect()
+    }
+
+    #[test]
+    fn a_text_is_late_from_when_its_frame_was_due() {
+        let all = [("a", 9, 0.25), ("a b", 9, 0.9), ("a b c", 9, 0.79), ("a b c d", 10, 3.0)];
+        assert_eq!(delays(&all), [(2, 50), (5, 400), (8, 0)]);
+        assert_eq!(reference().texts_before_end(), 3);
+    }
+
+    #[test]
+    fn a_text_that_was_passed_over_counts_when_the_next_one_comes() {
+        assert_eq!(delays(&[("a b c", 9, 1.0)]), [(2, 800), (5, 500), (8, 200)]);
+        assert_eq!(delays(&[("a b c d", 10, 1.2)]), [(2, 1000), (5, 700), (8, 400)]);
+    }
+
+    #[test]
+    fn a_text_that_never_came_counts_as_nothing_and_is_missed_in_the_end() {
+        let compared = reference().compare(&take(&[("a", 9, 0.25)]), 0.1);
+        assert_eq!((compared.delays.len(), compared.words), (1, Words { expected: 4, different: 3 }));
+        let nothing = reference().compare(&take(&[]), 0.1);
+        assert_eq!(nothing.words, Words { expected: 4, different: 4 });
+    }
+
+    #[test]
+    fn a_changed_text_stands_where_it_fits_best() {
+        let changed = [("x", 9, 0.25), ("x b", 9, 0.6), ("x b", 9, 0.7), ("x b c d", 10, 1.1)];
+        // The first might as well be nothing new.
+        assert_eq!(delays(&changed), [(2, 400), (5, 100), (8, 300)]);
+        let compared = reference().compare(&take(&changed), 0.1);
+        assert_eq!(compared.words, Words { expected: 4, different: 1 });
+    }
+
+    #[test]
+    fn a_text_that_comes_back_moves_nothing() {
+        assert_eq!(
+            delays(&[("a", 9, 0.3), ("a b", 9, 0.6), ("a", 9, 0.7), ("a b c", 9, 0.9)]),
+            [(2, 100), (5, 100), (8, 100)]
+        );
+    }
+
+    #[test]
+    fn words_are_counted() {
+        for (one, other, count) in
+            [("", "", 0), ("a", "", 1), ("a b c", "a c", 1), ("a b", "b a", 2), ("a b", "a c d", 2)]
+        {
+            assert_eq!((distance(one, other), distance(other, one)), (count, count), "{one:?} {other:?}");
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! A load test's result: a table for people, a document for programs.
+
+use super::{Amount, Level, Load, Protocol};
+use serde::Serialize;
+use std::fmt::Write;
+
+/// A load test's result, as it is written to a file.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// The server's address.
+    pub url: String,
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// What it was asked for.
+    pub preset: Option<String>,
+    /// The recordings.
+    pub audio: Vec<String>,
+    /// How long each stream spoke.
+    pub seconds: f64,
+    /// How much audio was sent at a time, in milliseconds.
+    pub frame_ms: f64,
+    /// The bound on the 95th percentile of partial delays, in milliseconds.
+    pub bound_ms: f64,
+    /// Share of the words that might differ.
+    pub tolerance: f64,
+    /// Whether the most streams that are held were looked for.
+    pub searched: bool,
+    /// The most streams that were held; 0 for none.
+    pub most_streams: usize,
+    /// The levels, in the order in which they were tried.
+    pub levels: Vec<Level>,
+}
+
+impl Report {
+    pub(super) fn new(load: &Load, most_streams: usize, levels: Vec<Level>) -> Self {
+        Self {
+            url: load.url.clone(),
+            protocol: load.protocol,
+            preset: load.preset.clone(),
+            audio: load.audio.iter().map(|path| path.display().to_string()).collect(),
+            seconds: load.seconds.as_secs_f64(),
+            frame_ms: load.frame.as_secs_f64() * 1000.0,
+            bound_ms: load.bound_ms,
+            tolerance: load.tolerance,
+            searched: matches!(load.amount, Amount::Most(_)),
+            most_streams,
+            levels,
+        }
+    }
+
+    /// The last line for people.
+    pub fn conclusion(&self) -> String {
+        let Self { bound_ms, most_streams, .. } = self;
+        match (self.searched, *most_streams) {
+            (true, 0) => format!("not one stream was held with p95 <= {bound_ms} ms"),
+            (true, most) => format!("{most} streams were held with p95 <= {bound_ms} ms"),
+            (false, _) => {
+                let held = self.levels.iter().filter(|level| level.held).count();
+                format!("{held} of {} levels were held with p95 <= {bound_ms} ms", self.levels.len())
+            }
+        }
+    }
+}
+
+/// The table's head.
+pub fn head() -> String {
+    let mut text = format!(
+        "{:>7} | {:^31} | {:^13} | {:^22} | {:^11} |\n",
+        "", "text after its audio, ms", "end to final", "server", "tool"
+    );
+    let _ = write!(
+        text,
+        "{:>7} | {:>6} {:>6} {:>6} {:>10} | {:>6} {:>6} | {:>6} {:>8} {:>6} | {:>5} {:>5} |",
+        "streams", "p50", "p95", "p99", "p95 at end", "p50", "p95", "cores", "ms/s", "MiB", "cores", "late"
+    );
+    text
+}
+
+/// A level's line in it.
+pub fn line(level: &Level) -> String {
+    let Level { streams, partial, late_p95_ms, end, server, tool, .. } = level;
+    let mut text = format!(
+        "{streams:>7} | {:>6.0} {:>6.0} {:>6.0} {late_p95_ms:>10.0} | {:>6.0} {:>6.0} | ",
+        partial.p50_ms, partial.p95_ms, partial.p99_ms, end.p50_ms, end.p95_ms
+    );
+    let _ = match server {
+        Some(server) => {
+            write!(text, "{:>6.2} {:>8.2} {:>6.0} | ", server.cores, server.ms_per_stream_second, server.memory_mib)
+        }
+        None => write!(text, "{:>6} {:>8} {:>6} | ", "", "", ""),
+    };
+    let _ = write!(text, "{:>5.2} {:>5.1} | ", tool.cores, tool.late_p99_ms);
+    if level.held {
+        text.push_str("held");
+    } else {
+        text.push_str(&level.reasons.join("; "));
+    }
+    if level.words.different > 0 && level.held {
+        let _ = write!(text, ", {} of {} words differ", level.words.different, level.words.expected);
+    }
+    text
+}
