@@ -69,3 +69,6 @@ pub(crate) fn rewrite(file: Vec<u8>, forms: &[Form]) -> Result<Vec<u8>, Error> {
     }
     Ok(model.encode_to_vec())
 }
+
+#[cfg(test)]
+mod tests;
