@@ -88,3 +88,19 @@ fn a_trained_network_says_the_same_in_eight_bits_and_is_nearly_as_sure() {
         }
     }
 }
+
+#[test]
+fn what_an_exporter_writes_is_read_too() {
+    let engine = engine(&root().join("plugins/onnx/tests/exported"));
+    let load = |forms: Value| {
+        let config = harness::config(&engine, json!({"model": "nemo-ctc", "optimize": forms, "tokens": true}));
+        (engine.load(&config).unwrap(), config)
+    };
+    let ((plain, before), (cheaper, after)) = (load(json!([])), load(json!(["projected-cache"])));
+    assert_eq!(cheaper.metadata().extra["optimize"][0]["parts"], 2);
+    assert_eq!(cheaper.metadata().max_batch, 8);
+    let audio = fixture("digits.wav");
+    let (expected, found) = (hear(&plain, &before, &audio), hear(&cheaper, &after, &audio));
+    assert!(expected.texts().join("").len() > 20, "{:?}", expected.texts());
+    assert_eq!(found.texts(), expected.texts());
+}
