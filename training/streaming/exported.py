@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from streaming import nemo
 
 OUT = Path(__file__).resolve().parents[2] / "plugins/onnx/tests/exported/nemo-ctc"
-SIZE = nemo.Size(dim=16, layers=2, heads=2, channels=1, kernel=3, left=6, ahead=1)
+SIZE = nemo.Size(dim=32, layers=2, heads=2, channels=1, bins=16, kernel=3, left=6, ahead=1)
 FRAMES = SIZE.ahead + 1
 SYMBOLS = 12
 # Frames at the end of a chunk that are not cached, as where a chunk's end is heard again.
@@ -57,14 +57,16 @@ class Layer(nn.Module):
         super().__init__()
         self.norms = nn.ModuleList(nn.LayerNorm(SIZE.dim) for _ in range(2))
         self.attention = Attention()
+        self.gated = nn.Conv1d(SIZE.dim, 2 * SIZE.dim, 1)
         self.convolution = nn.Conv1d(SIZE.dim, SIZE.dim, SIZE.kernel, groups=SIZE.dim)
+        self.mixed = nn.Conv1d(SIZE.dim, SIZE.dim, 1)
         self.forward_part = nn.Sequential(nn.Linear(SIZE.dim, 2 * SIZE.dim), nn.SiLU(), nn.Linear(2 * SIZE.dim, SIZE.dim))
 
     def forward(self, x: Tensor, mask: Tensor, places: Tensor, channel: Tensor, time: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         y, channel = self.attention(self.norms[0](x), mask, places, channel)
         x = x + y
-        heard = torch.cat([time, x.transpose(1, 2)], 2)
-        x = x + self.convolution(heard).transpose(1, 2)
+        heard = torch.cat([time, nn.functional.glu(self.gated(x.transpose(1, 2)), 1)], 2)
+        x = x + self.mixed(nn.functional.silu(self.convolution(heard))).transpose(1, 2)
         return x + self.forward_part(self.norms[1](x)), channel, heard[:, :, 1 - SIZE.kernel :]
 
 

@@ -5,7 +5,7 @@
 
 mod harness;
 
-use harness::{digits, engine, fixture, hear, refusal, root};
+use harness::{digits, engine, fixture, hear, hear_together, refusal, root};
 use serde_json::{Value, json};
 
 /// Why a small model is refused in a form.
@@ -90,6 +90,22 @@ fn a_trained_network_says_the_same_in_eight_bits_and_is_nearly_as_sure() {
 }
 
 #[test]
+fn what_is_rounded_together_says_what_each_says_alone() {
+    let (model, config) = digits(json!({"optimize": ["int8"]}));
+    let audio = fixture("digits.wav");
+    // Loud and faint.
+    let audios: Vec<Vec<f32>> = (0..8)
+        .map(|stream| audio[4_000 * stream..].iter().map(|sample| sample / (stream + 1) as f32).collect())
+        .collect();
+    let audios: Vec<&[f32]> = audios.iter().map(Vec::as_slice).collect();
+    for (audio, told) in audios.iter().zip(hear_together(&model, &config, &audios)) {
+        let alone = hear(&model, &config, audio);
+        assert!(!alone.texts().is_empty());
+        assert_eq!(told.texts(), alone.texts());
+    }
+}
+
+#[test]
 fn what_an_exporter_writes_is_read_too() {
     let engine = engine(&root().join("plugins/onnx/tests/exported"));
     let load = |forms: Value| {
@@ -103,4 +119,11 @@ fn what_an_exporter_writes_is_read_too() {
     let (expected, found) = (hear(&plain, &before, &audio), hear(&cheaper, &after, &audio));
     assert!(expected.texts().join("").len() > 20, "{:?}", expected.texts());
     assert_eq!(found.texts(), expected.texts());
+    // The front; of each layer query, key, value and what goes out, the two convolutions over one frame, and two more. The output
+    // is too small, and places are the same at each step.
+    let (eight, _) = load(json!(["projected-cache", "int8"]));
+    let told = &eight.metadata().extra["optimize"][1];
+    assert_eq!(told["parts"], 1 + 2 * (4 + 2 + 2), "{told}");
+    let moved = told["moved"].as_f64().unwrap() / told["greatest"].as_f64().unwrap();
+    assert!((1e-4..0.3).contains(&moved), "{told}");
 }

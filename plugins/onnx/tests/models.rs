@@ -7,11 +7,8 @@
 
 mod harness;
 
-use auricle_plugin_api::{
-    Replay,
-    host::{BatchEntry, LoadedModel},
-};
-use harness::{Told, config, engine, feed, fixture, hear, root};
+use auricle_plugin_api::{Replay, host::LoadedModel};
+use harness::{Told, config, engine, feed, fixture, hear, hear_together, root};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::{
@@ -194,27 +191,11 @@ fn streams_that_step_together_say_what_each_says_alone() {
     let audio = &fixture("demo.wav")[..128_000];
     for (kind, fields) in all() {
         let (model, config) = small(kind, &fields);
-        let chunk = model.metadata().chunk_samples as usize;
         // Streams of their own audio, some of which end early.
         let audios: Vec<&[f32]> =
             (0..8).map(|stream| &audio[8_000 * stream..audio.len() - 16_000 * (stream % 3)]).collect();
-        let alone: Vec<Told> = audios.iter().map(|audio| hear(&model, &config, audio)).collect();
-        let mut streams: Vec<_> = audios.iter().map(|_| (model.processor(&config).unwrap(), Told::default())).collect();
-        streams.iter_mut().for_each(|(processor, _)| processor.init(0).unwrap());
-        for start in (0..audio.len()).step_by(chunk) {
-            let mut entries = Vec::new();
-            for ((processor, told), audio) in streams.iter_mut().zip(&audios) {
-                let end = audio.len().min(start + chunk);
-                if start < end {
-                    processor.insert_audio_chunk(&audio[start..end]).unwrap();
-                    entries.push(BatchEntry { processor, sink: told, result: Ok(()) });
-                }
-            }
-            model.process_batch(&mut entries);
-            entries.iter().for_each(|entry| assert_eq!(entry.result, Ok(())));
-        }
-        for ((mut processor, mut told), alone) in streams.into_iter().zip(alone) {
-            processor.finish(&mut told).unwrap();
+        for (audio, told) in audios.iter().zip(hear_together(&model, &config, &audios)) {
+            let alone = hear(&model, &config, audio);
             assert_eq!(tokens(&told), tokens(&alone), "{kind} {fields}");
             assert_eq!(told.texts(), alone.texts());
             assert_eq!(told.partials.len(), alone.partials.len());

@@ -123,8 +123,9 @@ fn meet(view: &View<'_>, node: &Node, value: &str, axes: usize, width: usize) ->
     match node.kind() {
         "Shape" => Some(Met::Count),
         "MatMul" => {
-            let (rows, columns) = view.constant(node.reads_at(1)?)?.matrix()?;
-            ((rows, columns) == (width, width) && axes >= 2).then_some(Met::Product)
+            let weights = view.constant(node.reads_at(1)?)?;
+            let square = weights.dims.len() == 2 && weights.matrix() == Some((width, width));
+            (square && axes >= 2).then_some(Met::Product)
         }
         _ => handed_on(view, node, axes, width).map(Met::Step),
     }

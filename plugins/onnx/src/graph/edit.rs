@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// `AttributeProto.AttributeType`
 const INTEGER: i32 = 2;
+const INTEGERS: i32 = 7;
 
 /// A graph's values by their names.
 pub(super) struct View<'a> {
@@ -117,6 +118,13 @@ impl Node {
         self.attribute.push(Attribute { name, i: Some(value), kind, ..Attribute::default() });
         self
     }
+}
+
+/// The node that makes [a, b, c] of [a, c, b].
+pub(super) fn transpose(input: &str, output: &str) -> Node {
+    let (name, kind) = (Some("perm".to_owned()), Some(INTEGERS));
+    let order = Attribute { name, ints: vec![0, 2, 1], kind, ..Attribute::default() };
+    Node { attribute: vec![order], ..Node::new("Transpose", &[input], output) }
 }
 
 /// Changes to a graph.

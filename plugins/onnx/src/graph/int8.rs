@@ -1,11 +1,11 @@
 //! `int8`: matrices of constant weights become 8 bits wide, and what they are multiplied with is rounded to 8 bits as it comes.
 //!
 //! It is what ONNX Runtime's `quantize_dynamic` makes of a file: DynamicQuantizeLinear, MatMulInteger, and the scales put back;
-//! the weights have a scale for each column. Convolutions and all else stay as they are. Where a processor adds pairs of 8-bit
-//! products in 16 bits, which would overflow, weights have 7 bits.
+//! the weights have a scale for each column. Convolutions over one frame are products too, and become such; the others and all
+//! else stay as they are. Where a processor adds pairs of 8-bit products in 16 bits, which would overflow, weights have 7 bits.
 
 use super::{
-    edit::{Changes, View},
+    edit::{Changes, View, transpose},
     proto::{Graph, Model, Node, Tensor},
 };
 use std::collections::HashMap;
@@ -44,10 +44,10 @@ struct Rounded {
 
 fn plan(graph: &Graph, changes: &mut Changes) -> Result<usize, String> {
     let view = View::new(graph);
-    let (mut frames, mut weights) = (HashMap::<&str, Rounded>::new(), HashMap::<(&str, bool), Rounded>::new());
+    let (mut frames, mut weights) = (HashMap::<(&str, bool), Rounded>::new(), HashMap::<(&str, bool), Rounded>::new());
     let mut count = 0;
     for (number, node) in graph.node.iter().enumerate() {
-        let Some(Product { left, matrix, across, bias, output }) = product(&view, node) else { continue };
+        let Some(Product { left, matrix, across, turned, bias, output }) = product(&view, node) else { continue };
         let right = match weights.get(&(matrix.called(), across)) {
             Some(right) => right.clone(),
             None => {
@@ -57,20 +57,24 @@ fn plan(graph: &Graph, changes: &mut Changes) -> Result<usize, String> {
             }
         };
         let mut nodes = Vec::new();
-        let left = frames.entry(left).or_insert_with(|| {
-            let [values, scale, zero] = ["8", "scale", "zero"].map(|part| changes.name(&format!("{left}_{part}")));
-            let rounding = Node::new("DynamicQuantizeLinear", &[left], &values);
+        let left = frames.entry((left, turned)).or_insert_with(|| {
+            let [frames, values, scale, zero] =
+                ["turned", "8", "scale", "zero"].map(|part| changes.name(&format!("{left}_{part}")));
+            nodes.extend(turned.then(|| transpose(left, &frames)));
+            let rounding = Node::new("DynamicQuantizeLinear", &[if turned { &frames } else { left }], &values);
             let output = vec![values.clone(), scale.clone(), zero.clone()];
             nodes.push(Node { output, ..rounding });
             Rounded { values, scale, zero }
         });
-        let [sum, whole, scale, unbiased] =
-            ["sum", "whole", "scale", "unbiased"].map(|part| changes.name(&format!("{output}_{part}")));
+        let [sum, whole, scale, unbiased, frames] =
+            ["sum", "whole", "scale", "unbiased", "turned"].map(|part| changes.name(&format!("{output}_{part}")));
+        let product = if turned { &frames } else { output };
         nodes.push(Node::new("MatMulInteger", &[&left.values, &right.values, &left.zero], &sum));
         nodes.push(Node::new("Cast", &[&sum], &whole).with_integer("to", FLOAT));
         nodes.push(Node::new("Mul", &[&left.scale, &right.scale], &scale));
-        nodes.push(Node::new("Mul", &[&whole, &scale], if bias.is_some() { &unbiased } else { output }));
-        nodes.extend(bias.map(|bias| Node::new("Add", &[&unbiased, bias], output)));
+        nodes.push(Node::new("Mul", &[&whole, &scale], if bias.is_some() { &unbiased } else { product }));
+        nodes.extend(bias.map(|bias| Node::new("Add", &[&unbiased, bias], product)));
+        nodes.extend(turned.then(|| transpose(&frames, output)));
         changes.replace(number, nodes);
         count += 1;
     }
@@ -83,6 +87,8 @@ struct Product<'a> {
     matrix: &'a Tensor,
     /// Whether the matrix lies with its columns as rows.
     across: bool,
+    /// Whether the frames of what goes in and comes out lie with their numbers as rows.
+    turned: bool,
     bias: Option<&'a str>,
     output: &'a str,
 }
@@ -95,11 +101,19 @@ fn product<'a>(view: &View<'a>, node: &'a Node) -> Option<Product<'a>> {
         return None;
     }
     let is = |name: &str, value: i64| node.integer(name).unwrap_or(value) == value;
+    let all = |name: &str, value: i64| {
+        node.attribute(name).is_none_or(|attribute| attribute.ints.iter().all(|found| *found == value))
+    };
     let whole = |name: &str| node.attribute(name).is_none_or(|attribute| attribute.f == Some(1.0));
-    match node.kind() {
-        "MatMul" => Some(Product { left, matrix, across: false, bias: None, output }),
-        "Gemm" if is("transA", 0) && whole("alpha") && whole("beta") => {
-            Some(Product { left, matrix, across: !is("transB", 0), bias: node.reads_at(2), output })
+    let product =
+        |across: bool, turned: bool| Some(Product { left, matrix, across, turned, bias: node.reads_at(2), output });
+    match (node.kind(), matrix.dims.len()) {
+        ("MatMul", 2) => product(false, false),
+        ("Gemm", 2) if is("transA", 0) && whole("alpha") && whole("beta") => product(!is("transB", 0), false),
+        ("Conv", 3)
+            if is("group", 1) && all("strides", 1) && all("pads", 0) && node.attribute("auto_pad").is_none() =>
+        {
+            product(true, true)
         }
         _ => None,
     }

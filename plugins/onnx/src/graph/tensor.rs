@@ -17,15 +17,12 @@ impl Tensor {
         self.data_location == Some(EXTERNAL)
     }
 
-    /// Rows and columns of a matrix of 32-bit numbers.
+    /// Rows and columns of a matrix of 32-bit numbers; further axes have the length 1.
     pub(super) fn matrix(&self) -> Option<(usize, usize)> {
-        match self.dims.as_slice() {
-            [rows, columns] if self.data_type == Some(FLOAT) => {
-                let (rows, columns) = (usize::try_from(*rows).ok()?, usize::try_from(*columns).ok()?);
-                (rows > 0 && columns > 0).then_some((rows, columns))
-            }
-            _ => None,
-        }
+        let [rows, columns, further @ ..] = self.dims.as_slice() else { return None };
+        let (rows, columns) = (usize::try_from(*rows).ok()?, usize::try_from(*columns).ok()?);
+        let flat = self.data_type == Some(FLOAT) && further.iter().all(|length| *length == 1);
+        (flat && rows > 0 && columns > 0).then_some((rows, columns))
     }
 
     /// Its numbers, of a tensor of floats.
