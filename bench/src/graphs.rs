@@ -2,7 +2,8 @@
 //! itself and with others, in turns with the file as it is.
 //!
 //! A step is the work for one chunk of a stream, features and search included, in processor time; alone, and as one of eight
-//! that step together. What is heard is compared token by token, each stream alone.
+//! that step together. What is heard is compared token by token, each stream alone; how far the forms moved an output over
+//! noise is what the engine says of them.
 
 use crate::{
     Done,
@@ -45,7 +46,7 @@ pub(crate) fn run(models: &[PathBuf]) -> Done {
         for forms in FORMS {
             match open(model, forms) {
                 Ok(variant) => variants.push(variant),
-                Err(refusal) => println!("{}: {refusal}", forms.join(" + ")),
+                Err(refusal) => println!("without {}: {refusal}", forms.join(" + ")),
             }
         }
         let chunk = variants.first().map_or(1, |variant| variant.model.metadata().chunk_samples as usize);
@@ -111,9 +112,10 @@ fn tell(variants: &[Variant], recordings: &[Vec<f32>]) -> Done<Option<f64>> {
     let Some((plain, cheaper)) = variants.split_first() else { return Ok(None) };
     let expected = heard(plain, recordings)?;
     let [alone, together] = plain.times.each_ref().map(|times| stats::median(times));
-    let rows = [("alone", "ratio"), ("together", "ratio"), ("tokens", "changed"), ("sureness", "outputs moved by")];
     print!("{:<24}", "");
-    rows.iter().for_each(|(one, other)| print!("{one:>10}{other:>10}"));
+    ["alone", "ratio", "together", "ratio", "tokens", "changed", "sureness", "moved"]
+        .iter()
+        .for_each(|name| print!("{name:>10}"));
     println!("\n{:<24}{alone:>10.2}{:>10}{together:>10.2}{:>10}{:>10}", plain.forms, "", "", expected.len());
     let mut last = None;
     for variant in cheaper {
@@ -124,11 +126,12 @@ fn tell(variants: &[Variant], recordings: &[Vec<f32>]) -> Done<Option<f64>> {
         let effects = &variant.model.metadata().extra["optimize"];
         let moved = effects.as_array().and_then(|effects| effects.last()?["moved"].as_f64()).unwrap_or(f64::NAN);
         println!(
-            "{:<24}{alone:>10.2}{:>10.2}{together:>10.2}{:>10.2}{:>10}{changed:>10}{sureness:>10.4}{moved:>10.2e}",
+            "{:<24}{alone:>10.2}{:>10.2}{together:>10.2}{:>10.2}{:>10}{changed:>10}{:>10}{moved:>10.2e}",
             variant.forms,
             ratios[0],
             ratios[1],
-            found.len()
+            found.len(),
+            sureness.map_or_else(String::new, |sureness| format!("{sureness:.4}"))
         );
         last = Some(ratios[1]);
     }
@@ -158,9 +161,9 @@ fn heard(variant: &Variant, recordings: &[Vec<f32>]) -> Done<Vec<(String, f64)>>
     Ok(tokens)
 }
 
-/// How many tokens were put in, left out or put for another, and how much surer or less sure of one the network was at most,
-/// of those that stayed, as long as none was put in or left out.
-fn differences(expected: &[(String, f64)], found: &[(String, f64)]) -> (usize, f64) {
+/// How many tokens were put in, left out or put for another; and where none was, how much surer or less sure of one the network
+/// was at most.
+fn differences(expected: &[(String, f64)], found: &[(String, f64)]) -> (usize, Option<f64>) {
     let mut row: Vec<usize> = (0..=found.len()).collect();
     for (number, (token, _)) in expected.iter().enumerate() {
         let mut diagonal = row[0];
@@ -171,7 +174,24 @@ fn differences(expected: &[(String, f64)], found: &[(String, f64)]) -> (usize, f
             row[place + 1] = kept.min(row[place] + 1).min(diagonal + 1);
         }
     }
-    let same = expected.iter().zip(found).take_while(|(one, other)| one.0 == other.0);
-    let sureness = same.map(|(one, other)| (one.1 - other.1).abs()).fold(0.0, f64::max);
-    (row[found.len()], sureness)
+    let changed = row[found.len()];
+    let sureness = expected.iter().zip(found).map(|(one, other)| (one.1 - other.1).abs()).fold(0.0, f64::max);
+    (changed, (changed == 0).then_some(sureness))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_compared_by_the_least_that_was_changed() {
+        let tokens = |text: &str| -> Vec<(String, f64)> { text.chars().map(|token| (token.into(), 0.5)).collect() };
+        for (expected, found, changed) in
+            [("", "", 0), ("abc", "abc", 0), ("abc", "xabc", 1), ("abc", "ac", 1), ("abc", "axc", 1), ("", "ab", 2)]
+        {
+            assert_eq!(differences(&tokens(expected), &tokens(found)).0, changed, "{expected} {found}");
+        }
+        assert_eq!(differences(&tokens("ab"), &[("a".into(), 0.25), ("b".into(), 0.5)]), (0, Some(0.25)));
+        assert_eq!(differences(&tokens("ab"), &tokens("b")).1, None);
+    }
 }
