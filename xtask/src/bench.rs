@@ -39,7 +39,7 @@ pub(crate) enum Bench {
     },
     /// Engine `onnx` on networks in cheaper forms (field `optimize`), against their files as they are: processor time for a step
     Graphs {
-        /// A model's folder; may be given again [default: models/digits, and of target/onnx-models what `parity onnx` made]
+        /// A model's folder; may be given again [default: models/digits, and those made up in target/onnx-models]
         #[arg(long, value_name = "DIR")]
         model: Vec<PathBuf>,
     },
@@ -82,7 +82,8 @@ pub(crate) fn bench(name: &Bench) -> Done {
             command.args(["digits", "--model"]).arg(folder)
         }
         Bench::Graphs { model } => {
-            let made = ["zipformer2-ctc-large", "nemo-ctc-large"].map(|name| target().join("onnx-models").join(name));
+            let made = ["zipformer2-ctc-large", "nemo-ctc-large", "nemo-ctc-wide"]
+                .map(|name| target().join("onnx-models").join(name));
             let usual = [root().join("models/digits")].into_iter().chain(made).filter(|model| model.is_dir());
             let models: Vec<PathBuf> = if model.is_empty() { usual.collect() } else { model.clone() };
             command.arg("graphs");

@@ -67,7 +67,7 @@ fn what_a_form_does_is_told() {
         assert_eq!(told[1]["form"], "int8");
         assert!(told[1]["parts"].as_u64().unwrap() >= 20, "{told:?}");
         assert!((1e-4..100.0).contains(&told[1]["moved"].as_f64().unwrap()), "{told:?}");
-        assert_eq!(metadata.max_batch, 8);
+        assert_eq!(metadata.max_batch, 16);
     }
 }
 
@@ -114,7 +114,7 @@ fn what_an_exporter_writes_is_read_too() {
     };
     let ((plain, before), (cheaper, after)) = (load(json!([])), load(json!(["projected-cache"])));
     assert_eq!(cheaper.metadata().extra["optimize"][0]["parts"], 2);
-    assert_eq!(cheaper.metadata().max_batch, 8);
+    assert_eq!(cheaper.metadata().max_batch, 16);
     let audio = fixture("digits.wav");
     let (expected, found) = (hear(&plain, &before, &audio), hear(&cheaper, &after, &audio));
     assert!(expected.texts().join("").len() > 20, "{:?}", expected.texts());
