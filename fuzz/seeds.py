@@ -189,6 +189,52 @@ def restarts() -> None:
         seed("onnx_restarts", name, state)
 
 
+def field(place: int, value: bytes | str | int) -> bytes:
+    """A field of a message as protobuf writes it."""
+    if isinstance(value, int):
+        return number(place << 3) + number(value)
+    return number(place << 3 | 2) + string(value)
+
+
+def networks() -> None:
+    """A layer of attention that makes keys and values of cached frames, as far as the engine looks at one."""
+    width = 32
+
+    def constant(name: str, kind: int, dims: list[int], content: bytes) -> bytes:
+        return field(5, b"".join(field(1, dim) for dim in dims) + field(2, kind) + field(8, name) + field(9, content))
+
+    def node(kind: str, inputs: str, output: str, **attributes: int) -> bytes:
+        listed = [field(5, field(1, name) + field(3, value) + field(20, 2)) for name, value in attributes.items()]
+        names = b"".join(field(1, name) for name in inputs.split())
+        return field(1, names + field(2, output) + field(4, kind) + b"".join(listed))
+
+    def value(place: int, name: str, *dims: int) -> bytes:
+        shape = b"".join(field(1, field(1, dim)) for dim in dims)
+        return field(place, field(1, name) + field(2, field(1, field(1, 1) + field(2, shape))))
+
+    integers = {"layer": 0, "first": -2, "end": 99, "axis": 1}
+    weights = struct.pack(f"<{width * width}f", *(n * 37 % 200 / 100 - 1 for n in range(width * width)))
+    graph = [
+        node("Gather", "cache layer", "past", axis=1),
+        node("Concat", "past frames", "seen", axis=1),
+        node("MatMul", "seen weights", "keys"),
+        node("MatMul", "seen weights", "values"),
+        node("Slice", "seen first end axis", "kept"),
+        node("Unsqueeze", "kept axis", "next"),
+        field(2, "g"),
+        constant("layer", 7, [], struct.pack("<q", integers.pop("layer"))),
+        *(constant(name, 7, [1], struct.pack("<q", only)) for name, only in integers.items()),
+        constant("weights", 1, [width, width], weights),
+        *(value(11, name, 1, 1, 2, width) for name in ("frames", "length", "cache")),
+        *(value(12, name, 1, 1, 2, width) for name in ("keys", "values", "next")),
+    ]
+    told = {"cache_last_channel_dim1": 1, "cache_last_channel_dim3": width}
+    metadata = [field(14, field(1, key) + field(2, str(fact))) for key, fact in told.items()]
+    model = field(1, 8) + field(7, b"".join(graph)) + field(8, field(2, 17)) + b"".join(metadata)
+    for which, name in enumerate(("projected-cache", "int8", "both")):
+        seed("onnx_networks", name, bytes([which]) + model)
+
+
 def manifest(target: str) -> bytes:
     fields = [(target, 48), ("tone", 64), ("0.1.0", 48), ("arithmetic on the samples", 192)]
     return b"auricle plugin\r\n" + struct.pack("<4I", 384, 1, 0, 0) + b"".join(t.encode().ljust(n, b"\0") for t, n in fields)
@@ -219,7 +265,7 @@ def plugins() -> None:
 
 def main() -> None:
     shutil.rmtree(SEEDS, ignore_errors=True)
-    for write in (messages, audio, texts, workers, restarts, plugins):
+    for write in (messages, audio, texts, workers, restarts, networks, plugins):
         write()
     files = [path for path in SEEDS.glob("*/*")]
     print(f"{len(files)} seeds, {sum(path.stat().st_size for path in files)} bytes in {SEEDS}")

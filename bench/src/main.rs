@@ -10,6 +10,8 @@ mod capacity;
 #[cfg(target_os = "linux")]
 mod digits;
 #[cfg(target_os = "linux")]
+mod graphs;
+#[cfg(target_os = "linux")]
 mod host;
 #[cfg(target_os = "linux")]
 mod isolation;
@@ -51,6 +53,12 @@ enum Bench {
         /// The model's folder
         #[arg(long)]
         model: PathBuf,
+    },
+    /// Engine `onnx` on models in cheaper forms, against the files as they are
+    Graphs {
+        /// The models' folders
+        #[arg(long)]
+        model: Vec<PathBuf>,
     },
     /// Engine `whisper` on made-up models, against CTranslate2 and whisper.cpp on the same weights
     Whisper {
@@ -101,6 +109,8 @@ fn main() -> ExitCode {
         Bench::Overload => overload::run(),
         #[cfg(target_os = "linux")]
         Bench::Digits { model } => digits::run(&model),
+        #[cfg(target_os = "linux")]
+        Bench::Graphs { model } => graphs::run(&model),
         #[cfg(target_os = "linux")]
         Bench::Whisper { work, rounds } => whisper::run(&work, rounds),
         #[cfg(target_os = "linux")]

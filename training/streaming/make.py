@@ -44,11 +44,14 @@ LARGE_ZIPFORMER = zipformer2.Size(
     kernels=(31, 31, 15, 15, 15, 31),
 )
 LARGE_NEMO = nemo.Size(dim=256, layers=12, heads=4, channels=128, predictor=(1, 320), joiner=320)
+WIDE_NEMO = nemo.Size(dim=512, layers=11, heads=8, channels=256)
 
 SIZES = {
     "small": (SMALL_ZIPFORMER, SMALL_NEMO, 300),
     "long": (SMALL_ZIPFORMER, LONG_NEMO, 300),
     "large": (LARGE_ZIPFORMER, LARGE_NEMO, 500),
+    # Of NeMo's kinds only, for benchmarks.
+    "wide": (LARGE_ZIPFORMER, WIDE_NEMO, 500),
 }
 KINDS = ["zipformer2-ctc", "zipformer2-transducer", "nemo-ctc", "nemo-transducer"]
 

@@ -37,6 +37,12 @@ pub(crate) enum Bench {
         #[arg(long, value_name = "DIR")]
         model: Option<PathBuf>,
     },
+    /// Engine `onnx` on networks in cheaper forms (field `optimize`), against their files as they are: processor time for a step
+    Graphs {
+        /// A model's folder; may be given again [default: models/digits, and those made up in target/onnx-models]
+        #[arg(long, value_name = "DIR")]
+        model: Vec<PathBuf>,
+    },
     /// Engine `whisper` against CTranslate2 (PyPI) and whisper.cpp (built under target/) on made-up models of real sizes
     Whisper {
         /// How often each is measured [default: 9]
@@ -74,6 +80,18 @@ pub(crate) fn bench(name: &Bench) -> Done {
             let model = model.clone().unwrap_or_else(|| root().join("models/digits"));
             let folder = absolute(&model).map_err(|error| format!("{}: {error}", model.display()))?;
             command.args(["digits", "--model"]).arg(folder)
+        }
+        Bench::Graphs { model } => {
+            let made = ["zipformer2-ctc-large", "nemo-ctc-large", "nemo-ctc-wide"]
+                .map(|name| target().join("onnx-models").join(name));
+            let usual = [root().join("models/digits")].into_iter().chain(made).filter(|model| model.is_dir());
+            let models: Vec<PathBuf> = if model.is_empty() { usual.collect() } else { model.clone() };
+            command.arg("graphs");
+            for model in models {
+                let folder = absolute(&model).map_err(|error| format!("{}: {error}", model.display()))?;
+                command.arg("--model").arg(folder);
+            }
+            &mut command
         }
         Bench::Whisper { rounds } => prepared(&mut command, "whisper", *rounds)?,
         Bench::Online { rounds } => prepared(&mut command, "online", *rounds)?,

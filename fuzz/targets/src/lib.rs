@@ -12,6 +12,7 @@ mod client_messages;
 mod input;
 mod manifests;
 mod online_restarts;
+mod onnx_networks;
 mod onnx_restarts;
 mod onnx_texts;
 mod plugin_files;
@@ -26,6 +27,7 @@ pub use audio_intake::audio_intake;
 pub use client_messages::client_messages;
 pub use manifests::manifests;
 pub use online_restarts::online_restarts;
+pub use onnx_networks::onnx_networks;
 pub use onnx_restarts::onnx_restarts;
 pub use onnx_texts::onnx_texts;
 pub use plugin_files::plugin_files;
@@ -37,12 +39,13 @@ pub use worker_messages::worker_messages;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("audio_files", audio_files),
     ("audio_intake", audio_intake),
     ("client_messages", client_messages),
     ("manifests", manifests),
     ("online_restarts", online_restarts),
+    ("onnx_networks", onnx_networks),
     ("onnx_restarts", onnx_restarts),
     ("onnx_texts", onnx_texts),
     ("plugin_files", plugin_files),

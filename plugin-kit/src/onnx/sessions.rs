@@ -1,12 +1,16 @@
 //! The sessions of one model.
 //!
 //! Invariant: a session is used by one call at a time, so there are as many as calls ever ran at once, which the server
-//! bounds by the model's `concurrency`. Each but the first costs the memory of the weights again. All are of the same file.
+//! bounds by the model's `concurrency`. Each but the first costs the memory of the weights again. All are of the same file, or
+//! of the same form of it, which is made of its bytes for each anew.
 //! Threads: any, several at once.
 
 use super::{Runtime, one_line};
 use auricle_plugin_api::{Config, Error, Field, Schema};
-use ort::session::{Session, builder::GraphOptimizationLevel};
+use ort::session::{
+    Session,
+    builder::{GraphOptimizationLevel, SessionBuilder},
+};
 use std::{
     fs,
     ops::{Deref, DerefMut},
@@ -70,8 +74,12 @@ pub struct Sessions {
     file: PathBuf,
     stamp: Stamp,
     options: Options,
+    prepare: Option<Prepare>,
     idle: Mutex<Vec<Session>>,
 }
+
+/// Makes of a file's bytes those that the runtime is given.
+type Prepare = Box<dyn Fn(Vec<u8>) -> Result<Vec<u8>, Error> + Send + Sync>;
 
 /// What tells a file that was replaced: its length and when it was written.
 type Stamp = (u64, SystemTime);
@@ -82,10 +90,29 @@ impl Sessions {
     /// # Errors
     /// What the runtime says of the file.
     pub fn open(runtime: &Runtime, file: &Path, options: Options) -> Result<Self, Error> {
+        Self::of(runtime, file, options, None)
+    }
+
+    /// The same for a form of the file: `prepare` makes of its bytes those that the runtime is given, the same each time.
+    ///
+    /// # Errors
+    /// What `prepare` or the runtime says of the file.
+    pub fn open_prepared(
+        runtime: &Runtime,
+        file: &Path,
+        options: Options,
+        prepare: impl Fn(Vec<u8>) -> Result<Vec<u8>, Error> + Send + Sync + 'static,
+    ) -> Result<Self, Error> {
+        Self::of(runtime, file, options, Some(Box::new(prepare)))
+    }
+
+    fn of(runtime: &Runtime, file: &Path, options: Options, prepare: Option<Prepare>) -> Result<Self, Error> {
         let stamp = stamp(file)?;
-        let first = session(runtime, file, options)?;
-        let (runtime, file) = (runtime.clone(), file.to_owned());
-        Ok(Self { runtime, file, stamp, options, idle: Mutex::new(vec![first]) })
+        let (runtime, file, idle) = (runtime.clone(), file.to_owned(), Mutex::default());
+        let sessions = Self { runtime, file, stamp, options, prepare, idle };
+        let first = sessions.session()?;
+        sessions.idle().push(first);
+        Ok(sessions)
     }
 
     /// A session for this call; it comes back when dropped.
@@ -96,13 +123,22 @@ impl Sessions {
         let idle = self.idle().pop();
         let session = match idle {
             Some(session) => session,
-            None if stamp(&self.file)? == self.stamp => session(&self.runtime, &self.file, self.options)?,
+            None if stamp(&self.file)? == self.stamp => self.session()?,
             None => {
                 let file = self.file.display();
                 return Err(Error::model(format!("{file} was replaced while it is in use; restart the server")));
             }
         };
         Ok(Lent { session: Some(session), home: self })
+    }
+
+    fn session(&self) -> Result<Session, Error> {
+        let here = self.file.display();
+        let refused = |problem| Error::model(format!("{here}: ONNX Runtime cannot use it: {}", one_line(problem)));
+        let mut builder = builder(&self.runtime, self.options).map_err(refused)?;
+        let Some(prepare) = &self.prepare else { return builder.commit_from_file(&self.file).map_err(refused) };
+        let bytes = fs::read(&self.file).map_err(|problem| Error::model(format!("{here}: {problem}")))?;
+        builder.commit_from_memory(&prepare(bytes)?).map_err(refused)
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Session>> {
@@ -115,21 +151,14 @@ fn stamp(file: &Path) -> Result<Stamp, Error> {
     facts.map_err(|problem| Error::model(format!("{}: {problem}", file.display())))
 }
 
-fn session(runtime: &Runtime, file: &Path, options: Options) -> Result<Session, Error> {
-    build(runtime, file, options).map_err(|problem| {
-        Error::model(format!("{}: ONNX Runtime cannot use it: {}", file.display(), one_line(problem)))
-    })
-}
-
-fn build(runtime: &Runtime, file: &Path, options: Options) -> ort::Result<Session> {
-    Session::builder(runtime.environment())?
+fn builder(runtime: &Runtime, options: Options) -> ort::Result<SessionBuilder> {
+    Ok(Session::builder(runtime.environment())?
         .with_optimization_level(GraphOptimizationLevel::All)?
         .with_intra_threads(options.threads)?
         .with_intra_op_spinning(options.spinning)?
         // Threads go to sleep when a run is over.
         .with_config_entry("session.force_spinning_stop", "1")?
-        .with_inter_threads(1)?
-        .commit_from_file(file)
+        .with_inter_threads(1)?)
 }
 
 /// A session, lent for a call.

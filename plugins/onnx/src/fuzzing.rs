@@ -1,6 +1,11 @@
-//! Doors for the fuzz targets: what reads a model's texts and restart states, without a network.
+//! Doors for the fuzz targets and the benchmarks: what reads a model's files and restart states, without a network.
 
-use crate::{pieces::Pieces, restart, symbols::Symbols};
+use crate::{
+    graph::{self, Form},
+    pieces::Pieces,
+    restart,
+    symbols::Symbols,
+};
 use auricle_plugin_api::Error;
 
 /// The symbols that a model with this `tokens.txt` and this `bpe.vocab` writes a phrase with.
@@ -24,4 +29,13 @@ pub fn restart(state: &[u8]) -> Result<Vec<u8>, Error> {
         Ok(())
     });
     bytes.map(Option::unwrap_or_default)
+}
+
+/// A network's file in the cheaper forms that are named.
+///
+/// # Errors
+/// Why it cannot be.
+pub fn rewrite(file: Vec<u8>, forms: &[&str]) -> Result<Vec<u8>, Error> {
+    let forms: Vec<Form> = Form::ALL.into_iter().filter(|form| forms.contains(&form.name())).collect();
+    graph::rewrite(file, &forms)
 }

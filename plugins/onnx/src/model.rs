@@ -4,8 +4,10 @@
 
 use crate::{
     batch,
+    cheaper::{self, Effect},
     encoder::Encoder,
     folder::{Files, naming},
+    graph::Form,
     kinds::{self, Head},
     options,
     pieces::Pieces,
@@ -57,6 +59,7 @@ impl ModelLoader for Loader {
             .field(Field::load("threads").integer(1, 256).default(1).describe(
                 "processor threads for one step; more streams at once are better served by the host's `concurrency`",
             ))
+            .field(cheaper::field())
             .field(
                 Field::load("max_batch")
                     .integer(1, 64)
@@ -90,14 +93,16 @@ pub struct Recognizer {
     pub(crate) points: Points,
     max_batch: u32,
     language: Option<String>,
+    /// What the cheaper forms do that were asked for.
+    effects: Vec<Effect>,
 }
 
 impl Recognizer {
     fn open(runtime: &Runtime, files: &Files, config: &Config) -> Result<Self, Error> {
         let symbols = Symbols::read(&files.tokens)?;
         let pieces = files.pieces.as_deref().map_or_else(|| Ok(Pieces::default()), Pieces::read)?;
-        let (encoder, decoder) =
-            open(runtime, files, Options { threads: config.get("threads")?, ..Options::default() }, &symbols)?;
+        let options = Options { threads: config.get("threads")?, ..Options::default() };
+        let (encoder, decoder, effects) = open(runtime, files, options, &cheaper::forms(config)?, &symbols)?;
         let layout = &encoder.layout;
         let features = Arc::new(Plan::new(&layout.features)?);
         let tail = (config.get::<f64>("tail_padding")? * f64::from(layout.features.sample_rate)) as usize;
@@ -111,7 +116,7 @@ impl Recognizer {
         };
         let language = Some(config.get::<String>("lan")?).filter(|language| language != "auto");
         let points = Points::of(encoder.cache_bytes());
-        Ok(Self { encoder, decoder, symbols, pieces, features, tail, points, max_batch, language })
+        Ok(Self { encoder, decoder, symbols, pieces, features, tail, points, max_batch, language, effects })
     }
 
     /// Samples per second.
@@ -126,17 +131,27 @@ impl Recognizer {
 }
 
 /// Opens the networks and runs them once.
-fn open(runtime: &Runtime, files: &Files, options: Options, symbols: &Symbols) -> Result<(Encoder, Decoder), Error> {
-    let sessions = Sessions::open(runtime, &files.network, options)?;
+fn open(
+    runtime: &Runtime,
+    files: &Files,
+    options: Options,
+    forms: &[Form],
+    symbols: &Symbols,
+) -> Result<(Encoder, Decoder, Vec<Effect>), Error> {
     let transducer = match &files.transducer {
         Some(pair) => Some((pair, Parts::open(runtime, pair, options)?)),
         None => None,
     };
-    let reading = {
+    let read = |sessions: &Sessions| {
         let predictor = transducer.as_ref().map(|(_, parts)| parts.predictor().lend()).transpose()?;
-        kinds::read(&*sessions.lend()?, predictor.as_deref()).map_err(naming(&files.network))?
+        kinds::read(&*sessions.lend()?, predictor.as_deref())
     };
+    let sessions = Sessions::open(runtime, &files.network, options)?;
+    let reading = read(&sessions).map_err(naming(&files.network))?;
     let encoder = Encoder::open(sessions, reading.encoder).map_err(naming(&files.network))?;
+    let cheaper =
+        cheaper::open(runtime, &files.network, options, forms, encoder, |sessions| Ok(read(sessions)?.encoder));
+    let (encoder, effects) = cheaper.map_err(naming(&files.network))?;
     let count = match reading.head {
         Head::Ctc => encoder.layout.width,
         Head::Transducer { symbols, .. } => symbols,
@@ -158,7 +173,7 @@ fn open(runtime: &Runtime, files: &Files, options: Options, symbols: &Symbols) -
         }
         _ => Decoder::Ctc { blank: symbols.blank() },
     };
-    Ok((encoder, decoder))
+    Ok((encoder, decoder, effects))
 }
 
 impl Model for Recognizer {
@@ -179,6 +194,9 @@ impl Model for Recognizer {
             .languages(&self.language)
             .capabilities(["partials", "word-times", "confidence", "endpoints"]);
         metadata.extra.insert("kind".into(), layout.kind.into());
+        if !self.effects.is_empty() {
+            metadata.extra.insert(cheaper::FIELD.into(), self.effects.iter().map(Effect::told).collect());
+        }
         metadata
     }
 

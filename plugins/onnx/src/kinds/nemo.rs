@@ -12,6 +12,7 @@ use super::{Head, Reading, count, declared, fits, number, text};
 use crate::{
     cache::{Cache, Kind},
     encoder::{Layout, Order},
+    graph::Form,
     transducer::{Memory, Rules},
 };
 use auricle_plugin_api::Error;
@@ -54,9 +55,11 @@ fn reading(encoder: &Session, predictor: Option<&Session>) -> Result<Reading, Er
             "it wants to be told the language (input `prompt_index`), which is not supported yet",
         ));
     }
-    count("inputs", encoder.inputs(), 5)?;
-    count("outputs", encoder.outputs(), 5)?;
-    let shapes = [(channel, Kind::Floats), (time, Kind::Floats), (Vec::new(), Kind::Integers)];
+    let mut shapes = vec![(channel.clone(), Kind::Floats), (time, Kind::Floats), (Vec::new(), Kind::Integers)];
+    // Then the first has keys, and values come after the others.
+    shapes.extend(text(encoder, Form::ProjectedCache.mark())?.map(|_| (channel, Kind::Floats)));
+    count("inputs", encoder.inputs(), 2 + shapes.len())?;
+    count("outputs", encoder.outputs(), 2 + shapes.len())?;
     let caches = shapes.into_iter().zip(&encoder.inputs()[2..]).map(|((mut shape, kind), input)| {
         shape.insert(0, 1);
         Cache { name: input.name().to_owned(), shape, axis: 0, kind }

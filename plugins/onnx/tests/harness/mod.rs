@@ -5,7 +5,7 @@
 use auricle_engine_onnx::Loader;
 use auricle_plugin_api::{
     Error, Segment,
-    host::{EventSink, HostServices, LoadedEngine, LoadedModel, LoadedProcessor, LogLevel},
+    host::{BatchEntry, EventSink, HostServices, LoadedEngine, LoadedModel, LoadedProcessor, LogLevel},
 };
 use serde_json::{Map, Value};
 use std::{
@@ -131,6 +131,31 @@ pub(crate) fn hear(model: &LoadedModel, options: &Map<String, Value>, audio: &[f
     let mut told = Told::default();
     feed(&mut processor, audio, model.metadata().chunk_samples as usize, &mut told);
     told
+}
+
+/// Whole streams from sample 0 that go together, chunk by chunk.
+pub(crate) fn hear_together(model: &LoadedModel, options: &Map<String, Value>, audios: &[&[f32]]) -> Vec<Told> {
+    let chunk = model.metadata().chunk_samples as usize;
+    let mut streams: Vec<_> = audios.iter().map(|_| (model.processor(options).unwrap(), Told::default())).collect();
+    streams.iter_mut().for_each(|(processor, _)| processor.init(0).unwrap());
+    let longest = audios.iter().map(|audio| audio.len()).max().unwrap();
+    for start in (0..longest).step_by(chunk) {
+        let mut entries = Vec::new();
+        for ((processor, told), audio) in streams.iter_mut().zip(audios) {
+            let end = audio.len().min(start + chunk);
+            if start < end {
+                processor.insert_audio_chunk(&audio[start..end]).unwrap();
+                entries.push(BatchEntry { processor, sink: told, result: Ok(()) });
+            }
+        }
+        model.process_batch(&mut entries);
+        entries.iter().for_each(|entry| assert_eq!(entry.result, Ok(())));
+    }
+    let finished = streams.into_iter().map(|(mut processor, mut told)| {
+        processor.finish(&mut told).unwrap();
+        told
+    });
+    finished.collect()
 }
 
 /// A bundled recording: 16 kHz, mono, 16 bit.

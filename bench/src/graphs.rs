@@ -1,0 +1,197 @@
+//! What the cheaper forms of a network save (engine `onnx`, field `optimize`), and what they change: each form of each model by
+//! itself and with others, in turns with the file as it is.
+//!
+//! A step is the work for one chunk of a stream, features and search included, in processor time; alone, and as one of eight
+//! that step together. What is heard is compared token by token, each stream alone; how far the forms moved an output over
+//! noise is what the engine says of them.
+
+use crate::{
+    Done,
+    plugin::{self, Told, cpu},
+    recording, stats,
+};
+use auricle_plugin_api::{
+    Error,
+    host::{BatchEntry, LoadedModel, LogLevel},
+};
+use serde_json::{Map, Value, json};
+use std::path::{Path, PathBuf};
+
+const ROUNDS: usize = 9;
+/// Steps of a stream in a round.
+const STEPS: usize = 12;
+const BATCH: usize = 8;
+const RECORDINGS: [&str; 2] = ["fixtures/demo.wav", "fixtures/digits.wav"];
+const FORMS: [&[&str]; 4] = [&[], &["projected-cache"], &["int8"], &["projected-cache", "int8"]];
+
+/// A model in some forms.
+struct Variant {
+    forms: String,
+    model: LoadedModel,
+    config: Map<String, Value>,
+    /// Milliseconds of processor time for a step, alone and of each of several.
+    times: [Vec<f64>; 2],
+}
+
+/// Prints a table; the ratio of the last line is that of all forms of the last model, in a batch.
+pub(crate) fn run(models: &[PathBuf]) -> Done {
+    let recordings = RECORDINGS.map(|file| recording::samples(&recording::path(file)));
+    let recordings = recordings.into_iter().collect::<Done<Vec<_>>>()?;
+    println!(
+        "medians of {ROUNDS} rounds of {STEPS} steps; ms of CPU for a step: alone, and of each of {BATCH} together"
+    );
+    let mut last = None;
+    for model in models {
+        let mut variants = Vec::new();
+        for forms in FORMS {
+            match open(model, forms) {
+                Ok(variant) => variants.push(variant),
+                Err(refusal) => println!("without {}: {refusal}", forms.join(" + ")),
+            }
+        }
+        let chunk = variants.first().map_or(1, |variant| variant.model.metadata().chunk_samples as usize);
+        let audio: Vec<f32> = recordings.concat().into_iter().cycle().take(chunk * (STEPS + 2)).collect();
+        // The first round warms up.
+        for round in 0..=ROUNDS {
+            let count = variants.len();
+            for turn in 0..count {
+                let variant = &mut variants[(round + turn) % count];
+                for (streams, times) in [1, BATCH].into_iter().zip(&mut variant.times) {
+                    let time =
+                        step(&variant.model, &variant.config, &audio, streams).map_err(|error| error.to_string())?;
+                    times.extend((round > 0).then_some(time));
+                }
+            }
+        }
+        println!("\n{}", model.file_name().unwrap_or_default().display());
+        last = tell(&variants, &recordings)?.or(last);
+    }
+    println!("ratio {:.3}", last.ok_or("no model has a cheaper form")?);
+    Ok(())
+}
+
+fn open(model: &Path, forms: &[&str]) -> Done<Variant> {
+    let (Some(models), Some(name)) = (model.parent(), model.file_name().and_then(|name| name.to_str())) else {
+        return Err(format!("{} is no model's folder", model.display()).into());
+    };
+    let (engine, _) = plugin::open("onnx", models, LogLevel::Error)?;
+    let mut config: Map<String, Value> = engine.schema().defaults().collect();
+    config.extend([("model".into(), name.into()), ("optimize".into(), json!(forms)), ("tokens".into(), true.into())]);
+    let model = engine.load(&config).map_err(|problem| problem.to_string())?;
+    let forms = if forms.is_empty() { "as it is".into() } else { forms.join(" + ") };
+    Ok(Variant { forms, model, config, times: Default::default() })
+}
+
+/// Milliseconds of processor time for a step of each of so many streams.
+fn step(model: &LoadedModel, config: &Map<String, Value>, audio: &[f32], streams: usize) -> Result<f64, Error> {
+    let open = |_| model.processor(config).map(|processor| (processor, Told::default()));
+    let mut streams = (0..streams).map(open).collect::<Result<Vec<_>, _>>()?;
+    for (processor, _) in &mut streams {
+        processor.init(0)?;
+    }
+    let chunk = model.metadata().chunk_samples as usize;
+    let mut begun = cpu();
+    for (number, piece) in audio.chunks(chunk).enumerate() {
+        // With the first two there may be no step yet, or a slow one.
+        if number == 2 {
+            begun = cpu();
+        }
+        let mut entries = Vec::with_capacity(streams.len());
+        for (processor, sink) in &mut streams {
+            processor.insert_audio_chunk(piece)?;
+            entries.push(BatchEntry { processor, sink, result: Ok(()) });
+        }
+        model.process_batch(&mut entries);
+        entries.into_iter().try_for_each(|entry| entry.result)?;
+    }
+    Ok((cpu() - begun) * 1e3 / STEPS as f64 / streams.len() as f64)
+}
+
+/// A model's rows; what all its forms together come to against the file as it is.
+fn tell(variants: &[Variant], recordings: &[Vec<f32>]) -> Done<Option<f64>> {
+    let Some((plain, cheaper)) = variants.split_first() else { return Ok(None) };
+    let expected = heard(plain, recordings)?;
+    let [alone, together] = plain.times.each_ref().map(|times| stats::median(times));
+    print!("{:<24}", "");
+    ["alone", "ratio", "together", "ratio", "tokens", "changed", "sureness", "moved"]
+        .iter()
+        .for_each(|name| print!("{name:>10}"));
+    println!("\n{:<24}{alone:>10.2}{:>10}{together:>10.2}{:>10}{:>10}", plain.forms, "", "", expected.len());
+    let mut last = None;
+    for variant in cheaper {
+        let [alone, together] = variant.times.each_ref().map(|times| stats::median(times));
+        let ratios = [0, 1].map(|which| stats::ratio(&plain.times[which], &variant.times[which]));
+        let found = heard(variant, recordings)?;
+        let (changed, sureness) = differences(&expected, &found);
+        let effects = &variant.model.metadata().extra["optimize"];
+        let moved = effects.as_array().and_then(|effects| effects.last()?["moved"].as_f64()).unwrap_or(f64::NAN);
+        println!(
+            "{:<24}{alone:>10.2}{:>10.2}{together:>10.2}{:>10.2}{:>10}{changed:>10}{:>10}{moved:>10.2e}",
+            variant.forms,
+            ratios[0],
+            ratios[1],
+            found.len(),
+            sureness.map_or_else(String::new, |sureness| format!("{sureness:.4}"))
+        );
+        last = Some(ratios[1]);
+    }
+    Ok(last)
+}
+
+/// The tokens of recordings, each with how sure the network was.
+fn heard(variant: &Variant, recordings: &[Vec<f32>]) -> Done<Vec<(String, f64)>> {
+    let mut tokens = Vec::new();
+    for audio in recordings {
+        let mut hear = || {
+            let mut processor = variant.model.processor(&variant.config)?;
+            processor.init(0)?;
+            let mut told = Told::default();
+            processor.insert_audio_chunk(audio)?;
+            processor.process_iter(&mut told)?;
+            processor.finish(&mut told)?;
+            for token in
+                told.segments.iter().flat_map(|segment| segment.extra["tokens"].as_array().into_iter().flatten())
+            {
+                tokens.push((token[0].as_str().unwrap_or_default().to_owned(), token[3].as_f64().unwrap_or_default()));
+            }
+            Ok(())
+        };
+        hear().map_err(|problem: Error| problem.to_string())?;
+    }
+    Ok(tokens)
+}
+
+/// How many tokens were put in, left out or put for another; and where none was, how much surer or less sure of one the network
+/// was at most.
+fn differences(expected: &[(String, f64)], found: &[(String, f64)]) -> (usize, Option<f64>) {
+    let mut row: Vec<usize> = (0..=found.len()).collect();
+    for (number, (token, _)) in expected.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = number + 1;
+        for (place, (other, _)) in found.iter().enumerate() {
+            let kept = diagonal + usize::from(token != other);
+            diagonal = row[place + 1];
+            row[place + 1] = kept.min(row[place] + 1).min(diagonal + 1);
+        }
+    }
+    let changed = row[found.len()];
+    let sureness = expected.iter().zip(found).map(|(one, other)| (one.1 - other.1).abs()).fold(0.0, f64::max);
+    (changed, (changed == 0).then_some(sureness))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_compared_by_the_least_that_was_changed() {
+        let tokens = |text: &str| -> Vec<(String, f64)> { text.chars().map(|token| (token.into(), 0.5)).collect() };
+        for (expected, found, changed) in
+            [("", "", 0), ("abc", "abc", 0), ("abc", "xabc", 1), ("abc", "ac", 1), ("abc", "axc", 1), ("", "ab", 2)]
+        {
+            assert_eq!(differences(&tokens(expected), &tokens(found)).0, changed, "{expected} {found}");
+        }
+        assert_eq!(differences(&tokens("ab"), &[("a".into(), 0.25), ("b".into(), 0.5)]), (0, Some(0.25)));
+        assert_eq!(differences(&tokens("ab"), &tokens("b")).1, None);
+    }
+}

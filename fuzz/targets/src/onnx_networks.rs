@@ -1,0 +1,17 @@
+//! Meets a network's file (ONNX) that engine `onnx` is to make a cheaper form of. (The first byte says which.)
+//!
+//! Holds: it is refused in one line, or what is made of it can be read and written again without a change.
+
+use crate::assert_one_line;
+use auricle_engine_onnx::fuzzing::rewrite;
+
+const FORMS: [&[&str]; 3] = [&["projected-cache"], &["int8"], &["projected-cache", "int8"]];
+
+/// See the module.
+pub fn onnx_networks(bytes: &[u8]) {
+    let Some((which, file)) = bytes.split_first() else { return };
+    match rewrite(file.to_vec(), FORMS[usize::from(*which) % FORMS.len()]) {
+        Ok(made) => assert_eq!(rewrite(made.clone(), &[]), Ok(made)),
+        Err(error) => assert_one_line(&error.message),
+    }
+}

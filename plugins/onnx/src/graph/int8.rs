@@ -1,0 +1,154 @@
+//! `int8`: matrices of constant weights become 8 bits wide, and what they are multiplied with is rounded to 8 bits as it comes.
+//!
+//! It is what ONNX Runtime's `quantize_dynamic` makes of a file: DynamicQuantizeLinear, MatMulInteger, and the scales put back;
+//! the weights have a scale for each column. Convolutions over one frame are products too, and become such; the others and all
+//! else stay as they are. Where a processor adds pairs of 8-bit products in 16 bits, which would overflow, weights have 7 bits.
+
+use super::{
+    edit::{Changes, View, transpose},
+    proto::{Graph, Model, Node, Tensor},
+};
+use std::collections::HashMap;
+
+/// Smaller matrices gain nothing.
+const LEAST_WEIGHTS: usize = 1 << 10;
+/// `TensorProto.DataType`
+const FLOAT: i64 = super::proto::FLOAT as i64;
+/// The first operator set with all that is written here.
+const OPERATORS: i64 = 11;
+
+/// Rewrites the network; how many products have 8 bits then.
+pub(super) fn rewrite(model: &mut Model) -> Result<usize, String> {
+    let own = |domain: &Option<String>| matches!(domain.as_deref(), None | Some("" | "ai.onnx"));
+    let operators = model.opset_import.iter().find(|set| own(&set.domain)).and_then(|set| set.version).unwrap_or(0);
+    if operators < OPERATORS {
+        return Err(format!("it is written in operator set {operators}, 8 bits need {OPERATORS}"));
+    }
+    let graph = model.graph.as_mut().ok_or("it has no graph")?;
+    let mut changes = Changes::new(graph);
+    let count = plan(graph, &mut changes)?;
+    if count == 0 {
+        return Err("it has no product with a constant matrix of 32-bit numbers".into());
+    }
+    changes.apply(graph);
+    Ok(count)
+}
+
+/// Names of values: rounded to 8 bits, the scale, and for what changes from run to run the zero point.
+#[derive(Clone)]
+struct Rounded {
+    values: String,
+    scale: String,
+    zero: String,
+}
+
+fn plan(graph: &Graph, changes: &mut Changes) -> Result<usize, String> {
+    let view = View::new(graph);
+    let (mut frames, mut weights) = (HashMap::<(&str, bool), Rounded>::new(), HashMap::<(&str, bool), Rounded>::new());
+    let mut count = 0;
+    for (number, node) in graph.node.iter().enumerate() {
+        let Some(Product { left, matrix, across, turned, bias, output }) = product(&view, node) else { continue };
+        let right = match weights.get(&(matrix.called(), across)) {
+            Some(right) => right.clone(),
+            None => {
+                let right = round_weights(changes, matrix, across)?;
+                weights.insert((matrix.called(), across), right.clone());
+                right
+            }
+        };
+        let mut nodes = Vec::new();
+        let left = frames.entry((left, turned)).or_insert_with(|| {
+            let [frames, values, scale, zero] =
+                ["turned", "8", "scale", "zero"].map(|part| changes.name(&format!("{left}_{part}")));
+            nodes.extend(turned.then(|| transpose(left, &frames)));
+            let rounding = Node::new("DynamicQuantizeLinear", &[if turned { &frames } else { left }], &values);
+            let output = vec![values.clone(), scale.clone(), zero.clone()];
+            nodes.push(Node { output, ..rounding });
+            Rounded { values, scale, zero }
+        });
+        let [sum, whole, scale, unbiased, frames] =
+            ["sum", "whole", "scale", "unbiased", "turned"].map(|part| changes.name(&format!("{output}_{part}")));
+        let product = if turned { &frames } else { output };
+        nodes.push(Node::new("MatMulInteger", &[&left.values, &right.values, &left.zero], &sum));
+        nodes.push(Node::new("Cast", &[&sum], &whole).with_integer("to", FLOAT));
+        nodes.push(Node::new("Mul", &[&left.scale, &right.scale], &scale));
+        nodes.push(Node::new("Mul", &[&whole, &scale], if bias.is_some() { &unbiased } else { product }));
+        nodes.extend(bias.map(|bias| Node::new("Add", &[&unbiased, bias], product)));
+        nodes.extend(turned.then(|| transpose(&frames, output)));
+        changes.replace(number, nodes);
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// A product with constant weights.
+struct Product<'a> {
+    left: &'a str,
+    matrix: &'a Tensor,
+    /// Whether the matrix lies with its columns as rows.
+    across: bool,
+    /// Whether the frames of what goes in and comes out lie with their numbers as rows.
+    turned: bool,
+    bias: Option<&'a str>,
+    output: &'a str,
+}
+
+fn product<'a>(view: &View<'a>, node: &'a Node) -> Option<Product<'a>> {
+    let (left, output) = (node.reads_at(0)?, node.output.first()?);
+    let matrix = view.constant(node.reads_at(1)?)?;
+    let (rows, columns) = matrix.matrix()?;
+    if rows.checked_mul(columns)? < LEAST_WEIGHTS || view.constant(left).is_some() {
+        return None;
+    }
+    let is = |name: &str, value: i64| node.integer(name).unwrap_or(value) == value;
+    let all = |name: &str, value: i64| {
+        node.attribute(name).is_none_or(|attribute| attribute.ints.iter().all(|found| *found == value))
+    };
+    let whole = |name: &str| node.attribute(name).is_none_or(|attribute| attribute.f == Some(1.0));
+    let product =
+        |across: bool, turned: bool| Some(Product { left, matrix, across, turned, bias: node.reads_at(2), output });
+    match (node.kind(), matrix.dims.len()) {
+        ("MatMul", 2) => product(false, false),
+        ("Gemm", 2) if is("transA", 0) && whole("alpha") && whole("beta") => product(!is("transB", 0), false),
+        ("Conv", 3)
+            if is("group", 1) && all("strides", 1) && all("pads", 0) && node.attribute("auto_pad").is_none() =>
+        {
+            product(true, true)
+        }
+        _ => None,
+    }
+}
+
+/// The greatest weight as a whole number.
+fn greatest() -> f32 {
+    #[cfg(target_arch = "x86_64")]
+    if !std::arch::is_x86_feature_detected!("avx512vnni") && !std::arch::is_x86_feature_detected!("avxvnni") {
+        return 63.0;
+    }
+    127.0
+}
+
+fn round_weights(changes: &mut Changes, matrix: &Tensor, across: bool) -> Result<Rounded, String> {
+    let mut values = matrix.floats()?;
+    let (mut rows, mut columns) = matrix.matrix().ok_or("a constant is no matrix")?;
+    if across {
+        values = (0..columns).flat_map(|column| values.iter().skip(column).step_by(columns)).copied().collect();
+        (rows, columns) = (columns, rows);
+    }
+    let mut scales = vec![0.0_f32; columns];
+    for row in values.chunks_exact(columns) {
+        scales.iter_mut().zip(row).for_each(|(most, value)| *most = most.max(value.abs()));
+    }
+    let most = greatest();
+    scales.iter_mut().for_each(|scale| *scale /= most);
+    // A column of zeros has no scale, and stays one.
+    let steps: Vec<f32> = scales.iter().map(|scale| if *scale > 0.0 { scale.recip() } else { 0.0 }).collect();
+    let mut rounded = Vec::with_capacity(values.len());
+    for row in values.chunks_exact(columns) {
+        rounded.extend(row.iter().zip(&steps).map(|(value, steps)| (value * steps).round_ties_even() as i8));
+    }
+    let [named, scale] = ["8", "scale"].map(|part| changes.name(&format!("{}_{part}", matrix.called())));
+    let values = changes.constant(Tensor::of_bytes(named, &[rows, columns], &rounded));
+    let scale = changes.constant(Tensor::of_floats(scale, &[columns], &scales));
+    Ok(Rounded { values, scale, zero: String::new() })
+}

@@ -1,0 +1,71 @@
+//! Constants of a network: their numbers, and new ones.
+//!
+//! Invariant: a constant whose bytes are not as many as its shape says is an error and no panic.
+
+use super::proto::{FLOAT, INT8, INT64, Tensor};
+
+/// `TensorProto.DataLocation`
+const EXTERNAL: i32 = 1;
+
+impl Tensor {
+    pub(super) fn called(&self) -> &str {
+        self.name.as_deref().unwrap_or_default()
+    }
+
+    /// Whether its numbers are in another file.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        self.data_location == Some(EXTERNAL)
+    }
+
+    /// Rows and columns of a matrix of 32-bit numbers; further axes have the length 1.
+    pub(super) fn matrix(&self) -> Option<(usize, usize)> {
+        let [rows, columns, further @ ..] = self.dims.as_slice() else { return None };
+        let (rows, columns) = (usize::try_from(*rows).ok()?, usize::try_from(*columns).ok()?);
+        let flat = self.data_type == Some(FLOAT) && further.iter().all(|length| *length == 1);
+        (flat && rows > 0 && columns > 0).then_some((rows, columns))
+    }
+
+    /// Its numbers, of a tensor of floats.
+    pub(super) fn floats(&self) -> Result<Vec<f32>, String> {
+        let values = match &self.raw_data {
+            Some(bytes) if bytes.len() % 4 == 0 => bytes.as_chunks().0.iter().map(|x| f32::from_le_bytes(*x)).collect(),
+            Some(_) => Vec::new(),
+            None => self.float_data.clone(),
+        };
+        self.complete(FLOAT, values)
+    }
+
+    /// Its numbers, of a tensor of integers.
+    pub(super) fn integers(&self) -> Result<Vec<i64>, String> {
+        let values = match &self.raw_data {
+            Some(bytes) if bytes.len() % 8 == 0 => bytes.as_chunks().0.iter().map(|x| i64::from_le_bytes(*x)).collect(),
+            Some(_) => Vec::new(),
+            None => self.int64_data.clone(),
+        };
+        self.complete(INT64, values)
+    }
+
+    fn complete<T>(&self, kind: i32, values: Vec<T>) -> Result<Vec<T>, String> {
+        let refused = |problem: String| Err(format!("its constant `{}` {problem}", self.called()));
+        let wanted =
+            self.dims.iter().try_fold(1_usize, |product, length| product.checked_mul(usize::try_from(*length).ok()?));
+        match () {
+            () if self.data_type != Some(kind) => refused(format!("is of type {:?}, not {kind}", self.data_type)),
+            () if wanted != Some(values.len()) => refused(format!("has not the bytes that {:?} takes", self.dims)),
+            () => Ok(values),
+        }
+    }
+
+    fn new(name: String, dims: &[usize], kind: i32, bytes: Vec<u8>) -> Self {
+        let dims = dims.iter().map(|length| *length as i64).collect();
+        Self { name: Some(name), dims, data_type: Some(kind), raw_data: Some(bytes.into()), ..Self::default() }
+    }
+
+    pub(super) fn of_floats(name: String, dims: &[usize], values: &[f32]) -> Self {
+        Self::new(name, dims, FLOAT, values.iter().flat_map(|value| value.to_le_bytes()).collect())
+    }
+
+    pub(super) fn of_bytes(name: String, dims: &[usize], values: &[i8]) -> Self {
+        Self::new(name, dims, INT8, values.iter().map(|value| value.cast_unsigned()).collect())
+    }
+}
