@@ -88,6 +88,8 @@ impl Side {
         command.arg(format!("--tokens={}", folder.join("tokens.txt").display()));
         command.args([format!("--num-work-threads={THREADS}"), "--num-threads=1".into()]);
         command.args([format!("--max-batch-size={batch}"), format!("--loop-interval-ms={interval}")]);
+        // Else it writes one where it is started.
+        command.arg("--log-file=/dev/null");
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         let address = format!("127.0.0.1:{port}");
         let mut side =

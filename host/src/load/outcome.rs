@@ -184,7 +184,11 @@ impl Delays {
     fn of(mut milliseconds: Vec<f64>) -> Self {
         milliseconds.sort_by(f64::total_cmp);
         let last = milliseconds.len().saturating_sub(1);
-        let share = |share: f64| milliseconds.get((last as f64 * share).round() as usize).copied().unwrap_or_default();
+        let share = |share: f64| {
+            let value = milliseconds.get((last as f64 * share).round() as usize).copied().unwrap_or_default();
+            // To the microsecond: there is no more in it.
+            (value * 1000.0).round() / 1000.0
+        };
         let [p50_ms, p95_ms, p99_ms, max_ms] = [0.5, 0.95, 0.99, 1.0].map(share);
         Self { count: milliseconds.len(), p50_ms, p95_ms, p99_ms, max_ms }
     }

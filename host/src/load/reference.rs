@@ -4,10 +4,14 @@
 //! then on a text is due when that frame is whole.
 //!
 //! Invariant: each text of the lone stream counts once in every other one. If it did not come by itself, because the server tells a
-//! slow reader the newest text only, it counts at the arrival of the next one after it.
+//! slow reader the newest text only, it counts at the arrival of the next one after it. A text that the lone stream did not have
+//! counts for the one whose end it resembles most, and for no other.
 
 use super::stream::Take;
 use serde::Serialize;
+
+/// Characters at the end of a text that tell which one it is.
+const END: usize = 32;
 
 /// A lone stream's texts.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,8 +61,9 @@ impl Reference {
     pub(super) fn compare(&self, take: &Take, frame: f64) -> Compared {
         let (mut delays, mut place) = (Vec::new(), 0);
         for heard in &take.texts {
-            let at = self.place(place, &heard.text);
-            for (_, needed) in &self.texts[place + 1..=at] {
+            let (at, same) = self.place(place, &heard.text);
+            let first = if same { place + 1 } else { at.max(place + 1) };
+            for (_, needed) in &self.texts[first..(at + 1).max(first)] {
                 // What came after the end of the audio is no partial delay: the end itself is measured.
                 if *needed < self.frames {
                     delays.push((*needed, (heard.at - *needed as f64 * frame).max(0.0)));
@@ -67,35 +72,43 @@ impl Reference {
             place = at;
         }
         let last = take.texts.last().map_or("", |heard| &heard.text);
-        let expected = words(self.text()).count();
-        Compared { delays, words: Words { expected, different: distance(self.text(), last) } }
+        let [expected, found] = [self.text(), last].map(words);
+        Compared { delays, words: Words { expected: expected.len(), different: distance(&expected, &found) } }
     }
 
-    /// Which of the texts from a place on this one is: the same, else the first of those that differ least.
-    fn place(&self, from: usize, text: &str) -> usize {
+    /// Which of the texts from a place on this one is, and whether it is the same.
+    fn place(&self, from: usize, text: &str) -> (usize, bool) {
         let rest = || self.texts.iter().enumerate().skip(from);
-        let same = rest().find(|(_, (other, _))| other == text);
-        same.or_else(|| rest().min_by_key(|(_, (other, _))| distance(other, text))).map_or(from, |(place, _)| place)
+        if let Some((place, _)) = rest().find(|(_, (other, _))| other == text) {
+            return (place, true);
+        }
+        let end = end(text);
+        let unlike = |other: &str| (distance(&self::end(other), &end), other.len().abs_diff(text.len()));
+        let nearest = rest().min_by_key(|(_, (other, _))| unlike(other));
+        (nearest.map_or(from, |(place, _)| place), false)
     }
 }
 
-fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(' ').filter(|word| !word.is_empty())
+/// The end of a text, where it differs from the texts before and after it, whatever was changed earlier in all of them.
+fn end(text: &str) -> Vec<char> {
+    let mut end: Vec<_> = text.chars().rev().take(END).collect();
+    end.reverse();
+    end
 }
 
-/// How many words have to be put in, left out or replaced to make one text of the other.
-fn distance(one: &str, other: &str) -> usize {
-    if one == other {
-        return 0;
-    }
-    let [one, other] = [one, other].map(|text| words(text).collect::<Vec<_>>());
-    let same = one.iter().zip(&other).take_while(|(a, b)| a == b).count();
+fn words(text: &str) -> Vec<&str> {
+    text.split(' ').filter(|word| !word.is_empty()).collect()
+}
+
+/// How many items have to be put in, left out or replaced to make one row of the other.
+fn distance<T: PartialEq>(one: &[T], other: &[T]) -> usize {
+    let same = one.iter().zip(other).take_while(|(a, b)| a == b).count();
     let (one, other) = (&one[same..], &other[same..]);
     let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (i, word) in one.iter().enumerate() {
+    for (i, item) in one.iter().enumerate() {
         let mut diagonal = std::mem::replace(&mut row[0], i + 1);
         for (j, another) in other.iter().enumerate() {
-            let replaced = diagonal + usize::from(word != another);
+            let replaced = diagonal + usize::from(item != another);
             diagonal = row[j + 1];
             row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
         }
@@ -146,10 +159,23 @@ mod tests {
     #[test]
     fn a_changed_text_stands_where_it_fits_best() {
         let changed = [("x", 9, 0.25), ("x b", 9, 0.6), ("x b", 9, 0.7), ("x b c d", 10, 1.1)];
-        // The first might as well be nothing new.
-        assert_eq!(delays(&changed), [(2, 400), (5, 100), (8, 300)]);
+        // That the third never came may be because it was changed to nothing.
+        assert_eq!(delays(&changed), [(2, 50), (5, 100)]);
         let compared = reference().compare(&take(&changed), 0.1);
         assert_eq!(compared.words, Words { expected: 4, different: 1 });
+    }
+
+    #[test]
+    fn what_was_changed_earlier_does_not_hide_a_place() {
+        let reference: Vec<_> =
+            (1..40).map(|n| ("abcdefghijklmnopqrstuvwxyzabcdefghijklmn"[..n].to_owned(), n, n as f64)).collect();
+        let changed: Vec<_> = reference.iter().map(|(text, n, at)| (text.replace('c', "xy"), *n, at + 0.5)).collect();
+        let of = |texts: &[(String, usize, f64)]| {
+            take(&texts.iter().map(|(text, n, at)| (text.as_str(), *n, *at)).collect::<Vec<_>>())
+        };
+        let compared = Reference::learn(&of(&reference), 100).compare(&of(&changed), 1.0);
+        let expected: Vec<_> = (1..40).map(|n| (n, 0.5)).collect();
+        assert_eq!((compared.delays, compared.words.different), (expected, 1));
     }
 
     #[test]
@@ -165,7 +191,8 @@ mod tests {
         for (one, other, count) in
             [("", "", 0), ("a", "", 1), ("a b c", "a c", 1), ("a b", "b a", 2), ("a b", "a c d", 2)]
         {
-            assert_eq!((distance(one, other), distance(other, one)), (count, count), "{one:?} {other:?}");
+            let (one, other) = (words(one), words(other));
+            assert_eq!((distance(&one, &other), distance(&other, &one)), (count, count), "{one:?} {other:?}");
         }
     }
 }

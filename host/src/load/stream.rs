@@ -138,7 +138,10 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
                     broken = result.err().map(|error| broke(&error));
                     continue;
                 }
-                () = &mut patience => break Some(format!("no end within {} s of its audio's", plan.patience.as_secs_f64())),
+                () = &mut patience => {
+                    let what = if open { "no end" } else { "not let in" };
+                    break Some(format!("{what} within {} s of the end of the audio", plan.patience.as_secs_f64()));
+                }
             };
             let now = Instant::now();
             let line = match message {

@@ -46,11 +46,11 @@ impl WhisperLive {
         for Segment { start, end, text, completed } in segments {
             if !completed {
                 open = Some(text);
-            } else if let (Ok(start), Ok(end)) = (start.parse::<f64>(), end.parse()) {
-                if start >= self.complete {
-                    self.complete = end;
-                    told.push(Told::Final(text));
-                }
+            } else if let (Ok(start), Ok(end)) = (start.parse::<f64>(), end.parse())
+                && start >= self.complete
+            {
+                self.complete = end;
+                told.push(Told::Final(text));
             }
         }
         told.extend(open.map(Told::Partial));
