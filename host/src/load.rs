@@ -1,8 +1,8 @@
 //! The load tool behind `auricle bench`: how many real-time streams a server holds, whichever of several protocols it speaks.
 //!
-//! [`protocol`] has what is said on the wire, [`recording`] the audio, [`stream`] sends it at the moments of a plan and notes
-//! what comes back. A lone stream says which audio each text needs ([`reference`]); then come levels of many streams, whose
-//! numbers are in [`outcome`]; [`ramp`] finds the most that are held.
+//! `protocol` has what is said on the wire, `recording` the audio, `stream` sends it at the moments of a plan and notes
+//! what comes back. A lone stream says which audio each text needs (`reference`); then come levels of many streams, whose
+//! numbers are in `outcome`; `ramp` finds the most that are held.
 //!
 //! Invariant: all protocols are measured alike, by the texts that come and when, and from the moment at which audio was due.
 //!
