@@ -2,15 +2,17 @@
 """Compares the filter bank with the PyPI package kaldi-native-fbank, on every frame of the fixtures and some edges.
 
 Recordings given as arguments (16 kHz, mono, 16 bits) are compared too, and those of the folder of further recordings
-(`AURICLE_AUDIO`, or `shared/audio` beside the repository), where there is one. Both compute in single precision: a bin far below
-the loudest of its frame is made of the last digits of the transform, in the order in which each adds them (the reference's is what
-its compiler made of it). So bins within 80 dB of the loudest must be within 1e-3 of the reference's; the faint ones must not be
-further from what double precision gives than 1e-3, or twice the reference's furthest.
-
-`--again`, which is for others that are run with this, means nothing here. `--write-golden` keeps a few frames of the
+(`AURICLE_AUDIO`, or `shared/audio` beside the repository), where there is one. `--write-golden` keeps a few frames of the
 reference in plugin-kit/testdata/fbank/, which the quick tests read: u32 number of all frames, u32 number of kept ones,
 their u32 numbers, then their bins as f32, little-endian. Needs python3 and pip; the packages go to an environment of
 their own in target/.
+
+Both compute in single precision: a bin far below the loudest of its frame is made of the last digits of the transform, in
+the order in which each adds them (the reference's is what its compiler made of it). So bins within 80 dB of the loudest
+must be within 1e-3 of the reference's; the faint ones must not be further from what double precision gives than 1e-3, or
+twice the reference's furthest.
+
+`--again`, which is for others that are run with this, means nothing here.
 """
 
 import os
