@@ -52,7 +52,7 @@ struct Case {
     ceiling: Vec<(usize, f64)>,
     sherpa: Best,
     auricle: Best,
-    /// Auricle with its engine in the server's own process, where that was looked at.
+    /// Auricle with its engine in the server's own process, as sherpa-onnx has it; where that was looked at.
     in_process: Option<Best>,
 }
 
@@ -107,7 +107,10 @@ pub(crate) fn run(options: &Options) -> Done {
         plot::write(&recording::path("docs/capacity.svg"), &cases)?;
     }
     if let Some(case) = cases.iter().find(|case| case.model == MODELS[0] && case.precision == PRECISIONS[0]) {
-        println!("ratio {:.2} (aim {AIM})", case.auricle.most as f64 / case.sherpa.most.max(1) as f64);
+        let over = |best: &Best| best.over(&case.sherpa);
+        let (process, in_process) = (over(&case.auricle), case.in_process.as_ref().map_or(0.0, over));
+        println!("in worker processes {process:.2}, in-process {in_process:.2}");
+        println!("ratio {:.2} (aim {AIM})", process.max(in_process));
     }
     Ok(())
 }
@@ -121,14 +124,26 @@ fn measure(options: &Options, environment: &Environment, model: &str, precision:
     ceiling.iter().for_each(|(batch, streams)| println!("  the network alone, {batch} together: {streams:.0} streams"));
     let alone = ceiling.iter().map(|(_, streams)| *streams).fold(0.0, f64::max);
     let small = model == MODELS[0];
-    let search = |settings: Vec<Settings>, from: usize| {
-        let count = if options.quick { 1 } else { settings.len() };
-        Search { options, work, model, precision, file: &file }.best(&settings[..count], from)
+    // What settings do is much the same for both precisions: fewer are tried of the second.
+    let full = precision == PRECISIONS[0];
+    let some = |mut settings: Vec<Settings>| {
+        let count = if options.quick {
+            1
+        } else if full {
+            settings.len()
+        } else {
+            2
+        };
+        settings.truncate(count);
+        settings
     };
+    let search = || Search { options, work, model, precision, file: &file, known: None };
     let begin = alone * if small { BEGIN[0] } else { BEGIN[1] };
-    let sherpa = search(Settings::sherpa(small), (begin as usize).max(1))?;
-    let auricle = search(Settings::auricle("process"), sherpa.most.max(1))?;
-    let in_process = small.then(|| search(Settings::auricle("in-process"), auricle.most.max(1))).transpose()?;
+    let (sherpa, _) = search().best(&some(Settings::sherpa(small)), (begin as usize).max(1))?;
+    let mut ours = search();
+    let (auricle, settings) = ours.best(&some(Settings::auricle("process")), sherpa.most.max(1))?;
+    let within = if small { some(Settings::auricle("in-process")) } else { vec![settings.within("in-process")] };
+    let in_process = if full { Some(ours.best(&within, auricle.most.max(1))?.0) } else { None };
     let (model, precision) = (model.to_owned(), precision.to_owned());
     Ok(Case { model, precision, ceiling, sherpa, auricle, in_process })
 }
@@ -140,27 +155,27 @@ struct Search<'a> {
     model: &'a str,
     precision: &'a str,
     file: &'a Path,
+    /// What the recording gives when it is alone, once that is known.
+    known: Option<Known>,
 }
 
 impl Search<'_> {
-    fn best(&self, all: &[Settings], from: usize) -> Done<Best> {
+    /// The best of these settings, and what they came to. The first are tried from so many streams on.
+    fn best(&mut self, all: &[Settings], from: usize) -> Done<(Best, Settings)> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(self.look(all, from))
     }
 
-    async fn look(&self, all: &[Settings], mut from: usize) -> Done<Best> {
+    async fn look(&mut self, all: &[Settings], mut from: usize) -> Done<(Best, Settings)> {
         let precision = if self.options.quick { 0.1 } else { 0.03 };
         let growth = Growth::Factor(if self.options.quick { 1.4 } else { 1.12 });
-        let (mut tried, mut known) = (Vec::<(&Settings, Report)>::new(), None);
+        let mut tried = Vec::<(&Settings, Report)>::new();
         let mut least = 0;
         for settings in all {
             println!("  {settings}");
             let side = self.start(settings)?;
-            let load = self.load(&side, Amount::Most(Ramp { from, growth, least, most: 20_000, precision }));
-            if known.is_none() {
-                known = Some(load.learn().await?);
-            }
-            let report = run_load(&load, &known).await?;
+            let ramp = Ramp { from, growth, least, most: 20_000, precision };
+            let report = self.run(&side, Amount::Most(ramp)).await?;
             let most = tried.iter().map(|(_, report)| report.most_streams).fold(report.most_streams, usize::max);
             tried.push((settings, report));
             // The next is to hold that much more, or is left.
@@ -171,14 +186,28 @@ impl Search<'_> {
         let best = tried.iter().rev().max_by_key(|(_, report)| report.most_streams).ok_or("there are no settings")?;
         let (settings, report) = best;
         let most = report.most_streams;
-        let side = self.start(settings)?;
-        let low = run_load(&self.load(&side, Amount::Levels(vec![1, (most / 2).max(1)])), &known).await?;
+        let half = (most / 2).max(1);
+        let few = if self.precision == PRECISIONS[0] { vec![1, half] } else { vec![half] };
+        let low = self.run(&self.start(settings)?, Amount::Levels(few)).await?;
         let held = report.levels.iter().chain(&low.levels).filter(|level| level.held);
         let mut points: Vec<_> = held.map(Point::of).collect();
         points.sort_by_key(|point| point.streams);
         points.dedup_by_key(|point| point.streams);
         let others = tried.iter().filter(|(other, _)| other != settings).map(|(other, _)| other.to_string()).collect();
-        Ok(Best { settings: settings.to_string(), most, points, others })
+        Ok((Best { settings: settings.to_string(), most, points, others }, (*settings).clone()))
+    }
+
+    /// Runs a load, and prints its table.
+    async fn run(&mut self, side: &Side, amount: Amount) -> Done<Report> {
+        let load = self.load(side, amount);
+        let known = match self.known.take() {
+            Some(known) => known,
+            None => load.learn().await?,
+        };
+        println!("{}", head());
+        let report = load.run_with(&known, |level| println!("{}", line(level))).await;
+        self.known = Some(known);
+        Ok(report?)
     }
 
     fn start(&self, settings: &Settings) -> Done<Side> {
@@ -213,13 +242,6 @@ impl Search<'_> {
     }
 }
 
-/// Runs it, and prints its table.
-async fn run_load(load: &Load, known: &Option<Known>) -> Done<Report> {
-    let known = known.as_ref().ok_or("nothing was learnt")?;
-    println!("{}", head());
-    Ok(load.run_with(known, |level| println!("{}", line(level))).await?)
-}
-
 impl Point {
     fn of(level: &Level) -> Self {
         let (cores, mib) = level.server.map_or((0.0, 0.0), |server| (server.cores, server.memory_mib));
@@ -237,6 +259,11 @@ impl Point {
 }
 
 impl Best {
+    /// How many times as many as another.
+    fn over(&self, other: &Self) -> f64 {
+        self.most as f64 / other.most.max(1) as f64
+    }
+
     fn at(&self, streams: usize) -> Option<&Point> {
         self.points.iter().find(|point| point.streams == streams)
     }

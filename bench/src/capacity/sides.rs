@@ -52,6 +52,14 @@ impl Settings {
     pub(super) fn auricle(isolation: &'static str) -> Vec<Self> {
         [16, 8, 32].map(|batch| Self::Auricle { batch, isolation }).into()
     }
+
+    /// The same of Auricle with another isolation.
+    pub(super) fn within(&self, isolation: &'static str) -> Self {
+        match *self {
+            Self::Auricle { batch, .. } => Self::Auricle { batch, isolation },
+            Self::Sherpa { .. } => self.clone(),
+        }
+    }
 }
 
 impl fmt::Display for Settings {

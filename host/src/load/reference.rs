@@ -9,9 +9,11 @@
 
 use super::stream::Take;
 use serde::Serialize;
+use std::cmp::Reverse;
 
-/// Characters at the end of a text that tell which one it is.
+/// Bytes at the end of a text that tell which one it is, and how many of them are compared as one.
 const END: usize = 32;
+const PIECE: usize = 8;
 
 /// A lone stream's texts.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,9 +61,9 @@ impl Reference {
 
     /// Compares another take, whose frames last so many seconds each.
     pub(super) fn compare(&self, take: &Take, frame: f64) -> Compared {
-        let (mut delays, mut place) = (Vec::new(), 0);
+        let (mut delays, mut place, mut before) = (Vec::new(), 0, "");
         for heard in &take.texts {
-            let (at, same) = self.place(place, &heard.text);
+            let (at, same) = self.place(place, before, &heard.text);
             let first = if same { place + 1 } else { at.max(place + 1) };
             for (_, needed) in &self.texts[first..(at + 1).max(first)] {
                 // What came after the end of the audio is no partial delay: the end itself is measured.
@@ -69,31 +71,33 @@ impl Reference {
                     delays.push((*needed, (heard.at - *needed as f64 * frame).max(0.0)));
                 }
             }
-            place = at;
+            (place, before) = (at, &heard.text);
         }
         let last = take.texts.last().map_or("", |heard| &heard.text);
         let [expected, found] = [self.text(), last].map(words);
         Compared { delays, words: Words { expected: expected.len(), different: distance(&expected, &found) } }
     }
 
-    /// Which of the texts from a place on this one is, and whether it is the same.
-    fn place(&self, from: usize, text: &str) -> (usize, bool) {
-        let rest = || self.texts.iter().enumerate().skip(from);
-        if let Some((place, _)) = rest().find(|(_, (other, _))| other == text) {
+    /// Which of the texts from a place on this one is, and whether it is the same. At the place there was another text before.
+    fn place(&self, from: usize, before: &str, text: &str) -> (usize, bool) {
+        let rest = || self.texts.iter().map(|(other, _)| other.as_str()).enumerate().skip(from);
+        if let Some((place, _)) = rest().find(|(_, other)| *other == text) {
             return (place, true);
         }
-        let end = end(text);
-        let unlike = |other: &str| (distance(&self::end(other), &end), other.len().abs_diff(text.len()));
-        let nearest = rest().min_by_key(|(_, (other, _))| unlike(other));
+        // Whatever was changed earlier, the ends are alike; where the end itself was changed, the text has grown about as much.
+        let grown = |from: &str, to: &str| to.len() as i64 - from.len() as i64;
+        let (start, growth) = (&self.texts[from].0, grown(before, text));
+        let unlike = |other: &str| (Reverse(alike(other, text)), (grown(start, other) - growth).abs());
+        let nearest = rest().min_by_key(|(_, other)| unlike(other));
         (nearest.map_or(from, |(place, _)| place), false)
     }
 }
 
-/// The end of a text, where it differs from the texts before and after it, whatever was changed earlier in all of them.
-fn end(text: &str) -> Vec<char> {
-    let mut end: Vec<_> = text.chars().rev().take(END).collect();
-    end.reverse();
-    end
+/// How far two texts are the same from their ends back: in pieces, so that a few characters that are so by chance are nothing, and
+/// no further than a few of them.
+fn alike(one: &str, other: &str) -> usize {
+    let same = one.bytes().rev().zip(other.bytes().rev()).take_while(|(a, b)| a == b).count();
+    same.min(END) / PIECE
 }
 
 fn words(text: &str) -> Vec<&str> {
@@ -167,9 +171,10 @@ mod tests {
 
     #[test]
     fn what_was_changed_earlier_does_not_hide_a_place() {
-        let reference: Vec<_> =
-            (1..40).map(|n| ("abcdefghijklmnopqrstuvwxyzabcdefghijklmn"[..n].to_owned(), n, n as f64)).collect();
-        let changed: Vec<_> = reference.iter().map(|(text, n, at)| (text.replace('c', "xy"), *n, at + 0.5)).collect();
+        let alphabet = "abcdefghijklmnopqrstuvwxyz";
+        let reference: Vec<_> = (1..40).map(|n| (alphabet.repeat(5)[..3 * n].to_owned(), n, n as f64)).collect();
+        let changed: Vec<_> =
+            reference.iter().map(|(text, n, at)| (text.replacen('c', "xy", 1), *n, at + 0.5)).collect();
         let of = |texts: &[(String, usize, f64)]| {
             take(&texts.iter().map(|(text, n, at)| (text.as_str(), *n, *at)).collect::<Vec<_>>())
         };
