@@ -1,11 +1,17 @@
 //! The plot: what a stream costs, from one to as many as are held; processor time above, memory below. At full precision.
 
-use super::{Case, Point};
+use super::{Best, Case, Point};
 use crate::Done;
 use plotters::prelude::*;
 use std::{fmt::Display, path::Path};
 
 const COLOURS: [RGBColor; 4] = [BLUE, RED, GREEN, MAGENTA];
+
+/// Both sides: a name, what was found, and how thick the line is.
+fn sides(case: &Case) -> impl Iterator<Item = (&'static str, &Best, u32)> {
+    let auricle = case.auricle.first().map(|(_, best)| ("Auricle", best, 3));
+    [("sherpa-onnx", &case.sherpa, 1)].into_iter().chain(auricle)
+}
 
 /// Writes it as SVG.
 pub(super) fn write(path: &Path, cases: &[Case]) -> Done {
@@ -20,7 +26,7 @@ pub(super) fn write(path: &Path, cases: &[Case]) -> Done {
         (above, "processor time, ms for a second of a stream", time),
         (below, "resident memory, MiB for a stream", memory),
     ] {
-        let points = || cases.iter().flat_map(|(case, _)| case.sherpa.points.iter().chain(&case.auricle.points));
+        let points = || cases.iter().flat_map(|(case, _)| sides(case)).flat_map(|(_, best, _)| &best.points);
         let most = points().map(|point| point.streams as f64).fold(1.0, f64::max);
         let values = || points().map(value).filter(|value| *value > 0.0);
         let (low, high) = (values().fold(f64::MAX, f64::min), values().fold(0.0, f64::max));
@@ -37,7 +43,7 @@ pub(super) fn write(path: &Path, cases: &[Case]) -> Done {
         chart.configure_mesh().x_desc("streams").draw().map_err(|problem| fail(&problem))?;
         for (case, colour) in &cases {
             let (model, colour) = (&case.model, *colour);
-            for (name, best, width) in [("sherpa-onnx", &case.sherpa, 1), ("Auricle", &case.auricle, 3)] {
+            for (name, best, width) in sides(case) {
                 let line = best.points.iter().map(|point| (point.streams as f64, value(point)));
                 chart
                     .draw_series(LineSeries::new(line, colour.stroke_width(width)))

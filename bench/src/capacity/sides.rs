@@ -36,8 +36,8 @@ pub(super) const THREADS: usize = 2;
 pub(super) enum Settings {
     /// `--max-batch-size`, `--loop-interval-ms`; with two work threads and one thread for a step.
     Sherpa { batch: usize, interval: usize },
-    /// `max_batch` and `host.isolation`; with `host.concurrency` 2.
-    Auricle { batch: usize, isolation: &'static str },
+    /// `max_batch`, `optimize` and `host.isolation`; with `host.concurrency` 2.
+    Auricle { batch: usize, isolation: &'static str, forms: &'static [&'static str] },
 }
 
 impl Settings {
@@ -50,14 +50,22 @@ impl Settings {
 
     /// Those of Auricle.
     pub(super) fn auricle(isolation: &'static str) -> Vec<Self> {
-        [16, 8, 32].map(|batch| Self::Auricle { batch, isolation }).into()
+        [16, 8, 32].map(|batch| Self::Auricle { batch, isolation, forms: &[] }).into()
     }
 
-    /// The same of Auricle with another isolation.
-    pub(super) fn within(&self, isolation: &'static str) -> Self {
-        match *self {
-            Self::Auricle { batch, .. } => Self::Auricle { batch, isolation },
-            Self::Sherpa { .. } => self.clone(),
+    /// The same of Auricle in the server's own process.
+    pub(super) fn in_process(&self) -> Self {
+        match self.clone() {
+            Self::Auricle { batch, forms, .. } => Self::Auricle { batch, isolation: "in-process", forms },
+            sherpa @ Self::Sherpa { .. } => sherpa,
+        }
+    }
+
+    /// The same of Auricle with a network that says the same and computes less of it.
+    pub(super) fn cheaper(&self) -> Self {
+        match self.clone() {
+            Self::Auricle { batch, isolation, .. } => Self::Auricle { batch, isolation, forms: &["projected-cache"] },
+            sherpa @ Self::Sherpa { .. } => sherpa,
         }
     }
 }
@@ -66,7 +74,10 @@ impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sherpa { batch, interval } => write!(f, "sherpa-onnx, max batch {batch}, loop {interval} ms"),
-            Self::Auricle { batch, isolation } => write!(f, "Auricle, max_batch {batch}, {isolation}"),
+            Self::Auricle { batch, isolation, forms } => {
+                let forms: String = forms.iter().map(|form| format!(", {form}")).collect();
+                write!(f, "Auricle, max_batch {batch}, {isolation}{forms}")
+            }
         }
     }
 }
@@ -124,10 +135,13 @@ impl Side {
         model: &str,
         precision: &str,
     ) -> Done<Self> {
-        let Settings::Auricle { batch, isolation } = settings else { return Err("not Auricle's settings".into()) };
+        let Settings::Auricle { batch, isolation, forms } = settings else {
+            return Err("not Auricle's settings".into());
+        };
         let host = json!({"concurrency": THREADS, "isolation": isolation, "preload": true});
         let preset = json!({
-            "backend": "onnx", "model": model, "precision": precision, "max_batch": batch, "host": host,
+            "backend": "onnx", "model": model, "precision": precision, "max_batch": batch, "optimize": forms,
+            "host": host,
         });
         let setup = Setup::with_settings(HOST_SETTINGS, &[(PRESET, &preset.to_string())])?;
         let host = setup.start_on(plugins, &[&work.join("runtime"), &work.join("models")])?;

@@ -1,6 +1,6 @@
 //! What the cases came to, as the tables of docs/benchmarks.md.
 
-use super::{Case, Point};
+use super::{Best, Case, Point};
 
 pub(super) fn print(cases: &[Case]) {
     println!(
@@ -8,14 +8,10 @@ pub(super) fn print(cases: &[Case]) {
     );
     println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     for case in cases {
-        let Case { model, precision, sherpa, auricle, in_process, .. } = case;
         let alone = case.ceiling.iter().map(|(_, streams)| *streams).fold(0.0, f64::max);
-        let sides =
-            [("sherpa-onnx", Some(sherpa)), ("Auricle", Some(auricle)), ("Auricle, in-process", in_process.as_ref())];
-        for (number, (name, best)) in sides.into_iter().enumerate() {
-            let Some(best) = best else { continue };
-            let named = if number == 0 { format!("{model} | {precision}") } else { " | ".into() };
-            let ratio = if number == 0 { String::new() } else { format!("{:.2}", best.over(sherpa)) };
+        for (number, (name, best)) in sides(case).into_iter().enumerate() {
+            let named = if number == 0 { format!("{} | {}", case.model, case.precision) } else { " | ".into() };
+            let ratio = if number == 0 { String::new() } else { format!("{:.2}", best.over(&case.sherpa)) };
             let half = best.at((best.most / 2).max(1));
             println!(
                 "| {named} | {name} | {} | {} | {ratio} | {:.0} % of {alone:.0} | {} | {} |",
@@ -28,9 +24,9 @@ pub(super) fn print(cases: &[Case]) {
         }
     }
     println!();
-    for Case { model, precision, sherpa, auricle, in_process, .. } in cases {
-        for best in [Some(sherpa), Some(auricle), in_process.as_ref()].into_iter().flatten() {
-            print!("{model} {precision}: {} holds {}", best.settings, best.most);
+    for case in cases {
+        for (_, best) in sides(case) {
+            print!("{} {}: {} holds {}", case.model, case.precision, best.settings, best.most);
             if let Some(point) = best.at(best.most).filter(|point| point.differing > 0.0) {
                 print!(", {:.1} % of the words differ", 100.0 * point.differing);
             }
@@ -39,6 +35,11 @@ pub(super) fn print(cases: &[Case]) {
             println!("{others}");
         }
     }
+}
+
+fn sides(case: &Case) -> Vec<(&str, &Best)> {
+    let auricle = case.auricle.iter().map(|(name, best)| (name.as_str(), best));
+    [("sherpa-onnx", &case.sherpa)].into_iter().chain(auricle).collect()
 }
 
 fn delays(point: Option<&Point>) -> String {

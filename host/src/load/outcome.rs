@@ -163,6 +163,9 @@ impl Level {
         } else if self.late_p95_ms > milliseconds {
             reasons.push(format!("p95 of the last 30 % {:.0} ms", self.late_p95_ms));
         }
+        if self.partial.count == 0 && self.lost < self.streams {
+            reasons.push("no text is one of the lone stream's".into());
+        }
         let broken = self.refused.values().chain(self.failed.values()).sum::<usize>();
         if self.lost > broken {
             reasons.push(format!("{} streams got no text", self.lost - broken));
