@@ -39,8 +39,11 @@ use tokio::{
 use usage::Usage;
 use watch::Watch;
 
-/// Between one level and the next: for the server to be done with the streams that were.
+/// Between one level and the next, and how often the server is looked at then.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Processors that a server which has nothing to do may keep busy, and how long it is waited for at the most.
+const RESTING: f64 = 0.1;
+const LONGEST_REST: Duration = Duration::from_secs(60);
 /// Audio that the server hears once before it counts, so that whatever it does at its first stream is done.
 const WARMING: Duration = Duration::from_secs(2);
 
@@ -192,7 +195,7 @@ impl<W: Way> Bench<'_, W> {
                 Amount::Most(ramp) => ramp.next(held, broke),
             };
             let Some(streams) = next else { break };
-            sleep(PAUSE).await;
+            self.rest(levels.last().is_none_or(|level| level.held)).await;
             let level = self.level(known, streams).await;
             each(&level);
             if level.held {
@@ -203,6 +206,26 @@ impl<W: Way> Bench<'_, W> {
             levels.push(level);
         }
         Report::new(self.load, held, levels)
+    }
+
+    /// Waits until the server is done with the streams that were: it may be far behind, also with those that are gone. Where its
+    /// process is not known, as long as it was given to end them.
+    async fn rest(&self, held: bool) {
+        sleep(PAUSE).await;
+        let Some(mut before) = self.load.pid.and_then(Usage::of) else {
+            if !held {
+                sleep(self.load.patience).await;
+            }
+            return;
+        };
+        let limit = Instant::now() + LONGEST_REST;
+        while Instant::now() < limit {
+            sleep(PAUSE / 2).await;
+            match self.load.pid.and_then(Usage::of) {
+                Some(now) if now.cores_since(&before) > RESTING => before = now,
+                _ => return,
+            }
+        }
     }
 
     /// So many streams at once.
