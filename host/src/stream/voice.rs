@@ -78,7 +78,12 @@ impl Voice {
     /// Calls the engine; its events go to the outbox as they come.
     pub(super) fn perform(&mut self, work: Work, scene: &Scene<'_>) -> Result<Next, Trouble> {
         let mut failure = None;
-        let outcome = self.go_on(&work, scene, &mut failure).and_then(|()| self.call(&work, scene, &mut failure));
+        let start = self.record.position;
+        let outcome =
+            self.go_on(&work, scene, &mut failure).and_then(|()| self.call(&work, scene, start, &mut failure));
+        if matches!(outcome, Err(CallError::Died(_))) {
+            self.record.position = start;
+        }
         self.conclude(work, scene, outcome, failure)
     }
 
@@ -172,25 +177,35 @@ impl Voice {
         outcome
     }
 
-    fn call(&mut self, work: &Work, scene: &Scene<'_>, failure: &mut Option<Failure>) -> Result<Next, CallError> {
+    /// Does the work, whose audio begins at `start`: before a restart point that was told in the call that the engine died of,
+    /// it is not heard again.
+    fn call(
+        &mut self,
+        work: &Work,
+        scene: &Scene<'_>,
+        start: u64,
+        failure: &mut Option<Failure>,
+    ) -> Result<Next, CallError> {
         if failure.is_some() {
             return Ok(Next::GoesOn);
         }
+        let heard = self.record.position.saturating_sub(start) as usize;
+        let from = |audio: &[f32]| heard.min(audio.len());
         match work {
             Work::Open => {
                 self.start(0)?;
                 scene.outbox.push(Some(self.epoch), Event::Ready { epoch: self.epoch });
             }
-            Work::Chunk(audio) => self.hear(audio, false, scene, failure)?,
+            Work::Chunk(audio) => self.hear(&audio[from(audio)..], false, scene, failure)?,
             Work::Flush(rest, frames) => {
-                self.hear(rest, true, scene, failure)?;
+                self.hear(&rest[from(rest)..], true, scene, failure)?;
                 if failure.is_none() {
                     self.start(self.record.position)?;
                     scene.outbox.push(Some(self.epoch), Event::Flushed(*frames));
                 }
             }
             Work::Finish(rest) => {
-                self.hear(rest, true, scene, failure)?;
+                self.hear(&rest[from(rest)..], true, scene, failure)?;
                 return Ok(Next::Done);
             }
             Work::Reset(next) => {
@@ -220,14 +235,10 @@ impl Voice {
         failure: &mut Option<Failure>,
     ) -> Result<(), CallError> {
         let Some(processor) = &mut self.processor else { return Ok(()) };
-        let before = self.record.position;
         self.record.position += audio.len() as u64;
         let mut sink = CallSink::new(scene, self.epoch, &mut self.record);
         let outcome = processor.hear(audio, ends, &mut sink);
         *failure = sink.into_failure();
-        if matches!(outcome, Err(CallError::Died(_))) {
-            self.record.position = before;
-        }
         outcome
     }
 
