@@ -74,6 +74,15 @@ fn a_crash_is_an_event_in_the_log() {
 }
 
 #[test]
+fn audio_before_a_restart_point_of_the_very_call_that_the_engine_died_in_is_not_heard_again() {
+    let host = setup().start();
+    // Of each tenth chunk, whose end is a restart point. The last one leaves nothing to hear.
+    let client = hear(&host, "faulty", json!({"fault": "sigsegv", "at": "reported", "after_chunks": 10}));
+    assert_eq!(client.texts(), tone_segments(&noise(1, SAMPLES), 16_000));
+    assert_eq!(host.logged(&["the engine crashed (SIGSEGV)", "while working on this stream"]), 2);
+}
+
+#[test]
 fn a_stream_of_which_the_engine_dies_again_is_closed() {
     let host = setup().start();
     let mut beside = Client::open(&host, "faulty", json!({}));

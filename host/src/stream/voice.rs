@@ -235,6 +235,9 @@ impl Voice {
         failure: &mut Option<Failure>,
     ) -> Result<(), CallError> {
         let Some(processor) = &mut self.processor else { return Ok(()) };
+        if audio.is_empty() && !ends {
+            return Ok(());
+        }
         self.record.position += audio.len() as u64;
         let mut sink = CallSink::new(scene, self.epoch, &mut self.record);
         let outcome = processor.hear(audio, ends, &mut sink);

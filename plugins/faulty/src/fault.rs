@@ -71,6 +71,8 @@ names! {
         Init = "init",
         InsertAudioChunk = "insert_audio_chunk",
         ProcessIter = "process_iter",
+        /// Still in `process_iter`, after what it reports.
+        Reported = "reported",
         Finish = "finish",
         Drop = "drop",
         Load = "load",

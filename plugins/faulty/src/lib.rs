@@ -109,7 +109,8 @@ impl AsrProcessor for FaultyProcessor {
 
     fn process_iter(&mut self, sink: &mut Sink<'_>) -> Result<(), Error> {
         self.plan.strike(Place::ProcessIter, Some((&mut *sink, self.counter.position())))?;
-        self.counter.report(sink)
+        self.counter.report(sink)?;
+        self.plan.strike(Place::Reported, None)
     }
 
     fn finish(&mut self, sink: &mut Sink<'_>) -> Result<(), Error> {
