@@ -181,7 +181,8 @@ fn the_schema_opens_a_streams_faults_only() {
         assert_eq!(engine.schema().scope(name), Some(Scope::Load), "{name}");
     }
     let places = &engine.schema().json()["properties"]["at"]["enum"];
-    assert_eq!(*places, json!(["processor", "init", "insert_audio_chunk", "process_iter", "finish", "drop"]));
+    let all = ["processor", "init", "insert_audio_chunk", "process_iter", "reported", "finish", "drop"];
+    assert_eq!(*places, json!(all));
     engine.load(&Map::new()).unwrap();
 }
 
