@@ -31,7 +31,8 @@ SEED = 1
 
 def make(name: str, folder: Path) -> None:
     """A model at full precision, and with matrices of 8 bits."""
-    from streaming import calibrate, nemo, tokens, zipformer2
+    from steady import steady
+    from streaming import nemo, tokens, zipformer2
     from streaming.make import LARGE_ZIPFORMER, RECORDING, eight_bits
 
     folder.mkdir()
@@ -44,7 +45,7 @@ def make(name: str, folder: Path) -> None:
         symbols, blank = NEMO_SYMBOLS, NEMO_SYMBOLS - 1
         tokens.nemo(folder, tokens.pieces(symbols), symbols)
         nemo.encoder(model, nemo.Size(**NEMO[name]), symbols - 1, False, SEED)
-    calibrate.ctc(model, RECORDING, blank)
+    steady(model, RECORDING, blank)
     eight_bits(model)
 
 

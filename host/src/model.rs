@@ -95,7 +95,7 @@ impl Model {
         })
     }
 
-    /// Inserts each one's audio and works on all of them in one call; each gets its outcome.
+    /// Inserts each one's audio and works on all of them in one call, or finishes those that end; each gets its outcome.
     pub fn hear_together(&self, batch: &mut [Turn<'_>]) -> Vec<Result<(), CallError>> {
         match self {
             Self::InProcess(model) => hear_here_together(model, batch),
@@ -136,8 +136,10 @@ impl Model {
 pub struct Turn<'a> {
     /// A processor of that model that is not dead.
     pub processor: &'a mut Processor,
-    /// A full chunk.
+    /// A full chunk, or the rest where it ends.
     pub audio: &'a [f32],
+    /// Whether the audio ends with it. Only where the metadata say `ends_in_batch`.
+    pub ends: bool,
     /// Where its events go.
     pub sink: &'a mut dyn EventSink,
 }
@@ -146,14 +148,15 @@ fn hear_here_together(model: &LoadedModel, batch: &mut [Turn<'_>]) -> Vec<Result
     let foreign = || Err(CallError::Unavailable("its processor is not in this process".into()));
     let mut outcomes = Vec::with_capacity(batch.len());
     let mut entries = Vec::with_capacity(batch.len());
-    for Turn { processor, audio, sink } in batch {
+    for Turn { processor, audio, ends, sink } in batch {
         let outcome = match processor {
             Processor::InProcess(processor) => {
-                let inserted = processor.insert_audio_chunk(audio).map_err(CallError::Engine);
-                if inserted.is_ok() {
+                let inserted = if audio.is_empty() { Ok(()) } else { processor.insert_audio_chunk(audio) };
+                let told = inserted.and_then(|()| if *ends { processor.announce_end() } else { Ok(()) });
+                if told.is_ok() {
                     entries.push(BatchEntry { processor, sink: &mut **sink, result: Ok(()) });
                 }
-                inserted
+                told.map_err(CallError::Engine)
             }
             Processor::Worker(_) => foreign(),
         };

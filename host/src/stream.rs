@@ -10,10 +10,13 @@ mod event;
 mod inbox;
 mod outbox;
 mod past;
+mod place;
 mod runtime;
 mod session;
+mod slot;
 #[cfg(test)]
 mod tests;
+mod turn;
 mod voice;
 
 pub use bounds::{Pace, StreamSettings};

@@ -13,3 +13,6 @@ pub use traits::*;
 pub use types::*;
 
 pub use abi_stable::library::LibHeader;
+
+/// Extension of a processor: the next batch that it is in is to finish it. Only for models whose metadata say so.
+pub const ENDS: &str = "auricle.ends";

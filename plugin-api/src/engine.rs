@@ -54,10 +54,11 @@ pub trait Model: Send + Sync + 'static {
 
     /// One [`process_iter`](AsrProcessor::process_iter) for each item, together. Called only where
     /// [`Metadata::max_batch`] is above 1, with at most that many processors of this very model. Each item gets its own
-    /// result; a panic poisons every processor of the batch.
+    /// result; a panic poisons every processor of the batch. Where the model says [`Metadata::ends_in_batch`], an item that
+    /// [`ends`](BatchItem::ends) is to be finished instead.
     fn process_batch(&self, batch: &mut [BatchItem<'_, Self::Processor>]) {
-        for item in batch {
-            item.result = item.processor.process_iter(&mut item.sink);
+        for BatchItem { processor, sink, result, ends, .. } in batch {
+            *result = if *ends { processor.finish(sink) } else { processor.process_iter(sink) };
         }
     }
 
@@ -127,6 +128,9 @@ pub struct BatchItem<'a, P> {
     pub processor: &'a mut P,
     /// Where that stream's events go.
     pub sink: Sink<'a>,
+    /// Whether its audio ends here, perhaps without any since the last call: the batch is to do for it what
+    /// [`finish`](AsrProcessor::finish) would. Never, unless the model says [`Metadata::ends_in_batch`].
+    pub ends: bool,
     /// How it went for that stream; `Ok` unless set.
     pub result: Result<(), Error>,
     /// Which of the streams it is, for an engine may change the items' order.

@@ -23,6 +23,10 @@ pub struct Metadata {
     pub max_streams: Option<u32>,
     /// Processors one `process_batch` may hold; 1 means no batching.
     pub max_batch: u32,
+    /// Whether [`process_batch`](crate::Model::process_batch) also ends streams, see [`BatchItem::ends`](crate::BatchItem::ends).
+    /// Otherwise each is ended by a [`finish`](crate::AsrProcessor::finish) of its own.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub ends_in_batch: bool,
     /// What becomes of a stream that is recovered from a restart point.
     pub replay: Replay,
     /// BCP 47 tags of the languages understood; empty where the engine cannot say.
@@ -56,6 +60,7 @@ impl Default for Metadata {
             first_chunk_samples: None,
             max_streams: None,
             max_batch: 1,
+            ends_in_batch: false,
             replay: Replay::None,
             languages: Vec::new(),
             capabilities: Vec::new(),
@@ -95,6 +100,13 @@ impl Metadata {
     #[must_use]
     pub fn max_batch(mut self, streams: u32) -> Self {
         self.max_batch = streams;
+        self
+    }
+
+    /// Sets that `process_batch` also ends streams.
+    #[must_use]
+    pub fn ends_in_batch(mut self) -> Self {
+        self.ends_in_batch = true;
         self
     }
 

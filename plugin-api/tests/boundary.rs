@@ -60,7 +60,8 @@ impl Model for Stage {
         batch.sort_by(|one, other| other.processor.say.cmp(&one.processor.say));
         for item in batch {
             item.sink.partial(&Segment::new(0, 1, format!("one of {size}")));
-            item.result = item.processor.process_iter(&mut item.sink);
+            let BatchItem { processor, sink, ends, .. } = item;
+            item.result = if *ends { processor.finish(sink) } else { processor.process_iter(sink) };
         }
     }
 }
@@ -217,6 +218,20 @@ fn each_stream_of_a_batch_has_its_own_result() {
     assert_eq!(codes, [Ok(()), Err(1_234), Ok(())]);
     let texts = streams.map(|(_, heard)| heard.texts.join(" "));
     assert_eq!(texts, ["(one of 3) a", "(one of 3)", "(one of 3) c"]);
+}
+
+#[test]
+fn a_batch_finishes_the_streams_that_end() {
+    let model = plain_model();
+    let mut streams = ["a", "b"].map(|say| (actor(&model, say), Heard::default()));
+    for ending in 0..2 {
+        streams[ending].0.announce_end().unwrap();
+        let mut batch = entries(&mut streams);
+        model.process_batch(&mut batch);
+        assert!(batch.iter().all(|entry| entry.result.is_ok()));
+    }
+    let texts = streams.map(|(_, heard)| heard.texts.join(" "));
+    assert_eq!(texts, ["(one of 2) cancelled (one of 2) a", "(one of 2) b (one of 2) cancelled"]);
 }
 
 #[test]

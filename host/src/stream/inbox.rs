@@ -23,6 +23,15 @@ pub(super) enum Work {
 }
 
 impl Work {
+    /// The audio of a chunk or of the end, and whether it is the end: what several streams can be heard together with.
+    pub(super) fn heard(&self) -> Option<(&[f32], bool)> {
+        match self {
+            Self::Chunk(audio) => Some((audio, false)),
+            Self::Finish(rest) => Some((rest, true)),
+            Self::Open | Self::Flush(..) | Self::Reset(_) => None,
+        }
+    }
+
     /// How much audio it brings.
     pub(super) fn samples(&self) -> usize {
         match self {

@@ -7,7 +7,12 @@
 //! `concurrency` workers and perhaps one watchdog per model, which end when the last handle is dropped and take the model
 //! with them.
 
-use super::{Stream, cost::Cost};
+use super::{
+    Stream,
+    cost::Cost,
+    place::Place,
+    slot::{Call, Slot},
+};
 use crate::{
     failure::{Failure, FailureCode},
     metrics::{METRICS, ModelMeter},
@@ -324,81 +329,5 @@ impl Shared {
         for stream in streams.iter().filter_map(Weak::upgrade) {
             stream.fail(Failure::new(FailureCode::EngineUnavailable, reason));
         }
-    }
-}
-
-/// An open stream's place; dropped after the processor.
-pub(super) struct Place(Arc<AtomicUsize>);
-
-impl Place {
-    fn take(places: &Arc<AtomicUsize>, most: usize) -> Option<Self> {
-        let more = |taken| (taken < most).then_some(taken + 1);
-        let taken = places.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
-        taken.is_ok().then(|| Self(Arc::clone(places)))
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// What a worker is doing, as the watchdog sees it; how long that takes is measured here.
-pub(super) struct Slot {
-    state: Mutex<SlotState>,
-    meter: ModelMeter,
-    cost: Arc<Cost>,
-}
-
-#[derive(Default)]
-struct SlotState {
-    call: Option<Call>,
-    written_off: bool,
-}
-
-#[derive(Clone)]
-struct Call {
-    streams: Vec<Arc<Stream>>,
-    what: &'static str,
-    /// Seconds that it brings, of all its streams together.
-    audio: f64,
-    since: Instant,
-}
-
-impl Slot {
-    fn new(meter: ModelMeter, cost: Arc<Cost>) -> Self {
-        Self { state: Mutex::default(), meter, cost }
-    }
-
-    /// A call for these streams begins; it brings so many seconds of audio.
-    pub(super) fn begin(&self, streams: Vec<Arc<Stream>>, what: &'static str, audio: f64) {
-        self.lock().call = Some(Call { streams, what, audio, since: Instant::now() });
-    }
-
-    /// The call is over; returns whether the thread is still wanted.
-    pub(super) fn end(&self) -> bool {
-        let mut state = self.lock();
-        if let Some(call) = state.call.take() {
-            let now = Instant::now();
-            let busy = now - call.since;
-            self.meter.called(call.what, busy);
-            if call.audio > 0.0 {
-                self.cost.note(busy, call.audio, now);
-            }
-        }
-        !state.written_off
-    }
-
-    /// Writes the thread off if its call takes longer than `limit`.
-    fn write_off(&self, limit: Duration) -> Option<Call> {
-        let mut state = self.lock();
-        let call = state.call.as_ref().filter(|call| call.since.elapsed() > limit)?.clone();
-        state.written_off = true;
-        Some(call)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, SlotState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

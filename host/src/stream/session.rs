@@ -4,19 +4,16 @@
 //! voice and room for events is in its model's queue, once. A stream of which a worker died goes on on the same model in a
 //! worker of its own (`runtime` of `Inner`; its place stays with the first). A processor is made, called and dropped on its model's
 //! threads only. An engine's last word is passed on when its processor is gone, so that the client's next stream finds
-//! the place free. Threads: the connection's tasks call everything that is `pub`; the model's threads call `step`.
+//! the place free. Threads: the connection's tasks call everything that is `pub`; the model's threads call what is in `turn`.
 
 use super::{
     Event, Pace, Runtime, StreamSettings,
     inbox::{Inbox, Work},
     outbox::Outbox,
-    runtime::{Place, Shared, Slot},
-    voice::{Next, Scene, Trouble, Voice, call_name},
+    place::Place,
+    voice::Voice,
 };
-use crate::{
-    failure::{Failure, FailureCode},
-    worker::Death,
-};
+use crate::failure::{Failure, FailureCode};
 use serde_json::{Map, Value};
 use std::{
     collections::VecDeque,
@@ -28,28 +25,28 @@ use tokio::sync::Notify;
 
 /// One client's audio on one processor.
 pub struct Stream {
-    id: String,
-    options: Map<String, Value>,
-    settings: StreamSettings,
+    pub(super) id: String,
+    pub(super) options: Map<String, Value>,
+    pub(super) settings: StreamSettings,
     pub(super) outbox: Outbox,
-    inner: Mutex<Inner>,
-    room: Notify,
-    home: Arc<Runtime>,
-    span: tracing::Span,
+    pub(super) inner: Mutex<Inner>,
+    pub(super) room: Notify,
+    pub(super) home: Arc<Runtime>,
+    pub(super) span: tracing::Span,
 }
 
-struct Inner {
+pub(super) struct Inner {
     /// Where it is worked on.
-    runtime: Arc<Runtime>,
-    inbox: Inbox,
+    pub(super) runtime: Arc<Runtime>,
+    pub(super) inbox: Inbox,
     /// Absent while a call is running, and after the end.
-    voice: Option<Voice>,
+    pub(super) voice: Option<Voice>,
     /// Held until the processor is dropped, or its thread written off.
     place: Option<Place>,
     /// What is said then.
     last: Option<Event>,
-    queued: bool,
-    ended: bool,
+    pub(super) queued: bool,
+    pub(super) ended: bool,
     lag_reported: Option<Instant>,
 }
 
@@ -203,7 +200,7 @@ impl Stream {
     }
 
     /// Puts the stream into its model's queue if it can be worked on.
-    fn schedule(self: &Arc<Self>, inner: &mut Inner) {
+    pub(super) fn schedule(self: &Arc<Self>, inner: &mut Inner) {
         if inner.queued || inner.voice.is_none() {
             return;
         }
@@ -227,7 +224,7 @@ impl Stream {
     }
 
     /// Nothing more is worked on; `last` is still to be said.
-    fn stop(&self, inner: &mut Inner, last: Event) {
+    pub(super) fn stop(&self, inner: &mut Inner, last: Event) {
         if let Event::Failed(failure) = &last {
             let _in_stream = self.span.enter();
             tracing::warn!(code = %failure.code, "stream failed: {failure}");
@@ -239,7 +236,7 @@ impl Stream {
     }
 
     /// The processor is gone, or will never be.
-    fn leave(&self, inner: &mut Inner) {
+    pub(super) fn leave(&self, inner: &mut Inner) {
         inner.place = None;
         self.say_last(inner);
     }
@@ -250,156 +247,7 @@ impl Stream {
         }
     }
 
-    /// One piece of work, on a thread of the model. Returns whether the thread may go on: not if the call took so long
-    /// that the thread was written off.
-    pub(super) fn step(self: &Arc<Self>, slot: &Slot) -> bool {
-        match self.take_turn() {
-            Some((voice, work)) => self.work(voice, work, slot),
-            None => true,
-        }
-    }
-
-    /// A turn for several streams that wait, the one that waits longest first: full chunks are worked on together. Other
-    /// work is done alone, in its turn. Those that get none go back to the queue: in the hands of this thread they would wait
-    /// for ever if a call does not return. Returns as [`step`](Self::step) does.
-    pub(super) fn step_together(streams: Vec<Arc<Self>>, runtime: &Shared, slot: &Slot) -> bool {
-        let (mut together, mut alone) = (Vec::new(), None);
-        for stream in streams {
-            match stream.take_turn() {
-                Some((voice, Some(Work::Chunk(audio)))) if alone.is_none() && voice.is_at_hand() => {
-                    together.push((stream, voice, audio));
-                }
-                Some((voice, work)) if alone.is_none() && together.is_empty() => alone = Some((stream, voice, work)),
-                Some((voice, work)) => stream.give_back(voice, work),
-                None => {}
-            }
-        }
-        if together.len() == 1 {
-            alone = together.pop().map(|(stream, voice, audio)| (stream, voice, Some(Work::Chunk(audio))));
-        }
-        match alone {
-            Some((stream, voice, work)) => stream.work(voice, work, slot),
-            None => together.is_empty() || Self::work_together(together, runtime, slot),
-        }
-    }
-
-    fn work_together(mut together: Vec<(Arc<Self>, Voice, Vec<f32>)>, runtime: &Shared, slot: &Slot) -> bool {
-        let audio = together.iter().map(|(stream, _, audio)| stream.seconds(audio.len())).sum();
-        slot.begin(together.iter().map(|(stream, ..)| Arc::clone(stream)).collect(), "process_batch", audio);
-        let streams: Vec<_> = together.iter().map(|(stream, ..)| Arc::clone(stream)).collect();
-        let scenes: Vec<_> = streams.iter().map(|stream| stream.scene(runtime)).collect();
-        let mut batch: Vec<_> = together.iter_mut().map(|(_, voice, audio)| (voice, std::mem::take(audio))).collect();
-        let outcomes = Voice::perform_together(&mut batch, &scenes);
-        if !slot.end() {
-            return false;
-        }
-        for ((stream, voice, _), outcome) in together.into_iter().zip(outcomes) {
-            if let Some(voice) = stream.settle(voice, outcome) {
-                // To let it go may not return either: a turn of its own.
-                stream.give_back(voice, None);
-            }
-        }
-        true
-    }
-
-    /// What is to be done next, if nobody is at it.
-    fn take_turn(&self) -> Option<(Voice, Option<Work>)> {
-        let mut inner = self.lock();
-        inner.queued = false;
-        inner.voice.take().map(|voice| (voice, inner.inbox.pop()))
-    }
-
-    fn give_back(self: &Arc<Self>, voice: Voice, work: Option<Work>) {
-        let mut inner = self.lock();
-        if let Some(work) = work.filter(|_| !inner.ended) {
-            inner.inbox.put_back(work);
-        }
-        inner.voice = Some(voice);
-        self.schedule(&mut inner);
-    }
-
-    fn scene<'a>(&'a self, runtime: &'a Shared) -> Scene<'a> {
-        Scene {
-            id: &self.id,
-            model: runtime.model(),
-            options: &self.options,
-            settings: &self.settings,
-            outbox: &self.outbox,
-        }
-    }
-
-    fn work(self: &Arc<Self>, mut voice: Voice, work: Option<Work>, slot: &Slot) -> bool {
-        let _in_stream = self.span.enter();
-        let Some(work) = work else { return self.let_go(voice, slot) };
-        let runtime = Arc::clone(&self.lock().runtime);
-        slot.begin(vec![Arc::clone(self)], call_name(&work), self.seconds(work.samples()));
-        let outcome = voice.perform(work, &self.scene(&runtime));
-        if !slot.end() {
-            // Long over for everybody else.
-            drop(voice);
-            return false;
-        }
-        match self.settle(voice, outcome) {
-            Some(voice) => self.let_go(voice, slot),
-            None => true,
-        }
-    }
-
-    /// Drops the processor of a stream that has ended, which runs code of the engine too. Returns as `step` does.
-    fn let_go(self: &Arc<Self>, voice: Voice, slot: &Slot) -> bool {
-        slot.begin(vec![Arc::clone(self)], "drop", 0.0);
-        drop(voice);
-        let wanted = slot.end();
-        self.leave(&mut self.lock());
-        wanted
-    }
-
-    /// After a call: parks the voice, or returns it to be let go.
-    fn settle(self: &Arc<Self>, mut voice: Voice, outcome: Result<Next, Trouble>) -> Option<Voice> {
-        let mut inner = self.lock();
-        if inner.ended {
-            return Some(voice);
-        }
-        let last = match outcome {
-            Ok(Next::GoesOn) => None,
-            Ok(Next::Done) => Some(Event::Done(voice.position())),
-            Err(Trouble::Failed(failure)) => Some(Event::Failed(failure)),
-            Err(Trouble::Died(death, work)) => {
-                inner.inbox.put_back(work);
-                self.set_apart(&mut inner, &mut voice, &death).err().map(Event::Failed)
-            }
-        };
-        if let Some(last) = last {
-            self.stop(&mut inner, last);
-            return Some(voice);
-        }
-        inner.voice = Some(voice);
-        self.report_lag(&mut inner);
-        self.room.notify_waiters();
-        self.schedule(&mut inner);
-        None
-    }
-
-    /// A worker died during a call for this stream, which may be to blame: from now on it has a worker of its own. Where
-    /// the engine dies of it again and it got no further, it is.
-    fn set_apart(&self, inner: &mut Inner, voice: &mut Voice, death: &Death) -> Result<(), Failure> {
-        let _in_stream = self.span.enter();
-        let crashed = |message: String| Failure::new(FailureCode::EngineCrashed, message);
-        inner.runtime.model().note_death(&self.id, death);
-        tracing::warn!("the engine {death} while working on this stream");
-        if voice.strike() {
-            return Err(crashed(format!("the engine {death}, twice at the same place in this stream")));
-        }
-        if Arc::ptr_eq(&inner.runtime, &self.home) {
-            match self.home.apart() {
-                Ok(apart) => inner.runtime = apart,
-                Err(problem) => tracing::warn!("the stream has no worker of its own: {problem}"),
-            }
-        }
-        Ok(())
-    }
-
-    fn report_lag(&self, inner: &mut Inner) {
+    pub(super) fn report_lag(&self, inner: &mut Inner) {
         const EVERY: Duration = Duration::from_secs(1);
         if self.settings.pace != Pace::Live || inner.ended {
             return;
@@ -420,11 +268,11 @@ impl Stream {
         self.outbox.push(None, Event::Lag(report));
     }
 
-    fn seconds(&self, samples: usize) -> f64 {
+    pub(super) fn seconds(&self, samples: usize) -> f64 {
         samples as f64 / f64::from(self.home.metadata().sample_rate)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -87,41 +87,42 @@ impl Voice {
         self.conclude(work, scene, outcome, failure)
     }
 
-    /// Whether a chunk can be worked on together with those of other streams: not where a processor is to be made first.
-    pub(super) fn is_at_hand(&self) -> bool {
-        self.processor.as_ref().is_some_and(|processor| !processor.is_dead())
+    /// Whether this work can be done together with that of other streams: full chunks, and ends where the model takes
+    /// them, but not where a processor is to be made first.
+    pub(super) fn joins(&self, work: &Work, model: &Model) -> bool {
+        let suited = work.heard().is_some_and(|(_, ends)| !ends || model.metadata().ends_in_batch);
+        suited && self.processor.as_ref().is_some_and(|processor| !processor.is_dead())
     }
 
-    /// As [`perform`](Self::perform), for a full chunk of each of several streams that are at hand.
-    pub(super) fn perform_together(
-        batch: &mut [(&mut Self, Vec<f32>)],
-        scenes: &[Scene<'_>],
-    ) -> Vec<Result<Next, Trouble>> {
+    /// As [`perform`](Self::perform), for the work of each of several streams that [`joins`](Self::joins).
+    pub(super) fn perform_together(batch: Vec<(&mut Self, Work)>, scenes: &[Scene<'_>]) -> Vec<Result<Next, Trouble>> {
         let Some(model) = scenes.first().map(|scene| scene.model) else { return Vec::new() };
-        let mut parts: Vec<_> = batch
+        let (mut voices, works): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+        let mut parts: Vec<_> = voices
             .iter_mut()
+            .zip(&works)
             .zip(scenes)
-            .filter_map(|((voice, audio), scene)| {
-                voice.record.position += audio.len() as u64;
+            .filter_map(|((voice, work), scene)| {
+                voice.record.position += work.samples() as u64;
                 let sink = CallSink::new(scene, voice.epoch, &mut voice.record);
-                voice.processor.as_mut().map(|processor| (processor, &*audio, sink))
+                Some((voice.processor.as_mut()?, work.heard()?, sink))
             })
             .collect();
-        let mut turns: Vec<_> =
-            parts.iter_mut().map(|(processor, audio, sink)| Turn { processor, audio, sink }).collect();
+        let mut turns: Vec<_> = parts
+            .iter_mut()
+            .map(|(processor, (audio, ends), sink)| Turn { processor, audio, ends: *ends, sink })
+            .collect();
         let outcomes = model.hear_together(&mut turns);
         let failures: Vec<_> = parts.into_iter().map(|(_, _, sink)| sink.into_failure()).collect();
-        let mut ends = Vec::with_capacity(batch.len());
-        for (((voice, audio), scene), (outcome, failure)) in
-            batch.iter_mut().zip(scenes).zip(outcomes.into_iter().zip(failures))
-        {
+        let done = voices.into_iter().zip(works).zip(scenes).zip(outcomes.into_iter().zip(failures));
+        done.map(|(((voice, work), scene), (outcome, failure))| {
             if matches!(outcome, Err(CallError::Died(_))) {
-                voice.record.position -= audio.len() as u64;
+                voice.record.position -= work.samples() as u64;
             }
-            let work = Work::Chunk(std::mem::take(audio));
-            ends.push(voice.conclude(work, scene, outcome.map(|()| Next::GoesOn), failure));
-        }
-        ends
+            let next = if matches!(work, Work::Finish(_)) { Next::Done } else { Next::GoesOn };
+            voice.conclude(work, scene, outcome.map(|()| next), failure)
+        })
+        .collect()
     }
 
     fn conclude(

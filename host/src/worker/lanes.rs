@@ -4,7 +4,7 @@
 
 use super::{
     framed::{self, Received, Sender},
-    wire::{self, Answer, Happening, Request},
+    wire::{self, Answer, Happening, Request, Share},
 };
 use auricle_plugin_api::{
     Error, ErrorCode, Segment,
@@ -42,6 +42,13 @@ struct Hired {
 
 type Outcome = Result<(), Error>;
 
+impl Hired {
+    /// Inserts audio, where there is any.
+    fn insert(&mut self, audio: &[u8]) -> Outcome {
+        if audio.is_empty() { Ok(()) } else { self.processor.insert_audio_chunk(&wire::to_samples(audio)) }
+    }
+}
+
 impl Shop {
     pub(super) fn new(model: LoadedModel) -> Self {
         Self { processors: Mutex::default(), model }
@@ -78,9 +85,7 @@ impl Shop {
                 self.with(processor, |hired| hired.processor.restore(sample, state))
             }
             Request::Hear { processor, audio, ends } => self.with(processor, |hired| {
-                if !audio.is_empty() {
-                    hired.processor.insert_audio_chunk(&wire::to_samples(audio))?;
-                }
+                hired.insert(audio)?;
                 let mut sink = LaneSink::new(sender, 0, false);
                 let outcome =
                     if ends { hired.processor.finish(&mut sink) } else { hired.processor.process_iter(&mut sink) };
@@ -105,32 +110,33 @@ impl Shop {
         Ok(())
     }
 
-    fn hear_together(&self, batch: &[(u64, &serde_bytes::Bytes)], sender: &RefCell<Sender>) -> Vec<Outcome> {
+    fn hear_together(&self, batch: &[Share<'_>], sender: &RefCell<Sender>) -> Vec<Outcome> {
         let mut outcomes: Vec<Outcome> = Vec::with_capacity(batch.len());
-        let mut hired: Vec<(usize, u64, Hired)> = Vec::with_capacity(batch.len());
-        for (place, (number, audio)) in batch.iter().enumerate() {
-            outcomes.push(self.take(*number).and_then(|mut one| {
-                let inserted = one.processor.insert_audio_chunk(&wire::to_samples(audio));
-                hired.push((place, *number, one));
-                inserted
+        let mut hired: Vec<(usize, Hired)> = Vec::with_capacity(batch.len());
+        for (place, Share { processor, audio, ends }) in batch.iter().enumerate() {
+            outcomes.push(self.take(*processor).and_then(|mut one| {
+                let inserted = one.insert(audio);
+                let told = inserted.and_then(|()| if *ends { one.processor.announce_end() } else { Ok(()) });
+                hired.push((place, one));
+                told
             }));
         }
-        let mut sinks: Vec<_> = hired.iter().map(|(place, ..)| LaneSink::new(sender, *place as u32, true)).collect();
+        let mut sinks: Vec<_> = hired.iter().map(|(place, _)| LaneSink::new(sender, *place as u32, true)).collect();
         let mut entries: Vec<_> = hired
             .iter_mut()
             .zip(&mut sinks)
-            .filter(|((place, ..), _)| outcomes[*place].is_ok())
-            .map(|((_, _, one), sink)| BatchEntry { processor: &mut one.processor, sink, result: Ok(()) })
+            .filter(|((place, _), _)| outcomes[*place].is_ok())
+            .map(|((_, one), sink)| BatchEntry { processor: &mut one.processor, sink, result: Ok(()) })
             .collect();
         self.model.process_batch(&mut entries);
         let mut results = entries.into_iter().map(|entry| entry.result).collect::<Vec<_>>().into_iter();
-        for ((place, ..), sink) in hired.iter().zip(&sinks) {
+        for ((place, _), sink) in hired.iter().zip(&sinks) {
             if outcomes[*place].is_ok() {
                 outcomes[*place] = results.next().unwrap_or(Ok(())).and(sink.outcome());
             }
         }
         drop(sinks);
-        self.table().extend(hired.into_iter().map(|(_, number, one)| (number, one)));
+        self.table().extend(hired.into_iter().map(|(place, one)| (batch[place].processor, one)));
         outcomes
     }
 

@@ -3,7 +3,7 @@
 use super::{
     process::Process,
     reports::CallNote,
-    wire::{self, Request},
+    wire::{self, Request, Share},
 };
 use crate::model::{CallError, Processor, Turn};
 use auricle_plugin_api::host::EventSink;
@@ -68,7 +68,7 @@ impl RemoteProcessor {
 
     /// See [`crate::model::Model::hear_together`]. Processors that live are in the same process.
     pub(crate) fn hear_together(batch: &mut [Turn<'_>]) -> Vec<Result<(), CallError>> {
-        let audio: Vec<_> = batch.iter().map(|turn| turn.audio).collect();
+        let heard: Vec<_> = batch.iter().map(|turn| (turn.audio, turn.ends)).collect();
         let mut processors = Vec::with_capacity(batch.len());
         let mut sinks: Vec<&mut dyn EventSink> = Vec::with_capacity(batch.len());
         for Turn { processor, sink, .. } in &mut *batch {
@@ -79,22 +79,25 @@ impl RemoteProcessor {
         }
         let Some(first) = processors.first() else { return Vec::new() };
         let numbers = processors.iter().map(|processor| processor.number);
-        let request =
-            Request::HearTogether(numbers.zip(audio.iter().map(|audio| Bytes::new(wire::to_bytes(audio)))).collect());
+        let shares = numbers.zip(&heard).map(|(processor, (audio, ends))| {
+            let audio = Bytes::new(wire::to_bytes(audio));
+            Share { processor, audio, ends: *ends }
+        });
+        let request = Request::HearTogether(shares.collect());
         let streams: Vec<&str> = processors.iter().map(|processor| processor.stream.as_ref()).collect();
         let note = CallNote {
             call: "process_batch",
             stream: streams.join(", stream ").into(),
             heard: first.heard,
-            brought: audio.first().map_or(0, |audio| audio.len()),
+            brought: heard.first().map_or(0, |(audio, _)| audio.len()),
         };
         let outcome = Arc::clone(&first.process).call(note, &request, &mut sinks);
-        for (processor, audio) in processors.into_iter().zip(&audio) {
+        for (processor, (audio, _)) in processors.into_iter().zip(&heard) {
             processor.heard += audio.len() as u64;
         }
         match outcome {
             Ok(outcomes) => outcomes.into_iter().map(|outcome| outcome.map_err(CallError::Engine)).collect(),
-            Err(death) => audio.iter().map(|_| Err(CallError::Died(death.clone()))).collect(),
+            Err(death) => heard.iter().map(|_| Err(CallError::Died(death.clone()))).collect(),
         }
     }
 

@@ -106,9 +106,9 @@ impl Supervisor {
         state.started = Some(Instant::now());
         let process = process.unwrap_or_else(|| Err(Error::other("it was not tried")));
         let process = process.map_err(|error| CallError::Unavailable(error.message))?;
-        let fed = |metadata: &Metadata| (metadata.sample_rate, metadata.chunk_samples, metadata.first_chunk_samples);
+        let fed = |of: &Metadata| (of.sample_rate, of.chunk_samples, of.first_chunk_samples, of.ends_in_batch);
         if fed(process.metadata()) != fed(&self.metadata) {
-            return Err(CallError::Unavailable("the model's sample rate or chunk is not what it was".into()));
+            return Err(CallError::Unavailable("the model is not fed as before: its metadata have changed".into()));
         }
         let process = Arc::new(process);
         state.process = Some(Arc::clone(&process));

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use std::path::PathBuf;
 
 /// Of the messages below.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The most bytes of one message. Far above the longest text and the largest restart point that a stream may have.
 pub const MOST_BYTES: usize = 64 << 20;
@@ -80,6 +80,18 @@ impl From<Problem> for Error {
     }
 }
 
+/// One processor's share of a call for several.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Share<'a> {
+    /// Which.
+    pub processor: u64,
+    /// Samples, see [`to_bytes`]; nothing is inserted where there are none.
+    #[serde(borrow)]
+    pub audio: &'a Bytes,
+    /// Whether it is finished with them.
+    pub ends: bool,
+}
+
 /// What the host asks on a lane.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Request<'a> {
@@ -119,8 +131,8 @@ pub enum Request<'a> {
         /// `finish` instead of `process_iter`.
         ends: bool,
     },
-    /// Insert audio into each processor, then work on all of them together.
-    HearTogether(#[serde(borrow)] Vec<(u64, &'a Bytes)>),
+    /// Insert audio into each processor, then work on all of them together, or finish those that end.
+    HearTogether(#[serde(borrow)] Vec<Share<'a>>),
     /// Drop a processor.
     Close {
         /// Which.

@@ -5,7 +5,7 @@
 
 use super::{
     AbiBatchItem, AbiError, AbiHostBox, AbiLoader, AbiLoader_TO, AbiLoaderBox, AbiModel, AbiModel_TO, AbiModelBox,
-    AbiProcessor, AbiProcessor_TO, AbiProcessorBox, AbiResult, AbiSinkMut, PluginModule, PluginModuleRef,
+    AbiProcessor, AbiProcessor_TO, AbiProcessorBox, AbiResult, AbiSinkMut, ENDS, PluginModule, PluginModuleRef,
 };
 use crate::{
     AsrProcessor, BatchItem, Config, Error, ErrorCode, Host, Model, ModelLoader, Schema, Sink,
@@ -19,7 +19,7 @@ use abi_stable::{
     std_types::{ROption, RResult, RSlice, RSliceMut, RStr, RVec},
 };
 use serde_json::{Map, Value};
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 /// An engine's loader as it crosses the boundary.
 pub fn loader<L: ModelLoader>(loader: L, host: &Host) -> AbiLoaderBox {
@@ -94,7 +94,10 @@ impl<M: Model> AbiModel for GuardedModel<M> {
             let options = Config::with_defaults(fields(&options)?, &self.shared.schema);
             let processor = Guarded::new(self.shared.model.processor(&options)?);
             let shared = Arc::clone(&self.shared);
-            Ok(AbiProcessor_TO::from_value(GuardedProcessor { processor, poisoned: false, shared }, TD_CanDowncast))
+            Ok(AbiProcessor_TO::from_value(
+                GuardedProcessor { processor, poisoned: false, ends: false, shared },
+                TD_CanDowncast,
+            ))
         }))
     }
 
@@ -111,6 +114,7 @@ impl<M: Model> AbiModel for GuardedModel<M> {
                     accepted.push(BatchItem {
                         processor: &mut *processor.processor,
                         sink: Sink::new(sink.sabi_reborrow_mut()),
+                        ends: mem::take(&mut processor.ends),
                         result: Ok(()),
                         place: outcomes.len(),
                     });
@@ -150,6 +154,8 @@ fn is_panic<T>(result: &Result<T, Error>) -> bool {
 struct GuardedProcessor<M: Model> {
     processor: Guarded<M::Processor>,
     poisoned: bool,
+    /// See [`ENDS`].
+    ends: bool,
     shared: Arc<Guarded<Shared<M>>>,
 }
 
@@ -189,6 +195,10 @@ impl<M: Model> AbiProcessor for GuardedProcessor<M> {
     }
 
     fn extension(&mut self, id: RStr<'_>, request: RSlice<'_, u8>) -> AbiResult<ROption<RVec<u8>>> {
+        if id == ENDS {
+            self.ends = true;
+            return RResult::ROk(ROption::RSome(RVec::new()));
+        }
         self.call(|processor| {
             processor.extension(id.as_str(), &request).map(|answer| ROption::from(answer.map(RVec::from)))
         })

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     Error, ErrorCode, Host, Metadata, ModelLoader, Schema,
-    abi::{AbiBatchItem, AbiLoaderBox, AbiModelBox, AbiProcessorBox, AbiResult, loader},
+    abi::{AbiBatchItem, AbiLoaderBox, AbiModelBox, AbiProcessorBox, AbiResult, ENDS, loader},
 };
 use abi_stable::{
     sabi_types::RMut,
@@ -165,7 +165,7 @@ impl LoadedModel {
         Ok(LoadedProcessor { processor, position: 0 })
     }
 
-    /// One `process_iter` for each entry, together; each entry gets its result.
+    /// One `process_iter` for each entry, or `finish` after [`LoadedProcessor::announce_end`], together; each entry gets its result.
     pub fn process_batch(&self, batch: &mut [BatchEntry<'_>]) {
         let mut sinks: Vec<Adapter<'_>> = Vec::with_capacity(batch.len());
         let mut processors = Vec::with_capacity(batch.len());
@@ -259,6 +259,16 @@ impl LoadedProcessor {
     pub fn finish(&mut self, sink: &mut dyn EventSink) -> Result<(), Error> {
         let _note = self.note("finish");
         plain(self.processor.finish(Adapter(sink).cross()))
+    }
+
+    /// Its audio ends here: the next batch, and nothing else before, is to finish it. Only where the metadata say
+    /// [`Metadata::ends_in_batch`].
+    ///
+    /// # Errors
+    /// The engine's, or [`ErrorCode::CONTRACT`] where it knows nothing of that.
+    pub fn announce_end(&mut self) -> Result<(), Error> {
+        let known = self.extension(ENDS, &[])?.is_some();
+        known.then_some(()).ok_or_else(|| Error::new(ErrorCode::CONTRACT, "the engine does not end streams in batches"))
     }
 
     /// See [`crate::AsrProcessor::restore`].

@@ -48,6 +48,7 @@ impl ModelLoader for Faulty {
         plan.strike(Place::Load)?;
         let metadata = Metadata::new(config.get("sample_rate")?, config.get("chunk_samples")?)
             .max_batch(config.get("max_batch")?)
+            .ends_in_batch()
             .replay(Replay::Exact)
             .capabilities(["partials", "endpoints"]);
         Ok(FaultyModel { metadata, plan })

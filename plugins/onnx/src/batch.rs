@@ -7,8 +7,16 @@ use crate::{model::Recognizer, processor::Processor, search::Job};
 use auricle_plugin_api::{BatchItem, Error};
 use std::slice;
 
-/// Runs the steps whose features are there, each with as many of the streams as have theirs.
+/// Runs the steps whose features are there, each with as many of the streams as have theirs; to the end, of those that end.
 pub(crate) fn process(model: &Recognizer, batch: &mut [BatchItem<'_, Processor>]) {
+    batch.iter_mut().filter(|item| item.ends).for_each(|item| item.processor.end_audio());
+    steps(model, batch);
+    for item in batch.iter_mut().filter(|item| item.ends && item.result.is_ok()) {
+        item.processor.end_utterance(&mut item.sink);
+    }
+}
+
+fn steps(model: &Recognizer, batch: &mut [BatchItem<'_, Processor>]) {
     loop {
         let ready = |item: &BatchItem<'_, Processor>| item.result.is_ok() && item.processor.ready();
         let mut items: Vec<&mut BatchItem<'_, Processor>> = batch.iter_mut().filter(|item| ready(item)).collect();

@@ -191,6 +191,7 @@ impl Model for Recognizer {
                 Points::AtEndpoints => Replay::Lossless,
             })
             .max_batch(self.max_batch)
+            .ends_in_batch()
             .languages(&self.language)
             .capabilities(["partials", "word-times", "confidence", "endpoints"]);
         metadata.extra.insert("kind".into(), layout.kind.into());

@@ -75,6 +75,13 @@ impl Processor {
         self.features.discard_before(self.next);
     }
 
+    /// The audio ends here: silence follows in which what is left is heard.
+    pub(crate) fn end_audio(&mut self) {
+        if self.end > self.offset {
+            self.features.accept(&vec![0.0; self.model.tail]);
+        }
+    }
+
     /// Runs the steps whose features are there.
     fn steps(&mut self, sink: &mut Sink<'_>) -> Result<(), Error> {
         let model = Arc::clone(&self.model);
@@ -121,7 +128,7 @@ impl Processor {
     }
 
     /// Ends the utterance: what was said in it is final. Returns whether anything was.
-    fn end_utterance(&mut self, sink: &mut Sink<'_>) -> bool {
+    pub(crate) fn end_utterance(&mut self, sink: &mut Sink<'_>) -> bool {
         let segment = self.segment();
         self.model.decoder.end_utterance(&mut self.search);
         self.start = self.search.frame();
@@ -187,11 +194,9 @@ impl AsrProcessor for Processor {
     }
 
     fn finish(&mut self, sink: &mut Sink<'_>) -> Result<(), Error> {
-        if self.end > self.offset {
-            self.features.accept(&vec![0.0; self.model.tail]);
-            self.steps(sink)?;
-            self.end_utterance(sink);
-        }
+        self.end_audio();
+        self.steps(sink)?;
+        self.end_utterance(sink);
         Ok(())
     }
 

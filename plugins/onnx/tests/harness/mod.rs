@@ -133,7 +133,7 @@ pub(crate) fn hear(model: &LoadedModel, options: &Map<String, Value>, audio: &[f
     told
 }
 
-/// Whole streams from sample 0 that go together, chunk by chunk.
+/// Whole streams from sample 0 that go together, chunk by chunk; each ends with its last one.
 pub(crate) fn hear_together(model: &LoadedModel, options: &Map<String, Value>, audios: &[&[f32]]) -> Vec<Told> {
     let chunk = model.metadata().chunk_samples as usize;
     let mut streams: Vec<_> = audios.iter().map(|_| (model.processor(options).unwrap(), Told::default())).collect();
@@ -145,17 +145,16 @@ pub(crate) fn hear_together(model: &LoadedModel, options: &Map<String, Value>, a
             let end = audio.len().min(start + chunk);
             if start < end {
                 processor.insert_audio_chunk(&audio[start..end]).unwrap();
+                if end == audio.len() {
+                    processor.announce_end().unwrap();
+                }
                 entries.push(BatchEntry { processor, sink: told, result: Ok(()) });
             }
         }
         model.process_batch(&mut entries);
         entries.iter().for_each(|entry| assert_eq!(entry.result, Ok(())));
     }
-    let finished = streams.into_iter().map(|(mut processor, mut told)| {
-        processor.finish(&mut told).unwrap();
-        told
-    });
-    finished.collect()
+    streams.into_iter().map(|(_, told)| told).collect()
 }
 
 /// A bundled recording: 16 kHz, mono, 16 bit.
