@@ -53,14 +53,6 @@ impl Settings {
         [16, 8, 32].map(|batch| Self::Auricle { batch, isolation, forms: &[] }).into()
     }
 
-    /// The same of Auricle in the server's own process.
-    pub(super) fn in_process(&self) -> Self {
-        match self.clone() {
-            Self::Auricle { batch, forms, .. } => Self::Auricle { batch, isolation: "in-process", forms },
-            sherpa @ Self::Sherpa { .. } => sherpa,
-        }
-    }
-
     /// The same of Auricle with a network that says the same and computes less of it.
     pub(super) fn cheaper(&self) -> Self {
         match self.clone() {
