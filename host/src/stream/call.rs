@@ -162,11 +162,12 @@ impl EventSink for CallSink<'_> {
     }
 
     fn restart_point(&mut self, sample: u64, state: &[u8]) {
-        if !self.scene.model.outlives_the_engine() {
-            return;
-        }
         if state.len() > MAX_STATE {
             self.warn("a restart point whose state is above 1 MiB (ignored)");
+            return;
+        }
+        // In this process there will be nobody to go on from it.
+        if !self.scene.model.outlives_the_engine() {
             return;
         }
         let sample = self.time(sample);

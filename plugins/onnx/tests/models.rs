@@ -36,7 +36,8 @@ fn models() -> Vec<PathBuf> {
     let further = further.iter().flat_map(env::split_paths);
     let folders = [root().join("plugins/onnx/testdata")].into_iter().chain(further);
     let entries = folders.flat_map(|folder| fs::read_dir(folder).unwrap());
-    let mut models: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
+    let with_golden = |path: &PathBuf| path.is_dir() && path.with_extension("json").is_file();
+    let mut models: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).filter(with_golden).collect();
     models.sort();
     models
 }
