@@ -58,6 +58,6 @@ def transducer(folder: Path, recording: Path, blank: int) -> None:
     low, high = 0.0, 20 * SPREAD
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        few = len(model.greedy(frames, blank, middle)[0]) < (1 - BLANK) * len(frames)
+        few = sum(len(tokens) for tokens, _ in model.greedy(frames, blank, middle)) < (1 - BLANK) * len(frames)
         low, high = (low, middle) if few else (middle, high)
     adjust(folder / "joiner.onnx", {"bias": lambda bias: bias + high * (np.arange(len(bias)) == blank)})

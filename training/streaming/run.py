@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from streaming.transducer import CONTEXT
 
 Floats = NDArray[np.float32]
+# The symbols of a frame, and how far its closest choice of one was from the second best.
+Decision = tuple[list[int], float]
 # The most tokens that NeMo's greedy search takes from a frame.
 MOST_A_FRAME = 10
 
@@ -53,13 +55,16 @@ def fresh(session: onnxruntime.InferenceSession, skipped: int) -> list[NDArray[n
     ]
 
 
-def heard(encoder: Path, recording: Path, silence: int = 0) -> Floats:
-    """The encoder's output over a recording, and samples of silence after its end: [frames, width]."""
+def heard(encoder: Path, recording: Path, silence: int = 0, moved: tuple[float, int] = (0.0, 0)) -> Floats:
+    """The encoder's output over a recording, and samples of silence after its end: [frames, width]. Features can be moved by as
+    much at most, at random after a seed."""
     network = session(encoder)
     told = network.get_modelmeta().custom_metadata_map
     nemo = "window_size" in told
     window, shift = (int(told[key]) for key in (["window_size", "chunk_shift"] if nemo else ["T", "decode_chunk_len"]))
     frames = features(recording, nemo, network.get_inputs()[0].shape[1 if nemo else 2], silence)
+    most, seed = moved
+    frames += np.random.default_rng(seed).uniform(-most, most, frames.shape).astype(np.float32)
     states = fresh(network, 2 if nemo else 1)
     names = [value.name for value in network.get_inputs()]
     parts = []
@@ -110,35 +115,39 @@ class Transducer:
         output, _, *states = self.fed(self.predictor, np.array([tokens[-1:]], np.int32), np.array([1], np.int32), *states)
         return output, states
 
-    def greedy(self, frames: Floats, blank: int, raised: float) -> tuple[list[int], list[float]]:
-        """The tokens of frames where the blank's logit is raised, and for each frame how close a decision in it was."""
+    def greedy(self, frames: Floats, blank: int, raised: float) -> list[Decision]:
+        """What is decided in each frame where the blank's logit is raised."""
         tokens = [blank] if self.nemo else [-1, blank]
-        begin, said, gaps = len(tokens), self.next(None, tokens), []
+        said, decisions = self.next(None, tokens), []
         for frame in frames:
-            gaps.append(np.inf)
+            begin, gap = len(tokens), np.inf
             for _ in range(MOST_A_FRAME if self.nemo else 1):
                 logits = self.logits(frame[None], said[0])[0]
                 logits[blank] += raised
                 second, best = np.partition(logits, -2)[-2:]
-                gaps[-1] = min(gaps[-1], float(best - second))
+                gap = min(gap, float(best - second))
                 token = int(logits.argmax())
                 if token == blank:
                     break
                 tokens.append(token)
                 said = self.next(said, tokens)
-        return tokens[begin:], gaps
+            decisions.append((tokens[begin:], gap))
+        return decisions
 
 
-def gaps(folder: Path, precision: str | None, recording: Path, silence: int, blank: int, penalty: float) -> list[float]:
-    """For each frame of output how far the best symbol is from the second best, in greedy search."""
+def decisions(
+    folder: Path, precision: str | None, recording: Path, silence: int, blank: int, penalty: float, moved: tuple[float, int] = (0.0, 0)
+) -> list[Decision]:
+    """What greedy search decides in each frame of output; features can be moved as in `heard`."""
 
     def file(part: str) -> Path:
         precise = folder / f"{part}.{precision}.onnx"
         return precise if precise.exists() else folder / f"{part}.onnx"
 
     transducer = (folder / "encoder.onnx").exists()
-    frames = heard(file("encoder" if transducer else "model"), recording, silence)
+    frames = heard(file("encoder" if transducer else "model"), recording, silence, moved)
     if transducer:
-        return Transducer(file("decoder"), file("joiner")).greedy(frames, blank, -penalty)[1]
+        return Transducer(file("decoder"), file("joiner")).greedy(frames, blank, -penalty)
     ordered = np.partition(frames, -2, axis=1)
-    return list(map(float, ordered[:, -1] - ordered[:, -2]))
+    best = ([int(symbol)] for symbol in frames.argmax(axis=1))
+    return list(zip(best, map(float, ordered[:, -1] - ordered[:, -2]), strict=True))
