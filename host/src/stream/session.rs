@@ -29,7 +29,7 @@ pub struct Stream {
     pub(super) options: Map<String, Value>,
     pub(super) settings: StreamSettings,
     pub(super) outbox: Outbox,
-    pub(super) inner: Mutex<Inner>,
+    inner: Mutex<Inner>,
     pub(super) room: Notify,
     pub(super) home: Arc<Runtime>,
     pub(super) span: tracing::Span,
