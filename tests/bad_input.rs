@@ -282,6 +282,34 @@ fn what_comes_after_finish_is_not_heard() {
     assert!(!client.heard.iter().any(|event| event["type"] == "flushed"));
 }
 
+/// Whatever a client does once it has said `finish`, and whenever: it gets all its words, then `done`.
+#[test]
+fn nothing_done_after_finish_costs_a_word() {
+    // The end takes long enough for what is sent after `finish` to be read before it.
+    let slow =
+        json!({"backend": "faulty", "fault": "sleep", "at": "finish", "seconds": 0.4, "host": {"concurrency": 9}});
+    let host = Setup::new().plugin(&library("faulty")).preset("slow", &slow).start();
+    let audio = noise(6, 20_000);
+    let spoken = |after: &dyn Fn(&mut Client)| {
+        let mut client = Client::open(&host, "slow", json!({}));
+        client.audio(&bytes(&audio));
+        client.say(&json!({"type": "finish"}));
+        after(&mut client);
+        client.to_end();
+        assert_eq!(client.heard.last().unwrap()["type"], "done", "{:?}", client.heard);
+        client.texts()
+    };
+    let expected = spoken(&|_| {});
+    assert!(!expected.is_empty());
+    for text in [r#"{"type":"KeepAlive"}"#, r#"{"eof":1}"#, "Done", "", "{", r#"{"type":"start","preset":"slow"}"#] {
+        assert_eq!(spoken(&|client| client.send(Message::text(text))), expected, "{text}");
+    }
+    assert_eq!(spoken(&|client| client.send(raw_text(b"\xff\xfe"))), expected);
+    assert_eq!(spoken(&|client| client.audio(&vec![0; 2 << 20])), expected);
+    assert_eq!(spoken(&|client| client.socket().write_all(b"\xffthis is no frame").unwrap()), expected);
+    assert_eq!(spoken(&|client| client.socket().shutdown(Shutdown::Write).unwrap()), expected);
+}
+
 #[test]
 fn no_audio_at_all_is_no_text() {
     let host = host();

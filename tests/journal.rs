@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
-use auricle_tests::{Client, Setup, auricle, bytes, library, noise, tone_segments};
+use auricle_tests::{Client, Host, Setup, auricle, bytes, library, noise, tone_segments};
 use serde_json::{Value, json};
 use std::{fs, path::Path, process::Command};
 
@@ -90,11 +90,15 @@ fn what_cannot_be_kept_is_not_said() {
     fs::write(&journal, "in the way").unwrap();
     let message = Client::start(&host, "tone", json!({})).fails("journal_failed", 4507);
     assert!(message.contains("cannot keep"), "{message}");
+    // The engine never hears of a stream that may not begin.
+    let called = |host: &Host| host.get("/metrics").1.contains(r#"engine="tone",call="processor""#);
+    assert!(!called(&host));
     fs::remove_file(&journal).unwrap();
     fs::create_dir(&journal).unwrap();
     let mut client = Client::open(&host, "tone", json!({}));
     client.audio(&bytes(&noise(1, 40_000)));
     assert_eq!(client.finish(), tone_segments(&noise(1, 40_000), 16_000));
+    assert!(called(&host));
 }
 
 #[test]

@@ -1,6 +1,6 @@
-//! Why a stream ends before its time: one table of codes for every protocol.
+//! Why a request, connection or stream is refused or ends before its time: one table of codes for every protocol.
 //!
-//! The table in `docs/protocol.md` is checked against [`FailureCode::ALL`] by a test.
+//! How a protocol says it (an HTTP status, a close code) is that protocol's own table.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -29,8 +29,8 @@ pub fn one_line(text: impl Into<String>) -> String {
 }
 
 macro_rules! failure_codes {
-    ($($(#[$doc:meta])* $variant:ident = $close:literal,)+) => {
-        /// The published codes. On a WebSocket the `error` event carries the name, the close frame the number.
+    ($($(#[$doc:meta])* $variant:ident,)+) => {
+        /// Why something was refused or ended. Each dialect maps these to its own codes.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
         #[non_exhaustive]
@@ -41,60 +41,69 @@ macro_rules! failure_codes {
         impl FailureCode {
             /// Every code.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The WebSocket close code.
-            pub fn close_code(self) -> u16 {
-                match self {
-                    $(Self::$variant => $close,)+
-                }
-            }
         }
     };
 }
 
 failure_codes! {
-    /// A text frame that is not a message of the protocol, or one out of turn.
-    BadMessage = 4400,
+    /// A message that is not one of the protocol, or one out of turn.
+    BadMessage,
     /// No key, or one that the server does not know.
-    Unauthorized = 4401,
-    /// Audio that cannot be what `start` announced.
-    BadAudio = 4402,
+    Unauthorized,
+    /// Audio that cannot be what was announced.
+    BadAudio,
     /// A field the client may not set.
-    ForbiddenField = 4403,
+    ForbiddenField,
     /// No preset of that name.
-    UnknownPreset = 4404,
+    UnknownPreset,
     /// A field whose value the engine does not take.
-    InvalidOption = 4405,
+    InvalidOption,
     /// A preset that the client's key is not for.
-    ForbiddenPreset = 4406,
+    ForbiddenPreset,
     /// Nothing came from the client for too long.
-    IdleTimeout = 4408,
+    IdleTimeout,
     /// A live stream's audio arrived faster than it could be worked on, for too long.
-    LagExceeded = 4413,
+    LagExceeded,
     /// The client does not read its events.
-    SlowReader = 4414,
-    /// No room for another stream now.
-    Capacity = 4429,
+    SlowReader,
+    /// No room for another stream of this preset now.
+    Capacity,
+    /// The key has all the streams it may have.
+    KeyStreams,
+    /// The server has all the streams it may have.
+    Streams,
+    /// The server has all the connections it may have.
+    Connections,
+    /// The address has all the connections it may have.
+    AddressConnections,
     /// The model is behind with the streams it has.
-    Overloaded = 4430,
+    Overloaded,
     /// The engine failed on this stream.
-    EngineError = 4500,
+    EngineError,
     /// The preset's model cannot be served.
-    EngineUnavailable = 4503,
+    EngineUnavailable,
     /// The engine did not return in time.
-    EngineTimeout = 4504,
+    EngineTimeout,
     /// The engine died of this stream, twice.
-    EngineCrashed = 4505,
+    EngineCrashed,
     /// What is said is to be kept, and cannot be.
-    JournalFailed = 4507,
+    JournalFailed,
     /// A frame or message above the size limit.
-    TooLarge = 1009,
+    TooLarge,
+    /// A request that was not sent, or whose answer was not taken, in time.
+    SlowRequest,
+    /// A web page that is not on the list.
+    Origin,
+    /// An address that the listener does not serve.
+    Address,
+    /// A key that is not the operator's.
+    NotOperator,
     /// The server is going away.
-    ShuttingDown = 1001,
+    ShuttingDown,
 }
 
 impl FailureCode {
-    /// The name on the wire, such as `unknown_preset`.
+    /// The name, such as `unknown_preset`.
     pub fn name(self) -> String {
         match serde_json::to_value(self) {
             Ok(serde_json::Value::String(name)) => name,

@@ -2,23 +2,21 @@
 #![forbid(unsafe_code)]
 
 pub mod access;
-pub mod admission;
 pub mod audio;
-pub mod catalog;
 pub mod cli;
 pub mod client;
 pub mod crash;
+pub mod dialects;
 pub mod failure;
-pub mod journal;
 pub mod load;
 pub mod metrics;
 pub mod model;
-pub mod native;
 pub mod platform;
 pub mod plugins;
-pub mod presets;
 pub mod reload;
 pub mod server;
+pub mod session;
 pub mod settings;
 pub mod stream;
+pub mod times;
 pub mod worker;

@@ -1,7 +1,6 @@
 //! What is counted and measured, for `GET /metrics` in the text format that Prometheus reads.
 //!
-//! One registry for the process, as there is one log: whoever has something to count does so without being handed
-//! anything. Labels are names of presets and engines, published codes and words of this program; nothing a client
+//! One handle for each server, passed to whoever has something to count: two servers in one process count apart. Labels are names of presets and engines, published codes and words of this program; nothing a client
 //! chooses ever becomes one.
 
 use crate::failure::FailureCode;
@@ -10,15 +9,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Metric, Registry, Unit},
 };
-use std::{
-    collections::HashMap,
-    fmt,
-    sync::{LazyLock, atomic::AtomicU64},
-    time::Duration,
-};
-
-/// The process's own.
-pub static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
+use std::{collections::HashMap, fmt, sync::atomic::AtomicU64, time::Duration};
 
 /// From a fraction of a chunk to a stream about to be closed.
 const DELAYS: [f64; 14] = [0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0];
@@ -53,7 +44,7 @@ struct RefusalLabels {
     reason: String,
 }
 
-/// All that is measured.
+/// All that one server measures.
 pub struct Metrics {
     registry: Registry,
     connections: Gauge,
@@ -76,8 +67,8 @@ impl fmt::Debug for Metrics {
     }
 }
 
-impl Metrics {
-    fn new() -> Self {
+impl Default for Metrics {
+    fn default() -> Self {
         let mut registry = Registry::with_prefix("auricle");
         let delays: fn() -> Histogram = || Histogram::new(DELAYS);
         let calls: fn() -> Histogram = || Histogram::new(CALLS);
@@ -118,7 +109,9 @@ impl Metrics {
             registry,
         }
     }
+}
 
+impl Metrics {
     /// All of it as text. `lags` are in seconds, by preset and engine.
     ///
     /// # Errors
@@ -274,7 +267,7 @@ mod tests {
 
     #[test]
     fn names_labels_and_units_are_as_documented() {
-        let metrics = Metrics::new();
+        let metrics = Metrics::default();
         let stream = metrics.stream_opened("p\"q", "tone");
         stream.audio(1.5);
         stream.partial(Some(Duration::from_millis(60)));

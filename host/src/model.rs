@@ -3,7 +3,10 @@
 //! The one place that tells the two apart. Threads: as `plugin-api` says: models from anywhere, a processor by one thread
 //! at a time.
 
-use crate::worker::{CrashReports, Death, RemoteProcessor, Supervisor};
+use crate::{
+    metrics::Metrics,
+    worker::{CrashReports, Death, RemoteProcessor, Supervisor},
+};
 use auricle_plugin_api::{
     Error, Metadata,
     host::{BatchEntry, EventSink, LoadedModel, LoadedProcessor},
@@ -13,7 +16,7 @@ use serde_json::{Map, Value};
 use std::{sync::Arc, time::Duration};
 
 /// Where an engine's code runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Isolation {
     /// In the server's own process: a crash of the engine is the server's.
@@ -48,6 +51,8 @@ pub struct LoadSpec {
     pub sandbox: bool,
     /// Where what is known of its death is written.
     pub reports: Arc<CrashReports>,
+    /// Where it is counted.
+    pub metrics: Arc<Metrics>,
 }
 
 /// Why a call brought nothing.

@@ -1,10 +1,10 @@
 //! The server: one port for HTTP and WebSocket, and the order of starting and stopping.
 
+mod answer;
 mod caller;
 mod connections;
 mod http;
 mod listener;
-mod refusal;
 mod tls;
 mod upgrade;
 
@@ -12,14 +12,12 @@ pub use http::{EnginesReport, PresetsReport, StreamsReport};
 
 use crate::{
     access::{Keys, Origins, check_exposure},
-    admission::Admission,
-    catalog::Catalog,
-    journal::Journal,
-    native::ConnectionSettings,
+    dialects::{Dialect, native::Native, websocket::ConnectionSettings},
+    metrics::Metrics,
     platform::{self, StopRequests},
     plugins::{Registry, Watcher, check_writers},
-    presets::Presets,
     reload::Reloaded,
+    session::{AdmissionSettings, Catalog, Journal, Presets, Sessions},
     settings::{Settings, wait},
     stream::{Pace, StreamSettings},
 };
@@ -27,10 +25,7 @@ use connections::Connections;
 use listener::Front;
 use std::{fs, io, path::Path, sync::Arc, time::Duration};
 use tls::Certificate;
-use tokio::{
-    net::TcpListener,
-    sync::{Semaphore, watch},
-};
+use tokio::{net::TcpListener, sync::watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How often presets, keys and certificates are looked at for changes.
@@ -41,20 +36,16 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 pub(crate) struct App {
     registry: Arc<Registry>,
     catalog: Arc<Catalog>,
-    admission: Arc<Admission>,
+    sessions: Arc<Sessions>,
+    metrics: Arc<Metrics>,
     /// Without them nobody is asked for a key.
     keys: Option<Arc<Reloaded<Keys>>>,
     origins: Arc<Origins>,
     /// Whether the plugin directories have been looked at.
     settled: watch::Receiver<bool>,
     connection: Arc<ConnectionSettings>,
-    max_message_bytes: usize,
-    /// One permit for each stream that there may be.
-    places: Arc<Semaphore>,
     /// One task for each open WebSocket.
     streams: TaskTracker,
-    /// No new streams.
-    stopping: CancellationToken,
     /// Open streams are to finish now.
     drain: CancellationToken,
 }
@@ -88,24 +79,37 @@ impl Server {
         let settings = Arc::new(settings);
         let registry = Arc::new(Registry::new(settings.backends.clone()));
         let presets = Arc::new(Presets::read(&settings.presets));
-        let catalog = Arc::new(Catalog::new(Arc::clone(&registry), Arc::clone(&presets), Arc::clone(&settings)));
+        let metrics = Arc::new(Metrics::default());
+        let catalog =
+            Catalog::new(Arc::clone(&registry), Arc::clone(&presets), Arc::clone(&settings), Arc::clone(&metrics));
+        let catalog = Arc::new(catalog);
         let watcher = Watcher::start(&settings, Arc::clone(&registry))?;
         let settled = watcher.settled();
         let limits = &settings.limits;
         let journal = settings.journal.as_ref().map(Journal::open).transpose()?.map(Arc::new);
-        let admission = Admission::new(Arc::clone(&catalog), Arc::clone(&presets), journal.clone(), limits);
+        let admission = AdmissionSettings {
+            max_streams: limits.max_streams,
+            refuse_lag_seconds: limits.refuse_lag_seconds,
+            max_load: limits.max_load,
+        };
+        let sessions = Sessions::new(
+            Arc::clone(&catalog),
+            Arc::clone(&presets),
+            journal.clone(),
+            admission,
+            stream_settings(&settings),
+            Arc::clone(&metrics),
+        );
         let app = App {
             registry: Arc::clone(&registry),
             catalog: Arc::clone(&catalog),
-            admission: Arc::new(admission),
+            sessions: Arc::new(sessions),
+            metrics: Arc::clone(&metrics),
             keys: keys.clone(),
             origins: Arc::new(origins),
             settled: settled.clone(),
             connection: Arc::new(connection_settings(&settings)),
-            max_message_bytes: limits.max_message_bytes,
-            places: Arc::new(Semaphore::new(limits.max_streams.min(Semaphore::MAX_PERMITS))),
             streams: TaskTracker::new(),
-            stopping: CancellationToken::new(),
             drain,
         };
         let most = limits.max_connections.unwrap_or(limits.max_streams.saturating_add(100).saturating_mul(2));
@@ -114,8 +118,9 @@ impl Server {
         let front = Front {
             listener,
             certificate: certificate.clone(),
-            connections: Arc::new(Connections::new(most, most_per_address)),
+            connections: Arc::new(Connections::new(most, most_per_address, metrics)),
             request_limit: wait(settings.timeouts.request_seconds),
+            dialects: vec![Arc::new(Native) as Arc<dyn Dialect>],
         };
         tokio::spawn(follow_changes(settled, registry, presets, catalog));
         tokio::spawn(follow_files(keys, certificate));
@@ -140,7 +145,7 @@ impl Server {
         let Self { front, app, watcher, mut stop, drain_limit } = self;
         let accepting = tokio::spawn(front.accept(app.clone()));
         stop.next().await;
-        app.stopping.cancel();
+        app.sessions.stop();
         app.streams.close();
         tracing::info!(streams = app.streams.len(), "stopping: no new streams");
         let finished = async {
@@ -230,20 +235,25 @@ fn keys(file: &Path, drain: &CancellationToken) -> io::Result<Reloaded<Keys>> {
 }
 
 fn connection_settings(settings: &Settings) -> ConnectionSettings {
-    let (limits, timeouts) = (&settings.limits, &settings.timeouts);
+    let timeouts = &settings.timeouts;
     ConnectionSettings {
         start_limit: wait(timeouts.start_seconds),
         idle_limit: wait(timeouts.idle_seconds),
         write_limit: wait(timeouts.write_seconds),
-        stream: StreamSettings {
-            pace: Pace::Live,
-            max_lag_seconds: limits.max_lag_seconds,
-            report_lag_seconds: limits.report_lag_seconds,
-            file_buffer_seconds: limits.file_buffer_seconds,
-            max_unsent_events: limits.max_unsent_events,
-            max_text_bytes: limits.max_text_bytes,
-            max_events_per_call: limits.max_events_per_call,
-            replay_seconds: limits.replay_seconds,
-        },
+        max_message_bytes: settings.limits.max_message_bytes,
+    }
+}
+
+fn stream_settings(settings: &Settings) -> StreamSettings {
+    let limits = &settings.limits;
+    StreamSettings {
+        pace: Pace::Live,
+        max_lag_seconds: limits.max_lag_seconds,
+        report_lag_seconds: limits.report_lag_seconds,
+        file_buffer_seconds: limits.file_buffer_seconds,
+        max_unsent_events: limits.max_unsent_events,
+        max_text_bytes: limits.max_text_bytes,
+        max_events_per_call: limits.max_events_per_call,
+        replay_seconds: limits.replay_seconds,
     }
 }

@@ -21,5 +21,6 @@ mod voice;
 
 pub use bounds::{Pace, StreamSettings};
 pub use event::{Event, RestartPoint};
+pub use place::Place;
 pub use runtime::{Runtime, RuntimeSettings};
 pub use session::Stream;

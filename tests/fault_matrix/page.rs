@@ -4,6 +4,7 @@ use super::{
     cases,
     cell::{Cell, Ending, Outcome},
 };
+use auricle::dialects::native::codes::close_code;
 use std::{env, fmt::Write, fs, path::Path};
 
 const BEGINNING: &str = "\
@@ -47,7 +48,7 @@ fn describe(cell: &Cell) -> String {
     let mut text = match cell.outcome {
         Outcome::Whole => "whole".into(),
         Outcome::Mended(_) => "mended".into(),
-        Outcome::Closed(code, _) => format!("`{}` {}", code.name(), code.close_code()),
+        Outcome::Closed(code, _) => format!("`{}` {}", code.name(), close_code(code)),
         Outcome::Ends(Ending::Signal(name, _)) => format!("**the server ends** by {name}"),
         Outcome::Ends(Ending::Status(status)) => format!("**the server ends** with status {status}"),
         Outcome::Nothing => "there is none".into(),

@@ -4,6 +4,7 @@ use super::{
     acts::{self, Trouble},
     cell::{Case, Cell, Column, Ending, How, Outcome},
 };
+use auricle::dialects::native::codes::close_code;
 use auricle_tests::{Client, Host, Setup, bytes, library, noise, tone_segments};
 use serde_json::{Value, json};
 use std::{fs, os::unix::process::ExitStatusExt};
@@ -234,7 +235,7 @@ fn judge(cell: &Cell, client: &Client, over: usize) {
         }
         Outcome::Closed(code, message) => {
             assert_eq!((&last["type"], &last["code"]), (&json!("error"), &json!(code.name())), "{last}");
-            assert_eq!(closed.code, code.close_code());
+            assert_eq!(closed.code, close_code(code));
             assert!(last["message"].as_str().unwrap().contains(message), "{last}");
             // Nothing that came before the fault is lost.
             assert_eq!(texts[..over], whole[..over], "{texts:?}");

@@ -4,7 +4,7 @@
 //! refused in one line, too.
 
 use crate::assert_one_line;
-use auricle::presets::Preset;
+use auricle::session::Preset;
 use auricle_plugin_api::{Field, Schema};
 use serde_json::Value;
 

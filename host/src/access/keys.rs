@@ -5,16 +5,10 @@
 //! nothing of how close it was. What is counted of a key, and the token that ends its streams, outlive a new reading of
 //! the file as long as name and hash are the same.
 
+use crate::session::{Key, KeyLimits};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::{
-    collections::BTreeMap,
-    fmt::Write as _,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 use subtle::ConstantTimeEq;
 use tokio_util::sync::CancellationToken;
 
@@ -74,70 +68,22 @@ impl NewKey {
     }
 }
 
-/// A key in service.
-#[derive(Debug)]
-pub struct Key {
-    name: String,
-    hash: [u8; 32],
-    entry: KeyEntry,
-    open: Arc<AtomicUsize>,
-    /// Its streams are to finish.
-    revoked: CancellationToken,
-}
-
-impl Key {
-    /// The name, for the log and the operator.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The presets it is bound to, if it is.
-    pub fn presets(&self) -> Option<&[String]> {
-        self.entry.presets.as_deref()
-    }
-
-    /// Whether it is for this preset.
-    pub fn may_use(&self, preset: &str) -> bool {
-        self.presets().is_none_or(|presets| presets.iter().any(|name| name == preset))
-    }
-
-    /// Whether it opens the operator's routes.
-    pub fn is_operator(&self) -> bool {
-        self.entry.operator
-    }
-
-    /// Cancelled when it is taken out of the file, or the server stops.
-    pub fn drain(&self) -> &CancellationToken {
-        &self.revoked
-    }
-
-    /// A place for one stream.
-    ///
-    /// # Errors
-    /// The number of places, if all are taken.
-    pub fn take_place(&self) -> Result<KeyPlace, usize> {
-        let most = self.entry.max_streams.unwrap_or(usize::MAX);
-        let more = |taken| (taken < most).then_some(taken + 1);
-        match self.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) {
-            Ok(_) => Ok(KeyPlace(Arc::clone(&self.open))),
-            Err(_) => Err(most),
-        }
-    }
-}
-
-/// A stream's place among those of its key.
-#[derive(Debug)]
-pub struct KeyPlace(Arc<AtomicUsize>);
-
-impl Drop for KeyPlace {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+impl KeyEntry {
+    fn limits(&self) -> KeyLimits {
+        KeyLimits { presets: self.presets.clone(), max_streams: self.max_streams, operator: self.operator }
     }
 }
 
 /// The keys of a file.
 #[derive(Debug)]
-pub struct Keys(Vec<Arc<Key>>);
+pub struct Keys(Vec<Known>);
+
+/// A key and the hash of its secret.
+#[derive(Debug)]
+struct Known {
+    hash: [u8; 32],
+    key: Arc<Key>,
+}
 
 impl Keys {
     /// Reads the text of a file. Keys that `before` had too keep their count of streams; the streams of those that are no
@@ -151,17 +97,17 @@ impl Keys {
         for (name, entry) in file.keys {
             check_name(&name)?;
             let hash = unhex(&entry.sha256).ok_or(format!("key `{name}`: `sha256` must be 64 hexadecimal digits"))?;
-            let same = before.and_then(|before| before.0.iter().find(|key| key.name == name && key.hash == hash));
-            let (open, revoked) = match same {
-                Some(key) => (Arc::clone(&key.open), key.revoked.clone()),
-                None => (Arc::default(), drain.child_token()),
+            let same = before.and_then(|before| before.0.iter().find(|known| known.is(&name, hash)));
+            let key = match same {
+                Some(known) => known.key.with_limits(entry.limits()),
+                None => Key::new(name, entry.limits(), drain.child_token()),
             };
-            keys.push(Arc::new(Key { name, hash, entry, open, revoked }));
+            keys.push(Known { hash, key: Arc::new(key) });
         }
-        for key in before.into_iter().flat_map(|before| &before.0) {
-            if !keys.iter().any(|kept| kept.name == key.name && kept.hash == key.hash) {
-                tracing::info!(key = key.name, "key withdrawn; its streams are finished");
-                key.revoked.cancel();
+        for Known { hash, key } in before.into_iter().flat_map(|before| &before.0) {
+            if !keys.iter().any(|kept| kept.is(key.name(), *hash)) {
+                tracing::info!(key = key.name(), "key withdrawn; its streams are finished");
+                key.drain().cancel();
             }
         }
         Ok(Self(keys))
@@ -171,12 +117,23 @@ impl Keys {
     pub fn find(&self, secret: &str) -> Option<&Arc<Key>> {
         let hash = hash(secret);
         let mut found = None;
-        for key in &self.0 {
-            if bool::from(key.hash.ct_eq(&hash)) {
-                found = Some(key);
+        for known in &self.0 {
+            if bool::from(known.hash.ct_eq(&hash)) {
+                found = Some(&known.key);
             }
         }
         found
+    }
+
+    /// The key of a name.
+    pub fn named(&self, name: &str) -> Option<&Arc<Key>> {
+        self.0.iter().map(|known| &known.key).find(|key| key.name() == name)
+    }
+}
+
+impl Known {
+    fn is(&self, name: &str, hash: [u8; 32]) -> bool {
+        self.key.name() == name && self.hash == hash
     }
 }
 
@@ -217,6 +174,7 @@ fn unhex(text: &str) -> Option<[u8; 32]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::FailureCode;
 
     const ENTRY: KeyEntry = KeyEntry { sha256: String::new(), presets: None, max_streams: None, operator: false };
 
@@ -246,13 +204,13 @@ mod tests {
         let first = parse(&key.toml, None).unwrap();
         let place = first.find(&key.secret).unwrap().take_place().unwrap();
         let second = parse(&key.toml, Some(&first)).unwrap();
-        assert_eq!(second.find(&key.secret).unwrap().take_place().err(), Some(1));
+        assert_eq!(second.find(&key.secret).unwrap().take_place().unwrap_err().code, FailureCode::KeyStreams);
         drop(place);
         drop(second.find(&key.secret).unwrap().take_place().unwrap());
         parse("[keys.one]\nsha256 = \"?\"", Some(&second)).unwrap_err();
-        assert!(!first.0[0].drain().is_cancelled());
+        assert!(!first.0[0].key.drain().is_cancelled());
         parse("", Some(&second)).unwrap();
-        assert!(first.0[0].drain().is_cancelled());
+        assert!(first.0[0].key.drain().is_cancelled());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `auricle sessions`: what a journal holds.
 
 use super::{Format, fail, print, print_json};
-use crate::journal::{self, Session};
+use crate::session::journal::{self, Session};
 use clap::Subcommand;
 use std::{io, path::PathBuf, process::ExitCode};
 

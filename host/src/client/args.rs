@@ -3,7 +3,7 @@
 use super::session::Session;
 use crate::{
     audio::{AudioFormat, Encoding},
-    native::messages::Pace,
+    dialects::native::messages::Pace,
 };
 use clap::{
     Args, ValueEnum,

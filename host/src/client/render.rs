@@ -5,7 +5,7 @@
 //! are written where standard error is not a terminal. Errors of standard error are ignored: it is not the result.
 
 use super::session::{End, Observer, Report};
-use crate::native::messages::{ServerEvent, ServerMessage, Text as Spoken};
+use crate::dialects::native::messages::{ServerEvent, ServerMessage, Text as Spoken};
 use std::{
     io::{self, Write},
     time::{Duration, Instant},

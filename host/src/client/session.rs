@@ -15,7 +15,7 @@ use super::{
     source::{Source, SourceError},
     summary::{Meter, Summary},
 };
-use crate::native::messages::{ClientMessage, Pace, ServerEvent, ServerMessage, Start};
+use crate::dialects::native::messages::{ClientMessage, Pace, ServerEvent, ServerMessage, Start};
 use connect::Door;
 use feed::{Feed, News};
 use futures_util::StreamExt;

@@ -1,6 +1,6 @@
 //! What one stream took: counted while it runs, then printed or written to a file.
 
-use crate::native::messages::ServerEvent;
+use crate::dialects::native::messages::ServerEvent;
 use serde::Serialize;
 use std::fmt;
 use tokio::time::Instant;

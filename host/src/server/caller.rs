@@ -1,40 +1,75 @@
 //! Who sends a request: every route but the health checks asks.
 
-use super::{App, connections::Connection, refusal::Refusal};
-use crate::access::{Caller, presented_key};
-use axum::{extract::FromRequestParts, http::request::Parts};
+use super::{App, answer::Refused, connections::Connection};
+use crate::{
+    access::presented_key,
+    failure::{Failure, FailureCode},
+    session::Caller,
+};
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, Uri, request::Parts},
+};
 use std::{net::Ipv4Addr, sync::Arc};
+
+/// A caller of an HTTP route.
+pub(super) struct Authenticated(pub(super) Caller);
 
 /// A caller that may see what belongs to others.
 pub(super) struct Operator;
 
-impl FromRequestParts<App> for Caller {
-    type Rejection = Refusal;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
-        if !app.origins.allow(&parts.headers) {
-            return Err(Refusal::Origin);
+impl App {
+    /// Who sends a request on a connection. `shown` is the key where it is in a place that only a dialect knows.
+    ///
+    /// # Errors
+    /// Why the request is not served.
+    pub(super) fn caller(
+        &self,
+        headers: &HeaderMap,
+        uri: &Uri,
+        shown: Option<&str>,
+        connection: Option<&Arc<Connection>>,
+    ) -> Result<Caller, Failure> {
+        if !self.origins.allow(headers) {
+            let message = "this web page may not use the server (`origins` in its settings lists those that may)";
+            return Err(Failure::new(FailureCode::Origin, message));
         }
-        let key = match &app.keys {
+        let key = match &self.keys {
             None => None,
             Some(keys) => {
                 let keys = keys.get();
-                let secret = presented_key(&parts.headers, parts.uri.query());
-                Some(secret.and_then(|secret| keys.find(secret)).map(Arc::clone).ok_or(Refusal::Unauthorized)?)
+                let secret = presented_key(headers, uri.query()).or(shown);
+                let key = secret.and_then(|secret| keys.find(secret)).map(Arc::clone);
+                Some(key.ok_or_else(|| {
+                    let message = "a key is needed: `Authorization: Bearer KEY`, `?key=KEY`, or the subprotocols \
+                                   `auricle, auricle.key.KEY`";
+                    Failure::new(FailureCode::Unauthorized, message)
+                })?)
             }
         };
-        let drain = key.as_ref().map_or(&app.drain, |key| key.drain()).clone();
-        let connection = parts.extensions.get::<Arc<Connection>>();
+        let drain = key.as_ref().map_or(&self.drain, |key| key.drain()).clone();
         let address = connection.map_or(Ipv4Addr::UNSPECIFIED.into(), |connection| connection.address());
-        Ok(Self { address, key, drain })
+        Ok(Caller { address, key, drain })
+    }
+}
+
+impl FromRequestParts<App> for Authenticated {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refused> {
+        Ok(Self(app.caller(&parts.headers, &parts.uri, None, parts.extensions.get())?))
     }
 }
 
 impl FromRequestParts<App> for Operator {
-    type Rejection = Refusal;
+    type Rejection = Refused;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
-        let caller = Caller::from_request_parts(parts, app).await?;
-        if caller.is_operator() { Ok(Self) } else { Err(Refusal::NotOperator) }
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refused> {
+        let Authenticated(caller) = Authenticated::from_request_parts(parts, app).await?;
+        if caller.is_operator() {
+            return Ok(Self);
+        }
+        let message = "this needs a key with `operator = true`";
+        Err(Failure::new(FailureCode::NotOperator, message).into())
     }
 }

@@ -3,8 +3,10 @@
 //! A connection past a bound is answered with the reason, as long as few of them are being answered; the rest are
 //! dropped at once. An IPv6 customer has a whole /64, so that counts as one address.
 
-use super::refusal::Refusal;
-use crate::metrics::METRICS;
+use crate::{
+    failure::{Failure, FailureCode},
+    metrics::Metrics,
+};
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr},
@@ -20,6 +22,7 @@ pub(super) struct Connections {
     most: usize,
     most_per_address: usize,
     open: Mutex<Open>,
+    metrics: Arc<Metrics>,
 }
 
 #[derive(Debug, Default)]
@@ -34,13 +37,13 @@ struct Open {
 pub(super) struct Connection {
     address: IpAddr,
     /// Why it is not served.
-    refusal: Option<Refusal>,
+    refusal: Option<Failure>,
     connections: Arc<Connections>,
 }
 
 impl Connections {
-    pub(super) fn new(most: usize, most_per_address: usize) -> Self {
-        Self { most, most_per_address, open: Mutex::default() }
+    pub(super) fn new(most: usize, most_per_address: usize, metrics: Arc<Metrics>) -> Self {
+        Self { most, most_per_address, open: Mutex::default(), metrics }
     }
 
     /// Counts a new connection; `None` where it is to be dropped.
@@ -49,24 +52,26 @@ impl Connections {
         let mut open = self.lock();
         let of_address = open.by_address.get(&network(address)).copied().unwrap_or_default();
         let refusal = if open.total >= self.most {
-            Some(Refusal::Connections)
+            let message = "the server has all the connections it may have (limits.max_connections)";
+            Some(Failure::new(FailureCode::Connections, message))
         } else if of_address >= self.most_per_address {
-            Some(Refusal::AddressConnections)
+            let message = "this address has all the connections it may have (limits.max_connections_per_address)";
+            Some(Failure::new(FailureCode::AddressConnections, message))
         } else {
             None
         };
-        match refusal {
+        match &refusal {
             None => {
                 open.total += 1;
                 open.by_address.insert(network(address), of_address + 1);
             }
             Some(_) if open.refused < REFUSED_AT_ONCE => open.refused += 1,
             Some(refusal) => {
-                METRICS.refused(refusal.reason());
+                self.metrics.refused(refusal.code.name());
                 return None;
             }
         }
-        METRICS.connections().inc();
+        self.metrics.connections().inc();
         Some(Connection { address, refusal, connections: Arc::clone(self) })
     }
 
@@ -82,14 +87,14 @@ impl Connection {
     }
 
     /// Why it is not served, if so.
-    pub(super) fn refusal(&self) -> Option<Refusal> {
-        self.refusal
+    pub(super) fn refusal(&self) -> Option<&Failure> {
+        self.refusal.as_ref()
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        METRICS.connections().dec();
+        self.connections.metrics.connections().dec();
         let mut open = self.connections.lock();
         if self.refusal.is_some() {
             open.refused -= 1;
@@ -118,20 +123,28 @@ fn network(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
+    fn connections(most: usize, most_per_address: usize) -> Arc<Connections> {
+        Arc::new(Connections::new(most, most_per_address, Arc::default()))
+    }
+
+    fn refusal(connection: Option<Connection>) -> Option<FailureCode> {
+        connection.unwrap().refusal().map(|failure| failure.code)
+    }
+
     fn admit(connections: &Arc<Connections>, address: &str) -> Option<Connection> {
         connections.admit(address.parse().unwrap())
     }
 
     #[test]
     fn an_address_has_its_share_and_gets_it_back() {
-        let connections = Arc::new(Connections::new(3, 2));
+        let connections = connections(3, 2);
         let first = admit(&connections, "10.0.0.1").unwrap();
         let second = admit(&connections, "::ffff:10.0.0.1").unwrap();
         assert_eq!((first.refusal(), second.refusal()), (None, None));
-        assert_eq!(admit(&connections, "10.0.0.1").unwrap().refusal(), Some(Refusal::AddressConnections));
+        assert_eq!(refusal(admit(&connections, "10.0.0.1")), Some(FailureCode::AddressConnections));
         let other = admit(&connections, "2001:db8::1").unwrap();
         assert_eq!(other.refusal(), None);
-        assert_eq!(admit(&connections, "10.0.0.3").unwrap().refusal(), Some(Refusal::Connections));
+        assert_eq!(refusal(admit(&connections, "10.0.0.3")), Some(FailureCode::Connections));
         drop(first);
         assert_eq!(admit(&connections, "10.0.0.1").unwrap().refusal(), None);
         drop((second, other));
@@ -141,16 +154,16 @@ mod tests {
 
     #[test]
     fn a_network_of_version_6_is_one_address() {
-        let connections = Arc::new(Connections::new(9, 1));
+        let connections = connections(9, 1);
         let _first = admit(&connections, "2001:db8::1").unwrap();
-        let refused = admit(&connections, "2001:db8::2:3:4:5").unwrap();
-        assert_eq!(refused.refusal(), Some(Refusal::AddressConnections));
+        let refused = admit(&connections, "2001:db8::2:3:4:5");
+        assert_eq!(refusal(refused), Some(FailureCode::AddressConnections));
         assert_eq!(admit(&connections, "2001:db8:0:1::1").unwrap().refusal(), None);
     }
 
     #[test]
     fn past_the_few_that_are_told_why_they_are_dropped() {
-        let connections = Arc::new(Connections::new(0, 1));
+        let connections = connections(0, 1);
         let told: Vec<_> = (0..REFUSED_AT_ONCE).map(|_| admit(&connections, "10.0.0.1").unwrap()).collect();
         assert!(admit(&connections, "10.0.0.1").is_none());
         drop(told);

@@ -1,15 +1,24 @@
 //! The HTTP routes.
 
-use super::{App, caller::Operator, upgrade};
-use crate::{access::Caller, admission::StreamReport, catalog::PresetReport, metrics::METRICS, plugins::FileReport};
+use super::{
+    App,
+    caller::{Authenticated, Operator},
+    upgrade::upgrade,
+};
+use crate::{
+    dialects::Dialect,
+    plugins::FileReport,
+    session::{PresetReport, StreamReport},
+};
 use axum::{
     Json, Router,
-    extract::{Path, State},
+    extract::{Path, Request, State},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{any, get, post},
 };
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Answer of `GET /v1/engines`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -38,22 +47,28 @@ pub struct StreamsReport {
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Where keys are asked for, any key opens streams and presets, an operator's everything; health is open to all.
-pub(super) fn routes(app: App) -> Router {
-    Router::new()
+pub(super) fn routes(app: App, dialects: &[Arc<dyn Dialect>]) -> Router {
+    let mut routes = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/v1/engines", get(engines))
         .route("/v1/engines/{file}/release", post(release))
         .route("/v1/presets", get(presets))
         .route("/v1/streams", get(streams))
-        .route("/metrics", get(metrics))
-        .route("/v1/stream", get(upgrade::stream))
-        .with_state(app)
+        .route("/metrics", get(metrics));
+    for dialect in dialects {
+        for path in dialect.paths() {
+            let dialect = Arc::clone(dialect);
+            let handle = move |State(app): State<App>, request: Request| upgrade(Arc::clone(&dialect), app, request);
+            routes = routes.route(path, any(handle));
+        }
+    }
+    routes.with_state(app)
 }
 
 /// 200 once the plugin directories have been looked at and until the server is asked to stop.
 async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
-    if app.stopping.is_cancelled() {
+    if app.sessions.is_stopping() {
         (StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
     } else if !*app.settled.borrow() {
         (StatusCode::SERVICE_UNAVAILABLE, "looking for plugins\n")
@@ -77,18 +92,18 @@ async fn release(State(app): State<App>, _: Operator, Path(file): Path<String>) 
 }
 
 /// Those that the caller may use.
-async fn presets(State(app): State<App>, caller: Caller) -> Json<PresetsReport> {
+async fn presets(State(app): State<App>, Authenticated(caller): Authenticated) -> Json<PresetsReport> {
     let mut presets = app.catalog.report();
     presets.retain(|preset| caller.may_use(&preset.name));
     Json(PresetsReport { presets })
 }
 
 async fn streams(State(app): State<App>, _: Operator) -> Json<StreamsReport> {
-    Json(StreamsReport { streams: app.admission.roster().report() })
+    Json(StreamsReport { streams: app.sessions.registry().report() })
 }
 
 async fn metrics(State(app): State<App>, _: Operator) -> Response {
-    match METRICS.encode(&app.admission.roster().greatest_lags()) {
+    match app.metrics.encode(&app.sessions.registry().greatest_lags()) {
         Ok(text) => ([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }

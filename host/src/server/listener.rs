@@ -5,11 +5,12 @@
 
 use super::{
     App,
+    answer::Refused,
     connections::{Connection, Connections},
     http,
     tls::Certificate,
 };
-use crate::metrics::METRICS;
+use crate::{dialects::Dialect, failure::FailureCode, metrics::Metrics};
 use axum::{
     Router,
     http::{HeaderValue, StatusCode, header},
@@ -40,12 +41,14 @@ pub(super) struct Front {
     pub(super) connections: Arc<Connections>,
     /// From a connection to the answer.
     pub(super) request_limit: Duration,
+    pub(super) dialects: Vec<Arc<dyn Dialect>>,
 }
 
 impl Front {
     /// Accepts until aborted. A connection that fails is its client's business; a failing accept is waited out.
     pub(super) async fn accept(self, app: App) {
-        let routes = http::routes(app);
+        let metrics = Arc::clone(&app.metrics);
+        let routes = http::routes(app, &self.dialects);
         loop {
             let (socket, address) = match self.listener.accept().await {
                 Ok(accepted) => accepted,
@@ -60,15 +63,17 @@ impl Front {
             if let Err(error) = socket.set_nodelay(true) {
                 tracing::debug!("cannot switch off Nagle's algorithm: {error}");
             }
-            let answered = answer(socket, self.certificate.clone(), routes.clone(), Arc::new(connection));
-            let limit = self.request_limit;
+            let client =
+                Client { routes: routes.clone(), connection: Arc::new(connection), metrics: Arc::clone(&metrics) };
+            let answered = answer(socket, self.certificate.clone(), client);
+            let (limit, metrics) = (self.request_limit, Arc::clone(&metrics));
             tokio::spawn(async move {
                 match timeout(limit, answered).await {
                     Ok(Ok(())) => {}
                     Ok(Err(error)) => tracing::debug!(client = %address, "connection ended: {error}"),
                     Err(_) => {
                         tracing::info!(client = %address, "no request, or no taker for its answer, in {} s", limit.as_secs_f64());
-                        METRICS.refused("slow_request");
+                        metrics.refused(FailureCode::SlowRequest.name());
                     }
                 }
             });
@@ -76,40 +81,46 @@ impl Front {
     }
 }
 
+/// What a connection's requests need.
+#[derive(Clone)]
+struct Client {
+    routes: Router,
+    connection: Arc<Connection>,
+    metrics: Arc<Metrics>,
+}
+
 /// Up to the answer; a WebSocket goes on by itself.
 async fn answer(
     socket: TcpStream,
     certificate: Option<Arc<Certificate>>,
-    routes: Router,
-    connection: Arc<Connection>,
+    client: Client,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     match certificate {
-        None => converse(socket, routes, connection).await,
+        None => converse(socket, client).await,
         Some(certificate) => {
             let socket = TlsAcceptor::from(certificate.get()).accept(socket).await?;
-            converse(socket, routes, connection).await
+            converse(socket, client).await
         }
     }
 }
 
-async fn converse<S>(
-    socket: S,
-    routes: Router,
-    connection: Arc<Connection>,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>>
+async fn converse<S>(socket: S, client: Client) -> Result<(), Box<dyn std::error::Error + Send + Sync>>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |mut request: Request<Incoming>| {
-        let (routes, connection) = (routes.clone(), Arc::clone(&connection));
+        let Client { routes, connection, metrics } = client.clone();
         async move {
             let mut response = match connection.refusal() {
-                Some(refusal) => refusal.into_response(),
+                Some(failure) => Refused(failure.clone()).into_response(),
                 None => {
                     request.extensions_mut().insert(connection);
                     TowerToHyperService::new(routes).call(request).await?
                 }
             };
+            if let Some(code) = response.extensions().get::<FailureCode>() {
+                metrics.refused(code.name());
+            }
             if response.status() != StatusCode::SWITCHING_PROTOCOLS {
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }

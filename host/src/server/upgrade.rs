@@ -1,73 +1,48 @@
-//! From an HTTP request to a WebSocket (RFC 6455, section 4.2).
+//! From an HTTP request to a WebSocket (RFC 6455, section 4.2), which a dialect then carries.
 
-use super::{App, connections::Connection, refusal::Refusal};
+use super::{App, answer::Refused, connections::Connection};
 use crate::{
-    access::{Caller, KeyPlace, subprotocol},
-    failure::Failure,
-    native,
+    dialects::{
+        Dialect,
+        websocket::{self, Socket},
+    },
+    failure::{Failure, FailureCode},
+    session::Admitted,
 };
 use axum::{
     body::Body,
-    extract::{Request, State},
+    extract::Request,
     http::{HeaderMap, HeaderValue, Response, StatusCode, header},
     response::IntoResponse,
 };
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use std::sync::Arc;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-    sync::OwnedSemaphorePermit,
-};
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{
-        handshake::derive_accept_key,
-        protocol::{Role, WebSocketConfig},
-    },
-};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-/// Small: an idle stream should cost little, and a frame of live audio is less than this.
-const READ_BUFFER_BYTES: usize = 8 << 10;
-const WRITE_BUFFER_BYTES: usize = 4 << 10;
-
-/// Who has been let in, or why not.
-type Admitted = Result<(Places, Caller), Failure>;
-
-/// What a stream's connection holds until its end.
-struct Places {
-    _server: OwnedSemaphorePermit,
-    _key: Option<KeyPlace>,
-}
-
-/// `GET /v1/stream`.
-pub(super) async fn stream(
-    State(app): State<App>,
-    caller: Result<Caller, Refusal>,
-    mut request: Request,
-) -> axum::response::Response {
+/// A request at one of a dialect's paths.
+pub(super) async fn upgrade(dialect: Arc<dyn Dialect>, app: App, mut request: Request) -> axum::response::Response {
     let Some(accept) = accept_key(request.headers()) else {
         let hint = "this address speaks WebSocket (version 13): connect with a WebSocket client\n";
         let known = [(header::UPGRADE, "websocket"), (header::SEC_WEBSOCKET_VERSION, "13")];
         return (StatusCode::UPGRADE_REQUIRED, known, hint).into_response();
     };
-    // A script in a web page never sees an answer in HTTP: it is told by the close frame.
-    let is_script = request.headers().contains_key(header::ORIGIN);
-    let admitted = match caller.and_then(|caller| Ok((places(&app, &caller)?, caller))) {
-        Ok(admitted) => Ok(admitted),
-        Err(refusal) => match refusal.failure().filter(|_| is_script) {
-            Some(failure) => Err(failure),
-            None => return refusal.into_response(),
-        },
-    };
-    let protocol = subprotocol(request.headers());
     let connection: Option<Arc<Connection>> = request.extensions().get().cloned();
+    let headers = request.headers();
+    // A script in a web page never sees an answer in HTTP: it is told by the close frame.
+    let is_script = headers.contains_key(header::ORIGIN);
+    let caller = app.caller(headers, request.uri(), dialect.key(headers), connection.as_ref());
+    let admitted = match caller.and_then(|caller| app.sessions.admit(caller)) {
+        Err(failure) if !(is_script && is_for_scripts(failure.code)) => return Refused(failure).into_response(),
+        admitted => admitted.inspect_err(|failure| app.sessions.refused(failure)),
+    };
+    let protocol = dialect.subprotocol(headers);
     let upgrade = hyper::upgrade::on(&mut request);
     let streams = app.streams.clone();
     streams.spawn(async move {
         match upgrade.await {
-            Ok(upgraded) => take_socket(upgraded, app, admitted).await,
+            Ok(upgraded) => carry(dialect, upgraded, &app, admitted).await,
             Err(error) => tracing::debug!("upgrade failed: {error}"),
         }
         drop(connection);
@@ -84,49 +59,21 @@ pub(super) async fn stream(
     response
 }
 
-fn places(app: &App, caller: &Caller) -> Result<Places, Refusal> {
-    if app.stopping.is_cancelled() {
-        return Err(Refusal::Stopping);
-    }
-    let key = caller.key.as_ref().map(|key| key.take_place()).transpose().map_err(Refusal::KeyFull)?;
-    let server = Arc::clone(&app.places).try_acquire_owned().map_err(|_| Refusal::Full)?;
-    if app.admission.is_hopeless(caller) {
-        return Err(Refusal::Overloaded);
-    }
-    Ok(Places { _server: server, _key: key })
+/// Whether a web page that is on the list may know of it.
+fn is_for_scripts(code: FailureCode) -> bool {
+    use FailureCode as C;
+    matches!(code, C::Unauthorized | C::KeyStreams | C::Streams | C::Overloaded | C::ShuttingDown)
 }
 
-async fn take_socket(upgraded: Upgraded, app: App, admitted: Admitted) {
-    let config = WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER_BYTES)
-        .write_buffer_size(WRITE_BUFFER_BYTES)
-        .max_message_size(Some(app.max_message_bytes))
-        .max_frame_size(Some(app.max_message_bytes));
+async fn carry(dialect: Arc<dyn Dialect>, upgraded: Upgraded, app: &App, admitted: Result<Admitted, Failure>) {
+    let settings = Arc::clone(&app.connection);
     // The connection's own socket: one layer less for every frame. (With TLS there are layers enough.)
-    match upgraded.downcast::<TokioIo<TcpStream>>() {
-        Ok(parts) => {
-            let (socket, read) = (parts.io.into_inner(), parts.read_buf.to_vec());
-            talk(WebSocketStream::from_partially_read(socket, read, Role::Server, Some(config)).await, app, admitted)
-                .await;
-        }
-        Err(upgraded) => {
-            let socket = TokioIo::new(upgraded);
-            talk(WebSocketStream::from_raw_socket(socket, Role::Server, Some(config)).await, app, admitted).await;
-        }
-    }
-}
-
-async fn talk<S>(socket: WebSocketStream<S>, app: App, admitted: Admitted)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    match admitted {
-        Ok((places, caller)) => {
-            native::serve(socket, app.admission, app.connection, caller).await;
-            drop(places);
-        }
-        Err(failure) => native::refuse(socket, &app.connection, failure).await,
-    }
+    let (socket, read) = match upgraded.downcast::<TokioIo<TcpStream>>() {
+        Ok(parts) => (Socket::tcp(parts.io.into_inner()), parts.read_buf.to_vec()),
+        Err(upgraded) => (Socket::other(TokioIo::new(upgraded)), Vec::new()),
+    };
+    let socket = websocket::accept(socket, read, settings.max_message_bytes).await;
+    dialect.serve(socket, settings, admitted).await;
 }
 
 /// The answer to a valid WebSocket handshake.

@@ -70,10 +70,15 @@ impl Outbox {
         state.events.clear();
     }
 
+    /// Takes the events that there are.
+    pub(super) fn take(&self) -> VecDeque<Event> {
+        std::mem::take(&mut self.lock().events)
+    }
+
     /// Waits for events and takes all of them; never empty.
-    pub(super) async fn take(&self) -> VecDeque<Event> {
+    pub(super) async fn wait(&self) -> VecDeque<Event> {
         loop {
-            let events = std::mem::take(&mut self.lock().events);
+            let events = self.take();
             if !events.is_empty() {
                 return events;
             }
@@ -107,7 +112,7 @@ mod tests {
         for event in [partial("a"), partial("a b"), segment.clone(), segment.clone(), partial("c")] {
             outbox.push(Some(0), event);
         }
-        assert_eq!(outbox.take().await, [segment.clone(), segment, partial("c")]);
+        assert_eq!(outbox.wait().await, [segment.clone(), segment, partial("c")]);
     }
 
     #[tokio::test]
@@ -118,7 +123,7 @@ mod tests {
         assert!(outbox.is_over(0) && !outbox.is_over(1));
         outbox.push(Some(0), partial("late"));
         outbox.push(Some(1), Event::Ready { epoch: 1 });
-        assert_eq!(outbox.take().await, [Event::Ready { epoch: 1 }]);
+        assert_eq!(outbox.wait().await, [Event::Ready { epoch: 1 }]);
     }
 
     #[tokio::test]
@@ -126,6 +131,6 @@ mod tests {
         let outbox = Outbox::default();
         outbox.push(Some(0), Event::Done(5));
         outbox.push(Some(0), partial("late"));
-        assert_eq!(outbox.take().await, [Event::Done(5)]);
+        assert_eq!(outbox.wait().await, [Event::Done(5)]);
     }
 }

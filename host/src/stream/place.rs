@@ -7,8 +7,9 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-/// An open stream's place; dropped after the processor.
-pub(super) struct Place(Arc<AtomicUsize>);
+/// An open stream's place on its model; dropped after the processor.
+#[derive(Debug)]
+pub struct Place(Arc<AtomicUsize>);
 
 impl Place {
     /// One of `most`, if there is one left.

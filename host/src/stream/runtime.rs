@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     failure::{Failure, FailureCode},
-    metrics::{METRICS, ModelMeter},
+    metrics::{Metrics, ModelMeter},
     model::Model,
 };
 use auricle_plugin_api::Metadata;
@@ -30,6 +30,9 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
+
+/// Tells the models of this process apart.
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
 /// How a model is run.
 #[derive(Debug, Clone)]
@@ -55,6 +58,7 @@ pub struct Runtime(Arc<Shared>);
 
 /// What the handle, the threads and the places share.
 pub struct Shared {
+    id: u64,
     model: Model,
     settings: RuntimeSettings,
     meter: ModelMeter,
@@ -106,16 +110,23 @@ impl Runtime {
     ///
     /// # Errors
     /// Where the system gives no threads.
-    pub fn start(model: Model, settings: RuntimeSettings) -> io::Result<Arc<Self>> {
-        Self::start_counted(model, settings, None)
+    pub fn start(model: Model, settings: RuntimeSettings, metrics: &Metrics) -> io::Result<Arc<Self>> {
+        let meter = metrics.model(&settings.name, &settings.engine);
+        Self::start_counted(model, settings, meter, None)
     }
 
-    fn start_counted(model: Model, settings: RuntimeSettings, counted: Option<Place>) -> io::Result<Arc<Self>> {
+    fn start_counted(
+        model: Model,
+        settings: RuntimeSettings,
+        meter: ModelMeter,
+        counted: Option<Place>,
+    ) -> io::Result<Arc<Self>> {
         let concurrency = settings.concurrency;
         let watched = matches!(model, Model::InProcess(_));
         let shared = Arc::new(Shared {
             model,
-            meter: METRICS.model(&settings.name, &settings.engine),
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            meter,
             settings,
             cost: Arc::default(),
             queue: Mutex::default(),
@@ -151,7 +162,8 @@ impl Runtime {
         let model = self.model.apart().ok_or("it is not in a worker process")?;
         let name = format!("{}-apart", self.settings.name);
         let settings = RuntimeSettings { name, concurrency: 1, ..self.settings.clone() };
-        Self::start_counted(model, settings, Some(place)).map_err(|error| format!("no thread for it: {error}"))
+        let meter = self.meter.clone();
+        Self::start_counted(model, settings, meter, Some(place)).map_err(|error| format!("no thread for it: {error}"))
     }
 }
 
@@ -163,6 +175,11 @@ impl Drop for Runtime {
 }
 
 impl Shared {
+    /// Tells it from every other model of this process.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
     /// What the model says of itself.
     pub fn metadata(&self) -> &Metadata {
         self.model.metadata()
@@ -188,7 +205,10 @@ impl Shared {
     }
 
     /// A place for one stream.
-    pub(super) fn take_place(&self) -> Result<Place, Failure> {
+    ///
+    /// # Errors
+    /// Where the model takes no further stream.
+    pub fn take_place(&self) -> Result<Place, Failure> {
         if let Some(reason) = self.refused() {
             return Err(Failure::new(FailureCode::EngineUnavailable, reason));
         }

@@ -30,7 +30,8 @@ pub struct Stream {
     pub(super) settings: StreamSettings,
     pub(super) outbox: Outbox,
     inner: Mutex<Inner>,
-    pub(super) room: Notify,
+    /// A call has returned, or the stream has ended.
+    pub(super) stepped: Notify,
     pub(super) home: Arc<Runtime>,
     pub(super) span: tracing::Span,
 }
@@ -57,18 +58,15 @@ impl fmt::Debug for Stream {
 }
 
 impl Stream {
-    /// Opens a stream on a model. `options` is the whole configuration. `Event::Ready` comes when the processor is made;
-    /// audio may be pushed before.
-    ///
-    /// # Errors
-    /// Where the model takes no further stream.
+    /// Opens a stream on a model, in a place of its. `options` is the whole configuration. `Event::Ready` comes when the
+    /// processor is made; audio may be pushed before.
     pub fn open(
         id: String,
         runtime: Arc<Runtime>,
+        place: Place,
         options: Map<String, Value>,
         settings: StreamSettings,
-    ) -> Result<Arc<Self>, Failure> {
-        let place = runtime.take_place()?;
+    ) -> Arc<Self> {
         let inner = Inner {
             runtime: Arc::clone(&runtime),
             inbox: Inbox::new(runtime.metadata()),
@@ -86,13 +84,13 @@ impl Stream {
             settings,
             outbox: Outbox::default(),
             inner: Mutex::new(inner),
-            room: Notify::new(),
+            stepped: Notify::new(),
             home: runtime,
             span,
         });
         stream.home.note_stream(&stream);
         stream.schedule(&mut stream.lock());
-        Ok(stream)
+        stream
     }
 
     /// The id, as in the log.
@@ -105,13 +103,13 @@ impl Stream {
         &self.home
     }
 
-    /// Adds samples at the model's rate.
-    pub fn push(self: &Arc<Self>, samples: &[f32]) {
+    /// Adds samples at the model's rate that came at `now`.
+    pub fn push(self: &Arc<Self>, samples: &[f32], now: Instant) {
         let mut inner = self.lock();
         if inner.ended {
             return;
         }
-        inner.inbox.push(samples, Instant::now());
+        inner.inbox.push(samples, now);
         let behind = self.seconds(inner.inbox.queued());
         if self.settings.pace == Pace::Live && behind > self.settings.max_lag_seconds {
             let unread = self.outbox.waiting();
@@ -166,7 +164,16 @@ impl Stream {
 
     /// Waits for events and takes all of them; never empty.
     pub async fn events(self: &Arc<Self>) -> VecDeque<Event> {
-        let events = self.outbox.take().await;
+        let events = self.outbox.wait().await;
+        self.taken(events)
+    }
+
+    /// Takes the events that there are.
+    pub fn take_events(self: &Arc<Self>) -> VecDeque<Event> {
+        self.taken(self.outbox.take())
+    }
+
+    fn taken(self: &Arc<Self>, events: VecDeque<Event>) -> VecDeque<Event> {
         if events.len() >= self.settings.max_unsent_events {
             // It was paused for its client to read.
             self.schedule(&mut self.lock());
@@ -179,15 +186,25 @@ impl Stream {
         if self.settings.pace == Pace::Live {
             return;
         }
+        self.until(|inner| self.seconds(inner.inbox.queued()) <= self.settings.file_buffer_seconds).await;
+    }
+
+    /// Completes when nothing waits for the engine, and no call is running.
+    pub async fn caught_up(&self) {
+        self.until(|inner| inner.voice.is_some() && inner.inbox.oldest().is_none()).await;
+    }
+
+    /// Completes when something is so, or the stream has ended.
+    async fn until(&self, so: impl Fn(&Inner) -> bool) {
         loop {
-            let freed = self.room.notified();
+            let stepped = self.stepped.notified();
             {
                 let inner = self.lock();
-                if inner.ended || self.seconds(inner.inbox.queued()) <= self.settings.file_buffer_seconds {
+                if inner.ended || so(&inner) {
                     return;
                 }
             }
-            freed.await;
+            stepped.await;
         }
     }
 
@@ -232,7 +249,7 @@ impl Stream {
         inner.ended = true;
         inner.inbox.clear();
         inner.last = Some(last);
-        self.room.notify_waiters();
+        self.stepped.notify_waiters();
     }
 
     /// The processor is gone, or will never be.

@@ -1,7 +1,7 @@
 //! Streams on an engine whose calls wait to be let through, so that a test decides what happens meanwhile.
 
 use super::{Event, Pace, Runtime, RuntimeSettings, Stream, StreamSettings};
-use crate::{failure::FailureCode, model::Model as Loaded};
+use crate::{failure::FailureCode, metrics::Metrics, model::Model as Loaded};
 use auricle_plugin_api::{
     AsrProcessor, Config, Error, Field, Host, Metadata, Model, ModelLoader, Schema, Segment, Sink,
     host::{HostServices, LoadedEngine, LogLevel},
@@ -10,7 +10,7 @@ use serde_json::json;
 use std::{
     path::PathBuf,
     sync::{Arc, Condvar, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// What must happen happens within this.
@@ -146,7 +146,7 @@ fn model(gate: &Gate, call_limit: Duration, max_streams: usize) -> Arc<Runtime> 
         max_streams,
         max_apart: 1,
     };
-    Runtime::start(Loaded::InProcess(model), settings).unwrap()
+    Runtime::start(Loaded::InProcess(model), settings, &Metrics::default()).unwrap()
 }
 
 const SETTINGS: StreamSettings = StreamSettings {
@@ -162,7 +162,8 @@ const SETTINGS: StreamSettings = StreamSettings {
 
 fn try_open(runtime: &Arc<Runtime>, name: &str, settings: StreamSettings) -> Result<Arc<Stream>, FailureCode> {
     let options = json!({ "name": name }).as_object().unwrap().clone();
-    Stream::open(name.into(), Arc::clone(runtime), options, settings).map_err(|failure| failure.code)
+    let place = runtime.take_place().map_err(|failure| failure.code)?;
+    Ok(Stream::open(name.into(), Arc::clone(runtime), place, options, settings))
 }
 
 async fn open(runtime: &Arc<Runtime>, name: &str, settings: StreamSettings) -> Arc<Stream> {
@@ -197,12 +198,12 @@ async fn the_oldest_audio_goes_first() {
     let gate = Gate::default();
     let runtime = model(&gate, LIMIT, 10);
     let (a, b) = (open(&runtime, "a", SETTINGS).await, open(&runtime, "b", SETTINGS).await);
-    a.push(&[0.0; CHUNK]);
+    a.push(&[0.0; CHUNK], Instant::now());
     gate.seen(1);
     // `a` has more, and its turn would be next; but the audio of `b` was there before the rest of it.
-    b.push(&[0.0; CHUNK]);
-    a.push(&[0.0; 2 * CHUNK]);
-    b.push(&[0.0; CHUNK]);
+    b.push(&[0.0; CHUNK], Instant::now());
+    a.push(&[0.0; 2 * CHUNK], Instant::now());
+    b.push(&[0.0; CHUNK], Instant::now());
     gate.let_through(5);
     assert_eq!(gate.seen(5), ["a0", "b0", "a1", "a2", "b1"]);
     gate.let_through(100);
@@ -212,9 +213,9 @@ async fn the_oldest_audio_goes_first() {
 async fn lag_is_reported_during_a_long_call_and_when_it_is_made_up() {
     let gate = Gate::default();
     let stream = open(&model(&gate, LIMIT, 1), "a", SETTINGS).await;
-    stream.push(&[0.0; CHUNK]);
+    stream.push(&[0.0; CHUNK], Instant::now());
     gate.seen(1);
-    stream.push(&[0.0; 5 * CHUNK]);
+    stream.push(&[0.0; 5 * CHUNK], Instant::now());
     assert_eq!(next(&stream).await, [Event::Lag(50)]);
     gate.let_through(100);
     let events = until(&stream, |event| *event == Event::Lag(0)).await;
@@ -226,9 +227,9 @@ async fn a_live_stream_too_far_behind_fails_and_a_file_waits() {
     let gate = Gate::default();
     let runtime = model(&gate, LIMIT, 2);
     let stream = open(&runtime, "a", StreamSettings { max_lag_seconds: 0.05, ..SETTINGS }).await;
-    stream.push(&[0.0; CHUNK]);
+    stream.push(&[0.0; CHUNK], Instant::now());
     gate.seen(1);
-    stream.push(&[0.0; 7 * CHUNK]);
+    stream.push(&[0.0; 7 * CHUNK], Instant::now());
     assert_eq!(
         failure(&until(&stream, |event| matches!(event, Event::Failed(_))).await),
         Some(FailureCode::LagExceeded)
@@ -236,7 +237,7 @@ async fn a_live_stream_too_far_behind_fails_and_a_file_waits() {
 
     let file = StreamSettings { pace: Pace::File, file_buffer_seconds: 0.05, ..SETTINGS };
     let file = try_open(&runtime, "b", file).unwrap();
-    file.push(&[0.0; 7 * CHUNK]);
+    file.push(&[0.0; 7 * CHUNK], Instant::now());
     assert!(tokio::time::timeout(Duration::from_millis(50), file.room()).await.is_err());
     gate.let_through(100);
     tokio::time::timeout(LIMIT, file.room()).await.unwrap();
@@ -254,7 +255,7 @@ async fn a_stream_whose_events_nobody_reads_pauses() {
             StreamSettings { pace, max_unsent_events: 3, max_lag_seconds: 1.0, report_lag_seconds: 2.0, ..SETTINGS };
         let stream = open(&model(&gate, LIMIT, 1), "a", settings).await;
         // The events of a hundred chunks come to a client that reads them, at most three at a time.
-        stream.push(&[0.0; 100 * CHUNK]);
+        stream.push(&[0.0; 100 * CHUNK], Instant::now());
         stream.finish();
         let (mut heard, mut most) = (0, 0);
         loop {
@@ -269,11 +270,11 @@ async fn a_stream_whose_events_nobody_reads_pauses() {
     }
     let settings = StreamSettings { max_unsent_events: 3, max_lag_seconds: 1.0, report_lag_seconds: 2.0, ..SETTINGS };
     let stream = open(&model(&gate, LIMIT, 1), "b", settings).await;
-    stream.push(&[0.0; 10 * CHUNK]);
+    stream.push(&[0.0; 10 * CHUNK], Instant::now());
     while stream.outbox.waiting() < 3 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    stream.push(&[0.0; 110 * CHUNK]);
+    stream.push(&[0.0; 110 * CHUNK], Instant::now());
     let events = until(&stream, |event| matches!(event, Event::Failed(_))).await;
     assert_eq!(failure(&events), Some(FailureCode::SlowReader));
     assert_eq!(segments(&events), 3, "{events:?}");
@@ -300,7 +301,7 @@ async fn a_call_written_off_gives_its_place_back() {
     let gate = Gate::default();
     let runtime = model(&gate, Duration::from_millis(200), 1);
     let stream = open(&runtime, "a", SETTINGS).await;
-    stream.push(&[0.0; CHUNK]);
+    stream.push(&[0.0; CHUNK], Instant::now());
     assert_eq!(failure(&next(&stream).await), Some(FailureCode::EngineTimeout));
     let next_one = open(&runtime, "b", SETTINGS).await;
     next_one.finish();
@@ -314,12 +315,12 @@ async fn a_call_written_off_gives_its_place_back() {
 async fn a_reset_discards_what_waits_and_counts_the_epochs() {
     let gate = Gate::default();
     let stream = open(&model(&gate, LIMIT, 1), "a", SETTINGS).await;
-    stream.push(&[0.0; 3 * CHUNK]);
+    stream.push(&[0.0; 3 * CHUNK], Instant::now());
     gate.seen(1);
     stream.flush(30);
     stream.reset();
     stream.reset();
-    stream.push(&[0.0; CHUNK]);
+    stream.push(&[0.0; CHUNK], Instant::now());
     stream.finish();
     gate.let_through(100);
     let events = until(&stream, |event| matches!(event, Event::Done(_))).await;

@@ -148,7 +148,7 @@ impl Stream {
         }
         inner.voice = Some(voice);
         self.report_lag(&mut inner);
-        self.room.notify_waiters();
+        self.stepped.notify_waiters();
         self.schedule(&mut inner);
         None
     }

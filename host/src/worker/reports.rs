@@ -131,6 +131,7 @@ mod tests {
             memory_limit: None,
             sandbox: true,
             reports: Arc::clone(&reports),
+            metrics: Arc::default(),
         };
         let (path, plugin, backend) = ("x.so".into(), "x 1.0.0".into(), "x".into());
         let spec = WorkerSpec { plugin, path, resource_dirs: Vec::new(), backend, load };

@@ -3,7 +3,7 @@
 //! Threads: the model's; those that need a worker while one is being started wait for it.
 
 use super::{RemoteProcessor, WorkerSpec, process::Process};
-use crate::{metrics::METRICS, model::CallError, plugins::Quarantine};
+use crate::{model::CallError, plugins::Quarantine};
 use auricle_plugin_api::{Error, Metadata};
 use serde_json::{Map, Value};
 use std::{
@@ -112,7 +112,7 @@ impl Supervisor {
         }
         let process = Arc::new(process);
         state.process = Some(Arc::clone(&process));
-        METRICS.worker_restarted(&self.spec.load.preset, &self.spec.backend);
+        self.spec.load.metrics.worker_restarted(&self.spec.load.preset, &self.spec.backend);
         tracing::info!(preset = self.spec.load.preset, "a new worker has taken over");
         Ok(process)
     }

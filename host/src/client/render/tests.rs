@@ -1,5 +1,5 @@
 use super::*;
-use crate::{client::summary::Summary, native::messages::Ready};
+use crate::{client::summary::Summary, dialects::native::messages::Ready};
 
 const WIDE: Screen = Screen { out: false, err: Some(|| 40) };
 const NONE: Screen = Screen { out: false, err: None };

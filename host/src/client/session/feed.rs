@@ -2,7 +2,7 @@
 
 use crate::{
     client::source::{Piece, Source, SourceError},
-    native::messages::ClientMessage,
+    dialects::native::messages::ClientMessage,
 };
 use futures_util::{Sink, SinkExt};
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! What the server said about the end of a session.
 
 use super::End;
-use crate::native::messages::{ServerEvent, ServerMessage};
+use crate::dialects::native::messages::{ServerEvent, ServerMessage};
 use serde::Deserialize;
 use std::time::Duration;
 use tokio::time::Instant;

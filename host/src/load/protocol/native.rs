@@ -3,7 +3,7 @@
 use super::{Dialect, Told};
 use crate::{
     audio::AudioFormat,
-    native::messages::{ClientMessage, Pace, ServerEvent, ServerMessage, Start},
+    dialects::native::messages::{ClientMessage, Pace, ServerEvent, ServerMessage, Start},
 };
 use serde_json::Map;
 use tokio_tungstenite::tungstenite::Message;

@@ -1,7 +1,7 @@
 //! Reading a journal, of a server that runs or not.
 
 use super::{Line, Start, is_session};
-use crate::native::messages::seconds;
+use crate::times::seconds;
 use auricle_plugin_api::Segment;
 use serde::{Deserialize, Serialize};
 use std::{

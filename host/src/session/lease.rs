@@ -1,13 +1,17 @@
-//! A stream's place on the roster, and what is measured of it on the way: its audio when it comes, its events when they go.
+//! What a session holds while it is open: its places, its line in the registry, its journal; and what is measured of it on
+//! the way: audio when it comes, events when they go.
 //!
 //! A delay is counted from when the audio of a text's end came to when the text is given to the connection. Threads: the
-//! tasks that read and write the connection, each for a few instructions under a lock of the stream's own.
+//! tasks that read and write the connection, each for a few instructions under a lock of the session's own.
 
-use super::roster::{Entry, Roster};
+use super::{
+    admission::Places,
+    journal::Recorder,
+    registry::{Entry, SessionRegistry},
+};
 use crate::{
     failure::{Failure, FailureCode},
-    journal::Recorder,
-    metrics::{METRICS, StreamMeter},
+    metrics::{Metrics, StreamMeter},
     stream::{Event, Pace},
 };
 use std::{
@@ -22,38 +26,44 @@ const GRAIN: Duration = Duration::from_millis(50);
 /// Moments remembered: what a text that ends before them was delayed is not known.
 const MOMENTS: usize = 256;
 
-/// Held by a stream's connection.
+/// Held by a session until its end.
 #[derive(Debug)]
-pub struct Ticket {
+pub(super) struct Lease {
     entry: Arc<Entry>,
-    roster: Arc<Roster>,
+    registry: Arc<SessionRegistry>,
+    metrics: Arc<Metrics>,
     meter: StreamMeter,
     arrivals: Mutex<Arrivals>,
     recorder: Option<Recorder>,
+    _places: Places,
 }
 
-/// A stream whose texts cannot be kept, though they are to be.
+/// A session whose texts cannot be kept, though they are to be.
 pub(super) fn not_kept(error: &io::Error) -> Failure {
     tracing::error!("the journal cannot be written: {error}");
     Failure::new(FailureCode::JournalFailed, "the server cannot keep what is said, as it has been told to")
 }
 
-impl Ticket {
-    pub(super) fn new(entry: Entry, roster: Arc<Roster>, recorder: Option<Recorder>) -> Self {
-        let meter = METRICS.stream_opened(&entry.preset, &entry.backend);
+impl Lease {
+    /// Enters the session in the registry.
+    pub(super) fn new(
+        entry: Entry,
+        places: Places,
+        registry: Arc<SessionRegistry>,
+        metrics: Arc<Metrics>,
+        recorder: Option<Recorder>,
+    ) -> Self {
+        let meter = metrics.stream_opened(&entry.preset, &entry.backend);
         let entry = Arc::new(entry);
-        roster.add(Arc::clone(&entry));
-        Self { entry, roster, meter, arrivals: Mutex::default(), recorder }
+        registry.add(Arc::clone(&entry));
+        Self { entry, registry, metrics, meter, arrivals: Mutex::default(), recorder, _places: places }
     }
 
     /// Samples came, at the model's rate.
-    pub fn heard(&self, samples: usize) {
-        if samples == 0 {
-            return;
-        }
+    pub(super) fn received(&self, samples: usize, now: Instant) {
         self.entry.add_samples(samples as u64);
         let mut arrivals = self.lock();
-        arrivals.note(samples as u64, Instant::now());
+        arrivals.note(samples as u64, now);
         // Not for every frame: all streams of a preset share the counter.
         let rate = u64::from(self.entry.sample_rate);
         if arrivals.uncounted >= rate {
@@ -63,7 +73,7 @@ impl Ticket {
     }
 
     /// Times start at 0 again.
-    pub fn reset(&self) {
+    pub(super) fn reset(&self) {
         self.lock().restart();
     }
 
@@ -71,7 +81,7 @@ impl Ticket {
     ///
     /// # Errors
     /// Where it cannot be kept: it must not go.
-    pub fn said(&self, event: &Event) -> Result<(), Failure> {
+    pub(super) fn sending(&self, event: &Event) -> Result<(), Failure> {
         if let Some(recorder) = &self.recorder {
             recorder.note(event).map_err(|error| not_kept(&error))?;
         }
@@ -86,11 +96,11 @@ impl Ticket {
         Ok(())
     }
 
-    /// The stream failed, though no event says so.
-    pub fn failed(&self, code: FailureCode) {
+    /// The session failed, though no event says so.
+    pub(super) fn failed(&self, code: FailureCode) {
         // What it had waiting is dropped: it is no part of its model's lag any more.
         self.entry.set_lag(0);
-        METRICS.stream_failed(&self.entry.preset, &self.entry.backend, code);
+        self.metrics.stream_failed(&self.entry.preset, &self.entry.backend, code);
     }
 
     /// How long ago the audio before `sample` came. A file comes faster than it was spoken: its delays say nothing.
@@ -111,11 +121,11 @@ impl Ticket {
     }
 }
 
-impl Drop for Ticket {
+impl Drop for Lease {
     fn drop(&mut self) {
         let left = self.lock().uncounted;
         self.meter.audio(left as f64 / f64::from(self.entry.sample_rate));
-        self.roster.remove(&self.entry);
+        self.registry.remove(&self.entry);
     }
 }
 

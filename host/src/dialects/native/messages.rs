@@ -208,12 +208,6 @@ pub struct TextWord {
     pub extra: Map<String, Value>,
 }
 
-/// Samples as seconds, rounded to milliseconds.
-pub fn seconds(samples: u64, rate: u32) -> f64 {
-    let milliseconds = (samples as f64 * 1000.0 / f64::from(rate)).round();
-    milliseconds / 1000.0
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,11 +3,12 @@
 //! Streams that agree on the engine's file, on every load field and on how the model is run share one model. A model that
 //! no preset asks for any more is let go: its running streams keep it until they end.
 
+use super::presets::{Preset, Presets};
 use crate::{
     failure::{Failure, FailureCode},
+    metrics::Metrics,
     model::{Isolation, LoadSpec},
     plugins::{Engine, Registry, cache_dir},
-    presets::{Preset, Presets},
     settings::{Settings, wait},
     stream::{Runtime, RuntimeSettings},
     worker::CrashReports,
@@ -32,9 +33,10 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 pub struct Catalog {
     registry: Arc<Registry>,
     presets: Arc<Presets>,
-    models: SyncMutex<HashMap<String, Arc<Mutex<ModelState>>>>,
+    models: SyncMutex<HashMap<ModelKey, Arc<Mutex<ModelState>>>>,
     settings: Arc<Settings>,
     reports: Arc<CrashReports>,
+    metrics: Arc<Metrics>,
 }
 
 #[derive(Debug, Default)]
@@ -43,6 +45,20 @@ enum ModelState {
     Idle,
     Loaded(Arc<Runtime>),
     Failed(Instant, Failure),
+}
+
+/// What a model is known by: the engine's generation, its load fields, and how it is run.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct ModelKey {
+    engine: String,
+    /// JSON.
+    fields: String,
+    isolation: Isolation,
+    sandbox: bool,
+    memory_mb: Option<u64>,
+    concurrency: usize,
+    max_streams: Option<usize>,
+    call_seconds: Option<u64>,
 }
 
 /// A preset with its engine, checked.
@@ -96,9 +112,9 @@ pub enum PresetState {
 
 impl Catalog {
     /// Brings presets and engines together.
-    pub fn new(registry: Arc<Registry>, presets: Arc<Presets>, settings: Arc<Settings>) -> Self {
+    pub fn new(registry: Arc<Registry>, presets: Arc<Presets>, settings: Arc<Settings>, metrics: Arc<Metrics>) -> Self {
         let reports = crash_reports(&settings);
-        Self { registry, presets, models: SyncMutex::default(), settings, reports }
+        Self { registry, presets, models: SyncMutex::default(), settings, reports, metrics }
     }
 
     /// The model and configuration for a stream on `preset` with the client's `options`. Loads the model if need be.
@@ -271,6 +287,7 @@ impl Catalog {
             memory_limit: preset.host.memory_mb.map(|mebibytes| mebibytes << 20),
             sandbox: preset.host.sandbox,
             reports: Arc::clone(&self.reports),
+            metrics: Arc::clone(&self.metrics),
         }
     }
 
@@ -279,19 +296,25 @@ impl Catalog {
         preset.host.isolation.unwrap_or(if trusted { Isolation::InProcess } else { Isolation::UNTRUSTED })
     }
 
-    /// What a model is known by: the engine's generation, its load fields, and how it is run.
-    fn model_key(&self, resolved: &Resolved) -> String {
+    fn model_key(&self, resolved: &Resolved) -> ModelKey {
         let schema = resolved.engine.schema();
         let fields = Config::with_defaults(load_fields(&resolved.preset, schema), schema);
         let loaded: Map<_, _> =
             fields.fields().iter().filter(|(name, _)| schema.scope(name) != Some(Scope::Stream)).collect_owned();
         let host = &resolved.preset.host;
-        let place = (self.isolation(&resolved.preset, &resolved.engine), host.sandbox, host.memory_mb);
-        let run = (host.concurrency, host.max_streams, host.call_seconds, place);
-        format!("{} {} {run:?}", resolved.engine.key, Value::Object(loaded))
+        ModelKey {
+            engine: resolved.engine.key.clone(),
+            fields: Value::Object(loaded).to_string(),
+            isolation: self.isolation(&resolved.preset, &resolved.engine),
+            sandbox: host.sandbox,
+            memory_mb: host.memory_mb,
+            concurrency: host.concurrency,
+            max_streams: host.max_streams,
+            call_seconds: host.call_seconds.map(f64::to_bits),
+        }
     }
 
-    fn models(&self) -> MutexGuard<'_, HashMap<String, Arc<Mutex<ModelState>>>> {
+    fn models(&self) -> MutexGuard<'_, HashMap<ModelKey, Arc<Mutex<ModelState>>>> {
         self.models.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -344,8 +367,9 @@ async fn load_model(
     let (begun, limit) = (Instant::now(), load.load_limit);
     let (done, mut loaded) = oneshot::channel();
     let loader = move || {
+        let metrics = Arc::clone(&load.metrics);
         let result = engine.load(load).and_then(|model| {
-            Runtime::start(model, settings).map_err(|error| format!("cannot start its threads: {error}"))
+            Runtime::start(model, settings, &metrics).map_err(|error| format!("cannot start its threads: {error}"))
         });
         // Nobody listens after the time limit; the model is then let go.
         let _ = done.send(result);

@@ -1,8 +1,12 @@
-//! The open streams, as the operator and admission see them.
+//! The sessions that are open, as the operator and admission see them.
 //!
 //! The lock is held while streams come, go and are listed, never while they work: what changes meanwhile is atomic.
 
-use crate::{access::Caller, stream::Pace};
+use super::{Caller, presets::Preset};
+use crate::{
+    stream::{Pace, Runtime},
+    times::seconds,
+};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::HashMap,
@@ -13,18 +17,18 @@ use std::{
     time::Instant,
 };
 
-/// Who is on.
+/// The open sessions, by id.
 #[derive(Debug, Default)]
-pub struct Roster(Mutex<HashMap<String, Arc<Entry>>>);
+pub struct SessionRegistry(Mutex<HashMap<String, Arc<Entry>>>);
 
-/// One stream.
+/// One session.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) id: String,
     pub(super) preset: String,
     pub(super) backend: String,
     /// Tells loaded models apart.
-    pub(super) model: usize,
+    pub(super) model: u64,
     pub(super) pace: Pace,
     /// Of the samples counted.
     pub(super) sample_rate: u32,
@@ -60,23 +64,16 @@ pub struct StreamReport {
 }
 
 impl Entry {
-    pub(super) fn new(
-        id: &str,
-        preset: &str,
-        backend: &str,
-        caller: &Caller,
-        pace: Pace,
-        model: usize,
-        sample_rate: u32,
-    ) -> Self {
+    /// A session that opens now, on a model that is told from others by a number.
+    pub(super) fn new(id: &str, preset: &Preset, caller: &Caller, pace: Pace, model: &Runtime) -> Self {
         Self {
             id: id.to_owned(),
-            preset: preset.to_owned(),
-            backend: backend.to_owned(),
-            model,
+            preset: preset.name.clone(),
+            backend: preset.backend.clone(),
+            model: model.id(),
             pace,
-            sample_rate,
-            key: caller.key.as_ref().map(|key| key.name().to_owned()),
+            sample_rate: model.metadata().sample_rate,
+            key: caller.key_name().map(str::to_owned),
             address: caller.address.to_string(),
             since: Instant::now(),
             samples: AtomicU64::new(0),
@@ -97,7 +94,7 @@ impl Entry {
     }
 
     fn seconds(&self, samples: &AtomicU64) -> f64 {
-        crate::native::messages::seconds(samples.load(Ordering::Relaxed), self.sample_rate)
+        seconds(samples.load(Ordering::Relaxed), self.sample_rate)
     }
 
     fn report(&self) -> StreamReport {
@@ -115,7 +112,7 @@ impl Entry {
     }
 }
 
-impl Roster {
+impl SessionRegistry {
     /// Every stream, the oldest first.
     pub fn report(&self) -> Vec<StreamReport> {
         let mut entries: Vec<_> = self.lock().values().map(Arc::clone).collect();
@@ -169,29 +166,36 @@ impl Roster {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::{IpAddr, Ipv4Addr};
-    use tokio_util::sync::CancellationToken;
 
-    fn add(roster: &Roster, id: &str, pace: Pace, lag_seconds: u64) {
-        let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let caller = Caller { address, key: None, drain: CancellationToken::new() };
-        let entry = Arc::new(Entry::new(id, "p", "b", &caller, pace, 1, 16_000));
-        entry.set_lag(lag_seconds * 16_000);
-        roster.add(entry);
+    fn add(registry: &SessionRegistry, id: &str, pace: Pace, lag_seconds: u64) {
+        let entry = Entry {
+            id: id.to_owned(),
+            preset: "p".into(),
+            backend: "b".into(),
+            model: 1,
+            pace,
+            sample_rate: 16_000,
+            key: None,
+            address: "127.0.0.1".into(),
+            since: Instant::now(),
+            samples: AtomicU64::new(0),
+            lag: AtomicU64::new(lag_seconds * 16_000),
+        };
+        registry.add(Arc::new(entry));
     }
 
     #[test]
     fn one_stream_behind_is_not_the_models_lag_and_more_than_half_are() {
-        let roster = Roster::default();
-        assert_eq!(roster.median_lag(|_| true), 0.0);
-        add(&roster, "a", Pace::Live, 9);
-        assert_eq!(roster.median_lag(|_| true), 9.0);
-        add(&roster, "b", Pace::Live, 0);
-        add(&roster, "file", Pace::File, 99);
-        assert_eq!(roster.median_lag(|_| true), 0.0);
-        add(&roster, "c", Pace::Live, 7);
-        assert_eq!(roster.median_lag(|_| true), 7.0);
-        assert_eq!(roster.median_lag(|entry| entry.model == 2), 0.0);
-        assert_eq!(roster.greatest_lags()[&("p".into(), "b".into())], 9.0);
+        let registry = SessionRegistry::default();
+        assert_eq!(registry.median_lag(|_| true), 0.0);
+        add(&registry, "a", Pace::Live, 9);
+        assert_eq!(registry.median_lag(|_| true), 9.0);
+        add(&registry, "b", Pace::Live, 0);
+        add(&registry, "file", Pace::File, 99);
+        assert_eq!(registry.median_lag(|_| true), 0.0);
+        add(&registry, "c", Pace::Live, 7);
+        assert_eq!(registry.median_lag(|_| true), 7.0);
+        assert_eq!(registry.median_lag(|entry| entry.model == 2), 0.0);
+        assert_eq!(registry.greatest_lags()[&("p".into(), "b".into())], 9.0);
     }
 }

@@ -1,0 +1,81 @@
+//! The writing half of a WebSocket: messages within a time limit, and the close frame.
+
+use super::WebSocket;
+use futures_util::{SinkExt, stream::SplitSink};
+use std::time::Duration;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::{
+    Bytes, Message,
+    protocol::{CloseFrame, frame::coding::CloseCode},
+};
+
+/// The most a close frame can hold (RFC 6455, 5.5), less the code.
+const CLOSE_REASON_BYTES: usize = 123;
+
+/// Writes one connection.
+pub struct Sender {
+    sink: SplitSink<WebSocket, Message>,
+    limit: Duration,
+}
+
+/// Why messages did not get to the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unsent {
+    /// The connection is gone.
+    Lost,
+    /// The client does not read.
+    Late,
+}
+
+impl Sender {
+    pub(super) fn new(sink: SplitSink<WebSocket, Message>, limit: Duration) -> Self {
+        Self { sink, limit }
+    }
+
+    pub(super) fn into_sink(self) -> SplitSink<WebSocket, Message> {
+        self.sink
+    }
+
+    /// How long the client has to take what is sent to it.
+    pub fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    /// Sends messages with one flush.
+    ///
+    /// # Errors
+    /// Where the client did not take them.
+    pub async fn send(&mut self, messages: impl IntoIterator<Item = Message>) -> Result<(), Unsent> {
+        let send = async {
+            for message in messages {
+                self.sink.feed(message).await?;
+            }
+            self.sink.flush().await
+        };
+        match timeout(self.limit, send).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => {
+                tracing::debug!("cannot send: {error}");
+                Err(Unsent::Lost)
+            }
+            Err(_) => Err(Unsent::Late),
+        }
+    }
+
+    /// Asks for a sign of life.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn ping(&mut self) -> Result<(), Unsent> {
+        self.send([Message::Ping(Bytes::new())]).await
+    }
+}
+
+/// A close frame; a reason that is too long is cut.
+pub fn close(code: u16, reason: &str) -> Message {
+    let mut end = reason.len().min(CLOSE_REASON_BYTES);
+    while !reason.is_char_boundary(end) {
+        end -= 1;
+    }
+    Message::Close(Some(CloseFrame { code: CloseCode::from(code), reason: reason[..end].into() }))
+}

@@ -1,0 +1,87 @@
+//! The socket under a WebSocket, plain or in TLS.
+//!
+//! Invariant: the end of the input is no end of the socket. A client may close its sending half and still read (`nc -N`, Node's
+//! `allowHalfOpen`), but a WebSocket that reads an end writes no more; so the end is told beside it, and to the WebSocket
+//! it looks as if nothing came.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+use tokio_util::sync::CancellationToken;
+
+/// What bytes go through both ways.
+pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
+
+/// A client's socket.
+pub struct Socket {
+    io: Io,
+    end: CancellationToken,
+}
+
+enum Io {
+    /// Without a layer between, for what every frame passes.
+    Tcp(TcpStream),
+    Other(Box<dyn Duplex>),
+}
+
+impl Socket {
+    /// Of a connection that carries nothing but the WebSocket.
+    pub fn tcp(socket: TcpStream) -> Self {
+        Self { io: Io::Tcp(socket), end: CancellationToken::new() }
+    }
+
+    /// Of any other.
+    pub fn other(socket: impl Duplex + 'static) -> Self {
+        Self { io: Io::Other(Box::new(socket)), end: CancellationToken::new() }
+    }
+
+    /// Cancelled when the client has sent all that it will ever send.
+    pub(super) fn end_of_input(&self) -> CancellationToken {
+        self.end.clone()
+    }
+
+    fn io(self: Pin<&mut Self>) -> Pin<&mut dyn Duplex> {
+        match &mut self.get_mut().io {
+            Io::Tcp(socket) => Pin::new(socket),
+            Io::Other(socket) => Pin::new(&mut **socket),
+        }
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = self.as_mut().io().poll_read(context, buffer);
+        if matches!(read, Poll::Ready(Ok(()))) && buffer.filled().len() == before && buffer.remaining() > 0 {
+            self.end.cancel();
+            return Poll::Pending;
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.io().poll_write(context, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.io().poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.io().poll_shutdown(context)
+    }
+}
