@@ -10,8 +10,11 @@ mod sessions;
 
 use crate::{
     client,
-    plugins::{ProbeReport, digest, examine, probe_child},
-    worker,
+    engines::{
+        plugins::{ProbeReport, digest, examine, probe_child},
+        worker,
+    },
+    platform::this_program,
 };
 use auricle_plugin_api::host::NotLoadable;
 use clap::{Parser, Subcommand, ValueEnum};
@@ -118,11 +121,15 @@ pub fn main() -> ExitCode {
 }
 
 fn probe(args: &ProbeArgs) -> ExitCode {
-    let Some(limit) = crate::settings::seconds(args.timeout) else {
+    let Ok(limit) = Duration::try_from_secs_f64(args.timeout) else {
         return fail("--timeout must be a number of seconds");
     };
     let limit = limit.max(Duration::from_millis(1));
-    let report = match examine(&args.file, &args.resources, limit) {
+    let program = match this_program() {
+        Ok(program) => program,
+        Err(error) => return fail(error),
+    };
+    let report = match examine(&program, &args.file, &args.resources, limit) {
         Ok(report) => report,
         Err(NotLoadable::NotAPlugin) => return fail(format_args!("{}: not an Auricle plugin", args.file.display())),
         Err(NotLoadable::Refused(reason)) => return fail(format_args!("{}: {reason}", args.file.display())),

@@ -13,13 +13,14 @@ pub use http::{EnginesReport, PresetsReport, StreamsReport};
 use crate::{
     access::{Keys, Origins, check_exposure},
     dialects::{Dialect, native::Native, websocket::ConnectionSettings},
+    engines::plugins::{DiscoverySettings, Registry, Watcher, cache_dir, check_writers},
     metrics::Metrics,
     platform::{self, StopRequests},
-    plugins::{Registry, Watcher, check_writers},
     reload::Reloaded,
-    session::{AdmissionSettings, Catalog, Journal, Presets, Sessions},
-    settings::{Settings, wait},
+    session::{AdmissionSettings, Catalog, CatalogSettings, Journal, Presets, Sessions},
+    settings::Settings,
     stream::{Pace, StreamSettings},
+    times::wait,
 };
 use connections::Connections;
 use listener::Front;
@@ -76,14 +77,17 @@ impl Server {
         let listener = TcpListener::bind(settings.listen)
             .await
             .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {}: {error}", settings.listen)))?;
-        let settings = Arc::new(settings);
         let registry = Arc::new(Registry::new(settings.backends.clone()));
         let presets = Arc::new(Presets::read(&settings.presets));
         let metrics = Arc::new(Metrics::default());
-        let catalog =
-            Catalog::new(Arc::clone(&registry), Arc::clone(&presets), Arc::clone(&settings), Arc::clone(&metrics));
+        let catalog = Catalog::new(
+            Arc::clone(&registry),
+            Arc::clone(&presets),
+            catalog_settings(&settings)?,
+            Arc::clone(&metrics),
+        );
         let catalog = Arc::new(catalog);
-        let watcher = Watcher::start(&settings, Arc::clone(&registry))?;
+        let watcher = Watcher::start(&discovery_settings(&settings)?, Arc::clone(&registry))?;
         let settled = watcher.settled();
         let limits = &settings.limits;
         let journal = settings.journal.as_ref().map(Journal::open).transpose()?.map(Arc::new);
@@ -232,6 +236,35 @@ fn keys(file: &Path, drain: &CancellationToken) -> io::Result<Reloaded<Keys>> {
         Keys::parse(&text, before, &drain).map_err(|problem| format!("keys {}: {problem}", path.display()))
     };
     Reloaded::new(vec![file.to_owned()], read).map_err(io::Error::other)
+}
+
+fn discovery_settings(settings: &Settings) -> io::Result<DiscoverySettings> {
+    Ok(DiscoverySettings {
+        plugins: settings.plugins.clone(),
+        resources: settings.resources.clone(),
+        cache: settings.cache.clone(),
+        backends: settings.backends.clone(),
+        pins: settings.pins.clone(),
+        probe_limit: wait(settings.timeouts.probe_seconds),
+        quarantine_streams: settings.limits.quarantine_streams,
+        quarantine_window: wait(settings.limits.quarantine_seconds),
+        program: platform::this_program()?,
+    })
+}
+
+fn catalog_settings(settings: &Settings) -> io::Result<CatalogSettings> {
+    let Settings { limits, timeouts, .. } = settings;
+    let beside = || cache_dir(settings.cache.as_deref()).join("crashes");
+    Ok(CatalogSettings {
+        program: platform::this_program()?,
+        trusted: settings.trusted.clone(),
+        call_limit: wait(timeouts.call_seconds),
+        load_limit: wait(timeouts.load_seconds),
+        max_call_timeouts: limits.max_call_timeouts,
+        max_apart: limits.max_apart,
+        crash_reports: settings.crash_reports.clone().unwrap_or_else(beside),
+        max_crash_reports: limits.max_crash_reports,
+    })
 }
 
 fn connection_settings(settings: &Settings) -> ConnectionSettings {

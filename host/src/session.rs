@@ -15,7 +15,7 @@ mod sessions;
 
 pub use admission::AdmissionSettings;
 pub use caller::{Caller, Key, KeyLimits};
-pub use catalog::{Catalog, PresetReport, PresetState};
+pub use catalog::{Catalog, CatalogSettings, PresetReport, PresetState};
 pub use events::{NumberedEvent, SessionEvents};
 pub use journal::Journal;
 pub use presets::{Preset, Presets};

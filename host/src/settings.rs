@@ -1,18 +1,17 @@
 //! The server's own configuration, `auricle.toml`: every field, its default, and what it is for.
 
-use crate::failure::one_line;
+use crate::{
+    failure::one_line,
+    session::journal::JournalSettings,
+    times::{LONGEST, SHORTEST, is_wait},
+};
 use serde::Deserialize;
 use std::{
     collections::BTreeMap,
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
-    time::Duration,
 };
-
-/// Waits, in seconds; the longest are some 30 years.
-const SHORTEST: f64 = 0.001;
-const LONGEST: f64 = 1e9;
 
 /// The server's settings. Relative paths are relative to the directory of `auricle.toml`.
 #[derive(Debug, Clone, Deserialize)]
@@ -63,19 +62,6 @@ pub struct Tls {
     pub certificate: PathBuf,
     /// The certificate's private key.
     pub key: PathBuf,
-}
-
-/// What was said, kept on disk.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct JournalSettings {
-    /// The directory, of mode 0700.
-    pub dir: PathBuf,
-    /// Each write waits for the disk, so that it survives the machine, not only the server.
-    #[serde(default)]
-    pub sync: bool,
-    /// Days after which a session is removed; never unless given.
-    pub keep_days: Option<u32>,
 }
 
 /// Bounds on what clients and engines can ask of the server.
@@ -282,21 +268,6 @@ pub(crate) fn place(text: &str, error: &toml::de::Error) -> String {
             format!("line {}, `{line}`: {message}", number + 1)
         }
     }
-}
-
-/// Whether a number of seconds is one that timers can keep: they want more than nothing, also of a part of it, and an end.
-pub fn is_wait(seconds: f64) -> bool {
-    (SHORTEST..=LONGEST).contains(&seconds)
-}
-
-/// A wait given in seconds; `None` for what is no length of time.
-pub fn seconds(value: f64) -> Option<Duration> {
-    Duration::try_from_secs_f64(value).ok()
-}
-
-/// A wait whose setting was checked when it was read.
-pub fn wait(value: f64) -> Duration {
-    seconds(value).unwrap_or(Duration::MAX)
 }
 
 #[cfg(test)]

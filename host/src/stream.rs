@@ -7,7 +7,9 @@ mod bounds;
 mod call;
 mod cost;
 mod event;
+mod in_process;
 mod inbox;
+mod model;
 mod outbox;
 mod past;
 mod place;
@@ -21,6 +23,7 @@ mod voice;
 
 pub use bounds::{Pace, StreamSettings};
 pub use event::{Event, RestartPoint};
+pub use model::{BatchEntry, CallError, Death, Model, Processor};
 pub use place::Place;
 pub use runtime::{Runtime, RuntimeSettings};
 pub use session::Stream;

@@ -27,7 +27,7 @@ fn main() {
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use auricle::worker::sandbox::{Files, enter};
+    use auricle::engines::worker::sandbox::{Files, enter};
     use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
     use std::{
         env,

@@ -2,9 +2,8 @@
 
 use super::{Format, fail, print, print_json};
 use crate::{
-    plugins::{FileReport, FileState, look_once},
+    engines::plugins::{DiscoverySettings, FileReport, FileState, look_once},
     server::EnginesReport,
-    settings::Settings,
 };
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
@@ -87,7 +86,8 @@ fn describe(file: &FileReport) -> String {
 }
 
 fn look(args: &EnginesArgs) -> Result<EnginesReport, String> {
-    let settings = Settings { plugins: args.plugins.clone(), resources: args.resources.clone(), ..Settings::default() };
+    let mut settings = DiscoverySettings::of_this_program().map_err(|error| error.to_string())?;
+    (settings.plugins, settings.resources) = (args.plugins.clone(), args.resources.clone());
     let files = look_once(&settings).map_err(|error| error.to_string())?;
     let mut backends: Vec<_> = files.iter().flat_map(|file| file.backends.clone()).collect();
     backends.sort();

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     dialects::Dialect,
-    plugins::FileReport,
+    engines::plugins::FileReport,
     session::{PresetReport, StreamReport},
 };
 use axum::{
@@ -15,7 +15,7 @@ use axum::{
     extract::{Path, Request, State},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
-    routing::{any, get, post},
+    routing::{get, post},
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -60,7 +60,7 @@ pub(super) fn routes(app: App, dialects: &[Arc<dyn Dialect>]) -> Router {
         for path in dialect.paths() {
             let dialect = Arc::clone(dialect);
             let handle = move |State(app): State<App>, request: Request| upgrade(Arc::clone(&dialect), app, request);
-            routes = routes.route(path, any(handle));
+            routes = routes.route(path, get(handle));
         }
     }
     routes.with_state(app)

@@ -5,19 +5,22 @@
 
 use super::presets::{Preset, Presets};
 use crate::{
+    engines::{
+        Isolation, LoadSpec,
+        plugins::{Engine, Registry},
+        worker::CrashReports,
+    },
     failure::{Failure, FailureCode},
     metrics::Metrics,
-    model::{Isolation, LoadSpec},
-    plugins::{Engine, Registry, cache_dir},
-    settings::{Settings, wait},
     stream::{Runtime, RuntimeSettings},
-    worker::CrashReports,
+    times::wait,
 };
 use auricle_plugin_api::{Config, Schema, Scope};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::{
     collections::{HashMap, HashSet},
+    path::PathBuf,
     sync::{Arc, Mutex as SyncMutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
@@ -28,13 +31,34 @@ use tokio::sync::{Mutex, oneshot};
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 
+/// How models are run, where a preset does not say.
+#[derive(Debug, Clone)]
+pub struct CatalogSettings {
+    /// The program that runs as a worker.
+    pub program: PathBuf,
+    /// Plugins, by id, whose engines run in the server's own process.
+    pub trusted: Vec<String>,
+    /// The longest a call into an engine may take.
+    pub call_limit: Duration,
+    /// The longest a model may take to load.
+    pub load_limit: Duration,
+    /// Calls past their time before a model is refused.
+    pub max_call_timeouts: u32,
+    /// Streams of one model that may have a worker of their own, after one died of them.
+    pub max_apart: usize,
+    /// Where crash reports are kept.
+    pub crash_reports: PathBuf,
+    /// How many of them, the newest.
+    pub max_crash_reports: usize,
+}
+
 /// Presets, engines and loaded models.
 #[derive(Debug)]
 pub struct Catalog {
     registry: Arc<Registry>,
     presets: Arc<Presets>,
     models: SyncMutex<HashMap<ModelKey, Arc<Mutex<ModelState>>>>,
-    settings: Arc<Settings>,
+    settings: CatalogSettings,
     reports: Arc<CrashReports>,
     metrics: Arc<Metrics>,
 }
@@ -112,8 +136,13 @@ pub enum PresetState {
 
 impl Catalog {
     /// Brings presets and engines together.
-    pub fn new(registry: Arc<Registry>, presets: Arc<Presets>, settings: Arc<Settings>, metrics: Arc<Metrics>) -> Self {
-        let reports = crash_reports(&settings);
+    pub fn new(
+        registry: Arc<Registry>,
+        presets: Arc<Presets>,
+        settings: CatalogSettings,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let reports = Arc::new(CrashReports::new(settings.crash_reports.clone(), settings.max_crash_reports));
         Self { registry, presets, models: SyncMutex::default(), settings, reports, metrics }
     }
 
@@ -268,27 +297,31 @@ impl Catalog {
             name: preset.name.clone(),
             engine: preset.backend.clone(),
             concurrency: preset.host.concurrency,
-            call_limit: wait(preset.host.call_seconds.unwrap_or(self.settings.timeouts.call_seconds)),
-            max_call_timeouts: self.settings.limits.max_call_timeouts,
+            call_limit: self.call_limit(preset),
+            max_call_timeouts: self.settings.max_call_timeouts,
             max_streams: preset.host.max_streams.unwrap_or(usize::MAX),
-            max_apart: self.settings.limits.max_apart,
+            max_apart: self.settings.max_apart,
         }
     }
 
     fn load_spec(&self, Resolved { preset, engine }: &Resolved) -> LoadSpec {
-        let timeouts = &self.settings.timeouts;
         LoadSpec {
             preset: preset.name.clone(),
             fields: load_fields(preset, engine.schema()),
             isolation: self.isolation(preset, engine),
+            program: self.settings.program.clone(),
             lanes: preset.host.concurrency,
-            call_limit: wait(preset.host.call_seconds.unwrap_or(timeouts.call_seconds)),
-            load_limit: wait(timeouts.load_seconds),
+            call_limit: self.call_limit(preset),
+            load_limit: self.settings.load_limit,
             memory_limit: preset.host.memory_mb.map(|mebibytes| mebibytes << 20),
             sandbox: preset.host.sandbox,
             reports: Arc::clone(&self.reports),
             metrics: Arc::clone(&self.metrics),
         }
+    }
+
+    fn call_limit(&self, preset: &Preset) -> Duration {
+        preset.host.call_seconds.map_or(self.settings.call_limit, wait)
     }
 
     fn isolation(&self, preset: &Preset, engine: &Engine) -> Isolation {
@@ -317,12 +350,6 @@ impl Catalog {
     fn models(&self) -> MutexGuard<'_, HashMap<ModelKey, Arc<Mutex<ModelState>>>> {
         self.models.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn crash_reports(settings: &Settings) -> Arc<CrashReports> {
-    let beside = || cache_dir(settings.cache.as_deref()).join("crashes");
-    let dir = settings.crash_reports.clone().unwrap_or_else(beside);
-    Arc::new(CrashReports::new(dir, settings.limits.max_crash_reports))
 }
 
 /// The fields a model is loaded with: all but the stream fields.

@@ -11,7 +11,7 @@ mod sessions;
 
 pub use sessions::{Session, SessionText, list, read};
 
-use crate::{platform, settings::JournalSettings, stream::Event};
+use crate::{platform, stream::Event};
 use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, File, OpenOptions},
@@ -23,6 +23,19 @@ use std::{
 
 /// How a journal's file ends.
 const SUFFIX: &str = "jsonl";
+
+/// What was said, kept on disk: `[journal]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JournalSettings {
+    /// The directory, of mode 0700.
+    pub dir: PathBuf,
+    /// Each write waits for the disk, so that it survives the machine, not only the server.
+    #[serde(default)]
+    pub sync: bool,
+    /// Days after which a session is removed; never unless given.
+    pub keep_days: Option<u32>,
+}
 
 /// A directory of sessions.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 //! Read anew when a file changes. A file that cannot be read leaves what was read before it in service, with the reason
 //! shown. Threads: one watcher thread writes, anybody reads.
 
-use crate::{failure::one_line, model::Isolation, settings::is_wait};
+use crate::{engines::Isolation, failure::one_line, times::is_wait};
 use auricle_plugin_api::{Schema, Scope};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

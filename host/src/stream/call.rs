@@ -167,7 +167,7 @@ impl EventSink for CallSink<'_> {
             return;
         }
         // In this process there will be nobody to go on from it.
-        if !self.scene.model.outlives_the_engine() {
+        if !self.scene.model.is_isolated() {
             return;
         }
         let sample = self.time(sample);

@@ -10,13 +10,13 @@
 use super::{
     Stream,
     cost::Cost,
+    model::Model,
     place::Place,
     slot::{Call, Slot},
 };
 use crate::{
     failure::{Failure, FailureCode},
     metrics::{Metrics, ModelMeter},
-    model::Model,
 };
 use auricle_plugin_api::Metadata;
 use std::{
@@ -59,7 +59,7 @@ pub struct Runtime(Arc<Shared>);
 /// What the handle, the threads and the places share.
 pub struct Shared {
     id: u64,
-    model: Model,
+    model: Box<dyn Model>,
     settings: RuntimeSettings,
     meter: ModelMeter,
     cost: Arc<Cost>,
@@ -86,7 +86,7 @@ struct Queue {
 
 #[derive(Default)]
 struct Workers {
-    slots: Vec<Arc<Slot>>,
+    slots: Vec<Arc<Slot<Stream>>>,
     started: usize,
     timeouts: u32,
 }
@@ -110,19 +110,19 @@ impl Runtime {
     ///
     /// # Errors
     /// Where the system gives no threads.
-    pub fn start(model: Model, settings: RuntimeSettings, metrics: &Metrics) -> io::Result<Arc<Self>> {
+    pub fn start(model: Box<dyn Model>, settings: RuntimeSettings, metrics: &Metrics) -> io::Result<Arc<Self>> {
         let meter = metrics.model(&settings.name, &settings.engine);
         Self::start_counted(model, settings, meter, None)
     }
 
     fn start_counted(
-        model: Model,
+        model: Box<dyn Model>,
         settings: RuntimeSettings,
         meter: ModelMeter,
         counted: Option<Place>,
     ) -> io::Result<Arc<Self>> {
         let concurrency = settings.concurrency;
-        let watched = matches!(model, Model::InProcess(_));
+        let watched = !model.is_isolated();
         let shared = Arc::new(Shared {
             model,
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
@@ -155,12 +155,12 @@ impl Runtime {
     ///
     /// # Errors
     /// Why there is none.
-    pub(super) fn apart(&self) -> Result<Arc<Self>, String> {
+    pub(super) fn dedicated(&self) -> Result<Arc<Self>, String> {
         let most = self.settings.max_apart;
         let place = Place::take(&self.apart, most)
             .ok_or_else(|| format!("{most} streams of this preset have workers of their own already"))?;
-        let model = self.model.apart().ok_or("it is not in a worker process")?;
-        let name = format!("{}-apart", self.settings.name);
+        let model = self.model.dedicated().ok_or("it is not in a worker process")?;
+        let name = format!("{}-dedicated", self.settings.name);
         let settings = RuntimeSettings { name, concurrency: 1, ..self.settings.clone() };
         let meter = self.meter.clone();
         Self::start_counted(model, settings, meter, Some(place)).map_err(|error| format!("no thread for it: {error}"))
@@ -187,7 +187,7 @@ impl Shared {
 
     /// Why the model serves no more, if so.
     pub fn refused(&self) -> Option<String> {
-        self.refused.get().cloned().or_else(|| self.model.quarantined())
+        self.refused.get().cloned().or_else(|| self.model.unavailable())
     }
 
     /// Open streams.
@@ -200,8 +200,8 @@ impl Shared {
         Some(self.cost.per_second()? * streams as f64 / self.settings.concurrency as f64)
     }
 
-    pub(super) fn model(&self) -> &Model {
-        &self.model
+    pub(super) fn model(&self) -> &dyn Model {
+        &*self.model
     }
 
     /// A place for one stream.
@@ -263,7 +263,7 @@ impl Shared {
         Ok(())
     }
 
-    fn work(&self, slot: &Slot) {
+    fn work(&self, slot: &Slot<Stream>) {
         while let Some(mut streams) = self.next() {
             let wanted = match streams.pop() {
                 Some(stream) if streams.is_empty() => stream.step(slot),
@@ -307,7 +307,7 @@ impl Shared {
         let every = (self.settings.call_limit / 8).clamp(Duration::from_millis(5), Duration::from_millis(250));
         while !self.queue().stopping {
             thread::sleep(every);
-            let late: Vec<Call> = {
+            let late: Vec<Call<Stream>> = {
                 let mut workers = self.workers();
                 let mut late = Vec::new();
                 workers.slots.retain(|slot| match slot.write_off(self.settings.call_limit) {
@@ -325,7 +325,7 @@ impl Shared {
         }
     }
 
-    fn give_up(self: &Arc<Self>, call: &Call) {
+    fn give_up(self: &Arc<Self>, call: &Call<Stream>) {
         let limit = self.settings.call_limit.as_secs_f64();
         let message = format!("the engine did not return from {} within {limit} s", call.what);
         for stream in &call.streams {

@@ -1,9 +1,10 @@
-//! What each thread of a model is doing: the calls into the engine, as the watchdog sees them and as they are measured.
+//! What each thread of a model is doing: the calls into the engine for streams `S`, as the watchdog sees them and as they are
+//! measured.
 //!
 //! Invariant: a thread that was written off stays so, and is told at the end of its call. Threads: the slot's own, and the
 //! watchdog.
 
-use super::{Stream, cost::Cost};
+use super::cost::Cost;
 use crate::metrics::ModelMeter;
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -11,35 +12,34 @@ use std::{
 };
 
 /// What a worker is doing, as the watchdog sees it; how long that takes is measured here.
-pub(super) struct Slot {
-    state: Mutex<SlotState>,
+pub(super) struct Slot<S> {
+    state: Mutex<SlotState<S>>,
     meter: ModelMeter,
     cost: Arc<Cost>,
 }
 
-#[derive(Default)]
-struct SlotState {
-    call: Option<Call>,
+struct SlotState<S> {
+    call: Option<Call<S>>,
     written_off: bool,
 }
 
 /// A call that is being made.
-#[derive(Clone)]
-pub(super) struct Call {
-    pub(super) streams: Vec<Arc<Stream>>,
+pub(super) struct Call<S> {
+    pub(super) streams: Vec<Arc<S>>,
     pub(super) what: &'static str,
     /// Seconds that it brings, of all its streams together.
     audio: f64,
     since: Instant,
 }
 
-impl Slot {
+impl<S> Slot<S> {
     pub(super) fn new(meter: ModelMeter, cost: Arc<Cost>) -> Self {
-        Self { state: Mutex::default(), meter, cost }
+        let state = SlotState { call: None, written_off: false };
+        Self { state: Mutex::new(state), meter, cost }
     }
 
     /// A call for these streams begins; it brings so many seconds of audio.
-    pub(super) fn begin(&self, streams: Vec<Arc<Stream>>, what: &'static str, audio: f64) {
+    pub(super) fn begin(&self, streams: Vec<Arc<S>>, what: &'static str, audio: f64) {
         self.lock().call = Some(Call { streams, what, audio, since: Instant::now() });
     }
 
@@ -58,14 +58,15 @@ impl Slot {
     }
 
     /// Writes the thread off if its call takes longer than `limit`.
-    pub(super) fn write_off(&self, limit: Duration) -> Option<Call> {
+    pub(super) fn write_off(&self, limit: Duration) -> Option<Call<S>> {
         let mut state = self.lock();
-        let call = state.call.as_ref().filter(|call| call.since.elapsed() > limit)?.clone();
+        let Call { streams, what, audio, since } = state.call.as_ref().filter(|call| call.since.elapsed() > limit)?;
+        let call = Call { streams: streams.clone(), what, audio: *audio, since: *since };
         state.written_off = true;
         Some(call)
     }
 
-    fn lock(&self) -> MutexGuard<'_, SlotState> {
+    fn lock(&self) -> MutexGuard<'_, SlotState<S>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

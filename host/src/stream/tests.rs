@@ -1,7 +1,7 @@
 //! Streams on an engine whose calls wait to be let through, so that a test decides what happens meanwhile.
 
 use super::{Event, Pace, Runtime, RuntimeSettings, Stream, StreamSettings};
-use crate::{failure::FailureCode, metrics::Metrics, model::Model as Loaded};
+use crate::{failure::FailureCode, metrics::Metrics};
 use auricle_plugin_api::{
     AsrProcessor, Config, Error, Field, Host, Metadata, Model, ModelLoader, Schema, Segment, Sink,
     host::{HostServices, LoadedEngine, LogLevel},
@@ -146,7 +146,7 @@ fn model(gate: &Gate, call_limit: Duration, max_streams: usize) -> Arc<Runtime> 
         max_streams,
         max_apart: 1,
     };
-    Runtime::start(Loaded::InProcess(model), settings, &Metrics::default()).unwrap()
+    Runtime::start(Box::new(model), settings, &Metrics::default()).unwrap()
 }
 
 const SETTINGS: StreamSettings = StreamSettings {

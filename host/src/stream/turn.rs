@@ -6,21 +6,19 @@
 use super::{
     Event, Stream,
     inbox::Work,
+    model::Death,
     runtime::Shared,
     session::Inner,
     slot::Slot,
     voice::{Next, Scene, Trouble, Voice, call_name},
 };
-use crate::{
-    failure::{Failure, FailureCode},
-    worker::Death,
-};
+use crate::failure::{Failure, FailureCode};
 use std::sync::Arc;
 
 impl Stream {
     /// One piece of work, on a thread of the model. Returns whether the thread may go on: not if the call took so long
     /// that the thread was written off.
-    pub(super) fn step(self: &Arc<Self>, slot: &Slot) -> bool {
+    pub(super) fn step(self: &Arc<Self>, slot: &Slot<Stream>) -> bool {
         match self.take_turn() {
             Some((voice, work)) => self.work(voice, work, slot),
             None => true,
@@ -30,7 +28,7 @@ impl Stream {
     /// A turn for several streams that wait, the one that waits longest first: what can be is worked on together. Other
     /// work is done alone, in its turn. Those that get none go back to the queue: in the hands of this thread they would wait
     /// for ever if a call does not return. Returns as [`step`](Self::step) does.
-    pub(super) fn step_together(streams: Vec<Arc<Self>>, runtime: &Shared, slot: &Slot) -> bool {
+    pub(super) fn step_together(streams: Vec<Arc<Self>>, runtime: &Shared, slot: &Slot<Stream>) -> bool {
         let (mut together, mut alone) = (Vec::new(), None);
         for stream in streams {
             match stream.take_turn() {
@@ -51,7 +49,7 @@ impl Stream {
         }
     }
 
-    fn work_together(together: Vec<(Arc<Self>, Voice, Work)>, runtime: &Shared, slot: &Slot) -> bool {
+    fn work_together(together: Vec<(Arc<Self>, Voice, Work)>, runtime: &Shared, slot: &Slot<Stream>) -> bool {
         let audio = together.iter().map(|(stream, _, work)| stream.seconds(work.samples())).sum();
         let (mut streams, mut voices, mut works) = (Vec::new(), Vec::new(), Vec::new());
         for (stream, voice, work) in together {
@@ -101,7 +99,7 @@ impl Stream {
         }
     }
 
-    fn work(self: &Arc<Self>, mut voice: Voice, work: Option<Work>, slot: &Slot) -> bool {
+    fn work(self: &Arc<Self>, mut voice: Voice, work: Option<Work>, slot: &Slot<Stream>) -> bool {
         let _in_stream = self.span.enter();
         let Some(work) = work else { return self.let_go(voice, slot) };
         let runtime = Arc::clone(&self.lock().runtime);
@@ -119,7 +117,7 @@ impl Stream {
     }
 
     /// Drops the processor of a stream that has ended, which runs code of the engine too. Returns as `step` does.
-    fn let_go(self: &Arc<Self>, voice: Voice, slot: &Slot) -> bool {
+    fn let_go(self: &Arc<Self>, voice: Voice, slot: &Slot<Stream>) -> bool {
         slot.begin(vec![Arc::clone(self)], "drop", 0.0);
         drop(voice);
         let wanted = slot.end();
@@ -164,8 +162,8 @@ impl Stream {
             return Err(crashed(format!("the engine {death}, twice at the same place in this stream")));
         }
         if Arc::ptr_eq(&inner.runtime, &self.home) {
-            match self.home.apart() {
-                Ok(apart) => inner.runtime = apart,
+            match self.home.dedicated() {
+                Ok(dedicated) => inner.runtime = dedicated,
                 Err(problem) => tracing::warn!("the stream has no worker of its own: {problem}"),
             }
         }

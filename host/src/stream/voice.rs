@@ -7,21 +7,18 @@ use super::{
     Event, StreamSettings,
     call::{CallSink, Record},
     inbox::Work,
+    model::{BatchEntry, CallError, Death, Model, Processor},
     outbox::Outbox,
     past::Origin,
 };
-use crate::{
-    failure::{Failure, FailureCode},
-    model::{CallError, Model, Processor, Turn},
-    worker::Death,
-};
+use crate::failure::{Failure, FailureCode};
 use auricle_plugin_api::{Error, ErrorCode, Replay};
 use serde_json::{Map, Value};
 
 /// Without a processor at first: the first work makes it.
 #[derive(Default)]
 pub(super) struct Voice {
-    processor: Option<Processor>,
+    processor: Option<Box<dyn Processor>>,
     /// The processor was started in this epoch: one that takes its place has to go on from there.
     started: bool,
     pub(super) epoch: u32,
@@ -33,7 +30,7 @@ pub(super) struct Voice {
 /// What a piece of work needs of its stream.
 pub(super) struct Scene<'a> {
     pub(super) id: &'a str,
-    pub(super) model: &'a Model,
+    pub(super) model: &'a dyn Model,
     pub(super) options: &'a Map<String, Value>,
     pub(super) settings: &'a StreamSettings,
     pub(super) outbox: &'a Outbox,
@@ -89,7 +86,7 @@ impl Voice {
 
     /// Whether this work can be done together with that of other streams: full chunks, and ends where the model takes
     /// them, but not where a processor is to be made first.
-    pub(super) fn joins(&self, work: &Work, model: &Model) -> bool {
+    pub(super) fn joins(&self, work: &Work, model: &dyn Model) -> bool {
         let suited = work.heard().is_some_and(|(_, ends)| !ends || model.metadata().ends_in_batch);
         suited && self.processor.as_ref().is_some_and(|processor| !processor.is_dead())
     }
@@ -108,11 +105,18 @@ impl Voice {
                 Some((voice.processor.as_mut()?, work.heard()?, sink))
             })
             .collect();
-        let mut turns: Vec<_> = parts
+        let mut entries: Vec<_> = parts
             .iter_mut()
-            .map(|(processor, (audio, ends), sink)| Turn { processor, audio, ends: *ends, sink })
+            .map(|(processor, (audio, ends), sink)| BatchEntry {
+                processor: &mut ***processor,
+                audio,
+                ends: *ends,
+                sink,
+                outcome: Ok(()),
+            })
             .collect();
-        let outcomes = model.hear_together(&mut turns);
+        model.process_batch(&mut entries);
+        let outcomes: Vec<_> = entries.into_iter().map(|entry| entry.outcome).collect();
         let failures: Vec<_> = parts.into_iter().map(|(_, _, sink)| sink.into_failure()).collect();
         let done = voices.into_iter().zip(works).zip(scenes).zip(outcomes.into_iter().zip(failures));
         done.map(|(((voice, work), scene), (outcome, failure))| {
@@ -241,14 +245,14 @@ impl Voice {
         }
         self.record.position += audio.len() as u64;
         let mut sink = CallSink::new(scene, self.epoch, &mut self.record);
-        let outcome = processor.hear(audio, ends, &mut sink);
+        let outcome = processor.process(audio, ends, &mut sink);
         *failure = sink.into_failure();
         outcome
     }
 
     /// After a work that was done: its audio belongs to the past.
     fn settle(&mut self, work: Work, scene: &Scene<'_>) {
-        if !scene.model.outlives_the_engine() {
+        if !scene.model.is_isolated() {
             return;
         }
         if let Work::Chunk(audio) = work {

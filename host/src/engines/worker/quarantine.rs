@@ -3,7 +3,7 @@
 //! A plugin in quarantine opens no streams and starts no workers; streams on workers that live go on. A new file is a new
 //! plugin with a record of its own; an operator may lift it. Threads: any.
 
-use crate::worker::Death;
+use crate::stream::Death;
 use std::{
     collections::HashSet,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -44,11 +44,11 @@ impl Quarantine {
     pub fn note_death(&self, stream: &str, death: &Death) {
         let mut state = self.lock();
         state.deaths.retain(|record| record.at.elapsed() < self.window);
-        match state.deaths.iter_mut().find(|record| record.worker == death.worker) {
+        match state.deaths.iter_mut().find(|record| record.worker == death.pid) {
             Some(record) => record.streams.push(stream.to_owned()),
             None => {
                 let streams = vec![stream.to_owned()];
-                state.deaths.push(Record { at: Instant::now(), worker: death.worker, streams });
+                state.deaths.push(Record { at: Instant::now(), worker: death.pid, streams });
             }
         }
         let count = unrelated(&state.deaths);

@@ -5,11 +5,11 @@
 
 use super::{
     framed::{Received, Receiver},
-    reports::{CallNote, Report},
-    spec::{Death, WorkerSpec},
+    report::{CallNote, Report},
+    spec::WorkerSpec,
     wire::Notice,
 };
-use crate::{platform, plugins::Services};
+use crate::{engines::services::Services, platform, stream::Death};
 use auricle_plugin_api::{Error, Metadata, host::LogLevel};
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -233,9 +233,10 @@ impl Life {
         let (what, frames) = self.crash().clone().unwrap_or_default();
         let printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
         let report = Report { spec: &self.spec, worker: self.pid, how, what, calls, frames, printed };
+        let text = report.text();
         let (preset, plugin, worker) = (self.spec.load.preset.as_str(), self.spec.plugin.as_str(), self.pid);
         let during = report.during();
-        match self.spec.load.reports.write(&report) {
+        match self.spec.load.reports.write(&self.spec.backend, self.pid, &text) {
             Ok(path) => {
                 tracing::error!(preset, plugin, worker, report = %path.display(), "a worker {how} {during}");
             }

@@ -2,8 +2,8 @@
 //!
 //! Threads: the model's; those that need a worker while one is being started wait for it.
 
-use super::{RemoteProcessor, WorkerSpec, process::Process};
-use crate::{model::CallError, plugins::Quarantine};
+use super::{Quarantine, WorkerSpec, process::Process, remote::RemoteProcessor};
+use crate::stream::{BatchEntry, CallError, Death, Model, Processor};
 use auricle_plugin_api::{Error, Metadata};
 use serde_json::{Map, Value};
 use std::{
@@ -55,36 +55,6 @@ impl Supervisor {
         Ok(Self { spec, metadata, quarantine, state: Mutex::new(state) })
     }
 
-    /// The same model in a worker of its own, with one lane; it starts when it is needed.
-    pub fn apart(&self) -> Self {
-        let mut spec = (*self.spec).clone();
-        spec.load.lanes = 1;
-        Self {
-            spec: Arc::new(spec),
-            metadata: self.metadata.clone(),
-            quarantine: Arc::clone(&self.quarantine),
-            state: Mutex::default(),
-        }
-    }
-
-    /// What the model says of itself.
-    pub fn metadata(&self) -> &Metadata {
-        &self.metadata
-    }
-
-    /// What its plugin's deaths are noted in.
-    pub fn quarantine(&self) -> &Quarantine {
-        &self.quarantine
-    }
-
-    /// A fresh processor, in a new worker if the last one died.
-    ///
-    /// # Errors
-    /// The engine's; how the worker died of it; why there is none.
-    pub fn processor(&self, stream: &str, options: &Map<String, Value>) -> Result<RemoteProcessor, CallError> {
-        RemoteProcessor::open(self.process()?, stream, options)
-    }
-
     fn process(&self) -> Result<Arc<Process>, CallError> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(process) = state.process.as_ref().filter(|process| !process.is_dead()) {
@@ -115,5 +85,44 @@ impl Supervisor {
         self.spec.load.metrics.worker_restarted(&self.spec.load.preset, &self.spec.backend);
         tracing::info!(preset = self.spec.load.preset, "a new worker has taken over");
         Ok(process)
+    }
+}
+
+impl Model for Supervisor {
+    fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// In a new worker if the last one died.
+    fn processor(&self, stream: &str, options: &Map<String, Value>) -> Result<Box<dyn Processor>, CallError> {
+        Ok(Box::new(RemoteProcessor::open(self.process()?, stream, options)?))
+    }
+
+    fn process_batch(&self, batch: &mut [BatchEntry<'_>]) {
+        RemoteProcessor::process_batch(batch);
+    }
+
+    fn is_isolated(&self) -> bool {
+        true
+    }
+
+    /// With one lane; the worker starts when it is needed.
+    fn dedicated(&self) -> Option<Box<dyn Model>> {
+        let mut spec = (*self.spec).clone();
+        spec.load.lanes = 1;
+        Some(Box::new(Self {
+            spec: Arc::new(spec),
+            metadata: self.metadata.clone(),
+            quarantine: Arc::clone(&self.quarantine),
+            state: Mutex::default(),
+        }))
+    }
+
+    fn unavailable(&self) -> Option<String> {
+        self.quarantine.reason()
+    }
+
+    fn note_death(&self, stream: &str, death: &Death) {
+        self.quarantine.note_death(stream, death);
     }
 }

@@ -10,18 +10,16 @@
 mod copy;
 mod engine;
 mod probe;
-mod quarantine;
 mod registry;
 mod scan;
-mod services;
+mod settings;
 mod trust;
 mod watcher;
 
 pub use copy::cache_dir;
-pub use engine::{Engine, Plugin, open_library};
+pub use engine::{Engine, Plugin};
 pub use probe::{ProbeReport, examine, probe_child};
-pub use quarantine::Quarantine;
 pub use registry::{FileReport, FileState, Registry};
-pub(crate) use services::Services;
+pub use settings::DiscoverySettings;
 pub use trust::{Trust, check_writers, digest};
 pub use watcher::{Watcher, look_once};

@@ -11,7 +11,7 @@ use super::{
     sandbox::{self, Files},
     wire::{self, Notice, Setup},
 };
-use crate::plugins::{Services, open_library};
+use crate::engines::{library::open_library, services::Services};
 use auricle_plugin_api::{
     Error,
     host::{HostServices, LoadedModel, LogLevel, on_crash},

@@ -4,11 +4,13 @@
 //! found to a file: the plugin may print what it likes, crash, exit, or never return. It ends with its parent, which
 //! holds the other end of its standard input.
 
-use super::{
-    engine::{find_library, open_library},
-    services::Services,
+use crate::{
+    engines::{
+        library::{find_library, open_library},
+        services::Services,
+    },
+    platform,
 };
-use crate::platform;
 use auricle_plugin_api::{
     Manifest,
     host::{HostServices, NotLoadable},
@@ -50,19 +52,24 @@ pub struct ProbedEngine {
     pub schema: serde_json::Value,
 }
 
-/// Reads the manifest of a plugin file or folder and, if that is in order, opens it in a child process.
+/// Reads the manifest of a plugin file or folder and, if that is in order, has `program` open it in a child process.
 ///
 /// # Errors
 /// [`NotLoadable`], with the reason.
-pub fn examine(path: &Path, resource_dirs: &[PathBuf], limit: Duration) -> Result<ProbeReport, NotLoadable> {
+pub fn examine(
+    program: &Path,
+    path: &Path,
+    resource_dirs: &[PathBuf],
+    limit: Duration,
+) -> Result<ProbeReport, NotLoadable> {
     find_library(path)?;
-    run_child(path, resource_dirs, limit).map_err(NotLoadable::Refused)
+    run_child(program, path, resource_dirs, limit).map_err(NotLoadable::Refused)
 }
 
-fn run_child(path: &Path, resource_dirs: &[PathBuf], limit: Duration) -> Result<ProbeReport, String> {
+fn run_child(program: &Path, path: &Path, resource_dirs: &[PathBuf], limit: Duration) -> Result<ProbeReport, String> {
     let cannot = |error: io::Error| format!("could not be tried in a child process: {error}");
     let report = tempfile::NamedTempFile::new().map_err(cannot)?;
-    let mut command = Command::new(platform::this_program().map_err(cannot)?);
+    let mut command = Command::new(program);
     command.arg("probe-child").arg(path).arg("--report").arg(report.path());
     for dir in resource_dirs {
         command.arg("--resources").arg(dir);

@@ -4,7 +4,7 @@
 //! host sends the [`wire::Setup`] and the sockets of its lanes, and hears log lines and the outcome of the loading in
 //! return. What an engine does not need is given up first (`sandbox`). Each lane carries one call at a time, asked by one of the model's threads (`remote`) and answered by one of
 //! the worker's (`lanes`). The host watches over the process (`process`) and replaces it when it dies (`supervisor`);
-//! what the streams on it need to go on is in `crate::stream`.
+//! what the streams on it need to go on is theirs (`stream`).
 //!
 //! Threads: in the host two for each worker, one that hears the control socket and one that reads what the engine
 //! prints; in the worker the main thread, one for each lane, and one that ends the worker when the host is gone.
@@ -19,27 +19,29 @@ mod framed;
 mod lanes;
 #[cfg(unix)]
 mod life;
-#[cfg(not(unix))]
-mod nowhere;
 #[cfg(unix)]
 mod process;
+mod quarantine;
 #[cfg(unix)]
 mod remote;
+#[cfg_attr(not(unix), allow(dead_code, reason = "there is no worker to report on"))]
+mod report;
 #[cfg_attr(not(unix), allow(dead_code, reason = "there is no worker to report on"))]
 mod reports;
 pub mod sandbox;
 mod spec;
 #[cfg(unix)]
 mod supervisor;
+#[cfg(not(unix))]
+mod unsupported;
 pub mod wire;
 
 #[cfg(unix)]
 pub use child::main as child_main;
-#[cfg(not(unix))]
-pub use nowhere::{RemoteProcessor, Supervisor, child_main};
-#[cfg(unix)]
-pub use remote::RemoteProcessor;
+pub use quarantine::Quarantine;
 pub use reports::CrashReports;
-pub use spec::{Death, WorkerSpec};
+pub use spec::WorkerSpec;
 #[cfg(unix)]
 pub use supervisor::Supervisor;
+#[cfg(not(unix))]
+pub use unsupported::{Supervisor, child_main};

@@ -6,9 +6,9 @@ use tracing::level_filters::LevelFilter;
 
 /// The services given to one plugin.
 pub(crate) struct Services {
-    pub(super) plugin: String,
-    pub(super) origin_dir: PathBuf,
-    pub(super) resource_dirs: Vec<PathBuf>,
+    pub(crate) plugin: String,
+    pub(crate) origin_dir: PathBuf,
+    pub(crate) resource_dirs: Vec<PathBuf>,
 }
 
 impl Services {

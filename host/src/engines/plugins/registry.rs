@@ -319,9 +319,9 @@ fn file_name(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plugins::{
-        Quarantine,
-        probe::{ProbeReport, ProbedEngine},
+    use crate::engines::{
+        plugins::probe::{ProbeReport, ProbedEngine},
+        worker::Quarantine,
     };
     use proptest::prelude::*;
 

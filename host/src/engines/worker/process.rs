@@ -7,11 +7,11 @@ use super::{
     files,
     framed::{self, Received, Receiver, Sender},
     life::{Life, MEASURE_EVERY},
-    reports::CallNote,
-    spec::{Death, WorkerSpec},
+    report::CallNote,
+    spec::WorkerSpec,
     wire::{self, Answer, Request, Setup},
 };
-use crate::{platform, plugins::Services};
+use crate::{engines::services::Services, stream::Death};
 use auricle_plugin_api::{Error, Metadata, host::EventSink};
 use serde_json::Value;
 use std::{
@@ -198,7 +198,7 @@ impl Drop for Process {
 fn spawn(spec: &Arc<WorkerSpec>) -> io::Result<(Arc<Life>, Vec<Lane>, Receiver)> {
     let (control, far_control) = UnixStream::pair()?;
     let (printed, output) = io::pipe()?;
-    let mut command = Command::new(platform::this_program()?);
+    let mut command = Command::new(&spec.load.program);
     command.arg("worker").arg("--lanes").arg(spec.load.lanes.to_string());
     if spec.load.sandbox {
         // What else is in there may be secret, and the engine could read it.

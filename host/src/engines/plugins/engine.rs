@@ -3,19 +3,23 @@
 //! What is known of a plugin was told by the child process that tried it; its library is opened in this process only when
 //! a model is to run here.
 
-use super::{probe::ProbeReport, quarantine::Quarantine, services::Services};
+use super::probe::ProbeReport;
 use crate::{
-    model::{Isolation, LoadSpec, Model},
-    platform,
-    worker::{Supervisor, WorkerSpec},
+    engines::{
+        library::open_library,
+        load::{Isolation, LoadSpec},
+        services::Services,
+        worker::{Quarantine, Supervisor, WorkerSpec},
+    },
+    stream::Model,
 };
 use auricle_plugin_api::{
     Manifest, Schema,
-    host::{HostServices, Library, LoadedEngine, NotLoadable, read_manifest},
+    host::{HostServices, LoadedEngine},
 };
 use serde_json::{Map, Value};
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, OnceLock},
 };
 
@@ -135,12 +139,13 @@ impl Engine {
     ///
     /// # Errors
     /// One line: the engine's, or what became of the worker.
-    pub fn load(&self, load: LoadSpec) -> Result<Model, String> {
+    pub fn load(&self, load: LoadSpec) -> Result<Box<dyn Model>, String> {
         let source = &self.source;
         match load.isolation {
             Isolation::InProcess => {
                 let engine = source.engine(&self.backend)?;
-                engine.load(&load.fields).map(Model::InProcess).map_err(|error| error.message)
+                let model = engine.load(&load.fields).map_err(|error| error.message)?;
+                Ok(Box::new(model))
             }
             Isolation::Process => {
                 let spec = WorkerSpec {
@@ -151,7 +156,7 @@ impl Engine {
                     load,
                 };
                 let supervisor = Supervisor::start(spec, Arc::clone(&source.quarantine));
-                supervisor.map(Model::Worker).map_err(|error| error.message)
+                Ok(Box::new(supervisor.map_err(|error| error.message)?))
             }
         }
     }
@@ -170,57 +175,4 @@ impl Source {
         let found = engines.iter().find(|engine| engine.backend() == backend);
         found.ok_or_else(|| format!("the plugin has no engine `{backend}` any more"))
     }
-}
-
-/// Where a plugin's library and own files are: a file stands alone, a folder holds one library with a manifest.
-pub(super) struct Origin {
-    pub(super) manifest: Manifest,
-    library: PathBuf,
-    dir: PathBuf,
-}
-
-/// Finds the library of a plugin file or engine folder and reads its manifest, without running any of its code.
-pub(super) fn find_library(path: &Path) -> Result<Origin, NotLoadable> {
-    if !path.is_dir() {
-        let dir = path.parent().unwrap_or(Path::new(".")).to_owned();
-        return Ok(Origin { manifest: read_manifest(path)?, library: path.to_owned(), dir });
-    }
-    let refused = |reason: String| NotLoadable::Refused(reason);
-    let entries = std::fs::read_dir(path).map_err(|error| refused(format!("cannot be read: {error}")))?;
-    let mut libraries: Vec<_> =
-        entries.flatten().map(|entry| entry.path()).filter(|path| platform::is_library(path)).collect();
-    libraries.sort();
-    let mut found: Option<Origin> = None;
-    for library in libraries {
-        let name = library.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        match read_manifest(&library) {
-            Ok(manifest) => {
-                if let Some(first) = &found {
-                    let first = first.library.file_name().unwrap_or_default().to_string_lossy();
-                    return Err(refused(format!("the engine folder holds two plugins, {first} and {name}")));
-                }
-                found = Some(Origin { manifest, library, dir: path.to_owned() });
-            }
-            // A library that the engine brings along.
-            Err(NotLoadable::NotAPlugin) => {}
-            Err(NotLoadable::Refused(reason)) => return Err(refused(format!("{name}: {reason}"))),
-        }
-    }
-    found.ok_or_else(|| refused("the engine folder holds no plugin library".into()))
-}
-
-/// Opens the plugin in this process and makes its engines. Runs its code. `services` is given the directory of the
-/// plugin's own files.
-///
-/// # Errors
-/// One line on what is wrong with it.
-pub fn open_library(
-    path: &Path,
-    services: impl FnOnce(PathBuf) -> Arc<dyn HostServices>,
-) -> Result<Vec<LoadedEngine>, String> {
-    let origin = find_library(path).map_err(|problem| match problem {
-        NotLoadable::NotAPlugin => "is not a plugin".into(),
-        NotLoadable::Refused(reason) => reason,
-    })?;
-    Ok(Library::open(&origin.library, services(origin.dir))?.into_engines())
 }

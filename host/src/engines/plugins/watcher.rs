@@ -10,13 +10,12 @@
 use super::{
     FileReport, Plugin, Registry,
     copy::{CopyStore, PluginCopy},
-    engine::find_library,
     probe::{ProbeReport, examine},
-    quarantine::Quarantine,
     scan::{self, Fingerprint},
+    settings::DiscoverySettings,
     trust::Trust,
 };
-use crate::settings::{Settings, wait};
+use crate::engines::{library::find_library, worker::Quarantine};
 use auricle_plugin_api::host::NotLoadable;
 use std::{
     collections::{BTreeMap, HashMap},
@@ -52,7 +51,7 @@ impl Watcher {
     ///
     /// # Errors
     /// Where there is no place for private copies, or a plugin directory cannot be read.
-    pub fn start(settings: &Settings, registry: Arc<Registry>) -> io::Result<Self> {
+    pub fn start(settings: &DiscoverySettings, registry: Arc<Registry>) -> io::Result<Self> {
         let mut state = Watching::new(settings, registry)?;
         state.look(Duration::ZERO)?;
         let (stop, stopped) = channel();
@@ -83,7 +82,7 @@ impl Drop for Watcher {
 ///
 /// # Errors
 /// As [`Watcher::start`].
-pub fn look_once(settings: &Settings) -> io::Result<Vec<FileReport>> {
+pub fn look_once(settings: &DiscoverySettings) -> io::Result<Vec<FileReport>> {
     let registry = Arc::new(Registry::new(settings.backends.clone()));
     let mut state = Watching::new(settings, Arc::clone(&registry))?;
     state.look(Duration::ZERO)?;
@@ -97,6 +96,7 @@ struct Watching {
     registry: Arc<Registry>,
     copies: Arc<CopyStore>,
     trust: Trust,
+    program: PathBuf,
     plugin_dirs: Vec<PathBuf>,
     resource_dirs: Vec<PathBuf>,
     probe_limit: Duration,
@@ -145,17 +145,18 @@ enum Verdict {
 }
 
 impl Watching {
-    fn new(settings: &Settings, registry: Arc<Registry>) -> io::Result<Self> {
+    fn new(settings: &DiscoverySettings, registry: Arc<Registry>) -> io::Result<Self> {
         Ok(Self {
             registry,
             copies: Arc::new(CopyStore::new(settings.cache.as_deref())?),
             trust: Trust::new(&settings.pins).map_err(io::Error::other)?,
+            program: settings.program.clone(),
             plugin_dirs: settings.plugins.clone(),
             resource_dirs: settings.resources.clone(),
-            probe_limit: wait(settings.timeouts.probe_seconds),
+            probe_limit: settings.probe_limit,
             files: HashMap::new(),
             known: HashMap::new(),
-            quarantine: (settings.limits.quarantine_streams, wait(settings.limits.quarantine_seconds)),
+            quarantine: (settings.quarantine_streams, settings.quarantine_window),
             resources_seen: Instant::now(),
             trying: 0,
             tried: channel(),
@@ -233,11 +234,11 @@ impl Watching {
         let Some(watched) = self.files.get_mut(path) else { return };
         let (path, fingerprint) = (path.to_owned(), watched.fingerprint.clone());
         let (copies, trust) = (Arc::clone(&self.copies), self.trust.clone());
-        let (dirs, limit) = (self.resource_dirs.clone(), self.probe_limit);
+        let (program, dirs, limit) = (self.program.clone(), self.resource_dirs.clone(), self.probe_limit);
         let report = self.tried.0.clone();
         let job = move || {
             let resources = look_into(&dirs);
-            let result = copy_and_examine(&copies, &trust, &path, &dirs, limit);
+            let result = copy_and_examine(&copies, &trust, &path, &program, &dirs, limit);
             // Nobody listens when the server has stopped.
             let _ = report.send(Tried { path, fingerprint, resources, result });
         };
@@ -352,6 +353,7 @@ fn copy_and_examine(
     copies: &CopyStore,
     trust: &Trust,
     path: &Path,
+    program: &Path,
     resource_dirs: &[PathBuf],
     limit: Duration,
 ) -> Result<(PluginCopy, ProbeReport), NotLoadable> {
@@ -360,6 +362,6 @@ fn copy_and_examine(
     let copy = copies.copy(path).map_err(|error| NotLoadable::Refused(format!("cannot be copied: {error}")))?;
     // Before anything of it runs.
     trust.check(path, &copy.path).map_err(NotLoadable::Refused)?;
-    let report = examine(&copy.path, resource_dirs, limit)?;
+    let report = examine(program, &copy.path, resource_dirs, limit)?;
     Ok((copy, report))
 }

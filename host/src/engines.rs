@@ -1,0 +1,10 @@
+//! Engines: found in a directory, registered by name, and run, in this process or in workers of their own.
+
+mod library;
+mod load;
+pub mod plugins;
+mod services;
+pub mod worker;
+
+pub use library::open_library;
+pub use load::{Isolation, LoadSpec};
