@@ -7,7 +7,7 @@ mod request;
 
 pub use exposure::check_exposure;
 pub(crate) use keys::hex;
-pub use keys::{Key, KeyEntry, KeyPlace, Keys, NewKey};
+pub use keys::{Key, KeyEntry, Keys, NewKey};
 pub use origin::Origins;
 pub use request::{presented_key, subprotocol};
 

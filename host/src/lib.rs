@@ -14,6 +14,7 @@ pub mod load;
 pub mod metrics;
 pub mod model;
 pub mod native;
+pub mod permits;
 pub mod platform;
 pub mod plugins;
 pub mod presets;

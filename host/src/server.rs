@@ -16,6 +16,7 @@ use crate::{
     catalog::Catalog,
     journal::Journal,
     native::ConnectionSettings,
+    permits::Permits,
     platform::{self, StopRequests},
     plugins::{Registry, Watcher, check_writers},
     presets::Presets,
@@ -27,10 +28,7 @@ use connections::Connections;
 use listener::Front;
 use std::{fs, io, path::Path, sync::Arc, time::Duration};
 use tls::Certificate;
-use tokio::{
-    net::TcpListener,
-    sync::{Semaphore, watch},
-};
+use tokio::{net::TcpListener, sync::watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How often presets, keys and certificates are looked at for changes.
@@ -49,8 +47,8 @@ pub(crate) struct App {
     settled: watch::Receiver<bool>,
     connection: Arc<ConnectionSettings>,
     max_message_bytes: usize,
-    /// One permit for each stream that there may be.
-    places: Arc<Semaphore>,
+    /// One for each stream that there may be.
+    places: Permits,
     /// One task for each open WebSocket.
     streams: TaskTracker,
     /// No new streams.
@@ -103,7 +101,7 @@ impl Server {
             settled: settled.clone(),
             connection: Arc::new(connection_settings(&settings)),
             max_message_bytes: limits.max_message_bytes,
-            places: Arc::new(Semaphore::new(limits.max_streams.min(Semaphore::MAX_PERMITS))),
+            places: Permits::new(limits.max_streams),
             streams: TaskTracker::new(),
             stopping: CancellationToken::new(),
             drain,

@@ -10,7 +10,6 @@ mod event;
 mod inbox;
 mod outbox;
 mod past;
-mod place;
 mod runtime;
 mod session;
 mod slot;

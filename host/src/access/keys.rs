@@ -5,16 +5,10 @@
 //! nothing of how close it was. What is counted of a key, and the token that ends its streams, outlive a new reading of
 //! the file as long as name and hash are the same.
 
+use crate::permits::{Permit, Permits};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::{
-    collections::BTreeMap,
-    fmt::Write as _,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 use subtle::ConstantTimeEq;
 use tokio_util::sync::CancellationToken;
 
@@ -80,7 +74,8 @@ pub struct Key {
     name: String,
     hash: [u8; 32],
     entry: KeyEntry,
-    open: Arc<AtomicUsize>,
+    /// For its streams.
+    permits: Permits,
     /// Its streams are to finish.
     revoked: CancellationToken,
 }
@@ -115,23 +110,8 @@ impl Key {
     ///
     /// # Errors
     /// The number of places, if all are taken.
-    pub fn take_place(&self) -> Result<KeyPlace, usize> {
-        let most = self.entry.max_streams.unwrap_or(usize::MAX);
-        let more = |taken| (taken < most).then_some(taken + 1);
-        match self.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) {
-            Ok(_) => Ok(KeyPlace(Arc::clone(&self.open))),
-            Err(_) => Err(most),
-        }
-    }
-}
-
-/// A stream's place among those of its key.
-#[derive(Debug)]
-pub struct KeyPlace(Arc<AtomicUsize>);
-
-impl Drop for KeyPlace {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+    pub fn take_place(&self) -> Result<Permit, usize> {
+        self.permits.try_take().ok_or(self.permits.limit())
     }
 }
 
@@ -152,11 +132,12 @@ impl Keys {
             check_name(&name)?;
             let hash = unhex(&entry.sha256).ok_or(format!("key `{name}`: `sha256` must be 64 hexadecimal digits"))?;
             let same = before.and_then(|before| before.0.iter().find(|key| key.name == name && key.hash == hash));
-            let (open, revoked) = match same {
-                Some(key) => (Arc::clone(&key.open), key.revoked.clone()),
-                None => (Arc::default(), drain.child_token()),
+            let most = entry.max_streams.unwrap_or(usize::MAX);
+            let (permits, revoked) = match same {
+                Some(key) => (key.permits.with_limit(most), key.revoked.clone()),
+                None => (Permits::new(most), drain.child_token()),
             };
-            keys.push(Arc::new(Key { name, hash, entry, open, revoked }));
+            keys.push(Arc::new(Key { name, hash, entry, permits, revoked }));
         }
         for key in before.into_iter().flat_map(|before| &before.0) {
             if !keys.iter().any(|kept| kept.name == key.name && kept.hash == key.hash) {

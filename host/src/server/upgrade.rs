@@ -2,9 +2,10 @@
 
 use super::{App, connections::Connection, refusal::Refusal};
 use crate::{
-    access::{Caller, KeyPlace, subprotocol},
+    access::{Caller, subprotocol},
     failure::Failure,
     native,
+    permits::Permit,
 };
 use axum::{
     body::Body,
@@ -18,7 +19,6 @@ use std::sync::Arc;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    sync::OwnedSemaphorePermit,
 };
 use tokio_tungstenite::{
     WebSocketStream,
@@ -37,8 +37,8 @@ type Admitted = Result<(Places, Caller), Failure>;
 
 /// What a stream's connection holds until its end.
 struct Places {
-    _server: OwnedSemaphorePermit,
-    _key: Option<KeyPlace>,
+    _server: Permit,
+    _key: Option<Permit>,
 }
 
 /// `GET /v1/stream`.
@@ -89,7 +89,7 @@ fn places(app: &App, caller: &Caller) -> Result<Places, Refusal> {
         return Err(Refusal::Stopping);
     }
     let key = caller.key.as_ref().map(|key| key.take_place()).transpose().map_err(Refusal::KeyFull)?;
-    let server = Arc::clone(&app.places).try_acquire_owned().map_err(|_| Refusal::Full)?;
+    let server = app.places.try_take().ok_or(Refusal::Full)?;
     if app.admission.is_hopeless(caller) {
         return Err(Refusal::Overloaded);
     }
