@@ -21,5 +21,6 @@ pub mod presets;
 pub mod reload;
 pub mod server;
 pub mod settings;
+pub mod stamp;
 pub mod stream;
 pub mod worker;
