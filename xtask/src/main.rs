@@ -4,6 +4,7 @@
 
 mod bench;
 mod convert;
+mod cycles;
 mod demo;
 mod faults;
 mod fetch;
@@ -80,6 +81,8 @@ enum Xtask {
     },
     /// Format, lints, documents, the fault page, licences: what CI checks besides the tests
     Check,
+    /// Look for files under host/ that need one another; fails where more than two do
+    Cycles,
 }
 
 fn main() -> ExitCode {
@@ -96,6 +99,7 @@ fn main() -> ExitCode {
         Xtask::Convert { engine } => convert::convert(&engine),
         Xtask::Sanitize { valgrind } => sanitize::sanitize(valgrind),
         Xtask::Check => test::check(),
+        Xtask::Cycles => cycles::cycles(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
