@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod alone;
 mod bench;
 mod convert;
 mod cycles;
@@ -79,7 +80,7 @@ enum Xtask {
         #[arg(long)]
         valgrind: bool,
     },
-    /// Format, lints, documents, the fault page, licences: what CI checks besides the tests
+    /// Format, lints, the host's crates alone, documents, the fault page, licences: what CI checks besides the tests
     Check,
     /// Look for files under host/ that need one another; fails where more than two do
     Cycles,
