@@ -8,6 +8,7 @@
 //!
 //! Threads: everything in the caller's runtime, which may be of one thread; a thread more while a recording is read.
 
+pub mod chart;
 mod outcome;
 mod plot;
 mod protocol;

@@ -4,18 +4,18 @@
 //! a line in the log: a slip of the pen neither locks everybody out nor lets anybody in. Threads: one refreshes, anybody
 //! reads.
 
+use crate::stamp::FileStamp;
 use std::{
-    fmt, fs,
+    fmt,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError, RwLock},
-    time::SystemTime,
 };
 
 /// Makes a value of the files, knowing the one before.
 type Read<T> = dyn Fn(Option<&T>) -> Result<T, String> + Send + Sync;
 
-/// What a file looked like: it has changed if this has. `None` where it cannot be seen.
-type Stamp = Option<(SystemTime, u64)>;
+/// `None` where the file cannot be seen.
+type Stamp = Option<FileStamp>;
 
 /// A value and the files it comes from.
 pub struct Reloaded<T> {
@@ -70,16 +70,13 @@ impl<T> Reloaded<T> {
 }
 
 fn stamps(files: &[PathBuf]) -> Vec<Stamp> {
-    let stamp = |file: &PathBuf| {
-        let metadata = fs::metadata(file).ok()?;
-        Some((metadata.modified().ok()?, metadata.len()))
-    };
-    files.iter().map(stamp).collect()
+    files.iter().map(|file| FileStamp::of(file).ok()).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn the_last_good_reading_stays() {

@@ -2,8 +2,10 @@
 
 #![forbid(unsafe_code)]
 
+mod alone;
 mod bench;
 mod convert;
+mod cycles;
 mod demo;
 mod faults;
 mod fetch;
@@ -78,8 +80,10 @@ enum Xtask {
         #[arg(long)]
         valgrind: bool,
     },
-    /// Format, lints, documents, the fault page, licences: what CI checks besides the tests
+    /// Format, lints, the host's crates alone, documents, the fault page, licences: what CI checks besides the tests
     Check,
+    /// Look for files under host/ that need one another; fails where more than two do
+    Cycles,
 }
 
 fn main() -> ExitCode {
@@ -96,6 +100,7 @@ fn main() -> ExitCode {
         Xtask::Convert { engine } => convert::convert(&engine),
         Xtask::Sanitize { valgrind } => sanitize::sanitize(valgrind),
         Xtask::Check => test::check(),
+        Xtask::Cycles => cycles::cycles(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

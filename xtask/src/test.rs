@@ -1,7 +1,7 @@
 //! The tests, and the checks beside them.
 
 use crate::{
-    faults,
+    alone, faults,
     run::{Done, cargo, root, run, target},
     stage,
 };
@@ -29,11 +29,13 @@ fn converter() -> Done {
     run(command.arg("plugins/whisper/convert/tests").env("PYTHONDONTWRITEBYTECODE", "1").current_dir(root()))
 }
 
-/// Format, lints, documents, the fault page, licences.
+/// Format, lints, the host's crates alone, documents, the fault page, licences.
 pub(crate) fn check() -> Done {
     crate::fetch::pocketsphinx()?;
     run(&mut cargo(&["fmt", "--all", "--check"]))?;
     run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]))?;
+    alone::check()?;
+    // Here `crate::cycles::cycles()?;`, once no more than two files under host/ need one another.
     run(cargo(&["doc", "--workspace", "--no-deps", "--all-features"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     faults::check()?;
     let tools = target().join("tools");

@@ -23,17 +23,6 @@ impl Services {
         }
     }
 
-    /// A level from its number, as `LogLevel` has them.
-    pub(crate) fn level(number: u8) -> LogLevel {
-        match number {
-            0 | 1 => LogLevel::Error,
-            2 => LogLevel::Warn,
-            3 => LogLevel::Info,
-            4 => LogLevel::Debug,
-            _ => LogLevel::Trace,
-        }
-    }
-
     /// Writes a plugin's line to this process's log. The stream's id comes from the span that the thread is in.
     pub(crate) fn write(plugin: &str, level: LogLevel, target: &str, message: &str) {
         match level {

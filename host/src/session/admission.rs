@@ -8,16 +8,15 @@
 
 use super::{
     Caller,
-    caller::KeyPlace,
     presets::Presets,
     registry::{Entry, SessionRegistry},
 };
 use crate::{
     failure::{Failure, FailureCode},
+    permits::{Permit, Permits},
     stream::{Pace, Runtime},
 };
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 /// Bounds on who is let in.
@@ -38,15 +37,15 @@ pub(super) struct Admission {
     presets: Arc<Presets>,
     registry: Arc<SessionRegistry>,
     /// One permit for each session that there may be.
-    places: Arc<Semaphore>,
+    permits: Permits,
     stopping: CancellationToken,
 }
 
 /// What a session takes of what there is, over the server and of its key.
 #[derive(Debug)]
 pub(super) struct Places {
-    _server: OwnedSemaphorePermit,
-    _key: Option<KeyPlace>,
+    _server: Permit,
+    _key: Option<Permit>,
 }
 
 impl Admission {
@@ -56,8 +55,8 @@ impl Admission {
         registry: Arc<SessionRegistry>,
         stopping: CancellationToken,
     ) -> Self {
-        let places = Arc::new(Semaphore::new(settings.max_streams.min(Semaphore::MAX_PERMITS)));
-        Self { settings, presets, registry, places, stopping }
+        let permits = Permits::new(settings.max_streams);
+        Self { settings, presets, registry, permits, stopping }
     }
 
     /// Takes the places of one session.
@@ -69,7 +68,7 @@ impl Admission {
             return Err(Failure::new(FailureCode::ShuttingDown, "the server is going away"));
         }
         let key = caller.key.as_ref().map(|key| key.take_place()).transpose()?;
-        let server = Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
+        let server = self.permits.try_take().ok_or_else(|| {
             let message = "the server has all the streams it may have (limits.max_streams)";
             Failure::new(FailureCode::Streams, message)
         })?;

@@ -1,13 +1,10 @@
 //! Who asks for a session, and what he may have. How a caller shows who he is, is the server's matter.
 
-use crate::failure::{Failure, FailureCode};
-use std::{
-    net::IpAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+use crate::{
+    failure::{Failure, FailureCode},
+    permits::{Permit, Permits},
 };
+use std::{net::IpAddr, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
 /// Who asks.
@@ -64,12 +61,19 @@ pub struct KeyLimits {
     pub operator: bool,
 }
 
+impl KeyLimits {
+    fn most(&self) -> usize {
+        self.max_streams.unwrap_or(usize::MAX)
+    }
+}
+
 /// A key in service, without its secret.
 #[derive(Debug)]
 pub struct Key {
     name: String,
     limits: KeyLimits,
-    open: Arc<AtomicUsize>,
+    /// For its streams.
+    permits: Permits,
     /// Its streams are to finish.
     revoked: CancellationToken,
 }
@@ -77,13 +81,15 @@ pub struct Key {
 impl Key {
     /// A key without streams; `revoked` is cancelled when it is withdrawn, or the server stops.
     pub fn new(name: impl Into<String>, limits: KeyLimits, revoked: CancellationToken) -> Self {
-        Self { name: name.into(), limits, open: Arc::default(), revoked }
+        let permits = Permits::new(limits.most());
+        Self { name: name.into(), limits, permits, revoked }
     }
 
     /// The same key with other limits: its streams are counted on.
     #[must_use]
     pub fn with_limits(&self, limits: KeyLimits) -> Self {
-        Self { name: self.name.clone(), limits, open: Arc::clone(&self.open), revoked: self.revoked.clone() }
+        let permits = self.permits.with_limit(limits.most());
+        Self { name: self.name.clone(), limits, permits, revoked: self.revoked.clone() }
     }
 
     /// The name, for the log and the operator.
@@ -110,25 +116,11 @@ impl Key {
     ///
     /// # Errors
     /// Where all its places are taken.
-    pub fn take_place(&self) -> Result<KeyPlace, Failure> {
-        let most = self.limits.max_streams.unwrap_or(usize::MAX);
-        let more = |taken| (taken < most).then_some(taken + 1);
-        match self.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) {
-            Ok(_) => Ok(KeyPlace(Arc::clone(&self.open))),
-            Err(_) => {
-                let message = format!("the key has all the streams it may have ({most}); end one, or try again later");
-                Err(Failure::new(FailureCode::KeyStreams, message))
-            }
-        }
-    }
-}
-
-/// A stream's place among those of its key.
-#[derive(Debug)]
-pub struct KeyPlace(Arc<AtomicUsize>);
-
-impl Drop for KeyPlace {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+    pub fn take_place(&self) -> Result<Permit, Failure> {
+        self.permits.try_take().ok_or_else(|| {
+            let most = self.permits.limit();
+            let message = format!("the key has all the streams it may have ({most}); end one, or try again later");
+            Failure::new(FailureCode::KeyStreams, message)
+        })
     }
 }

@@ -3,7 +3,7 @@
 //! Read anew when a file changes. A file that cannot be read leaves what was read before it in service, with the reason
 //! shown. Threads: one watcher thread writes, anybody reads.
 
-use crate::{engines::Isolation, failure::one_line, times::is_wait};
+use crate::{engines::Isolation, failure::one_line, stamp::FileStamp, times::is_wait};
 use auricle_plugin_api::{Schema, Scope};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -12,7 +12,6 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
-    time::SystemTime,
 };
 use tokio::sync::watch;
 
@@ -139,8 +138,7 @@ pub struct Presets {
 
 #[derive(Debug, Clone)]
 struct Entry {
-    modified: Option<SystemTime>,
-    length: u64,
+    stamp: FileStamp,
     preset: Option<Arc<Preset>>,
     problem: Option<String>,
 }
@@ -187,9 +185,9 @@ impl Presets {
         let before = entries.len();
         entries.retain(|name, _| files.contains_key(name));
         let mut changed = entries.len() != before;
-        for (name, (path, modified, length)) in files {
+        for (name, (path, stamp)) in files {
             let old = entries.get(&name);
-            if old.is_some_and(|entry| entry.modified == modified && entry.length == length) {
+            if old.is_some_and(|entry| entry.stamp == stamp) {
                 continue;
             }
             changed = true;
@@ -208,7 +206,7 @@ impl Presets {
                     (last_good, Some(problem))
                 }
             };
-            entries.insert(name, Entry { modified, length, preset, problem });
+            entries.insert(name, Entry { stamp, preset, problem });
         }
         if changed {
             *self.entries.write().unwrap_or_else(PoisonError::into_inner) = entries;
@@ -217,7 +215,7 @@ impl Presets {
     }
 }
 
-type Found = BTreeMap<String, (PathBuf, Option<SystemTime>, u64)>;
+type Found = BTreeMap<String, (PathBuf, FileStamp)>;
 
 fn list_files(dir: &Path) -> io::Result<Found> {
     let mut files = Found::new();
@@ -227,8 +225,8 @@ fn list_files(dir: &Path) -> io::Result<Found> {
         if name.starts_with('.') || path.extension().is_none_or(|extension| extension != "json") {
             continue;
         }
-        let Ok(metadata) = fs::metadata(&path) else { continue };
-        files.insert(name.to_owned(), (path.clone(), metadata.modified().ok(), metadata.len()));
+        let Ok(stamp) = FileStamp::of(&path) else { continue };
+        files.insert(name.to_owned(), (path.clone(), stamp));
     }
     Ok(files)
 }
@@ -286,6 +284,24 @@ mod tests {
         fs::remove_file(&file).unwrap();
         presets.refresh();
         assert!(presets.get("a").is_none());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_exchanged_for_one_of_the_same_length_and_time_is_read_anew() {
+        use std::{fs::File, time::SystemTime};
+
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a.json");
+        let presets = Presets::read(dir.path());
+        for backend in ["one", "two"] {
+            let new = dir.path().join("new");
+            fs::write(&new, format!(r#"{{"backend": "{backend}"}}"#)).unwrap();
+            File::options().write(true).open(&new).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+            fs::rename(&new, &file).unwrap();
+            presets.refresh();
+            assert_eq!(presets.get("a").unwrap().unwrap().backend, backend);
+        }
     }
 
     proptest! {

@@ -11,12 +11,12 @@ use super::{
     Stream,
     cost::Cost,
     model::Model,
-    place::Place,
     slot::{Call, Slot},
 };
 use crate::{
     failure::{Failure, FailureCode},
     metrics::{Metrics, ModelMeter},
+    permits::{Permit, Permits},
 };
 use auricle_plugin_api::Metadata;
 use std::{
@@ -25,7 +25,7 @@ use std::{
     ops::Deref,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -65,15 +65,15 @@ pub struct Shared {
     cost: Arc<Cost>,
     queue: Mutex<Queue>,
     filled: Condvar,
-    places: Arc<AtomicUsize>,
+    places: Permits,
     streams: Mutex<Vec<Weak<Stream>>>,
     workers: Mutex<Workers>,
     refused: OnceLock<String>,
     sequence: AtomicU64,
     /// Streams set apart.
-    apart: Arc<AtomicUsize>,
+    apart: Permits,
     /// This one's count, where it is for a stream set apart.
-    _counted: Option<Place>,
+    _counted: Option<Permit>,
 }
 
 #[derive(Default)]
@@ -119,10 +119,12 @@ impl Runtime {
         model: Box<dyn Model>,
         settings: RuntimeSettings,
         meter: ModelMeter,
-        counted: Option<Place>,
+        counted: Option<Permit>,
     ) -> io::Result<Arc<Self>> {
         let concurrency = settings.concurrency;
         let watched = !model.is_isolated();
+        let engine = model.metadata().max_streams.map_or(usize::MAX, |most| most as usize);
+        let (places, apart) = (Permits::new(settings.max_streams.min(engine)), Permits::new(settings.max_apart));
         let shared = Arc::new(Shared {
             model,
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
@@ -131,12 +133,12 @@ impl Runtime {
             cost: Arc::default(),
             queue: Mutex::default(),
             filled: Condvar::new(),
-            places: Arc::default(),
+            places,
             streams: Mutex::default(),
             workers: Mutex::default(),
             refused: OnceLock::new(),
             sequence: AtomicU64::new(0),
-            apart: Arc::default(),
+            apart,
             _counted: counted,
         });
         // Before the first thread: dropping the handle ends those that did start.
@@ -156,8 +158,10 @@ impl Runtime {
     /// # Errors
     /// Why there is none.
     pub(super) fn dedicated(&self) -> Result<Arc<Self>, String> {
-        let most = self.settings.max_apart;
-        let place = Place::take(&self.apart, most)
+        let most = self.apart.limit();
+        let place = self
+            .apart
+            .try_take()
             .ok_or_else(|| format!("{most} streams of this preset have workers of their own already"))?;
         let model = self.model.dedicated().ok_or("it is not in a worker process")?;
         let name = format!("{}-dedicated", self.settings.name);
@@ -192,7 +196,7 @@ impl Shared {
 
     /// Open streams.
     pub fn open_streams(&self) -> usize {
-        self.places.load(Ordering::Relaxed)
+        self.places.taken()
     }
 
     /// How busy the model's threads would be with so many live streams, from 0 to 1 and beyond; once that is known.
@@ -208,13 +212,12 @@ impl Shared {
     ///
     /// # Errors
     /// Where the model takes no further stream.
-    pub fn take_place(&self) -> Result<Place, Failure> {
+    pub fn take_place(&self) -> Result<Permit, Failure> {
         if let Some(reason) = self.refused() {
             return Err(Failure::new(FailureCode::EngineUnavailable, reason));
         }
-        let engine = self.metadata().max_streams.map_or(usize::MAX, |most| most as usize);
-        let most = self.settings.max_streams.min(engine);
-        Place::take(&self.places, most).ok_or_else(|| {
+        self.places.try_take().ok_or_else(|| {
+            let most = self.places.limit();
             let message = format!("this preset serves {most} streams at once and has no room; try again later");
             Failure::new(FailureCode::Capacity, message)
         })

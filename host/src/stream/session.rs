@@ -10,10 +10,12 @@ use super::{
     Event, Pace, Runtime, StreamSettings,
     inbox::{Inbox, Work},
     outbox::Outbox,
-    place::Place,
     voice::Voice,
 };
-use crate::failure::{Failure, FailureCode};
+use crate::{
+    failure::{Failure, FailureCode},
+    permits::Permit,
+};
 use serde_json::{Map, Value};
 use std::{
     collections::VecDeque,
@@ -43,7 +45,7 @@ pub(super) struct Inner {
     /// Absent while a call is running, and after the end.
     pub(super) voice: Option<Voice>,
     /// Held until the processor is dropped, or its thread written off.
-    place: Option<Place>,
+    place: Option<Permit>,
     /// What is said then.
     last: Option<Event>,
     pub(super) queued: bool,
@@ -63,7 +65,7 @@ impl Stream {
     pub fn open(
         id: String,
         runtime: Arc<Runtime>,
-        place: Place,
+        place: Permit,
         options: Map<String, Value>,
         settings: StreamSettings,
     ) -> Arc<Self> {

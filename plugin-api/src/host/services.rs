@@ -11,7 +11,7 @@ use abi_stable::{
 };
 use std::{path::PathBuf, sync::Arc};
 
-/// A level of the log, most severe first.
+/// A level of the log, most severe first. Its number is what crosses the boundary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "the usual names")]
 pub enum LogLevel {
@@ -20,6 +20,24 @@ pub enum LogLevel {
     Info = 3,
     Debug = 4,
     Trace = 5,
+}
+
+impl LogLevel {
+    /// The level of a number. One below or above all levels stands for the nearest: it comes from the other side.
+    pub fn from_number(number: u32) -> Self {
+        match number {
+            0 | 1 => Self::Error,
+            2 => Self::Warn,
+            3 => Self::Info,
+            4 => Self::Debug,
+            _ => Self::Trace,
+        }
+    }
+
+    /// The number of a level.
+    pub fn number(self) -> u8 {
+        self as u8
+    }
 }
 
 /// What a host does for one plugin. Called from any thread, the plugin's own included.
@@ -56,18 +74,11 @@ fn path_text(path: PathBuf) -> RString {
 
 impl AbiHost for Adapter {
     fn log_level(&self) -> u32 {
-        self.ask(|services| services.log_level() as u32)
+        self.ask(|services| u32::from(services.log_level().number()))
     }
 
     fn log(&self, level: u32, target: RStr<'_>, message: RStr<'_>) {
-        let level = match level {
-            0 | 1 => LogLevel::Error,
-            2 => LogLevel::Warn,
-            3 => LogLevel::Info,
-            4 => LogLevel::Debug,
-            _ => LogLevel::Trace,
-        };
-        self.ask(|services| services.log(level, target.as_str(), message.as_str()));
+        self.ask(|services| services.log(LogLevel::from_number(level), target.as_str(), message.as_str()));
     }
 
     fn origin_dir(&self) -> RString {
@@ -80,5 +91,19 @@ impl AbiHost for Adapter {
 
     fn extension(&self, _: RStr<'_>, _: RSlice<'_, u8>) -> ROption<RVec<u8>> {
         ROption::RNone
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LogLevel;
+
+    #[test]
+    fn numbers_are_levels_and_what_is_beyond_them_is_the_nearest() {
+        let levels = [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace];
+        for (level, number) in levels.into_iter().zip(1..) {
+            assert_eq!((level.number(), LogLevel::from_number(number.into())), (number, level));
+        }
+        assert_eq!((LogLevel::from_number(0), LogLevel::from_number(u32::MAX)), (LogLevel::Error, LogLevel::Trace));
     }
 }

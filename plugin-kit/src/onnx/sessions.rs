@@ -81,7 +81,8 @@ pub struct Sessions {
 /// Makes of a file's bytes those that the runtime is given.
 type Prepare = Box<dyn Fn(Vec<u8>) -> Result<Vec<u8>, Error> + Send + Sync>;
 
-/// What tells a file that was replaced: its length and when it was written.
+/// What tells a file that was replaced: its length and when it was written. Not more, as the server looks at: a link made to
+/// the file, or a file system that gives it another number, must not fail streams.
 type Stamp = (u64, SystemTime);
 
 impl Sessions {

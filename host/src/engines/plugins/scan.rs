@@ -1,16 +1,15 @@
 //! Which files of the plugin directories are candidates, and whether they have stopped changing.
 
-use crate::platform;
+use crate::{platform, stamp::FileStamp};
 use std::{
     collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
-    time::SystemTime,
 };
 
 /// What a candidate looked like: it has changed if this has.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Fingerprint(Vec<(PathBuf, u64, Option<SystemTime>, u64)>);
+pub(super) struct Fingerprint(Vec<(PathBuf, FileStamp)>);
 
 impl Fingerprint {
     /// Of one file, or of all files below a directory down to `depth` levels.
@@ -27,7 +26,7 @@ impl Fingerprint {
     }
 }
 
-fn collect(path: &Path, depth: usize, files: &mut Vec<(PathBuf, u64, Option<SystemTime>, u64)>) -> io::Result<()> {
+fn collect(path: &Path, depth: usize, files: &mut Vec<(PathBuf, FileStamp)>) -> io::Result<()> {
     let metadata = fs::metadata(path)?;
     if metadata.is_dir() {
         if depth > 0 {
@@ -36,19 +35,9 @@ fn collect(path: &Path, depth: usize, files: &mut Vec<(PathBuf, u64, Option<Syst
             }
         }
     } else {
-        files.push((path.to_owned(), metadata.len(), metadata.modified().ok(), inode(&metadata)));
+        files.push((path.to_owned(), FileStamp::from(&metadata)));
     }
     Ok(())
-}
-
-#[cfg(unix)]
-fn inode(metadata: &fs::Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::ino(metadata)
-}
-
-#[cfg(not(unix))]
-fn inode(_: &fs::Metadata) -> u64 {
-    0
 }
 
 /// The candidates in `dir`, with their fingerprints: shared libraries and folders `NAME.engine`. Hidden names are

@@ -11,7 +11,7 @@ use super::{
     sandbox::{self, Files},
     wire::{self, Notice, Setup},
 };
-use crate::engines::{library::open_library, services::Services};
+use crate::engines::library::open_library;
 use auricle_plugin_api::{
     Error,
     host::{HostServices, LoadedModel, LogLevel, on_crash},
@@ -111,7 +111,7 @@ impl Host {
         let Some(read) = self.setup.sandbox.clone() else { return Ok(()) };
         let protection = sandbox::enter(&Files { read, scratch: None })?;
         if let Some(message) = protection.warning() {
-            self.tell(&Notice::Log { level: LogLevel::Warn as u8, from: "sandbox".into(), stream: None, message });
+            self.tell(&Notice::Log { level: LogLevel::Warn.number(), from: "sandbox".into(), stream: None, message });
         }
         Ok(())
     }
@@ -149,12 +149,12 @@ struct Forwarding {
 
 impl HostServices for Forwarding {
     fn log_level(&self) -> LogLevel {
-        Services::level(self.host.setup.log_level)
+        LogLevel::from_number(self.host.setup.log_level.into())
     }
 
     fn log(&self, level: LogLevel, target: &str, message: &str) {
         let (from, message) = (target.to_owned(), message.to_owned());
-        self.host.tell(&Notice::Log { level: level as u8, from, stream: lanes::stream_at_work(), message });
+        self.host.tell(&Notice::Log { level: level.number(), from, stream: lanes::stream_at_work(), message });
     }
 
     fn origin_dir(&self) -> PathBuf {

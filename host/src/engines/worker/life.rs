@@ -205,7 +205,7 @@ impl Life {
 
     fn log(&self, level: u8, from: &str, stream: Option<&str>, message: &str) {
         let in_stream = stream.map(|id| tracing::info_span!("stream", id).entered());
-        Services::write(&self.spec.plugin, Services::level(level), from, message);
+        Services::write(&self.spec.plugin, LogLevel::from_number(level.into()), from, message);
         drop(in_stream);
     }
 

@@ -229,7 +229,7 @@ fn spawn(spec: &Arc<WorkerSpec>) -> io::Result<(Arc<Life>, Vec<Lane>, Receiver)>
             resource_dirs: spec.resource_dirs.clone(),
             backend: spec.backend.clone(),
             fields: Value::Object(spec.load.fields.clone()).to_string(),
-            log_level: Services::current_level() as u8,
+            log_level: Services::current_level().number(),
             sandbox: spec.load.sandbox.then(|| spec.files()),
         })?;
         let reading = Arc::clone(&life);

@@ -28,7 +28,8 @@ pub struct Setup {
     pub backend: String,
     /// The model's fields, a JSON object.
     pub fields: String,
-    /// What is worth sending: 0 errors to 4 everything.
+    /// The most detailed level worth sending; numbers as [`LogLevel::number`](auricle_plugin_api::host::LogLevel::number) has
+    /// them.
     pub log_level: u8,
     /// The files and folders that it needs, if it is to give up all else before any code of the plugin runs.
     pub sandbox: Option<Vec<PathBuf>>,
@@ -39,7 +40,7 @@ pub struct Setup {
 pub enum Notice {
     /// A line for the log.
     Log {
-        /// 0 error to 4 trace.
+        /// Numbers as in [`Setup`].
         level: u8,
         /// Where in the engine.
         from: String,
@@ -314,6 +315,7 @@ pub fn decode<'a, M: Deserialize<'a>>(bytes: &'a [u8]) -> Result<M, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use auricle_plugin_api::host::LogLevel;
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -329,6 +331,17 @@ mod tests {
         assert_eq!(length(&bytes).unwrap(), Some(bytes.len() - 4));
         let Happening::Segment(text) = decode(&bytes[4..]).unwrap() else { panic!("another event") };
         assert_eq!(Segment::from(text), segment());
+    }
+
+    #[test]
+    fn every_level_of_the_log_comes_back_as_it_was() {
+        for level in [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace] {
+            let (from, message) = ("engine".to_owned(), "a line".to_owned());
+            let mut bytes = Vec::new();
+            encode(&Notice::Log { level: level.number(), from, stream: None, message }, &mut bytes).unwrap();
+            let Notice::Log { level: number, .. } = decode(&bytes[4..]).unwrap() else { panic!("another notice") };
+            assert_eq!(LogLevel::from_number(number.into()), level);
+        }
     }
 
     #[test]
