@@ -8,6 +8,7 @@ pub mod catalog;
 pub mod cli;
 pub mod client;
 pub mod crash;
+pub mod dialects;
 pub mod failure;
 pub mod journal;
 pub mod load;
