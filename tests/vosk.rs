@@ -435,7 +435,7 @@ fn vosk_transcriber_writes_texts_and_subtitles() {
     let spoken = words(&fs::read_to_string(fixture("digits.txt")).unwrap());
     for kind in ["txt", "srt"] {
         let out = host.path(&format!("out.{kind}"));
-        let args = ["-s", &url, "-i", file.to_str().unwrap(), "-t", kind, "-o", out.to_str().unwrap()];
+        let args = [&url, "-s", "-i", file.to_str().unwrap(), "-t", kind, "-o", out.to_str().unwrap()];
         let Some(ran) = python("transcriber.py", &args) else { return };
         printed(ran);
         let written = fs::read_to_string(out).unwrap();
