@@ -69,7 +69,7 @@ impl Formatter for Layout {
 
 #[cfg(test)]
 mod tests {
-    use super::super::messages::{ServerMessage, Word};
+    use super::super::messages::{Alternative, ServerMessage, Word};
 
     #[test]
     fn answers_look_as_vosk_writes_them() {
@@ -93,5 +93,19 @@ mod tests {
   "text" : "one two"
 }"#;
         assert_eq!(told.to_string(), expected);
+        let result = vec![Word { conf: None, end: 0.75, start: 0.42, word: "one".into() }];
+        let alternatives = vec![Alternative { confidence: 234.474_503, result, text: "one".into() }];
+        let expected = r#"{
+  "alternatives" : [{
+      "confidence" : 234.474503,
+      "result" : [{
+          "end" : 0.750000,
+          "start" : 0.420000,
+          "word" : "one"
+        }],
+      "text" : "one"
+    }]
+}"#;
+        assert_eq!(ServerMessage::Alternatives { alternatives }.to_string(), expected);
     }
 }
