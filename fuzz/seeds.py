@@ -93,6 +93,24 @@ def messages() -> None:
         seed("client_messages", name, message)
 
 
+def dialects() -> None:
+    words = '[{"conf" : 1.000000, "end" : 0.9, "start" : 0.09, "word" : "one"}]'
+    for name, message in {
+        "config": '{ "config" : { "sample_rate" : 16000.000000 } }',
+        "config-all": '{"config": {"sample_rate": "8000", "words": 0, "max_alternatives": 20, "model": "small",'
+        ' "phrase_list": ["zero one two", "[unk]"], "more": null}}',
+        "config-odd": '{"config": {"sample_rate": true, "words": "", "max_alternatives": -1.5, "phrase_list": null}}',
+        "eof": '{"eof" : 1}',
+        "reset": '{"reset":1}',
+        "partial": '{ "partial" : "on" }',
+        "final": '{"result" : ' + words + ', "text" : "one", "spk" : [0.5]}',
+        "empty": '{"text": ""}',
+        "alternatives": '{"alternatives" : [{"confidence" : 211.4, "result" : ' + words + ', "text" : "one"}] }',
+        "error": '{"code" : "bad_message", "error" : "what was wrong"}',
+    }.items():
+        seed("vosk_messages", name, message)
+
+
 def audio() -> None:
     for name in ("tone.flac", "tone.mp3", "tone.ogg"):
         seed("audio_files", name, (ROOT / "host/src/client/source/testdata" / name).read_bytes())
@@ -265,7 +283,7 @@ def plugins() -> None:
 
 def main() -> None:
     shutil.rmtree(SEEDS, ignore_errors=True)
-    for write in (messages, audio, texts, workers, restarts, networks, plugins):
+    for write in (messages, dialects, audio, texts, workers, restarts, networks, plugins):
         write()
     files = [path for path in SEEDS.glob("*/*")]
     print(f"{len(files)} seeds, {sum(path.stat().st_size for path in files)} bytes in {SEEDS}")

@@ -8,7 +8,10 @@ use std::{
     net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        mpsc::{Receiver, channel},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -166,7 +169,11 @@ impl Setup {
     /// The command that starts the host.
     pub fn command(&self) -> Command {
         let mut command = auricle();
-        command.args(["serve", "--listen", "127.0.0.1:0", "--log", &self.log]);
+        command.args(["serve", "--log", &self.log]);
+        let settings = fs::read_to_string(self.path("configs/auricle.toml")).unwrap();
+        if !settings.contains("[[listeners]]") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
         for name in ["plugins", "resources", "configs"] {
             command.arg(format!("--{name}")).arg(self.path(name));
         }
@@ -197,11 +204,15 @@ impl Setup {
                 log.push('\n');
             }
         });
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let (scheme, address) =
-            line.trim().strip_prefix("listening on ").and_then(|url| url.split_once("://")).unwrap_or_default();
-        let host = Host { child, address: address.to_owned(), setup: self, log };
+        let (lines, output) = channel();
+        let out = child.stdout.take().unwrap();
+        thread::spawn(move || BufReader::new(out).lines().map_while(Result::ok).try_for_each(|line| lines.send(line)));
+        // Without a limit: there is a line or an end.
+        let first = output.recv().ok();
+        let (scheme, address) = first.as_deref().and_then(listening).unwrap_or_default();
+        let address = address.to_owned();
+        let listeners = Mutex::new((first.iter().cloned().collect(), output));
+        let host = Host { child, address, listeners, setup: self, log };
         assert!(!host.address.is_empty(), "the host did not start: {}", host.log());
         // With TLS that is for whoever has the certificate.
         if scheme == "http" {
@@ -215,14 +226,30 @@ impl Setup {
 pub struct Host {
     child: Child,
     address: String,
+    /// Lines of its output so far, and those to come.
+    listeners: Mutex<(Vec<String>, Receiver<String>)>,
     setup: Setup,
     log: Arc<Mutex<String>>,
 }
 
 impl Host {
-    /// `127.0.0.1:PORT`.
+    /// `127.0.0.1:PORT` of the first listener.
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// `127.0.0.1:PORT` of a listener, from 0, in the order of the settings.
+    pub fn listener(&self, n: usize) -> String {
+        let mut listeners = self.listeners.lock().unwrap();
+        let (lines, output) = &mut *listeners;
+        while lines.len() <= n {
+            let line = output.recv_timeout(LIMIT);
+            lines.push(
+                line.unwrap_or_else(|_| panic!("no listener {n}, only {lines:?}; the host said:\n{}", self.log())),
+            );
+        }
+        let (_, address) = listening(&lines[n]).unwrap_or_else(|| panic!("no listener: {}", lines[n]));
+        address.to_owned()
     }
 
     /// The process.
@@ -389,6 +416,12 @@ impl Drop for Host {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Scheme and address of a line such as `listening on ws://127.0.0.1:8771 (vosk)`.
+fn listening(line: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = line.strip_prefix("listening on ")?.split_once("://")?;
+    Some((scheme, rest.split_whitespace().next()?))
 }
 
 fn memory(pid: u32, name: &str) -> Option<u64> {

@@ -20,6 +20,7 @@ mod presets;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod vosk_messages;
 mod worker_messages;
 
 pub use audio_files::audio_files;
@@ -33,13 +34,14 @@ pub use onnx_texts::onnx_texts;
 pub use plugin_files::plugin_files;
 pub use presets::presets;
 pub use settings::settings;
+pub use vosk_messages::vosk_messages;
 pub use worker_messages::worker_messages;
 
 /// What is run on any bytes.
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 13] = [
     ("audio_files", audio_files),
     ("audio_intake", audio_intake),
     ("client_messages", client_messages),
@@ -51,6 +53,7 @@ pub const TARGETS: [(&str, Target); 12] = [
     ("plugin_files", plugin_files),
     ("presets", presets),
     ("settings", settings),
+    ("vosk_messages", vosk_messages),
     ("worker_messages", worker_messages),
 ];
 

@@ -1,0 +1,6 @@
+//! vosk-server's WebSocket protocol: audio in, one answer to each message of it. `docs/dialects.md` describes it for clients.
+
+pub mod config;
+pub mod messages;
+pub mod reply;
+mod wire;
