@@ -16,7 +16,6 @@ pub mod platform;
 pub mod reload;
 pub mod server;
 pub mod session;
-pub mod settings;
 pub mod stamp;
 pub mod stream;
 pub mod times;

@@ -1,32 +1,39 @@
-//! The server: one port for HTTP and WebSocket, and the order of starting and stopping.
+//! The server: its listeners, and the order of starting and stopping.
 
+pub mod address;
 mod answer;
 mod caller;
 mod connections;
+mod conversation;
 mod http;
 mod listener;
+mod paced_body;
+pub mod settings;
 mod tls;
 mod upgrade;
+mod write_limit;
 
 pub use http::{EnginesReport, PresetsReport, StreamsReport};
 
 use crate::{
     access::{Keys, Origins, check_exposure},
-    dialects::{Dialect, native::Native, websocket::ConnectionSettings},
+    dialects::{Dialect, native::Native, vosk::Vosk, websocket::ConnectionSettings},
     engines::plugins::{DiscoverySettings, Registry, Watcher, cache_dir, check_writers},
     metrics::Metrics,
     platform::{self, StopRequests},
     reload::Reloaded,
     session::{AdmissionSettings, Catalog, CatalogSettings, Journal, Presets, Sessions},
-    settings::Settings,
     stream::{Pace, StreamSettings},
     times::wait,
 };
 use connections::Connections;
-use listener::Front;
+use conversation::PhaseLimits;
+use listener::{Dialects, Listener};
+use paced_body::BodyPace;
+use settings::{ListenerSettings, ListenerTls, Settings};
 use std::{fs, io, path::Path, sync::Arc, time::Duration};
-use tls::Certificate;
-use tokio::{net::TcpListener, sync::watch};
+use tls::{Certificate, Certificates};
+use tokio::{sync::watch, task::JoinSet};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How often presets, keys and certificates are looked at for changes.
@@ -41,6 +48,10 @@ pub(crate) struct App {
     metrics: Arc<Metrics>,
     /// Without them nobody is asked for a key.
     keys: Option<Arc<Reloaded<Keys>>>,
+    /// The listener's: every caller is this key's.
+    bound_key: Option<Arc<str>>,
+    /// Whether the listener serves those who cannot show a key.
+    serves_without_key: bool,
     origins: Arc<Origins>,
     /// Whether the plugin directories have been looked at.
     settled: watch::Receiver<bool>,
@@ -51,9 +62,11 @@ pub(crate) struct App {
     drain: CancellationToken,
 }
 
-/// A server that is bound to its address.
+/// A server that is bound to its addresses.
 pub struct Server {
-    front: Front,
+    listeners: Vec<Listener>,
+    connections: Arc<Connections>,
+    phases: PhaseLimits,
     app: App,
     watcher: Watcher,
     stop: StopRequests,
@@ -61,22 +74,21 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts looking for plugins and presets and binds the address. Plugins register as they are found.
+    /// Starts looking for plugins and presets and binds the addresses. Plugins register as they are found.
     ///
     /// # Errors
-    /// Where the settings would leave the server open to a network, keys or certificate cannot be read, the address is
+    /// Where the settings would leave the server open to a network, keys or certificates cannot be read, an address is
     /// taken, there is no place for private copies, a plugin directory cannot be read, or the system does not let it
     /// hear of requests to stop.
     pub async fn bind(settings: Settings) -> io::Result<Self> {
         let drain = CancellationToken::new();
-        check_exposure(&settings).map_err(io::Error::other)?;
         let origins = Origins::new(&settings.origins).map_err(io::Error::other)?;
         let keys = settings.keys.as_deref().map(|file| keys(file, &drain)).transpose()?.map(Arc::new);
-        let certificate =
-            settings.tls.as_ref().map(tls::certificate).transpose().map_err(io::Error::other)?.map(Arc::new);
-        let listener = TcpListener::bind(settings.listen)
-            .await
-            .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {}: {error}", settings.listen)))?;
+        let mut certificates = Certificates::default();
+        let mut listeners = Vec::new();
+        for listener in settings.listeners() {
+            listeners.push(bind(&settings, &listener, keys.as_deref(), &mut certificates).await?);
+        }
         let registry = Arc::new(Registry::new(settings.backends.clone()));
         let presets = Arc::new(Presets::read(&settings.presets));
         let metrics = Arc::new(Metrics::default());
@@ -110,6 +122,8 @@ impl Server {
             sessions: Arc::new(sessions),
             metrics: Arc::clone(&metrics),
             keys: keys.clone(),
+            bound_key: None,
+            serves_without_key: false,
             origins: Arc::new(origins),
             settled: settled.clone(),
             connection: Arc::new(connection_settings(&settings)),
@@ -119,35 +133,38 @@ impl Server {
         let most = limits.max_connections.unwrap_or(limits.max_streams.saturating_add(100).saturating_mul(2));
         let most_per_address = limits.max_connections_per_address.unwrap_or(most / 2);
         platform::raise_file_limit(most);
-        let front = Front {
-            listener,
-            certificate: certificate.clone(),
-            connections: Arc::new(Connections::new(most, most_per_address, metrics)),
-            request_limit: wait(settings.timeouts.request_seconds),
-            dialects: vec![Arc::new(Native) as Arc<dyn Dialect>],
-        };
         tokio::spawn(follow_changes(settled, registry, presets, catalog));
-        tokio::spawn(follow_files(keys, certificate));
+        tokio::spawn(follow_files(keys, certificates.0));
         if let Some(journal) = journal {
             tokio::spawn(tidy(journal));
         }
-        Ok(Self { front, app, watcher, stop: StopRequests::new()?, drain_limit: wait(settings.timeouts.drain_seconds) })
+        Ok(Self {
+            listeners,
+            connections: Arc::new(Connections::new(most, most_per_address, metrics)),
+            phases: phase_limits(&settings),
+            app,
+            watcher,
+            stop: StopRequests::new()?,
+            drain_limit: wait(settings.timeouts.drain_seconds),
+        })
     }
 
-    /// Where it is reached, such as `http://127.0.0.1:8770`.
+    /// Where it is reached, in the order of the settings: `http://127.0.0.1:8770`, `ws://127.0.0.1:2700 (vosk)`.
     ///
     /// # Errors
     /// The system's.
-    pub fn url(&self) -> io::Result<String> {
-        let scheme = if self.front.certificate.is_some() { "https" } else { "http" };
-        Ok(format!("{scheme}://{}", self.front.listener.local_addr()?))
+    pub fn urls(&self) -> io::Result<Vec<String>> {
+        self.listeners.iter().map(Listener::url).collect()
     }
 
     /// Serves until asked to stop; then open streams may end by themselves for the drain time, and are finished after
     /// it. A second request to stop ends it at once.
     pub async fn run(self) {
-        let Self { front, app, watcher, mut stop, drain_limit } = self;
-        let accepting = tokio::spawn(front.accept(app.clone()));
+        let Self { listeners, connections, phases, app, watcher, mut stop, drain_limit } = self;
+        let mut accepting = JoinSet::new();
+        for listener in listeners {
+            accepting.spawn(listener.accept(app.clone(), Arc::clone(&connections), phases));
+        }
         stop.next().await;
         app.sessions.stop();
         app.streams.close();
@@ -165,10 +182,60 @@ impl Server {
             () = finished => {}
             () = stop.next() => tracing::warn!(streams = app.streams.len(), "stopped at once"),
         }
-        accepting.abort();
+        accepting.shutdown().await;
         // Here, not with the last task that is let go: it removes the private copies.
         drop(watcher);
     }
+}
+
+/// Binds a listener, where it may be.
+async fn bind(
+    settings: &Settings,
+    listener: &ListenerSettings,
+    keys: Option<&Reloaded<Keys>>,
+    certificates: &mut Certificates,
+) -> io::Result<Listener> {
+    let dialects = dialects(settings, listener).map_err(io::Error::other)?;
+    let shows_keys = match &dialects {
+        Dialects::Shared(_) => true,
+        Dialects::Own(dialect) => dialect.shows_keys(),
+    };
+    if let Some(name) = &listener.key
+        && keys.is_none_or(|keys| keys.get().named(name).is_none())
+    {
+        let message =
+            format!("the listener on {} is bound to the key `{name}`, which `keys` does not have", listener.address);
+        return Err(io::Error::other(message));
+    }
+    let tls = match &listener.tls {
+        Some(ListenerTls::Own(tls)) => Some(tls),
+        Some(ListenerTls::Use(false)) => None,
+        Some(ListenerTls::Use(true)) | None => settings.tls.as_ref(),
+    };
+    check_exposure(settings, listener, tls.is_some(), shows_keys).map_err(io::Error::other)?;
+    let certificate = tls.map(|tls| certificates.read(tls)).transpose().map_err(io::Error::other)?;
+    Listener::bind(listener, dialects, certificate).await
+}
+
+/// What a listener speaks.
+fn dialects(settings: &Settings, listener: &ListenerSettings) -> Result<Dialects, String> {
+    let all: [Arc<dyn Dialect>; 2] = [Arc::new(Native), Arc::new(Vosk::new(settings.dialects.vosk.clone()))];
+    let Some(names) = &listener.dialects else { return Ok(Dialects::Shared(all.into())) };
+    let find = |name: &String| {
+        all.iter().find(|dialect| dialect.name() == name).map(Arc::clone).ok_or_else(|| {
+            let known: Vec<_> = all.iter().map(|dialect| dialect.name()).collect();
+            format!("the listener on {} names a dialect `{name}`; there are: {}", listener.address, known.join(", "))
+        })
+    };
+    let mut found: Vec<_> = names.iter().map(find).collect::<Result<_, _>>()?;
+    Ok(match found.pop() {
+        None => return Err(format!("`dialects` of the listener on {} is empty", listener.address)),
+        Some(own) if found.is_empty() && own.name() != Native.name() => Dialects::Own(own),
+        last => {
+            found.extend(last);
+            Dialects::Shared(found)
+        }
+    })
 }
 
 /// Keeps the catalog true while presets and engines change.
@@ -198,18 +265,18 @@ async fn follow_changes(
     }
 }
 
-/// Keeps keys and certificate as their files are.
-async fn follow_files(keys: Option<Arc<Reloaded<Keys>>>, certificate: Option<Arc<Certificate>>) {
-    if keys.is_none() && certificate.is_none() {
+/// Keeps keys and certificates as their files are.
+async fn follow_files(keys: Option<Arc<Reloaded<Keys>>>, certificates: Vec<Arc<Certificate>>) {
+    if keys.is_none() && certificates.is_empty() {
         return;
     }
     let mut tick = tokio::time::interval(LOOK_EVERY);
     loop {
         tick.tick().await;
-        let (keys, certificate) = (keys.clone(), certificate.clone());
+        let (keys, certificates) = (keys.clone(), certificates.clone());
         let look = move || {
             keys.inspect(|keys| keys.refresh());
-            certificate.inspect(|certificate| certificate.refresh());
+            certificates.iter().for_each(|certificate| certificate.refresh());
         };
         // A panic in there is already in the log.
         let _ = tokio::task::spawn_blocking(look).await;
@@ -265,6 +332,18 @@ fn catalog_settings(settings: &Settings) -> io::Result<CatalogSettings> {
         crash_reports: settings.crash_reports.clone().unwrap_or_else(beside),
         max_crash_reports: limits.max_crash_reports,
     })
+}
+
+fn phase_limits(settings: &Settings) -> PhaseLimits {
+    let timeouts = &settings.timeouts;
+    let limit = |given: Option<f64>| wait(given.unwrap_or(timeouts.request_seconds));
+    let least_rate = settings.limits.min_body_bytes_per_second;
+    PhaseLimits {
+        handshake: limit(timeouts.handshake_seconds),
+        head: limit(timeouts.head_seconds),
+        body: BodyPace { grace: limit(timeouts.body_seconds), least_rate },
+        answer: limit(timeouts.answer_seconds),
+    }
 }
 
 fn connection_settings(settings: &Settings) -> ConnectionSettings {

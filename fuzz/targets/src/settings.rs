@@ -3,7 +3,7 @@
 //! Holds: it is refused in one line, or every wait in it is one that a clock can keep.
 
 use crate::assert_one_line;
-use auricle::{settings::Settings, times::wait};
+use auricle::{server::settings::Settings, times::wait};
 use std::time::Instant;
 
 /// See the module.

@@ -92,7 +92,7 @@ impl Keys {
     /// # Errors
     /// One line on what is wrong; nothing has changed then.
     pub fn parse(text: &str, before: Option<&Self>, drain: &CancellationToken) -> Result<Self, String> {
-        let file: KeysFile = toml::from_str(text).map_err(|error| crate::settings::place(text, &error))?;
+        let file: KeysFile = toml::from_str(text).map_err(|error| crate::server::settings::place(text, &error))?;
         let mut keys = Vec::with_capacity(file.keys.len());
         for (name, entry) in file.keys {
             check_name(&name)?;

@@ -5,8 +5,11 @@ use super::{
     logging::{self, LogFormat},
     print, with_runtime,
 };
-use crate::{crash, server::Server, settings::Settings};
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+use crate::{
+    crash,
+    server::{Server, address::ListenAddress, settings::Settings},
+};
+use std::{path::PathBuf, process::ExitCode};
 
 /// Start the server.
 ///
@@ -30,9 +33,10 @@ pub(super) struct ServeArgs {
     /// Directory where engines look for models and shared runtimes; may be given more than once
     #[arg(long, value_name = "DIR")]
     resources: Vec<PathBuf>,
-    /// Address to listen on (default: `listen` of auricle.toml, or 127.0.0.1:8770); port 0 takes a free one
+    /// Address to listen on, with everything, in place of the listeners of auricle.toml (default: 127.0.0.1:8770); port 0
+    /// takes a free one; also `localhost:PORT` and `unix:PATH`
     #[arg(long, value_name = "ADDR")]
-    listen: Option<SocketAddr>,
+    listen: Option<ListenAddress>,
     /// What to log: error, warn, info, debug, trace, or directives such as `info,auricle::engine=debug`
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     log: String,
@@ -53,10 +57,14 @@ pub(super) fn run(args: ServeArgs) -> ExitCode {
     with_runtime(async {
         let served = async {
             let server = Server::bind(settings).await?;
-            let url = server.url()?;
-            // One line for programs that start this one: with port 0 they cannot know it.
-            print(&format!("listening on {url}"));
-            tracing::info!("streams at {}/v1/stream", url.replacen("http", "ws", 1));
+            let urls = server.urls()?;
+            // A line for each, for programs that start this one: with port 0 they cannot know it.
+            for url in &urls {
+                print(&format!("listening on {url}"));
+            }
+            if let Some(url) = urls.iter().find(|url| url.starts_with("http")) {
+                tracing::info!("streams at {}/v1/stream", url.replacen("http", "ws", 1));
+            }
             server.run().await;
             Ok::<_, std::io::Error>(())
         };
@@ -81,6 +89,7 @@ fn settings(args: ServeArgs) -> Result<Settings, String> {
     }
     if let Some(address) = args.listen {
         settings.listen = address;
+        settings.listeners.clear();
     }
     if settings.plugins.is_empty() {
         return Err("no plugin directory: give --plugins DIR, or `plugins` in auricle.toml".into());

@@ -38,8 +38,15 @@ impl App {
             None => None,
             Some(keys) => {
                 let keys = keys.get();
-                let secret = presented_key(headers, uri.query()).or(shown);
-                let key = secret.and_then(|secret| keys.find(secret)).map(Arc::clone);
+                let key = match (&self.bound_key, presented_key(headers, uri.query()).or(shown)) {
+                    (Some(name), _) => keys.named(name),
+                    (None, Some(secret)) => keys.find(secret),
+                    (None, None) => None,
+                };
+                let key = key.map(Arc::clone);
+                if key.is_none() && self.serves_without_key {
+                    return Ok(self.unnamed(connection));
+                }
                 Some(key.ok_or_else(|| {
                     let message = "a key is needed: `Authorization: Bearer KEY`, `?key=KEY`, or the subprotocols \
                                    `auricle, auricle.key.KEY`";
@@ -48,8 +55,13 @@ impl App {
             }
         };
         let drain = key.as_ref().map_or(&self.drain, |key| key.drain()).clone();
+        Ok(Caller { key, drain, ..self.unnamed(connection) })
+    }
+
+    /// A caller without a key.
+    fn unnamed(&self, connection: Option<&Arc<Connection>>) -> Caller {
         let address = connection.map_or(Ipv4Addr::UNSPECIFIED.into(), |connection| connection.address());
-        Ok(Caller { address, key, drain })
+        Caller { address, key: None, drain: self.drain.clone() }
     }
 }
 

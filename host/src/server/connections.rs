@@ -46,12 +46,15 @@ impl Connections {
         Self { most, most_per_address, open: Mutex::default(), metrics }
     }
 
-    /// Counts a new connection; `None` where it is to be dropped.
-    pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Connection> {
+    /// Counts a new connection, of an address that its listener serves or not; `None` where it is to be dropped.
+    pub(super) fn admit(self: &Arc<Self>, address: IpAddr, served: bool) -> Option<Connection> {
         let address = address.to_canonical();
         let mut open = self.lock();
         let of_address = open.by_address.get(&network(address)).copied().unwrap_or_default();
-        let refusal = if open.total >= self.most {
+        let refusal = if !served {
+            let message = "this address is not served here (`allow` of the listener)";
+            Some(Failure::new(FailureCode::Address, message))
+        } else if open.total >= self.most {
             let message = "the server has all the connections it may have (limits.max_connections)";
             Some(Failure::new(FailureCode::Connections, message))
         } else if of_address >= self.most_per_address {
@@ -132,7 +135,7 @@ mod tests {
     }
 
     fn admit(connections: &Arc<Connections>, address: &str) -> Option<Connection> {
-        connections.admit(address.parse().unwrap())
+        connections.admit(address.parse().unwrap(), true)
     }
 
     #[test]

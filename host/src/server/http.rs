@@ -3,6 +3,7 @@
 use super::{
     App,
     caller::{Authenticated, Operator},
+    listener::Dialects,
     upgrade::upgrade,
 };
 use crate::{
@@ -15,7 +16,7 @@ use axum::{
     extract::{Path, Request, State},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{MethodRouter, get, post},
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -47,10 +48,16 @@ pub struct StreamsReport {
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Where keys are asked for, any key opens streams and presets, an operator's everything; health is open to all.
-pub(super) fn routes(app: App, dialects: &[Arc<dyn Dialect>]) -> Router {
-    let mut routes = Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
+pub(super) fn routes(app: App, dialects: &Dialects) -> Router {
+    let health = Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready));
+    let dialects = match dialects {
+        Dialects::Shared(dialects) => dialects,
+        Dialects::Own(dialect) => {
+            let anywhere = upgrading(dialect);
+            return health.route("/", anywhere.clone()).route("/{*path}", anywhere).with_state(app);
+        }
+    };
+    let mut routes = health
         .route("/v1/engines", get(engines))
         .route("/v1/engines/{file}/release", post(release))
         .route("/v1/presets", get(presets))
@@ -58,12 +65,15 @@ pub(super) fn routes(app: App, dialects: &[Arc<dyn Dialect>]) -> Router {
         .route("/metrics", get(metrics));
     for dialect in dialects {
         for path in dialect.paths() {
-            let dialect = Arc::clone(dialect);
-            let handle = move |State(app): State<App>, request: Request| upgrade(Arc::clone(&dialect), app, request);
-            routes = routes.route(path, get(handle));
+            routes = routes.route(path, upgrading(dialect));
         }
     }
     routes.with_state(app)
+}
+
+fn upgrading(dialect: &Arc<dyn Dialect>) -> MethodRouter<App> {
+    let dialect = Arc::clone(dialect);
+    get(move |State(app): State<App>, request: Request| upgrade(Arc::clone(&dialect), app, request))
 }
 
 /// 200 once the plugin directories have been looked at and until the server is asked to stop.

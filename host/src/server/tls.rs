@@ -1,6 +1,7 @@
 //! TLS, by rustls: versions 1.2 and 1.3, certificates read again when their files change.
 
-use crate::{reload::Reloaded, settings::Tls};
+use super::settings::Tls;
+use crate::reload::Reloaded;
 use std::{path::Path, sync::Arc};
 use tokio_rustls::rustls::{
     ServerConfig,
@@ -11,11 +12,31 @@ use tokio_rustls::rustls::{
 /// The configuration of the certificate in service.
 pub(super) type Certificate = Reloaded<ServerConfig>;
 
+/// The certificates of all listeners; those of the same files are one.
+#[derive(Default)]
+pub(super) struct Certificates(pub(super) Vec<Arc<Certificate>>, Vec<Tls>);
+
+impl Certificates {
+    /// The certificate of these files.
+    ///
+    /// # Errors
+    /// One line that names the file.
+    pub(super) fn read(&mut self, files: &Tls) -> Result<Arc<Certificate>, String> {
+        if let Some(known) = self.1.iter().position(|known| known == files) {
+            return Ok(Arc::clone(&self.0[known]));
+        }
+        let certificate = Arc::new(certificate(files)?);
+        self.0.push(Arc::clone(&certificate));
+        self.1.push(files.clone());
+        Ok(certificate)
+    }
+}
+
 /// Reads certificate and key.
 ///
 /// # Errors
 /// One line that names the file.
-pub(super) fn certificate(files: &Tls) -> Result<Certificate, String> {
+fn certificate(files: &Tls) -> Result<Certificate, String> {
     let own = files.clone();
     Reloaded::new(vec![files.certificate.clone(), files.key.clone()], move |_| read(&own))
 }

@@ -1,6 +1,6 @@
 //! From an HTTP request to a WebSocket (RFC 6455, section 4.2), which a dialect then carries.
 
-use super::{App, answer::Refused, connections::Connection};
+use super::{App, answer::Refused, connections::Connection, write_limit::WriteLimit};
 use crate::{
     dialects::{
         Dialect,
@@ -68,8 +68,8 @@ fn is_for_scripts(code: FailureCode) -> bool {
 async fn carry(dialect: Arc<dyn Dialect>, upgraded: Upgraded, app: &App, admitted: Result<Admitted, Failure>) {
     let settings = Arc::clone(&app.connection);
     // The connection's own socket: one layer less for every frame. (With TLS there are layers enough.)
-    let (socket, read) = match upgraded.downcast::<TokioIo<TcpStream>>() {
-        Ok(parts) => (Socket::tcp(parts.io.into_inner()), parts.read_buf.to_vec()),
+    let (socket, read) = match upgraded.downcast::<TokioIo<WriteLimit<TcpStream>>>() {
+        Ok(parts) => (Socket::tcp(parts.io.into_inner().into_inner()), parts.read_buf.to_vec()),
         Err(upgraded) => (Socket::other(TokioIo::new(upgraded)), Vec::new()),
     };
     let socket = websocket::accept(socket, read, settings.max_message_bytes).await;

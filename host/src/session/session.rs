@@ -141,7 +141,7 @@ impl Session {
 
     /// Completes when the engine has worked on all audio that it can be given, or the session has ended. For protocols that
     /// answer each packet. Take the events meanwhile: a session whose events nobody takes pauses.
-    pub async fn caught_up(&self) {
+    pub async fn caught_up(&mut self) {
         self.shared.stream.caught_up().await;
     }
 

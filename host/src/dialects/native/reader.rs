@@ -12,14 +12,12 @@ use crate::{
     failure::{Failure, FailureCode},
     session::Session,
 };
-use futures_util::FutureExt;
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::Notify,
     task::JoinHandle,
     time::{Instant, MissedTickBehavior},
 };
-use tokio_tungstenite::tungstenite::Bytes;
 use tokio_util::sync::CancellationToken;
 
 /// Reads one connection.
@@ -28,13 +26,11 @@ pub(super) struct Reader {
     idle_limit: Duration,
     /// Asks the writer for a ping.
     ping: Arc<Notify>,
-    /// Came while something else was being done, and is next.
-    held: Option<Result<Incoming, Failure>>,
 }
 
 impl Reader {
     pub(super) fn new(receiver: Receiver, idle_limit: Duration, ping: Arc<Notify>) -> Self {
-        Self { receiver, idle_limit, ping, held: None }
+        Self { receiver, idle_limit, ping }
     }
 
     /// The first message; `None` where the client went away without one.
@@ -44,7 +40,7 @@ impl Reader {
             Err(Some(Failure::new(FailureCode::BadMessage, message)))
         };
         loop {
-            match self.next().await? {
+            match self.receiver.next().await? {
                 Incoming::Text(text) => match ClientMessage::parse(text.as_str())? {
                     ClientMessage::Start(start) => return Ok(start),
                     _ => return out_of_turn("another one"),
@@ -56,28 +52,9 @@ impl Reader {
         }
     }
 
-    /// Awaits the opening of the session, which may load a model; pings are answered meanwhile. `None` where the client
-    /// goes away.
+    /// Awaits the opening of the session, which may load a model. `None` where the client goes away.
     pub(super) async fn meanwhile<T>(&mut self, opening: impl Future<Output = T>) -> Option<T> {
-        let mut opening = pin!(opening);
-        loop {
-            tokio::select! {
-                opened = &mut opening => return Some(opened),
-                incoming = self.next(), if self.held.is_none() => match incoming {
-                    Ok(Incoming::Life) => {}
-                    Ok(Incoming::Gone | Incoming::Ended) => return None,
-                    other => self.held = Some(other),
-                },
-            }
-        }
-    }
-
-    /// May be dropped before it is ready: nothing is lost.
-    async fn next(&mut self) -> Result<Incoming, Failure> {
-        match self.held.take() {
-            Some(held) => held,
-            None => self.receiver.next().await,
-        }
+        self.receiver.meanwhile(opening).await
     }
 
     /// Reads until the writer is done or the client is gone.
@@ -89,14 +66,14 @@ impl Reader {
         let mut finished = false;
         loop {
             tokio::select! {
-                incoming = self.next(), if self.held.is_some() || !self.receiver.is_over() => {
+                incoming = self.receiver.next(), if !self.receiver.is_over() => {
                     match incoming {
                         Ok(Incoming::Gone) => break,
                         // Nothing it does can hurt its stream now, and nothing it says is heard.
                         _ if finished => {}
                         Ok(Incoming::Ended) => break,
                         Ok(Incoming::Life) => {}
-                        Ok(Incoming::Binary(audio)) => self.take_audio(&mut session, audio).await,
+                        Ok(Incoming::Binary(audio)) => session.audio_and(audio, || self.receiver.more()).await,
                         Ok(Incoming::Text(text)) => {
                             match ClientMessage::parse(text.as_str()).and_then(|message| obey(&mut session, message)) {
                                 Ok(ends) => finished = ends,
@@ -132,18 +109,6 @@ impl Reader {
         }
         session.cancel();
         writing.abort();
-    }
-
-    /// Takes audio, and more of it that is there already.
-    async fn take_audio(&mut self, session: &mut Session, audio: Bytes) {
-        let more = || match self.receiver.next().now_or_never() {
-            Some(Ok(Incoming::Binary(more))) => Some(more),
-            other => {
-                self.held = other;
-                None
-            }
-        };
-        session.audio_and(audio, more).await;
     }
 
     /// After the close frame: see [`Receiver::linger`].

@@ -4,7 +4,8 @@
 
 use super::{CLOSE_LIMIT, Sender, Socket, WebSocket};
 use crate::failure::{Failure, FailureCode};
-use futures_util::{StreamExt, stream::SplitStream};
+use futures_util::{FutureExt, StreamExt, stream::SplitStream};
+use std::pin::pin;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     time::timeout,
@@ -22,6 +23,8 @@ pub struct Receiver {
     /// Where one message ends and the next begins cannot be told any more.
     broken: bool,
     ended: bool,
+    /// Came while something else was being done, and is next.
+    held: Option<Result<Incoming, Failure>>,
 }
 
 /// What came from the client.
@@ -41,12 +44,38 @@ pub enum Incoming {
 
 impl Receiver {
     pub(super) fn new(source: SplitStream<WebSocket>, end: CancellationToken) -> Self {
-        Self { source, end, broken: false, ended: false }
+        Self { source, end, broken: false, ended: false, held: None }
     }
 
     /// Whether nothing else will come.
     pub fn is_over(&self) -> bool {
-        self.broken || self.ended
+        (self.broken || self.ended) && self.held.is_none()
+    }
+
+    /// Awaits some work; pings are answered meanwhile, and one message is held. `None` where the client goes away.
+    pub async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        let mut work = pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return Some(done),
+                incoming = self.next(), if self.held.is_none() => match incoming {
+                    Ok(Incoming::Life) => {}
+                    Ok(Incoming::Gone) => return None,
+                    other => self.held = Some(other),
+                },
+            }
+        }
+    }
+
+    /// A binary message that has come already; anything else is held.
+    pub fn more(&mut self) -> Option<Bytes> {
+        match self.next().now_or_never() {
+            Some(Ok(Incoming::Binary(more))) => Some(more),
+            other => {
+                self.held = other;
+                None
+            }
+        }
     }
 
     /// Waits for the next message. A call that is dropped loses none.
@@ -54,6 +83,9 @@ impl Receiver {
     /// # Errors
     /// What is wrong with what came; nothing else will come.
     pub async fn next(&mut self) -> Result<Incoming, Failure> {
+        if let Some(held) = self.held.take() {
+            return held;
+        }
         let message = tokio::select! {
             biased;
             message = self.source.next() => message,

@@ -1,15 +1,17 @@
 //! The server's own configuration, `auricle.toml`: every field, its default, and what it is for.
 
+use super::address::ListenAddress;
 use crate::{
+    dialects::vosk::VoskSettings,
     failure::one_line,
     session::journal::JournalSettings,
     times::{LONGEST, SHORTEST, is_wait},
 };
+use ipnet::IpNet;
 use serde::Deserialize;
 use std::{
     collections::BTreeMap,
     fs,
-    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
@@ -17,8 +19,12 @@ use std::{
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Where to listen. Loopback unless said otherwise.
-    pub listen: SocketAddr,
+    /// Where to listen. Loopback unless said otherwise. The short form of one of `listeners`.
+    pub listen: ListenAddress,
+    /// Where to listen and what to speak there, in place of `listen`.
+    pub listeners: Vec<ListenerSettings>,
+    /// What dialects need to know.
+    pub dialects: DialectSettings,
     /// Directories of plugin files and engine folders.
     pub plugins: Vec<PathBuf>,
     /// Directories where engines look for models and shared runtimes, in order.
@@ -54,6 +60,51 @@ pub struct Settings {
     pub timeouts: Timeouts,
 }
 
+/// An address to listen on, and what is served there to whom.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListenerSettings {
+    /// Where.
+    pub address: ListenAddress,
+    /// What is spoken there, by name; everything that is told apart by its path, unless given. One alone is spoken at every path.
+    #[serde(default)]
+    pub dialects: Option<Vec<String>>,
+    /// Other TLS than the server's: none (`false`), or a certificate of its own.
+    #[serde(default)]
+    pub tls: Option<ListenerTls>,
+    /// The name of the key whose presets and limits hold for everybody who connects here.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// The networks that are served; all unless given.
+    #[serde(default)]
+    pub allow: Vec<IpNet>,
+}
+
+impl ListenerSettings {
+    /// Everything at one address.
+    pub fn at(address: ListenAddress) -> Self {
+        Self { address, dialects: None, tls: None, key: None, allow: Vec::new() }
+    }
+}
+
+/// TLS of one listener.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum ListenerTls {
+    /// Whether the server's is used.
+    Use(bool),
+    /// A certificate of its own.
+    Own(Tls),
+}
+
+/// What dialects need to know, each under its name.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DialectSettings {
+    /// vosk-server's protocol.
+    pub vosk: VoskSettings,
+}
+
 /// Files in PEM; read again when they change.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -62,6 +113,12 @@ pub struct Tls {
     pub certificate: PathBuf,
     /// The certificate's private key.
     pub key: PathBuf,
+}
+
+impl Tls {
+    fn within(&self, dir: &Path) -> Self {
+        Self { certificate: dir.join(&self.certificate), key: dir.join(&self.key) }
+    }
 }
 
 /// Bounds on what clients and engines can ask of the server.
@@ -76,6 +133,8 @@ pub struct Limits {
     pub max_connections_per_address: Option<usize>,
     /// Bytes of one WebSocket message.
     pub max_message_bytes: usize,
+    /// Bytes a second that the body of a request must bring on the whole.
+    pub min_body_bytes_per_second: f64,
     /// Seconds of audio a live stream may be behind before it is closed.
     pub max_lag_seconds: f64,
     /// Seconds of audio behind from which on the client is told.
@@ -110,8 +169,16 @@ pub struct Limits {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Timeouts {
-    /// For a connection to send its request and get the answer, TLS included.
+    /// For each phase of a request: the short form of the four that follow.
     pub request_seconds: f64,
+    /// For the TLS handshake; `request_seconds` unless given.
+    pub handshake_seconds: Option<f64>,
+    /// For the head of a request, or of the next one on the connection; `request_seconds` unless given.
+    pub head_seconds: Option<f64>,
+    /// For the first bytes of a body; then `limits.min_body_bytes_per_second` holds. `request_seconds` unless given.
+    pub body_seconds: Option<f64>,
+    /// For a client to take some more of an answer; `request_seconds` unless given.
+    pub answer_seconds: Option<f64>,
     /// From connection to `start`.
     pub start_seconds: f64,
     /// Without any sign of life from the client.
@@ -131,7 +198,9 @@ pub struct Timeouts {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 8770)),
+            listen: ListenAddress::Tcp(([127, 0, 0, 1], 8770).into()),
+            listeners: Vec::new(),
+            dialects: DialectSettings::default(),
             plugins: Vec::new(),
             resources: Vec::new(),
             presets: PathBuf::from("presets"),
@@ -159,6 +228,7 @@ impl Default for Limits {
             max_connections: None,
             max_connections_per_address: None,
             max_message_bytes: 1 << 20,
+            min_body_bytes_per_second: 1_000.0,
             max_lag_seconds: 30.0,
             report_lag_seconds: 1.0,
             refuse_lag_seconds: 5.0,
@@ -181,6 +251,10 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             request_seconds: 10.0,
+            handshake_seconds: None,
+            head_seconds: None,
+            body_seconds: None,
+            answer_seconds: None,
             start_seconds: 10.0,
             idle_seconds: 60.0,
             write_seconds: 30.0,
@@ -213,8 +287,18 @@ impl Settings {
         for path in [&mut settings.cache, &mut settings.crash_reports, &mut settings.keys] {
             *path = path.take().map(|path| dir.join(path));
         }
-        settings.tls =
-            settings.tls.map(|Tls { certificate, key }| Tls { certificate: dir.join(certificate), key: dir.join(key) });
+        settings.tls = settings.tls.map(|tls| tls.within(dir));
+        for listener in &mut settings.listeners {
+            if let Some(ListenerTls::Own(tls)) = &mut listener.tls {
+                *tls = tls.within(dir);
+            }
+            if let ListenAddress::Unix(path) = &mut listener.address {
+                *path = dir.join(&*path);
+            }
+        }
+        if let ListenAddress::Unix(path) = &mut settings.listen {
+            *path = dir.join(&*path);
+        }
         settings.journal = settings.journal.map(|journal| JournalSettings { dir: dir.join(journal.dir), ..journal });
         Ok(settings)
     }
@@ -229,8 +313,22 @@ impl Settings {
         Ok(settings)
     }
 
+    /// Where to listen.
+    pub fn listeners(&self) -> Vec<ListenerSettings> {
+        if self.listeners.is_empty() { vec![ListenerSettings::at(self.listen.clone())] } else { self.listeners.clone() }
+    }
+
     fn check(&self) -> Result<(), String> {
         let (limits, timeouts) = (&self.limits, &self.timeouts);
+        if !self.listeners.is_empty() && self.listen != Self::default().listen {
+            return Err("`listen` is the short form of [[listeners]]: give one of the two".into());
+        }
+        let phases = [
+            ("timeouts.handshake_seconds", timeouts.handshake_seconds),
+            ("timeouts.head_seconds", timeouts.head_seconds),
+            ("timeouts.body_seconds", timeouts.body_seconds),
+            ("timeouts.answer_seconds", timeouts.answer_seconds),
+        ];
         let positive = [
             ("limits.max_lag_seconds", limits.max_lag_seconds),
             ("limits.report_lag_seconds", limits.report_lag_seconds),
@@ -239,6 +337,7 @@ impl Settings {
             ("limits.file_buffer_seconds", limits.file_buffer_seconds),
             ("limits.replay_seconds", limits.replay_seconds),
             ("limits.quarantine_seconds", limits.quarantine_seconds),
+            ("limits.min_body_bytes_per_second", limits.min_body_bytes_per_second),
             ("timeouts.request_seconds", timeouts.request_seconds),
             ("timeouts.start_seconds", timeouts.start_seconds),
             ("timeouts.idle_seconds", timeouts.idle_seconds),
@@ -247,7 +346,8 @@ impl Settings {
             ("timeouts.load_seconds", timeouts.load_seconds),
             ("timeouts.probe_seconds", timeouts.probe_seconds),
         ];
-        if let Some((name, _)) = positive.iter().find(|(_, value)| !is_wait(*value)) {
+        let given = phases.iter().filter_map(|(name, value)| Some((*name, (*value)?)));
+        if let Some((name, _)) = positive.into_iter().chain(given).find(|(_, value)| !is_wait(*value)) {
             return Err(format!("`{name}` must be a positive number, {SHORTEST} to {LONGEST}"));
         }
         if timeouts.drain_seconds != 0.0 && !is_wait(timeouts.drain_seconds) {
@@ -287,7 +387,7 @@ mod tests {
     #[test]
     fn nothing_means_the_defaults() {
         let settings = read("").unwrap();
-        assert!(settings.listen.ip().is_loopback());
+        assert!(settings.listen.is_local());
         assert_eq!(settings.presets, Path::new("presets"));
     }
 
@@ -307,6 +407,24 @@ mod tests {
         assert!(read("[limits").unwrap_err().contains("line 1, `[limits`: "));
         let hidden = read("\"a\\u001b[2Kb\" = 3").unwrap_err();
         assert!(!hidden.contains(char::is_control), "{hidden:?}");
+    }
+
+    #[test]
+    fn listeners_are_read_and_checked() {
+        let settings = read("[[listeners]]\naddress = \"localhost:1\"\n[[listeners]]\naddress = \"0.0.0.0:2700\"\ndialects = [\"vosk\"]\ntls = false\nkey = \"kitchen\"\nallow = [\"192.168.0.0/16\"]").unwrap();
+        let listeners = settings.listeners();
+        assert_eq!((listeners.len(), listeners[0].address.to_string()), (2, "127.0.0.1:1".to_owned()));
+        assert_eq!((&listeners[1].tls, listeners[1].key.as_deref()), (&Some(ListenerTls::Use(false)), Some("kitchen")));
+        assert_eq!(read("listen = \"localhost:0\"").unwrap().listeners().len(), 1);
+        for (wrong, problem) in [
+            ("listen = \"example.org:1\"", "`example.org:1` is no address"),
+            ("listen = \"127.0.0.1:1\"\n[[listeners]]\naddress = \"localhost:1\"", "give one of the two"),
+            ("[[listeners]]\ndialects = []", "address"),
+            ("[[listeners]]\naddress = \"localhost:1\"\nallow = [\"here\"]", "invalid IP address"),
+        ] {
+            let error = read(wrong).unwrap_err();
+            assert!(error.contains(problem), "{error}");
+        }
     }
 
     #[test]

@@ -1,0 +1,87 @@
+//! Where a listener listens: a number, this machine's own name, or a socket file.
+
+use serde::{Deserialize, Deserializer};
+use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
+
+/// An address to listen on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListenAddress {
+    /// `127.0.0.1:8770`, `[::1]:8770`, or `localhost:8770`, which is the first of these.
+    Tcp(SocketAddr),
+    /// `unix:/run/auricle.sock`.
+    Unix(PathBuf),
+}
+
+impl ListenAddress {
+    /// Whether only this machine can reach it.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Tcp(address) => address.ip().to_canonical().is_loopback(),
+            Self::Unix(_) => true,
+        }
+    }
+}
+
+impl FromStr for ListenAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(path) = text.strip_prefix("unix:") {
+            return match path {
+                "" => Err("`unix:` needs the path of a socket file, such as `unix:/run/auricle.sock`".into()),
+                _ if cfg!(unix) => Ok(Self::Unix(path.into())),
+                _ => Err("there are no socket files on this system".into()),
+            };
+        }
+        let number =
+            text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
+        number.parse().map(Self::Tcp).map_err(|_| {
+            format!(
+                "`{text}` is no address to listen on: give an IP address and a port, such as `127.0.0.1:8770`, \
+                 `0.0.0.0:8770` or `[::1]:8770`, or `localhost:8770`, or `unix:/run/auricle.sock`"
+            )
+        })
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ListenAddress {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_localhost_and_socket_files_are_addresses() {
+        for (text, shown, local) in [
+            ("127.0.0.1:1", "127.0.0.1:1", true),
+            ("127.3.2.1:1", "127.3.2.1:1", true),
+            ("[::1]:1", "[::1]:1", true),
+            ("[::ffff:127.0.0.1]:1", "[::ffff:127.0.0.1]:1", true),
+            ("localhost:0", "127.0.0.1:0", true),
+            ("unix:/run/a.sock", "unix:/run/a.sock", true),
+            ("0.0.0.0:1", "0.0.0.0:1", false),
+            ("[::]:1", "[::]:1", false),
+            ("192.168.0.7:1", "192.168.0.7:1", false),
+        ] {
+            let address: ListenAddress = text.parse().unwrap();
+            assert_eq!((address.to_string().as_str(), address.is_local()), (shown, local));
+        }
+        for wrong in ["localhost", "example.org:1", "127.0.0.1", "8770", "unix:", ":8770", ""] {
+            let problem = wrong.parse::<ListenAddress>().unwrap_err();
+            assert!(problem.contains("unix:/run/auricle.sock"), "{problem}");
+        }
+    }
+}
