@@ -11,6 +11,7 @@ pub mod crash;
 pub mod failure;
 pub mod journal;
 pub mod load;
+pub mod log;
 pub mod metrics;
 pub mod model;
 pub mod native;

@@ -53,6 +53,11 @@ struct RefusalLabels {
     reason: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LevelLabels {
+    level: String,
+}
+
 /// All that is measured.
 pub struct Metrics {
     registry: Registry,
@@ -68,6 +73,7 @@ pub struct Metrics {
     refusals: Family<RefusalLabels, Counter>,
     failures: Family<FailureLabels, Counter>,
     restarts: Family<ModelLabels, Counter>,
+    dropped_lines: Family<LevelLabels, Counter>,
 }
 
 impl fmt::Debug for Metrics {
@@ -113,6 +119,12 @@ impl Metrics {
                 all,
                 "worker_restarts",
                 "Workers that took the place of one that died",
+                Family::default(),
+            ),
+            dropped_lines: counted(
+                all,
+                "log_lines_dropped",
+                "Lines of the log that could not be written in time",
                 Family::default(),
             ),
             registry,
@@ -166,6 +178,12 @@ impl Metrics {
     /// A worker takes the place of one that died.
     pub fn worker_restarted(&self, preset: &str, engine: &str) {
         self.restarts.get_or_create(&ModelLabels::new(preset, engine)).inc();
+    }
+
+    /// A line of the log is dropped.
+    pub fn log_line_dropped(&self, level: tracing::Level) {
+        let level = level.to_string().to_lowercase();
+        self.dropped_lines.get_or_create(&LevelLabels { level }).inc();
     }
 
     /// What a model's threads measure.
@@ -281,6 +299,7 @@ mod tests {
         stream.segment(None);
         metrics.stream_failed("p", "tone", FailureCode::LagExceeded);
         metrics.refused("origin");
+        metrics.log_line_dropped(tracing::Level::WARN);
         let model = metrics.model("p", "tone");
         model.called("finish", Duration::from_millis(2));
         model.queued();
@@ -297,6 +316,7 @@ mod tests {
             r#"auricle_lag_seconds{preset="p",engine="tone"} 2.5"#,
             r#"auricle_refusals_total{reason="origin"} 1"#,
             r#"auricle_stream_failures_total{preset="p",engine="tone",code="lag_exceeded"} 1"#,
+            r#"auricle_log_lines_dropped_total{level="warn"} 1"#,
             "auricle_connections 0",
             "# EOF",
         ] {

@@ -173,6 +173,15 @@ impl Presets {
 
     /// Looks for changed files. Cheap: only changed files are read.
     pub fn refresh(&self) {
+        self.look(false);
+    }
+
+    /// Reads all files again, whatever they look like.
+    pub fn read_again(&self) {
+        self.look(true);
+    }
+
+    fn look(&self, always: bool) {
         let files = match list_files(&self.dir) {
             Ok(files) => files,
             Err(error) => {
@@ -189,7 +198,7 @@ impl Presets {
         let mut changed = entries.len() != before;
         for (name, (path, modified, length)) in files {
             let old = entries.get(&name);
-            if old.is_some_and(|entry| entry.modified == modified && entry.length == length) {
+            if !always && old.is_some_and(|entry| entry.modified == modified && entry.length == length) {
                 continue;
             }
             changed = true;

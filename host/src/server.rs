@@ -5,6 +5,7 @@ mod connections;
 mod http;
 mod listener;
 mod refusal;
+mod reread;
 mod tls;
 mod upgrade;
 
@@ -16,7 +17,7 @@ use crate::{
     catalog::Catalog,
     journal::Journal,
     native::ConnectionSettings,
-    platform::{self, StopRequests},
+    platform::{self, Request, Requests},
     plugins::{Registry, Watcher, check_writers},
     presets::Presets,
     reload::Reloaded,
@@ -25,6 +26,7 @@ use crate::{
 };
 use connections::Connections;
 use listener::Front;
+use reread::Files;
 use std::{fs, io, path::Path, sync::Arc, time::Duration};
 use tls::Certificate;
 use tokio::{
@@ -64,7 +66,8 @@ pub struct Server {
     front: Front,
     app: App,
     watcher: Watcher,
-    stop: StopRequests,
+    requests: Requests,
+    files: Files,
     drain_limit: Duration,
 }
 
@@ -76,6 +79,8 @@ impl Server {
     /// taken, there is no place for private copies, a plugin directory cannot be read, or the system does not let it
     /// hear of requests to stop.
     pub async fn bind(settings: Settings) -> io::Result<Self> {
+        // First of all: before that, SIGHUP would end the process.
+        let requests = Requests::new()?;
         let drain = CancellationToken::new();
         check_exposure(&settings).map_err(io::Error::other)?;
         let origins = Origins::new(&settings.origins).map_err(io::Error::other)?;
@@ -117,12 +122,13 @@ impl Server {
             connections: Arc::new(Connections::new(most, most_per_address)),
             request_limit: wait(settings.timeouts.request_seconds),
         };
+        let files = Files { presets: Arc::clone(&presets), keys: keys.clone(), certificate: certificate.clone() };
         tokio::spawn(follow_changes(settled, registry, presets, catalog));
         tokio::spawn(follow_files(keys, certificate));
         if let Some(journal) = journal {
             tokio::spawn(tidy(journal));
         }
-        Ok(Self { front, app, watcher, stop: StopRequests::new()?, drain_limit: wait(settings.timeouts.drain_seconds) })
+        Ok(Self { front, app, watcher, requests, files, drain_limit: wait(settings.timeouts.drain_seconds) })
     }
 
     /// Where it is reached, such as `http://127.0.0.1:8770`.
@@ -135,11 +141,20 @@ impl Server {
     }
 
     /// Serves until asked to stop; then open streams may end by themselves for the drain time, and are finished after
-    /// it. A second request to stop ends it at once.
-    pub async fn run(self) {
-        let Self { front, app, watcher, mut stop, drain_limit } = self;
+    /// it. A second request to stop ends it at once. Asked to reload it reads keys, certificates and presets again, after
+    /// `reread`, which takes what is the program's own of the settings; where that fails nothing else is read.
+    pub async fn run(self, reread: impl Fn() -> Result<(), String> + Send + Sync + 'static) {
+        let Self { front, app, watcher, mut requests, files, drain_limit } = self;
+        let (files, reread) = (Arc::new(files), Arc::new(reread));
+        let mut stop = async || {
+            while requests.next().await == Request::Reload {
+                let (files, reread) = (Arc::clone(&files), Arc::clone(&reread));
+                // A panic in there is already in the log.
+                let _ = tokio::task::spawn_blocking(move || files.reload(&*reread)).await;
+            }
+        };
         let accepting = tokio::spawn(front.accept(app.clone()));
-        stop.next().await;
+        stop().await;
         app.stopping.cancel();
         app.streams.close();
         tracing::info!(streams = app.streams.len(), "stopping: no new streams");
@@ -154,7 +169,7 @@ impl Server {
         };
         tokio::select! {
             () = finished => {}
-            () = stop.next() => tracing::warn!(streams = app.streams.len(), "stopped at once"),
+            () = stop() => tracing::warn!(streams = app.streams.len(), "stopped at once"),
         }
         accepting.abort();
         // Here, not with the last task that is let go: it removes the private copies.

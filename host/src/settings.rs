@@ -9,6 +9,7 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
+use tracing_subscriber::EnvFilter;
 
 /// Waits, in seconds; the longest are some 30 years.
 const SHORTEST: f64 = 0.001;
@@ -20,6 +21,8 @@ const LONGEST: f64 = 1e9;
 pub struct Settings {
     /// Where to listen. Loopback unless said otherwise.
     pub listen: SocketAddr,
+    /// What to log, as `--log` takes it; taken anew on SIGHUP.
+    pub log: String,
     /// Directories of plugin files and engine folders.
     pub plugins: Vec<PathBuf>,
     /// Directories where engines look for models and shared runtimes, in order.
@@ -146,6 +149,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8770)),
+            log: "info".into(),
             plugins: Vec::new(),
             resources: Vec::new(),
             presets: PathBuf::from("presets"),
@@ -244,6 +248,9 @@ impl Settings {
     }
 
     fn check(&self) -> Result<(), String> {
+        if let Err(error) = EnvFilter::try_new(&self.log) {
+            return Err(one_line(format!("`log` is \"{}\": {error}", self.log)));
+        }
         let (limits, timeouts) = (&self.limits, &self.timeouts);
         let positive = [
             ("limits.max_lag_seconds", limits.max_lag_seconds),
@@ -336,6 +343,13 @@ mod tests {
         assert!(read("[limits").unwrap_err().contains("line 1, `[limits`: "));
         let hidden = read("\"a\\u001b[2Kb\" = 3").unwrap_err();
         assert!(!hidden.contains(char::is_control), "{hidden:?}");
+    }
+
+    #[test]
+    fn what_to_log_must_be_directives() {
+        assert_eq!(read("log = \"info,auricle::engine=debug\"").unwrap().log, "info,auricle::engine=debug");
+        let error = read("log = \"auricle=loud\"").unwrap_err();
+        assert!(error.contains("auricle.toml: `log` is \"auricle=loud\": "), "{error}");
     }
 
     #[test]
