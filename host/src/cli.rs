@@ -173,7 +173,8 @@ fn print(text: &str) -> ExitCode {
 }
 
 fn fail(problem: impl std::fmt::Display) -> ExitCode {
-    eprintln!("auricle: {problem}");
+    // Who has closed standard error does not want to know.
+    let _ = writeln!(io::stderr(), "auricle: {problem}");
     ExitCode::FAILURE
 }
 

@@ -10,6 +10,7 @@ pub mod dialects;
 pub mod engines;
 pub mod failure;
 pub mod load;
+pub mod log;
 pub mod metrics;
 pub mod permits;
 pub mod platform;

@@ -44,6 +44,23 @@ struct RefusalLabels {
     reason: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LevelLabels {
+    level: String,
+}
+
+/// Lines of the log that could not be written, by level. There is one log, whoever measures.
+#[derive(Debug, Clone, Default)]
+pub struct LogMeter(Family<LevelLabels, Counter>);
+
+impl LogMeter {
+    /// A line is dropped.
+    pub fn dropped(&self, level: tracing::Level) {
+        let level = level.as_str().to_lowercase();
+        self.0.get_or_create(&LevelLabels { level }).inc();
+    }
+}
+
 /// All that one server measures.
 pub struct Metrics {
     registry: Registry,
@@ -69,10 +86,18 @@ impl fmt::Debug for Metrics {
 
 impl Default for Metrics {
     fn default() -> Self {
+        Self::new(LogMeter::default())
+    }
+}
+
+impl Metrics {
+    /// Nothing measured yet, beside a log that is there already.
+    pub fn new(log: LogMeter) -> Self {
         let mut registry = Registry::with_prefix("auricle");
         let delays: fn() -> Histogram = || Histogram::new(DELAYS);
         let calls: fn() -> Histogram = || Histogram::new(CALLS);
         let all = &mut registry;
+        counted(all, "log_lines_dropped", "Lines of the log that could not be written in time", log.0);
         Self {
             connections: counted(all, "connections", "Open connections", Gauge::default()),
             streams: counted(all, "streams", "Streams opened", Family::default()),
@@ -109,9 +134,7 @@ impl Default for Metrics {
             registry,
         }
     }
-}
 
-impl Metrics {
     /// All of it as text. `lags` are in seconds, by preset and engine.
     ///
     /// # Errors
@@ -267,7 +290,9 @@ mod tests {
 
     #[test]
     fn names_labels_and_units_are_as_documented() {
-        let metrics = Metrics::default();
+        let log = LogMeter::default();
+        log.dropped(tracing::Level::WARN);
+        let metrics = Metrics::new(log);
         let stream = metrics.stream_opened("p\"q", "tone");
         stream.audio(1.5);
         stream.partial(Some(Duration::from_millis(60)));
@@ -290,6 +315,7 @@ mod tests {
             r#"auricle_lag_seconds{preset="p",engine="tone"} 2.5"#,
             r#"auricle_refusals_total{reason="origin"} 1"#,
             r#"auricle_stream_failures_total{preset="p",engine="tone",code="lag_exceeded"} 1"#,
+            r#"auricle_log_lines_dropped_total{level="warn"} 1"#,
             "auricle_connections 0",
             "# EOF",
         ] {

@@ -1,9 +1,9 @@
 //! What differs between operating systems. Linux is run and tested; macOS and Windows are written for.
 
 use std::{
-    io,
+    io::{self, IsTerminal},
     path::{Path, PathBuf},
-    process::ExitStatus,
+    process::{Command, ExitStatus},
 };
 
 /// Whether the file's name is that of a shared library here.
@@ -82,18 +82,37 @@ pub fn describe_exit(status: ExitStatus) -> String {
     }
 }
 
-/// The requests to stop that come to the process from now on: SIGTERM and Ctrl-C.
+/// Keeps the signals that come to the terminal's whole foreground (Ctrl-C, its end) from a child process.
+pub fn own_process_group(command: &mut Command) {
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(command, 0);
+    #[cfg(not(unix))]
+    let _ = command;
+}
+
+/// What the server can be asked by a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Request {
+    /// SIGTERM, Ctrl-C; SIGHUP where standard input is a terminal, for it says then that the terminal is gone.
+    Stop,
+    /// SIGHUP otherwise.
+    Reload,
+}
+
+/// The requests that come to the process from now on.
 #[derive(Debug)]
-pub struct StopRequests {
+pub struct Requests {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    hangup: (tokio::signal::unix::Signal, Request),
     #[cfg(windows)]
     interrupt: tokio::signal::windows::CtrlC,
 }
 
-impl StopRequests {
+impl Requests {
     /// Begins to listen, within a Tokio runtime.
     ///
     /// # Errors
@@ -102,20 +121,30 @@ impl StopRequests {
         #[cfg(unix)]
         {
             use tokio::signal::unix::{SignalKind, signal};
-            Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+            // Now: a terminal that is gone is none any more.
+            let meaning = if io::stdin().is_terminal() { Request::Stop } else { Request::Reload };
+            Ok(Self {
+                terminate: signal(SignalKind::terminate())?,
+                interrupt: signal(SignalKind::interrupt())?,
+                hangup: (signal(SignalKind::hangup())?, meaning),
+            })
         }
         #[cfg(windows)]
         Ok(Self { interrupt: tokio::signal::windows::ctrl_c()? })
     }
 
     /// Waits for the next one.
-    pub async fn next(&mut self) {
+    pub async fn next(&mut self) -> Request {
         #[cfg(unix)]
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
+        return tokio::select! {
+            _ = self.terminate.recv() => Request::Stop,
+            _ = self.interrupt.recv() => Request::Stop,
+            _ = self.hangup.0.recv() => self.hangup.1,
+        };
         #[cfg(windows)]
-        self.interrupt.recv().await;
+        {
+            self.interrupt.recv().await;
+            Request::Stop
+        }
     }
 }

@@ -53,9 +53,18 @@ impl<T> Reloaded<T> {
 
     /// Reads the files again where they have changed. Cheap where they have not.
     pub fn refresh(&self) {
+        self.read(false);
+    }
+
+    /// Reads the files again, whatever they look like.
+    pub fn read_again(&self) {
+        self.read(true);
+    }
+
+    fn read(&self, always: bool) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let now = stamps(&self.files);
-        if *seen == now {
+        if *seen == now && !always {
             return;
         }
         *seen = now;
@@ -104,5 +113,7 @@ mod tests {
         fs::write(&file, "3").unwrap();
         value.refresh();
         assert_eq!(*value.get(), 24);
+        value.read_again();
+        assert_eq!(*value.get(), 27);
     }
 }

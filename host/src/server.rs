@@ -8,6 +8,7 @@ mod conversation;
 mod http;
 mod listener;
 mod paced_body;
+mod reread;
 pub mod settings;
 mod tls;
 mod upgrade;
@@ -20,7 +21,7 @@ use crate::{
     dialects::{Dialect, native::Native, vosk::Vosk, websocket::ConnectionSettings},
     engines::plugins::{DiscoverySettings, Registry, Watcher, cache_dir, check_writers},
     metrics::Metrics,
-    platform::{self, StopRequests},
+    platform::{self, Request, Requests},
     reload::Reloaded,
     session::{AdmissionSettings, Catalog, CatalogSettings, Journal, Presets, Sessions},
     stream::{Pace, StreamSettings},
@@ -30,6 +31,7 @@ use connections::Connections;
 use conversation::PhaseLimits;
 use listener::{Dialects, Listener};
 use paced_body::BodyPace;
+use reread::Files;
 use settings::{ListenerSettings, ListenerTls, Settings};
 use std::{fs, io, path::Path, sync::Arc, time::Duration};
 use tls::{Certificate, Certificates};
@@ -69,7 +71,8 @@ pub struct Server {
     phases: PhaseLimits,
     app: App,
     watcher: Watcher,
-    stop: StopRequests,
+    requests: Requests,
+    files: Files,
     drain_limit: Duration,
 }
 
@@ -80,7 +83,9 @@ impl Server {
     /// Where the settings would leave the server open to a network, keys or certificates cannot be read, an address is
     /// taken, there is no place for private copies, a plugin directory cannot be read, or the system does not let it
     /// hear of requests to stop.
-    pub async fn bind(settings: Settings) -> io::Result<Self> {
+    pub async fn bind(settings: Settings, metrics: Arc<Metrics>) -> io::Result<Self> {
+        // First of all: before that, SIGHUP would end the process.
+        let requests = Requests::new()?;
         let drain = CancellationToken::new();
         let origins = Origins::new(&settings.origins).map_err(io::Error::other)?;
         let keys = settings.keys.as_deref().map(|file| keys(file, &drain)).transpose()?.map(Arc::new);
@@ -91,7 +96,6 @@ impl Server {
         }
         let registry = Arc::new(Registry::new(settings.backends.clone()));
         let presets = Arc::new(Presets::read(&settings.presets));
-        let metrics = Arc::new(Metrics::default());
         let catalog = Catalog::new(
             Arc::clone(&registry),
             Arc::clone(&presets),
@@ -133,6 +137,7 @@ impl Server {
         let most = limits.max_connections.unwrap_or(limits.max_streams.saturating_add(100).saturating_mul(2));
         let most_per_address = limits.max_connections_per_address.unwrap_or(most / 2);
         platform::raise_file_limit(most);
+        let files = Files { presets: Arc::clone(&presets), keys: keys.clone(), certificates: certificates.0.clone() };
         tokio::spawn(follow_changes(settled, registry, presets, catalog));
         tokio::spawn(follow_files(keys, certificates.0));
         if let Some(journal) = journal {
@@ -144,7 +149,8 @@ impl Server {
             phases: phase_limits(&settings),
             app,
             watcher,
-            stop: StopRequests::new()?,
+            requests,
+            files,
             drain_limit: wait(settings.timeouts.drain_seconds),
         })
     }
@@ -158,14 +164,23 @@ impl Server {
     }
 
     /// Serves until asked to stop; then open streams may end by themselves for the drain time, and are finished after
-    /// it. A second request to stop ends it at once.
-    pub async fn run(self) {
-        let Self { listeners, connections, phases, app, watcher, mut stop, drain_limit } = self;
+    /// it. A second request to stop ends it at once. Asked to reload it reads keys, certificates and presets again, after
+    /// `reread`, which takes what is the program's own of the settings; where that fails nothing else is read.
+    pub async fn run(self, reread: impl Fn() -> Result<(), String> + Send + Sync + 'static) {
+        let Self { listeners, connections, phases, app, watcher, mut requests, files, drain_limit } = self;
+        let (files, reread) = (Arc::new(files), Arc::new(reread));
+        let mut stop = async || {
+            while requests.next().await == Request::Reload {
+                let (files, reread) = (Arc::clone(&files), Arc::clone(&reread));
+                // A panic in there is already in the log.
+                let _ = tokio::task::spawn_blocking(move || files.reload(&*reread)).await;
+            }
+        };
         let mut accepting = JoinSet::new();
         for listener in listeners {
             accepting.spawn(listener.accept(app.clone(), Arc::clone(&connections), phases));
         }
-        stop.next().await;
+        stop().await;
         app.sessions.stop();
         app.streams.close();
         tracing::info!(streams = app.streams.len(), "stopping: no new streams");
@@ -180,7 +195,7 @@ impl Server {
         };
         tokio::select! {
             () = finished => {}
-            () = stop.next() => tracing::warn!(streams = app.streams.len(), "stopped at once"),
+            () = stop() => tracing::warn!(streams = app.streams.len(), "stopped at once"),
         }
         accepting.shutdown().await;
         // Here, not with the last task that is let go: it removes the private copies.

@@ -10,7 +10,7 @@ mod library;
 mod services;
 mod sink;
 
-pub use crash::{Call, Crash, on_crash};
+pub use crash::{Call, Crash, ignore_requests_to_stop, on_crash};
 pub use engine::{BatchEntry, LoadedEngine, LoadedModel, LoadedProcessor};
 pub use file::{NotLoadable, manifest_in, read_manifest};
 pub use library::Library;

@@ -99,7 +99,7 @@ pub fn auricle() -> Command {
 pub struct Setup {
     dir: Arc<tempfile::TempDir>,
     resources: Vec<PathBuf>,
-    log: String,
+    log: Option<String>,
 }
 
 impl Default for Setup {
@@ -115,7 +115,7 @@ impl Setup {
         for name in ["plugins", "resources", "configs/presets"] {
             fs::create_dir_all(dir.path().join(name)).unwrap();
         }
-        Self { dir, resources: Vec::new(), log: "info".into() }.settings("")
+        Self { dir, resources: Vec::new(), log: None }.settings("")
     }
 
     /// With the file, or folder, in the plugin directory.
@@ -157,7 +157,7 @@ impl Setup {
     /// With another log level or directives.
     #[must_use]
     pub fn log(mut self, directives: &str) -> Self {
-        self.log = directives.into();
+        self.log = Some(directives.into());
         self
     }
 
@@ -169,10 +169,13 @@ impl Setup {
     /// The command that starts the host.
     pub fn command(&self) -> Command {
         let mut command = auricle();
-        command.args(["serve", "--log", &self.log]);
+        command.arg("serve");
         let settings = fs::read_to_string(self.path("configs/auricle.toml")).unwrap();
         if !settings.contains("[[listeners]]") {
             command.args(["--listen", "127.0.0.1:0"]);
+        }
+        if let Some(log) = &self.log {
+            command.args(["--log", log]);
         }
         for name in ["plugins", "resources", "configs"] {
             command.arg(format!("--{name}")).arg(self.path(name));
@@ -190,11 +193,19 @@ impl Setup {
     }
 
     /// As [`start`](Self::start), by a command made from [`command`](Self::command).
-    pub fn start_by(self, mut command: Command) -> Host {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    pub fn start_by(self, command: Command) -> Host {
+        self.start_with(command, Stdio::piped())
+    }
+
+    /// As [`start_by`](Self::start_by), with another standard error: where it is no new pipe, the host seems to log nothing.
+    pub fn start_with(self, mut command: Command, stderr: impl Into<Stdio>) -> Host {
+        let mut child = command.stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
+        // The ends of pipes that it holds would keep a reader waiting for more.
+        drop(command);
         let log = Arc::new(Mutex::new(String::new()));
-        let (err, copy) = (child.stderr.take().unwrap(), Arc::clone(&log));
+        let (err, copy) = (child.stderr.take(), Arc::clone(&log));
         thread::spawn(move || {
+            let Some(err) = err else { return };
             // An engine may print what is no text.
             for line in BufReader::new(err).split(b'\n').map_while(Result::ok) {
                 let line = String::from_utf8_lossy(&line);
@@ -382,7 +393,21 @@ impl Host {
 
     /// Sends a signal, such as `TERM`.
     pub fn signal(&self, name: &str) {
-        assert!(Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status().unwrap().success());
+        self.send(name, &self.pid().to_string());
+    }
+
+    /// Sends a signal to all processes of its group. For a host that was started in a group of its own.
+    pub fn signal_group(&self, name: &str) {
+        self.send(name, &format!("-{}", self.pid()));
+    }
+
+    /// Sends a signal to it and to all of its workers.
+    pub fn signal_all(&self, name: &str) {
+        self.workers().into_iter().chain([self.pid()]).for_each(|pid| self.send(name, &pid.to_string()));
+    }
+
+    fn send(&self, signal: &str, whom: &str) {
+        assert!(Command::new("kill").args([&format!("-{signal}"), "--", whom]).status().unwrap().success());
     }
 
     /// Waits for the process to end.

@@ -145,7 +145,7 @@ pub(super) fn run(args: BenchArgs) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(format_args!("cannot start: {error}")),
     };
-    println!("{}", head());
+    let _ = writeln!(io::stdout(), "{}", head());
     match runtime.block_on(load.run(show)) {
         Ok(report) => conclude(&report, args.json.as_deref(), args.svg.as_deref()),
         Err(problem) => {
@@ -165,7 +165,8 @@ fn show(level: &Level) {
     let _ = writeln!(io::stdout(), "{}", line(level));
     if level.tool_was_late() {
         let late = level.tool.late_p99_ms;
-        eprintln!(
+        let _ = writeln!(
+            io::stderr(),
             "auricle: this tool itself was late to send: 1 % of the frames by {late:.0} ms or more. Give it a processor"
         );
     }

@@ -2,14 +2,15 @@
 
 use super::{
     fail,
-    logging::{self, LogFormat},
+    logging::{Log, LogFormat},
     print, with_runtime,
 };
 use crate::{
     crash,
+    metrics::Metrics,
     server::{Server, address::ListenAddress, settings::Settings},
 };
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 /// Start the server.
 ///
@@ -22,6 +23,7 @@ Examples:
   auricle serve --plugins /usr/lib/auricle/plugins --resources /usr/share/auricle --listen 127.0.0.1:9000
 
 Stops on SIGTERM or Ctrl-C: no new streams, open ones may end for `timeouts.drain_seconds`.
+SIGHUP reads keys, certificates, presets and `log` of auricle.toml again; on a terminal it stops the server.
 Exit status: 0 stopped as asked, 1 could not start.")]
 pub(super) struct ServeArgs {
     /// Directory of plugin files and engine folders; may be given more than once
@@ -37,58 +39,66 @@ pub(super) struct ServeArgs {
     /// takes a free one; also `localhost:PORT` and `unix:PATH`
     #[arg(long, value_name = "ADDR")]
     listen: Option<ListenAddress>,
-    /// What to log: error, warn, info, debug, trace, or directives such as `info,auricle::engine=debug`
-    #[arg(long, value_name = "LEVEL", default_value = "info")]
-    log: String,
+    /// What to log (default: `log` of auricle.toml, or info): error, warn, info, debug, trace, or directives such as
+    /// `info,auricle::engine=debug`
+    #[arg(long, value_name = "LEVEL")]
+    log: Option<String>,
     /// How to write the log
     #[arg(long, value_enum, default_value_t)]
     log_format: LogFormat,
 }
 
 pub(super) fn run(args: ServeArgs) -> ExitCode {
-    if let Err(problem) = logging::init(&args.log, args.log_format) {
-        return fail(problem);
-    }
-    crash::log_crashes();
-    let settings = match settings(args) {
+    let settings = match settings(&args) {
         Ok(settings) => settings,
         Err(problem) => return fail(problem),
     };
-    with_runtime(async {
-        let served = async {
-            let server = Server::bind(settings).await?;
-            let urls = server.urls()?;
-            // A line for each, for programs that start this one: with port 0 they cannot know it.
-            for url in &urls {
-                print(&format!("listening on {url}"));
-            }
-            if let Some(url) = urls.iter().find(|url| url.starts_with("http")) {
-                tracing::info!("streams at {}/v1/stream", url.replacen("http", "ws", 1));
-            }
-            server.run().await;
-            Ok::<_, std::io::Error>(())
-        };
-        match served.await {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => fail(error),
-        }
-    })
+    let log = match Log::start(args.log.clone(), &settings.log, args.log_format) {
+        Ok(log) => Arc::new(log),
+        Err(problem) => return fail(problem),
+    };
+    let writer = log.writer.clone();
+    crash::log_crashes(move || writer.drain(Duration::MAX));
+    let code = with_runtime(serve(args, settings, Arc::clone(&log)));
+    log.drain();
+    code
 }
 
-fn settings(args: ServeArgs) -> Result<Settings, String> {
+async fn serve(args: ServeArgs, start: Settings, log: Arc<Log>) -> ExitCode {
+    let kept = Arc::clone(&log);
+    let served = async {
+        let server = Server::bind(start, Arc::new(Metrics::new(log.writer.meter().clone()))).await?;
+        let urls = server.urls()?;
+        // A line for each, for programs that start this one: with port 0 they cannot know it.
+        for url in &urls {
+            print(&format!("listening on {url}"));
+        }
+        if let Some(url) = urls.iter().find(|url| url.starts_with("http")) {
+            tracing::info!("streams at {}/v1/stream", url.replacen("http", "ws", 1));
+        }
+        server.run(move || log.set(&settings(&args)?.log)).await;
+        Ok::<_, std::io::Error>(())
+    };
+    match served.await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => kept.fail(error),
+    }
+}
+
+fn settings(args: &ServeArgs) -> Result<Settings, String> {
     let mut settings = match &args.configs {
         Some(dir) if dir.is_dir() => Settings::read(dir)?,
         Some(dir) => return Err(format!("--configs {}: not a directory", dir.display())),
         None => Settings::default(),
     };
     if !args.plugins.is_empty() {
-        settings.plugins = args.plugins;
+        settings.plugins.clone_from(&args.plugins);
     }
     if !args.resources.is_empty() {
-        settings.resources = args.resources;
+        settings.resources.clone_from(&args.resources);
     }
-    if let Some(address) = args.listen {
-        settings.listen = address;
+    if let Some(address) = &args.listen {
+        settings.listen = address.clone();
         settings.listeners.clear();
     }
     if settings.plugins.is_empty() {

@@ -7,7 +7,8 @@
 //! what the streams on it need to go on is theirs (`stream`).
 //!
 //! Threads: in the host two for each worker, one that hears the control socket and one that reads what the engine
-//! prints; in the worker the main thread, one for each lane, and one that ends the worker when the host is gone.
+//! prints; in the worker the main thread, one for each lane, and one that hears the control socket and ends the worker when the
+//! host is gone. The signals by which the server is asked to stop do not end a worker: it ignores them.
 
 #[cfg(unix)]
 mod child;
@@ -19,6 +20,8 @@ mod framed;
 mod lanes;
 #[cfg(unix)]
 mod life;
+#[cfg(unix)]
+mod notices;
 #[cfg(unix)]
 mod process;
 mod quarantine;

@@ -14,6 +14,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
 };
+use tracing_subscriber::EnvFilter;
 
 /// The server's settings. Relative paths are relative to the directory of `auricle.toml`.
 #[derive(Debug, Clone, Deserialize)]
@@ -25,6 +26,8 @@ pub struct Settings {
     pub listeners: Vec<ListenerSettings>,
     /// What dialects need to know.
     pub dialects: DialectSettings,
+    /// What to log, as `--log` takes it; taken anew on SIGHUP.
+    pub log: String,
     /// Directories of plugin files and engine folders.
     pub plugins: Vec<PathBuf>,
     /// Directories where engines look for models and shared runtimes, in order.
@@ -201,6 +204,7 @@ impl Default for Settings {
             listen: ListenAddress::Tcp(([127, 0, 0, 1], 8770).into()),
             listeners: Vec::new(),
             dialects: DialectSettings::default(),
+            log: "info".into(),
             plugins: Vec::new(),
             resources: Vec::new(),
             presets: PathBuf::from("presets"),
@@ -319,6 +323,9 @@ impl Settings {
     }
 
     fn check(&self) -> Result<(), String> {
+        if let Err(error) = EnvFilter::try_new(&self.log) {
+            return Err(one_line(format!("`log` is \"{}\": {error}", self.log)));
+        }
         let (limits, timeouts) = (&self.limits, &self.timeouts);
         if !self.listeners.is_empty() && self.listen != Self::default().listen {
             return Err("`listen` is the short form of [[listeners]]: give one of the two".into());
@@ -425,6 +432,13 @@ mod tests {
             let error = read(wrong).unwrap_err();
             assert!(error.contains(problem), "{error}");
         }
+    }
+
+    #[test]
+    fn what_to_log_must_be_directives() {
+        assert_eq!(read("log = \"info,auricle::engine=debug\"").unwrap().log, "info,auricle::engine=debug");
+        let error = read("log = \"auricle=loud\"").unwrap_err();
+        assert!(error.contains("auricle.toml: `log` is \"auricle=loud\": "), "{error}");
     }
 
     #[test]

@@ -171,6 +171,15 @@ impl Presets {
 
     /// Looks for changed files. Cheap: only changed files are read.
     pub fn refresh(&self) {
+        self.look(false);
+    }
+
+    /// Reads all files again, whatever they look like.
+    pub fn read_again(&self) {
+        self.look(true);
+    }
+
+    fn look(&self, always: bool) {
         let files = match list_files(&self.dir) {
             Ok(files) => files,
             Err(error) => {
@@ -187,7 +196,7 @@ impl Presets {
         let mut changed = entries.len() != before;
         for (name, (path, stamp)) in files {
             let old = entries.get(&name);
-            if old.is_some_and(|entry| entry.stamp == stamp) {
+            if !always && old.is_some_and(|entry| entry.stamp == stamp) {
                 continue;
             }
             changed = true;

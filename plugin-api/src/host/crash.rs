@@ -169,7 +169,7 @@ impl fmt::Display for Crash {
 ///
 /// `report` runs on a thread of its own, with the crashed thread stopped where it was and the others running. Locks may be
 /// held for ever and the heap may be damaged: it should be short. The process ends by the signal when `report` returns, or
-/// after two seconds; whatever was not reported by then is written to standard error as one line.
+/// after two seconds; whatever was not reported by then is written to standard error as one line, unless nobody reads there.
 ///
 /// Linux and macOS. On Windows nothing is ever reported.
 ///
@@ -180,5 +180,18 @@ pub fn on_crash(report: impl Fn(&Crash) + Send + 'static) -> io::Result<()> {
     signals::install(report)?;
     #[cfg(not(unix))]
     drop(report);
+    Ok(())
+}
+
+/// Has this process ignore SIGINT, SIGTERM and SIGHUP, which may be sent to all processes of a server to stop it. A process
+/// that ends with the server in another way, with whatever it is still needed for, wants no other.
+///
+/// Linux and macOS. On Windows nothing happens.
+///
+/// # Errors
+/// The system's.
+pub fn ignore_requests_to_stop() -> io::Result<()> {
+    #[cfg(unix)]
+    signals::ignore_requests_to_stop()?;
     Ok(())
 }

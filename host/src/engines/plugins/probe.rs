@@ -13,7 +13,7 @@ use crate::{
 };
 use auricle_plugin_api::{
     Manifest,
-    host::{HostServices, NotLoadable},
+    host::{HostServices, NotLoadable, ignore_requests_to_stop},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -75,6 +75,7 @@ fn run_child(program: &Path, path: &Path, resource_dirs: &[PathBuf], limit: Dura
         command.arg("--resources").arg(dir);
     }
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    platform::own_process_group(&mut command);
     let mut child = command.spawn().map_err(cannot)?;
     let status = wait(&mut child, limit).map_err(cannot)?;
     let Some(status) = status else {
@@ -110,6 +111,8 @@ fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<std::process::E
 /// # Errors
 /// Where the report cannot be written.
 pub fn probe_child(path: &Path, resource_dirs: &[PathBuf], report: &Path) -> io::Result<bool> {
+    // Whoever stops the server may send the signal to all its processes: that says nothing of the plugin.
+    ignore_requests_to_stop()?;
     end_with_parent()?;
     let result = open_and_describe(path, resource_dirs);
     fs::write(report, serde_json::to_vec(&result)?)?;

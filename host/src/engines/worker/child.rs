@@ -6,26 +6,36 @@
 
 use super::{
     files,
-    framed::{self, Received, Receiver, Sender},
+    framed::{self, Received, Receiver},
     lanes::{self, Shop},
+    notices::Notices,
     sandbox::{self, Files},
     wire::{self, Notice, Setup},
 };
-use crate::engines::library::open_library;
+use crate::{engines::library::open_library, log::describe_panic};
 use auricle_plugin_api::{
     Error,
-    host::{HostServices, LoadedModel, LogLevel, on_crash},
+    host::{HostServices, LoadedModel, LogLevel, ignore_requests_to_stop, on_crash},
 };
 use rustix::process::{Signal, getpid, kill_process};
 use std::{
     fs::File,
-    io,
+    io::{self, Write},
     os::{fd::AsFd, unix::net::UnixStream},
     path::PathBuf,
     process::ExitCode,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU8, Ordering},
+    },
     thread,
+    time::Duration,
 };
+
+/// How often lines of the log that the host did not take are offered again.
+const OFFER_EVERY: Duration = Duration::from_millis(500);
+/// For the last that is said to reach the host.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Runs a worker with so many lanes; its standard input is the control socket.
 pub fn main(lanes: usize) -> ExitCode {
@@ -33,7 +43,7 @@ pub fn main(lanes: usize) -> ExitCode {
         Ok(()) => end_now(),
         Err(error) => {
             // Standard error is read by the host.
-            eprintln!("the worker cannot start: {error}");
+            let _ = writeln!(io::stderr(), "the worker cannot start: {error}");
             ExitCode::FAILURE
         }
     }
@@ -48,6 +58,8 @@ fn end_now() -> ! {
 }
 
 fn run(count: usize) -> io::Result<()> {
+    // Whoever stops the server may send the signal to all its processes. Streams may still end then.
+    ignore_requests_to_stop()?;
     let control = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     // For the plugin's code there is no standard input.
     rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
@@ -57,17 +69,19 @@ fn run(count: usize) -> io::Result<()> {
         Received::Message(setup) if setup.version == wire::VERSION => setup,
         _ => return Err(io::Error::other("another version of this program started it")),
     };
-    let host = Arc::new(Host { control: Mutex::new(sender), setup });
+    let level = AtomicU8::new(setup.log_level);
+    let host = Arc::new(Host { control: Mutex::new(Notices::new(sender)), level, setup });
+    host.log_panics();
     if let Err(problem) = host.give_up_the_rest() {
-        host.tell(&Notice::NotLoaded(Error::other(problem).into()));
+        host.tell_last(&Notice::NotLoaded(Error::other(problem).into()));
         return Ok(());
     }
-    end_with_host(receiver)?;
+    host.hear(receiver)?;
     host.tell_of_crashes();
     let model = match host.load() {
         Ok(model) => model,
         Err(problem) => {
-            host.tell(&Notice::NotLoaded(problem.into()));
+            host.tell_last(&Notice::NotLoaded(problem.into()));
             return Ok(());
         }
     };
@@ -82,28 +96,63 @@ fn run(count: usize) -> io::Result<()> {
         let _ = thread.join();
     }
     drop(shop);
+    host.control().end(LAST_WORDS);
     Ok(())
-}
-
-/// The host says nothing more on the control socket: all that can come is its end.
-fn end_with_host(mut control: Receiver) -> io::Result<()> {
-    let watch = move || {
-        while let Ok(Received::Message(()) | Received::Nothing) = control.receive() {}
-        end_now()
-    };
-    thread::Builder::new().name("host-watch".into()).spawn(watch).map(drop)
 }
 
 /// The host, as this process sees it.
 struct Host {
-    control: Mutex<Sender>,
+    control: Mutex<Notices>,
+    /// What is worth sending now.
+    level: AtomicU8,
     setup: Setup,
 }
 
 impl Host {
-    /// Without a host there is nobody to tell, and nothing to go on for: the watch ends the process.
+    fn control(&self) -> MutexGuard<'_, Notices> {
+        self.control.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn tell(&self, notice: &Notice) {
-        let _ = self.control.lock().unwrap_or_else(PoisonError::into_inner).send(notice);
+        self.control().tell(notice);
+    }
+
+    /// As [`tell`](Self::tell), before the process ends.
+    fn tell_last(&self, notice: &Notice) {
+        let mut control = self.control();
+        control.tell(notice);
+        control.end(LAST_WORDS);
+    }
+
+    fn log(&self, level: LogLevel, from: &str, message: String) {
+        self.control().log(level, from, lanes::stream_at_work(), message);
+    }
+
+    /// Panics of this program; an engine's are told by the engine.
+    fn log_panics(self: &Arc<Self>) {
+        let host = Arc::clone(self);
+        std::panic::set_hook(Box::new(move |info| {
+            // Where it panicked in there, the panic itself must not wait for ever.
+            if let Ok(mut control) = host.control.try_lock() {
+                control.log(LogLevel::Error, "worker", None, describe_panic(info));
+            }
+        }));
+    }
+
+    /// Hears of the log's level, and ends this process when the host is gone.
+    fn hear(self: &Arc<Self>, mut control: Receiver) -> io::Result<()> {
+        control.limit(OFFER_EVERY)?;
+        let host = Arc::clone(self);
+        let hear = move || {
+            loop {
+                match control.receive() {
+                    Ok(Received::Message(level)) => host.level.store(level, Ordering::Relaxed),
+                    Ok(Received::Nothing) => host.control().push_on(),
+                    Ok(Received::Closed) | Err(_) => end_now(),
+                }
+            }
+        };
+        thread::Builder::new().name("host-watch".into()).spawn(hear).map(drop)
     }
 
     /// Enters the sandbox, where it is asked for.
@@ -111,7 +160,7 @@ impl Host {
         let Some(read) = self.setup.sandbox.clone() else { return Ok(()) };
         let protection = sandbox::enter(&Files { read, scratch: None })?;
         if let Some(message) = protection.warning() {
-            self.tell(&Notice::Log { level: LogLevel::Warn.number(), from: "sandbox".into(), stream: None, message });
+            self.log(LogLevel::Warn, "sandbox", message);
         }
         Ok(())
     }
@@ -122,11 +171,11 @@ impl Host {
         let told = on_crash(move |crash| {
             let what = crash.to_string();
             // What matters comes first: finding the frames' names may fail.
-            host.tell(&Notice::Crashed { what: what.clone(), frames: Vec::new() });
-            host.tell(&Notice::Crashed { what, frames: crash.frames() });
+            host.tell_last(&Notice::Crashed { what: what.clone(), frames: Vec::new() });
+            host.tell_last(&Notice::Crashed { what, frames: crash.frames() });
         });
         if let Err(problem) = told {
-            eprintln!("there will be no backtrace: {problem}");
+            self.log(LogLevel::Warn, "worker", format!("there will be no backtrace: {problem}"));
         }
     }
 
@@ -149,12 +198,11 @@ struct Forwarding {
 
 impl HostServices for Forwarding {
     fn log_level(&self) -> LogLevel {
-        LogLevel::from_number(self.host.setup.log_level.into())
+        LogLevel::from_number(self.host.level.load(Ordering::Relaxed).into())
     }
 
     fn log(&self, level: LogLevel, target: &str, message: &str) {
-        let (from, message) = (target.to_owned(), message.to_owned());
-        self.host.tell(&Notice::Log { level: level.number(), from, stream: lanes::stream_at_work(), message });
+        self.host.log(level, target, message.to_owned());
     }
 
     fn origin_dir(&self) -> PathBuf {

@@ -3,7 +3,10 @@
 //! The two ends of a socket are apart, because what was read last is still looked at while events are written.
 
 use super::wire;
-use rustix::net::RecvFlags;
+use rustix::{
+    io::Errno,
+    net::{RecvFlags, SendFlags},
+};
 use serde::{Deserialize, Serialize};
 use std::{
     io::{self, ErrorKind, Read, Write},
@@ -52,11 +55,43 @@ impl Sender {
         if self.bytes.len() < MOST_GATHERED { Ok(()) } else { self.flush() }
     }
 
-    fn encode(&mut self, message: &impl Serialize) -> io::Result<()> {
+    /// Adds a message, to be sent some time.
+    ///
+    /// # Errors
+    /// `InvalidInput` where it is too long.
+    pub(super) fn encode(&mut self, message: &impl Serialize) -> io::Result<()> {
         wire::encode(message, &mut self.bytes).map_err(|problem| io::Error::new(ErrorKind::InvalidInput, problem))
     }
 
-    fn flush(&mut self) -> io::Result<()> {
+    /// Sends what was added as far as the other end takes it now; the rest stays.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn try_flush(&mut self) -> io::Result<()> {
+        while !self.bytes.is_empty() {
+            match rustix::net::send(&self.socket, &self.bytes, SendFlags::DONTWAIT) {
+                Ok(count) => drop(self.bytes.drain(..count)),
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => return Ok(()),
+                Err(error) => {
+                    self.bytes.clear();
+                    return Err(error.into());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How many bytes were added and not sent.
+    pub(super) fn waiting(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Sends what was added.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
         let sent = self.socket.write_all(&self.bytes);
         self.bytes.clear();
         sent

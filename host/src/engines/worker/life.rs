@@ -4,7 +4,7 @@
 //! measures memory and takes note of the end, another reads what the engine prints; the rest is for any.
 
 use super::{
-    framed::{Received, Receiver},
+    framed::{Received, Receiver, Sender},
     report::{CallNote, Report},
     spec::WorkerSpec,
     wire::Notice,
@@ -130,10 +130,20 @@ impl Life {
     }
 
     /// The watching thread.
-    pub(super) fn watch(&self, mut control: Receiver, loaded: &mpsc::Sender<Result<Metadata, Error>>) {
-        let mut measured = Instant::now();
+    pub(super) fn watch(
+        &self,
+        mut control: Sender,
+        mut said: Receiver,
+        loaded: &mpsc::Sender<Result<Metadata, Error>>,
+    ) {
+        let (mut measured, mut level) = (Instant::now(), None);
         loop {
-            match control.receive::<Notice>() {
+            let current = Services::current_level();
+            if level.replace(current) != Some(current) {
+                // Where it cannot be told it is dying.
+                let _ = control.send(&current.number());
+            }
+            match said.receive::<Notice>() {
                 Ok(Received::Message(Notice::Log { level, from, stream, message })) => {
                     self.log(level, &from, stream.as_deref(), &message);
                 }

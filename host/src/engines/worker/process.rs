@@ -11,7 +11,7 @@ use super::{
     spec::WorkerSpec,
     wire::{self, Answer, Request, Setup},
 };
-use crate::{engines::services::Services, stream::Death};
+use crate::{engines::services::Services, platform, stream::Death};
 use auricle_plugin_api::{Error, Metadata, host::EventSink};
 use serde_json::Value;
 use std::{
@@ -55,10 +55,10 @@ impl Process {
     /// The engine's, or what became of the process.
     pub(super) fn start(spec: &Arc<WorkerSpec>) -> Result<Self, Error> {
         let cannot = |error: io::Error| Error::other(format!("cannot start a worker process: {error}"));
-        let (life, lanes, control) = spawn(spec).map_err(cannot)?;
+        let (life, lanes, (control, said)) = spawn(spec).map_err(cannot)?;
         let (tell, loaded) = mpsc::channel();
         let (watching, name) = (Arc::clone(&life), format!("worker-{}", life.pid));
-        let watch = move || watching.watch(control, &tell);
+        let watch = move || watching.watch(control, said, &tell);
         if let Err(error) = thread::Builder::new().name(name).spawn(watch) {
             life.end_unwatched();
             return Err(cannot(error));
@@ -195,7 +195,10 @@ impl Drop for Process {
     }
 }
 
-fn spawn(spec: &Arc<WorkerSpec>) -> io::Result<(Arc<Life>, Vec<Lane>, Receiver)> {
+/// The host's end of the control socket.
+type Control = (Sender, Receiver);
+
+fn spawn(spec: &Arc<WorkerSpec>) -> io::Result<(Arc<Life>, Vec<Lane>, Control)> {
     let (control, far_control) = UnixStream::pair()?;
     let (printed, output) = io::pipe()?;
     let mut command = Command::new(&spec.load.program);
@@ -207,6 +210,7 @@ fn spawn(spec: &Arc<WorkerSpec>) -> io::Result<(Arc<Life>, Vec<Lane>, Receiver)>
     // ONNX Runtime would keep a database of its own use in the user's home.
     command.env("ORT_DISABLE_TELEMETRY", "1");
     command.stdin(Stdio::from(OwnedFd::from(far_control))).stderr(output.try_clone()?).stdout(output);
+    platform::own_process_group(&mut command);
     let child = command.spawn()?;
     // The far ends that the command holds would keep the worker's end from being seen.
     drop(command);
@@ -234,10 +238,10 @@ fn spawn(spec: &Arc<WorkerSpec>) -> io::Result<(Arc<Life>, Vec<Lane>, Receiver)>
         })?;
         let reading = Arc::clone(&life);
         thread::Builder::new().name("worker-output".into()).spawn(move || reading.read_output(printed))?;
-        Ok((lanes, receiver))
+        Ok((lanes, (sender, receiver)))
     };
     match talk() {
-        Ok((lanes, receiver)) => Ok((life, lanes, receiver)),
+        Ok((lanes, control)) => Ok((life, lanes, control)),
         Err(error) => {
             life.end_unwatched();
             Err(error)

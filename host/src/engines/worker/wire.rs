@@ -10,12 +10,13 @@ use serde_json::{Map, Value};
 use std::path::PathBuf;
 
 /// Of the messages below.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// The most bytes of one message. Far above the longest text and the largest restart point that a stream may have.
 pub const MOST_BYTES: usize = 64 << 20;
 
-/// The first message on the control socket, from the host; the lanes' sockets have come before.
+/// The first message on the control socket, from the host; the lanes' sockets have come before. Behind it the host says
+/// nothing but [`log_level`](Self::log_level), as a `u8`, where that changes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Setup {
     /// [`VERSION`].

@@ -1,4 +1,4 @@
-//! The handler of fatal signals, and the thread that reports for it.
+//! The handler of fatal signals, and the thread that reports for it; and signals that are ignored.
 //!
 //! The first thread that crashes describes the crash on its own stack, publishes that in [`CRASH`], wakes the reporter
 //! through a pipe, walks its stack, and waits. It never returns from the handler, so the description stays. Only
@@ -30,6 +30,8 @@ const SIGNALS: [(c_int, &str); 7] = [
 
 /// How often, and for how many milliseconds each, a crashed thread waits for its report: two seconds.
 const WAITS: (u32, c_int) = (200, 10);
+/// How many milliseconds each part of the line on standard error waits for whoever reads there.
+const PATIENCE: c_int = 200;
 /// Behind the report, for the crashed thread to end the process.
 const GRACE: Duration = Duration::from_secs(1);
 /// How far from the stack pointer a fault may be that comes of the stack's end.
@@ -61,13 +63,17 @@ pub(super) fn install(report: impl Fn(&Crash) + Send + 'static) -> io::Result<()
     Ok(())
 }
 
+pub(super) fn ignore_requests_to_stop() -> io::Result<()> {
+    [libc::SIGINT, libc::SIGTERM, libc::SIGHUP].into_iter().try_for_each(|signal| act(signal, libc::SIG_IGN, 0))
+}
+
 /// Sets what is done on a signal.
 fn act(signal: c_int, handler: libc::sighandler_t, flags: c_int) -> io::Result<()> {
     // SAFETY: a `sigaction` of zeros is a valid one: the default action, no flags, an empty mask.
     let mut action: libc::sigaction = unsafe { mem::zeroed() };
     action.sa_sigaction = handler;
     action.sa_flags = flags;
-    // SAFETY: `action` is valid, and its handler is the default one or this room's, which fits its flags.
+    // SAFETY: `action` is valid, and its handler is one of the system's or this room's, which fits its flags.
     if unsafe { libc::sigaction(signal, &action, ptr::null_mut()) } == 0 {
         Ok(())
     } else {
@@ -151,11 +157,16 @@ fn die(signal: c_int) -> ! {
     }
 }
 
-/// Standard error without a buffer or a lock.
+/// Standard error without a buffer or a lock. Gives up where nobody reads: the process must end.
 struct Stderr;
 
 impl fmt::Write for Stderr {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        let mut stderr = libc::pollfd { fd: 2, events: libc::POLLOUT, revents: 0 };
+        // SAFETY: one descriptor to look at, which lives as long as the call.
+        if unsafe { libc::poll(&mut stderr, 1, PATIENCE) } != 1 {
+            return Err(fmt::Error);
+        }
         // SAFETY: the bytes are those of `text`.
         let written = unsafe { libc::write(2, text.as_ptr().cast(), text.len()) };
         if written == text.len() as isize { Ok(()) } else { Err(fmt::Error) }
