@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
-use auricle::dialects::native::{
+use auricle_dialects::native::{
     codes::{PUBLISHED, close_code},
     messages::{ClientMessage, ServerEvent},
 };

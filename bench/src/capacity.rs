@@ -13,7 +13,7 @@ mod sides;
 mod table;
 
 use crate::{Done, from_xtask, recording};
-use auricle::load::{Amount, Growth, Known, Level, Load, Ramp, Report, head, line};
+use auricle_loadtest::{Amount, Growth, Known, Level, Load, Ramp, Report, head, line};
 use ort::environment::Environment;
 use serde::{Deserialize, Serialize};
 use sides::{Settings, Side};

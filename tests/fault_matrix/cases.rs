@@ -5,7 +5,7 @@
 //! or at the third, strike it again at the same place.
 
 use super::cell::{Act, Case, Cell, Ending, How};
-use auricle::failure::FailureCode::{EngineCrashed, EngineError, EngineTimeout, EngineUnavailable};
+use auricle_core::FailureCode::{EngineCrashed, EngineError, EngineTimeout, EngineUnavailable};
 use serde_json::{Value, json};
 
 const SIGABRT: Ending = Ending::Signal("SIGABRT", 6);

@@ -1,6 +1,6 @@
 //! What a row of the matrix consists of.
 
-use auricle::failure::FailureCode;
+use auricle_core::FailureCode;
 use serde_json::Value;
 
 /// A fault and what comes of it, where the engine runs in the server's own process and where it runs in a worker.

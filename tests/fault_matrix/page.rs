@@ -4,7 +4,7 @@ use super::{
     cases,
     cell::{Cell, Ending, Outcome},
 };
-use auricle::dialects::native::codes::close_code;
+use auricle_dialects::native::codes::close_code;
 use std::{env, fmt::Write, fs, path::Path};
 
 const BEGINNING: &str = "\

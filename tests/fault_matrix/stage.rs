@@ -4,7 +4,7 @@ use super::{
     acts::{self, Trouble},
     cell::{Case, Cell, Column, Ending, How, Outcome},
 };
-use auricle::dialects::native::codes::close_code;
+use auricle_dialects::native::codes::close_code;
 use auricle_tests::{Client, Host, Setup, bytes, library, noise, tone_segments};
 use serde_json::{Value, json};
 use std::{fs, os::unix::process::ExitStatusExt};

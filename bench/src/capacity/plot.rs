@@ -2,7 +2,7 @@
 
 use super::{Best, Case, Point};
 use crate::Done;
-use auricle::load::chart::{BLUE, Chart, GREEN, Line, MAGENTA, RED, RGBColor, Scale, draw};
+use auricle_loadtest::chart::{BLUE, Chart, GREEN, Line, MAGENTA, RED, RGBColor, Scale, draw};
 use std::path::Path;
 
 const COLOURS: [RGBColor; 4] = [BLUE, RED, GREEN, MAGENTA];

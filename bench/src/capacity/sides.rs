@@ -4,7 +4,7 @@ use crate::{
     Done,
     host::server::{self, Setup},
 };
-use auricle::load::Protocol;
+use auricle_loadtest::Protocol;
 use serde_json::json;
 use std::{
     fmt,

@@ -2,7 +2,7 @@
 
 use super::vitals::Vitals;
 use crate::Done;
-use auricle::load::chart::{BLUE, Chart, Line, RED, RGBColor, Scale, draw};
+use auricle_loadtest::chart::{BLUE, Chart, Line, RED, RGBColor, Scale, draw};
 use std::path::Path;
 
 type Of = (&'static str, RGBColor, fn(&Vitals) -> f64);

@@ -4,10 +4,8 @@
 //! the last; it ends.
 
 use crate::assert_one_line;
-use auricle::{
-    audio::AudioFormat,
-    client::source::{Piece, Source},
-};
+use auricle_client::source::{Piece, Source};
+use auricle_core::AudioFormat;
 
 /// A few bytes of code can stand for hours: what comes after so much is not listened to.
 const MOST_BYTES: usize = 1 << 20;

@@ -4,7 +4,8 @@
 //! infinite, and none is beyond full scale where the rate stays; the cuts change nothing.
 
 use crate::{assert_one_line, input::Input};
-use auricle::audio::{AudioFormat, Encoding, Intake};
+use auricle_audio::Intake;
+use auricle_core::{AudioFormat, Encoding};
 
 const ENCODINGS: [Encoding; 4] = [Encoding::S16le, Encoding::F32le, Encoding::Mulaw, Encoding::Alaw];
 /// What models hear. Not any rate: a filter for it is made for each input, and a long one takes long.

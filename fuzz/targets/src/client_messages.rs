@@ -4,7 +4,7 @@
 //! message that was read can be written and read again.
 
 use crate::assert_one_line;
-use auricle::dialects::native::messages::{ClientMessage, ServerMessage};
+use auricle_dialects::native::messages::{ClientMessage, ServerMessage};
 
 /// See the module.
 pub fn client_messages(bytes: &[u8]) {

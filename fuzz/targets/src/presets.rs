@@ -4,8 +4,8 @@
 //! refused in one line, too.
 
 use crate::assert_one_line;
-use auricle::session::Preset;
 use auricle_plugin_api::{Field, Schema};
+use auricle_session::Preset;
 use serde_json::Value;
 
 /// See the module.

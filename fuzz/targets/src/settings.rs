@@ -3,7 +3,8 @@
 //! Holds: it is refused in one line, or every wait in it is one that a clock can keep.
 
 use crate::assert_one_line;
-use auricle::{server::settings::Settings, times::wait};
+use auricle_core::times::wait;
+use auricle_server::settings::Settings;
 use std::time::Instant;
 
 /// See the module.

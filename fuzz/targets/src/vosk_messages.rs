@@ -4,7 +4,7 @@
 //! message that was read can be written and read again, and is of the same kind then.
 
 use crate::assert_one_line;
-use auricle::dialects::vosk::{
+use auricle_dialects::vosk::{
     config::Options,
     messages::{ClientMessage, ServerMessage},
 };

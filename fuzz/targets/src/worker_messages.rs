@@ -4,7 +4,7 @@
 //! that went through a worker is the text that the engine told, its JSON included.
 
 use crate::assert_one_line;
-use auricle::engines::worker::wire::{self, Answer, Happening, Notice, Request, Setup, Text};
+use auricle_engines::worker::wire::{self, Answer, Happening, Notice, Request, Setup, Text};
 use auricle_plugin_api::Segment;
 use serde::Serialize;
 

@@ -1,0 +1,136 @@
+//! Bytes to mono samples, keeping what a message cut in two.
+
+use audio_codec_algorithms::{decode_alaw, decode_ulaw};
+use auricle_core::{AudioFormat, Encoding};
+
+/// Decodes one client's frames.
+#[derive(Debug)]
+pub(super) struct Decoder {
+    format: AudioFormat,
+    /// The start of a frame whose end has not come yet.
+    rest: Vec<u8>,
+    frames: u64,
+}
+
+impl Decoder {
+    pub(super) fn new(format: AudioFormat) -> Self {
+        Self { format, rest: Vec::new(), frames: 0 }
+    }
+
+    /// Whole frames decoded since the start or the last reset.
+    pub(super) fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    /// Forgets a frame whose end has not come, and counts from 0.
+    pub(super) fn reset(&mut self) {
+        self.rest.clear();
+        self.frames = 0;
+    }
+
+    /// Appends the mono samples of `bytes` to `out`.
+    pub(super) fn decode(&mut self, bytes: &[u8], out: &mut Vec<f32>) {
+        let frame = self.format.frame_bytes();
+        let mut bytes = bytes;
+        if !self.rest.is_empty() {
+            let missing = (frame - self.rest.len()).min(bytes.len());
+            self.rest.extend_from_slice(&bytes[..missing]);
+            bytes = &bytes[missing..];
+            if self.rest.len() < frame {
+                return;
+            }
+            let whole = std::mem::take(&mut self.rest);
+            self.decode_whole(&whole, out);
+        }
+        let (whole, rest) = bytes.split_at(bytes.len() - bytes.len() % frame);
+        self.decode_whole(whole, out);
+        self.rest.extend_from_slice(rest);
+    }
+
+    fn decode_whole(&mut self, bytes: &[u8], out: &mut Vec<f32>) {
+        self.frames += (bytes.len() / self.format.frame_bytes()) as u64;
+        match self.format.encoding {
+            Encoding::S16le => self.mix::<2>(bytes, out, |bytes| f32::from(i16::from_le_bytes(bytes)) / 32_768.0),
+            Encoding::F32le => self.mix::<4>(bytes, out, |bytes| sane(f32::from_le_bytes(bytes))),
+            Encoding::Mulaw => self.mix::<1>(bytes, out, |[byte]| f32::from(decode_ulaw(byte)) / 32_768.0),
+            Encoding::Alaw => self.mix::<1>(bytes, out, |[byte]| f32::from(decode_alaw(byte)) / 32_768.0),
+        }
+    }
+
+    fn mix<const N: usize>(&self, bytes: &[u8], out: &mut Vec<f32>, sample: impl Fn([u8; N]) -> f32) {
+        let (samples, _) = bytes.as_chunks::<N>();
+        let channels = usize::from(self.format.channels);
+        if channels == 1 {
+            out.extend(samples.iter().map(|bytes| sample(*bytes)));
+            return;
+        }
+        let frames = samples.chunks_exact(channels);
+        match self.format.channel {
+            Some(channel) => out.extend(frames.map(|frame| sample(frame[usize::from(channel)]))),
+            None => {
+                let scale = 1.0 / channels as f32;
+                out.extend(frames.map(|frame| frame.iter().map(|bytes| sample(*bytes)).sum::<f32>() * scale));
+            }
+        }
+    }
+}
+
+/// Silence for what is no number, full scale for what is too loud.
+fn sane(sample: f32) -> f32 {
+    if sample.is_nan() { 0.0 } else { sample.clamp(-1.0, 1.0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn decode(format: AudioFormat, bytes: &[u8]) -> Vec<f32> {
+        let mut out = Vec::new();
+        Decoder::new(format).decode(bytes, &mut out);
+        out
+    }
+
+    #[test]
+    fn every_encoding_is_scaled_to_one() {
+        let with = |encoding| AudioFormat { encoding, ..AudioFormat::default() };
+        assert_eq!(decode(with(Encoding::S16le), &[0x00, 0x80, 0xff, 0x7f]), [-1.0, 32_767.0 / 32_768.0]);
+        let floats: Vec<u8> =
+            [0.5, f32::NAN, 9.0, f32::NEG_INFINITY].iter().flat_map(|x: &f32| x.to_le_bytes()).collect();
+        assert_eq!(decode(with(Encoding::F32le), &floats), [0.5, 0.0, 1.0, -1.0]);
+        // G.711: 0xff and 0xd5 are the quietest codes, 0x80 and 0xaa the loudest positive ones.
+        assert_eq!(decode(with(Encoding::Mulaw), &[0xff, 0x80]), [0.0, 32_124.0 / 32_768.0]);
+        assert_eq!(decode(with(Encoding::Alaw), &[0xd5, 0xaa]), [8.0 / 32_768.0, 32_256.0 / 32_768.0]);
+    }
+
+    #[test]
+    fn channels_are_mixed_or_chosen() {
+        let stereo = AudioFormat { channels: 2, ..AudioFormat::default() };
+        let bytes: Vec<u8> = [16_384i16, 0, -16_384, 16_384].iter().flat_map(|x| x.to_le_bytes()).collect();
+        assert_eq!(decode(stereo, &bytes), [0.25, 0.0]);
+        assert_eq!(decode(AudioFormat { channel: Some(1), ..stereo }, &bytes), [0.0, 0.5]);
+    }
+
+    proptest! {
+        #[test]
+        fn cutting_the_bytes_anywhere_changes_nothing(
+            bytes in proptest::collection::vec(any::<u8>(), 0..200),
+            cuts in proptest::collection::vec(0usize..9, 0..80),
+            float in any::<bool>(),
+            channels in 1u16..4,
+        ) {
+            let encoding = if float { Encoding::F32le } else { Encoding::S16le };
+            let format = AudioFormat { encoding, channels, ..AudioFormat::default() };
+            let mut decoder = Decoder::new(format);
+            let (mut pieces, mut left) = (Vec::new(), bytes.as_slice());
+            for cut in cuts {
+                let (head, tail) = left.split_at(cut.min(left.len()));
+                decoder.decode(head, &mut pieces);
+                left = tail;
+            }
+            decoder.decode(left, &mut pieces);
+            prop_assert_eq!(decoder.frames(), (bytes.len() / format.frame_bytes()) as u64);
+            prop_assert_eq!(pieces, decode(format, &bytes));
+        }
+    }
+}

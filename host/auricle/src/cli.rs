@@ -1,0 +1,142 @@
+//! The command line.
+
+mod bench;
+mod engines;
+mod key;
+mod logging;
+mod output;
+mod pull;
+mod serve;
+mod sessions;
+
+use auricle_client as client;
+use auricle_engines::{
+    platform::this_program,
+    plugins::{ProbeReport, digest, examine, probe_child},
+    worker,
+};
+use auricle_plugin_api::host::NotLoadable;
+use clap::{Parser, Subcommand};
+use output::{Format, fail, print, print_json, with_runtime};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
+
+/// Real-time speech recognition; engines are shared libraries.
+#[derive(Debug, Parser)]
+#[command(
+    name = "auricle",
+    version,
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::ServeArgs),
+    Stream(client::StreamArgs),
+    Bench(bench::BenchArgs),
+    Engines(engines::EnginesArgs),
+    Probe(ProbeArgs),
+    Pull(pull::PullArgs),
+    Sessions(sessions::SessionsArgs),
+    Key(key::KeyArgs),
+    /// Opens a plugin in this process, on behalf of `probe` and `serve`.
+    #[command(hide = true)]
+    ProbeChild(ProbeChildArgs),
+    /// Serves one model on behalf of `serve`; its standard input is a socket.
+    #[command(hide = true)]
+    Worker {
+        #[arg(long)]
+        lanes: usize,
+    },
+}
+
+/// Try a plugin file or engine folder in a child process and say what it is, or why it is refused.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  auricle probe target/release/libmy_engine.so\n\nExit status: 0 it can be loaded, 1 it cannot."
+)]
+struct ProbeArgs {
+    /// A shared library, or a folder NAME.engine
+    file: PathBuf,
+    /// How to write the result
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Directory where engines look for models and shared runtimes; may be given more than once
+    #[arg(long, value_name = "DIR")]
+    resources: Vec<PathBuf>,
+    /// Seconds the plugin may take to load
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
+    timeout: f64,
+}
+
+#[derive(Debug, clap::Args)]
+struct ProbeChildArgs {
+    file: PathBuf,
+    #[arg(long)]
+    report: PathBuf,
+    #[arg(long)]
+    resources: Vec<PathBuf>,
+}
+
+/// Runs the command that the process was started with.
+pub(crate) fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Serve(args) => serve::run(args),
+        Command::Stream(args) => {
+            logging::init_client();
+            with_runtime(client::run(args))
+        }
+        Command::Bench(args) => bench::run(args),
+        Command::Engines(args) => engines::run(&args),
+        Command::Probe(args) => probe(&args),
+        Command::Pull(args) => pull::run(&args),
+        Command::Sessions(args) => sessions::run(&args),
+        Command::Worker { lanes } => worker::child_main(lanes),
+        Command::Key(args) => key::run(&args),
+        Command::ProbeChild(args) => match probe_child(&args.file, &args.resources, &args.report) {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => fail(format_args!("cannot write the report: {error}")),
+        },
+    }
+}
+
+fn probe(args: &ProbeArgs) -> ExitCode {
+    let Ok(limit) = Duration::try_from_secs_f64(args.timeout) else {
+        return fail("--timeout must be a number of seconds");
+    };
+    let limit = limit.max(Duration::from_millis(1));
+    let program = match this_program() {
+        Ok(program) => program,
+        Err(error) => return fail(error),
+    };
+    let report = match examine(&program, &args.file, &args.resources, limit) {
+        Ok(report) => report,
+        Err(NotLoadable::NotAPlugin) => return fail(format_args!("{}: not an Auricle plugin", args.file.display())),
+        Err(NotLoadable::Refused(reason)) => return fail(format_args!("{}: {reason}", args.file.display())),
+    };
+    if args.format == Format::Json {
+        return print_json(&report);
+    }
+    let ProbeReport { id, version, description, api, target, .. } = &report;
+    let mut lines = vec![format!("{id} {version} - {description}"), format!("  plugin API {api}, {target}")];
+    if let Ok(digest) = digest(&args.file) {
+        lines.push(format!("  SHA-256 {digest}"));
+    }
+    for engine in &report.engines {
+        lines.push(format!("  engine {}", engine.backend));
+        let fields = engine.schema.get("properties").and_then(serde_json::Value::as_object);
+        for (name, field) in fields.into_iter().flatten() {
+            let text = |key: &str| field.get(key).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+            let default = field.get("default").map_or_else(String::new, |value| format!(" = {value}"));
+            let (kind, scope, description) = (text("type"), text("x-auricle-scope"), text("description"));
+            lines.push(format!("    {name}: {kind}{default} ({scope}) {description}"));
+        }
+    }
+    print(&lines.join("\n"))
+}

@@ -1,0 +1,235 @@
+//! `auricle bench`: how many real-time streams a server holds.
+
+use super::{logging, output::fail};
+use auricle_client::args::address;
+use auricle_loadtest::{Amount, Growth, Level, Load, Problem, Protocol, Ramp, Report, head, line, plot};
+use auricle_server::requests::raise_file_limit;
+use clap::value_parser;
+use std::{
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
+
+const MORE: &str = "\
+Each stream sends audio at the speed of speech, each frame at the moment at which a microphone would have it whole. A text is
+late from the moment at which the audio that it needed was due; which audio that is, is learnt from a stream that is alone. A
+level is held if the 95th percentile of that is within the bound, over the whole run and over the last 30 % of the audio, and if
+every stream got the text that the lone one got. The number of streams grows until the bound breaks; then it is halved between
+what was held and what was not. Standard output carries the table.
+
+Run it beside the server only if there are processors to spare: its own time is in the table. docs/capacity.md has more.
+
+Examples:
+  auricle bench ws://127.0.0.1:8770 --preset english --audio talk.wav --pid $(pidof -s auricle)
+  auricle bench ws://host:6006 --protocol sherpa-onnx --audio a.wav --audio b.wav --from 50 --grow 1.2 --json result.json --svg plot.svg
+  auricle bench wss://host --preset english --audio talk.wav --streams 1,10,100
+
+Exit codes:
+  0  a level was held
+  1  none was, or a file cannot be written
+  2  the command line is wrong
+  3  the audio cannot be used
+  4  no connection to the server, or it refused or lost a stream that was alone";
+
+/// Find out how many real-time streams a server holds, Auricle or another one.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = MORE)]
+pub(super) struct BenchArgs {
+    /// The server's address: `ws://HOST:PORT`, or `wss://` for TLS
+    url: String,
+
+    /// What the server speaks
+    #[arg(long, value_enum, default_value_t = Protocol::Auricle)]
+    protocol: Protocol,
+
+    /// What to recognise with: a preset of Auricle, a model of WhisperLive
+    #[arg(long, value_name = "NAME", required_if_eq("protocol", "auricle"))]
+    preset: Option<String>,
+
+    /// The key to show, where the server asks for one
+    #[arg(long, env = "AURICLE_KEY", hide_env_values = true, value_name = "KEY")]
+    key: Option<String>,
+
+    /// Trust the authorities in this file (PEM) instead of the public ones
+    #[arg(long, env = "AURICLE_CA", value_name = "FILE")]
+    ca: Option<PathBuf>,
+
+    /// What the streams say, in turns: WAV, FLAC, MP3 or Ogg Vorbis; may be given more than once
+    #[arg(long, value_name = "FILE", required = true)]
+    audio: Vec<PathBuf>,
+
+    /// Try these numbers of streams, and look for no others
+    #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = count())]
+    streams: Vec<u64>,
+
+    /// The first number of streams
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = count(), conflicts_with = "streams")]
+    from: u64,
+
+    /// So many streams more at each level
+    #[arg(long, value_name = "N", value_parser = count(), conflicts_with_all = ["streams", "grow"])]
+    step: Option<u64>,
+
+    /// So many times as many streams at each level
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.5, value_parser = above_one, conflicts_with = "streams")]
+    grow: f64,
+
+    /// Go no further
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = count(), conflicts_with = "streams")]
+    most: u64,
+
+    /// How close to come to the most, as a share of it
+    #[arg(long, value_name = "SHARE", default_value_t = 0.02, value_parser = share, conflicts_with = "streams")]
+    precision: f64,
+
+    /// How late texts may be, in milliseconds: the 95th percentile
+    #[arg(long, value_name = "MS", default_value_t = 500.0, value_parser = positive)]
+    bound_ms: f64,
+
+    /// How long each stream speaks; recordings are cut or repeated
+    #[arg(long, value_name = "SECONDS", default_value_t = 20.0, value_parser = positive)]
+    seconds: f64,
+
+    /// How much audio is sent at a time
+    #[arg(long, value_name = "MS", default_value_t = 100, value_parser = value_parser!(u64).range(10..=1_000))]
+    frame_ms: u64,
+
+    /// The streams of a level begin evenly within this
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = positive)]
+    stagger: f64,
+
+    /// How long to wait for the last text after the end of the audio
+    #[arg(long, value_name = "SECONDS", default_value_t = 20.0, value_parser = positive)]
+    patience: f64,
+
+    /// Share of the words that may differ from those of a lone stream
+    ///
+    /// For models whose texts depend on what else they are doing, such as those with 8 bits that are scaled for a whole batch.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    tolerance: f64,
+
+    /// The server's process, to say what it and its child processes use; Linux
+    #[arg(long)]
+    pid: Option<u32>,
+
+    /// Write the result to this file
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+
+    /// Plot the result into this file
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+}
+
+pub(super) fn run(args: BenchArgs) -> ExitCode {
+    logging::init_client();
+    let load = match args.load() {
+        Ok(load) => load,
+        Err(problem) => {
+            fail(problem);
+            return ExitCode::from(2);
+        }
+    };
+    raise_file_limit(match &load.amount {
+        Amount::Levels(levels) => levels.iter().copied().max().unwrap_or_default(),
+        // Not the most, which may be far beyond what there will be.
+        Amount::Most(ramp) => ramp.from,
+    });
+    // One thread: what it does is next to nothing, and it leaves the other processors to the server.
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(format_args!("cannot start: {error}")),
+    };
+    let _ = writeln!(io::stdout(), "{}", head());
+    match runtime.block_on(load.run(show)) {
+        Ok(report) => conclude(&report, args.json.as_deref(), args.svg.as_deref()),
+        Err(problem) => {
+            fail(&problem);
+            ExitCode::from(match problem {
+                Problem::Audio(_) => 3,
+                Problem::Process(_) => 2,
+                _ => 4,
+            })
+        }
+    }
+}
+
+/// A level is over.
+fn show(level: &Level) {
+    // Whoever closed the pipe has enough, but the files are still to be written.
+    let _ = writeln!(io::stdout(), "{}", line(level));
+    if level.tool_was_late() {
+        let late = level.tool.late_p99_ms;
+        let _ = writeln!(
+            io::stderr(),
+            "auricle: this tool itself was late to send: 1 % of the frames by {late:.0} ms or more. Give it a processor"
+        );
+    }
+}
+
+fn conclude(report: &Report, json: Option<&Path>, svg: Option<&Path>) -> ExitCode {
+    let _ = writeln!(io::stdout(), "{}", report.conclusion());
+    let write = |path: &Path| -> Result<(), String> {
+        let text = serde_json::to_string_pretty(report).map_err(|error| error.to_string())?;
+        fs::write(path, text + "\n").map_err(|error| format!("{}: {error}", path.display()))
+    };
+    if let Err(problem) = json.map_or(Ok(()), write).and_then(|()| svg.map_or(Ok(()), |path| plot(report, path))) {
+        return fail(problem);
+    }
+    if report.most_streams > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+impl BenchArgs {
+    fn load(&self) -> Result<Load, String> {
+        if self.stagger >= self.seconds {
+            return Err("--stagger must be shorter than --seconds, so that all streams speak at once".into());
+        }
+        let seconds = |seconds: f64| Duration::from_secs_f64(seconds);
+        let amount = if self.streams.is_empty() {
+            let growth = self.step.map_or(Growth::Factor(self.grow), |step| Growth::Step(step as usize));
+            let (from, most) = (self.from as usize, self.most as usize);
+            Amount::Most(Ramp { from, growth, least: 0, most, precision: self.precision })
+        } else {
+            Amount::Levels(self.streams.iter().map(|streams| *streams as usize).collect())
+        };
+        Ok(Load {
+            url: address(&self.url, self.protocol.path())?,
+            protocol: self.protocol,
+            key: self.key.clone(),
+            authorities: self.ca.clone(),
+            preset: self.preset.clone(),
+            audio: self.audio.clone(),
+            seconds: seconds(self.seconds),
+            frame: Duration::from_millis(self.frame_ms),
+            stagger: seconds(self.stagger),
+            patience: seconds(self.patience),
+            bound_ms: self.bound_ms,
+            tolerance: self.tolerance,
+            pid: self.pid,
+            amount,
+        })
+    }
+}
+
+fn count() -> impl clap::builder::TypedValueParser<Value = u64> {
+    value_parser!(u64).range(1..=1_000_000)
+}
+
+fn number(text: &str, what: &str, fits: impl Fn(f64) -> bool) -> Result<f64, String> {
+    text.parse().ok().filter(|number| fits(*number)).ok_or_else(|| what.to_owned())
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    number(text, "a number above 0 is wanted, up to 86400", |number| number > 0.0 && number <= 86_400.0)
+}
+
+fn above_one(text: &str) -> Result<f64, String> {
+    number(text, "a number above 1 is wanted, up to 100", |number| number > 1.0 && number <= 100.0)
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    number(text, "a number from 0 to 1 is wanted", |number| (0.0..=1.0).contains(&number))
+}

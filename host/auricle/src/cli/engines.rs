@@ -1,0 +1,141 @@
+//! `auricle engines`: what is registered, and why the rest is not.
+
+use super::output::{Format, fail, print, print_json};
+use auricle_engines::plugins::{DiscoverySettings, FileReport, FileState, look_once};
+use auricle_server::EnginesReport;
+use std::{path::PathBuf, process::ExitCode, time::Duration};
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+
+/// List the engines of a running server, or of a plugin directory; or take a plugin out of quarantine.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  auricle engines                                  of the server on this machine
+  auricle engines --url http://127.0.0.1:9000
+  auricle engines --plugins target/plugins         without a server: each file is tried in a child process
+  auricle engines --release libmy_engine.so
+
+Exit status: 0 all files are in order, 1 at least one is refused or in quarantine, 2 the server or directory cannot be read.")]
+pub(super) struct EnginesArgs {
+    /// Address of the running server
+    #[arg(long, default_value = "http://127.0.0.1:8770", conflicts_with = "plugins")]
+    url: String,
+    /// An operator's key, where the server asks for one
+    #[arg(long, env = "AURICLE_KEY", hide_env_values = true, value_name = "KEY", conflicts_with = "plugins")]
+    key: Option<String>,
+    /// Trust the authorities in this file (PEM) instead of the public ones
+    #[arg(long, env = "AURICLE_CA", value_name = "FILE", conflicts_with = "plugins")]
+    ca: Option<PathBuf>,
+    /// Directory to look at instead; may be given more than once
+    #[arg(long, value_name = "DIR")]
+    plugins: Vec<PathBuf>,
+    /// Directory where engines look for models and shared runtimes; may be given more than once
+    #[arg(long, value_name = "DIR", requires = "plugins")]
+    resources: Vec<PathBuf>,
+    /// Plugin file of the running server to take out of quarantine
+    #[arg(long, value_name = "FILE", conflicts_with = "plugins")]
+    release: Option<String>,
+    /// How to write the list
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+pub(super) fn run(args: &EnginesArgs) -> ExitCode {
+    if let Some(file) = &args.release {
+        return match release(args, file) {
+            Ok(answer) => print(answer.trim_end()),
+            Err(problem) => {
+                fail(problem);
+                ExitCode::from(2)
+            }
+        };
+    }
+    let report = if args.plugins.is_empty() { ask(args) } else { look(args) };
+    let report = match report {
+        Ok(report) => report,
+        Err(problem) => {
+            fail(problem);
+            return ExitCode::from(2);
+        }
+    };
+    let printed = match args.format {
+        Format::Json => print_json(&report),
+        Format::Text if report.files.is_empty() => print("no plugin files"),
+        Format::Text => print(&report.files.iter().map(describe).collect::<Vec<_>>().join("\n")),
+    };
+    let bad = |file: &FileReport| matches!(file.state, FileState::Refused | FileState::Quarantined);
+    let refused = report.files.iter().any(bad);
+    if refused { ExitCode::FAILURE } else { printed }
+}
+
+fn describe(file: &FileReport) -> String {
+    let state = match file.state {
+        FileState::Registered => "registered",
+        FileState::Superseded => "superseded",
+        FileState::Refused => "refused",
+        FileState::Quarantined => "quarantined",
+    };
+    let (plugin, version) = (file.plugin.as_deref().unwrap_or("-"), file.version.as_deref().unwrap_or("-"));
+    let line = format!("{state:11}  {}  {plugin} {version}  {}", file.file, file.backends.join(", "));
+    match &file.reason {
+        None => line,
+        Some(reason) => format!("{line}\n             {reason}"),
+    }
+}
+
+fn look(args: &EnginesArgs) -> Result<EnginesReport, String> {
+    let mut settings = DiscoverySettings::of_this_program().map_err(|error| error.to_string())?;
+    (settings.plugins, settings.resources) = (args.plugins.clone(), args.resources.clone());
+    let files = look_once(&settings).map_err(|error| error.to_string())?;
+    let mut backends: Vec<_> = files.iter().flat_map(|file| file.backends.clone()).collect();
+    backends.sort();
+    Ok(EnginesReport { backends, files })
+}
+
+fn ask(args: &EnginesArgs) -> Result<EnginesReport, String> {
+    let url = format!("{}/v1/engines", args.url.trim_end_matches('/'));
+    let text = read(&url, shown(agent(args)?.get(&url), args).call())?;
+    serde_json::from_str(&text).map_err(|error| format!("{url}: not an Auricle server's answer: {error}"))
+}
+
+fn release(args: &EnginesArgs, file: &str) -> Result<String, String> {
+    let url = format!("{}/v1/engines/{file}/release", args.url.trim_end_matches('/'));
+    match shown(agent(args)?.post(&url), args).send_empty() {
+        Err(ureq::Error::StatusCode(404)) => Err(format!("{url}: no plugin file of that name is in quarantine")),
+        answer => read(&url, answer),
+    }
+}
+
+/// Trusts the authorities that it is told to.
+fn agent(args: &EnginesArgs) -> Result<ureq::Agent, String> {
+    let mut tls = TlsConfig::builder();
+    if let Some(file) = &args.ca {
+        let of = |problem: String| format!("authorities {}: {problem}", file.display());
+        let pem = std::fs::read(file).map_err(|error| of(error.to_string()))?;
+        let mut authorities = Vec::new();
+        for item in parse_pem(&pem) {
+            if let PemItem::Certificate(certificate) = item.map_err(|error| of(error.to_string()))? {
+                authorities.push(certificate);
+            }
+        }
+        tls = tls.root_certs(RootCerts::new_with_certs(&authorities));
+    }
+    let config = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(10)));
+    Ok(config.tls_config(tls.build()).build().into())
+}
+
+/// The request with the key in it.
+fn shown<B>(request: ureq::RequestBuilder<B>, args: &EnginesArgs) -> ureq::RequestBuilder<B> {
+    match &args.key {
+        Some(key) => request.header("Authorization", format!("Bearer {key}")),
+        None => request,
+    }
+}
+
+fn read(url: &str, answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<String, String> {
+    let text = answer.and_then(|mut answer| answer.body_mut().read_to_string());
+    text.map_err(|error| match error {
+        ureq::Error::StatusCode(401 | 403) => format!("{url}: the server asks for an operator's key: give --key"),
+        error => format!("{url}: {error}; is the server running there? (or give --plugins DIR)"),
+    })
+}

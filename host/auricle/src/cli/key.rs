@@ -1,0 +1,97 @@
+//! `auricle key`: API keys.
+
+use super::output::{fail, print};
+use auricle_server::access::{KeyEntry, Keys, NewKey};
+use clap::Subcommand;
+use std::{
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Make API keys.
+#[derive(Debug, clap::Args)]
+pub(super) struct KeyArgs {
+    #[command(subcommand)]
+    command: KeyCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum KeyCommand {
+    New(NewArgs),
+}
+
+/// Make a key and print it.
+///
+/// The key is printed on standard output and kept nowhere; the server's file of keys gets its hash. A running server takes
+/// the file up as it changes.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  auricle key new alice --into configs/keys.toml
+  auricle key new phone --preset english --preset german --max-streams 20 --into configs/keys.toml
+  auricle key new monitoring --operator            what to put into the file goes to standard error
+
+Exit status: 0 made, 1 not.")]
+struct NewArgs {
+    /// Whose key it is: letters, digits, `-` and `_`; shown in the log and to the operator
+    name: String,
+    /// A preset it is for (default: all); may be given more than once
+    #[arg(long, value_name = "NAME")]
+    preset: Vec<String>,
+    /// Streams at once (default: no limit of its own)
+    #[arg(long, value_name = "N")]
+    max_streams: Option<usize>,
+    /// It also opens /metrics, /v1/streams and /v1/engines
+    #[arg(long)]
+    operator: bool,
+    /// The file of keys to add it to, made if need be
+    #[arg(long, value_name = "FILE")]
+    into: Option<PathBuf>,
+}
+
+pub(super) fn run(args: &KeyArgs) -> ExitCode {
+    let KeyCommand::New(args) = &args.command;
+    let entry = KeyEntry {
+        sha256: String::new(),
+        presets: (!args.preset.is_empty()).then(|| args.preset.clone()),
+        max_streams: args.max_streams,
+        operator: args.operator,
+    };
+    let made = NewKey::make(&args.name, entry).and_then(|key| {
+        match &args.into {
+            Some(file) => append(file, &key.toml).map_err(|problem| format!("{}: {problem}", file.display()))?,
+            None => eprint!("Add this to the server's file of keys (`keys` in auricle.toml):\n\n{}\n", key.toml),
+        }
+        Ok(key)
+    });
+    match made {
+        Ok(key) => print(&key.secret),
+        Err(problem) => fail(problem),
+    }
+}
+
+/// Puts a new file in the place of the old, so that a server never reads half of one.
+fn append(file: &Path, entry: &str) -> Result<(), String> {
+    let before = match fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(error.to_string()),
+    };
+    let gap = if before.is_empty() { "" } else { "\n" };
+    let text = format!("{before}{gap}{entry}");
+    // Among others a second key of that name is an error.
+    Keys::parse(&text, None, &CancellationToken::new())?;
+    let write = || {
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut beside = tempfile::NamedTempFile::new_in(folder)?;
+        beside.write_all(text.as_bytes())?;
+        if let Ok(metadata) = fs::metadata(file) {
+            fs::set_permissions(beside.path(), metadata.permissions())?;
+        }
+        beside.persist(file).map_err(|error| error.error)
+    };
+    write().map(drop).map_err(|error: io::Error| error.to_string())
+}

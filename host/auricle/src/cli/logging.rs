@@ -1,0 +1,120 @@
+//! What is logged, and how: to standard error, for people or as JSON lines.
+
+use crate::log::LogWriter;
+use auricle_core::log::describe_panic;
+use clap::ValueEnum;
+use std::{
+    fmt::Display,
+    io::{self, IsTerminal, Write},
+    process::ExitCode,
+    time::{Duration, SystemTime},
+};
+use tracing::Level;
+use tracing_subscriber::{
+    EnvFilter, Layer, Registry, fmt, layer::SubscriberExt, registry, reload, util::SubscriberInitExt,
+};
+
+/// For the log to be written when the server stops.
+const DRAIN: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// The server's log.
+pub(super) struct Log {
+    pub(super) writer: LogWriter,
+    /// `--log`
+    flag: Option<String>,
+    filter: reload::Handle<EnvFilter, Registry>,
+}
+
+impl Log {
+    /// Starts the log, and logs panics. `RUST_LOG` wins over `flag`, and that over the `setting`.
+    pub(super) fn start(flag: Option<String>, setting: &str, format: LogFormat) -> Result<Self, String> {
+        let filter = filter(flag.as_deref(), setting)?;
+        let writer = LogWriter::start(stderr(), move |what| line(what, format))
+            .map_err(|error| format!("cannot start the log: {error}"))?;
+        let (filter, handle) = reload::Layer::new(filter);
+        let lines = fmt::layer()
+            .with_writer(writer.clone())
+            .with_ansi(io::stderr().is_terminal())
+            // They would be printed, by whoever logs.
+            .log_internal_errors(false);
+        let lines = match format {
+            LogFormat::Text => lines.boxed(),
+            LogFormat::Json => lines.json().boxed(),
+        };
+        registry().with(filter).with(lines).try_init().map_err(|error| error.to_string())?;
+        std::panic::set_hook(Box::new(|info| tracing::error!("{}", describe_panic(info))));
+        Ok(Self { writer, flag, filter: handle })
+    }
+
+    /// Takes the setting as it is now, where neither `RUST_LOG` nor the flag decide.
+    pub(super) fn set(&self, setting: &str) -> Result<(), String> {
+        self.filter.reload(filter(self.flag.as_deref(), setting)?).map_err(|error| error.to_string())
+    }
+
+    /// Says why the server ends.
+    pub(super) fn fail(&self, problem: impl Display) -> ExitCode {
+        self.writer.add(Level::ERROR, format!("auricle: {problem}\n"));
+        ExitCode::FAILURE
+    }
+
+    /// Gives the log a moment to be written.
+    pub(super) fn drain(&self) {
+        self.writer.drain(DRAIN);
+    }
+}
+
+fn filter(flag: Option<&str>, setting: &str) -> Result<EnvFilter, String> {
+    let parse = |name: &str, directives: &str| {
+        EnvFilter::try_new(directives).map_err(|error| format!("{name} {directives}: {error}"))
+    };
+    match (std::env::var("RUST_LOG"), flag) {
+        (Ok(directives), _) => parse("RUST_LOG", &directives),
+        (Err(_), Some(directives)) => parse("--log", directives),
+        (Err(_), None) => parse("`log`", setting),
+    }
+}
+
+/// Standard error without the lock that the writer would hold for as long as nobody reads.
+fn stderr() -> impl Write + Send + 'static {
+    #[cfg(unix)]
+    if let Ok(own) = std::os::fd::AsFd::as_fd(&io::stderr()).try_clone_to_owned() {
+        return Box::new(std::fs::File::from(own)) as Box<dyn Write + Send>;
+    }
+    Box::new(io::stderr()) as Box<dyn Write + Send>
+}
+
+/// A line of the log's own, as those of `tracing-subscriber` look.
+fn line(what: &str, format: LogFormat) -> String {
+    let (time, target) = (humantime::format_rfc3339_micros(SystemTime::now()), "auricle::log");
+    match format {
+        LogFormat::Text => format!("{time}  WARN {target}: {what}\n"),
+        LogFormat::Json => {
+            let fields = serde_json::json!({ "message": what });
+            let time = time.to_string();
+            let line = serde_json::json!({ "timestamp": time, "level": "WARN", "fields": fields, "target": target });
+            format!("{line}\n")
+        }
+    }
+}
+
+/// Starts the client's log: warnings only, unless `RUST_LOG` says otherwise. Damaged audio the client reports itself.
+pub(super) fn init_client() {
+    let Ok(filter) = filter(None, "warn,symphonia=off") else { return };
+    // Without a log the client works as well.
+    let _ = fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .log_internal_errors(false)
+        .finish()
+        .try_init();
+}

@@ -1,0 +1,187 @@
+//! `auricle pull`: a published Whisper model becomes a folder that a preset can name.
+//!
+//! [`catalogue`] knows names, [`hub`] what a repository holds, [`selection`] which of that makes a model, [`download`]
+//! brings a file, [`folder`] puts the whole into its place. One thread. The preset is the command's result and goes to
+//! standard output; everything else goes to standard error.
+
+mod catalogue;
+mod download;
+mod folder;
+mod hub;
+mod progress;
+mod selection;
+
+use super::{
+    logging,
+    output::{fail, print, print_json},
+};
+use catalogue::Model;
+use folder::{Place, Source};
+use hub::{Failure, Hub, RemoteFile, Snapshot};
+use indicatif::DecimalBytes;
+use selection::Names;
+use serde_json::{Value, json};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+/// Fetch a Whisper model in Hugging Face's ONNX layout into a resource directory.
+///
+/// The model becomes the folder DIR/NAME, whole or not at all; an interrupted pull goes on where it stopped. Prints a
+/// preset for it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  auricle pull --list                              the names of the catalogue
+  auricle pull tiny                                into models/tiny
+  auricle pull base.en --precision int8 --into /usr/share/auricle
+  auricle pull OWNER/NAME --revision v2            any repository in this layout
+
+A token, for private and gated repositories, is taken from HF_TOKEN or from an earlier login of
+Hugging Face's tools, a proxy from HTTPS_PROXY. Only the preset goes to standard output.
+
+Exit status: 0 the folder is there, 1 it is not.")]
+pub(super) struct PullArgs {
+    /// A name of the catalogue, or a repository OWNER/NAME
+    #[arg(required_unless_present = "list")]
+    name: Option<Model>,
+    /// Resource directory to put it into
+    #[arg(long, value_name = "DIR", default_value = "models")]
+    into: PathBuf,
+    /// Which of its networks: the end of their files' names, such as int8 or fp16 (default: the plain export)
+    #[arg(long, default_value = "", hide_default_value = true, value_parser = precision)]
+    precision: String,
+    /// Branch, tag or commit of the repository
+    #[arg(long, default_value = "main", value_parser = revision)]
+    revision: String,
+    /// Address of the hub
+    #[arg(long, value_name = "URL", env = "HF_ENDPOINT", default_value = "https://huggingface.co")]
+    endpoint: String,
+    /// Fetch it anew, and replace the folder that is there
+    #[arg(long)]
+    again: bool,
+    /// Print the catalogue
+    #[arg(long)]
+    list: bool,
+}
+
+pub(super) fn run(args: &PullArgs) -> ExitCode {
+    logging::init_client();
+    match &args.name {
+        Some(model) if !args.list => match pull(args, model) {
+            Ok(preset) => print_json(&preset),
+            Err(problem) => fail(problem),
+        },
+        _ => print(&catalogue::table()),
+    }
+}
+
+/// Brings the model to its place; returns a preset for it.
+fn pull(args: &PullArgs, Model { repository, folder }: &Model) -> Result<Value, String> {
+    let PullArgs { into, precision, revision, .. } = args;
+    let place = Place::new(into, folder);
+    let here = place.folder().display();
+    match place.holds(repository, revision, precision) {
+        Some(Ok(what)) if !args.again => {
+            eprintln!("{here} is there already and is kept ({what}); --again fetches it anew");
+            return Ok(preset(folder, precision));
+        }
+        Some(Err(what)) if !args.again => {
+            return Err(format!(
+                "{here} is there already: {what}; --again replaces it, --into DIR puts this one elsewhere"
+            ));
+        }
+        _ => {}
+    }
+    let hub = Hub::new(&args.endpoint)?;
+    let snapshot = hub.look(repository, revision).map_err(|failure| match failure {
+        Failure::Refused(line) => line,
+        Failure::Unreachable(why) => {
+            let by_hand = selection::by_hand(repository, precision, &here.to_string());
+            format!("{} cannot be reached: {why}; {by_hand}", hub.endpoint())
+        }
+    })?;
+    let files = choose(&snapshot, precision).map_err(|problem| format!("{repository} {problem}"))?;
+    let size: u64 = files.iter().filter_map(|file| file.size).sum();
+    let commit = snapshot.commit.clone();
+    eprintln!("{repository}, commit {commit}: {} files, {}, into {here}", files.len(), DecimalBytes(size));
+    let source =
+        Source { repository: repository.clone(), revision: revision.clone(), commit, precision: precision.clone() };
+    let gathering = place.gather(&source)?;
+    for file in files {
+        download::fetch(&snapshot, file, gathering.path()).map_err(|failure| match failure {
+            Failure::Refused(line) => line,
+            Failure::Unreachable(why) => {
+                format!(
+                    "{} cannot be reached any more: {why}; the same command goes on where this one stopped",
+                    hub.endpoint()
+                )
+            }
+        })?;
+    }
+    gathering.finish()?;
+    if has_converter(Path::new("")) && matches!(precision.as_str(), "" | "fp16") {
+        eprintln!("faster to run: cargo xtask convert whisper {here} --out {here}.fast");
+    }
+    eprintln!("{here} is whole; a preset for it, on a server with --resources {}:", into.display());
+    Ok(preset(folder, precision))
+}
+
+/// The files that make a model, as the hub describes them.
+fn choose<'a>(snapshot: &'a Snapshot<'_>, precision: &str) -> Result<Vec<&'a RemoteFile>, String> {
+    let chosen = Names::new(snapshot.files.iter().map(|file| file.name.as_str()))?.choose(precision)?;
+    Ok(chosen.iter().filter_map(|name| snapshot.files.iter().find(|file| file.name == *name)).collect())
+}
+
+fn preset(folder: &str, precision: &str) -> Value {
+    let mut preset = json!({"backend": "whisper", "model": folder});
+    if !precision.is_empty() {
+        preset["precision"] = precision.into();
+    }
+    preset
+}
+
+/// Whether this is a checkout, with the converter into the engine's own layout. It takes what is not quantized.
+fn has_converter(here: &Path) -> bool {
+    here.join("plugins/whisper/convert/convert.py").is_file()
+}
+
+fn precision(text: &str) -> Result<String, String> {
+    match text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        true => Ok(text.to_owned()),
+        false => Err("not the end of a file's name, such as int8 or fp16".to_owned()),
+    }
+}
+
+fn revision(text: &str) -> Result<String, String> {
+    let ordinary = |part: &str| !matches!(part, "" | "." | "..");
+    let letters = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte));
+    match letters && text.split('/').all(ordinary) {
+        true => Ok(text.to_owned()),
+        false => Err("not a branch, tag or commit".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_but_a_precision_and_a_revision_gets_into_an_address() {
+        for (good, bad) in [("", "../x"), ("int8", "int8.onnx"), ("q4_f16", "a b"), ("fp16", "%2e")] {
+            assert_eq!(precision(good), Ok(good.to_owned()));
+            assert!(precision(bad).is_err(), "{bad}");
+        }
+        for (good, bad) in [("main", ""), ("refs/pr/1", "refs/../x"), ("v1.0-rc_2", "a//b"), ("15c1f26", "x?y")] {
+            assert_eq!(revision(good), Ok(good.to_owned()));
+            assert!(revision(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_preset_names_what_was_pulled() {
+        assert_eq!(preset("tiny", ""), json!({"backend": "whisper", "model": "tiny"}));
+        assert_eq!(preset("x", "int8"), json!({"backend": "whisper", "model": "x", "precision": "int8"}));
+    }
+}

@@ -1,0 +1,105 @@
+//! `auricle serve`.
+
+use super::{
+    logging::{Log, LogFormat},
+    output::{fail, print, with_runtime},
+};
+use crate::crash;
+use auricle_core::metrics::Metrics;
+use auricle_server::{Server, address::ListenAddress, settings::Settings};
+use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+
+/// Start the server.
+///
+/// Engines are registered from the plugin directories while it runs; presets and its settings come from the
+/// configuration directory.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  auricle serve --plugins target/plugins --configs configs
+  auricle serve --plugins /usr/lib/auricle/plugins --resources /usr/share/auricle --listen 127.0.0.1:9000
+
+Stops on SIGTERM or Ctrl-C: no new streams, open ones may end for `timeouts.drain_seconds`.
+SIGHUP reads keys, certificates, presets and `log` of auricle.toml again; on a terminal it stops the server.
+Exit status: 0 stopped as asked, 1 could not start.")]
+pub(super) struct ServeArgs {
+    /// Directory of plugin files and engine folders; may be given more than once
+    #[arg(long, value_name = "DIR")]
+    plugins: Vec<PathBuf>,
+    /// Directory with auricle.toml and presets/*.json
+    #[arg(long, value_name = "DIR")]
+    configs: Option<PathBuf>,
+    /// Directory where engines look for models and shared runtimes; may be given more than once
+    #[arg(long, value_name = "DIR")]
+    resources: Vec<PathBuf>,
+    /// Address to listen on, with everything, in place of the listeners of auricle.toml (default: 127.0.0.1:8770); port 0
+    /// takes a free one; also `localhost:PORT` and `unix:PATH`
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<ListenAddress>,
+    /// What to log (default: `log` of auricle.toml, or info): error, warn, info, debug, trace, or directives such as
+    /// `info,auricle::engine=debug`
+    #[arg(long, value_name = "LEVEL")]
+    log: Option<String>,
+    /// How to write the log
+    #[arg(long, value_enum, default_value_t)]
+    log_format: LogFormat,
+}
+
+pub(super) fn run(args: ServeArgs) -> ExitCode {
+    let settings = match settings(&args) {
+        Ok(settings) => settings,
+        Err(problem) => return fail(problem),
+    };
+    let log = match Log::start(args.log.clone(), &settings.log, args.log_format) {
+        Ok(log) => Arc::new(log),
+        Err(problem) => return fail(problem),
+    };
+    let writer = log.writer.clone();
+    crash::log_crashes(move || writer.drain(Duration::MAX));
+    let code = with_runtime(serve(args, settings, Arc::clone(&log)));
+    log.drain();
+    code
+}
+
+async fn serve(args: ServeArgs, start: Settings, log: Arc<Log>) -> ExitCode {
+    let kept = Arc::clone(&log);
+    let served = async {
+        let server = Server::bind(start, Arc::new(Metrics::new(log.writer.meter().clone()))).await?;
+        let urls = server.urls()?;
+        // A line for each, for programs that start this one: with port 0 they cannot know it.
+        for url in &urls {
+            print(&format!("listening on {url}"));
+        }
+        if let Some(url) = urls.iter().find(|url| url.starts_with("http")) {
+            tracing::info!("streams at {}/v1/stream", url.replacen("http", "ws", 1));
+        }
+        server.run(move || log.set(&settings(&args)?.log)).await;
+        Ok::<_, std::io::Error>(())
+    };
+    match served.await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => kept.fail(error),
+    }
+}
+
+fn settings(args: &ServeArgs) -> Result<Settings, String> {
+    let mut settings = match &args.configs {
+        Some(dir) if dir.is_dir() => Settings::read(dir)?,
+        Some(dir) => return Err(format!("--configs {}: not a directory", dir.display())),
+        None => Settings::default(),
+    };
+    if !args.plugins.is_empty() {
+        settings.plugins.clone_from(&args.plugins);
+    }
+    if !args.resources.is_empty() {
+        settings.resources.clone_from(&args.resources);
+    }
+    if let Some(address) = &args.listen {
+        settings.listen = address.clone();
+        settings.listeners.clear();
+    }
+    if settings.plugins.is_empty() {
+        return Err("no plugin directory: give --plugins DIR, or `plugins` in auricle.toml".into());
+    }
+    Ok(settings)
+}

@@ -1,0 +1,87 @@
+//! `auricle sessions`: what a journal holds.
+
+use super::output::{Format, fail, print, print_json};
+use auricle_session::journal::{self, Session};
+use clap::Subcommand;
+use std::{io, path::PathBuf, process::ExitCode};
+
+/// List and export what a server has kept in its journal (`[journal]` in auricle.toml).
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  auricle sessions --journal /var/lib/auricle/journal list
+  auricle sessions --journal /var/lib/auricle/journal export 4f1c               an id, or how it begins
+  auricle sessions --journal /var/lib/auricle/journal export 4f1c --format json
+
+Exit status: 0 all right, 1 not.")]
+pub(super) struct SessionsArgs {
+    /// The journal's directory
+    #[arg(long, value_name = "DIR")]
+    journal: PathBuf,
+    #[command(subcommand)]
+    command: SessionsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum SessionsCommand {
+    /// The sessions, oldest first: when, which, by whom, how it ended, how much was said
+    List {
+        /// How to write them
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// The text of one
+    Export {
+        /// The stream's id, or as much of its beginning as tells it from others
+        stream: String,
+        /// How to write it: the text alone, or all that is kept
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+}
+
+pub(super) fn run(args: &SessionsArgs) -> ExitCode {
+    let sessions = match read(args) {
+        Ok(sessions) => sessions,
+        Err(error) => return fail(format_args!("{}: {error}", args.journal.display())),
+    };
+    match &args.command {
+        SessionsCommand::List { format: Format::Json } => print_json(&sessions),
+        SessionsCommand::List { .. } if sessions.is_empty() => print("no sessions"),
+        SessionsCommand::List { .. } => print(&sessions.iter().map(describe).collect::<Vec<_>>().join("\n")),
+        SessionsCommand::Export { stream, format } => {
+            let mut found = sessions.iter().filter(|session| session.start.stream.starts_with(stream.as_str()));
+            match (found.next(), found.next()) {
+                (Some(session), None) if *format == Format::Json => print_json(session),
+                (Some(session), None) => print(&session.text()),
+                (Some(_), Some(_)) => fail(format_args!("more than one session begins with `{stream}`")),
+                (None, _) => fail(format_args!("no session `{stream}` in {}", args.journal.display())),
+            }
+        }
+    }
+}
+
+fn read(args: &SessionsArgs) -> io::Result<Vec<Session>> {
+    let mut sessions = Vec::new();
+    for path in journal::list(&args.journal)? {
+        match journal::read(&path) {
+            Ok(session) => sessions.push(session),
+            // Removed meanwhile, or not the server's.
+            Err(error) => eprintln!("passed over: {error}"),
+        }
+    }
+    Ok(sessions)
+}
+
+fn describe(session: &Session) -> String {
+    let Session { start, segments, outcome } = session;
+    let (key, outcome) = (start.key.as_deref().unwrap_or("-"), outcome.as_deref().unwrap_or("unfinished"));
+    let seconds = segments.last().map_or(0.0, |segment| segment.end);
+    format!(
+        "{}  {}  {}  {key}  {outcome}  {} segments, {seconds:.1} s",
+        start.time,
+        start.stream,
+        start.preset,
+        segments.len()
+    )
+}

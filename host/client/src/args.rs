@@ -1,0 +1,226 @@
+//! The command line of `auricle stream`.
+
+use super::session::Session;
+use auricle_core::{AudioFormat, Encoding};
+use auricle_dialects::native::messages::Pace;
+use clap::{
+    Args, ValueEnum,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+use serde_json::{Map, Value};
+use std::path::PathBuf;
+
+/// Where the server listens unless told otherwise.
+pub const DEFAULT_URL: &str = "ws://127.0.0.1:8770/v1/stream";
+
+/// Where Auricle's own protocol is spoken.
+pub const STREAM_PATH: &str = "/v1/stream";
+
+const MORE: &str = "\
+Standard output carries the transcript and nothing else. Progress, partial text and timings go to standard error.
+Ctrl-C ends the audio and still prints the last words; a second one quits.
+
+Examples:
+  auricle stream talk.flac --preset english
+  auricle stream talk.mp3 --preset english --realtime --format jsonl | jq -r 'select(.type == \"segment\").text'
+  arecord -q -f S16_LE -r 16000 -c 1 -t raw | auricle stream - --raw s16le --preset english --realtime
+  auricle stream call.ulaw --raw mulaw --rate 8000 --preset phone --option language=de
+
+Exit codes:
+    0  everything has been transcribed
+    1  standard output cannot be written
+    2  the command line is wrong
+    3  the file cannot be read or decoded (what was read has been transcribed)
+    4  no connection to the server, or it refused the stream
+    5  the server ended the stream with an error, or the connection was lost
+  130  interrupted twice";
+
+/// Stream audio to a server and print what it hears.
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = MORE)]
+pub struct StreamArgs {
+    /// A WAV, FLAC, MP3 or Ogg Vorbis file, or `-` for standard input
+    ///
+    /// What it is is found out from its content, not from its name. It is read as it is streamed, so it may be a pipe.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// The server's address
+    ///
+    /// `ws://HOST:PORT/v1/stream`, or `wss://` for TLS; the scheme and the path may be left out.
+    #[arg(long, env = "AURICLE_URL", default_value = DEFAULT_URL, value_parser = url)]
+    pub url: String,
+
+    /// The key to show, where the server asks for one
+    #[arg(long, env = "AURICLE_KEY", hide_env_values = true, value_name = "KEY")]
+    pub key: Option<String>,
+
+    /// Trust the authorities in this file (PEM) instead of the public ones
+    #[arg(long, env = "AURICLE_CA", value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+
+    /// The preset to recognise with, one of the server's `GET /v1/presets`
+    #[arg(long, value_name = "NAME")]
+    pub preset: String,
+
+    /// Send at the speed of speech, as a microphone would
+    ///
+    /// Otherwise the audio is sent as fast as the server takes it.
+    #[arg(long)]
+    pub realtime: bool,
+
+    /// What to print
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+
+    /// A field that the preset opens to clients; may be given several times
+    ///
+    /// The value is JSON where it is valid JSON, else a string: `--option language=de --option beam=5`.
+    #[arg(long = "option", value_name = "KEY=VALUE", value_parser = option)]
+    pub options: Vec<(String, Value)>,
+
+    /// The audio has no header: how its samples are written
+    #[arg(long, value_name = "ENCODING", value_parser = encoding())]
+    pub raw: Option<Encoding>,
+
+    /// With --raw: samples per second, 8000 to 192000 [default: 16000]
+    #[arg(long, value_name = "N", requires = "raw", value_parser = clap::value_parser!(u32).range(8_000..=192_000))]
+    pub rate: Option<u32>,
+
+    /// With --raw: channels, 1 to 8 [default: 1]
+    #[arg(long, value_name = "N", requires = "raw", value_parser = clap::value_parser!(u16).range(1..=8))]
+    pub channels: Option<u16>,
+
+    /// Hear only this channel, from 0; otherwise all of them are mixed
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..8))]
+    pub channel: Option<u16>,
+
+    /// Print partial text line by line where standard error is not a terminal
+    #[arg(long)]
+    pub show_partials: bool,
+}
+
+/// What is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// The text of each segment, one a line; with its times on a terminal
+    Text,
+    /// Every message of the server as it came, one a line
+    Jsonl,
+}
+
+impl StreamArgs {
+    /// The format of raw audio, if it is raw.
+    pub(super) fn raw_format(&self) -> Option<AudioFormat> {
+        let default = AudioFormat::default();
+        self.raw.map(|encoding| AudioFormat {
+            encoding,
+            sample_rate: self.rate.unwrap_or(default.sample_rate),
+            channels: self.channels.unwrap_or(default.channels),
+            channel: None,
+        })
+    }
+
+    /// What to ask of the server.
+    pub(super) fn session(&self) -> Session {
+        Session {
+            url: self.url.clone(),
+            key: self.key.clone(),
+            authorities: self.ca.clone(),
+            preset: self.preset.clone(),
+            options: self.options.iter().cloned().collect::<Map<_, _>>(),
+            pace: if self.realtime { Pace::Live } else { Pace::File },
+        }
+    }
+}
+
+/// Completes the address of a server that speaks the native protocol.
+fn url(text: &str) -> Result<String, String> {
+    address(text, STREAM_PATH)
+}
+
+/// Completes an address: `ws` and this path unless it says otherwise.
+pub fn address(text: &str, default_path: &str) -> Result<String, String> {
+    let (scheme, rest) = text.split_once("://").unwrap_or(("ws", text));
+    let scheme = match scheme {
+        "ws" | "http" => "ws",
+        "wss" | "https" => "wss",
+        _ => return Err(format!("`{scheme}` is neither `ws` nor `wss`: give an address such as {DEFAULT_URL}")),
+    };
+    let (host, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    if host.is_empty() {
+        return Err(format!("there is no host in it: give an address such as {DEFAULT_URL}"));
+    }
+    let path = if matches!(path, "" | "/") { default_path } else { path };
+    Ok(format!("{scheme}://{host}{path}"))
+}
+
+/// `key=value`.
+fn option(text: &str) -> Result<(String, Value), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => {
+            let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
+            Ok((key.to_owned(), value))
+        }
+        _ => Err("give KEY=VALUE, such as language=de".to_owned()),
+    }
+}
+
+/// The names of the encodings, as on the wire.
+fn encoding() -> impl TypedValueParser<Value = Encoding> {
+    PossibleValuesParser::new(["s16le", "f32le", "mulaw", "alaw"])
+        .try_map(|name| serde_json::from_value(Value::String(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+    use serde_json::json;
+
+    #[derive(Debug, Parser)]
+    struct Command {
+        #[command(flatten)]
+        stream: StreamArgs,
+    }
+
+    fn parse(line: &str) -> Result<StreamArgs, clap::Error> {
+        Command::try_parse_from(line.split(' ')).map(|command| command.stream)
+    }
+
+    #[test]
+    fn an_address_may_be_short() {
+        for (given, full) in [
+            ("localhost:9000", "ws://localhost:9000/v1/stream"),
+            ("http://host/", "ws://host/v1/stream"),
+            ("https://host", "wss://host/v1/stream"),
+            ("ws://[::1]:80/other?x=1", "ws://[::1]:80/other?x=1"),
+            (DEFAULT_URL, DEFAULT_URL),
+        ] {
+            assert_eq!(url(given).as_deref(), Ok(full));
+        }
+        for wrong in ["wss://", "ftp://host", "ws://", "/v1/stream"] {
+            url(wrong).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn options_are_json_where_they_can_be() {
+        let args = parse("stream a.wav --preset p --option n=5 --option language=de --option words=[\"a\"]").unwrap();
+        let options = json!({ "n": 5, "language": "de", "words": ["a"] });
+        assert_eq!(Value::Object(args.session().options), options);
+        assert_eq!(args.session().pace, Pace::File);
+        parse("stream a.wav --preset p --option n").unwrap_err();
+    }
+
+    #[test]
+    fn raw_audio_has_a_format() {
+        let args = parse("stream - --preset p --raw mulaw --rate 8000").unwrap();
+        let format = AudioFormat { encoding: Encoding::Mulaw, sample_rate: 8_000, channels: 1, channel: None };
+        assert_eq!(args.raw_format(), Some(format));
+        parse("stream - --preset p --rate 8000").unwrap_err();
+        parse("stream - --preset p --raw mulaw --rate 10").unwrap_err();
+        parse("stream - --preset p --raw opus").unwrap_err();
+        assert_eq!(parse("stream - --preset p").unwrap().raw_format(), None);
+    }
+}

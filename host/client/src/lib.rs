@@ -1,0 +1,88 @@
+//! The client behind `auricle stream`: audio from a file or a pipe to a server, its events to the screen.
+//!
+//! [`source`] reads, [`session`] speaks the protocol, [`render`] shows; each can be used without the others, as a
+//! benchmark does with [`session`]. One task, and one thread that reads and decodes.
+#![forbid(unsafe_code)]
+
+pub mod args;
+pub mod render;
+pub mod session;
+pub mod source;
+pub mod summary;
+
+pub use args::StreamArgs;
+
+use args::Format;
+use render::{Jsonl, Screen, Text};
+use session::End;
+use source::Source;
+use std::{
+    io::{self, ErrorKind, Write},
+    process::ExitCode,
+};
+use tokio::sync::mpsc;
+
+/// Streams as the arguments say; the exit code is in their help.
+pub async fn run(args: StreamArgs) -> ExitCode {
+    let mut interrupts = interrupts();
+    let opened = tokio::select! {
+        source = open(&args) => source,
+        Some(()) = interrupts.recv() => Err(End::Interrupted),
+    };
+    let end = match opened {
+        Err(end) => Err(end),
+        Ok(source) => {
+            let session = args.session();
+            let (out, err) = (io::stdout(), io::stderr());
+            match args.format {
+                Format::Text => {
+                    let screen = Screen::of_process();
+                    let mut text = Text::new(out, err, screen, source.seconds(), args.show_partials);
+                    let report = session.run(source, &mut text, &mut interrupts).await;
+                    text.finish(&report);
+                    report.end
+                }
+                Format::Jsonl => {
+                    let mut lines = Jsonl::new(out, err);
+                    let report = session.run(source, &mut lines, &mut interrupts).await;
+                    lines.finish(&report);
+                    report.end
+                }
+            }
+        }
+    };
+    match end {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read the output has enough.
+        Err(End::Output(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(end) => {
+            let _ = writeln!(io::stderr(), "auricle: {end}");
+            ExitCode::from(exit_code(&end))
+        }
+    }
+}
+
+async fn open(args: &StreamArgs) -> Result<Source, End> {
+    let source = Source::open(&args.file, args.raw_format()).await.map_err(End::Source)?;
+    match args.channel {
+        Some(channel) => source.only(channel).map_err(End::Source),
+        None => Ok(source),
+    }
+}
+
+/// One item for each Ctrl-C from now on.
+fn interrupts() -> mpsc::Receiver<()> {
+    let (tell, told) = mpsc::channel(2);
+    tokio::spawn(async move { while tokio::signal::ctrl_c().await.is_ok() && tell.send(()).await.is_ok() {} });
+    told
+}
+
+fn exit_code(end: &End) -> u8 {
+    match end {
+        End::Output(_) => 1,
+        End::Source(_) => 3,
+        End::Connect { .. } | End::Refused { .. } => 4,
+        End::Server { .. } | End::Lost(_) => 5,
+        End::Interrupted => 130,
+    }
+}

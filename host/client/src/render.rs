@@ -1,0 +1,229 @@
+//! What a person or a script sees of a stream.
+//!
+//! Invariant: standard output carries nothing but the transcript (or, as `jsonl`, the server's messages), one line each;
+//! everything else goes to standard error. Control characters from the server never reach either, and none of our own
+//! are written where standard error is not a terminal. Errors of standard error are ignored: it is not the result.
+
+use super::session::{End, Observer, Report};
+use auricle_dialects::native::messages::{ServerEvent, ServerMessage, Text as Spoken};
+use std::{
+    io::{self, Write},
+    time::{Duration, Instant},
+};
+
+/// Time between two showings of the progress alone.
+const REFRESH: Duration = Duration::from_millis(100);
+
+/// Where the lines go.
+#[derive(Debug, Clone, Copy)]
+pub struct Screen {
+    /// Standard output is a terminal.
+    pub out: bool,
+    /// Standard error is one: gives its width in columns.
+    pub err: Option<fn() -> usize>,
+}
+
+impl Screen {
+    /// As this process has them.
+    pub fn of_process() -> Self {
+        let width = || usize::from(console::Term::stderr().size().1);
+        let err = console::Term::stderr().is_term().then_some(width as fn() -> usize);
+        Self { out: console::Term::stdout().is_term(), err }
+    }
+}
+
+/// The transcript for people: final text line by line, the unstable text in place.
+#[derive(Debug)]
+pub struct Text<O, E> {
+    out: O,
+    err: E,
+    screen: Screen,
+    show_partials: bool,
+    /// Audio expected and sent, in seconds.
+    total: Option<f64>,
+    sent: f64,
+    partial: String,
+    /// Columns of the line in place.
+    shown: usize,
+    shown_at: Option<Instant>,
+}
+
+impl<O: Write, E: Write> Text<O, E> {
+    /// Text to `out`, the rest to `err`. `total` is the audio's length in seconds where it is known;
+    /// `show_partials` prints partials, line by line, where `err` is not a terminal.
+    pub fn new(out: O, err: E, screen: Screen, total: Option<f64>, show_partials: bool) -> Self {
+        Self { out, err, screen, show_partials, total, sent: 0.0, partial: String::new(), shown: 0, shown_at: None }
+    }
+
+    /// Writes the last lines: what the stream took, if there was one.
+    pub fn finish(&mut self, report: &Report) {
+        self.erase();
+        summarize(&mut self.err, report);
+    }
+
+    fn segment(&mut self, segment: &Spoken) -> io::Result<()> {
+        self.partial.clear();
+        self.erase();
+        let text = printable(&segment.text);
+        match self.screen {
+            Screen { out: true, err: Some(_) } => writeln!(self.out, "{}", timed(segment, &text))?,
+            Screen { err, .. } => {
+                writeln!(self.out, "{text}")?;
+                if err.is_some() {
+                    let _ = writeln!(self.err, "{}", timed(segment, &text));
+                }
+            }
+        }
+        self.out.flush()?;
+        self.show();
+        Ok(())
+    }
+
+    fn partial(&mut self, partial: &Spoken) {
+        self.partial = printable(&partial.text);
+        if self.screen.err.is_some() {
+            self.show();
+        } else if self.show_partials {
+            let _ = writeln!(self.err, "{} ...", timed(partial, &self.partial));
+        }
+    }
+
+    fn line(&mut self, text: &str) {
+        self.erase();
+        let _ = writeln!(self.err, "{}", printable(text));
+        self.show();
+    }
+
+    /// Writes the line in place.
+    fn show(&mut self) {
+        let Some(width) = self.screen.err else { return };
+        let progress = match self.total {
+            Some(total) => format!("{:.1} / {:.1} s", self.sent, total.max(self.sent)),
+            None => format!("{:.1} s", self.sent),
+        };
+        // The last column stays free: some terminals begin a new line after it.
+        let room = width().saturating_sub(1);
+        let progress = console::truncate_str(&progress, room, "").into_owned();
+        let partial = tail(&self.partial, room.saturating_sub(columns(&progress) + 2));
+        let line = if partial.is_empty() { progress } else { format!("{progress}  {partial}") };
+        let columns = columns(&line);
+        let rest = self.shown.saturating_sub(columns).min(room.saturating_sub(columns));
+        let _ = write!(self.err, "\r{line}{:rest$}", "");
+        let _ = self.err.flush();
+        self.shown = columns;
+        self.shown_at = Some(Instant::now());
+    }
+
+    /// Clears the line in place, by overwriting it: any terminal understands that.
+    fn erase(&mut self) {
+        if let (Some(width), 1..) = (self.screen.err, self.shown) {
+            let columns = self.shown.min(width().saturating_sub(1));
+            let _ = write!(self.err, "\r{:columns$}\r", "");
+            let _ = self.err.flush();
+            self.shown = 0;
+        }
+    }
+}
+
+impl<O: Write, E: Write> Observer for Text<O, E> {
+    fn message(&mut self, _line: &str, message: Option<&ServerMessage>) -> io::Result<()> {
+        match message.map(|message| &message.event) {
+            Some(ServerEvent::Ready(ready)) if self.screen.err.is_some() => {
+                self.line(&format!("preset {}, engine {}, stream {}", ready.preset, ready.backend, ready.stream));
+            }
+            Some(ServerEvent::Partial(partial)) => self.partial(partial),
+            Some(ServerEvent::Segment(segment)) => self.segment(segment)?,
+            Some(ServerEvent::Gap { start, end }) => {
+                self.line(&format!("the server lost the audio from {start:.2} s to {end:.2} s"));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn sent(&mut self, seconds: f64) -> io::Result<()> {
+        self.sent = seconds;
+        if self.shown_at.is_none_or(|at| at.elapsed() >= REFRESH) {
+            self.show();
+        }
+        Ok(())
+    }
+
+    fn notice(&mut self, text: &str) -> io::Result<()> {
+        self.line(text);
+        Ok(())
+    }
+}
+
+/// Every message as it came, one a line.
+#[derive(Debug)]
+pub struct Jsonl<O, E> {
+    out: O,
+    err: E,
+}
+
+impl<O: Write, E: Write> Jsonl<O, E> {
+    /// Messages to `out`, notices to `err`.
+    pub fn new(out: O, err: E) -> Self {
+        Self { out, err }
+    }
+
+    /// Writes the last lines: what the stream took, if there was one.
+    pub fn finish(&mut self, report: &Report) {
+        summarize(&mut self.err, report);
+    }
+}
+
+impl<O: Write, E: Write> Observer for Jsonl<O, E> {
+    fn message(&mut self, line: &str, _message: Option<&ServerMessage>) -> io::Result<()> {
+        // A line break in JSON is only ever space between two tokens.
+        writeln!(self.out, "{}", line.replace(['\r', '\n'], " "))?;
+        self.out.flush()
+    }
+
+    fn notice(&mut self, text: &str) -> io::Result<()> {
+        let _ = writeln!(self.err, "{}", printable(text));
+        Ok(())
+    }
+}
+
+fn summarize(err: &mut impl Write, report: &Report) {
+    let opened = report.summary.ready_ms.is_some();
+    if opened && !matches!(report.end, Err(End::Output(_))) {
+        let _ = writeln!(err, "{}", report.summary);
+    }
+}
+
+/// A text with its times.
+fn timed(spoken: &Spoken, text: &str) -> String {
+    format!("[{:6.2} - {:6.2}] {text}", spoken.start, spoken.end)
+}
+
+/// One line without control characters.
+fn printable(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+}
+
+/// Columns on a terminal.
+fn columns(text: &str) -> usize {
+    console::measure_text_width(text)
+}
+
+/// The end of a text, in at most so many columns.
+fn tail(text: &str, room: usize) -> String {
+    if columns(text) <= room {
+        return text.to_owned();
+    }
+    let mut taken = 1;
+    let start = text.char_indices().rev().take_while(|(_, letter)| {
+        taken += columns(letter.encode_utf8(&mut [0; 4]));
+        taken <= room
+    });
+    match start.last() {
+        Some((start, _)) => format!("…{}", &text[start..]),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+//! Opening connections: the key shown in a header, TLS for `wss`.
+
+use super::end::End;
+use std::{path::Path, sync::Arc, time::Duration};
+use tokio::{net::TcpStream, time::timeout};
+use tokio_rustls::rustls::{
+    ClientConfig, RootCertStore,
+    crypto::ring,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+use tokio_tungstenite::{
+    Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
+    tungstenite::{
+        Error as WsError,
+        client::IntoClientRequest,
+        http::{HeaderValue, Request, header},
+    },
+};
+
+/// To connect.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A connection.
+pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// The way into a server, found once for any number of connections.
+#[derive(Clone)]
+pub struct Door {
+    url: String,
+    request: Request<()>,
+    connector: Option<Connector>,
+}
+
+impl Door {
+    /// For a server's address, with the key to show and the file of the authorities to trust, if any.
+    pub fn new(url: &str, key: Option<&str>, authorities: Option<&Path>) -> Result<Self, End> {
+        let failed = |reason: String| End::Connect { url: url.to_owned(), reason };
+        let mut request = url.into_client_request().map_err(|error| failed(error.to_string()))?;
+        if let Some(key) = key {
+            let mut value = HeaderValue::from_str(&format!("Bearer {key}"))
+                .map_err(|_| failed("the key has characters that no key has".to_owned()))?;
+            value.set_sensitive(true);
+            request.headers_mut().insert(header::AUTHORIZATION, value);
+        }
+        let connector = match request.uri().scheme_str() {
+            Some("wss") => Some(Connector::Rustls(trust(authorities).map_err(failed)?)),
+            _ => None,
+        };
+        Ok(Self { url: url.to_owned(), request, connector })
+    }
+
+    /// Opens a connection, without delay for small frames.
+    pub async fn open(&self) -> Result<Socket, End> {
+        let Self { url, request, connector } = self;
+        let failed = |reason: String| End::Connect { url: url.clone(), reason };
+        let opening = connect_async_tls_with_config(request.clone(), None, true, connector.clone());
+        match timeout(CONNECT_TIMEOUT, opening).await {
+            Ok(Ok((socket, _))) => Ok(socket),
+            Ok(Err(WsError::Http(answer))) => {
+                let body = answer.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default();
+                let line = body.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+                let line = line.chars().take(300).collect();
+                Err(End::Refused { url: url.clone(), status: answer.status().to_string(), line })
+            }
+            Ok(Err(WsError::Io(error))) => Err(failed(error.to_string())),
+            Ok(Err(error)) => Err(failed(error.to_string())),
+            Err(_) => Err(failed(format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()))),
+        }
+    }
+}
+
+/// Trusts the authorities of a file, or the public ones that are built in.
+fn trust(authorities: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
+    let mut roots = RootCertStore::empty();
+    match authorities {
+        None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+        Some(file) => {
+            let of = |problem: String| format!("authorities {}: {problem}", file.display());
+            for certificate in CertificateDer::pem_file_iter(file).map_err(|error| of(error.to_string()))? {
+                let certificate = certificate.map_err(|error| of(error.to_string()))?;
+                roots.add(certificate).map_err(|error| of(error.to_string()))?;
+            }
+            if roots.is_empty() {
+                return Err(of("no certificate in it".to_owned()));
+            }
+        }
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}

@@ -1,0 +1,206 @@
+//! Coded audio to samples, by crate `symphonia`.
+//!
+//! Packets that cannot be decoded are left out and said to be; the audio goes on after them. The format is that of the
+//! first samples decoded and does not change: a file in which it does is refused at that place.
+
+use super::{Opened, Reader, SourceError, Step};
+use auricle_core::{AudioFormat, Encoding};
+use std::io;
+use symphonia::{
+    core::{
+        codecs::audio::{AudioDecoder, AudioDecoderOptions},
+        errors::Error,
+        formats::{
+            FormatOptions, FormatReader, TrackType,
+            probe::{Hint, Probe, ProbeOptions},
+        },
+        io::{MediaSourceStream, ReadOnlySource},
+        meta::MetadataOptions,
+    },
+    default::{
+        formats::{FlacReader, MpaReader, OggReader, WavReader},
+        meta::Id3v2Reader,
+    },
+};
+
+/// So many damaged packets on end, and the file is given up.
+const HOPELESS: u32 = 1_000;
+
+/// How far into a file its beginning is looked for. Far enough for the rest of a frame at the start of an MP3 recording,
+/// not so far that programs and pictures are taken for one.
+const JUNK: u32 = 4_096;
+
+const UNDERSTOOD: &str = "WAV, FLAC, MP3, Ogg Vorbis";
+
+/// A file being decoded.
+pub(super) struct Decoding {
+    name: String,
+    container: Box<dyn FormatReader>,
+    decoder: Box<dyn AudioDecoder>,
+    track: u32,
+    encoding: Encoding,
+    /// Known from the first samples on.
+    format: Option<AudioFormat>,
+    /// Decoded while the file was opened.
+    first: Vec<u8>,
+    /// Damaged packets since the last good one.
+    damaged: u32,
+    floats: Vec<f32>,
+    shorts: Vec<i16>,
+}
+
+impl Decoding {
+    /// Finds out what the bytes are, unless they are `wav`, and decodes up to the first samples.
+    pub(super) fn open(name: &str, reader: Reader, wav: bool) -> Result<(Opened, Self), SourceError> {
+        let stream = MediaSourceStream::new(Box::new(ReadOnlySource::new(reader)), Default::default());
+        let unknown = |error| match error {
+            Error::IoError(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
+                SourceError(format!("{name}: {error}"))
+            }
+            _ => SourceError(format!(
+                "{name}: not an audio file that is understood here ({UNDERSTOOD}); \
+                 for raw samples give --raw s16le --rate 16000"
+            )),
+        };
+        let container = probe(wav)
+            .probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default())
+            .map_err(unknown)?;
+        let (track, decoder) = decoder(name, &*container)?;
+        let seconds = container.default_track(TrackType::Audio).and_then(|track| {
+            let rate = track.codec_params.as_ref()?.audio()?.sample_rate?;
+            Some(track.num_frames? as f64 / f64::from(rate))
+        });
+        let parameters = decoder.codec_params();
+        // What has more than 16 bits, or cannot say, is sent as floats: nothing is lost.
+        let short = parameters.bits_per_sample.is_some_and(|bits| bits <= 16);
+        let encoding = if short { Encoding::S16le } else { Encoding::F32le };
+        let mut decoding = Self {
+            name: name.to_owned(),
+            container,
+            decoder,
+            track,
+            encoding,
+            format: None,
+            first: Vec::new(),
+            damaged: 0,
+            floats: Vec::new(),
+            shorts: Vec::new(),
+        };
+        let format = decoding.begin()?;
+        Ok((Opened { format, seconds }, decoding))
+    }
+
+    /// Appends a packet's samples to `out`.
+    pub(super) fn step(&mut self, out: &mut Vec<u8>) -> Result<Step, SourceError> {
+        if !self.first.is_empty() {
+            out.append(&mut self.first);
+            return Ok(Step::Audio);
+        }
+        loop {
+            match self.packet(out) {
+                Ok(false) => return Ok(Step::End),
+                Ok(true) => {
+                    self.damaged = 0;
+                    return Ok(Step::Audio);
+                }
+                Err(Error::ResetRequired) => (self.track, self.decoder) = decoder(&self.name, &*self.container)?,
+                Err(Error::DecodeError(what)) => {
+                    self.damaged += 1;
+                    match self.damaged {
+                        1 => return Ok(Step::Damage(format!("{}: a damaged part is left out ({what})", self.name))),
+                        HOPELESS => return Err(self.error("too damaged to go on")),
+                        _ => {}
+                    }
+                }
+                Err(Error::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(Step::End),
+                Err(error) => return Err(self.error(error)),
+            }
+        }
+    }
+
+    /// Decodes up to the first samples.
+    fn begin(&mut self) -> Result<AudioFormat, SourceError> {
+        let mut first = Vec::new();
+        let mut damaged = false;
+        loop {
+            match self.step(&mut first)? {
+                Step::Audio => {}
+                Step::Damage(_) => damaged = true,
+                Step::End if damaged => return Err(self.error("nothing in it can be decoded")),
+                Step::End => return Err(self.error("there is no audio in it")),
+            }
+            if let Some(format) = self.format {
+                self.first = first;
+                return Ok(format);
+            }
+        }
+    }
+
+    /// Decodes one packet of the track; false at the end.
+    fn packet(&mut self, out: &mut Vec<u8>) -> Result<bool, Error> {
+        let packet = loop {
+            match self.container.next_packet()? {
+                None => return Ok(false),
+                Some(packet) if packet.track_id == self.track => break packet,
+                Some(_) => {}
+            }
+        };
+        let buffer = self.decoder.decode(&packet)?;
+        if buffer.is_empty() {
+            return Ok(true);
+        }
+        let (sample_rate, channels) = (buffer.spec().rate(), buffer.spec().channels().count() as u16);
+        let format = AudioFormat { encoding: self.encoding, sample_rate, channels, channel: None };
+        if *self.format.get_or_insert(format) != format {
+            return Err(Error::Unsupported("another sample rate or number of channels in the middle of the audio"));
+        }
+        match self.encoding {
+            Encoding::S16le => {
+                buffer.copy_to_vec_interleaved(&mut self.shorts);
+                out.extend(self.shorts.iter().flat_map(|sample| sample.to_le_bytes()));
+            }
+            _ => {
+                buffer.copy_to_vec_interleaved(&mut self.floats);
+                out.extend(self.floats.iter().flat_map(|sample| sample.to_le_bytes()));
+            }
+        }
+        Ok(true)
+    }
+
+    fn error(&self, what: impl std::fmt::Display) -> SourceError {
+        SourceError(format!("{}: {what}", self.name))
+    }
+}
+
+/// What looks for the beginning of a file. A WAV file has its own at the very start or is none: its header was looked at.
+fn probe(wav: bool) -> Probe {
+    // In bytes: the first two are what is looked at first.
+    let depth = if wav { 2 } else { JUNK };
+    let mut probe = Probe::new_with_options(&ProbeOptions { max_probe_depth: depth, ..ProbeOptions::default() });
+    if wav {
+        probe.register_format::<WavReader<'_>>();
+    } else {
+        probe.register_format::<FlacReader<'_>>();
+        probe.register_format::<MpaReader<'_>>();
+        probe.register_format::<OggReader<'_>>();
+        // Before an MP3 recording, often with a picture: longer than what is searched.
+        probe.register_metadata::<Id3v2Reader<'_>>();
+    }
+    probe
+}
+
+/// The file's audio track and a decoder for it.
+fn decoder(name: &str, container: &dyn FormatReader) -> Result<(u32, Box<dyn AudioDecoder>), SourceError> {
+    let unknown = || {
+        SourceError(format!(
+            "{name}: audio of a kind that is not understood here ({UNDERSTOOD}); \
+             convert it first, for example with `ffmpeg -i FILE -ac 1 -ar 16000 FILE.wav`"
+        ))
+    };
+    let track = container.default_track(TrackType::Audio).ok_or_else(unknown)?;
+    let parameters = track.codec_params.as_ref().and_then(|parameters| parameters.audio()).ok_or_else(unknown)?;
+    let decoder = symphonia::default::get_codecs()
+        .make_audio_decoder(parameters, &AudioDecoderOptions::default())
+        .map_err(|_| unknown())?;
+    Ok((track.id, decoder))
+}

@@ -1,0 +1,163 @@
+//! What one stream took: counted while it runs, then printed or written to a file.
+
+use auricle_dialects::native::messages::ServerEvent;
+use serde::Serialize;
+use std::fmt;
+use tokio::time::Instant;
+
+/// A stream's timings. Milliseconds are by the client's clock.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[non_exhaustive]
+pub struct Summary {
+    /// Audio sent.
+    pub audio_seconds: f64,
+    /// From the first audio sent to the end.
+    pub wall_seconds: f64,
+    /// Wall seconds per second of audio; absent where no audio was sent.
+    pub real_time_factor: Option<f64>,
+    /// From connecting to `ready`.
+    pub ready_ms: Option<f64>,
+    /// Audio sent when the first partial came.
+    pub first_partial_audio_ms: Option<f64>,
+    /// From the first audio sent to the first partial.
+    pub first_partial_wall_ms: Option<f64>,
+    /// From the end of the audio to the last segment; negative where the segment came before.
+    pub last_segment_ms: Option<f64>,
+    /// From the end of the audio to `done`.
+    pub done_ms: Option<f64>,
+    /// Segments received.
+    pub segments: u64,
+    /// Partials received.
+    pub partials: u64,
+    /// Most that the server said it was behind.
+    pub lag_seconds: f64,
+    /// Audio the server said it lost.
+    pub lost_seconds: f64,
+    /// Damaged parts of the file that were left out.
+    pub damaged: u64,
+}
+
+/// Makes a summary, event by event.
+#[derive(Debug)]
+pub(super) struct Meter {
+    connecting: Instant,
+    begun: Option<Instant>,
+    audio_ended: Option<Instant>,
+    last_segment: Option<Instant>,
+    done: Option<Instant>,
+    summary: Summary,
+}
+
+impl Meter {
+    pub(super) fn new() -> Self {
+        Self {
+            connecting: Instant::now(),
+            begun: None,
+            audio_ended: None,
+            last_segment: None,
+            done: None,
+            summary: Summary::default(),
+        }
+    }
+
+    /// The first audio is about to be sent.
+    pub(super) fn begin(&mut self) {
+        self.begun = Some(Instant::now());
+    }
+
+    /// So much audio has been sent by now.
+    pub(super) fn sent(&mut self, seconds: f64) {
+        self.summary.audio_seconds = seconds;
+    }
+
+    /// The last audio was sent then.
+    pub(super) fn audio_ended(&mut self, at: Instant) {
+        self.audio_ended = Some(at);
+    }
+
+    /// A part of the file was left out.
+    pub(super) fn damage(&mut self) {
+        self.summary.damaged += 1;
+    }
+
+    /// An event came.
+    pub(super) fn event(&mut self, event: &ServerEvent) {
+        let now = Instant::now();
+        let summary = &mut self.summary;
+        match event {
+            ServerEvent::Ready(_) => summary.ready_ms = Some(milliseconds(self.connecting, now)),
+            ServerEvent::Partial(_) => {
+                if summary.partials == 0 {
+                    summary.first_partial_audio_ms = Some(summary.audio_seconds * 1000.0);
+                    summary.first_partial_wall_ms = self.begun.map(|begun| milliseconds(begun, now));
+                }
+                summary.partials += 1;
+            }
+            ServerEvent::Segment(_) => {
+                summary.segments += 1;
+                self.last_segment = Some(now);
+            }
+            ServerEvent::Lag { seconds } => summary.lag_seconds = summary.lag_seconds.max(*seconds),
+            ServerEvent::Gap { start, end } => summary.lost_seconds += end - start,
+            ServerEvent::Done { .. } => self.done = Some(now),
+            _ => {}
+        }
+    }
+
+    /// All of it, at the end.
+    pub(super) fn summary(self) -> Summary {
+        let end = self.done.unwrap_or_else(Instant::now);
+        let wall_seconds = self.begun.map_or(0.0, |begun| milliseconds(begun, end) / 1000.0);
+        let audio = self.summary.audio_seconds;
+        let after_audio = |at: Option<Instant>| Some(milliseconds(self.audio_ended?, at?));
+        Summary {
+            wall_seconds,
+            real_time_factor: (audio > 0.0).then(|| wall_seconds / audio),
+            last_segment_ms: after_audio(self.last_segment),
+            done_ms: after_audio(self.done),
+            ..self.summary
+        }
+    }
+}
+
+/// From one moment to another, which may be earlier.
+fn milliseconds(from: Instant, to: Instant) -> f64 {
+    let forth = to.saturating_duration_since(from);
+    let back = from.saturating_duration_since(to);
+    (forth.as_secs_f64() - back.as_secs_f64()) * 1000.0
+}
+
+impl fmt::Display for Summary {
+    /// For people, in a few lines.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.2} s of audio in {:.2} s", self.audio_seconds, self.wall_seconds)?;
+        if let Some(factor) = self.real_time_factor {
+            write!(f, " (real-time factor {factor:.3})")?;
+        }
+        if let Some(ready) = self.ready_ms {
+            write!(f, ", ready after {ready:.0} ms")?;
+        }
+        write!(f, "\n{}, {}", count(self.segments, "segment"), count(self.partials, "partial"))?;
+        if let (Some(audio), Some(wall)) = (self.first_partial_audio_ms, self.first_partial_wall_ms) {
+            write!(f, "; the first partial after {audio:.0} ms of audio ({wall:.0} ms on the clock)")?;
+        }
+        if let Some(last) = self.last_segment_ms {
+            let when = if last < 0.0 { "before" } else { "after" };
+            write!(f, "; the last segment {:.0} ms {when} the end of the audio", last.abs())?;
+        }
+        if self.lag_seconds > 0.0 {
+            write!(f, "\nthe server was up to {:.1} s behind", self.lag_seconds)?;
+        }
+        if self.lost_seconds > 0.0 {
+            write!(f, "\nthe server lost {:.1} s of audio", self.lost_seconds)?;
+        }
+        if self.damaged > 0 {
+            write!(f, "\n{} of the file left out", count(self.damaged, "damaged part"))?;
+        }
+        Ok(())
+    }
+}
+
+fn count(number: u64, thing: &str) -> String {
+    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
+}

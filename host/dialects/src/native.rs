@@ -1,0 +1,20 @@
+//! The native protocol, `/v1/stream`: the adapter between its messages and a session's events.
+
+#[cfg(feature = "client")]
+pub mod client;
+pub mod codes;
+pub mod messages;
+
+#[cfg(feature = "server")]
+mod connection;
+#[cfg(feature = "server")]
+mod handshake;
+#[cfg(feature = "server")]
+mod reader;
+#[cfg(feature = "server")]
+mod translate;
+#[cfg(feature = "server")]
+mod writer;
+
+#[cfg(feature = "server")]
+pub use handshake::Native;

@@ -1,0 +1,132 @@
+//! The reading half of a connection: what the client says becomes calls on its session.
+//!
+//! Invariant: nothing that a client does after `finish` costs a word, whether it says something else, sends what cannot be read,
+//! or closes its sending half.
+
+use super::{
+    messages::{ClientMessage, Start},
+    writer::Writer,
+};
+use crate::websocket::{Incoming, Receiver};
+use auricle_core::{Failure, FailureCode};
+use auricle_session::Session;
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    sync::Notify,
+    task::JoinHandle,
+    time::{Instant, MissedTickBehavior},
+};
+use tokio_util::sync::CancellationToken;
+
+/// Reads one connection.
+pub(super) struct Reader {
+    receiver: Receiver,
+    idle_limit: Duration,
+    /// Asks the writer for a ping.
+    ping: Arc<Notify>,
+}
+
+impl Reader {
+    pub(super) fn new(receiver: Receiver, idle_limit: Duration, ping: Arc<Notify>) -> Self {
+        Self { receiver, idle_limit, ping }
+    }
+
+    /// The first message; `None` where the client went away without one.
+    pub(super) async fn start(&mut self) -> Result<Start, Option<Failure>> {
+        let out_of_turn = |what: &str| {
+            let message = format!("the first message must be `start`, this is {what}");
+            Err(Some(Failure::new(FailureCode::BadMessage, message)))
+        };
+        loop {
+            match self.receiver.next().await? {
+                Incoming::Text(text) => match ClientMessage::parse(text.as_str())? {
+                    ClientMessage::Start(start) => return Ok(start),
+                    _ => return out_of_turn("another one"),
+                },
+                Incoming::Binary(_) => return out_of_turn("audio"),
+                Incoming::Life => {}
+                Incoming::Ended | Incoming::Gone => return Err(None),
+            }
+        }
+    }
+
+    /// Awaits the opening of the session, which may load a model. `None` where the client goes away.
+    pub(super) async fn meanwhile<T>(&mut self, opening: impl Future<Output = T>) -> Option<T> {
+        self.receiver.meanwhile(opening).await
+    }
+
+    /// Reads until the writer is done or the client is gone.
+    pub(super) async fn run(mut self, mut session: Session, mut writing: JoinHandle<Writer>, drain: CancellationToken) {
+        let idle_limit = self.idle_limit;
+        let mut alive = Instant::now();
+        let mut check = tokio::time::interval(idle_limit / 4);
+        check.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut finished = false;
+        loop {
+            tokio::select! {
+                incoming = self.receiver.next(), if !self.receiver.is_over() => {
+                    match incoming {
+                        Ok(Incoming::Gone) => break,
+                        // Nothing it does can hurt its stream now, and nothing it says is heard.
+                        _ if finished => {}
+                        Ok(Incoming::Ended) => break,
+                        Ok(Incoming::Life) => {}
+                        Ok(Incoming::Binary(audio)) => session.audio_and(audio, || self.receiver.more()).await,
+                        Ok(Incoming::Text(text)) => {
+                            match ClientMessage::parse(text.as_str()).and_then(|message| obey(&mut session, message)) {
+                                Ok(ends) => finished = ends,
+                                Err(failure) => session.fail(failure),
+                            }
+                        }
+                        Err(failure) => session.fail(failure),
+                    }
+                    alive = Instant::now();
+                }
+                // One that can send no sign of life any more is gone when it takes nothing.
+                _ = check.tick(), if !self.receiver.is_over() => {
+                    if alive.elapsed() >= idle_limit {
+                        let message = format!("nothing came for {} s, not even an answer to a ping", idle_limit.as_secs_f64());
+                        session.fail(Failure::new(FailureCode::IdleTimeout, message));
+                    }
+                    self.ping.notify_one();
+                }
+                () = drain.cancelled(), if !finished => {
+                    session.finish();
+                    finished = true;
+                }
+                written = &mut writing => {
+                    if let Ok(writer) = written {
+                        self.linger(writer).await;
+                    }
+                    return;
+                }
+            }
+        }
+        if !finished {
+            tracing::info!(stream = session.info().id, "client gone; the rest of its audio is worked on");
+        }
+        session.cancel();
+        writing.abort();
+    }
+
+    /// After the close frame: see [`Receiver::linger`].
+    pub(super) async fn linger(self, writer: Writer) {
+        self.receiver.linger(writer.into_sender()).await;
+    }
+}
+
+/// Does what a message asks; returns whether the audio has ended.
+fn obey(session: &mut Session, message: ClientMessage) -> Result<bool, Failure> {
+    match message {
+        ClientMessage::Start(_) => {
+            return Err(Failure::new(FailureCode::BadMessage, "a second `start`: one stream a connection"));
+        }
+        ClientMessage::Flush {} => session.flush(),
+        ClientMessage::Reset {} => session.reset(),
+        ClientMessage::Finish {} => {
+            session.finish();
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,86 @@
+//! The writing half of a connection: a session's events become messages, then the close frame.
+
+use super::{
+    codes::close_code,
+    messages::{ServerEvent, ServerMessage},
+    translate::Translator,
+};
+use crate::websocket::{Sender, Unsent, close};
+use auricle_core::{Event, Failure, FailureCode};
+use auricle_session::SessionEvents;
+use std::sync::Arc;
+use tokio::sync::Notify;
+use tokio_tungstenite::tungstenite::Message;
+
+/// Writes one connection.
+pub(super) struct Writer {
+    sender: Sender,
+}
+
+impl Writer {
+    pub(super) fn new(sender: Sender) -> Self {
+        Self { sender }
+    }
+
+    pub(super) fn into_sender(self) -> Sender {
+        self.sender
+    }
+
+    /// Sends the session's events until the last, then closes. Ends early where the client does not take them.
+    pub(super) async fn run(mut self, mut events: SessionEvents, translator: Translator, ping: Arc<Notify>) -> Self {
+        loop {
+            let sent = tokio::select! {
+                batch = events.next() => {
+                    let Some(last) = batch.last() else { return self };
+                    let close = match &last.event {
+                        Event::Done(_) => Some(close(1000, "")),
+                        Event::Failed(failure) => Some(close_message(failure)),
+                        _ => None,
+                    };
+                    let ends = close.is_some();
+                    let mut messages: Vec<_> =
+                        batch.iter().map(|event| json(event.seq, translator.message(&event.event))).collect();
+                    messages.extend(close);
+                    let sent = self.sender.send(messages).await;
+                    if sent.is_ok() {
+                        events.acknowledge(last.seq);
+                    }
+                    if ends {
+                        return self;
+                    }
+                    sent
+                }
+                () = ping.notified() => self.sender.ping().await,
+            };
+            match sent {
+                Ok(()) => {}
+                // The reader sees the same and finishes the stream.
+                Err(Unsent::Lost) => return self,
+                Err(Unsent::Late) => {
+                    let message = format!("the client took nothing for {} s", self.sender.limit().as_secs_f64());
+                    events.give_up(Failure::new(FailureCode::SlowReader, message));
+                    return self;
+                }
+            }
+        }
+    }
+
+    /// Says why there is no stream, and closes.
+    pub(super) async fn refuse(&mut self, failure: Failure) {
+        let close = close_message(&failure);
+        // Where it cannot be told, it is not there.
+        let _ = self.sender.send([json(0, Translator::error(&failure)), close]).await;
+    }
+}
+
+fn json(seq: u64, event: ServerEvent) -> Message {
+    match serde_json::to_string(&ServerMessage { seq, event }) {
+        Ok(text) => Message::text(text),
+        // Numbers are finite and keys are texts: nothing in a message can fail to be written.
+        Err(error) => Message::text(format!(r#"{{"seq":{seq},"type":"error","message":"{error}"}}"#)),
+    }
+}
+
+fn close_message(failure: &Failure) -> Message {
+    close(close_code(failure.code), &format!("{}: {failure}", super::codes::published(failure.code)))
+}

@@ -1,0 +1,85 @@
+//! sherpa-onnx's online servers: floats, a result after each step, the text `Done` and back `Done!`.
+//!
+//! The server in C++ says which result ends a segment. The one in Python does not: there the next segment's number says it, and at
+//! the end of the audio that it closes the connection.
+
+use crate::client::{ClientSide, Told};
+use serde::Deserialize;
+use tokio_tungstenite::tungstenite::Message;
+
+/// A stream of sherpa-onnx's online server.
+#[derive(Default)]
+pub struct Sherpa {
+    /// The segment that is not final yet: its number and its text.
+    open: Option<(u64, String)>,
+}
+
+/// Of a result, what is needed.
+#[derive(Deserialize)]
+struct Heard {
+    text: String,
+    segment: u64,
+    #[serde(default)]
+    is_final: bool,
+}
+
+impl ClientSide for Sherpa {
+    fn end(&self) -> Message {
+        Message::text("Done")
+    }
+
+    fn ends_by_closing(&self) -> bool {
+        true
+    }
+
+    fn hear(&mut self, line: &str, told: &mut Vec<Told>) {
+        if line == "Done!" {
+            return told.push(Told::Done);
+        }
+        let Ok(Heard { text, segment, is_final }) = serde_json::from_str(line) else { return };
+        if let Some((_, before)) = self.open.take_if(|(number, _)| *number != segment) {
+            told.push(Told::Final(before));
+        }
+        if is_final {
+            self.open = None;
+            told.push(Told::Final(text));
+        } else {
+            self.open = Some((segment, text.clone()));
+            told.push(Told::Partial(text));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::hear;
+
+    fn partial(text: &str) -> Told {
+        Told::Partial(text.into())
+    }
+
+    fn last(text: &str) -> Told {
+        Told::Final(text.into())
+    }
+
+    #[test]
+    fn the_server_in_cpp_says_what_is_final() {
+        let lines = [
+            r#"{ "text": "A", "tokens": ["A"], "timestamps": [0.12], "segment": 0, "is_final": false, "is_eof": false}"#,
+            r#"{ "text": "A B", "tokens": [], "segment": 0, "is_final": true, "is_eof": false}"#,
+            r#"{ "text": "C", "segment": 1, "is_final": false}"#,
+            r#"{ "text": "C D", "segment": 1, "is_final": true, "is_eof": true}"#,
+            "Done!",
+        ];
+        let heard = hear(&mut Sherpa::default(), &lines);
+        assert_eq!(heard, [partial("A"), last("A B"), partial("C"), last("C D"), Told::Done]);
+    }
+
+    #[test]
+    fn the_server_in_python_goes_on_to_the_next_segment() {
+        let lines =
+            [r#"{"text": "A", "segment": 0}"#, r#"{"text": "", "segment": 1}"#, r#"{"text": "B", "segment": 1}"#];
+        assert_eq!(hear(&mut Sherpa::default(), &lines), [partial("A"), last("A"), partial(""), partial("B")]);
+    }
+}

@@ -1,0 +1,19 @@
+//! vosk-server's WebSocket protocol: audio in, one answer to each message of it. `docs/dialects.md` describes it for clients.
+
+#[cfg(feature = "client")]
+pub mod client;
+pub mod config;
+pub mod messages;
+mod wire;
+
+#[cfg(feature = "server")]
+mod connection;
+#[cfg(feature = "server")]
+mod handshake;
+#[cfg(feature = "server")]
+pub mod reply;
+#[cfg(feature = "server")]
+mod stream;
+
+#[cfg(feature = "server")]
+pub use handshake::{Vosk, VoskSettings};

@@ -1,0 +1,231 @@
+//! `config`: what a client may say of its audio and of the answers, read as leniently as vosk-server reads it.
+//!
+//! vosk-server hands each value to Python's `float`, `int` or `bool`, so clients send numbers as texts and flags as numbers.
+//! [`Options`] is what a connection's messages add up to; once there was audio they no longer change.
+
+use auricle_core::{Failure, FailureCode};
+use serde::Serialize;
+use serde_json::Value;
+
+/// One `config` message: what it says, and nothing for what it does not say. Unknown keys are ignored.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Config {
+    /// Samples per second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample_rate: Option<u32>,
+    /// Whether final texts have `result`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub words: Option<bool>,
+    /// Above 0 final texts come as alternatives.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_alternatives: Option<u32>,
+    /// What is likely to be said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phrase_list: Option<Vec<String>>,
+    /// A name out of `models` of the settings, or a preset's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+}
+
+impl Config {
+    /// Reads the object behind `config`.
+    pub(super) fn read(value: &Value) -> Result<Self, String> {
+        let Value::Object(fields) = value else {
+            return Err(format!("`config` is {}, not an object", kind(value)));
+        };
+        let number = |key: &str| {
+            let read = |value| number(value).ok_or_else(|| format!("`config.{key}` is {}, not a number", kind(value)));
+            fields.get(key).map(read).transpose()
+        };
+        Ok(Self {
+            sample_rate: number("sample_rate")?.map(rate).transpose()?,
+            words: fields.get("words").map(truth),
+            // Without its fraction; below 0 means none.
+            max_alternatives: number("max_alternatives")?.map(|most| most as u32),
+            phrase_list: fields.get("phrase_list").map(phrases).transpose()?,
+            model: fields.get("model").map(model).transpose()?,
+        })
+    }
+}
+
+/// Python's `float`.
+fn number(value: &Value) -> Option<f64> {
+    let number = match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
+        Value::Bool(flag) => Some(f64::from(*flag)),
+        _ => None,
+    };
+    number.filter(|number| number.is_finite())
+}
+
+fn rate(number: f64) -> Result<u32, String> {
+    let whole = number as u32;
+    let exact = number >= 1.0 && f64::from(whole) == number;
+    exact
+        .then_some(whole)
+        .ok_or_else(|| format!("`config.sample_rate` is {number}, not a whole number of samples per second"))
+}
+
+/// Python's `bool`.
+fn truth(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(flag) => *flag,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(values) => !values.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
+    }
+}
+
+fn phrases(value: &Value) -> Result<Vec<String>, String> {
+    match value {
+        Value::Array(phrases) => {
+            let phrases: Option<_> = phrases.iter().map(|phrase| phrase.as_str().map(str::to_owned)).collect();
+            phrases.ok_or_else(|| "`config.phrase_list` holds what is no text".into())
+        }
+        // vosk-server asks only whether it is true.
+        value if !truth(value) => Ok(Vec::new()),
+        value => Err(format!("`config.phrase_list` is {}, not a list of texts", kind(value))),
+    }
+}
+
+fn model(value: &Value) -> Result<String, String> {
+    let name = value.as_str().map(str::to_owned);
+    name.ok_or_else(|| format!("`config.model` is {}, not a name", kind(value)))
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// What holds on a connection.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// Samples per second.
+    pub sample_rate: u32,
+    /// Whether final texts have `result`.
+    pub words: bool,
+    /// Whether final texts come as alternatives.
+    pub alternatives: bool,
+    /// What is likely to be said; empty where nothing is known of it.
+    pub phrases: Vec<String>,
+    /// The model asked for; the default where absent.
+    pub model: Option<String>,
+}
+
+impl Default for Options {
+    /// vosk-server's own.
+    fn default() -> Self {
+        Self { sample_rate: 8_000, words: true, alternatives: false, phrases: Vec::new(), model: None }
+    }
+}
+
+impl Options {
+    /// Lays a message over what holds; `heard` once there was audio, which opened the stream.
+    ///
+    /// # Errors
+    /// `bad_message` where a stream that is open would have to change.
+    pub fn apply(&mut self, config: Config, heard: bool) -> Result<(), Failure> {
+        let mut next = self.clone();
+        let Config { sample_rate, words, max_alternatives, phrase_list, model } = config;
+        next.sample_rate = sample_rate.unwrap_or(next.sample_rate);
+        next.words = words.unwrap_or(next.words);
+        next.alternatives = max_alternatives.map_or(next.alternatives, |most| most > 0);
+        next.model = model.or(next.model);
+        if let Some(phrases) = phrase_list {
+            // A grammar's word for what it does not know.
+            next.phrases = phrases.into_iter().filter(|phrase| phrase != "[unk]").collect();
+        }
+        if heard && next != *self {
+            let message =
+                "`config` would change a stream that has had audio: send it before the audio, or connect anew";
+            return Err(Failure::new(FailureCode::BadMessage, message));
+        }
+        *self = next;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn values_are_read_as_python_would() {
+        for rate in [json!(16_000), json!(16_000.0), json!("16000"), json!(" 16000.0 "), json!(1.6e4)] {
+            assert_eq!(Config::read(&json!({"sample_rate": rate})).unwrap().sample_rate, Some(16_000), "{rate}");
+        }
+        for (words, expected) in [
+            (json!(0), false),
+            (json!(1), true),
+            (json!(false), false),
+            (json!(true), true),
+            (json!(0.0), false),
+            (json!(""), false),
+            (json!("false"), true),
+            (json!(null), false),
+            (json!([]), false),
+            (json!([0]), true),
+        ] {
+            assert_eq!(Config::read(&json!({"words": words})).unwrap().words, Some(expected), "{words}");
+        }
+        for (most, expected) in [(json!(20), 20), (json!("3"), 3), (json!(2.9), 2), (json!(-1), 0), (json!(true), 1)] {
+            assert_eq!(Config::read(&json!({"max_alternatives": most})).unwrap().max_alternatives, Some(expected));
+        }
+        for (list, expected) in
+            [(json!(["a b", "[unk]"]), vec!["a b", "[unk]"]), (json!(null), vec![]), (json!(""), vec![])]
+        {
+            let expected: Vec<_> = expected.into_iter().map(str::to_owned).collect();
+            assert_eq!(Config::read(&json!({"phrase_list": list})).unwrap().phrase_list, Some(expected));
+        }
+        assert_eq!(Config::read(&json!({"unknown": 1})), Ok(Config::default()));
+    }
+
+    #[test]
+    fn what_python_would_not_take_is_refused_by_its_name() {
+        for (config, problem) in [
+            (json!(null), "`config` is null, not an object"),
+            (json!({"sample_rate": null}), "`config.sample_rate` is null, not a number"),
+            (json!({"sample_rate": "16k"}), "`config.sample_rate` is a text, not a number"),
+            (json!({"sample_rate": "nan"}), "`config.sample_rate` is a text, not a number"),
+            (json!({"sample_rate": 0}), "`config.sample_rate` is 0, not a whole number of samples per second"),
+            (
+                json!({"sample_rate": 11025.5}),
+                "`config.sample_rate` is 11025.5, not a whole number of samples per second",
+            ),
+            (json!({"max_alternatives": []}), "`config.max_alternatives` is a list, not a number"),
+            (json!({"phrase_list": "one"}), "`config.phrase_list` is a text, not a list of texts"),
+            (json!({"phrase_list": ["one", 2]}), "`config.phrase_list` holds what is no text"),
+            (json!({"model": 5}), "`config.model` is a number, not a name"),
+        ] {
+            assert_eq!(Config::read(&config), Err(problem.into()));
+        }
+    }
+
+    #[test]
+    fn messages_add_up_until_there_is_audio() {
+        let mut options = Options::default();
+        let rate = |rate| Config { sample_rate: Some(rate), ..Config::default() };
+        options.apply(rate(16_000), false).unwrap();
+        let phrase_list = Some(vec!["one".into(), "[unk]".into()]);
+        let more = Config { words: Some(false), max_alternatives: Some(2), phrase_list, ..Config::default() };
+        options.apply(more.clone(), false).unwrap();
+        let expected =
+            Options { sample_rate: 16_000, words: false, alternatives: true, phrases: vec!["one".into()], model: None };
+        assert_eq!(options, expected);
+        options.apply(rate(16_000), true).unwrap();
+        options.apply(more, true).unwrap();
+        assert_eq!(options.apply(rate(8_000), true).unwrap_err().code, FailureCode::BadMessage);
+        assert_eq!(options, expected);
+    }
+}

@@ -1,0 +1,174 @@
+//! One connection of a vosk client.
+//!
+//! Invariant: the client's messages are worked on one at a time, each answered before the next is looked at. A message of
+//! audio is answered when the engine has worked on what it can of it: so a client that waits for its answers sends as fast as
+//! the engine works, and one that does not is held by its own socket. The session opens at the first audio. One task.
+
+use super::{
+    Vosk,
+    messages::{ClientMessage, ServerMessage},
+    stream::Stream,
+};
+use crate::websocket::{ConnectionSettings, Incoming, Receiver, Sender, WebSocket, close, split};
+use auricle_core::{Failure, FailureCode};
+use auricle_session::Admitted;
+use std::sync::Arc;
+use tokio::time::{Instant, interval, timeout};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_util::sync::CancellationToken;
+
+/// Why a connection ends.
+enum End {
+    /// In order.
+    Eof,
+    Failed(Failure),
+    /// There is nobody to tell.
+    Gone,
+}
+
+impl From<Failure> for End {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// Serves one connection to its end.
+pub(super) async fn serve(
+    vosk: Arc<Vosk>,
+    socket: WebSocket,
+    settings: Arc<ConnectionSettings>,
+    admitted: Result<Admitted, Failure>,
+) {
+    let (receiver, sender) = split(socket, &settings);
+    let mut connection = Connection { receiver, sender };
+    let end = match admitted {
+        Ok(admitted) => {
+            let drain = admitted.caller().drain.clone();
+            let mut stream = Stream::new(vosk, admitted);
+            match connection.converse(&mut stream, &settings, drain).await {
+                Err(End::Failed(failure)) => {
+                    stream.fail(&failure);
+                    End::Failed(failure)
+                }
+                Err(end) => end,
+                Ok(()) => End::Eof,
+            }
+        }
+        Err(failure) => End::Failed(failure),
+    };
+    connection.close(end).await;
+}
+
+struct Connection {
+    receiver: Receiver,
+    sender: Sender,
+}
+
+impl Connection {
+    /// Answers messages until there are no more.
+    async fn converse(
+        &mut self,
+        stream: &mut Stream,
+        settings: &ConnectionSettings,
+        drain: CancellationToken,
+    ) -> Result<(), End> {
+        let late = |what: &str, limit: f64| {
+            End::Failed(Failure::new(FailureCode::IdleTimeout, format!("{what} within {limit} s")))
+        };
+        let first = timeout(settings.start_limit, self.receiver.next()).await;
+        let mut incoming = first.map_err(|_| late("no message came", settings.start_limit.as_secs_f64()))?;
+        let mut check = interval(settings.idle_limit / 4);
+        loop {
+            if self.answer(stream, incoming?).await? {
+                return Ok(());
+            }
+            let alive = Instant::now();
+            incoming = loop {
+                tokio::select! {
+                    incoming = self.receiver.next() => break incoming,
+                    // Between messages only a failure matters; what is said is told with the next answer.
+                    failure = stream.failure() => return Err(failure.into()),
+                    () = drain.cancelled() => {
+                        let last = stream.finish().await?;
+                        self.send(&last).await?;
+                        return Err(Failure::new(FailureCode::ShuttingDown, "the server is going away").into());
+                    }
+                    _ = check.tick() => {
+                        if alive.elapsed() >= settings.idle_limit {
+                            return Err(late("nothing came, not even an answer to a ping,", settings.idle_limit.as_secs_f64()));
+                        }
+                        self.sender.ping().await.map_err(|_| End::Gone)?;
+                    }
+                }
+            };
+        }
+    }
+
+    /// Does what a message asks, and answers it. Returns whether it was the last.
+    async fn answer(&mut self, stream: &mut Stream, incoming: Incoming) -> Result<bool, End> {
+        let message = match incoming {
+            Incoming::Binary(audio) => {
+                let answer = self.meanwhile(stream.audio(audio)).await?;
+                self.send(&answer).await?;
+                return Ok(false);
+            }
+            Incoming::Text(text) => ClientMessage::parse(text.as_str())?,
+            Incoming::Life => return Ok(false),
+            Incoming::Ended | Incoming::Gone => return Err(End::Gone),
+        };
+        match message {
+            ClientMessage::Config(config) => stream.configure(config)?,
+            ClientMessage::Reset => {
+                let answer = self.meanwhile(stream.reset()).await?;
+                self.send(&answer).await?;
+            }
+            ClientMessage::Eof => {
+                let answer = self.meanwhile(stream.finish()).await?;
+                self.send(&answer).await?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Awaits an answer; pings are answered meanwhile.
+    async fn meanwhile(
+        &mut self,
+        work: impl Future<Output = Result<ServerMessage, Failure>>,
+    ) -> Result<ServerMessage, End> {
+        Ok(self.receiver.meanwhile(work).await.ok_or(End::Gone)??)
+    }
+
+    async fn send(&mut self, answer: &ServerMessage) -> Result<(), End> {
+        self.sender.send([Message::text(answer.to_string())]).await.map_err(|_| End::Gone)
+    }
+
+    /// Tells the client why, where something is wrong, and closes.
+    async fn close(mut self, end: End) {
+        let messages = match end {
+            End::Gone => return,
+            End::Eof => vec![close(1000, "")],
+            End::Failed(failure) => {
+                let close = close(close_code(failure.code), &failure.to_string());
+                vec![Message::text(ServerMessage::from(failure).to_string()), close]
+            }
+        };
+        // Where it cannot be told, it is not there.
+        if self.sender.send(messages).await.is_ok() {
+            self.receiver.linger(self.sender).await;
+        }
+    }
+}
+
+/// How a failure closes the WebSocket: the registered codes, which any client knows.
+fn close_code(code: FailureCode) -> u16 {
+    use FailureCode as C;
+    match code {
+        C::ShuttingDown => 1001,
+        C::BadMessage | C::BadAudio | C::InvalidOption | C::ForbiddenField | C::UnknownPreset => 1008,
+        C::Unauthorized | C::ForbiddenPreset | C::Origin | C::Address | C::IdleTimeout | C::SlowReader => 1008,
+        C::TooLarge => 1009,
+        C::Capacity | C::KeyStreams | C::Streams | C::Connections | C::AddressConnections | C::Overloaded => 1013,
+        _ => 1011,
+    }
+}

@@ -1,0 +1,229 @@
+//! vosk-server's messages, both directions, as they are on the wire. Audio comes as binary frames of 16-bit samples.
+//!
+//! Reading a client's text never panics; what is no message of this protocol is refused in one line. Keys of
+//! [`ServerMessage`] are in alphabetical order, as vosk writes them. Times are seconds from the start of the connection's
+//! audio.
+
+use super::{config::Config, wire};
+use auricle_core::{Failure, FailureCode};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::fmt;
+
+/// What a client sends as text. `Display` writes it; the ends exactly as vosk-server expects them.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ClientMessage {
+    /// How the audio is to be recognised. Has no answer.
+    Config(Config),
+    /// The audio ends: the last answer, then the server closes.
+    Eof,
+    /// The rest of what was said is wanted now; more audio may follow.
+    Reset,
+}
+
+impl ClientMessage {
+    /// Reads a text message: an object with `config`, else with a true `eof`, else with a true `reset`. Other keys beside
+    /// these are ignored.
+    ///
+    /// # Errors
+    /// `bad_message`, with what is wrong and where.
+    pub fn parse(text: &str) -> Result<Self, Failure> {
+        Self::read(text).map_err(|problem| Failure::new(FailureCode::BadMessage, problem))
+    }
+
+    fn read(text: &str) -> Result<Self, String> {
+        let value: Value = serde_json::from_str(text).map_err(|error| format!("a text message is no JSON: {error}"))?;
+        let asked = |key: &str| match value.get(key) {
+            Some(Value::Number(number)) => number.as_f64() != Some(0.0),
+            Some(value) => *value == Value::Bool(true),
+            None => false,
+        };
+        match value.get("config") {
+            Some(config) => Config::read(config).map(Self::Config),
+            None if asked("eof") => Ok(Self::Eof),
+            None if asked("reset") => Ok(Self::Reset),
+            None => Err(r#"a text message is none of {"config": {...}}, {"eof": 1}, {"reset": 1}"#.into()),
+        }
+    }
+}
+
+impl fmt::Display for ClientMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(config) => {
+                let config = serde_json::to_string(config).map_err(|_| fmt::Error)?;
+                write!(f, r#"{{ "config" : {config} }}"#)
+            }
+            Self::Eof => f.write_str(r#"{"eof" : 1}"#),
+            Self::Reset => f.write_str(r#"{"reset" : 1}"#),
+        }
+    }
+}
+
+/// What the server sends, told apart by its keys. `Display` writes it as vosk does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ServerMessage {
+    /// The unstable text of the utterance that is being spoken.
+    Partial {
+        /// Empty where nothing was heard yet.
+        partial: String,
+    },
+    /// Final text, where alternatives were asked for.
+    Alternatives {
+        /// The best first; never empty.
+        alternatives: Vec<Alternative>,
+    },
+    /// Final text.
+    Final {
+        /// The words, where they were asked for and the engine times them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        result: Vec<Word>,
+        /// Empty where nothing was said.
+        text: String,
+    },
+    /// Why the server closes next; vosk-server would just close.
+    Error {
+        /// As in the native protocol.
+        code: FailureCode,
+        /// For people.
+        error: String,
+    },
+}
+
+impl From<Failure> for ServerMessage {
+    fn from(Failure { code, message }: Failure) -> Self {
+        Self::Error { code, error: message }
+    }
+}
+
+impl fmt::Display for ServerMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&wire::write(self).map_err(|_| fmt::Error)?)
+    }
+}
+
+/// One way to understand an utterance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Alternative {
+    /// Here 0 to 1; vosk writes a likelihood, which has no bounds.
+    pub confidence: f64,
+    /// As of a final text, without `conf`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub result: Vec<Word>,
+    /// Empty where nothing was said.
+    pub text: String,
+}
+
+/// A word with its place.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Word {
+    /// 0 to 1; absent in alternatives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conf: Option<f64>,
+    /// Seconds.
+    pub end: f64,
+    /// Seconds.
+    pub start: f64,
+    /// The word.
+    pub word: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn ends_are_known_however_they_are_spaced() {
+        for (text, expected) in [
+            (r#"{"eof" : 1}"#, ClientMessage::Eof),
+            (r#"{"eof":1}"#, ClientMessage::Eof),
+            (r#"{ "eof": true, "more": null }"#, ClientMessage::Eof),
+            (r#"{"reset" : 1}"#, ClientMessage::Reset),
+            (r#"{"reset":1,"eof":0}"#, ClientMessage::Reset),
+            (r#"{"config": {}, "eof": 1}"#, ClientMessage::Config(Config::default())),
+        ] {
+            assert_eq!(ClientMessage::parse(text), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn other_texts_are_refused_in_one_line() {
+        for text in
+            ["", "EOS", "{}", "[]", "1", r#""config""#, r#"{"eof": 0}"#, r#"{"eof": "1"}"#, r#"{"type": "a\nb"}"#]
+        {
+            let failure = ClientMessage::parse(text).unwrap_err();
+            assert_eq!(failure.code, FailureCode::BadMessage, "{text}");
+            assert!(!failure.message.contains(char::is_control), "{failure}");
+        }
+    }
+
+    #[test]
+    fn answers_are_told_apart() {
+        let word = |conf| Word { conf, end: 0.9, start: 0.1, word: "one".into() };
+        let alternative = Alternative { confidence: 110.3, result: vec![word(None)], text: "one".into() };
+        for message in [
+            ServerMessage::Partial { partial: String::new() },
+            ServerMessage::Final { result: Vec::new(), text: String::new() },
+            ServerMessage::Final { result: vec![word(Some(0.5))], text: "one".into() },
+            ServerMessage::Alternatives { alternatives: vec![alternative] },
+            Failure::new(FailureCode::UnknownPreset, "no preset `x`").into(),
+        ] {
+            assert_eq!(serde_json::from_str::<ServerMessage>(&message.to_string()).unwrap(), message);
+        }
+        // What vosk itself adds with a speaker model.
+        let spoken = r#"{"spk": [0.1], "spk_frames": 60, "text": "one"}"#;
+        let expected = ServerMessage::Final { result: Vec::new(), text: "one".into() };
+        assert_eq!(serde_json::from_str::<ServerMessage>(spoken).unwrap(), expected);
+    }
+
+    fn json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            prop_oneof!["[0-9.eE+-]{0,8}", ".{0,8}"].prop_map(Value::from),
+        ];
+        let key = prop_oneof![
+            Just("config"),
+            Just("eof"),
+            Just("reset"),
+            Just("sample_rate"),
+            Just("words"),
+            Just("max_alternatives"),
+            Just("phrase_list"),
+            Just("model"),
+            Just("other"),
+        ];
+        leaf.prop_recursive(3, 24, 6, move |inner| {
+            let keyed = (key.clone().prop_map(str::to_owned), inner.clone());
+            prop_oneof![
+                prop::collection::vec(inner, 0..4).prop_map(Value::from),
+                prop::collection::vec(keyed, 0..6).prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+
+    fn holds(text: &str) -> Result<(), TestCaseError> {
+        match ClientMessage::parse(text) {
+            Ok(message) => prop_assert_eq!(ClientMessage::parse(&message.to_string()), Ok(message)),
+            Err(failure) => prop_assert!(!failure.message.contains(char::is_control), "{}", failure),
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in ".*") {
+            holds(&text)?;
+        }
+
+        #[test]
+        fn any_json_is_read_or_refused(value in json(), config in any::<bool>()) {
+            let value = if config { serde_json::json!({"config": value}) } else { value };
+            holds(&value.to_string())?;
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! A vosk client's session, from its first audio on, and what is answered to each of its messages.
+
+use super::{
+    Vosk,
+    config::{Config, Options},
+    messages::ServerMessage,
+    reply::{Milestone, Replies},
+};
+use auricle_core::{AudioFormat, Encoding, Failure, FailureCode, Pace};
+use auricle_session::{Admitted, NumberedEvent, Session, SessionEvents, SessionRequest};
+use serde_json::{Map, Value};
+use std::{future, sync::Arc};
+use tokio_tungstenite::tungstenite::Bytes;
+
+/// The stream field that phrases become.
+const PHRASES: &str = "hotwords";
+
+/// What a connection has of a session.
+pub(super) struct Stream {
+    vosk: Arc<Vosk>,
+    options: Options,
+    state: State,
+}
+
+enum State {
+    /// No audio yet.
+    Waiting(Admitted),
+    Open(Box<Open>),
+    /// It could not be opened.
+    Refused,
+}
+
+struct Open {
+    session: Session,
+    events: SessionEvents,
+    replies: Replies,
+}
+
+impl Stream {
+    pub(super) fn new(vosk: Arc<Vosk>, admitted: Admitted) -> Self {
+        Self { vosk, options: Options::default(), state: State::Waiting(admitted) }
+    }
+
+    /// Takes a `config`.
+    ///
+    /// # Errors
+    /// Where it comes too late to be obeyed.
+    pub(super) fn configure(&mut self, config: Config) -> Result<(), Failure> {
+        self.options.apply(config, matches!(self.state, State::Open(_)))
+    }
+
+    /// Takes audio; what there is to say when the engine has worked on it.
+    pub(super) async fn audio(&mut self, audio: Bytes) -> Result<ServerMessage, Failure> {
+        // No more at a time than a live stream may have waiting.
+        let second = 2 * self.options.sample_rate as usize;
+        let open = self.open().await?;
+        let mut left = audio;
+        loop {
+            open.session.audio(left.split_to(left.len().min(second))).await;
+            open.catch_up().await?;
+            if left.is_empty() {
+                return Ok(open.replies.answer_audio());
+            }
+        }
+    }
+
+    /// Has everything decoded; what is final since the last answer.
+    pub(super) async fn reset(&mut self) -> Result<ServerMessage, Failure> {
+        if let State::Open(open) = &mut self.state {
+            open.session.flush();
+            open.until(Milestone::Flushed).await?;
+        }
+        Ok(self.last_answer())
+    }
+
+    /// Ends the audio; what is final since the last answer.
+    pub(super) async fn finish(&mut self) -> Result<ServerMessage, Failure> {
+        if let State::Open(open) = &mut self.state {
+            open.session.finish();
+            open.until(Milestone::Done).await?;
+        }
+        Ok(self.last_answer())
+    }
+
+    /// Waits until the session fails.
+    pub(super) async fn failure(&mut self) -> Failure {
+        if let State::Open(open) = &mut self.state {
+            loop {
+                if let Err(failure) = open.next().await {
+                    return failure;
+                }
+            }
+        }
+        future::pending().await
+    }
+
+    /// The connection ends by a failure.
+    pub(super) fn fail(&mut self, failure: &Failure) {
+        match &mut self.state {
+            State::Waiting(admitted) => admitted.sessions().refused(failure),
+            State::Open(open) => open.session.fail(failure.clone()),
+            State::Refused => {}
+        }
+    }
+
+    fn last_answer(&mut self) -> ServerMessage {
+        match &mut self.state {
+            State::Open(open) => open.replies.answer_end(),
+            _ => Replies::new(&self.options, 1, "").answer_end(),
+        }
+    }
+
+    /// The session, opened where there is none yet.
+    async fn open(&mut self) -> Result<&mut Open, Failure> {
+        if let State::Waiting(admitted) = &self.state {
+            let preset = self.vosk.preset(&self.options, admitted)?;
+            let request = self.request(preset)?;
+            if let State::Waiting(admitted) = std::mem::replace(&mut self.state, State::Refused) {
+                let (session, events) = admitted.open(request).await?;
+                let metadata = &session.info().metadata;
+                let replies = Replies::new(&self.options, metadata.sample_rate, &metadata.separator);
+                self.state = State::Open(Box::new(Open { session, events, replies }));
+            }
+        }
+        match &mut self.state {
+            State::Open(open) => Ok(open),
+            _ => Err(Failure::new(FailureCode::EngineUnavailable, "the stream could not be opened")),
+        }
+    }
+
+    fn request(&self, preset: String) -> Result<SessionRequest, Failure> {
+        let sample_rate = self.options.sample_rate;
+        let audio = AudioFormat { encoding: Encoding::S16le, sample_rate, channels: 1, channel: None };
+        audio.check().map_err(|problem| Failure::new(FailureCode::BadMessage, format!("`config`: {problem}")))?;
+        let mut options = Map::new();
+        if !self.options.phrases.is_empty() {
+            options.insert(PHRASES.to_owned(), Value::from(self.options.phrases.clone()));
+        }
+        Ok(SessionRequest { preset, options, audio, pace: Pace::Live })
+    }
+}
+
+impl Open {
+    /// Waits until the engine has worked on all that it can be given.
+    async fn catch_up(&mut self) -> Result<(), Failure> {
+        loop {
+            let events = tokio::select! {
+                events = self.events.next() => events,
+                () = self.session.caught_up() => {
+                    let events = self.events.take();
+                    return self.hear(events).map(drop);
+                }
+            };
+            self.hear(events)?;
+        }
+    }
+
+    /// Takes events up to a milestone.
+    async fn until(&mut self, milestone: Milestone) -> Result<(), Failure> {
+        while self.next().await? != Some(milestone.clone()) {}
+        Ok(())
+    }
+
+    async fn next(&mut self) -> Result<Option<Milestone>, Failure> {
+        let events = self.events.next().await;
+        if events.is_empty() {
+            return future::pending().await;
+        }
+        self.hear(events)
+    }
+
+    /// Takes events; the last milestone among them.
+    fn hear(&mut self, events: Vec<Arc<NumberedEvent>>) -> Result<Option<Milestone>, Failure> {
+        let mut passed = None;
+        for event in events {
+            // They are told with the next answer at the latest, and nothing could ask for them again.
+            self.events.acknowledge(event.seq);
+            match self.replies.hear(event.event.clone()) {
+                Some(Milestone::Failed(failure)) => return Err(failure),
+                Some(milestone) => passed = Some(milestone),
+                None => {}
+            }
+        }
+        Ok(passed)
+    }
+}

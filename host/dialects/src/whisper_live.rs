@@ -1,0 +1,4 @@
+//! The protocol of WhisperLive.
+
+#[cfg(feature = "client")]
+pub mod client;

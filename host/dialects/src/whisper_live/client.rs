@@ -1,0 +1,140 @@
+//! WhisperLive: what is wanted first, floats once the server is ready, and for their end a binary message of its own.
+//!
+//! Each result tells the last segments anew: those that are complete, and at most one that is not.
+
+use crate::client::{ClientSide, Told};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+use uuid::Uuid;
+
+/// What the published clients ask for.
+const MODEL: &str = "small";
+
+/// A stream of WhisperLive.
+pub struct WhisperLive {
+    id: String,
+    model: String,
+    /// Up to where complete segments have been told, in seconds.
+    complete: f64,
+}
+
+#[derive(Deserialize)]
+struct Heard {
+    uid: String,
+    status: Option<String>,
+    message: Option<Value>,
+    #[serde(default)]
+    segments: Vec<Segment>,
+}
+
+#[derive(Deserialize)]
+struct Segment {
+    start: String,
+    end: String,
+    text: String,
+    #[serde(default)]
+    completed: bool,
+}
+
+impl WhisperLive {
+    /// A stream's side.
+    pub fn new(model: Option<&str>) -> Self {
+        Self { id: Uuid::new_v4().to_string(), model: model.unwrap_or(MODEL).to_owned(), complete: 0.0 }
+    }
+
+    fn segments(&mut self, segments: Vec<Segment>, told: &mut Vec<Told>) {
+        let mut open = None;
+        for Segment { start, end, text, completed } in segments {
+            if !completed {
+                open = Some(text);
+            } else if let (Ok(start), Ok(end)) = (start.parse::<f64>(), end.parse())
+                && start >= self.complete
+            {
+                self.complete = end;
+                told.push(Told::Final(text));
+            }
+        }
+        told.extend(open.map(Told::Partial));
+    }
+}
+
+impl ClientSide for WhisperLive {
+    fn hello(&self) -> Option<Message> {
+        let wanted = json!({
+            "uid": self.id, "language": null, "task": "transcribe", "model": self.model, "use_vad": true,
+            "send_last_n_segments": 10, "no_speech_thresh": 0.45, "clip_audio": false, "same_output_threshold": 10,
+        });
+        Some(Message::text(wanted.to_string()))
+    }
+
+    fn waits(&self) -> bool {
+        true
+    }
+
+    fn end(&self) -> Message {
+        Message::binary(&b"END_OF_AUDIO"[..])
+    }
+
+    fn ends_by_closing(&self) -> bool {
+        true
+    }
+
+    fn hear(&mut self, line: &str, told: &mut Vec<Told>) {
+        let Ok(Heard { uid, status, message, segments }) = serde_json::from_str(line) else { return };
+        if uid != self.id {
+            return;
+        }
+        let message = message.as_ref();
+        let text = message.and_then(Value::as_str).unwrap_or_default();
+        match (status.as_deref(), text) {
+            (None, "SERVER_READY") => told.push(Told::Ready),
+            (None, "DISCONNECT") => told.push(Told::Failed(text.to_owned())),
+            (None, _) => self.segments(segments, told),
+            // With how many minutes to wait, which differ from stream to stream.
+            (Some("WAIT"), _) => told.push(Told::Failed("WAIT".to_owned())),
+            (Some("ERROR"), _) => told.push(Told::Failed(format!("ERROR: {text}"))),
+            (Some(_), _) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::hear;
+
+    fn say(lines: &[&str]) -> Vec<Told> {
+        let mut dialect = WhisperLive::new(None);
+        dialect.id = "u".into();
+        hear(&mut dialect, lines)
+    }
+
+    #[test]
+    fn complete_segments_are_told_once() {
+        let told = say(&[
+            r#"{"uid": "u", "message": "SERVER_READY", "backend": "faster_whisper"}"#,
+            r#"{"uid": "u", "language": "en", "language_prob": 0.98}"#,
+            r#"{"uid": "u", "segments": [{"start": "0.000", "end": "1.000", "text": " Hello", "completed": false}]}"#,
+            r#"{"uid": "u", "segments": [
+                {"start": "0.000", "end": "1.500", "text": " Hello world", "completed": true},
+                {"start": "1.500", "end": "2.000", "text": " and", "completed": false}]}"#,
+            r#"{"uid": "u", "segments": [
+                {"start": "0.000", "end": "1.500", "text": " Hello world", "completed": true},
+                {"start": "1.500", "end": "2.500", "text": " and so", "completed": true}]}"#,
+            r#"{"uid": "another", "segments": [{"start": "9.000", "end": "9.500", "text": "no", "completed": true}]}"#,
+        ]);
+        let (partial, last) = (|text: &str| Told::Partial(text.into()), |text: &str| Told::Final(text.into()));
+        let expected = [Told::Ready, partial(" Hello"), last(" Hello world"), partial(" and"), last(" and so")];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn a_full_server_says_so() {
+        let full = r#"{"uid": "u", "status": "WAIT", "message": 2.3}"#;
+        let warning = r#"{"uid": "u", "status": "WARNING", "message": "no such language"}"#;
+        let gone = r#"{"uid": "u", "message": "DISCONNECT"}"#;
+        let told = say(&[full, warning, gone]);
+        assert_eq!(told, ["WAIT", "DISCONNECT"].map(|reason| Told::Failed(reason.into())));
+    }
+}

@@ -1,0 +1,427 @@
+//! Which engine serves which backend, and what became of every file.
+//!
+//! Invariant: `serving` is a function of the entries, the pins and who served before; it is recomputed at every change.
+//! Of two plugins with one id the higher version serves. A plugin that claims a backend another id already serves is
+//! refused. Threads: the watcher writes, anybody reads.
+
+use super::{Engine, Plugin};
+use auricle_plugin_api::Manifest;
+use semver::Version;
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
+use tokio::sync::watch;
+
+/// The registered engines and the reasons why others are not.
+#[derive(Debug)]
+pub struct Registry {
+    state: RwLock<State>,
+    pins: BTreeMap<String, String>,
+    changes: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    entries: BTreeMap<PathBuf, Entry>,
+    serving: HashMap<String, Serving>,
+    admitted: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    plugin: Option<Arc<Plugin>>,
+    /// When it was admitted, relative to others.
+    order: u64,
+    /// Why the file as it is now cannot be loaded; a `plugin` beside it is of the file before.
+    refusal: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+struct Serving {
+    engine: Arc<Engine>,
+    path: PathBuf,
+    id: String,
+}
+
+/// What became of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FileState {
+    /// At least one of its engines serves.
+    Registered,
+    /// A higher version of the same plugin serves.
+    Superseded,
+    /// It cannot serve; the reason says why.
+    Refused,
+    /// It killed too many workers; the reason says how.
+    Quarantined,
+}
+
+/// A file of the plugin directories, for people and programs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FileReport {
+    /// The file's or folder's name.
+    pub file: String,
+    /// What became of it.
+    pub state: FileState,
+    /// Why, unless all is well.
+    pub reason: Option<String>,
+    /// The plugin's id.
+    pub plugin: Option<String>,
+    /// The plugin's version.
+    pub version: Option<String>,
+    /// The plugin API it was built against.
+    pub api: Option<String>,
+    /// One line on it.
+    pub description: Option<String>,
+    /// The backends it serves.
+    pub backends: Vec<String>,
+}
+
+impl Registry {
+    /// An empty registry; `pins` maps a backend to the plugin id, or `id@version`, that must serve it.
+    pub fn new(pins: BTreeMap<String, String>) -> Self {
+        Self { state: RwLock::default(), pins, changes: watch::Sender::new(0) }
+    }
+
+    /// The engine that serves a backend.
+    pub fn engine(&self, backend: &str) -> Option<Arc<Engine>> {
+        self.read().serving.get(backend).map(|serving| Arc::clone(&serving.engine))
+    }
+
+    /// The backends served, in order.
+    pub fn backends(&self) -> Vec<String> {
+        let mut names: Vec<_> = self.read().serving.keys().cloned().collect();
+        names.sort();
+        names
+    }
+
+    /// Counts changes; wait on it to hear of the next.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// What became of every file, by name.
+    pub fn report(&self) -> Vec<FileReport> {
+        let state = self.read();
+        state.entries.iter().map(|(path, entry)| state.describe(path, entry, &self.pins)).collect()
+    }
+
+    /// Lifts the quarantine of the plugin in `file`, a name as [`FileReport::file`]. Returns whether there was one.
+    pub fn release(&self, file: &str) -> bool {
+        let plugins: Vec<_> = {
+            let state = self.read();
+            let named = state.entries.iter().filter(|(path, _)| file_name(path) == file);
+            named.filter_map(|(_, entry)| entry.plugin.clone()).collect()
+        };
+        let lifted = plugins.iter().filter(|plugin| plugin.quarantine.lift()).count() > 0;
+        if lifted {
+            self.changes.send_modify(|count| *count += 1);
+        }
+        lifted
+    }
+
+    /// Enters a plugin, new or in place of the one at that path. Returns the backends that changed hands.
+    pub(super) fn admit(&self, path: &Path, plugin: Arc<Plugin>) -> Vec<String> {
+        self.change(|state| {
+            state.admitted += 1;
+            let entry = Entry { plugin: Some(plugin), order: state.admitted, refusal: None };
+            state.entries.insert(path.to_owned(), entry);
+        })
+    }
+
+    /// Notes why a file cannot be loaded; a plugin that this path had before goes on serving.
+    pub(super) fn refuse(&self, path: &Path, reason: String) {
+        self.change(|state| {
+            let entry = state.entries.entry(path.to_owned()).or_insert(Entry { plugin: None, order: 0, refusal: None });
+            entry.refusal = Some(reason);
+        });
+    }
+
+    /// Whether a plugin of this path is entered, of the file as it is or as it was.
+    pub(super) fn has_plugin(&self, path: &Path) -> bool {
+        self.read().entries.get(path).is_some_and(|entry| entry.plugin.is_some())
+    }
+
+    /// Forgets a file. Running streams keep their engine; no new ones get it.
+    pub(super) fn remove(&self, path: &Path) -> Vec<String> {
+        if !self.read().entries.contains_key(path) {
+            return Vec::new();
+        }
+        self.change(|state| {
+            state.entries.remove(path);
+        })
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) -> Vec<String> {
+        let mut state = self.write();
+        change(&mut state);
+        let before = std::mem::take(&mut state.serving);
+        state.serving = state.elect(&before, &self.pins);
+        let key = |map: &HashMap<String, Serving>, name: &str| map.get(name).map(|serving| serving.engine.key.clone());
+        let names: BTreeSet<String> = before.keys().chain(state.serving.keys()).cloned().collect();
+        let changed = names.into_iter().filter(|name| key(&before, name) != key(&state.serving, name)).collect();
+        drop(state);
+        self.changes.send_modify(|count| *count += 1);
+        changed
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An engine that could serve a backend.
+struct Claim<'a> {
+    path: &'a Path,
+    engine: &'a Arc<Engine>,
+    id: String,
+    version: Option<Version>,
+    order: u64,
+}
+
+impl State {
+    fn claims(&self) -> BTreeMap<&str, Vec<Claim<'_>>> {
+        let mut claims: BTreeMap<&str, Vec<Claim<'_>>> = BTreeMap::new();
+        for (path, entry) in &self.entries {
+            let Some(plugin) = &entry.plugin else { continue };
+            for engine in &plugin.engines {
+                let (id, version) = (plugin.manifest.id(), Version::parse(&plugin.manifest.version()).ok());
+                claims.entry(engine.backend()).or_default().push(Claim {
+                    path,
+                    engine,
+                    id,
+                    version,
+                    order: entry.order,
+                });
+            }
+        }
+        claims
+    }
+
+    fn elect(&self, before: &HashMap<String, Serving>, pins: &BTreeMap<String, String>) -> HashMap<String, Serving> {
+        let mut serving = HashMap::new();
+        for (backend, mut claims) in self.claims() {
+            if let Some(pin) = pins.get(backend) {
+                let (id, version) = split_pin(pin);
+                claims.retain(|claim| {
+                    claim.id == id
+                        && version.is_none_or(|pin| claim.version.as_ref().is_some_and(|v| v.to_string() == pin))
+                });
+            }
+            let incumbent = before.get(backend).map(|serving| serving.id.as_str());
+            let first = claims.iter().min_by_key(|claim| (Some(claim.id.as_str()) != incumbent, claim.order));
+            let Some(id) = first.map(|claim| claim.id.clone()) else { continue };
+            let best = claims.iter().filter(|claim| claim.id == id).max_by_key(|claim| (&claim.version, claim.order));
+            if let Some(claim) = best {
+                let winner = Serving { engine: Arc::clone(claim.engine), path: claim.path.to_owned(), id };
+                serving.insert(backend.to_owned(), winner);
+            }
+        }
+        serving
+    }
+
+    fn describe(&self, path: &Path, entry: &Entry, pins: &BTreeMap<String, String>) -> FileReport {
+        let manifest = entry.plugin.as_ref().map(|plugin| &plugin.manifest);
+        let backends: Vec<String> = entry
+            .plugin
+            .iter()
+            .flat_map(|plugin| &plugin.engines)
+            .map(|engine| engine.backend())
+            .filter(|backend| self.serving.get(*backend).is_some_and(|serving| serving.path == path))
+            .map(str::to_owned)
+            .collect();
+        let (state, reason) = match (&entry.plugin, &entry.refusal) {
+            (None, reason) => (FileState::Refused, reason.clone()),
+            (Some(plugin), refusal) => {
+                let before = refusal.as_ref().map(|reason| format!("the file as it is now is refused: {reason}"));
+                if let Some(reason) = plugin.quarantine.reason() {
+                    return self.report(path, manifest, backends, FileState::Quarantined, Some(reason));
+                }
+                let not_all = (backends.len() < plugin.engines.len()).then(|| self.loses(path, plugin, pins)).flatten();
+                let reason = before.or_else(|| not_all.as_ref().map(|(_, reason)| reason.clone()));
+                match (backends.is_empty(), not_all) {
+                    (true, Some((state, _))) => (state, reason),
+                    _ => (FileState::Registered, reason),
+                }
+            }
+        };
+        self.report(path, manifest, backends, state, reason)
+    }
+
+    fn report(
+        &self,
+        path: &Path,
+        manifest: Option<&Manifest>,
+        backends: Vec<String>,
+        state: FileState,
+        reason: Option<String>,
+    ) -> FileReport {
+        FileReport {
+            file: file_name(path),
+            state,
+            reason,
+            plugin: manifest.map(Manifest::id),
+            version: manifest.map(Manifest::version),
+            api: manifest.map(|manifest| {
+                let (major, minor) = manifest.api();
+                format!("{major}.{minor}")
+            }),
+            description: manifest.map(Manifest::description),
+            backends,
+        }
+    }
+
+    /// Why a loaded plugin does not serve a backend it has.
+    fn loses(&self, path: &Path, plugin: &Plugin, pins: &BTreeMap<String, String>) -> Option<(FileState, String)> {
+        let id = plugin.manifest.id();
+        plugin.engines.iter().map(|engine| engine.backend()).find_map(|backend| {
+            let Some(winner) = self.serving.get(backend) else {
+                let pin = pins.get(backend)?;
+                let reason = format!("backend `{backend}` is kept for plugin {pin} by `[backends]` in auricle.toml");
+                return Some((FileState::Refused, reason));
+            };
+            if winner.path == path {
+                return None;
+            }
+            let (file, engine) = (file_name(&winner.path), &winner.engine);
+            if winner.id == id {
+                return Some((FileState::Superseded, format!("{} in {file} serves `{backend}`", engine.plugin())));
+            }
+            let reason = format!(
+                "backend `{backend}` is already registered by plugin {} in {file}; \
+                 to choose this one put `{backend} = \"{id}\"` under [backends] in auricle.toml",
+                winner.id
+            );
+            Some((FileState::Refused, reason))
+        })
+    }
+}
+
+fn split_pin(pin: &str) -> (&str, Option<&str>) {
+    match pin.split_once('@') {
+        Some((id, version)) => (id, Some(version)),
+        None => (pin, None),
+    }
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        plugins::probe::{ProbeReport, ProbedEngine},
+        worker::Quarantine,
+    };
+    use proptest::prelude::*;
+
+    fn plugin(id: &str, version: &str, backends: &[&str]) -> Arc<Plugin> {
+        let (name, manifest) = (format!("{id} {version}"), Manifest::new(id, version, ""));
+        let engine = |backend: &&str| ProbedEngine { backend: (*backend).to_owned(), schema: serde_json::json!({}) };
+        let report = ProbeReport::new(&manifest, backends.iter().map(engine).collect());
+        let quarantine = Quarantine::new(name.clone(), 3, std::time::Duration::MAX);
+        Arc::new(Plugin::new(manifest, report, "".into(), &name, &[], quarantine).unwrap())
+    }
+
+    fn served(registry: &Registry, backend: &str) -> Option<String> {
+        registry.engine(backend).map(|engine| engine.plugin().to_owned())
+    }
+
+    #[test]
+    fn a_plugin_may_serve_one_backend_and_lose_another() {
+        let registry = Registry::new(BTreeMap::new());
+        registry.admit(Path::new("a.so"), plugin("one", "1.0.0", &["x"]));
+        let changed = registry.admit(Path::new("b.so"), plugin("two", "1.0.0", &["x", "y"]));
+        assert_eq!(changed, ["y"]);
+        let report = registry.report().remove(1);
+        assert_eq!((report.state, report.backends), (FileState::Registered, vec!["y".to_owned()]));
+        assert!(report.reason.unwrap().contains("`x` is already registered by plugin one in a.so"));
+        assert_eq!(registry.remove(Path::new("a.so")), ["x"]);
+        assert_eq!(registry.report()[0].backends, ["x", "y"]);
+    }
+
+    #[test]
+    fn a_version_that_is_none_is_the_lowest() {
+        let registry = Registry::new(BTreeMap::new());
+        registry.admit(Path::new("a.so"), plugin("one", "0.0.1-alpha", &["x"]));
+        registry.admit(Path::new("b.so"), plugin("one", "newest", &["x"]));
+        assert_eq!(served(&registry, "x").unwrap(), "one 0.0.1-alpha");
+    }
+
+    const IDS: [&str; 3] = ["one", "two", "three"];
+    const VERSIONS: [&str; 3] = ["1.0.0", "1.9.0", "1.10.0"];
+    const BACKENDS: [&[&str]; 3] = [&["x"], &["y"], &["x", "y"]];
+
+    #[derive(Debug, Clone)]
+    enum Change {
+        Admit(usize, usize, usize, usize),
+        Refuse(usize),
+        Remove(usize),
+    }
+
+    fn change() -> impl Strategy<Value = Change> {
+        prop_oneof![
+            3 => (0..5usize, 0..3usize, 0..3usize, 0..3usize).prop_map(|(p, i, v, b)| Change::Admit(p, i, v, b)),
+            1 => (0..5usize).prop_map(Change::Refuse),
+            2 => (0..5usize).prop_map(Change::Remove),
+        ]
+    }
+
+    proptest! {
+        /// Against a list of what is there: the highest version of an id that is there serves, and an id keeps what it
+        /// serves for as long as it is there.
+        #[test]
+        fn whatever_comes_and_goes_the_right_one_serves(changes in proptest::collection::vec(change(), 1..40)) {
+            let registry = Registry::new(BTreeMap::new());
+            let mut there: BTreeMap<usize, (usize, usize, usize)> = BTreeMap::new();
+            for change in changes {
+                let before: Vec<_> = ["x", "y"].map(|backend| served(&registry, backend)).into();
+                match change {
+                    Change::Admit(path, id, version, backends) => {
+                        there.insert(path, (id, version, backends));
+                        let plugin = plugin(IDS[id], VERSIONS[version], BACKENDS[backends]);
+                        registry.admit(Path::new(&path.to_string()), plugin);
+                    }
+                    Change::Refuse(path) => registry.refuse(Path::new(&path.to_string()), "bad".into()),
+                    Change::Remove(path) => {
+                        there.remove(&path);
+                        registry.remove(Path::new(&path.to_string()));
+                    }
+                }
+                for (backend, before) in ["x", "y"].into_iter().zip(before) {
+                    let claims: Vec<_> = there
+                        .values()
+                        .filter(|(_, _, backends)| BACKENDS[*backends].contains(&backend))
+                        .map(|(id, version, _)| (*id, *version))
+                        .collect();
+                    let best = |id| claims.iter().filter(|claim| claim.0 == id).map(|claim| claim.1).max();
+                    let name = |(id, version): (usize, usize)| format!("{} {}", IDS[id], VERSIONS[version]);
+                    let now = served(&registry, backend);
+                    let incumbent = IDS.iter().position(|id| before.as_ref().is_some_and(|name| name.starts_with(id)));
+                    match incumbent.and_then(|id| best(id).map(|version| (id, version))) {
+                        Some(claim) => prop_assert_eq!(now, Some(name(claim))),
+                        None if claims.is_empty() => prop_assert_eq!(now, None),
+                        None => {
+                            let highest = claims.iter().map(|claim| name((claim.0, best(claim.0).unwrap())));
+                            prop_assert!(highest.clone().any(|name| Some(name) == now), "{:?}", now);
+                        }
+                    }
+                }
+                for file in registry.report() {
+                    prop_assert!(file.state == FileState::Registered || file.reason.is_some(), "{:?}", file);
+                    prop_assert_eq!(file.state == FileState::Registered, !file.backends.is_empty());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! Whether a plugin may run with the server's rights.
+//!
+//! Where plugins are pinned, the content decides: only what is listed runs, whoever could have written it. Else the place
+//! decides: nobody but root, the server's user and its group may be able to write the file, or to put another one in its
+//! place. Either way what is judged is what will run: the private copy by its content, the original by who could have
+//! changed it before it was copied.
+
+use super::scan::FOLDER_DEPTH;
+use sha2::{Digest, Sha256};
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{self, Read},
+    path::Path,
+};
+
+/// Says which plugins may run.
+#[derive(Debug, Clone)]
+pub struct Trust {
+    /// SHA-256 by name of file or folder; empty where none is pinned.
+    pins: BTreeMap<String, String>,
+}
+
+impl Trust {
+    /// From the settings.
+    ///
+    /// # Errors
+    /// Names the pin that is none.
+    pub fn new(pins: &BTreeMap<String, String>) -> Result<Self, String> {
+        for (name, pin) in pins {
+            if pin.len() != 64 || !pin.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+                return Err(format!(
+                    "`[pins]`: `{name}` must have 64 hexadecimal digits, as `auricle probe` prints them"
+                ));
+            }
+        }
+        Ok(Self { pins: pins.iter().map(|(name, pin)| (name.clone(), pin.to_ascii_lowercase())).collect() })
+    }
+
+    /// Checks a plugin before anything of it runs: `source` is the file or folder in the plugin directory, `copy` its
+    /// private copy.
+    ///
+    /// # Errors
+    /// Why it must not run, in one line.
+    pub fn check(&self, source: &Path, copy: &Path) -> Result<(), String> {
+        if self.pins.is_empty() {
+            return check_writers(source);
+        }
+        let name = source.file_name().unwrap_or_default().to_string_lossy();
+        let digest = digest(copy).map_err(|error| format!("cannot be hashed: {error}"))?;
+        match self.pins.get(&*name) {
+            Some(pin) if *pin == digest => Ok(()),
+            Some(_) => Err(format!("is not what is pinned: its SHA-256 is {digest}")),
+            None => Err(format!("is not pinned, and others are: its SHA-256 is {digest}")),
+        }
+    }
+}
+
+/// The SHA-256 of a file; of a folder, that of a list as `sha256sum` writes it, of all files in it by their paths.
+///
+/// # Errors
+/// The system's.
+pub fn digest(path: &Path) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    if path.is_dir() {
+        let mut list = Vec::new();
+        list_files(path, "", FOLDER_DEPTH, &mut list)?;
+        list.sort_by(|(one, _), (other, _)| one.cmp(other));
+        for (name, digest) in list {
+            hash.update(format!("{digest}  {name}\n"));
+        }
+    } else {
+        let (mut file, mut buffer) = (File::open(path)?, vec![0; 1 << 18]);
+        loop {
+            match file.read(&mut buffer)? {
+                0 => break,
+                count => hash.update(&buffer[..count]),
+            }
+        }
+    }
+    Ok(hex::encode(hash.finalize()))
+}
+
+fn list_files(folder: &Path, prefix: &str, depth: usize, list: &mut Vec<(String, String)>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        let path = entry.path();
+        if path.is_dir() {
+            if depth > 0 {
+                list_files(&path, &format!("{name}/"), depth - 1, list)?;
+            }
+        } else {
+            list.push((name, digest(&path)?));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that nobody else can write `path` and what is in it, or any directory on the way to it.
+///
+/// # Errors
+/// Names the first place where somebody can.
+#[cfg(unix)]
+pub fn check_writers(path: &Path) -> Result<(), String> {
+    check_writers_within(path, FOLDER_DEPTH)
+}
+
+#[cfg(unix)]
+fn check_writers_within(path: &Path, depth: usize) -> Result<(), String> {
+    use std::os::unix::fs::MetadataExt;
+
+    let seen = |path: &Path| -> Result<(std::path::PathBuf, fs::Metadata), String> {
+        let real = fs::canonicalize(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let metadata = fs::metadata(&real).map_err(|error| format!("{}: {error}", real.display()))?;
+        Ok((real, metadata))
+    };
+    let check_one = |path: &Path| -> Result<(), String> {
+        let (real, metadata) = seen(path)?;
+        let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+        let problem = others_can_write(metadata.mode(), metadata.uid(), metadata.gid(), user, group);
+        problem.map_or(Ok(()), |problem| Err(format!("cannot be trusted: {} {problem}", real.display())))
+    };
+    // The directory that names it, and the way to what the name stands for, which may be a link.
+    for place in [path.parent(), Some(path)].into_iter().flatten().filter(|place| !place.as_os_str().is_empty()) {
+        let (real, _) = seen(place)?;
+        real.ancestors().try_for_each(check_one)?;
+    }
+    if path.is_dir() && depth > 0 {
+        for entry in fs::read_dir(path).map_err(|error| format!("{}: {error}", path.display()))? {
+            let entry = entry.map_err(|error| format!("{}: {error}", path.display()))?;
+            check_writers_within(&entry.path(), depth - 1)?;
+        }
+    }
+    Ok(())
+}
+
+/// Checks nothing: who may write a file is not told by bits of a mode here.
+///
+/// # Errors
+/// None.
+#[cfg(not(unix))]
+pub fn check_writers(_: &Path) -> Result<(), String> {
+    Ok(())
+}
+
+/// Who else can write, if anybody. In a directory with the sticky bit others can only add files, which are theirs and so
+/// refused.
+#[cfg(unix)]
+fn others_can_write(mode: u32, owner: u32, owning_group: u32, user: u32, group: u32) -> Option<String> {
+    const DIRECTORY: u32 = 0o040_000;
+    const FORMAT: u32 = 0o170_000;
+    const STICKY: u32 = 0o1_000;
+    let sticky = mode & FORMAT == DIRECTORY && mode & STICKY != 0;
+    if owner != 0 && owner != user {
+        return Some(format!("belongs to user {owner}, who is neither root nor the server's user"));
+    }
+    if mode & 0o002 != 0 && !sticky {
+        return Some("can be written by everybody (chmod o-w)".into());
+    }
+    if mode & 0o020 != 0 && !sticky && owning_group != 0 && owning_group != group {
+        return Some(format!("can be written by group {owning_group} (chmod g-w)"));
+    }
+    None
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    fn set_mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("own file");
+    }
+
+    #[test]
+    fn only_root_the_user_and_its_group_may_write() {
+        for (mode, owner, owning_group, trusted) in [
+            (0o100_644, 1000, 50, true),
+            (0o100_644, 0, 50, true),
+            (0o100_644, 1001, 50, false),
+            (0o100_646, 1000, 50, false),
+            (0o100_664, 1000, 100, true),
+            (0o100_664, 1000, 0, true),
+            (0o100_664, 1000, 50, false),
+            (0o040_777, 0, 0, false),
+            (0o041_777, 0, 0, true),
+            (0o041_775, 1000, 50, true),
+            (0o101_646, 1000, 50, false),
+        ] {
+            let problem = others_can_write(mode, owner, owning_group, 1000, 100);
+            assert_eq!(problem.is_none(), trusted, "{mode:o} {owner} {owning_group}: {problem:?}");
+        }
+    }
+
+    #[test]
+    fn every_place_on_the_way_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let (outer, inner) = (dir.path().join("outer"), dir.path().join("outer/inner"));
+        fs::create_dir_all(&inner).unwrap();
+        let file = inner.join("x.so");
+        fs::write(&file, "x").unwrap();
+        let link = dir.path().join("link.so");
+        symlink(&file, &link).unwrap();
+        for (place, loose, tight) in [(&file, 0o666, 0o644), (&inner, 0o777, 0o755), (&outer, 0o777, 0o755)] {
+            check_writers(&file).unwrap();
+            check_writers(&link).unwrap();
+            set_mode(place, loose);
+            for name in [&file, &link] {
+                let problem = check_writers(name).unwrap_err();
+                let real = fs::canonicalize(place).unwrap();
+                assert!(problem.contains(&format!("{} can be written by everybody", real.display())), "{problem}");
+            }
+            set_mode(place, tight);
+        }
+        // A link in a directory that others can write could be made to mean something else.
+        let open = dir.path().join("open");
+        fs::create_dir(&open).unwrap();
+        symlink(&file, open.join("link.so")).unwrap();
+        check_writers(&open.join("link.so")).unwrap();
+        set_mode(&open, 0o777);
+        check_writers(&open.join("link.so")).unwrap_err();
+    }
+
+    #[test]
+    fn a_folder_is_trusted_with_everything_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("x.engine");
+        fs::create_dir_all(folder.join("model")).unwrap();
+        let weights = folder.join("model/weights");
+        fs::write(&weights, "w").unwrap();
+        check_writers(&folder).unwrap();
+        set_mode(&weights, 0o646);
+        assert!(check_writers(&folder).unwrap_err().contains("weights"));
+    }
+
+    #[test]
+    fn a_pinned_plugin_is_known_by_its_content_and_others_do_not_run() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("x.so");
+        fs::write(&file, "abc").unwrap();
+        // As `sha256sum` has it.
+        let known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(digest(&file).unwrap(), known);
+        let pinned = |name: &str, pin: &str| Trust::new(&BTreeMap::from([(name.to_owned(), pin.to_owned())]));
+        let trust = pinned("x.so", &known.to_uppercase()).unwrap();
+        // Whoever could have written it.
+        set_mode(&file, 0o666);
+        trust.check(&file, &file).unwrap();
+        Trust::new(&BTreeMap::new()).unwrap().check(&file, &file).unwrap_err();
+        fs::write(&file, "abcd").unwrap();
+        assert!(trust.check(&file, &file).unwrap_err().contains("is not what is pinned"));
+        let other = pinned("y.so", known).unwrap();
+        assert!(other.check(&file, &file).unwrap_err().contains("is not pinned"));
+        assert!(pinned("x.so", "abc").unwrap_err().contains("`x.so`"));
+    }
+
+    #[test]
+    fn the_hash_of_a_folder_is_that_of_its_names_and_contents() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("x.engine");
+        fs::create_dir_all(folder.join("model")).unwrap();
+        fs::write(folder.join("b"), "abc").unwrap();
+        fs::write(folder.join("model/a"), "").unwrap();
+        let before = digest(&folder).unwrap();
+        fs::rename(folder.join("b"), folder.join("c")).unwrap();
+        assert_ne!(digest(&folder).unwrap(), before);
+        fs::rename(folder.join("c"), folder.join("b")).unwrap();
+        assert_eq!(digest(&folder).unwrap(), before);
+        fs::write(folder.join("model/a"), "x").unwrap();
+        assert_ne!(digest(&folder).unwrap(), before);
+    }
+}

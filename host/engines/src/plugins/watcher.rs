@@ -1,0 +1,367 @@
+//! Watches the plugin directories and keeps the registry true.
+//!
+//! Each file is copied and tried on a thread of its own, so that one that hangs delays no other; the watching thread
+//! alone writes the registry.
+//!
+//! It looks every 100 ms and compares fingerprints: that works on every file system, sees every way a file can change,
+//! and costs a few microseconds. A file is taken once it has looked the same for 200 ms. Refused files are tried again
+//! when they change, and when anything in the plugin or resource directories does.
+
+use super::{
+    FileReport, Plugin, Registry,
+    copy::{CopyStore, PluginCopy},
+    probe::{ProbeReport, examine},
+    scan::{self, Fingerprint},
+    settings::DiscoverySettings,
+    trust::Trust,
+};
+use crate::{library::find_library, worker::Quarantine};
+use auricle_plugin_api::host::NotLoadable;
+use std::{
+    collections::{BTreeMap, HashMap},
+    io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        mpsc::{Receiver, Sender, TryRecvError, channel},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+use tokio::sync::watch;
+
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+const STABLE_FOR: Duration = Duration::from_millis(200);
+/// Resource directories may be large; only refused plugins wait for them.
+const RESOURCES_EVERY: Duration = Duration::from_secs(2);
+const RESOURCES_DEPTH: usize = 3;
+/// A file that takes longer does not keep the server from being ready.
+const SETTLED_AFTER: Duration = Duration::from_secs(2);
+
+/// The watching thread; dropping it ends the thread and removes the private copies.
+#[derive(Debug)]
+pub struct Watcher {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+    settled: watch::Receiver<bool>,
+}
+
+impl Watcher {
+    /// Begins to watch.
+    ///
+    /// # Errors
+    /// Where there is no place for private copies, or a plugin directory cannot be read.
+    pub fn start(settings: &DiscoverySettings, registry: Arc<Registry>) -> io::Result<Self> {
+        let mut state = Watching::new(settings, registry)?;
+        state.look(Duration::ZERO)?;
+        let (stop, stopped) = channel();
+        let (settle, settled) = watch::channel(false);
+        let run = move || state.run(&stopped, &settle);
+        let thread = thread::Builder::new().name("plugin-watcher".into()).spawn(run)?;
+        Ok(Self { stop: Some(stop), thread: Some(thread), settled })
+    }
+
+    /// Becomes true when every file that was there at the start is registered, refused, or still being tried after a
+    /// while.
+    pub fn settled(&self) -> watch::Receiver<bool> {
+        self.settled.clone()
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.stop = None;
+        if let Some(thread) = self.thread.take() {
+            // It ends at the closed channel; what it may have panicked with is in the log.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Takes what is in the directories once and reports on it, without a server.
+///
+/// # Errors
+/// As [`Watcher::start`].
+pub fn look_once(settings: &DiscoverySettings) -> io::Result<Vec<FileReport>> {
+    let registry = Arc::new(Registry::new(settings.backends.clone()));
+    let mut state = Watching::new(settings, Arc::clone(&registry))?;
+    state.look(Duration::ZERO)?;
+    while state.trying > 0 {
+        state.settle(LOOK_EVERY);
+    }
+    Ok(registry.report())
+}
+
+struct Watching {
+    registry: Arc<Registry>,
+    copies: Arc<CopyStore>,
+    trust: Trust,
+    program: PathBuf,
+    plugin_dirs: Vec<PathBuf>,
+    resource_dirs: Vec<PathBuf>,
+    probe_limit: Duration,
+    files: HashMap<PathBuf, Watched>,
+    /// Once per content: a library that was opened stays open for ever, and a bad record stays, too.
+    known: HashMap<String, Arc<Plugin>>,
+    quarantine: (usize, Duration),
+    /// When the resource directories were last looked at.
+    resources_seen: Instant,
+    /// Files being tried now.
+    trying: usize,
+    tried: (Sender<Tried>, Receiver<Tried>),
+}
+
+/// The outcome of trying a file.
+struct Tried {
+    path: PathBuf,
+    /// What the file looked like then.
+    fingerprint: Fingerprint,
+    /// What the resource directories looked like then.
+    resources: Fingerprint,
+    result: Result<(PluginCopy, ProbeReport), NotLoadable>,
+}
+
+struct Watched {
+    fingerprint: Fingerprint,
+    since: Instant,
+    verdict: Verdict,
+    /// What the resource directories looked like when it was tried.
+    resources: Fingerprint,
+}
+
+impl Watched {
+    fn new(fingerprint: Fingerprint, since: Instant) -> Self {
+        Self { fingerprint, since, verdict: Verdict::Pending, resources: Fingerprint::default() }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Verdict {
+    Pending,
+    Trying,
+    Taken,
+    Refused,
+    Ignored,
+}
+
+impl Watching {
+    fn new(settings: &DiscoverySettings, registry: Arc<Registry>) -> io::Result<Self> {
+        Ok(Self {
+            registry,
+            copies: Arc::new(CopyStore::new(settings.cache.as_deref())?),
+            trust: Trust::new(&settings.pins).map_err(io::Error::other)?,
+            program: settings.program.clone(),
+            plugin_dirs: settings.plugins.clone(),
+            resource_dirs: settings.resources.clone(),
+            probe_limit: settings.probe_limit,
+            files: HashMap::new(),
+            known: HashMap::new(),
+            quarantine: (settings.quarantine_streams, settings.quarantine_window),
+            resources_seen: Instant::now(),
+            trying: 0,
+            tried: channel(),
+        })
+    }
+
+    fn run(mut self, stopped: &Receiver<()>, settle: &watch::Sender<bool>) {
+        let begun = Instant::now();
+        let mut silent = false;
+        while stopped.try_recv() == Err(TryRecvError::Empty) {
+            self.settle(LOOK_EVERY);
+            if !*settle.borrow() && (self.trying == 0 || begun.elapsed() > SETTLED_AFTER) {
+                settle.send_replace(true);
+            }
+            match self.look(STABLE_FOR) {
+                Ok(()) => silent = false,
+                Err(error) if !silent => {
+                    tracing::error!("cannot look for plugins: {error}; what is registered stays");
+                    silent = true;
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Waits for `pause`, less if a file has been tried meanwhile, and deals with those that have.
+    fn settle(&mut self, pause: Duration) {
+        // Both ends of the channel are ours: it cannot be closed.
+        let mut next = self.tried.1.recv_timeout(pause).ok();
+        while let Some(tried) = next {
+            self.trying -= 1;
+            self.decide(tried);
+            next = self.tried.1.try_recv().ok();
+        }
+    }
+
+    /// One look: notes what changed, takes what has been stable for long enough, forgets what is gone.
+    fn look(&mut self, stable_for: Duration) -> io::Result<()> {
+        let mut found = BTreeMap::new();
+        for dir in &self.plugin_dirs {
+            let in_dir =
+                |error: io::Error| io::Error::new(error.kind(), format!("plugin directory {}: {error}", dir.display()));
+            found.extend(scan::candidates(dir).map_err(in_dir)?);
+        }
+        let mut changed = self.forget_missing(&found);
+        self.look_at_resources();
+        let now = Instant::now();
+        for (path, fingerprint) in found {
+            let watched = self.files.entry(path).or_insert_with(|| {
+                changed = true;
+                Watched::new(Fingerprint::default(), now)
+            });
+            if watched.fingerprint != fingerprint {
+                *watched = Watched::new(fingerprint, now);
+                changed = true;
+            }
+        }
+        if changed {
+            for watched in self.files.values_mut().filter(|watched| watched.verdict == Verdict::Refused) {
+                watched.verdict = Verdict::Pending;
+            }
+        }
+        let ready = |watched: &Watched| watched.verdict == Verdict::Pending && now - watched.since >= stable_for;
+        let mut due: Vec<_> =
+            self.files.iter().filter(|(_, watched)| ready(watched)).map(|(path, _)| path.clone()).collect();
+        due.sort();
+        for path in due {
+            self.try_out(&path);
+        }
+        Ok(())
+    }
+
+    /// Copies and tries a file on a thread of its own.
+    fn try_out(&mut self, path: &Path) {
+        let Some(watched) = self.files.get_mut(path) else { return };
+        let (path, fingerprint) = (path.to_owned(), watched.fingerprint.clone());
+        let (copies, trust) = (Arc::clone(&self.copies), self.trust.clone());
+        let (program, dirs, limit) = (self.program.clone(), self.resource_dirs.clone(), self.probe_limit);
+        let report = self.tried.0.clone();
+        let job = move || {
+            let resources = look_into(&dirs);
+            let result = copy_and_examine(&copies, &trust, &path, &program, &dirs, limit);
+            // Nobody listens when the server has stopped.
+            let _ = report.send(Tried { path, fingerprint, resources, result });
+        };
+        match thread::Builder::new().name("plugin-probe".into()).spawn(job) {
+            Ok(_) => {
+                watched.verdict = Verdict::Trying;
+                self.trying += 1;
+            }
+            Err(error) => tracing::error!("cannot start a thread to try a plugin: {error}"),
+        }
+    }
+
+    fn decide(&mut self, tried: Tried) {
+        let Tried { path, fingerprint, resources, result } = tried;
+        let current = self.files.get(&path).is_some_and(|watched| watched.fingerprint == fingerprint);
+        if !current {
+            // Changed or gone meanwhile: the next look sees to it.
+            return;
+        }
+        let loaded = result.and_then(|(copy, report)| self.enter(copy, report));
+        let verdict = self.take(&path, loaded);
+        if let Some(watched) = self.files.get_mut(&path) {
+            watched.verdict = verdict;
+            watched.resources = resources;
+        }
+    }
+
+    /// Returns whether anything was missing.
+    fn forget_missing(&mut self, found: &BTreeMap<PathBuf, Fingerprint>) -> bool {
+        let gone: Vec<_> = self.files.keys().filter(|path| !found.contains_key(*path)).cloned().collect();
+        let any = !gone.is_empty();
+        for path in gone {
+            self.files.remove(&path);
+            let lost = self.registry.remove(&path);
+            tracing::info!(file = %path.display(), backends = ?lost, "plugin file removed; running streams finish");
+        }
+        any
+    }
+
+    /// Has refused files tried again where the resources are not what they were then.
+    fn look_at_resources(&mut self) {
+        let refused = |watched: &Watched| watched.verdict == Verdict::Refused;
+        if self.resources_seen.elapsed() < RESOURCES_EVERY || !self.files.values().any(refused) {
+            return;
+        }
+        let resources = look_into(&self.resource_dirs);
+        for watched in self.files.values_mut().filter(|watched| refused(watched) && watched.resources != resources) {
+            watched.verdict = Verdict::Pending;
+        }
+        self.resources_seen = Instant::now();
+    }
+
+    fn take(&self, path: &Path, loaded: Result<Arc<Plugin>, NotLoadable>) -> Verdict {
+        let file = path.display();
+        match loaded {
+            Ok(plugin) => {
+                let (id, version) = (plugin.manifest.id(), plugin.manifest.version());
+                let backends = self.registry.admit(path, plugin);
+                tracing::info!(%file, plugin = id, version, backends = ?backends, "plugin loaded");
+                Verdict::Taken
+            }
+            Err(NotLoadable::NotAPlugin) if self.registry.has_plugin(path) => {
+                self.refuse(path, "is not a plugin: a library without a manifest".into())
+            }
+            Err(NotLoadable::NotAPlugin) => {
+                tracing::debug!(%file, "a library without a plugin manifest: ignored");
+                self.registry.remove(path);
+                Verdict::Ignored
+            }
+            Err(NotLoadable::Refused(reason)) => self.refuse(path, reason),
+        }
+    }
+
+    fn refuse(&self, path: &Path, reason: String) -> Verdict {
+        tracing::warn!(file = %path.display(), "plugin refused: {reason}");
+        self.registry.refuse(path, reason);
+        Verdict::Refused
+    }
+
+    /// The plugin of a private copy that a child process could open.
+    fn enter(&mut self, copy: PluginCopy, report: ProbeReport) -> Result<Arc<Plugin>, NotLoadable> {
+        let PluginCopy { sha256, path } = copy;
+        if let Some(plugin) = self.known.get(&sha256) {
+            return Ok(Arc::clone(plugin));
+        }
+        let manifest = find_library(&path)?.manifest;
+        let (most, window) = self.quarantine;
+        let quarantine = Quarantine::new(format!("{} {}", report.id, report.version), most, window);
+        let plugin = Plugin::new(manifest, report, path, &sha256, &self.resource_dirs, quarantine);
+        let plugin = Arc::new(plugin.map_err(NotLoadable::Refused)?);
+        self.known.insert(sha256, Arc::clone(&plugin));
+        Ok(plugin)
+    }
+}
+
+/// A thread with a file that hangs holds the copies, too: they go now.
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.copies.remove();
+    }
+}
+
+fn look_into(resource_dirs: &[PathBuf]) -> Fingerprint {
+    let mut all = Fingerprint::default();
+    for dir in resource_dirs {
+        all.extend(Fingerprint::of(dir, RESOURCES_DEPTH).unwrap_or_default());
+    }
+    all
+}
+
+fn copy_and_examine(
+    copies: &CopyStore,
+    trust: &Trust,
+    path: &Path,
+    program: &Path,
+    resource_dirs: &[PathBuf],
+    limit: Duration,
+) -> Result<(PluginCopy, ProbeReport), NotLoadable> {
+    // The manifest first: no need to copy what is no plugin.
+    find_library(path)?;
+    let copy = copies.copy(path).map_err(|error| NotLoadable::Refused(format!("cannot be copied: {error}")))?;
+    // Before anything of it runs.
+    trust.check(path, &copy.path).map_err(NotLoadable::Refused)?;
+    let report = examine(program, &copy.path, resource_dirs, limit)?;
+    Ok((copy, report))
+}

@@ -1,0 +1,114 @@
+//! Deaths of one plugin's workers: where they die of streams that have nothing to do with one another, it is at fault.
+//!
+//! A plugin in quarantine opens no streams and starts no workers; streams on workers that live go on. A new file is a new
+//! plugin with a record of its own; an operator may lift it. Threads: any.
+
+use auricle_stream::Death;
+use std::{
+    collections::HashSet,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// Of the content of one plugin file.
+#[derive(Debug)]
+pub struct Quarantine {
+    plugin: String,
+    /// Deaths of different streams within `window` that make it one.
+    most: usize,
+    window: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    deaths: Vec<Record>,
+    reason: Option<String>,
+}
+
+/// A worker's death, and the streams whose call was running.
+#[derive(Debug)]
+struct Record {
+    at: Instant,
+    worker: u32,
+    streams: Vec<String>,
+}
+
+impl Quarantine {
+    /// A clean record of a plugin, named for people.
+    pub fn new(plugin: String, most: usize, window: Duration) -> Self {
+        Self { plugin, most, window, state: Mutex::default() }
+    }
+
+    /// A stream's call was running when a worker died.
+    pub fn note_death(&self, stream: &str, death: &Death) {
+        let mut state = self.lock();
+        state.deaths.retain(|record| record.at.elapsed() < self.window);
+        match state.deaths.iter_mut().find(|record| record.worker == death.pid) {
+            Some(record) => record.streams.push(stream.to_owned()),
+            None => {
+                let streams = vec![stream.to_owned()];
+                state.deaths.push(Record { at: Instant::now(), worker: death.pid, streams });
+            }
+        }
+        let count = unrelated(&state.deaths);
+        if count >= self.most && state.reason.is_none() {
+            let reason = format!(
+                "{} is in quarantine: workers died {count} times within {} s, of different streams, the last {death}",
+                self.plugin,
+                self.window.as_secs()
+            );
+            tracing::error!("{reason}; replace the file, or lift it by `auricle engines --release`");
+            state.reason = Some(reason);
+        }
+    }
+
+    /// Why its engines are not to be used, if so.
+    pub fn reason(&self) -> Option<String> {
+        self.lock().reason.clone()
+    }
+
+    /// Clears the record. Returns whether there was a quarantine.
+    pub fn lift(&self) -> bool {
+        let mut state = self.lock();
+        state.deaths.clear();
+        state.reason.take().is_some()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Deaths that no stream of an earlier one had a part in. In a batch many have a part in one.
+fn unrelated(deaths: &[Record]) -> usize {
+    let (mut seen, mut count) = (HashSet::new(), 0);
+    for record in deaths {
+        let streams = || record.streams.iter().map(String::as_str);
+        count += usize::from(!streams().any(|stream| seen.contains(stream)));
+        seen.extend(streams());
+    }
+    count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_takes_several_deaths_of_several_streams() {
+        let record = Quarantine::new("x 1.0.0".into(), 3, Duration::from_secs(60));
+        let note = |worker, stream| record.note_death(stream, &Death::new(worker, "crashed (SIGSEGV)".into()));
+        // A stream that dies again and again, and a batch.
+        for (worker, stream) in [(1, "a"), (2, "a"), (3, "a"), (4, "b"), (4, "c"), (4, "d")] {
+            note(worker, stream);
+            assert_eq!(record.reason(), None);
+        }
+        note(5, "d");
+        assert_eq!(record.reason(), None);
+        note(6, "e");
+        let reason = record.reason().unwrap();
+        assert!(reason.contains("3 times") && reason.contains("SIGSEGV"), "{reason}");
+        assert!(record.lift() && record.reason().is_none() && !record.lift());
+    }
+}

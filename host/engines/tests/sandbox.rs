@@ -1,0 +1,197 @@
+//! The sandbox of worker processes, from inside. Linux.
+//!
+//! It binds a process for good and takes one without threads, which the usual test harness is not: this file has a
+//! `main` of its own. Each case is this program again, whose main thread enters the sandbox and tries things.
+
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
+#[cfg(not(target_os = "linux"))]
+fn main() {}
+
+#[cfg(target_os = "linux")]
+fn main() {
+    // Not by arguments: those are the test runner's.
+    let [case, on] = ["SANDBOX_CASE", "SANDBOX_ON"].map(|name| std::env::var_os(name).unwrap_or_default());
+    match case.to_str() {
+        Some("inside") => linux::inside(on.as_ref()),
+        Some("threaded") => linux::threaded(),
+        Some("without") => linux::without(&on),
+        _ => {
+            linux::what_is_refused_and_what_is_not();
+            linux::a_process_with_threads_is_not_taken();
+            linux::what_a_kernel_lacks_is_told();
+            println!("sandbox: ok");
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use auricle_engines::worker::sandbox::{Files, enter};
+    use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
+    use std::{
+        env,
+        ffi::OsStr,
+        fs::{self, File, OpenOptions, Permissions},
+        io::{self, ErrorKind::PermissionDenied},
+        net::{TcpListener, TcpStream, UdpSocket},
+        os::unix::{fs::PermissionsExt, fs::symlink, net::UnixDatagram},
+        path::Path,
+        process::{Command, Output},
+        thread,
+        time::SystemTime,
+    };
+
+    /// Tells what went against expectation.
+    fn check<T>(what: &str, refused: bool, result: io::Result<T>) {
+        match result {
+            Ok(_) if refused => println!("{what}: allowed"),
+            // Refused by the sandbox and by nothing else.
+            Err(error) if !refused || error.kind() != PermissionDenied => println!("{what}: {error}"),
+            _ => {}
+        }
+    }
+
+    fn refused<T>(what: &str, result: io::Result<T>) {
+        check(what, true, result);
+    }
+
+    fn allowed<T>(what: &str, result: io::Result<T>) {
+        check(what, false, result);
+    }
+
+    /// In a child, in the folder that [`what_is_refused_and_what_is_not`] lays out.
+    pub(super) fn inside(files: &Path) {
+        let read = vec![files.join("models"), files.join("absent")];
+        let protection = enter(&Files { read, scratch: Some(files.join("scratch")) }).unwrap();
+        println!("{}", protection.warning().unwrap_or_else(|| "full".into()));
+        calls();
+        foreign_files(files);
+        own_files(files);
+        println!("end");
+    }
+
+    fn calls() {
+        refused("a UDP socket", UdpSocket::bind("127.0.0.1:0"));
+        refused("a TCP connection", TcpStream::connect("127.0.0.1:9"));
+        refused("a TCP listener", TcpListener::bind("127.0.0.1:0"));
+        refused("a pair of sockets", UnixDatagram::pair());
+        refused("a local socket", UnixDatagram::unbound());
+        refused("a program", Command::new("/bin/true").status());
+        refused("a socket in a thread", thread::spawn(|| UdpSocket::bind("127.0.0.1:0")).join().unwrap());
+        allowed("a thread", thread::Builder::new().spawn(|| {}).map(|thread| thread.join().unwrap()));
+        allowed("much memory", Ok(std::hint::black_box(vec![1u8; 64 << 20])));
+    }
+
+    fn foreign_files(files: &Path) {
+        let secret = files.join("secret");
+        refused("a foreign file", fs::read(&secret));
+        refused("a foreign folder", fs::read_dir(files));
+        refused("a foreign file in /proc", fs::read(format!("/proc/self/root{}", secret.display())));
+        refused("a foreign file's permissions", fs::set_permissions(&secret, Permissions::from_mode(0o777)));
+        refused("the accounts", fs::read("/etc/passwd"));
+        refused("another process's environment", fs::read("/proc/1/environ"));
+        refused("another process's setting", fs::write("/proc/1/oom_score_adj", "0"));
+        refused("a new file", File::create(files.join("new")));
+        refused("a new file of the system", File::create("/usr/lib/new"));
+    }
+
+    fn own_files(files: &Path) {
+        let model = files.join("models/model");
+        refused("a new file among the models", File::create(files.join("models/new")));
+        refused("writing to the model", OpenOptions::new().append(true).open(&model));
+        refused("emptying the model", OpenOptions::new().write(true).truncate(true).open(&model));
+        refused("the model's removal", fs::remove_file(&model));
+        refused("the model's permissions", fs::set_permissions(&model, Permissions::from_mode(0o777)));
+        refused("the model's times", File::open(&model).and_then(|file| file.set_modified(SystemTime::UNIX_EPOCH)));
+        allowed("the model", fs::read(&model));
+        allowed("the folder of models", fs::read_dir(files.join("models")));
+        allowed("a link to another store", fs::read(files.join("models/small/weights")));
+        allowed("the processor", fs::read("/proc/cpuinfo"));
+        allowed("the processor's cores", fs::read_dir("/sys/devices/system/cpu"));
+        allowed("the memory map", fs::read("/proc/self/maps"));
+        allowed("random numbers", File::open("/dev/urandom"));
+        allowed("writing to nowhere", File::create("/dev/null"));
+        allowed("the libraries", fs::read_dir("/usr/lib"));
+        allowed("temporary files", temporary_files(&files.join("scratch")));
+    }
+
+    fn temporary_files(scratch: &Path) -> io::Result<()> {
+        let folder = scratch.join("folder");
+        fs::create_dir(&folder)?;
+        fs::write(folder.join("a"), "text")?;
+        fs::rename(folder.join("a"), scratch.join("b"))?;
+        File::create(scratch.join("b"))?;
+        fs::remove_file(scratch.join("b"))?;
+        fs::remove_dir(folder)
+    }
+
+    pub(super) fn threaded() {
+        let (done, wait) = std::sync::mpsc::channel::<()>();
+        let thread = thread::spawn(move || wait.recv());
+        println!("{}", enter(&Files::default()).unwrap_err());
+        drop(done);
+        thread.join().unwrap().unwrap_err();
+        UdpSocket::bind("127.0.0.1:0").unwrap();
+    }
+
+    /// In a child, on a kernel that seems to lack a part: a filter answers in its place.
+    pub(super) fn without(part: &OsStr) {
+        let (call, errno) = match part.to_str() {
+            Some("landlock") => (libc::SYS_landlock_create_ruleset, libc::ENOSYS),
+            _ => (libc::SYS_seccomp, libc::EINVAL),
+        };
+        let answer = SeccompAction::Errno(errno.unsigned_abs());
+        let arch = env::consts::ARCH.try_into().unwrap();
+        let filter = SeccompFilter::new([(call, Vec::new())].into(), SeccompAction::Allow, answer, arch).unwrap();
+        apply_filter(&BpfProgram::try_from(filter).unwrap()).unwrap();
+        let warning = enter(&Files::default()).unwrap().warning().unwrap();
+        check("files", part != "landlock", fs::read("/etc/passwd"));
+        check("network", part == "landlock", UdpSocket::bind("127.0.0.1:0"));
+        println!("{warning}");
+    }
+
+    fn child(case: &str, on: impl AsRef<OsStr>) -> Output {
+        let mut program = Command::new(env::current_exe().unwrap());
+        let output = program.env("SANDBOX_CASE", case).env("SANDBOX_ON", on).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        output
+    }
+
+    pub(super) fn what_is_refused_and_what_is_not() {
+        let files = tempfile::tempdir().unwrap();
+        let path = files.path();
+        for folder in ["models/small", "store", "scratch"] {
+            fs::create_dir_all(path.join(folder)).unwrap();
+        }
+        for file in ["models/model", "secret", "store/weights"] {
+            fs::write(path.join(file), "content").unwrap();
+        }
+        symlink("../../store/weights", path.join("models/small/weights")).unwrap();
+        // Outside it is possible: what refuses is the sandbox.
+        fs::read(path.join("secret")).unwrap();
+        UdpSocket::bind("127.0.0.1:0").unwrap();
+        assert!(Command::new("/bin/true").status().unwrap().success());
+        let output = child("inside", path);
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "full\nend\n");
+        assert_eq!(fs::read(path.join("models/model")).unwrap(), b"content");
+    }
+
+    pub(super) fn a_process_with_threads_is_not_taken() {
+        let output = child("threaded", "");
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(told, "cannot sandbox: the process has 2 threads already\n");
+    }
+
+    pub(super) fn what_a_kernel_lacks_is_told() {
+        for part in ["landlock", "seccomp"] {
+            let output = child("without", part);
+            let told = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert!(
+                told.starts_with(&format!("engines are sandboxed in part only: this kernel has no {part}")),
+                "{told}"
+            );
+            assert_eq!(told.lines().count(), 1, "{told}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! What streams say: a recording as frames on the wire, made once and shared by all of them.
+
+use auricle_audio::Intake;
+use auricle_client::source::{Piece, Source};
+use auricle_core::Encoding;
+use std::{path::Path, time::Duration};
+use tokio_tungstenite::tungstenite::Bytes;
+
+/// What all the protocols take, in samples per second.
+const RATE: u32 = 16_000;
+
+/// Audio for one stream.
+#[derive(Debug, Clone)]
+pub(super) struct Recording {
+    /// The file's name.
+    pub(super) name: String,
+    /// Frames of the same length.
+    pub(super) frames: Vec<Bytes>,
+    /// That length.
+    pub(super) frame: Duration,
+}
+
+impl Recording {
+    /// Reads a file in any format that `auricle stream` reads. It is cut, or repeated, to `length` in whole frames.
+    ///
+    /// # Errors
+    /// What is wrong with the file, beginning with its name.
+    pub(super) async fn read(
+        path: &Path,
+        encoding: Encoding,
+        frame: Duration,
+        length: Duration,
+    ) -> Result<Self, String> {
+        let name = path.display().to_string();
+        let mut source = Source::open(path, None).await.map_err(|error| error.to_string())?;
+        let mut intake = Intake::new(source.format(), RATE).map_err(|problem| format!("{name}: {problem}"))?;
+        let (wanted, mut samples) = ((length.as_secs_f64() * f64::from(RATE)) as usize, Vec::new());
+        while samples.len() < wanted {
+            match source.next().await {
+                Some(Ok(Piece::Audio(bytes))) => intake.push(&bytes, &mut samples),
+                Some(Ok(Piece::Damage(what))) => return Err(format!("{name}: {what}")),
+                Some(Err(error)) => return Err(error.to_string()),
+                None => {
+                    intake.finish(&mut samples);
+                    break;
+                }
+            }
+        }
+        if samples.is_empty() {
+            return Err(format!("{name}: there is no audio in it"));
+        }
+        Ok(Self { name, ..Self::of(&samples, encoding, frame, length) })
+    }
+
+    /// Of samples in [-1, 1].
+    pub(super) fn of(samples: &[f32], encoding: Encoding, frame: Duration, length: Duration) -> Self {
+        let in_frame = (frame.as_secs_f64() * f64::from(RATE)).round() as usize;
+        let count = (length.as_secs_f64() / frame.as_secs_f64()).round() as usize;
+        let mut endless = samples.iter().copied().cycle();
+        let frames = (0..count).map(|_| encode(endless.by_ref().take(in_frame), encoding)).collect();
+        Self { name: String::new(), frames, frame }
+    }
+
+    /// How long it is.
+    pub(super) fn length(&self) -> Duration {
+        self.frame * self.frames.len() as u32
+    }
+}
+
+/// Samples on the wire: as floats, or else as `s16le`, the only other encoding that a protocol here asks for.
+fn encode(samples: impl Iterator<Item = f32>, encoding: Encoding) -> Bytes {
+    let full = |sample: f32| (sample * 32_768.0).clamp(-32_768.0, 32_767.0) as i16;
+    match encoding {
+        Encoding::F32le => samples.flat_map(f32::to_le_bytes).collect(),
+        _ => samples.flat_map(|sample| full(sample).to_le_bytes()).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_whole_and_audio_goes_on_from_its_beginning() {
+        let (frame, length) = (Duration::from_millis(1), Duration::from_millis(3));
+        let samples: Vec<f32> = (0..20).map(|n| n as f32 / 32.0).collect();
+        let floats = Recording::of(&samples, Encoding::F32le, frame, length);
+        let shorts = Recording::of(&samples, Encoding::S16le, frame, length);
+        assert_eq!((floats.frames.len(), floats.length()), (3, length));
+        assert!(
+            floats.frames.iter().all(|frame| frame.len() == 64) && shorts.frames.iter().all(|frame| frame.len() == 32)
+        );
+        assert_eq!(floats.frames[1][16..24], [0f32.to_le_bytes(), (1.0f32 / 32.0).to_le_bytes()].concat());
+        assert_eq!(shorts.frames[1][8..12], [0, 0, 0x00, 0x04]);
+    }
+}

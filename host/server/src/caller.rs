@@ -1,0 +1,85 @@
+//! Who sends a request: every route but the health checks asks.
+
+use super::{answer::Refused, app::App, connections::Connection};
+use crate::access::presented_key;
+use auricle_core::{Failure, FailureCode};
+use auricle_session::Caller;
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, Uri, request::Parts},
+};
+use std::{net::Ipv4Addr, sync::Arc};
+
+/// A caller of an HTTP route.
+pub(super) struct Authenticated(pub(super) Caller);
+
+/// A caller that may see what belongs to others.
+pub(super) struct Operator;
+
+impl App {
+    /// Who sends a request on a connection. `shown` is the key where it is in a place that only a dialect knows.
+    ///
+    /// # Errors
+    /// Why the request is not served.
+    pub(super) fn caller(
+        &self,
+        headers: &HeaderMap,
+        uri: &Uri,
+        shown: Option<&str>,
+        connection: Option<&Arc<Connection>>,
+    ) -> Result<Caller, Failure> {
+        if !self.origins.allow(headers) {
+            let message = "this web page may not use the server (`origins` in its settings lists those that may)";
+            return Err(Failure::new(FailureCode::Origin, message));
+        }
+        let key = match &self.keys {
+            None => None,
+            Some(keys) => {
+                let keys = keys.get();
+                let key = match (&self.bound_key, presented_key(headers, uri.query()).or(shown)) {
+                    (Some(name), _) => keys.named(name),
+                    (None, Some(secret)) => keys.find(secret),
+                    (None, None) => None,
+                };
+                let key = key.map(Arc::clone);
+                if key.is_none() && self.serves_without_key {
+                    return Ok(self.unnamed(connection));
+                }
+                Some(key.ok_or_else(|| {
+                    let message = "a key is needed: `Authorization: Bearer KEY`, `?key=KEY`, or the subprotocols \
+                                   `auricle, auricle.key.KEY`";
+                    Failure::new(FailureCode::Unauthorized, message)
+                })?)
+            }
+        };
+        let drain = key.as_ref().map_or(&self.drain, |key| key.drain()).clone();
+        Ok(Caller { key, drain, ..self.unnamed(connection) })
+    }
+
+    /// A caller without a key.
+    fn unnamed(&self, connection: Option<&Arc<Connection>>) -> Caller {
+        let address = connection.map_or(Ipv4Addr::UNSPECIFIED.into(), |connection| connection.address());
+        Caller { address, key: None, drain: self.drain.clone() }
+    }
+}
+
+impl FromRequestParts<App> for Authenticated {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refused> {
+        Ok(Self(app.caller(&parts.headers, &parts.uri, None, parts.extensions.get())?))
+    }
+}
+
+impl FromRequestParts<App> for Operator {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refused> {
+        let Authenticated(caller) = Authenticated::from_request_parts(parts, app).await?;
+        if caller.is_operator() {
+            return Ok(Self);
+        }
+        let message = "this needs a key with `operator = true`";
+        Err(Failure::new(FailureCode::NotOperator, message).into())
+    }
+}

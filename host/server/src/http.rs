@@ -1,0 +1,118 @@
+//! The HTTP routes.
+
+use super::{
+    app::App,
+    caller::{Authenticated, Operator},
+    dialects::Dialects,
+    upgrade::upgrade,
+};
+use auricle_dialects::Dialect;
+use auricle_engines::plugins::FileReport;
+use auricle_session::{PresetReport, StreamReport};
+use axum::{
+    Json, Router,
+    extract::{Path, Request, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{MethodRouter, get, post},
+};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Answer of `GET /v1/engines`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct EnginesReport {
+    /// The backends served.
+    pub backends: Vec<String>,
+    /// What became of every file in the plugin directories.
+    pub files: Vec<FileReport>,
+}
+
+/// Answer of `GET /v1/presets`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct PresetsReport {
+    /// By name.
+    pub presets: Vec<PresetReport>,
+}
+
+/// Answer of `GET /v1/streams`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct StreamsReport {
+    /// The oldest first.
+    pub streams: Vec<StreamReport>,
+}
+
+/// What Prometheus asks for, and takes others for an older format.
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Where keys are asked for, any key opens streams and presets, an operator's everything; health is open to all.
+pub(super) fn routes(app: App, dialects: &Dialects) -> Router {
+    let health = Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready));
+    let dialects = match dialects {
+        Dialects::Shared(dialects) => dialects,
+        Dialects::Own(dialect) => {
+            let anywhere = upgrading(dialect);
+            return health.route("/", anywhere.clone()).route("/{*path}", anywhere).with_state(app);
+        }
+    };
+    let mut routes = health
+        .route("/v1/engines", get(engines))
+        .route("/v1/engines/{file}/release", post(release))
+        .route("/v1/presets", get(presets))
+        .route("/v1/streams", get(streams))
+        .route("/metrics", get(metrics));
+    for dialect in dialects {
+        for path in dialect.paths() {
+            routes = routes.route(path, upgrading(dialect));
+        }
+    }
+    routes.with_state(app)
+}
+
+fn upgrading(dialect: &Arc<dyn Dialect>) -> MethodRouter<App> {
+    let dialect = Arc::clone(dialect);
+    get(move |State(app): State<App>, request: Request| upgrade(Arc::clone(&dialect), app, request))
+}
+
+/// 200 once the plugin directories have been looked at and until the server is asked to stop.
+async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
+    if app.sessions.is_stopping() {
+        (StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
+    } else if !*app.settled.borrow() {
+        (StatusCode::SERVICE_UNAVAILABLE, "looking for plugins\n")
+    } else {
+        (StatusCode::OK, "ready\n")
+    }
+}
+
+async fn engines(State(app): State<App>, _: Operator) -> Json<EnginesReport> {
+    Json(EnginesReport { backends: app.registry.backends(), files: app.registry.report() })
+}
+
+/// Lifts the quarantine of a plugin file.
+async fn release(State(app): State<App>, _: Operator, Path(file): Path<String>) -> (StatusCode, String) {
+    if app.registry.release(&file) {
+        tracing::info!(file, "quarantine lifted");
+        (StatusCode::OK, format!("{file} is released\n"))
+    } else {
+        (StatusCode::NOT_FOUND, format!("no plugin file `{file}` is in quarantine\n"))
+    }
+}
+
+/// Those that the caller may use.
+async fn presets(State(app): State<App>, Authenticated(caller): Authenticated) -> Json<PresetsReport> {
+    let mut presets = app.catalog.report();
+    presets.retain(|preset| caller.may_use(&preset.name));
+    Json(PresetsReport { presets })
+}
+
+async fn streams(State(app): State<App>, _: Operator) -> Json<StreamsReport> {
+    Json(StreamsReport { streams: app.sessions.registry().report() })
+}
+
+async fn metrics(State(app): State<App>, _: Operator) -> Response {
+    match app.metrics.encode(&app.sessions.registry().greatest_lags()) {
+        Ok(text) => ([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}

@@ -1,0 +1,283 @@
+//! The server: its listeners, and the order of starting and stopping.
+#![forbid(unsafe_code)]
+
+pub mod access;
+pub mod address;
+mod answer;
+mod app;
+mod caller;
+mod connections;
+mod conversation;
+mod derived;
+mod dialects;
+mod http;
+mod listener;
+mod paced_body;
+pub mod reload;
+pub mod requests;
+mod reread;
+pub mod settings;
+mod tls;
+mod upgrade;
+mod write_limit;
+
+pub use http::{EnginesReport, PresetsReport, StreamsReport};
+
+use crate::{
+    access::{Keys, Origins, check_exposure},
+    reload::Reloaded,
+    requests::{Request, Requests, raise_file_limit},
+};
+use app::App;
+use auricle_core::{metrics::Metrics, times::wait};
+use auricle_engines::plugins::{Registry, Watcher, check_writers};
+use auricle_session::{AdmissionSettings, Catalog, Journal, Presets, Sessions};
+use connections::Connections;
+use conversation::PhaseLimits;
+use derived::{catalog_settings, connection_settings, discovery_settings, phase_limits, stream_settings};
+use dialects::{Dialects, dialects};
+use listener::Listener;
+use reread::Files;
+use settings::{ListenerSettings, ListenerTls, Settings};
+use std::{fs, io, path::Path, sync::Arc, time::Duration};
+use tls::{Certificate, Certificates};
+use tokio::{sync::watch, task::JoinSet};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// How often presets, keys and certificates are looked at for changes.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// A server that is bound to its addresses.
+pub struct Server {
+    listeners: Vec<Listener>,
+    connections: Arc<Connections>,
+    phases: PhaseLimits,
+    app: App,
+    watcher: Watcher,
+    requests: Requests,
+    files: Files,
+    drain_limit: Duration,
+}
+
+impl Server {
+    /// Starts looking for plugins and presets and binds the addresses. Plugins register as they are found.
+    ///
+    /// # Errors
+    /// Where the settings would leave the server open to a network, keys or certificates cannot be read, an address is
+    /// taken, there is no place for private copies, a plugin directory cannot be read, or the system does not let it
+    /// hear of requests to stop.
+    pub async fn bind(settings: Settings, metrics: Arc<Metrics>) -> io::Result<Self> {
+        // First of all: before that, SIGHUP would end the process.
+        let requests = Requests::new()?;
+        let drain = CancellationToken::new();
+        let origins = Origins::new(&settings.origins).map_err(io::Error::other)?;
+        let keys = settings.keys.as_deref().map(|file| keys(file, &drain)).transpose()?.map(Arc::new);
+        let mut certificates = Certificates::default();
+        let mut listeners = Vec::new();
+        for listener in settings.listeners() {
+            listeners.push(bind(&settings, &listener, keys.as_deref(), &mut certificates).await?);
+        }
+        let registry = Arc::new(Registry::new(settings.backends.clone()));
+        let presets = Arc::new(Presets::read(&settings.presets));
+        let catalog = Catalog::new(
+            Arc::clone(&registry),
+            Arc::clone(&presets),
+            catalog_settings(&settings)?,
+            Arc::clone(&metrics),
+        );
+        let catalog = Arc::new(catalog);
+        let watcher = Watcher::start(&discovery_settings(&settings)?, Arc::clone(&registry))?;
+        let settled = watcher.settled();
+        let limits = &settings.limits;
+        let journal = settings.journal.as_ref().map(Journal::open).transpose()?.map(Arc::new);
+        let admission = AdmissionSettings {
+            max_streams: limits.max_streams,
+            refuse_lag_seconds: limits.refuse_lag_seconds,
+            max_load: limits.max_load,
+        };
+        let sessions = Sessions::new(
+            Arc::clone(&catalog),
+            Arc::clone(&presets),
+            journal.clone(),
+            admission,
+            stream_settings(&settings),
+            Arc::clone(&metrics),
+        );
+        let app = App {
+            registry: Arc::clone(&registry),
+            catalog: Arc::clone(&catalog),
+            sessions: Arc::new(sessions),
+            metrics: Arc::clone(&metrics),
+            keys: keys.clone(),
+            bound_key: None,
+            serves_without_key: false,
+            origins: Arc::new(origins),
+            settled: settled.clone(),
+            connection: Arc::new(connection_settings(&settings)),
+            streams: TaskTracker::new(),
+            drain,
+        };
+        let most = limits.max_connections.unwrap_or(limits.max_streams.saturating_add(100).saturating_mul(2));
+        let most_per_address = limits.max_connections_per_address.unwrap_or(most / 2);
+        raise_file_limit(most);
+        let files = Files { presets: Arc::clone(&presets), keys: keys.clone(), certificates: certificates.0.clone() };
+        tokio::spawn(follow_changes(settled, registry, presets, catalog));
+        tokio::spawn(follow_files(keys, certificates.0));
+        if let Some(journal) = journal {
+            tokio::spawn(tidy(journal));
+        }
+        Ok(Self {
+            listeners,
+            connections: Arc::new(Connections::new(most, most_per_address, metrics)),
+            phases: phase_limits(&settings),
+            app,
+            watcher,
+            requests,
+            files,
+            drain_limit: wait(settings.timeouts.drain_seconds),
+        })
+    }
+
+    /// Where it is reached, in the order of the settings: `http://127.0.0.1:8770`, `ws://127.0.0.1:2700 (vosk)`.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn urls(&self) -> io::Result<Vec<String>> {
+        self.listeners.iter().map(Listener::url).collect()
+    }
+
+    /// Serves until asked to stop; then open streams may end by themselves for the drain time, and are finished after
+    /// it. A second request to stop ends it at once. Asked to reload it reads keys, certificates and presets again, after
+    /// `reread`, which takes what is the program's own of the settings; where that fails nothing else is read.
+    pub async fn run(self, reread: impl Fn() -> Result<(), String> + Send + Sync + 'static) {
+        let Self { listeners, connections, phases, app, watcher, mut requests, files, drain_limit } = self;
+        let (files, reread) = (Arc::new(files), Arc::new(reread));
+        let mut stop = async || {
+            while requests.next().await == Request::Reload {
+                let (files, reread) = (Arc::clone(&files), Arc::clone(&reread));
+                // A panic in there is already in the log.
+                let _ = tokio::task::spawn_blocking(move || files.reload(&*reread)).await;
+            }
+        };
+        let mut accepting = JoinSet::new();
+        for listener in listeners {
+            accepting.spawn(listener.accept(app.clone(), Arc::clone(&connections), phases));
+        }
+        stop().await;
+        app.sessions.stop();
+        app.streams.close();
+        tracing::info!(streams = app.streams.len(), "stopping: no new streams");
+        let finished = async {
+            if tokio::time::timeout(drain_limit, app.streams.wait()).await.is_err() {
+                tracing::info!(streams = app.streams.len(), "finishing the streams that are still open");
+                app.drain.cancel();
+                if tokio::time::timeout(drain_limit.max(Duration::from_secs(5)), app.streams.wait()).await.is_err() {
+                    tracing::warn!(streams = app.streams.len(), "streams that did not finish are dropped");
+                }
+            }
+        };
+        tokio::select! {
+            () = finished => {}
+            () = stop() => tracing::warn!(streams = app.streams.len(), "stopped at once"),
+        }
+        accepting.shutdown().await;
+        // Here, not with the last task that is let go: it removes the private copies.
+        drop(watcher);
+    }
+}
+
+/// Binds a listener, where it may be.
+async fn bind(
+    settings: &Settings,
+    listener: &ListenerSettings,
+    keys: Option<&Reloaded<Keys>>,
+    certificates: &mut Certificates,
+) -> io::Result<Listener> {
+    let dialects = dialects(settings, listener).map_err(io::Error::other)?;
+    let shows_keys = match &dialects {
+        Dialects::Shared(_) => true,
+        Dialects::Own(dialect) => dialect.shows_keys(),
+    };
+    if let Some(name) = &listener.key
+        && keys.is_none_or(|keys| keys.get().named(name).is_none())
+    {
+        let message =
+            format!("the listener on {} is bound to the key `{name}`, which `keys` does not have", listener.address);
+        return Err(io::Error::other(message));
+    }
+    let tls = match &listener.tls {
+        Some(ListenerTls::Own(tls)) => Some(tls),
+        Some(ListenerTls::Use(false)) => None,
+        Some(ListenerTls::Use(true)) | None => settings.tls.as_ref(),
+    };
+    check_exposure(settings, listener, tls.is_some(), shows_keys).map_err(io::Error::other)?;
+    let certificate = tls.map(|tls| certificates.read(tls)).transpose().map_err(io::Error::other)?;
+    Listener::bind(listener, dialects, certificate).await
+}
+
+/// Keeps the catalog true while presets and engines change.
+async fn follow_changes(
+    mut settled: watch::Receiver<bool>,
+    registry: Arc<Registry>,
+    presets: Arc<Presets>,
+    catalog: Arc<Catalog>,
+) {
+    // Before the first look at the plugin directories has ended every preset would lack its engine.
+    if settled.wait_for(|settled| *settled).await.is_err() {
+        return;
+    }
+    let (mut engines, mut files) = (registry.changes(), presets.changes());
+    let mut tick = tokio::time::interval(LOOK_EVERY);
+    catalog.refresh();
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {
+                let presets = Arc::clone(&presets);
+                // A panic in there is already in the log.
+                let _ = tokio::task::spawn_blocking(move || presets.refresh()).await;
+            }
+            Ok(()) = engines.changed() => catalog.refresh(),
+            Ok(()) = files.changed() => catalog.refresh(),
+        }
+    }
+}
+
+/// Keeps keys and certificates as their files are.
+async fn follow_files(keys: Option<Arc<Reloaded<Keys>>>, certificates: Vec<Arc<Certificate>>) {
+    if keys.is_none() && certificates.is_empty() {
+        return;
+    }
+    let mut tick = tokio::time::interval(LOOK_EVERY);
+    loop {
+        tick.tick().await;
+        let (keys, certificates) = (keys.clone(), certificates.clone());
+        let look = move || {
+            keys.inspect(|keys| keys.refresh());
+            certificates.iter().for_each(|certificate| certificate.refresh());
+        };
+        // A panic in there is already in the log.
+        let _ = tokio::task::spawn_blocking(look).await;
+    }
+}
+
+/// Removes what the journal has kept for long enough.
+async fn tidy(journal: Arc<Journal>) {
+    let mut tick = tokio::time::interval(Duration::from_secs(3_600));
+    loop {
+        tick.tick().await;
+        let journal = Arc::clone(&journal);
+        // A panic in there is already in the log.
+        let _ = tokio::task::spawn_blocking(move || journal.remove_old()).await;
+    }
+}
+
+/// The keys of a file; `drain` ends the streams of all.
+fn keys(file: &Path, drain: &CancellationToken) -> io::Result<Reloaded<Keys>> {
+    let (path, drain) = (file.to_owned(), drain.clone());
+    let read = move |before: Option<&Keys>| {
+        check_writers(&path).map_err(|problem| format!("keys {problem}"))?;
+        let text = fs::read_to_string(&path).map_err(|error| format!("keys {}: {error}", path.display()))?;
+        Keys::parse(&text, before, &drain).map_err(|problem| format!("keys {}: {problem}", path.display()))
+    };
+    Reloaded::new(vec![file.to_owned()], read).map_err(io::Error::other)
+}

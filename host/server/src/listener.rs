@@ -1,0 +1,204 @@
+//! A listener: an address with its TLS, its dialects, and whom it serves.
+//!
+//! Accepts until aborted. A connection that fails is its client's business; a failing accept is waited out. Tasks: one accepts,
+//! one for each connection.
+
+use super::{
+    address::ListenAddress,
+    app::App,
+    connections::Connections,
+    conversation::{Client, PhaseLimits, converse},
+    dialects::Dialects,
+    http,
+    settings::ListenerSettings,
+    tls::Certificate,
+};
+use auricle_core::FailureCode;
+use auricle_dialects::websocket::Duplex;
+use ipnet::IpNet;
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{net::TcpListener, time::timeout};
+use tokio_rustls::TlsAcceptor;
+
+/// What it is found by, and by whom.
+pub(super) struct Listener {
+    address: ListenAddress,
+    socket: Bound,
+    certificate: Option<Arc<Certificate>>,
+    pub(super) dialects: Dialects,
+    /// Every caller is this key's.
+    pub(super) key: Option<Arc<str>>,
+    /// Whom it serves; everybody where there are none.
+    allow: Vec<IpNet>,
+}
+
+enum Bound {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix {
+        socket: tokio::net::UnixListener,
+        _file: SocketFile,
+    },
+}
+
+/// Removed with its listener.
+struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // Somebody else may have removed it.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+impl Listener {
+    /// Binds the address.
+    ///
+    /// # Errors
+    /// Where it is taken, or not this machine's.
+    pub(super) async fn bind(
+        settings: &ListenerSettings,
+        dialects: Dialects,
+        certificate: Option<Arc<Certificate>>,
+    ) -> io::Result<Self> {
+        let cannot =
+            |error: io::Error| io::Error::new(error.kind(), format!("cannot listen on {}: {error}", settings.address));
+        let socket = match &settings.address {
+            ListenAddress::Tcp(address) => Bound::Tcp(TcpListener::bind(address).await.map_err(cannot)?),
+            #[cfg(unix)]
+            ListenAddress::Unix(path) => {
+                remove_leftover(path);
+                let socket = tokio::net::UnixListener::bind(path).map_err(cannot)?;
+                Bound::Unix { socket, _file: SocketFile(path.clone()) }
+            }
+            #[cfg(not(unix))]
+            ListenAddress::Unix(_) => return Err(cannot(io::ErrorKind::Unsupported.into())),
+        };
+        Ok(Self {
+            address: settings.address.clone(),
+            socket,
+            certificate,
+            dialects,
+            key: settings.key.as_deref().map(Arc::from),
+            allow: settings.allow.clone(),
+        })
+    }
+
+    /// Where it is reached, such as `http://127.0.0.1:8770` or `ws://127.0.0.1:2700 (vosk)`.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn url(&self) -> io::Result<String> {
+        let address = match &self.socket {
+            Bound::Tcp(socket) => socket.local_addr()?.to_string(),
+            #[cfg(unix)]
+            Bound::Unix { .. } => self.address.to_string(),
+        };
+        let secure = if self.certificate.is_some() { "s" } else { "" };
+        Ok(match &self.dialects {
+            Dialects::Shared(_) => format!("http{secure}://{address}"),
+            Dialects::Own(dialect) => format!("ws{secure}://{address} ({})", dialect.name()),
+        })
+    }
+
+    /// Accepts until aborted.
+    pub(super) async fn accept(self, mut app: App, connections: Arc<Connections>, limits: PhaseLimits) {
+        app.bound_key.clone_from(&self.key);
+        app.serves_without_key = self.serves_without_key();
+        let metrics = Arc::clone(&app.metrics);
+        let routes = http::routes(app, &self.dialects);
+        loop {
+            let (socket, address) = match self.socket.accept().await {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Out of file descriptors, say: others may be closed meanwhile.
+                    tracing::warn!("cannot accept a connection: {error}");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            };
+            let Some(connection) = connections.admit(address, self.allows(address)) else { continue };
+            let connection = Arc::new(connection);
+            let client = Client { routes: routes.clone(), connection, metrics: Arc::clone(&metrics), limits };
+            tokio::spawn(serve(socket, self.certificate.clone(), client, address));
+        }
+    }
+
+    fn allows(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.allow.is_empty()
+            || matches!(self.address, ListenAddress::Unix(_))
+            || self.allow.iter().any(|network| network.contains(&address))
+    }
+
+    /// Whether a client that cannot show a key is served because of where it is.
+    fn serves_without_key(&self) -> bool {
+        matches!(&self.dialects, Dialects::Own(dialect) if !dialect.shows_keys()) && !self.allow.is_empty()
+    }
+}
+
+impl Bound {
+    async fn accept(&self) -> io::Result<(Accepted, IpAddr)> {
+        match self {
+            Self::Tcp(socket) => {
+                let (socket, address) = socket.accept().await?;
+                if let Err(error) = socket.set_nodelay(true) {
+                    tracing::debug!("cannot switch off Nagle's algorithm: {error}");
+                }
+                Ok((Accepted::Tcp(socket), address.ip()))
+            }
+            #[cfg(unix)]
+            Self::Unix { socket, .. } => {
+                let (socket, _) = socket.accept().await?;
+                Ok((Accepted::Other(Box::new(socket)), Ipv4Addr::LOCALHOST.into()))
+            }
+        }
+    }
+}
+
+enum Accepted {
+    Tcp(tokio::net::TcpStream),
+    #[cfg_attr(not(unix), expect(dead_code, reason = "there are no socket files"))]
+    Other(Box<dyn Duplex>),
+}
+
+/// One connection, from the TLS handshake to its last answer; a WebSocket goes on by itself.
+async fn serve(socket: Accepted, certificate: Option<Arc<Certificate>>, client: Client, address: IpAddr) {
+    let metrics = Arc::clone(&client.metrics);
+    let Some(certificate) = certificate else {
+        return match socket {
+            Accepted::Tcp(socket) => converse(socket, client, address).await,
+            Accepted::Other(socket) => converse(socket, client, address).await,
+        };
+    };
+    let acceptor = TlsAcceptor::from(certificate.get());
+    let limit = client.limits.handshake;
+    let shaken = match socket {
+        Accepted::Tcp(socket) => timeout(limit, acceptor.accept(Box::new(socket) as Box<dyn Duplex>)).await,
+        Accepted::Other(socket) => timeout(limit, acceptor.accept(socket)).await,
+    };
+    match shaken {
+        Ok(Ok(socket)) => converse(socket, client, address).await,
+        Ok(Err(error)) => tracing::debug!(client = %address, "no TLS handshake: {error}"),
+        Err(_) => {
+            tracing::info!(client = %address, "no TLS handshake in {} s", limit.as_secs_f64());
+            metrics.refused(FailureCode::SlowRequest.name());
+        }
+    }
+}
+
+/// A socket file that a killed server has left: nobody listens on it.
+#[cfg(unix)]
+fn remove_leftover(path: &std::path::Path) {
+    use std::os::unix::{fs::FileTypeExt, net::UnixStream};
+    let is_socket = path.symlink_metadata().is_ok_and(|metadata| metadata.file_type().is_socket());
+    if is_socket && UnixStream::connect(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
+        let _ = std::fs::remove_file(path);
+    }
+}

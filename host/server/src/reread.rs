@@ -1,0 +1,29 @@
+//! What a reload reads again: the settings that can change, then presets, keys and certificates.
+//!
+//! Those are followed as their files change, too; a reload does it at once, and whatever the files look like.
+
+use super::tls::Certificate;
+use crate::{access::Keys, reload::Reloaded};
+use auricle_session::Presets;
+use std::sync::Arc;
+
+/// What is read from files while the server runs.
+pub(super) struct Files {
+    pub(super) presets: Arc<Presets>,
+    pub(super) keys: Option<Arc<Reloaded<Keys>>>,
+    pub(super) certificates: Vec<Arc<Certificate>>,
+}
+
+impl Files {
+    /// Reads all of it again, after `settings`; nothing where that fails. What is wrong with a file is in the log.
+    pub(super) fn reload(&self, settings: &impl Fn() -> Result<(), String>) {
+        if let Err(problem) = settings() {
+            tracing::error!("not reloaded: {problem}; all stays as it was");
+            return;
+        }
+        self.presets.read_again();
+        self.keys.as_ref().inspect(|keys| keys.read_again());
+        self.certificates.iter().for_each(|certificate| certificate.read_again());
+        tracing::info!("reloaded: what to log, presets, keys and certificates");
+    }
+}

@@ -1,0 +1,453 @@
+//! The server's own configuration, `auricle.toml`: every field, its default, and what it is for.
+
+use super::address::ListenAddress;
+use auricle_core::{
+    one_line,
+    times::{LONGEST, SHORTEST, is_wait},
+};
+use auricle_dialects::vosk::VoskSettings;
+use auricle_session::journal::JournalSettings;
+use ipnet::IpNet;
+use serde::Deserialize;
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+use tracing_subscriber::EnvFilter;
+
+/// The server's settings. Relative paths are relative to the directory of `auricle.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Where to listen. Loopback unless said otherwise. The short form of one of `listeners`.
+    pub listen: ListenAddress,
+    /// Where to listen and what to speak there, in place of `listen`.
+    pub listeners: Vec<ListenerSettings>,
+    /// What dialects need to know.
+    pub dialects: DialectSettings,
+    /// What to log, as `--log` takes it; taken anew on SIGHUP.
+    pub log: String,
+    /// Directories of plugin files and engine folders.
+    pub plugins: Vec<PathBuf>,
+    /// Directories where engines look for models and shared runtimes, in order.
+    pub resources: Vec<PathBuf>,
+    /// The directory of presets.
+    pub presets: PathBuf,
+    /// Where private copies of plugin files are kept while the server runs; the system's place for caches unless given.
+    pub cache: Option<PathBuf>,
+    /// Which plugin serves a backend that several claim: backend name to plugin id, or to `id@version`.
+    pub backends: BTreeMap<String, String>,
+    /// Plugins, by id, whose engines run in the server's own process unless a preset says otherwise; all others run in
+    /// worker processes.
+    pub trusted: Vec<String>,
+    /// Where crash reports of engines are kept; beside the private copies unless given.
+    pub crash_reports: Option<PathBuf>,
+    /// SHA-256 of the plugin files and engine folders that may run, by name; where there are any, nothing else may.
+    pub pins: BTreeMap<String, String>,
+    /// The file of API keys; without one nobody is asked for a key.
+    pub keys: Option<PathBuf>,
+    /// Web pages that may use the server, as browsers name them (`https://app.example`); `*` is any.
+    pub origins: Vec<String>,
+    /// Certificate and key; without them the server speaks clear text.
+    pub tls: Option<Tls>,
+    /// Where what was said is kept; nowhere unless given.
+    pub journal: Option<JournalSettings>,
+    /// Lets other machines in without API keys.
+    pub allow_network_without_keys: bool,
+    /// Lets other machines in without TLS.
+    pub allow_network_without_tls: bool,
+    /// Bounds.
+    pub limits: Limits,
+    /// Waits.
+    pub timeouts: Timeouts,
+}
+
+/// An address to listen on, and what is served there to whom.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListenerSettings {
+    /// Where.
+    pub address: ListenAddress,
+    /// What is spoken there, by name; everything that is told apart by its path, unless given. One alone is spoken at every path.
+    #[serde(default)]
+    pub dialects: Option<Vec<String>>,
+    /// Other TLS than the server's: none (`false`), or a certificate of its own.
+    #[serde(default)]
+    pub tls: Option<ListenerTls>,
+    /// The name of the key whose presets and limits hold for everybody who connects here.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// The networks that are served; all unless given.
+    #[serde(default)]
+    pub allow: Vec<IpNet>,
+}
+
+impl ListenerSettings {
+    /// Everything at one address.
+    pub fn at(address: ListenAddress) -> Self {
+        Self { address, dialects: None, tls: None, key: None, allow: Vec::new() }
+    }
+}
+
+/// TLS of one listener.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum ListenerTls {
+    /// Whether the server's is used.
+    Use(bool),
+    /// A certificate of its own.
+    Own(Tls),
+}
+
+/// What dialects need to know, each under its name.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DialectSettings {
+    /// vosk-server's protocol.
+    pub vosk: VoskSettings,
+}
+
+/// Files in PEM; read again when they change.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The certificate, and those that lead from it to the authority's, in this order.
+    pub certificate: PathBuf,
+    /// The certificate's private key.
+    pub key: PathBuf,
+}
+
+impl Tls {
+    fn within(&self, dir: &Path) -> Self {
+        Self { certificate: dir.join(&self.certificate), key: dir.join(&self.key) }
+    }
+}
+
+/// Bounds on what clients and engines can ask of the server.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Open streams.
+    pub max_streams: usize,
+    /// Open connections, streams and others; twice as many as streams, and 200, unless given.
+    pub max_connections: Option<usize>,
+    /// Open connections of one address (of one /64 in IPv6); half of `max_connections` unless given.
+    pub max_connections_per_address: Option<usize>,
+    /// Bytes of one WebSocket message.
+    pub max_message_bytes: usize,
+    /// Bytes a second that the body of a request must bring on the whole.
+    pub min_body_bytes_per_second: f64,
+    /// Seconds of audio a live stream may be behind before it is closed.
+    pub max_lag_seconds: f64,
+    /// Seconds of audio behind from which on the client is told.
+    pub report_lag_seconds: f64,
+    /// Seconds of audio that more than half of a model's live streams may be behind before it takes no more.
+    pub refuse_lag_seconds: f64,
+    /// Share of the time that a model's threads may be busy before it takes no more live streams.
+    pub max_load: f64,
+    /// Seconds of audio a file stream may have waiting before the server stops reading.
+    pub file_buffer_seconds: f64,
+    /// Events waiting for a client to read before its stream pauses (a live one then falls behind, up to its limit).
+    pub max_unsent_events: usize,
+    /// Bytes of one text of an engine.
+    pub max_text_bytes: usize,
+    /// Events of an engine in one call.
+    pub max_events_per_call: usize,
+    /// Calls past their time before a model is refused.
+    pub max_call_timeouts: u32,
+    /// Seconds of audio of each stream kept for a worker process that dies; where more has to be heard again, a gap is left.
+    pub replay_seconds: f64,
+    /// Streams of one model that may have a worker of their own, after one died of them.
+    pub max_apart: usize,
+    /// Different streams that a plugin's workers die of, within `quarantine_seconds`, before it is no longer used.
+    pub quarantine_streams: usize,
+    /// See `quarantine_streams`.
+    pub quarantine_seconds: f64,
+    /// Crash reports kept, the newest.
+    pub max_crash_reports: usize,
+}
+
+/// Waits, in seconds.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Timeouts {
+    /// For each phase of a request: the short form of the four that follow.
+    pub request_seconds: f64,
+    /// For the TLS handshake; `request_seconds` unless given.
+    pub handshake_seconds: Option<f64>,
+    /// For the head of a request, or of the next one on the connection; `request_seconds` unless given.
+    pub head_seconds: Option<f64>,
+    /// For the first bytes of a body; then `limits.min_body_bytes_per_second` holds. `request_seconds` unless given.
+    pub body_seconds: Option<f64>,
+    /// For a client to take some more of an answer; `request_seconds` unless given.
+    pub answer_seconds: Option<f64>,
+    /// From connection to `start`.
+    pub start_seconds: f64,
+    /// Without any sign of life from the client.
+    pub idle_seconds: f64,
+    /// For a client to take what is sent to it.
+    pub write_seconds: f64,
+    /// For open streams to end by themselves when the server is asked to stop.
+    pub drain_seconds: f64,
+    /// For one call into an engine, unless the preset says otherwise.
+    pub call_seconds: f64,
+    /// For a model to load.
+    pub load_seconds: f64,
+    /// For a new plugin file to be tried in a child process.
+    pub probe_seconds: f64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: ListenAddress::Tcp(([127, 0, 0, 1], 8770).into()),
+            listeners: Vec::new(),
+            dialects: DialectSettings::default(),
+            log: "info".into(),
+            plugins: Vec::new(),
+            resources: Vec::new(),
+            presets: PathBuf::from("presets"),
+            cache: None,
+            backends: BTreeMap::new(),
+            trusted: Vec::new(),
+            crash_reports: None,
+            pins: BTreeMap::new(),
+            keys: None,
+            origins: Vec::new(),
+            tls: None,
+            journal: None,
+            allow_network_without_keys: false,
+            allow_network_without_tls: false,
+            limits: Limits::default(),
+            timeouts: Timeouts::default(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_streams: 1_000,
+            max_connections: None,
+            max_connections_per_address: None,
+            max_message_bytes: 1 << 20,
+            min_body_bytes_per_second: 1_000.0,
+            max_lag_seconds: 30.0,
+            report_lag_seconds: 1.0,
+            refuse_lag_seconds: 5.0,
+            max_load: 0.9,
+            file_buffer_seconds: 10.0,
+            max_unsent_events: 1_000,
+            max_text_bytes: 64 << 10,
+            max_events_per_call: 10_000,
+            max_call_timeouts: 3,
+            replay_seconds: 60.0,
+            max_apart: 8,
+            quarantine_streams: 5,
+            quarantine_seconds: 600.0,
+            max_crash_reports: 20,
+        }
+    }
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            request_seconds: 10.0,
+            handshake_seconds: None,
+            head_seconds: None,
+            body_seconds: None,
+            answer_seconds: None,
+            start_seconds: 10.0,
+            idle_seconds: 60.0,
+            write_seconds: 30.0,
+            drain_seconds: 30.0,
+            call_seconds: 30.0,
+            load_seconds: 600.0,
+            probe_seconds: 10.0,
+        }
+    }
+}
+
+impl Settings {
+    /// Reads `auricle.toml` in `dir`; all defaults where there is none.
+    ///
+    /// # Errors
+    /// One line that names the file, and the place in it.
+    pub fn read(dir: &Path) -> Result<Self, String> {
+        let path = dir.join("auricle.toml");
+        let mut settings = match fs::read_to_string(&path) {
+            Ok(text) => Self::parse(&text).map_err(|problem| format!("{}: {problem}", path.display()))?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Self::default(),
+            Err(error) => return Err(format!("{}: {error}", path.display())),
+        };
+        settings.presets = dir.join(&settings.presets);
+        for list in [&mut settings.plugins, &mut settings.resources] {
+            for path in list {
+                *path = dir.join(&*path);
+            }
+        }
+        for path in [&mut settings.cache, &mut settings.crash_reports, &mut settings.keys] {
+            *path = path.take().map(|path| dir.join(path));
+        }
+        settings.tls = settings.tls.map(|tls| tls.within(dir));
+        for listener in &mut settings.listeners {
+            if let Some(ListenerTls::Own(tls)) = &mut listener.tls {
+                *tls = tls.within(dir);
+            }
+            if let ListenAddress::Unix(path) = &mut listener.address {
+                *path = dir.join(&*path);
+            }
+        }
+        if let ListenAddress::Unix(path) = &mut settings.listen {
+            *path = dir.join(&*path);
+        }
+        settings.journal = settings.journal.map(|journal| JournalSettings { dir: dir.join(journal.dir), ..journal });
+        Ok(settings)
+    }
+
+    /// Reads settings from TOML text, paths as they are.
+    ///
+    /// # Errors
+    /// One line that names the place.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let settings: Self = toml::from_str(text).map_err(|error| one_line(place(text, &error)))?;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// Where to listen.
+    pub fn listeners(&self) -> Vec<ListenerSettings> {
+        if self.listeners.is_empty() { vec![ListenerSettings::at(self.listen.clone())] } else { self.listeners.clone() }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if let Err(error) = EnvFilter::try_new(&self.log) {
+            return Err(one_line(format!("`log` is \"{}\": {error}", self.log)));
+        }
+        let (limits, timeouts) = (&self.limits, &self.timeouts);
+        if !self.listeners.is_empty() && self.listen != Self::default().listen {
+            return Err("`listen` is the short form of [[listeners]]: give one of the two".into());
+        }
+        let phases = [
+            ("timeouts.handshake_seconds", timeouts.handshake_seconds),
+            ("timeouts.head_seconds", timeouts.head_seconds),
+            ("timeouts.body_seconds", timeouts.body_seconds),
+            ("timeouts.answer_seconds", timeouts.answer_seconds),
+        ];
+        let positive = [
+            ("limits.max_lag_seconds", limits.max_lag_seconds),
+            ("limits.report_lag_seconds", limits.report_lag_seconds),
+            ("limits.refuse_lag_seconds", limits.refuse_lag_seconds),
+            ("limits.max_load", limits.max_load),
+            ("limits.file_buffer_seconds", limits.file_buffer_seconds),
+            ("limits.replay_seconds", limits.replay_seconds),
+            ("limits.quarantine_seconds", limits.quarantine_seconds),
+            ("limits.min_body_bytes_per_second", limits.min_body_bytes_per_second),
+            ("timeouts.request_seconds", timeouts.request_seconds),
+            ("timeouts.start_seconds", timeouts.start_seconds),
+            ("timeouts.idle_seconds", timeouts.idle_seconds),
+            ("timeouts.write_seconds", timeouts.write_seconds),
+            ("timeouts.call_seconds", timeouts.call_seconds),
+            ("timeouts.load_seconds", timeouts.load_seconds),
+            ("timeouts.probe_seconds", timeouts.probe_seconds),
+        ];
+        let given = phases.iter().filter_map(|(name, value)| Some((*name, (*value)?)));
+        if let Some((name, _)) = positive.into_iter().chain(given).find(|(_, value)| !is_wait(*value)) {
+            return Err(format!("`{name}` must be a positive number, {SHORTEST} to {LONGEST}"));
+        }
+        if timeouts.drain_seconds != 0.0 && !is_wait(timeouts.drain_seconds) {
+            return Err(format!("`timeouts.drain_seconds` must be 0, or {SHORTEST} to {LONGEST}"));
+        }
+        Ok(())
+    }
+}
+
+/// What is wrong, and where: in one line.
+pub(crate) fn place(text: &str, error: &toml::de::Error) -> String {
+    let message = error.message().replace('\n', ", ");
+    match error.span().and_then(|span| text.get(..span.start)) {
+        None => message,
+        Some(before) => {
+            let number = before.matches('\n').count();
+            let line = text.lines().nth(number).unwrap_or_default().trim();
+            format!("line {}, `{line}`: {message}", number + 1)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Settings, String> {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("auricle.toml"), text).unwrap();
+        let settings = Settings::read(dir.path());
+        settings.map(|mut settings| {
+            settings.presets = settings.presets.strip_prefix(dir.path()).unwrap().to_owned();
+            settings
+        })
+    }
+
+    #[test]
+    fn nothing_means_the_defaults() {
+        let settings = read("").unwrap();
+        assert!(settings.listen.is_local());
+        assert_eq!(settings.presets, Path::new("presets"));
+    }
+
+    #[test]
+    fn the_file_that_is_shipped_states_the_defaults() {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs");
+        let mut shipped = Settings::read(&dir).unwrap();
+        shipped.presets = Settings::default().presets;
+        assert_eq!(format!("{shipped:?}"), format!("{:?}", Settings::default()));
+    }
+
+    #[test]
+    fn a_misspelt_field_is_named() {
+        let error = read("[limits]\nmax_steams = 3").unwrap_err();
+        assert!(error.contains("auricle.toml: line 2, `max_steams = 3`: unknown field"), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+        assert!(read("[limits").unwrap_err().contains("line 1, `[limits`: "));
+        let hidden = read("\"a\\u001b[2Kb\" = 3").unwrap_err();
+        assert!(!hidden.contains(char::is_control), "{hidden:?}");
+    }
+
+    #[test]
+    fn listeners_are_read_and_checked() {
+        let settings = read("[[listeners]]\naddress = \"localhost:1\"\n[[listeners]]\naddress = \"0.0.0.0:2700\"\ndialects = [\"vosk\"]\ntls = false\nkey = \"kitchen\"\nallow = [\"192.168.0.0/16\"]").unwrap();
+        let listeners = settings.listeners();
+        assert_eq!((listeners.len(), listeners[0].address.to_string()), (2, "127.0.0.1:1".to_owned()));
+        assert_eq!((&listeners[1].tls, listeners[1].key.as_deref()), (&Some(ListenerTls::Use(false)), Some("kitchen")));
+        assert_eq!(read("listen = \"localhost:0\"").unwrap().listeners().len(), 1);
+        for (wrong, problem) in [
+            ("listen = \"example.org:1\"", "`example.org:1` is no address"),
+            ("listen = \"127.0.0.1:1\"\n[[listeners]]\naddress = \"localhost:1\"", "give one of the two"),
+            ("[[listeners]]\ndialects = []", "address"),
+            ("[[listeners]]\naddress = \"localhost:1\"\nallow = [\"here\"]", "invalid IP address"),
+        ] {
+            let error = read(wrong).unwrap_err();
+            assert!(error.contains(problem), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_to_log_must_be_directives() {
+        assert_eq!(read("log = \"info,auricle::engine=debug\"").unwrap().log, "info,auricle::engine=debug");
+        let error = read("log = \"auricle=loud\"").unwrap_err();
+        assert!(error.contains("auricle.toml: `log` is \"auricle=loud\": "), "{error}");
+    }
+
+    #[test]
+    fn a_wait_must_be_positive() {
+        assert!(read("[timeouts]\ncall_seconds = -1.0").unwrap_err().contains("timeouts.call_seconds"));
+        assert!(read("[timeouts]\ncall_seconds = nan").unwrap_err().contains("timeouts.call_seconds"));
+        // A timer of no length at all, and one that ends after the clock does.
+        assert!(read("[timeouts]\nidle_seconds = 1e-9").unwrap_err().contains("timeouts.idle_seconds"));
+        assert!(read("[timeouts]\nprobe_seconds = 1e19").unwrap_err().contains("timeouts.probe_seconds"));
+        assert!(read("[timeouts]\ndrain_seconds = 0.0").is_ok());
+    }
+}

@@ -1,0 +1,91 @@
+//! From an HTTP request to a WebSocket (RFC 6455, section 4.2), which a dialect then carries.
+
+use super::{answer::Refused, app::App, connections::Connection, write_limit::WriteLimit};
+use auricle_core::{Failure, FailureCode};
+use auricle_dialects::{
+    Dialect,
+    websocket::{self, Socket},
+};
+use auricle_session::Admitted;
+use axum::{
+    body::Body,
+    extract::Request,
+    http::{HeaderMap, HeaderValue, Response, StatusCode, header},
+    response::IntoResponse,
+};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use std::sync::Arc;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+/// A request at one of a dialect's paths.
+pub(super) async fn upgrade(dialect: Arc<dyn Dialect>, app: App, mut request: Request) -> axum::response::Response {
+    let Some(accept) = accept_key(request.headers()) else {
+        let hint = "this address speaks WebSocket (version 13): connect with a WebSocket client\n";
+        let known = [(header::UPGRADE, "websocket"), (header::SEC_WEBSOCKET_VERSION, "13")];
+        return (StatusCode::UPGRADE_REQUIRED, known, hint).into_response();
+    };
+    let connection: Option<Arc<Connection>> = request.extensions().get().cloned();
+    let headers = request.headers();
+    // A script in a web page never sees an answer in HTTP: it is told by the close frame.
+    let is_script = headers.contains_key(header::ORIGIN);
+    let caller = app.caller(headers, request.uri(), dialect.key(headers), connection.as_ref());
+    let admitted = match caller.and_then(|caller| app.sessions.admit(caller)) {
+        Err(failure) if !(is_script && is_for_scripts(failure.code)) => return Refused(failure).into_response(),
+        admitted => admitted.inspect_err(|failure| app.sessions.refused(failure)),
+    };
+    let protocol = dialect.subprotocol(headers);
+    let upgrade = hyper::upgrade::on(&mut request);
+    let streams = app.streams.clone();
+    streams.spawn(async move {
+        match upgrade.await {
+            Ok(upgraded) => carry(dialect, upgraded, &app, admitted).await,
+            Err(error) => tracing::debug!("upgrade failed: {error}"),
+        }
+        drop(connection);
+    });
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    if let Some(protocol) = protocol {
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
+    }
+    response
+}
+
+/// Whether a web page that is on the list may know of it.
+fn is_for_scripts(code: FailureCode) -> bool {
+    use FailureCode as C;
+    matches!(code, C::Unauthorized | C::KeyStreams | C::Streams | C::Overloaded | C::ShuttingDown)
+}
+
+async fn carry(dialect: Arc<dyn Dialect>, upgraded: Upgraded, app: &App, admitted: Result<Admitted, Failure>) {
+    let settings = Arc::clone(&app.connection);
+    // The connection's own socket: one layer less for every frame. (With TLS there are layers enough.)
+    let (socket, read) = match upgraded.downcast::<TokioIo<WriteLimit<TcpStream>>>() {
+        Ok(parts) => (Socket::tcp(parts.io.into_inner().into_inner()), parts.read_buf.to_vec()),
+        Err(upgraded) => (Socket::other(TokioIo::new(upgraded)), Vec::new()),
+    };
+    let socket = websocket::accept(socket, read, settings.max_message_bytes).await;
+    dialect.serve(socket, settings, admitted).await;
+}
+
+/// The answer to a valid WebSocket handshake.
+fn accept_key(headers: &HeaderMap) -> Option<HeaderValue> {
+    let has = |name, token: &str| {
+        headers
+            .get_all(name)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .any(|value| value.split(',').any(|part| part.trim().eq_ignore_ascii_case(token)))
+    };
+    let valid = has(header::CONNECTION, "upgrade")
+        && has(header::UPGRADE, "websocket")
+        && headers.get(header::SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13");
+    let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|_| valid)?;
+    HeaderValue::from_str(&derive_accept_key(key.as_bytes())).ok()
+}

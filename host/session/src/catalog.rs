@@ -1,0 +1,426 @@
+//! From a preset's name to a model at work: presets and engines brought together, models loaded once and shared.
+//!
+//! Streams that agree on the engine's file, on every load field and on how the model is run share one model. A model that
+//! no preset asks for any more is let go: its running streams keep it until they end.
+
+use super::presets::{Preset, Presets};
+use auricle_core::{Failure, FailureCode, metrics::Metrics, times::wait};
+use auricle_engines::{
+    Isolation, LoadSpec,
+    plugins::{Engine, Registry},
+    worker::CrashReports,
+};
+use auricle_plugin_api::{Config, Schema, Scope};
+use auricle_stream::{Runtime, RuntimeSettings};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::{
+    collections::{HashMap, HashSet},
+    path::PathBuf,
+    sync::{Arc, Mutex as SyncMutex, MutexGuard, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+use tokio::sync::{Mutex, oneshot};
+
+/// A model that failed to load is not tried again before this has passed.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+const PROGRESS_EVERY: Duration = Duration::from_secs(5);
+
+/// How models are run, where a preset does not say.
+#[derive(Debug, Clone)]
+pub struct CatalogSettings {
+    /// The program that runs as a worker.
+    pub program: PathBuf,
+    /// Plugins, by id, whose engines run in the server's own process.
+    pub trusted: Vec<String>,
+    /// The longest a call into an engine may take.
+    pub call_limit: Duration,
+    /// The longest a model may take to load.
+    pub load_limit: Duration,
+    /// Calls past their time before a model is refused.
+    pub max_call_timeouts: u32,
+    /// Streams of one model that may have a worker of their own, after one died of them.
+    pub max_apart: usize,
+    /// Where crash reports are kept.
+    pub crash_reports: PathBuf,
+    /// How many of them, the newest.
+    pub max_crash_reports: usize,
+}
+
+/// Presets, engines and loaded models.
+#[derive(Debug)]
+pub struct Catalog {
+    registry: Arc<Registry>,
+    presets: Arc<Presets>,
+    models: SyncMutex<HashMap<ModelKey, Arc<Mutex<ModelState>>>>,
+    settings: CatalogSettings,
+    reports: Arc<CrashReports>,
+    metrics: Arc<Metrics>,
+}
+
+#[derive(Debug, Default)]
+enum ModelState {
+    #[default]
+    Idle,
+    Loaded(Arc<Runtime>),
+    Failed(Instant, Failure),
+}
+
+/// What a model is known by: the engine's generation, its load fields, and how it is run.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct ModelKey {
+    engine: String,
+    /// JSON.
+    fields: String,
+    isolation: Isolation,
+    sandbox: bool,
+    memory_mb: Option<u64>,
+    concurrency: usize,
+    max_streams: Option<usize>,
+    call_seconds: Option<u64>,
+}
+
+/// A preset with its engine, checked.
+struct Resolved {
+    preset: Arc<Preset>,
+    engine: Arc<Engine>,
+}
+
+/// What a stream is opened with.
+pub struct Opening {
+    /// The preset.
+    pub preset: Arc<Preset>,
+    /// The model at work.
+    pub runtime: Arc<Runtime>,
+    /// The whole configuration, the client's options laid over the preset's fields.
+    pub fields: Map<String, Value>,
+}
+
+/// A preset's state, for people and programs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PresetReport {
+    /// The name clients use.
+    pub name: String,
+    /// A line for people.
+    pub title: String,
+    /// The engine; empty where the preset cannot be read.
+    pub backend: String,
+    /// Whether streams can be opened.
+    pub state: PresetState,
+    /// What is wrong.
+    pub reason: Option<String>,
+    /// The fields clients may set, as JSON Schemas.
+    pub options: Map<String, Value>,
+    /// Open streams on its model (which other presets may share).
+    pub streams: usize,
+}
+
+/// Whether streams of a preset can be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PresetState {
+    /// The first stream will load the model.
+    Idle,
+    /// The model is being loaded.
+    Loading,
+    /// The model is loaded.
+    Ready,
+    /// The preset, its engine or its model is not in order.
+    Unavailable,
+}
+
+impl Catalog {
+    /// Brings presets and engines together.
+    pub fn new(
+        registry: Arc<Registry>,
+        presets: Arc<Presets>,
+        settings: CatalogSettings,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let reports = Arc::new(CrashReports::new(settings.crash_reports.clone(), settings.max_crash_reports));
+        Self { registry, presets, models: SyncMutex::default(), settings, reports, metrics }
+    }
+
+    /// The model and configuration for a stream on `preset` with the client's `options`. Loads the model if need be.
+    ///
+    /// # Errors
+    /// What the client, or the operator, must change.
+    pub async fn open(&self, preset: &str, options: Map<String, Value>) -> Result<Opening, Failure> {
+        let resolved = self.resolve(preset)?;
+        let mut fields = resolved.preset.fields.clone();
+        for (name, value) in options {
+            if !resolved.preset.host.open.contains(&name) {
+                let open = listed(resolved.preset.host.open.iter().cloned());
+                let message = format!("option `{name}` is not open to clients in preset `{preset}`; open are: {open}");
+                return Err(Failure::new(FailureCode::ForbiddenField, message));
+            }
+            fields.insert(name, value);
+        }
+        resolved.engine.check(&fields).map_err(|problem| Failure::new(FailureCode::InvalidOption, problem))?;
+        let runtime = self.model(&resolved).await?;
+        Ok(Opening { preset: resolved.preset, runtime, fields })
+    }
+
+    /// The state of every preset, by name.
+    pub fn report(&self) -> Vec<PresetReport> {
+        self.presets.list().into_iter().map(|(name, problem)| self.describe(name, problem)).collect()
+    }
+
+    /// After a change of presets or engines: says what is wrong, starts preloads, lets go of models no longer asked for.
+    pub fn refresh(self: &Arc<Self>) {
+        let mut wanted = HashSet::new();
+        for (name, _) in self.presets.list() {
+            let resolved = match self.resolve(&name) {
+                Ok(resolved) => resolved,
+                Err(failure) => {
+                    tracing::warn!(preset = name, "not available: {failure}");
+                    continue;
+                }
+            };
+            let unknown: Vec<_> = resolved.preset.unknown_fields(resolved.engine.schema()).collect();
+            if !unknown.is_empty() {
+                tracing::warn!(preset = name, "fields the engine does not list: {}", unknown.join(", "));
+            }
+            wanted.insert(self.model_key(&resolved));
+            if resolved.preset.host.preload {
+                let catalog = Arc::clone(self);
+                // A failure is logged where it happens.
+                tokio::spawn(async move { catalog.model(&resolved).await.is_ok() });
+            }
+        }
+        self.models().retain(|key, _| wanted.contains(key));
+    }
+
+    fn resolve(&self, name: &str) -> Result<Resolved, Failure> {
+        let unavailable = |message: String| Failure::new(FailureCode::EngineUnavailable, message);
+        let preset = match self.presets.get(name) {
+            Some(Ok(preset)) => preset,
+            Some(Err(problem)) => return Err(unavailable(format!("preset `{name}` {problem}"))),
+            None => {
+                let names = listed(self.presets.list().into_iter().map(|(name, _)| name));
+                let message = format!("there is no preset `{name}`; there are: {names}");
+                return Err(Failure::new(FailureCode::UnknownPreset, message));
+            }
+        };
+        let engine = self.registry.engine(&preset.backend).ok_or_else(|| {
+            unavailable(format!("preset `{name}` needs the engine `{}`, which is not registered", preset.backend))
+        })?;
+        if let Some(reason) = engine.quarantined() {
+            return Err(unavailable(format!("preset `{name}`: {reason}")));
+        }
+        preset
+            .check_open_fields(engine.schema())
+            .map_err(|problem| unavailable(format!("preset `{name}`: {problem}")))?;
+        engine.check(&preset.fields).map_err(|problem| unavailable(format!("preset `{name}`: {problem}")))?;
+        Ok(Resolved { preset, engine })
+    }
+
+    fn describe(&self, name: String, problem: Option<String>) -> PresetReport {
+        let resolved = self.resolve(&name);
+        let mut report = PresetReport {
+            title: String::new(),
+            backend: String::new(),
+            state: PresetState::Unavailable,
+            reason: problem.map(|problem| format!("the file as it is now is not used: {problem}")),
+            options: Map::new(),
+            streams: 0,
+            name,
+        };
+        let resolved = match resolved {
+            Ok(resolved) => resolved,
+            Err(failure) => {
+                report.reason = Some(failure.message);
+                return report;
+            }
+        };
+        report.title.clone_from(&resolved.preset.host.title);
+        report.backend.clone_from(&resolved.preset.backend);
+        report.options = open_fields(&resolved.preset, resolved.engine.schema());
+        let model = self.models().get(&self.model_key(&resolved)).cloned();
+        report.state = match model.as_ref().map(|model| model.try_lock()) {
+            None => PresetState::Idle,
+            Some(Err(_)) => PresetState::Loading,
+            Some(Ok(state)) => match &*state {
+                ModelState::Idle => PresetState::Idle,
+                ModelState::Failed(_, failure) => {
+                    report.reason = Some(failure.message.clone());
+                    PresetState::Unavailable
+                }
+                ModelState::Loaded(runtime) => {
+                    report.streams = runtime.open_streams();
+                    match runtime.refused() {
+                        None => PresetState::Ready,
+                        Some(reason) => {
+                            report.reason = Some(reason.to_owned());
+                            PresetState::Unavailable
+                        }
+                    }
+                }
+            },
+        };
+        report
+    }
+
+    /// The loaded model of a preset; loads it if this is the first to ask.
+    async fn model(&self, resolved: &Resolved) -> Result<Arc<Runtime>, Failure> {
+        let model = Arc::clone(self.models().entry(self.model_key(resolved)).or_default());
+        let mut state = Arc::clone(&model).lock_owned().await;
+        match &*state {
+            ModelState::Loaded(runtime) => return Ok(Arc::clone(runtime)),
+            ModelState::Failed(at, failure) if at.elapsed() < RETRY_AFTER => return Err(failure.clone()),
+            _ => {}
+        }
+        let (engine, name) = (Arc::clone(&resolved.engine), resolved.preset.name.clone());
+        let load = self.load_spec(resolved);
+        let settings = self.runtime_settings(&resolved.preset);
+        // Goes on if the client that asked first goes away.
+        let loading = tokio::spawn(async move {
+            let result = load_model(engine, name, load, settings).await;
+            *state = match &result {
+                Ok(runtime) => ModelState::Loaded(Arc::clone(runtime)),
+                Err(failure) => ModelState::Failed(Instant::now(), failure.clone()),
+            };
+            result
+        });
+        loading.await.unwrap_or_else(|error| {
+            Err(Failure::new(FailureCode::EngineUnavailable, format!("loading the model was cut short: {error}")))
+        })
+    }
+
+    fn runtime_settings(&self, preset: &Preset) -> RuntimeSettings {
+        RuntimeSettings {
+            name: preset.name.clone(),
+            engine: preset.backend.clone(),
+            concurrency: preset.host.concurrency,
+            call_limit: self.call_limit(preset),
+            max_call_timeouts: self.settings.max_call_timeouts,
+            max_streams: preset.host.max_streams.unwrap_or(usize::MAX),
+            max_apart: self.settings.max_apart,
+        }
+    }
+
+    fn load_spec(&self, Resolved { preset, engine }: &Resolved) -> LoadSpec {
+        LoadSpec {
+            preset: preset.name.clone(),
+            fields: load_fields(preset, engine.schema()),
+            isolation: self.isolation(preset, engine),
+            program: self.settings.program.clone(),
+            lanes: preset.host.concurrency,
+            call_limit: self.call_limit(preset),
+            load_limit: self.settings.load_limit,
+            memory_limit: preset.host.memory_mb.map(|mebibytes| mebibytes << 20),
+            sandbox: preset.host.sandbox,
+            reports: Arc::clone(&self.reports),
+            metrics: Arc::clone(&self.metrics),
+        }
+    }
+
+    fn call_limit(&self, preset: &Preset) -> Duration {
+        preset.host.call_seconds.map_or(self.settings.call_limit, wait)
+    }
+
+    fn isolation(&self, preset: &Preset, engine: &Engine) -> Isolation {
+        let trusted = self.settings.trusted.iter().any(|id| id == engine.plugin_id());
+        preset.host.isolation.unwrap_or(if trusted { Isolation::InProcess } else { Isolation::UNTRUSTED })
+    }
+
+    fn model_key(&self, resolved: &Resolved) -> ModelKey {
+        let schema = resolved.engine.schema();
+        let fields = Config::with_defaults(load_fields(&resolved.preset, schema), schema);
+        let loaded: Map<_, _> =
+            fields.fields().iter().filter(|(name, _)| schema.scope(name) != Some(Scope::Stream)).collect_owned();
+        let host = &resolved.preset.host;
+        ModelKey {
+            engine: resolved.engine.key.clone(),
+            fields: Value::Object(loaded).to_string(),
+            isolation: self.isolation(&resolved.preset, &resolved.engine),
+            sandbox: host.sandbox,
+            memory_mb: host.memory_mb,
+            concurrency: host.concurrency,
+            max_streams: host.max_streams,
+            call_seconds: host.call_seconds.map(f64::to_bits),
+        }
+    }
+
+    fn models(&self) -> MutexGuard<'_, HashMap<ModelKey, Arc<Mutex<ModelState>>>> {
+        self.models.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The fields a model is loaded with: all but the stream fields.
+fn load_fields(preset: &Preset, schema: &Schema) -> Map<String, Value> {
+    preset.fields.iter().filter(|(name, _)| schema.scope(name) != Some(Scope::Stream)).collect_owned()
+}
+
+fn open_fields(preset: &Preset, schema: &Schema) -> Map<String, Value> {
+    let properties = schema.json().get("properties").and_then(Value::as_object);
+    let open = |(name, _): &(&String, &Value)| preset.host.open.contains(name);
+    properties.into_iter().flatten().filter(open).collect_owned()
+}
+
+trait CollectOwned {
+    fn collect_owned(self) -> Map<String, Value>;
+}
+
+impl<'a, I: Iterator<Item = (&'a String, &'a Value)>> CollectOwned for I {
+    fn collect_owned(self) -> Map<String, Value> {
+        self.map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+}
+
+fn listed(names: impl Iterator<Item = String>) -> String {
+    let names: Vec<_> = names.collect();
+    if names.is_empty() { "none".into() } else { names.join(", ") }
+}
+
+async fn load_model(
+    engine: Arc<Engine>,
+    preset: String,
+    load: LoadSpec,
+    settings: RuntimeSettings,
+) -> Result<Arc<Runtime>, Failure> {
+    let unavailable = |problem: String| {
+        let message = format!("the model of preset `{preset}` cannot be served: {problem}");
+        let failure = Failure::new(FailureCode::EngineUnavailable, message);
+        tracing::error!(preset, "{failure}");
+        failure
+    };
+    tracing::info!(preset, engine = engine.plugin(), isolation = ?load.isolation, "loading model");
+    let (begun, limit) = (Instant::now(), load.load_limit);
+    let (done, mut loaded) = oneshot::channel();
+    let loader = move || {
+        let metrics = Arc::clone(&load.metrics);
+        let result = engine.load(load).and_then(|model| {
+            Runtime::start(model, settings, &metrics).map_err(|error| format!("cannot start its threads: {error}"))
+        });
+        // Nobody listens after the time limit; the model is then let go.
+        let _ = done.send(result);
+    };
+    thread::Builder::new()
+        .name(format!("{preset}-load"))
+        .spawn(loader)
+        .map_err(|error| unavailable(format!("cannot start a thread: {error}")))?;
+    loop {
+        let left = limit.saturating_sub(begun.elapsed());
+        if left.is_zero() {
+            return Err(unavailable(format!("it did not load within {} s", limit.as_secs_f64())));
+        }
+        match tokio::time::timeout(left.min(PROGRESS_EVERY), &mut loaded).await {
+            Ok(Ok(Ok(runtime))) => {
+                let metadata = runtime.metadata();
+                tracing::info!(
+                    preset,
+                    sample_rate = metadata.sample_rate,
+                    chunk_samples = metadata.chunk_samples,
+                    "model ready after {:.1} s",
+                    begun.elapsed().as_secs_f64()
+                );
+                return Ok(runtime);
+            }
+            Ok(Ok(Err(problem))) => return Err(unavailable(problem)),
+            Ok(Err(_)) => return Err(unavailable("the loading thread ended without a word".into())),
+            Err(_) => tracing::info!(preset, "still loading after {:.0} s", begun.elapsed().as_secs_f64()),
+        }
+    }
+}

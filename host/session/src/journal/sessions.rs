@@ -1,0 +1,137 @@
+//! Reading a journal, of a server that runs or not.
+
+use super::{Line, Start, is_session};
+use auricle_core::times::seconds;
+use auricle_plugin_api::Segment;
+use serde::{Deserialize, Serialize};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// One stream's file.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Session {
+    /// Its first line.
+    #[serde(flatten)]
+    pub start: Start,
+    /// In their order; of the last epoch where the client reset the stream.
+    pub segments: Vec<SessionText>,
+    /// `done` or the code of a failure; nothing where the server died, or the stream is open.
+    pub outcome: Option<String>,
+}
+
+/// A segment as it is kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SessionText {
+    /// Seconds.
+    pub start: f64,
+    /// Seconds.
+    pub end: f64,
+    /// What was said.
+    pub text: String,
+    /// 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f32>,
+    /// BCP 47.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+}
+
+impl SessionText {
+    pub(super) fn new(segment: &Segment, rate: u32) -> Self {
+        Self {
+            start: seconds(segment.start, rate),
+            end: seconds(segment.end, rate),
+            text: segment.text().into_owned(),
+            confidence: segment.confidence,
+            language: segment.language.clone(),
+        }
+    }
+}
+
+impl Session {
+    /// All texts, joined.
+    pub fn text(&self) -> String {
+        let texts: Vec<_> = self.segments.iter().map(|segment| segment.text.as_str()).collect();
+        texts.join(&self.start.separator)
+    }
+}
+
+/// The files of a journal, oldest first.
+///
+/// # Errors
+/// Where the directory cannot be read.
+pub fn list(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut paths: Vec<_> =
+        fs::read_dir(dir)?.flatten().map(|entry| entry.path()).filter(|path| is_session(path)).collect();
+    paths.sort();
+    Ok(paths)
+}
+
+/// Reads a session. A last line that is cut short, as by the end of a machine, is passed over; so is a kind of line that a
+/// later version writes.
+///
+/// # Errors
+/// Where the file cannot be read, or does not begin as a session does.
+pub fn read(path: &Path) -> io::Result<Session> {
+    let bytes = fs::read(path)?;
+    let mut lines = bytes.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n"));
+    let first = lines.next().and_then(|line| serde_json::from_slice(line).ok());
+    let Some(Line::Start(start)) = first else {
+        let problem = format!("{}: not a session of a journal", path.display());
+        return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
+    };
+    let mut session = Session { start, segments: Vec::new(), outcome: None };
+    for line in lines.filter_map(|line| serde_json::from_slice(line).ok()) {
+        match line {
+            Line::Segment(segment) => session.segments.push(segment),
+            Line::Reset { .. } => session.segments.clear(),
+            Line::End { outcome } => session.outcome = Some(outcome),
+            Line::Start(_) => {}
+        }
+    }
+    Ok(session)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const FILE: &str = r#"{"type":"start","stream":"a1","preset":"p","backend":"b","key":null,"time":"2026-01-01T00:00:00Z","separator":" "}
+{"type":"segment","start":0.0,"end":1.0,"text":"one"}
+{"type":"reset","epoch":1}
+{"type":"segment","start":0.0,"end":1.5,"text":"two","language":"en"}
+{"type":"unheard_of"}
+{"type":"segment","start":1.5,"end":2.0,"text":"three"}
+{"type":"end","outcome":"done"}
+"#;
+
+    fn parse(bytes: &[u8]) -> io::Result<Session> {
+        let file = tempfile::NamedTempFile::new()?;
+        fs::write(file.path(), bytes)?;
+        read(file.path())
+    }
+
+    #[test]
+    fn a_session_is_read_back() {
+        let session = parse(FILE.as_bytes()).unwrap();
+        assert_eq!((session.text().as_str(), session.outcome.as_deref()), ("two three", Some("done")));
+        let cut = parse(&FILE.as_bytes()[..FILE.len() - 30]).unwrap();
+        assert_eq!((cut.text().as_str(), cut.outcome), ("two three", None));
+        assert!(parse(b"").is_err() && parse(b"hello\n").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_files_never_panic(cut in 0usize..700, at in 0usize..700, value in any::<u8>()) {
+            let mut bytes = FILE.as_bytes().to_vec();
+            bytes.truncate(cut);
+            if let Some(byte) = bytes.get_mut(at) {
+                *byte = value;
+            }
+            let _ = parse(&bytes);
+        }
+    }
+}

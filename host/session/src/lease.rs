@@ -1,0 +1,212 @@
+//! What a session holds while it is open: its places, its line in the registry, its journal; and what is measured of it on
+//! the way: audio when it comes, events when they go.
+//!
+//! A delay is counted from when the audio of a text's end came to when the text is given to the connection. Threads: the
+//! tasks that read and write the connection, each for a few instructions under a lock of the session's own.
+
+use super::{
+    admission::Places,
+    journal::Recorder,
+    registry::{Entry, SessionRegistry},
+};
+use auricle_core::{
+    Event, Failure, FailureCode, Pace,
+    metrics::{Metrics, StreamMeter},
+};
+use std::{
+    collections::VecDeque,
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// Audio that came within this time is taken as having come at once.
+const GRAIN: Duration = Duration::from_millis(50);
+/// Moments remembered: what a text that ends before them was delayed is not known.
+const MOMENTS: usize = 256;
+
+/// Held by a session until its end.
+#[derive(Debug)]
+pub(super) struct Lease {
+    entry: Arc<Entry>,
+    registry: Arc<SessionRegistry>,
+    metrics: Arc<Metrics>,
+    meter: StreamMeter,
+    arrivals: Mutex<Arrivals>,
+    recorder: Option<Recorder>,
+    _places: Places,
+}
+
+/// A session whose texts cannot be kept, though they are to be.
+pub(super) fn not_kept(error: &io::Error) -> Failure {
+    tracing::error!("the journal cannot be written: {error}");
+    Failure::new(FailureCode::JournalFailed, "the server cannot keep what is said, as it has been told to")
+}
+
+impl Lease {
+    /// Enters the session in the registry.
+    pub(super) fn new(
+        entry: Entry,
+        places: Places,
+        registry: Arc<SessionRegistry>,
+        metrics: Arc<Metrics>,
+        recorder: Option<Recorder>,
+    ) -> Self {
+        let meter = metrics.stream_opened(&entry.preset, &entry.backend);
+        let entry = Arc::new(entry);
+        registry.add(Arc::clone(&entry));
+        Self { entry, registry, metrics, meter, arrivals: Mutex::default(), recorder, _places: places }
+    }
+
+    /// Samples came, at the model's rate.
+    pub(super) fn received(&self, samples: usize, now: Instant) {
+        self.entry.add_samples(samples as u64);
+        let mut arrivals = self.lock();
+        arrivals.note(samples as u64, now);
+        // Not for every frame: all streams of a preset share the counter.
+        let rate = u64::from(self.entry.sample_rate);
+        if arrivals.uncounted >= rate {
+            let samples = std::mem::take(&mut arrivals.uncounted);
+            self.meter.audio(samples as f64 / rate as f64);
+        }
+    }
+
+    /// Times start at 0 again.
+    pub(super) fn reset(&self) {
+        self.lock().restart();
+    }
+
+    /// An event is about to go to the client; it is in the journal then, if there is one.
+    ///
+    /// # Errors
+    /// Where it cannot be kept: it must not go.
+    pub(super) fn sending(&self, event: &Event) -> Result<(), Failure> {
+        if let Some(recorder) = &self.recorder {
+            recorder.note(event).map_err(|error| not_kept(&error))?;
+        }
+        match event {
+            Event::Lag(samples) => self.entry.set_lag(*samples),
+            Event::Failed(failure) => self.failed(failure.code),
+            Event::Done(_) => self.entry.set_lag(0),
+            Event::Partial(text) => self.meter.partial(self.delay(text.end, false)),
+            Event::Segment(text) => self.meter.segment(self.delay(text.end, true)),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The session failed, though no event says so.
+    pub(super) fn failed(&self, code: FailureCode) {
+        // What it had waiting is dropped: it is no part of its model's lag any more.
+        self.entry.set_lag(0);
+        self.metrics.stream_failed(&self.entry.preset, &self.entry.backend, code);
+    }
+
+    /// How long ago the audio before `sample` came. A file comes faster than it was spoken: its delays say nothing.
+    fn delay(&self, sample: u64, last_word: bool) -> Option<Duration> {
+        if self.entry.pace == Pace::File {
+            return None;
+        }
+        let mut arrivals = self.lock();
+        let came = arrivals.moment(sample);
+        if last_word {
+            arrivals.forget(sample);
+        }
+        came.map(|came| came.elapsed())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Arrivals> {
+        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let left = self.lock().uncounted;
+        self.meter.audio(left as f64 / f64::from(self.entry.sample_rate));
+        self.registry.remove(&self.entry);
+    }
+}
+
+/// When the audio of an epoch came.
+#[derive(Debug, Default)]
+struct Arrivals {
+    position: u64,
+    /// Samples not yet in the metrics.
+    uncounted: u64,
+    /// Samples up to there came by then; ordered.
+    moments: VecDeque<(u64, Instant)>,
+    /// When the last moment began.
+    begun: Option<Instant>,
+}
+
+impl Arrivals {
+    fn note(&mut self, samples: u64, now: Instant) {
+        self.position += samples;
+        self.uncounted += samples;
+        match (self.moments.back_mut(), self.begun) {
+            (Some(last), Some(begun)) if now - begun < GRAIN => *last = (self.position, now),
+            _ => {
+                if self.moments.len() == MOMENTS {
+                    self.moments.pop_front();
+                }
+                self.moments.push_back((self.position, now));
+                self.begun = Some(now);
+            }
+        }
+    }
+
+    fn moment(&self, sample: u64) -> Option<Instant> {
+        let at = self.moments.partition_point(|(position, _)| *position < sample);
+        // What ended before the first moment known may have come long before.
+        if at == 0 && self.moments.len() == MOMENTS {
+            return None;
+        }
+        self.moments.get(at).map(|(_, came)| *came)
+    }
+
+    /// No text to come ends before `sample`.
+    fn forget(&mut self, sample: u64) {
+        let past = self.moments.partition_point(|(position, _)| *position < sample);
+        self.moments.drain(..past);
+    }
+
+    fn restart(&mut self) {
+        *self = Self { uncounted: self.uncounted, ..Self::default() };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_moment_is_when_the_last_of_the_audio_came() {
+        let start = Instant::now();
+        let at = |milliseconds| start + Duration::from_millis(milliseconds);
+        let mut arrivals = Arrivals::default();
+        for n in 1..=10 {
+            arrivals.note(100, at(100 * n));
+        }
+        assert_eq!(arrivals.moment(100), Some(at(100)));
+        assert_eq!(arrivals.moment(101), Some(at(200)));
+        assert_eq!(arrivals.moment(1_000), Some(at(1_000)));
+        assert_eq!(arrivals.moment(1_001), None);
+        arrivals.forget(450);
+        assert_eq!((arrivals.moments.len(), arrivals.moment(450)), (6, Some(at(500))));
+        arrivals.restart();
+        assert_eq!((arrivals.moment(1), arrivals.uncounted), (None, 1_000));
+    }
+
+    #[test]
+    fn small_frames_and_long_silence_cost_no_memory() {
+        let start = Instant::now();
+        let mut arrivals = Arrivals::default();
+        for n in 1..=100_000 {
+            arrivals.note(1, start + Duration::from_millis(n));
+        }
+        assert!(arrivals.moments.len() <= MOMENTS);
+        assert_eq!(arrivals.moment(5), None);
+        assert_eq!(arrivals.moment(100_000), Some(start + Duration::from_millis(100_000)));
+    }
+}

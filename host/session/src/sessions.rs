@@ -1,0 +1,169 @@
+//! The door to all sessions: whoever carries a protocol opens them here, and nowhere else.
+//!
+//! Invariant: the ritual's order. Places first, so that nobody who is refused costs anything; then the preset and its model;
+//! then a place on the model; then the journal; and the stream is scheduled last, so that no engine hears of a session that may
+//! not begin. What is refused is counted and logged here.
+
+use super::{
+    AdmissionSettings, Caller, Catalog, Journal, Presets, Session, SessionEvents, SessionInfo, SessionRegistry,
+    admission::{Admission, Places},
+    catalog::Opening,
+    journal,
+    lease::{Lease, not_kept},
+    registry::Entry,
+    session::Shared,
+};
+use auricle_audio::Intake;
+use auricle_core::{AudioFormat, Failure, FailureCode, Pace, metrics::Metrics};
+use auricle_stream::{Stream, StreamSettings};
+use serde_json::{Map, Value};
+use std::{sync::Arc, time::SystemTime};
+use tokio_util::sync::CancellationToken;
+
+/// What a client asks for.
+#[derive(Debug, Clone)]
+pub struct SessionRequest {
+    /// A preset's name.
+    pub preset: String,
+    /// Stream fields that the preset opens to clients.
+    pub options: Map<String, Value>,
+    /// What audio will come.
+    pub audio: AudioFormat,
+    /// Who sets the pace.
+    pub pace: Pace,
+}
+
+/// All sessions of a server.
+#[derive(Debug)]
+pub struct Sessions {
+    catalog: Arc<Catalog>,
+    presets: Arc<Presets>,
+    registry: Arc<SessionRegistry>,
+    admission: Admission,
+    journal: Option<Arc<Journal>>,
+    /// Bounds of each stream; the pace is the client's.
+    stream: StreamSettings,
+    metrics: Arc<Metrics>,
+    stopping: CancellationToken,
+}
+
+/// A caller that was let in and may open one session.
+#[derive(Debug)]
+pub struct Admitted {
+    sessions: Arc<Sessions>,
+    caller: Caller,
+    places: Places,
+}
+
+impl Sessions {
+    /// Without open sessions.
+    pub fn new(
+        catalog: Arc<Catalog>,
+        presets: Arc<Presets>,
+        journal: Option<Arc<Journal>>,
+        admission: AdmissionSettings,
+        stream: StreamSettings,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let (registry, stopping): (Arc<SessionRegistry>, _) = (Arc::default(), CancellationToken::new());
+        let admission =
+            Admission::new(admission, Arc::clone(&presets), Arc::clone(&registry), CancellationToken::clone(&stopping));
+        Self { catalog, presets, registry, admission, journal, stream, metrics, stopping }
+    }
+
+    /// The sessions that are open.
+    pub fn registry(&self) -> &SessionRegistry {
+        &self.registry
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// No session is opened from now on.
+    pub fn stop(&self) {
+        self.stopping.cancel();
+    }
+
+    /// Whether [`stop`](Self::stop) was called.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.is_cancelled()
+    }
+
+    /// The names of the presets that a caller may use, in order.
+    pub fn presets(&self, caller: &Caller) -> Vec<String> {
+        self.presets.list().into_iter().map(|(name, _)| name).filter(|name| caller.may_use(name)).collect()
+    }
+
+    /// Lets a caller in, before it has said which preset it wants.
+    ///
+    /// # Errors
+    /// Why it gets no session, whatever it would ask for. Not counted yet: see [`refused`](Self::refused).
+    pub fn admit(self: &Arc<Self>, caller: Caller) -> Result<Admitted, Failure> {
+        let places = self.admission.take_places(&caller)?;
+        Ok(Admitted { sessions: Arc::clone(self), caller, places })
+    }
+
+    /// Counts and logs that a client was refused before it could ask for a session.
+    pub fn refused(&self, failure: &Failure) {
+        tracing::info!(code = %failure.code, "stream refused: {failure}");
+        self.metrics.refused(failure.code.name());
+    }
+}
+
+impl Admitted {
+    /// Who was let in.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// All sessions of the server.
+    pub fn sessions(&self) -> &Arc<Sessions> {
+        &self.sessions
+    }
+
+    /// Opens the session; loads the model if need be. `Event::Ready` comes when the processor is made; audio may be given
+    /// before.
+    ///
+    /// # Errors
+    /// What the client, or the operator, must change, or that it must come later. It has been counted.
+    pub async fn open(self, request: SessionRequest) -> Result<(Session, SessionEvents), Failure> {
+        let sessions = Arc::clone(&self.sessions);
+        let opened = self.try_open(request).await;
+        opened.inspect_err(|failure| sessions.refused(failure))
+    }
+
+    async fn try_open(self, request: SessionRequest) -> Result<(Session, SessionEvents), Failure> {
+        let Self { sessions, caller, places } = self;
+        let SessionRequest { preset, options, audio, pace } = request;
+        caller.check_preset(&preset)?;
+        let Opening { preset, runtime, fields } = sessions.catalog.open(&preset, options).await?;
+        sessions.admission.check(&preset.name, &runtime, pace)?;
+        let metadata = runtime.metadata().clone();
+        let intake =
+            Intake::new(audio, metadata.sample_rate).map_err(|problem| Failure::new(FailureCode::BadAudio, problem))?;
+        let place = runtime.take_place()?;
+        let id = uuid::Uuid::new_v4().simple().to_string();
+        let start = || journal::Start {
+            stream: id.clone(),
+            preset: preset.name.clone(),
+            backend: preset.backend.clone(),
+            key: caller.key_name().map(str::to_owned),
+            time: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+            separator: metadata.separator.clone(),
+        };
+        let recorder = sessions.journal.as_ref().map(|journal| journal.begin(start(), metadata.sample_rate));
+        let recorder = recorder.transpose().map_err(|error| not_kept(&error))?;
+        let entry = Entry::new(&id, &preset, &caller, pace, &runtime);
+        let (registry, metrics) = (Arc::clone(&sessions.registry), Arc::clone(&sessions.metrics));
+        let lease = Lease::new(entry, places, registry, metrics, recorder);
+        tracing::info!(stream = id, preset = preset.name, pace = ?pace, key = caller.key_name(), "stream opened");
+        let settings = StreamSettings { pace, ..sessions.stream.clone() };
+        let stream = Stream::open(id.clone(), runtime, place, fields, settings);
+        let shared = Arc::new(Shared { stream, lease });
+        let (preset, backend) = (preset.name.clone(), preset.backend.clone());
+        let info = SessionInfo { id, preset, backend, metadata, audio };
+        Ok((Session::new(Arc::clone(&shared), info, intake), SessionEvents::new(shared)))
+    }
+}

@@ -1,0 +1,136 @@
+//! Events on their way to the client.
+//!
+//! Invariants: a partial that the client has not got when the next text comes is dropped; nothing else is ever dropped,
+//! except by a reset or after the end. After `Failed` or `Done` nothing is taken.
+
+use auricle_core::Event;
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+use tokio::sync::Notify;
+
+/// Of one stream: written by the model's threads, read by the connection's writer.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    state: Mutex<State>,
+    filled: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    events: VecDeque<Event>,
+    epoch: u32,
+    /// Nothing more is taken.
+    ended: bool,
+    /// Nobody reads: events are dropped as they come.
+    unread: bool,
+}
+
+impl Outbox {
+    /// Takes an event of `epoch`, or one that is of no epoch; one of an epoch that is over is dropped.
+    pub(super) fn push(&self, epoch: Option<u32>, event: Event) {
+        let mut state = self.lock();
+        if state.ended || epoch.is_some_and(|epoch| epoch != state.epoch) {
+            return;
+        }
+        state.ended = matches!(event, Event::Failed(_) | Event::Done(_));
+        if state.unread {
+            return;
+        }
+        let text = matches!(event, Event::Partial(_) | Event::Segment(_));
+        if text && matches!(state.events.back(), Some(Event::Partial(_))) {
+            state.events.pop_back();
+        }
+        state.events.push_back(event);
+        drop(state);
+        self.filled.notify_one();
+    }
+
+    /// Drops what waits and takes only events of a new epoch from now on; returns it.
+    pub(super) fn start_epoch(&self) -> u32 {
+        let mut state = self.lock();
+        if !state.ended {
+            state.events.clear();
+            state.epoch += 1;
+        }
+        state.epoch
+    }
+
+    /// Whether nobody will see events of `epoch` any more.
+    pub(super) fn is_over(&self, epoch: u32) -> bool {
+        let state = self.lock();
+        state.ended || state.unread || state.epoch != epoch
+    }
+
+    /// Nobody will read any more.
+    pub(super) fn abandon(&self) {
+        let mut state = self.lock();
+        state.unread = true;
+        state.events.clear();
+    }
+
+    /// Takes the events that there are.
+    pub(super) fn take(&self) -> VecDeque<Event> {
+        std::mem::take(&mut self.lock().events)
+    }
+
+    /// Waits for events and takes all of them; never empty.
+    pub(super) async fn wait(&self) -> VecDeque<Event> {
+        loop {
+            let events = self.take();
+            if !events.is_empty() {
+                return events;
+            }
+            self.filled.notified().await;
+        }
+    }
+
+    /// How many events wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.lock().events.len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use auricle_plugin_api::Segment;
+
+    fn partial(text: &str) -> Event {
+        Event::Partial(Segment::new(0, 1, text))
+    }
+
+    #[tokio::test]
+    async fn a_stale_partial_is_replaced_and_segments_are_kept() {
+        let outbox = Outbox::default();
+        let segment = Event::Segment(Segment::new(0, 1, "a"));
+        for event in [partial("a"), partial("a b"), segment.clone(), segment.clone(), partial("c")] {
+            outbox.push(Some(0), event);
+        }
+        assert_eq!(outbox.wait().await, [segment.clone(), segment, partial("c")]);
+    }
+
+    #[tokio::test]
+    async fn a_reset_drops_the_epoch_before() {
+        let outbox = Outbox::default();
+        outbox.push(Some(0), partial("old"));
+        assert_eq!(outbox.start_epoch(), 1);
+        assert!(outbox.is_over(0) && !outbox.is_over(1));
+        outbox.push(Some(0), partial("late"));
+        outbox.push(Some(1), Event::Ready { epoch: 1 });
+        assert_eq!(outbox.wait().await, [Event::Ready { epoch: 1 }]);
+    }
+
+    #[tokio::test]
+    async fn nothing_follows_the_end() {
+        let outbox = Outbox::default();
+        outbox.push(Some(0), Event::Done(5));
+        outbox.push(Some(0), partial("late"));
+        assert_eq!(outbox.wait().await, [Event::Done(5)]);
+    }
+}

@@ -1,0 +1,330 @@
+//! Streams on an engine whose calls wait to be let through, so that a test decides what happens meanwhile.
+
+use super::{Runtime, RuntimeSettings, Stream, StreamSettings};
+use auricle_core::{Event, Pace};
+use auricle_core::{FailureCode, metrics::Metrics};
+use auricle_plugin_api::{
+    AsrProcessor, Config, Error, Field, Host, Metadata, Model, ModelLoader, Schema, Segment, Sink,
+    host::{HostServices, LoadedEngine, LogLevel},
+};
+use serde_json::json;
+use std::{
+    path::PathBuf,
+    sync::{Arc, Condvar, Mutex},
+    time::{Duration, Instant},
+};
+
+/// What must happen happens within this.
+const LIMIT: Duration = Duration::from_secs(60);
+const CHUNK: usize = 10;
+
+/// Holds calls until they are let through.
+#[derive(Clone, Default)]
+struct Gate(Arc<(Mutex<Calls>, Condvar)>);
+
+#[derive(Default)]
+struct Calls {
+    seen: Vec<String>,
+    let_through: usize,
+}
+
+impl Gate {
+    /// A call arrives, and waits.
+    fn pass(&self, call: String) {
+        let (calls, changed) = &*self.0;
+        let mut calls = calls.lock().unwrap();
+        calls.seen.push(call);
+        changed.notify_all();
+        let number = calls.seen.len();
+        drop(changed.wait_while(calls, |calls| calls.let_through < number).unwrap());
+    }
+
+    fn let_through(&self, number: usize) {
+        self.0.0.lock().unwrap().let_through += number;
+        self.0.1.notify_all();
+    }
+
+    /// Waits until so many calls have arrived; all that have.
+    fn seen(&self, number: usize) -> Vec<String> {
+        let (calls, changed) = &*self.0;
+        let (calls, late) =
+            changed.wait_timeout_while(calls.lock().unwrap(), LIMIT, |calls| calls.seen.len() < number).unwrap();
+        assert!(!late.timed_out(), "only {:?}", calls.seen);
+        calls.seen.clone()
+    }
+}
+
+/// A segment for each chunk; `process_iter` and drop go through the gate, as `a0`, `a1`, ... `a-drop`.
+struct Gated(Gate);
+
+impl ModelLoader for Gated {
+    type Model = Self;
+
+    fn backend(&self) -> &str {
+        "gated"
+    }
+
+    fn schema(&self) -> Schema {
+        Schema::new().field(Field::stream("name"))
+    }
+
+    fn load(&self, _: &Config, _: &Host) -> Result<Self, Error> {
+        Ok(Self(self.0.clone()))
+    }
+}
+
+impl Model for Gated {
+    type Processor = GatedProcessor;
+
+    fn metadata(&self) -> Metadata {
+        Metadata::new(1_000, CHUNK as u32)
+    }
+
+    fn processor(self: &Arc<Self>, options: &Config) -> Result<GatedProcessor, Error> {
+        Ok(GatedProcessor { gate: self.0.clone(), name: options.get("name")?, calls: 0 })
+    }
+}
+
+struct GatedProcessor {
+    gate: Gate,
+    name: String,
+    calls: u64,
+}
+
+impl AsrProcessor for GatedProcessor {
+    fn init(&mut self, _: u64) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn insert_audio_chunk(&mut self, _: &[f32]) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn process_iter(&mut self, sink: &mut Sink<'_>) -> Result<(), Error> {
+        self.gate.pass(format!("{}{}", self.name, self.calls));
+        self.calls += 1;
+        let end = self.calls * CHUNK as u64;
+        sink.segment(&Segment::new(end - CHUNK as u64, end, "x"));
+        Ok(())
+    }
+
+    fn finish(&mut self, _: &mut Sink<'_>) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+impl Drop for GatedProcessor {
+    fn drop(&mut self) {
+        self.gate.pass(format!("{}-drop", self.name));
+    }
+}
+
+struct Nothing;
+
+impl HostServices for Nothing {
+    fn log_level(&self) -> LogLevel {
+        LogLevel::Error
+    }
+    fn log(&self, _: LogLevel, _: &str, _: &str) {}
+    fn origin_dir(&self) -> PathBuf {
+        PathBuf::new()
+    }
+    fn resource_dirs(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
+}
+
+/// A model with one thread.
+fn model(gate: &Gate, call_limit: Duration, max_streams: usize) -> Arc<Runtime> {
+    let engine = LoadedEngine::in_process(Gated(gate.clone()), Arc::new(Nothing)).unwrap();
+    let model = engine.load(&serde_json::Map::new()).unwrap();
+    let settings = RuntimeSettings {
+        name: "gated".into(),
+        engine: "gated".into(),
+        concurrency: 1,
+        call_limit,
+        max_call_timeouts: 100,
+        max_streams,
+        max_apart: 1,
+    };
+    Runtime::start(Box::new(model), settings, &Metrics::default()).unwrap()
+}
+
+const SETTINGS: StreamSettings = StreamSettings {
+    pace: Pace::Live,
+    max_lag_seconds: 10.0,
+    report_lag_seconds: 0.03,
+    file_buffer_seconds: 1.0,
+    max_unsent_events: 1_000,
+    max_text_bytes: 1_000,
+    max_events_per_call: 10,
+    replay_seconds: 1.0,
+};
+
+fn try_open(runtime: &Arc<Runtime>, name: &str, settings: StreamSettings) -> Result<Arc<Stream>, FailureCode> {
+    let options = json!({ "name": name }).as_object().unwrap().clone();
+    let place = runtime.take_place().map_err(|failure| failure.code)?;
+    Ok(Stream::open(name.into(), Arc::clone(runtime), place, options, settings))
+}
+
+async fn open(runtime: &Arc<Runtime>, name: &str, settings: StreamSettings) -> Arc<Stream> {
+    let stream = try_open(runtime, name, settings).unwrap();
+    assert_eq!(next(&stream).await, [Event::Ready { epoch: 0 }]);
+    stream
+}
+
+async fn next(stream: &Arc<Stream>) -> Vec<Event> {
+    tokio::time::timeout(LIMIT, stream.events()).await.unwrap().into()
+}
+
+/// Everything up to the first event that is like this.
+async fn until(stream: &Arc<Stream>, like: impl Fn(&Event) -> bool) -> Vec<Event> {
+    let mut events = Vec::new();
+    while !events.iter().any(&like) {
+        events.extend(next(stream).await);
+    }
+    events
+}
+
+fn segments(events: &[Event]) -> usize {
+    events.iter().filter(|event| matches!(event, Event::Segment(_))).count()
+}
+
+fn failure(events: &[Event]) -> Option<FailureCode> {
+    events.iter().find_map(|event| if let Event::Failed(failure) = event { Some(failure.code) } else { None })
+}
+
+#[tokio::test]
+async fn the_oldest_audio_goes_first() {
+    let gate = Gate::default();
+    let runtime = model(&gate, LIMIT, 10);
+    let (a, b) = (open(&runtime, "a", SETTINGS).await, open(&runtime, "b", SETTINGS).await);
+    a.push(&[0.0; CHUNK], Instant::now());
+    gate.seen(1);
+    // `a` has more, and its turn would be next; but the audio of `b` was there before the rest of it.
+    b.push(&[0.0; CHUNK], Instant::now());
+    a.push(&[0.0; 2 * CHUNK], Instant::now());
+    b.push(&[0.0; CHUNK], Instant::now());
+    gate.let_through(5);
+    assert_eq!(gate.seen(5), ["a0", "b0", "a1", "a2", "b1"]);
+    gate.let_through(100);
+}
+
+#[tokio::test]
+async fn lag_is_reported_during_a_long_call_and_when_it_is_made_up() {
+    let gate = Gate::default();
+    let stream = open(&model(&gate, LIMIT, 1), "a", SETTINGS).await;
+    stream.push(&[0.0; CHUNK], Instant::now());
+    gate.seen(1);
+    stream.push(&[0.0; 5 * CHUNK], Instant::now());
+    assert_eq!(next(&stream).await, [Event::Lag(50)]);
+    gate.let_through(100);
+    let events = until(&stream, |event| *event == Event::Lag(0)).await;
+    assert!(segments(&events) >= 4, "{events:?}");
+}
+
+#[tokio::test]
+async fn a_live_stream_too_far_behind_fails_and_a_file_waits() {
+    let gate = Gate::default();
+    let runtime = model(&gate, LIMIT, 2);
+    let stream = open(&runtime, "a", StreamSettings { max_lag_seconds: 0.05, ..SETTINGS }).await;
+    stream.push(&[0.0; CHUNK], Instant::now());
+    gate.seen(1);
+    stream.push(&[0.0; 7 * CHUNK], Instant::now());
+    assert_eq!(
+        failure(&until(&stream, |event| matches!(event, Event::Failed(_))).await),
+        Some(FailureCode::LagExceeded)
+    );
+
+    let file = StreamSettings { pace: Pace::File, file_buffer_seconds: 0.05, ..SETTINGS };
+    let file = try_open(&runtime, "b", file).unwrap();
+    file.push(&[0.0; 7 * CHUNK], Instant::now());
+    assert!(tokio::time::timeout(Duration::from_millis(50), file.room()).await.is_err());
+    gate.let_through(100);
+    tokio::time::timeout(LIMIT, file.room()).await.unwrap();
+    file.finish();
+    let events = until(&file, |event| *event == Event::Done(70)).await;
+    assert_eq!(segments(&events), 7);
+}
+
+#[tokio::test]
+async fn a_stream_whose_events_nobody_reads_pauses() {
+    let gate = Gate::default();
+    gate.let_through(1_000);
+    for pace in [Pace::Live, Pace::File] {
+        let settings =
+            StreamSettings { pace, max_unsent_events: 3, max_lag_seconds: 1.0, report_lag_seconds: 2.0, ..SETTINGS };
+        let stream = open(&model(&gate, LIMIT, 1), "a", settings).await;
+        // The events of a hundred chunks come to a client that reads them, at most three at a time.
+        stream.push(&[0.0; 100 * CHUNK], Instant::now());
+        stream.finish();
+        let (mut heard, mut most) = (0, 0);
+        loop {
+            let events = next(&stream).await;
+            (heard, most) = (heard + segments(&events), most.max(segments(&events)));
+            if events.last() == Some(&Event::Done(1_000)) {
+                break;
+            }
+        }
+        // Fewer at a time where the client is quicker than the engine.
+        assert!(heard == 100 && most <= 3, "{heard} {most}");
+    }
+    let settings = StreamSettings { max_unsent_events: 3, max_lag_seconds: 1.0, report_lag_seconds: 2.0, ..SETTINGS };
+    let stream = open(&model(&gate, LIMIT, 1), "b", settings).await;
+    stream.push(&[0.0; 10 * CHUNK], Instant::now());
+    while stream.outbox.waiting() < 3 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    stream.push(&[0.0; 110 * CHUNK], Instant::now());
+    let events = until(&stream, |event| matches!(event, Event::Failed(_))).await;
+    assert_eq!(failure(&events), Some(FailureCode::SlowReader));
+    assert_eq!(segments(&events), 3, "{events:?}");
+}
+
+#[tokio::test]
+async fn the_place_is_free_when_the_last_event_comes() {
+    let gate = Gate::default();
+    let runtime = model(&gate, LIMIT, 1);
+    let stream = open(&runtime, "a", SETTINGS).await;
+    assert_eq!(try_open(&runtime, "b", SETTINGS).err(), Some(FailureCode::Capacity));
+    stream.finish();
+    gate.seen(1);
+    // The processor is being dropped: not the time to let the client go.
+    assert_eq!(stream.outbox.waiting(), 0);
+    gate.let_through(1);
+    assert_eq!(next(&stream).await, [Event::Done(0)]);
+    let _next_one = open(&runtime, "b", SETTINGS).await;
+    gate.let_through(100);
+}
+
+#[tokio::test]
+async fn a_call_written_off_gives_its_place_back() {
+    let gate = Gate::default();
+    let runtime = model(&gate, Duration::from_millis(200), 1);
+    let stream = open(&runtime, "a", SETTINGS).await;
+    stream.push(&[0.0; CHUNK], Instant::now());
+    assert_eq!(failure(&next(&stream).await), Some(FailureCode::EngineTimeout));
+    let next_one = open(&runtime, "b", SETTINGS).await;
+    next_one.finish();
+    // Its drop hangs, too; that is not its client's concern.
+    assert_eq!(next(&next_one).await, [Event::Done(0)]);
+    gate.let_through(100);
+    open(&runtime, "c", SETTINGS).await;
+}
+
+#[tokio::test]
+async fn a_reset_discards_what_waits_and_counts_the_epochs() {
+    let gate = Gate::default();
+    let stream = open(&model(&gate, LIMIT, 1), "a", SETTINGS).await;
+    stream.push(&[0.0; 3 * CHUNK], Instant::now());
+    gate.seen(1);
+    stream.flush(30);
+    stream.reset();
+    stream.reset();
+    stream.push(&[0.0; CHUNK], Instant::now());
+    stream.finish();
+    gate.let_through(100);
+    let events = until(&stream, |event| matches!(event, Event::Done(_))).await;
+    assert!(events.contains(&Event::Ready { epoch: 2 }), "{events:?}");
+    assert_eq!((segments(&events), events.last()), (1, Some(&Event::Done(10))), "{events:?}");
+}
