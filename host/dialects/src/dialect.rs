@@ -21,6 +21,11 @@ pub trait Dialect: fmt::Debug + Send + Sync {
         true
     }
 
+    /// Whether client libraries that are no web pages say `Origin` all the same: that of the server's own address.
+    fn names_the_server_as_origin(&self) -> bool {
+        false
+    }
+
     /// The key in a place that only this dialect has; `Authorization: Bearer KEY` and `?key=KEY` are looked at for all.
     fn key<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
         let _ = headers;

@@ -13,7 +13,11 @@ mod handshake;
 #[cfg(feature = "server")]
 pub mod reply;
 #[cfg(feature = "server")]
+mod settings;
+#[cfg(feature = "server")]
 mod stream;
 
 #[cfg(feature = "server")]
-pub use handshake::{Vosk, VoskSettings};
+pub use handshake::Vosk;
+#[cfg(feature = "server")]
+pub use settings::VoskSettings;

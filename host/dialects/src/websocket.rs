@@ -6,7 +6,7 @@ mod socket;
 
 pub use receiver::{Incoming, Receiver};
 pub use sender::{Sender, Unsent, close};
-pub use socket::{Duplex, Socket};
+pub use socket::{Duplex, Socket, WebSocket};
 
 use std::time::Duration;
 use tokio_tungstenite::{
@@ -17,12 +17,6 @@ use tokio_tungstenite::{
 /// Small: an idle stream should cost little, and a frame of live audio is less than this.
 const READ_BUFFER_BYTES: usize = 8 << 10;
 const WRITE_BUFFER_BYTES: usize = 4 << 10;
-/// How long a client has to answer the close frame.
-const CLOSE_LIMIT: Duration = Duration::from_secs(2);
-
-/// A WebSocket whose handshake is done.
-pub type WebSocket = WebSocketStream<Socket>;
-
 /// Bounds of a WebSocket connection.
 #[derive(Debug, Clone)]
 pub struct ConnectionSettings {

@@ -3,6 +3,7 @@
 use super::{answer::Refused, app::App, connections::Connection};
 use crate::access::presented_key;
 use auricle_core::{Failure, FailureCode};
+use auricle_dialects::Dialect;
 use auricle_session::Caller;
 use axum::{
     extract::FromRequestParts,
@@ -17,7 +18,7 @@ pub(super) struct Authenticated(pub(super) Caller);
 pub(super) struct Operator;
 
 impl App {
-    /// Who sends a request on a connection. `shown` is the key where it is in a place that only a dialect knows.
+    /// Who sends a request on a connection, of a dialect or for one of the server's own routes.
     ///
     /// # Errors
     /// Why the request is not served.
@@ -25,10 +26,11 @@ impl App {
         &self,
         headers: &HeaderMap,
         uri: &Uri,
-        shown: Option<&str>,
+        dialect: Option<&dyn Dialect>,
         connection: Option<&Arc<Connection>>,
     ) -> Result<Caller, Failure> {
-        if !self.origins.allow(headers) {
+        let names_the_server = dialect.is_some_and(Dialect::names_the_server_as_origin);
+        if !self.origins.allow(headers, names_the_server) {
             let message = "this web page may not use the server (`origins` in its settings lists those that may)";
             return Err(Failure::new(FailureCode::Origin, message));
         }
@@ -36,7 +38,8 @@ impl App {
             None => None,
             Some(keys) => {
                 let keys = keys.get();
-                let key = match (&self.bound_key, presented_key(headers, uri.query()).or(shown)) {
+                let shown = presented_key(headers, uri.query()).or_else(|| dialect?.key(headers));
+                let key = match (&self.bound_key, shown) {
                     (Some(name), _) => keys.named(name),
                     (None, Some(secret)) => keys.find(secret),
                     (None, None) => None,

@@ -3,16 +3,13 @@
 use super::{conversation::PhaseLimits, paced_body::BodyPace, settings::Settings};
 use auricle_core::{Pace, times::wait};
 use auricle_dialects::websocket::ConnectionSettings;
-use auricle_engines::{
-    platform,
-    plugins::{DiscoverySettings, cache_dir},
-};
+use auricle_engines::plugins::{DiscoverySettings, cache_dir};
 use auricle_session::CatalogSettings;
 use auricle_stream::StreamSettings;
-use std::io;
+use std::path::{Path, PathBuf};
 
-pub(super) fn discovery_settings(settings: &Settings) -> io::Result<DiscoverySettings> {
-    Ok(DiscoverySettings {
+pub(super) fn discovery_settings(settings: &Settings, program: PathBuf) -> DiscoverySettings {
+    DiscoverySettings {
         plugins: settings.plugins.clone(),
         resources: settings.resources.clone(),
         cache: settings.cache.clone(),
@@ -21,15 +18,15 @@ pub(super) fn discovery_settings(settings: &Settings) -> io::Result<DiscoverySet
         probe_limit: wait(settings.timeouts.probe_seconds),
         quarantine_streams: settings.limits.quarantine_streams,
         quarantine_window: wait(settings.limits.quarantine_seconds),
-        program: platform::this_program()?,
-    })
+        program,
+    }
 }
 
-pub(super) fn catalog_settings(settings: &Settings) -> io::Result<CatalogSettings> {
+pub(super) fn catalog_settings(settings: &Settings, program: &Path) -> CatalogSettings {
     let Settings { limits, timeouts, .. } = settings;
     let beside = || cache_dir(settings.cache.as_deref()).join("crashes");
-    Ok(CatalogSettings {
-        program: platform::this_program()?,
+    CatalogSettings {
+        program: program.to_owned(),
         trusted: settings.trusted.clone(),
         call_limit: wait(timeouts.call_seconds),
         load_limit: wait(timeouts.load_seconds),
@@ -37,7 +34,7 @@ pub(super) fn catalog_settings(settings: &Settings) -> io::Result<CatalogSetting
         max_apart: limits.max_apart,
         crash_reports: settings.crash_reports.clone().unwrap_or_else(beside),
         max_crash_reports: limits.max_crash_reports,
-    })
+    }
 }
 
 pub(super) fn phase_limits(settings: &Settings) -> PhaseLimits {

@@ -39,7 +39,12 @@ use dialects::{Dialects, dialects};
 use listener::Listener;
 use reread::Files;
 use settings::{ListenerSettings, ListenerTls, Settings};
-use std::{fs, io, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use tls::{Certificate, Certificates};
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -60,13 +65,14 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts looking for plugins and presets and binds the addresses. Plugins register as they are found.
+    /// Starts looking for plugins and presets and binds the addresses. Plugins register as they are found. `program` runs as worker
+    /// and tries plugins: see `worker` and `probe-child` of the command line.
     ///
     /// # Errors
     /// Where the settings would leave the server open to a network, keys or certificates cannot be read, an address is
     /// taken, there is no place for private copies, a plugin directory cannot be read, or the system does not let it
     /// hear of requests to stop.
-    pub async fn bind(settings: Settings, metrics: Arc<Metrics>) -> io::Result<Self> {
+    pub async fn bind(settings: Settings, program: PathBuf, metrics: Arc<Metrics>) -> io::Result<Self> {
         // First of all: before that, SIGHUP would end the process.
         let requests = Requests::new()?;
         let drain = CancellationToken::new();
@@ -82,11 +88,11 @@ impl Server {
         let catalog = Catalog::new(
             Arc::clone(&registry),
             Arc::clone(&presets),
-            catalog_settings(&settings)?,
+            catalog_settings(&settings, &program),
             Arc::clone(&metrics),
         );
         let catalog = Arc::new(catalog);
-        let watcher = Watcher::start(&discovery_settings(&settings)?, Arc::clone(&registry))?;
+        let watcher = Watcher::start(&discovery_settings(&settings, program), Arc::clone(&registry))?;
         let settled = watcher.settled();
         let limits = &settings.limits;
         let journal = settings.journal.as_ref().map(Journal::open).transpose()?.map(Arc::new);

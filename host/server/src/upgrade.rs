@@ -30,7 +30,7 @@ pub(super) async fn upgrade(dialect: Arc<dyn Dialect>, app: App, mut request: Re
     let headers = request.headers();
     // A script in a web page never sees an answer in HTTP: it is told by the close frame.
     let is_script = headers.contains_key(header::ORIGIN);
-    let caller = app.caller(headers, request.uri(), dialect.key(headers), connection.as_ref());
+    let caller = app.caller(headers, request.uri(), Some(&*dialect), connection.as_ref());
     let admitted = match caller.and_then(|caller| app.sessions.admit(caller)) {
         Err(failure) if !(is_script && is_for_scripts(failure.code)) => return Refused(failure).into_response(),
         admitted => admitted.inspect_err(|failure| app.sessions.refused(failure)),

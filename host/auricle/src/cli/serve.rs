@@ -6,6 +6,7 @@ use super::{
 };
 use crate::crash;
 use auricle_core::metrics::Metrics;
+use auricle_engines::platform::this_program;
 use auricle_server::{Server, address::ListenAddress, settings::Settings};
 use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
@@ -64,7 +65,7 @@ pub(super) fn run(args: ServeArgs) -> ExitCode {
 async fn serve(args: ServeArgs, start: Settings, log: Arc<Log>) -> ExitCode {
     let kept = Arc::clone(&log);
     let served = async {
-        let server = Server::bind(start, Arc::new(Metrics::new(log.writer.meter().clone()))).await?;
+        let server = Server::bind(start, this_program()?, Arc::new(Metrics::new(log.writer.meter().clone()))).await?;
         let urls = server.urls()?;
         // A line for each, for programs that start this one: with port 0 they cannot know it.
         for url in &urls {

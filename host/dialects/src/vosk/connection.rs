@@ -5,8 +5,8 @@
 //! the engine works, and one that does not is held by its own socket. The session opens at the first audio. One task.
 
 use super::{
-    Vosk,
     messages::{ClientMessage, ServerMessage},
+    settings::VoskSettings,
     stream::Stream,
 };
 use crate::websocket::{ConnectionSettings, Incoming, Receiver, Sender, WebSocket, close, split};
@@ -34,7 +34,7 @@ impl From<Failure> for End {
 
 /// Serves one connection to its end.
 pub(super) async fn serve(
-    vosk: Arc<Vosk>,
+    names: Arc<VoskSettings>,
     socket: WebSocket,
     settings: Arc<ConnectionSettings>,
     admitted: Result<Admitted, Failure>,
@@ -44,7 +44,7 @@ pub(super) async fn serve(
     let end = match admitted {
         Ok(admitted) => {
             let drain = admitted.caller().drain.clone();
-            let mut stream = Stream::new(vosk, admitted);
+            let mut stream = Stream::new(names, admitted);
             match connection.converse(&mut stream, &settings, drain).await {
                 Err(End::Failed(failure)) => {
                     stream.fail(&failure);

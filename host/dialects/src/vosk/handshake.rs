@@ -1,62 +1,25 @@
-//! The vosk dialect as the server carries it, and what the operator says of it.
+//! The vosk dialect as the server carries it.
 
-use super::{config::Options, connection};
+use super::{connection, settings::VoskSettings};
 use crate::{
     Dialect,
     websocket::{ConnectionSettings, WebSocket},
 };
-use auricle_core::{Failure, FailureCode};
+use auricle_core::Failure;
 use auricle_session::Admitted;
 use futures_util::future::BoxFuture;
-use serde::Deserialize;
-use std::{collections::BTreeMap, sync::Arc};
-
-/// `[dialects.vosk]`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct VoskSettings {
-    /// The preset for clients that name no model; where absent, the only one that they may use.
-    pub preset: Option<String>,
-    /// What clients call models: which preset each is. A preset's own name will do as well.
-    pub models: BTreeMap<String, String>,
-}
+use std::sync::Arc;
 
 /// The protocol of vosk-server.
 #[derive(Debug)]
 pub struct Vosk {
-    settings: VoskSettings,
+    settings: Arc<VoskSettings>,
 }
 
 impl Vosk {
     /// With the names of models.
     pub fn new(settings: VoskSettings) -> Self {
-        Self { settings }
-    }
-
-    /// The preset that a client means.
-    ///
-    /// # Errors
-    /// Where it names none, and there is more than one, or none.
-    pub(super) fn preset(&self, options: &Options, admitted: &Admitted) -> Result<String, Failure> {
-        if let Some(model) = &options.model {
-            return Ok(self.settings.models.get(model).unwrap_or(model).clone());
-        }
-        if let Some(preset) = &self.settings.preset {
-            return Ok(preset.clone());
-        }
-        let mut presets = admitted.sessions().presets(admitted.caller());
-        match (presets.pop(), presets.is_empty()) {
-            (Some(only), true) => Ok(only),
-            (last, _) => {
-                presets.extend(last);
-                let names = if presets.is_empty() { "none".to_owned() } else { presets.join(", ") };
-                let message = format!(
-                    "no model is named, and there is no preset for that case: name one by `model` in `config` (there are: \
-                     {names}), or set `preset` under [dialects.vosk] in auricle.toml"
-                );
-                Err(Failure::new(FailureCode::UnknownPreset, message))
-            }
-        }
+        Self { settings: Arc::new(settings) }
     }
 }
 
@@ -73,12 +36,17 @@ impl Dialect for Vosk {
         false
     }
 
+    /// Python's `websocket-client` does it.
+    fn names_the_server_as_origin(&self) -> bool {
+        true
+    }
+
     fn serve(
         self: Arc<Self>,
         socket: WebSocket,
         settings: Arc<ConnectionSettings>,
         admitted: Result<Admitted, Failure>,
     ) -> BoxFuture<'static, ()> {
-        Box::pin(connection::serve(self, socket, settings, admitted))
+        Box::pin(connection::serve(Arc::clone(&self.settings), socket, settings, admitted))
     }
 }

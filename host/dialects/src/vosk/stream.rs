@@ -1,10 +1,10 @@
 //! A vosk client's session, from its first audio on, and what is answered to each of its messages.
 
 use super::{
-    Vosk,
     config::{Config, Options},
     messages::ServerMessage,
     reply::{Milestone, Replies},
+    settings::VoskSettings,
 };
 use auricle_core::{AudioFormat, Encoding, Failure, FailureCode, Pace};
 use auricle_session::{Admitted, NumberedEvent, Session, SessionEvents, SessionRequest};
@@ -17,7 +17,7 @@ const PHRASES: &str = "hotwords";
 
 /// What a connection has of a session.
 pub(super) struct Stream {
-    vosk: Arc<Vosk>,
+    names: Arc<VoskSettings>,
     options: Options,
     state: State,
 }
@@ -37,8 +37,8 @@ struct Open {
 }
 
 impl Stream {
-    pub(super) fn new(vosk: Arc<Vosk>, admitted: Admitted) -> Self {
-        Self { vosk, options: Options::default(), state: State::Waiting(admitted) }
+    pub(super) fn new(names: Arc<VoskSettings>, admitted: Admitted) -> Self {
+        Self { names, options: Options::default(), state: State::Waiting(admitted) }
     }
 
     /// Takes a `config`.
@@ -113,7 +113,7 @@ impl Stream {
     /// The session, opened where there is none yet.
     async fn open(&mut self) -> Result<&mut Open, Failure> {
         if let State::Waiting(admitted) = &self.state {
-            let preset = self.vosk.preset(&self.options, admitted)?;
+            let preset = self.names.preset(&self.options, admitted)?;
             let request = self.request(preset)?;
             if let State::Waiting(admitted) = std::mem::replace(&mut self.state, State::Refused) {
                 let (session, events) = admitted.open(request).await?;

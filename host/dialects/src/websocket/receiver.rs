@@ -2,10 +2,13 @@
 //!
 //! Invariant: once [`Receiver::is_over`], nothing else will come, though the client may still read. One task.
 
-use super::{CLOSE_LIMIT, Sender, Socket, WebSocket};
+use super::{
+    sender::Sender,
+    socket::{Socket, WebSocket},
+};
 use auricle_core::{Failure, FailureCode};
 use futures_util::{FutureExt, StreamExt, stream::SplitStream};
-use std::pin::pin;
+use std::{pin::pin, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     time::timeout,
@@ -15,6 +18,9 @@ use tokio_tungstenite::tungstenite::{
     error::{CapacityError, ProtocolError},
 };
 use tokio_util::sync::CancellationToken;
+
+/// How long a client has to answer the close frame.
+const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
 /// Reads one connection.
 pub struct Receiver {

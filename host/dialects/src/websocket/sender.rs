@@ -1,6 +1,6 @@
 //! The writing half of a WebSocket: messages within a time limit, and the close frame.
 
-use super::WebSocket;
+use super::socket::WebSocket;
 use futures_util::{SinkExt, stream::SplitSink};
 use std::time::Duration;
 use tokio::time::timeout;

@@ -13,7 +13,11 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
+use tokio_tungstenite::WebSocketStream;
 use tokio_util::sync::CancellationToken;
+
+/// A WebSocket whose handshake is done.
+pub type WebSocket = WebSocketStream<Socket>;
 
 /// What bytes go through both ways.
 pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}

@@ -5,6 +5,7 @@
 //! address looks like the server's own: a name that an attacker points at 127.0.0.1 looks just the same.
 
 use axum::http::{HeaderMap, header};
+use std::net::IpAddr;
 
 /// Lets in every page.
 const ANY: &str = "*";
@@ -33,13 +34,31 @@ impl Origins {
         Ok(Self(list.to_vec()))
     }
 
-    /// Whether a request may go on: it is on behalf of no web page, or of one that is listed.
-    pub fn allow(&self, headers: &HeaderMap) -> bool {
+    /// Whether a request may go on: it is on behalf of no web page, or of one that is listed; or, where `own`, of one at the
+    /// very address that is asked, given by its number or as `localhost`, so that no name can lead there from elsewhere.
+    pub fn allow(&self, headers: &HeaderMap, own: bool) -> bool {
+        let host = headers.get(header::HOST).filter(|_| own).and_then(|host| host.to_str().ok());
         let mut origins = headers.get_all(header::ORIGIN).iter();
         origins.all(|origin| {
-            self.0.iter().any(|allowed| allowed == ANY || origin.as_bytes().eq_ignore_ascii_case(allowed.as_bytes()))
+            let listed =
+                |allowed: &String| allowed == ANY || origin.as_bytes().eq_ignore_ascii_case(allowed.as_bytes());
+            self.0.iter().any(listed)
+                || host.is_some_and(|host| origin.to_str().is_ok_and(|origin| is_at_number(origin, host)))
         })
     }
+}
+
+/// Whether an origin is the address `host`, and that is a number or `localhost`.
+fn is_at_number(origin: &str, host: &str) -> bool {
+    let authority = ["http://", "https://"].iter().find_map(|scheme| origin.strip_prefix(scheme));
+    let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|digit| digit.is_ascii_digit()));
+    let name = name.map_or(host, |(name, _)| name);
+    let is_number = name.parse::<IpAddr>().is_ok()
+        || name
+            .strip_prefix('[')
+            .and_then(|name| name.strip_suffix(']'))
+            .is_some_and(|name| name.parse::<IpAddr>().is_ok());
+    authority == Some(host) && (is_number || name == "localhost")
 }
 
 #[cfg(test)]
@@ -50,18 +69,43 @@ mod tests {
     fn allows(list: &[&str], origin: &'static str) -> bool {
         let list: Vec<_> = list.iter().map(|&origin| origin.to_owned()).collect();
         let headers = HeaderMap::from_iter([(header::ORIGIN, HeaderValue::from_static(origin))]);
-        Origins::new(&list).unwrap().allow(&headers)
+        Origins::new(&list).unwrap().allow(&headers, false)
     }
 
     #[test]
     fn only_listed_pages_are_let_in() {
-        assert!(Origins::new(&[]).unwrap().allow(&HeaderMap::new()));
+        assert!(Origins::new(&[]).unwrap().allow(&HeaderMap::new(), false));
         assert!(!allows(&[], "http://127.0.0.1:8770"));
         assert!(allows(&["https://app.example"], "https://App.example"));
         for other in ["http://app.example", "https://app.example:8443", "https://app.example.evil", "null"] {
             assert!(!allows(&["https://app.example"], other), "{other}");
         }
         assert!(allows(&["*"], "null") && allows(&["null"], "null"));
+    }
+
+    #[test]
+    fn an_own_address_is_let_in_by_its_number_alone() {
+        let own = |origin: &'static str, host: &'static str| {
+            let [origin, host] = [origin, host].map(HeaderValue::from_static);
+            let headers = HeaderMap::from_iter([(header::ORIGIN, origin), (header::HOST, host)]);
+            let origins = Origins::new(&[]).unwrap();
+            assert!(!origins.allow(&headers, false));
+            origins.allow(&headers, true)
+        };
+        for host in ["127.0.0.1:2700", "192.168.0.7:2700", "[::1]:2700", "localhost:2700", "127.0.0.1"] {
+            let origin: &'static str = format!("http://{host}").leak();
+            assert!(own(origin, host), "{host}");
+        }
+        for (origin, host) in [
+            // A name that an attacker points at this machine.
+            ("http://evil.example:2700", "evil.example:2700"),
+            ("http://127.0.0.1:2701", "127.0.0.1:2700"),
+            ("http://127.0.0.1.evil.example:2700", "127.0.0.1:2700"),
+            ("null", "127.0.0.1:2700"),
+            ("file://127.0.0.1:2700", "127.0.0.1:2700"),
+        ] {
+            assert!(!own(origin, host), "{origin} {host}");
+        }
     }
 
     #[test]
