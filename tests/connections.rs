@@ -113,12 +113,43 @@ fn a_request_must_be_sent_and_its_answer_taken_in_time() {
         scope.spawn(|| works(&host));
     });
     host.wait_for("the count", || refusals(&host, "slow_request") == 3);
-    // One request a connection: no pipeline fills up with answers nobody takes.
+    // No pipeline fills up with answers that nobody takes.
     let mut socket = connect(&host);
-    socket.write_all(format!("{head}\r\n{head}\r\n").as_bytes()).unwrap();
-    let answers = rest(socket);
-    assert_eq!(answers.matches("HTTP/1.1 200").count(), 1, "{answers}");
-    assert!(answers.to_lowercase().contains("connection: close"), "{answers}");
+    while socket.write_all(format!("{head}\r\n").repeat(100).as_bytes()).is_ok() {}
+    host.wait_for("the count", || refusals(&host, "slow_request") == 4);
+    works(&host);
+}
+
+#[test]
+fn a_connection_is_kept_for_the_next_request() {
+    let host = host("[timeouts]\nrequest_seconds = 2");
+    let mut socket = connect(&host);
+    for _ in 0..3 {
+        socket.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"ok\n") {
+            let mut byte = [0];
+            socket.read_exact(&mut byte).unwrap();
+            answer.extend(byte);
+        }
+        assert!(answer.starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&answer));
+    }
+    // One that rests is closed, and that is nobody's fault.
+    assert_eq!(rest(socket), "");
+    assert_eq!(refusals(&host, "slow_request"), 0);
+    let mut socket = connect(&host);
+    socket.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    assert!(rest(socket).to_lowercase().contains("connection: close"));
+}
+
+#[test]
+fn each_phase_of_a_request_has_its_own_limit() {
+    // A body that comes slowly is not answered any slower; a head must hurry.
+    let host = host("[timeouts]\nrequest_seconds = 60\nhead_seconds = 1");
+    let mut socket = connect(&host);
+    socket.write_all(b"GET /healthz HTTP/1.1\r\n").unwrap();
+    assert_eq!(rest(socket), "");
+    host.wait_for("the count", || refusals(&host, "slow_request") == 1);
     works(&host);
 }
 

@@ -170,7 +170,7 @@ impl Setup {
     pub fn command(&self) -> Command {
         let mut command = auricle();
         command.arg("serve");
-        let settings = fs::read_to_string(self.path("configs/auricle.toml")).unwrap();
+        let settings = fs::read_to_string(self.path("configs/auricle.toml")).unwrap_or_default();
         if !settings.contains("[[listeners]]") {
             command.args(["--listen", "127.0.0.1:0"]);
         }
