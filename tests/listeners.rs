@@ -159,7 +159,8 @@ fn a_listener_that_cannot_be_is_refused_with_the_reason() {
         ("listen = \"nowhere\"".to_owned(), "`nowhere` is no address to listen on: give an IP address"),
         ("[[listeners]]\naddress = \"0.0.0.0:0\"".to_owned(), "without API keys"),
         (
-            "allow_network_without_keys = true\n[[listeners]]\naddress = \"0.0.0.0:0\"\ndialects = [\"vosk\"]".to_owned(),
+            "allow_network_without_keys = true\n[[listeners]]\naddress = \"0.0.0.0:0\"\ndialects = [\"vosk\"]"
+                .to_owned(),
             "clients cannot show a key",
         ),
     ] {

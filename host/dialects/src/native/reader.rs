@@ -10,7 +10,7 @@ use super::{
 use crate::websocket::{Incoming, Receiver};
 use auricle_core::{Failure, FailureCode};
 use auricle_session::Session;
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 use tokio::{
     sync::Notify,
     task::JoinHandle,
@@ -61,9 +61,11 @@ impl Reader {
         let mut alive = Instant::now();
         let mut check = tokio::time::interval(idle_limit / 4);
         check.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut finished = false;
+        let (mut finished, mut drained) = (false, pin!(drain.cancelled()));
         loop {
             tokio::select! {
+                // What has come is looked at first: the rest is not asked for every frame.
+                biased;
                 incoming = self.receiver.next(), if !self.receiver.is_over() => {
                     match incoming {
                         Ok(Incoming::Gone) => break,
@@ -90,7 +92,7 @@ impl Reader {
                     }
                     self.ping.notify_one();
                 }
-                () = drain.cancelled(), if !finished => {
+                () = &mut drained, if !finished => {
                     session.finish();
                     finished = true;
                 }

@@ -8,7 +8,16 @@ use super::{
 };
 use auricle_core::{Failure, FailureCode};
 use futures_util::{FutureExt, StreamExt, stream::SplitStream};
-use std::{pin::pin, time::Duration};
+use std::{
+    future::poll_fn,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Poll,
+    time::Duration,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     time::timeout,
@@ -17,7 +26,6 @@ use tokio_tungstenite::tungstenite::{
     Bytes, Error as WsError, Message, Utf8Bytes,
     error::{CapacityError, ProtocolError},
 };
-use tokio_util::sync::CancellationToken;
 
 /// How long a client has to answer the close frame.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
@@ -25,7 +33,8 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 /// Reads one connection.
 pub struct Receiver {
     source: SplitStream<WebSocket>,
-    end: CancellationToken,
+    /// Set by the socket, in a poll of `source` that finds no message.
+    end: Arc<AtomicBool>,
     /// Where one message ends and the next begins cannot be told any more.
     broken: bool,
     ended: bool,
@@ -49,7 +58,7 @@ pub enum Incoming {
 }
 
 impl Receiver {
-    pub(super) fn new(source: SplitStream<WebSocket>, end: CancellationToken) -> Self {
+    pub(super) fn new(source: SplitStream<WebSocket>, end: Arc<AtomicBool>) -> Self {
         Self { source, end, broken: false, ended: false, held: None }
     }
 
@@ -92,13 +101,9 @@ impl Receiver {
         if let Some(held) = self.held.take() {
             return held;
         }
-        let message = tokio::select! {
-            biased;
-            message = self.source.next() => message,
-            () = self.end.cancelled() => {
-                self.ended = true;
-                return Ok(Incoming::Ended);
-            }
+        let Some(message) = self.message().await else {
+            self.ended = true;
+            return Ok(Incoming::Ended);
         };
         let error = match message {
             Some(Ok(Message::Binary(bytes))) => return Ok(Incoming::Binary(bytes)),
@@ -130,29 +135,30 @@ impl Receiver {
         }
     }
 
+    /// What the WebSocket gives next; `None` where the input has ended.
+    async fn message(&mut self) -> Option<Option<Result<Message, WsError>>> {
+        poll_fn(|context| match self.source.poll_next_unpin(context) {
+            Poll::Ready(message) => Poll::Ready(Some(message)),
+            Poll::Pending if self.end.load(Ordering::Relaxed) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        })
+        .await
+    }
+
     /// After the close frame: reads on until the client has seen it, a moment at most. A connection closed with unread input
     /// would take what was sent to the client with it.
     pub async fn linger(mut self, sender: Sender) {
         let read_on = async {
-            while !self.ended {
-                tokio::select! {
-                    message = self.source.next() => if !matches!(message, Some(Ok(_))) { break },
-                    () = self.end.cancelled() => self.ended = true,
-                }
-            }
+            while let Some(Some(Ok(_))) = self.message().await {}
             // The client's answer cannot be told from the rest: reads up to the end of everything.
             if self.broken
                 && let Ok(mut socket) = self.source.reunite(sender.into_sink())
             {
                 let socket: &mut Socket = socket.get_mut();
+                socket.show_end();
                 let _ = socket.shutdown().await;
                 let mut waste = vec![0; 4 << 10];
-                let end = self.end.clone();
-                let waste = async { while socket.read(&mut waste).await.is_ok_and(|count| count > 0) {} };
-                tokio::select! {
-                    () = waste => {}
-                    () = end.cancelled() => {}
-                }
+                while socket.read(&mut waste).await.is_ok_and(|count| count > 0) {}
             }
         };
         let _ = timeout(CLOSE_LIMIT, read_on).await;

@@ -7,6 +7,10 @@
 use std::{
     io,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
 };
 use tokio::{
@@ -14,7 +18,6 @@ use tokio::{
     net::TcpStream,
 };
 use tokio_tungstenite::WebSocketStream;
-use tokio_util::sync::CancellationToken;
 
 /// A WebSocket whose handshake is done.
 pub type WebSocket = WebSocketStream<Socket>;
@@ -27,7 +30,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
 /// A client's socket.
 pub struct Socket {
     io: Io,
-    end: CancellationToken,
+    end: Arc<AtomicBool>,
+    hides_end: bool,
 }
 
 enum Io {
@@ -39,17 +43,22 @@ enum Io {
 impl Socket {
     /// Of a connection that carries nothing but the WebSocket.
     pub fn tcp(socket: TcpStream) -> Self {
-        Self { io: Io::Tcp(socket), end: CancellationToken::new() }
+        Self { io: Io::Tcp(socket), end: Arc::default(), hides_end: true }
     }
 
     /// Of any other.
     pub fn other(socket: impl Duplex + 'static) -> Self {
-        Self { io: Io::Other(Box::new(socket)), end: CancellationToken::new() }
+        Self { io: Io::Other(Box::new(socket)), end: Arc::default(), hides_end: true }
     }
 
-    /// Cancelled when the client has sent all that it will ever send.
-    pub(super) fn end_of_input(&self) -> CancellationToken {
-        self.end.clone()
+    /// Becomes true, while reading, when the client has sent all that it will ever send.
+    pub(super) fn end_of_input(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.end)
+    }
+
+    /// From now on a read meets the end of the input.
+    pub(super) fn show_end(&mut self) {
+        self.hides_end = false;
     }
 
     fn io(self: Pin<&mut Self>) -> Pin<&mut dyn Duplex> {
@@ -68,8 +77,9 @@ impl AsyncRead for Socket {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = self.as_mut().io().poll_read(context, buffer);
-        if matches!(read, Poll::Ready(Ok(()))) && buffer.filled().len() == before && buffer.remaining() > 0 {
-            self.end.cancel();
+        let is_end = matches!(read, Poll::Ready(Ok(()))) && buffer.filled().len() == before && buffer.remaining() > 0;
+        if is_end && self.hides_end {
+            self.end.store(true, Ordering::Relaxed);
             return Poll::Pending;
         }
         read
