@@ -35,7 +35,7 @@ pub(crate) fn check() -> Done {
     run(&mut cargo(&["fmt", "--all", "--check"]))?;
     run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]))?;
     alone::check()?;
-    // Here `crate::cycles::cycles()?;`, once no more than two files under host/ need one another.
+    crate::cycles::cycles()?;
     run(cargo(&["doc", "--workspace", "--no-deps", "--all-features"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     faults::check()?;
     let tools = target().join("tools");

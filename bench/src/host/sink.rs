@@ -11,7 +11,7 @@ use tokio_tungstenite::{
     tungstenite::{Message, protocol::WebSocketConfig},
 };
 
-/// As the host's: see `host/src/server/upgrade.rs` and `limits.max_message_bytes`.
+/// As the host's: see `host/dialects/src/websocket.rs` and `limits.max_message_bytes`.
 const READ_BUFFER_BYTES: usize = 8 << 10;
 const WRITE_BUFFER_BYTES: usize = 4 << 10;
 const MESSAGE_BYTES: usize = 1 << 20;

@@ -103,6 +103,17 @@ failure_codes! {
 }
 
 impl FailureCode {
+    /// The code that clients are told: of what the server has too little is its operator's matter.
+    #[must_use]
+    pub fn for_clients(self) -> Self {
+        match self {
+            Self::KeyStreams | Self::Streams | Self::Connections | Self::AddressConnections => Self::Capacity,
+            Self::Origin | Self::Address | Self::NotOperator => Self::Unauthorized,
+            Self::SlowRequest => Self::IdleTimeout,
+            other => other,
+        }
+    }
+
     /// The name, such as `unknown_preset`.
     pub fn name(self) -> String {
         match serde_json::to_value(self) {

@@ -7,5 +7,5 @@ mod request;
 
 pub use exposure::check_exposure;
 pub use keys::{KeyEntry, Keys, NewKey};
-pub use origin::Origins;
+pub use origin::{Origins, OwnOrigin};
 pub use request::presented_key;

@@ -23,7 +23,9 @@ pub(super) struct App {
     pub(super) keys: Option<Arc<Reloaded<Keys>>>,
     /// The listener's: every caller is this key's.
     pub(super) bound_key: Option<Arc<str>>,
-    /// Whether the listener serves those who cannot show a key.
+    /// Whether the listener speaks TLS.
+    pub(super) has_tls: bool,
+    /// Whether the listener serves those who show no key.
     pub(super) serves_without_key: bool,
     pub(super) origins: Arc<Origins>,
     /// Whether the plugin directories have been looked at.

@@ -1,7 +1,7 @@
 //! Who sends a request: every route but the health checks asks.
 
 use super::{answer::Refused, app::App, connections::Connection};
-use crate::access::presented_key;
+use crate::access::{OwnOrigin, presented_key};
 use auricle_core::{Failure, FailureCode};
 use auricle_dialects::Dialect;
 use auricle_session::Caller;
@@ -29,8 +29,12 @@ impl App {
         dialect: Option<&dyn Dialect>,
         connection: Option<&Arc<Connection>>,
     ) -> Result<Caller, Failure> {
-        let names_the_server = dialect.is_some_and(Dialect::names_the_server_as_origin);
-        if !self.origins.allow(headers, names_the_server) {
+        let own = match dialect.is_some_and(Dialect::names_the_server_as_origin) {
+            true if self.has_tls => OwnOrigin::ByName,
+            true => OwnOrigin::ByNumber,
+            false => OwnOrigin::Listed,
+        };
+        if !self.origins.allow(headers, own) {
             let message = "this web page may not use the server (`origins` in its settings lists those that may)";
             return Err(Failure::new(FailureCode::Origin, message));
         }
@@ -45,7 +49,7 @@ impl App {
                     (None, None) => None,
                 };
                 let key = key.map(Arc::clone);
-                if key.is_none() && self.serves_without_key {
+                if shown.is_none() && self.serves_without_key {
                     return Ok(self.unnamed(connection));
                 }
                 Some(key.ok_or_else(|| {

@@ -10,7 +10,7 @@ use super::{
     write_limit::WriteLimit,
 };
 use auricle_core::{FailureCode, metrics::Metrics};
-use axum::{Router, body::Body, response::IntoResponse};
+use axum::{Router, body::Body, http::header, response::IntoResponse};
 use hyper::{
     Request,
     body::Incoming,
@@ -82,7 +82,7 @@ where
         .with_upgrades()
         .await;
     let Err(error) = done else { return };
-    // Between requests a client need not hurry, and may go away.
+    // Between requests a client need not hurry, and may go away. (Half of a second head looks the same here.)
     let idle = error.is_timeout() && served.load(Ordering::Relaxed);
     if (error.is_timeout() || timed_out(&error)) && !idle {
         tracing::info!(client = %address, "no request, or no taker for its answer, in time: {error}");
@@ -96,7 +96,8 @@ impl Client {
     async fn answer(self, mut request: Request<Incoming>) -> Result<axum::response::Response, Infallible> {
         let Self { routes, connection, metrics, limits } = self;
         let response = match connection.refusal() {
-            Some(failure) => Refused(failure.clone()).into_response(),
+            // The next connection may fare better.
+            Some(failure) => ([(header::CONNECTION, "close")], Refused(failure.clone())).into_response(),
             None => {
                 request.extensions_mut().insert(connection);
                 let request = request.map(|body| Body::new(PacedBody::new(Body::new(body), limits.body)));

@@ -22,6 +22,9 @@ pub(super) fn dialects(settings: &Settings, listener: &ListenerSettings) -> Resu
             format!("the listener on {} names a dialect `{name}`; there are: {}", listener.address, known.join(", "))
         })
     };
+    if let Some(twice) = names.iter().enumerate().find_map(|(n, name)| names[..n].contains(name).then_some(name)) {
+        return Err(format!("the listener on {} names the dialect `{twice}` twice", listener.address));
+    }
     let mut found: Vec<_> = names.iter().map(find).collect::<Result<_, _>>()?;
     Ok(match found.pop() {
         None => return Err(format!("`dialects` of the listener on {} is empty", listener.address)),

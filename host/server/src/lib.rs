@@ -28,6 +28,7 @@ use crate::{
     reload::Reloaded,
     requests::{Request, Requests, raise_file_limit},
 };
+use address::ListenAddress;
 use app::App;
 use auricle_core::{metrics::Metrics, times::wait};
 use auricle_engines::plugins::{Registry, Watcher, check_writers};
@@ -42,7 +43,7 @@ use settings::{ListenerSettings, ListenerTls, Settings};
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 use tls::{Certificate, Certificates};
@@ -116,6 +117,7 @@ impl Server {
             metrics: Arc::clone(&metrics),
             keys: keys.clone(),
             bound_key: None,
+            has_tls: false,
             serves_without_key: false,
             origins: Arc::new(origins),
             settled: settled.clone(),
@@ -126,7 +128,12 @@ impl Server {
         let most = limits.max_connections.unwrap_or(limits.max_streams.saturating_add(100).saturating_mul(2));
         let most_per_address = limits.max_connections_per_address.unwrap_or(most / 2);
         raise_file_limit(most);
-        let files = Files { presets: Arc::clone(&presets), keys: keys.clone(), certificates: certificates.0.clone() };
+        let files = Files {
+            reloading: Mutex::default(),
+            presets: Arc::clone(&presets),
+            keys: keys.clone(),
+            certificates: certificates.0.clone(),
+        };
         tokio::spawn(follow_changes(settled, registry, presets, catalog));
         tokio::spawn(follow_files(keys, certificates.0));
         if let Some(journal) = journal {
@@ -161,8 +168,8 @@ impl Server {
         let mut stop = async || {
             while requests.next().await == Request::Reload {
                 let (files, reread) = (Arc::clone(&files), Arc::clone(&reread));
-                // A panic in there is already in the log.
-                let _ = tokio::task::spawn_blocking(move || files.reload(&*reread)).await;
+                // Not waited for: a file that cannot be read in time does not keep the server from stopping.
+                tokio::task::spawn_blocking(move || files.reload(&*reread));
             }
         };
         let mut accepting = JoinSet::new();
@@ -214,8 +221,16 @@ async fn bind(
     let tls = match &listener.tls {
         Some(ListenerTls::Own(tls)) => Some(tls),
         Some(ListenerTls::Use(false)) => None,
+        Some(ListenerTls::Use(true)) if settings.tls.is_none() => {
+            let message = format!("the listener on {} has `tls = true`, and there is no [tls]", listener.address);
+            return Err(io::Error::other(message));
+        }
         Some(ListenerTls::Use(true)) | None => settings.tls.as_ref(),
     };
+    if !listener.allow.is_empty() && matches!(listener.address, ListenAddress::Unix(_)) {
+        let message = format!("`allow` means nothing for the socket file {}: its permissions decide", listener.address);
+        return Err(io::Error::other(message));
+    }
     check_exposure(settings, listener, tls.is_some(), shows_keys).map_err(io::Error::other)?;
     let certificate = tls.map(|tls| certificates.read(tls)).transpose().map_err(io::Error::other)?;
     Listener::bind(listener, dialects, certificate).await

@@ -102,6 +102,7 @@ impl Listener {
         };
         let secure = if self.certificate.is_some() { "s" } else { "" };
         Ok(match &self.dialects {
+            Dialects::Shared(_) if matches!(self.address, ListenAddress::Unix(_)) => address,
             Dialects::Shared(_) => format!("http{secure}://{address}"),
             Dialects::Own(dialect) => format!("ws{secure}://{address} ({})", dialect.name()),
         })
@@ -111,6 +112,7 @@ impl Listener {
     pub(super) async fn accept(self, mut app: App, connections: Arc<Connections>, limits: PhaseLimits) {
         app.bound_key.clone_from(&self.key);
         app.serves_without_key = self.serves_without_key();
+        app.has_tls = self.certificate.is_some();
         let metrics = Arc::clone(&app.metrics);
         let routes = http::routes(app, &self.dialects);
         loop {
@@ -139,7 +141,9 @@ impl Listener {
 
     /// Whether a client that cannot show a key is served because of where it is.
     fn serves_without_key(&self) -> bool {
-        matches!(&self.dialects, Dialects::Own(dialect) if !dialect.shows_keys()) && !self.allow.is_empty()
+        matches!(&self.dialects, Dialects::Own(dialect) if !dialect.shows_keys())
+            && !self.allow.is_empty()
+            && self.key.is_none()
     }
 }
 

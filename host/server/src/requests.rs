@@ -1,6 +1,6 @@
 //! What the system asks of the server, and what the server asks of the system: signals, and the limit of open files.
 
-use std::io::{self, IsTerminal};
+use std::io;
 
 /// What the server can be asked by a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,7 @@ impl Requests {
         {
             use tokio::signal::unix::{SignalKind, signal};
             // Now: a terminal that is gone is none any more.
-            let meaning = if io::stdin().is_terminal() { Request::Stop } else { Request::Reload };
+            let meaning = if io::IsTerminal::is_terminal(&io::stdin()) { Request::Stop } else { Request::Reload };
             Ok(Self {
                 terminate: signal(SignalKind::terminate())?,
                 interrupt: signal(SignalKind::interrupt())?,

@@ -5,10 +5,12 @@
 use super::tls::Certificate;
 use crate::{access::Keys, reload::Reloaded};
 use auricle_session::Presets;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What is read from files while the server runs.
 pub(super) struct Files {
+    /// One reload at a time.
+    pub(super) reloading: Mutex<()>,
     pub(super) presets: Arc<Presets>,
     pub(super) keys: Option<Arc<Reloaded<Keys>>>,
     pub(super) certificates: Vec<Arc<Certificate>>,
@@ -17,6 +19,7 @@ pub(super) struct Files {
 impl Files {
     /// Reads all of it again, after `settings`; nothing where that fails. What is wrong with a file is in the log.
     pub(super) fn reload(&self, settings: &impl Fn() -> Result<(), String>) {
+        let _reloading = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(problem) = settings() {
             tracing::error!("not reloaded: {problem}; all stays as it was");
             return;

@@ -400,7 +400,8 @@ mod tests {
 
     #[test]
     fn the_file_that_is_shipped_states_the_defaults() {
-        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs");
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs");
+        assert!(dir.join("auricle.toml").is_file());
         let mut shipped = Settings::read(&dir).unwrap();
         shipped.presets = Settings::default().presets;
         assert_eq!(format!("{shipped:?}"), format!("{:?}", Settings::default()));

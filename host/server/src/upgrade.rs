@@ -4,24 +4,26 @@ use super::{answer::Refused, app::App, connections::Connection, write_limit::Wri
 use auricle_core::{Failure, FailureCode};
 use auricle_dialects::{
     Dialect,
-    websocket::{self, Socket},
+    websocket::{self, Duplex, Socket},
 };
 use auricle_session::Admitted;
 use axum::{
     body::Body,
     extract::Request,
-    http::{HeaderMap, HeaderValue, Response, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header},
     response::IntoResponse,
 };
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use std::sync::Arc;
 use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 /// A request at one of a dialect's paths.
 pub(super) async fn upgrade(dialect: Arc<dyn Dialect>, app: App, mut request: Request) -> axum::response::Response {
-    let Some(accept) = accept_key(request.headers()) else {
+    let is_http_11 = request.method() == Method::GET && request.version() == Version::HTTP_11;
+    let Some(accept) = accept_key(request.headers()).filter(|_| is_http_11) else {
         let hint = "this address speaks WebSocket (version 13): connect with a WebSocket client\n";
         let known = [(header::UPGRADE, "websocket"), (header::SEC_WEBSOCKET_VERSION, "13")];
         return (StatusCode::UPGRADE_REQUIRED, known, hint).into_response();
@@ -65,13 +67,26 @@ fn is_for_scripts(code: FailureCode) -> bool {
 
 async fn carry(dialect: Arc<dyn Dialect>, upgraded: Upgraded, app: &App, admitted: Result<Admitted, Failure>) {
     let settings = Arc::clone(&app.connection);
-    // The connection's own socket: one layer less for every frame. (With TLS there are layers enough.)
-    let (socket, read) = match upgraded.downcast::<TokioIo<WriteLimit<TcpStream>>>() {
-        Ok(parts) => (Socket::tcp(parts.io.into_inner().into_inner()), parts.read_buf.to_vec()),
-        Err(upgraded) => (Socket::other(TokioIo::new(upgraded)), Vec::new()),
-    };
+    let (socket, read) = take_socket(upgraded);
     let socket = websocket::accept(socket, read, settings.max_message_bytes).await;
     dialect.serve(socket, settings, admitted).await;
+}
+
+/// The connection's own socket, without the limits of HTTP, and what has been read of it.
+fn take_socket(upgraded: Upgraded) -> (Socket, Vec<u8>) {
+    type Limited<S> = TokioIo<WriteLimit<S>>;
+    let upgraded = match upgraded.downcast::<Limited<TcpStream>>() {
+        Ok(parts) => return (Socket::tcp(parts.io.into_inner().into_inner()), parts.read_buf.to_vec()),
+        Err(upgraded) => upgraded,
+    };
+    let upgraded = match upgraded.downcast::<Limited<TlsStream<Box<dyn Duplex>>>>() {
+        Ok(parts) => return (Socket::other(parts.io.into_inner().into_inner()), parts.read_buf.to_vec()),
+        Err(upgraded) => upgraded,
+    };
+    match upgraded.downcast::<Limited<Box<dyn Duplex>>>() {
+        Ok(parts) => (Socket::other(parts.io.into_inner().into_inner()), parts.read_buf.to_vec()),
+        Err(upgraded) => (Socket::other(TokioIo::new(upgraded)), Vec::new()),
+    }
 }
 
 /// The answer to a valid WebSocket handshake.

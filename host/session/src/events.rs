@@ -72,9 +72,12 @@ impl SessionEvents {
 
     /// Ends the session of a client that takes no events; none would tell it so.
     pub fn give_up(&mut self, failure: Failure) {
-        self.shared.lease.failed(failure.code);
-        self.shared.stream.fail(failure);
-        self.ended = true;
+        if !self.ended {
+            // Where the journal cannot be written, that is in the log.
+            let _ = self.shared.lease.sending(&Event::Failed(failure.clone()));
+            self.shared.stream.fail(failure);
+            self.ended = true;
+        }
     }
 
     fn number(&mut self, events: VecDeque<Event>) -> Vec<Arc<NumberedEvent>> {

@@ -114,7 +114,7 @@ impl Journal {
         recorder.write(&Line::Start(start))?;
         if self.sync {
             // The file's name, too.
-            File::open(&self.dir)?.sync_all()?;
+            tokio::task::block_in_place(|| File::open(&self.dir)?.sync_all())?;
         }
         Ok(recorder)
     }

@@ -1,7 +1,7 @@
 //! Presets: named JSON files, each an engine's configuration with the server's own keys under `"host"`.
 //!
 //! Read anew when a file changes. A file that cannot be read leaves what was read before it in service, with the reason
-//! shown. Threads: one watcher thread writes, anybody reads.
+//! shown. Threads: one looks at the directory at a time, anybody reads.
 
 use auricle_core::{one_line, times::is_wait};
 use auricle_engines::{Isolation, stamp::FileStamp};
@@ -12,7 +12,7 @@ use std::{
     collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock},
 };
 use tokio::sync::watch;
 
@@ -134,6 +134,8 @@ fn is_base(name: &str) -> bool {
 pub struct Presets {
     dir: PathBuf,
     entries: RwLock<BTreeMap<String, Entry>>,
+    /// One look at the directory at a time.
+    looking: Mutex<()>,
     changes: watch::Sender<u64>,
 }
 
@@ -147,7 +149,12 @@ struct Entry {
 impl Presets {
     /// Reads the presets of `dir`. A directory that does not exist has none.
     pub fn read(dir: &Path) -> Self {
-        let presets = Self { dir: dir.to_owned(), entries: RwLock::default(), changes: watch::Sender::new(0) };
+        let presets = Self {
+            dir: dir.to_owned(),
+            entries: RwLock::default(),
+            looking: Mutex::default(),
+            changes: watch::Sender::new(0),
+        };
         presets.refresh();
         presets
     }
@@ -181,6 +188,7 @@ impl Presets {
     }
 
     fn look(&self, always: bool) {
+        let _looking = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
         let files = match list_files(&self.dir) {
             Ok(files) => files,
             Err(error) => {

@@ -13,8 +13,8 @@ mod model;
 mod outbox;
 mod past;
 mod runtime;
-mod session;
 mod slot;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod turn;
@@ -23,4 +23,4 @@ mod voice;
 pub use bounds::StreamSettings;
 pub use model::{BatchEntry, CallError, Death, Model, Processor};
 pub use runtime::{Runtime, RuntimeSettings};
-pub use session::Stream;
+pub use stream::Stream;

@@ -1,6 +1,6 @@
 //! A stream's turn on a thread of its model: work is taken, the engine called, and what came of it put back.
 //!
-//! Invariants: those of `session`. A call is begun and ended in the thread's slot, so that the watchdog sees it; a thread that was
+//! Invariants: those of `stream`. A call is begun and ended in the thread's slot, so that the watchdog sees it; a thread that was
 //! written off meanwhile touches the stream no more. Threads: the model's.
 
 use super::{
@@ -8,8 +8,8 @@ use super::{
     inbox::Work,
     model::Death,
     runtime::Shared,
-    session::Inner,
     slot::Slot,
+    stream::Inner,
     voice::{Next, Scene, Trouble, Voice, call_name},
 };
 use auricle_core::Event;

@@ -113,7 +113,7 @@ impl Voice {
                 audio,
                 ends: *ends,
                 sink,
-                outcome: Ok(()),
+                outcome: Err(CallError::Unavailable("it was not worked on".into())),
             })
             .collect();
         model.process_batch(&mut entries);

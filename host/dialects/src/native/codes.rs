@@ -27,21 +27,10 @@ pub const PUBLISHED: &[FailureCode] = &[
     FailureCode::ShuttingDown,
 ];
 
-/// The published code for one of the server's.
-pub fn published(code: FailureCode) -> FailureCode {
-    use FailureCode as C;
-    match code {
-        C::KeyStreams | C::Streams | C::Connections | C::AddressConnections => C::Capacity,
-        C::Origin | C::Address | C::NotOperator => C::Unauthorized,
-        C::SlowRequest => C::IdleTimeout,
-        other => other,
-    }
-}
-
 /// The number that the WebSocket is closed with.
 pub fn close_code(code: FailureCode) -> u16 {
     use FailureCode as C;
-    match published(code) {
+    match code.for_clients() {
         C::BadMessage => 4400,
         C::Unauthorized => 4401,
         C::BadAudio => 4402,
@@ -71,7 +60,7 @@ mod tests {
     #[test]
     fn every_code_has_a_published_one_and_no_two_share_a_number() {
         for code in FailureCode::ALL {
-            assert!(PUBLISHED.contains(&published(*code)), "{code}");
+            assert!(PUBLISHED.contains(&code.for_clients()), "{code}");
         }
         let mut numbers: Vec<_> = PUBLISHED.iter().map(|code| close_code(*code)).collect();
         numbers.sort_unstable();

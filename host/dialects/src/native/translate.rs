@@ -1,9 +1,6 @@
 //! A session's events as messages.
 
-use super::{
-    codes::published,
-    messages::{Ready, ServerEvent, Text, TextWord},
-};
+use super::messages::{Ready, ServerEvent, Text, TextWord};
 use auricle_core::{Event, Failure, times::seconds};
 use auricle_plugin_api::{Metadata, Segment};
 use auricle_session::SessionInfo;
@@ -37,7 +34,7 @@ impl Translator {
 
     /// The message for a failure.
     pub(super) fn error(failure: &Failure) -> ServerEvent {
-        ServerEvent::Error { code: published(failure.code), message: failure.message.clone() }
+        ServerEvent::Error { code: failure.code.for_clients(), message: failure.message.clone() }
     }
 
     fn ready(&self, epoch: u32) -> Ready {

@@ -54,7 +54,7 @@ impl Writer {
             };
             match sent {
                 Ok(()) => {}
-                // The reader sees the same and finishes the stream.
+                // The reader is told by this task's end, and finishes the stream.
                 Err(Unsent::Lost) => return self,
                 Err(Unsent::Late) => {
                     let message = format!("the client took nothing for {} s", self.sender.limit().as_secs_f64());
@@ -82,5 +82,5 @@ fn json(seq: u64, event: ServerEvent) -> Message {
 }
 
 fn close_message(failure: &Failure) -> Message {
-    close(close_code(failure.code), &format!("{}: {failure}", super::codes::published(failure.code)))
+    close(close_code(failure.code), &format!("{}: {failure}", failure.code.for_clients()))
 }

@@ -9,11 +9,11 @@ use super::{
     settings::VoskSettings,
     stream::Stream,
 };
-use crate::websocket::{ConnectionSettings, Incoming, Receiver, Sender, WebSocket, close, split};
+use crate::websocket::{ConnectionSettings, Incoming, Receiver, Sender, Unsent, WebSocket, close, split};
 use auricle_core::{Failure, FailureCode};
 use auricle_session::Admitted;
 use std::sync::Arc;
-use tokio::time::{Instant, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +22,8 @@ enum End {
     /// In order.
     Eof,
     Failed(Failure),
+    /// The client does not take its answers.
+    Late(Failure),
     /// There is nobody to tell.
     Gone,
 }
@@ -47,8 +49,15 @@ pub(super) async fn serve(
             let mut stream = Stream::new(names, admitted);
             match connection.converse(&mut stream, &settings, drain).await {
                 Err(End::Failed(failure)) => {
-                    stream.fail(&failure);
+                    // What was said is told before what went wrong.
+                    if let Some(last) = stream.fail(&failure) {
+                        let _ = connection.send(&last).await;
+                    }
                     End::Failed(failure)
+                }
+                Err(End::Late(failure)) => {
+                    stream.give_up(failure);
+                    End::Gone
                 }
                 Err(end) => end,
                 Ok(()) => End::Eof,
@@ -75,32 +84,55 @@ impl Connection {
         let late = |what: &str, limit: f64| {
             End::Failed(Failure::new(FailureCode::IdleTimeout, format!("{what} within {limit} s")))
         };
-        let first = timeout(settings.start_limit, self.receiver.next()).await;
-        let mut incoming = first.map_err(|_| late("no message came", settings.start_limit.as_secs_f64()))?;
-        let mut check = interval(settings.idle_limit / 4);
+        let going_away =
+            || End::from(Failure::new(FailureCode::ShuttingDown, "the server is going away; connect again"));
+        let mut incoming = tokio::select! {
+            first = timeout(settings.start_limit, self.first()) => {
+                first.map_err(|_| late("no message came", settings.start_limit.as_secs_f64()))?
+            }
+            () = drain.cancelled() => return Err(going_away()),
+        };
+        let (mut alive, mut check) = (Instant::now(), interval(settings.idle_limit / 4));
+        check.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            if self.answer(stream, incoming?).await? {
+            let incoming_now = incoming?;
+            // Without a session an answer to a ping is no reason to keep its place.
+            let counts = stream.is_open() || !matches!(incoming_now, Incoming::Life);
+            if self.answer(stream, incoming_now).await? {
                 return Ok(());
             }
-            let alive = Instant::now();
+            if counts {
+                alive = Instant::now();
+            }
             incoming = loop {
                 tokio::select! {
                     incoming = self.receiver.next() => break incoming,
                     // Between messages only a failure matters; what is said is told with the next answer.
                     failure = stream.failure() => return Err(failure.into()),
                     () = drain.cancelled() => {
-                        let last = stream.finish().await?;
+                        let last = self.meanwhile(stream.finish()).await?;
                         self.send(&last).await?;
-                        return Err(Failure::new(FailureCode::ShuttingDown, "the server is going away").into());
+                        return Err(going_away());
                     }
                     _ = check.tick() => {
                         if alive.elapsed() >= settings.idle_limit {
-                            return Err(late("nothing came, not even an answer to a ping,", settings.idle_limit.as_secs_f64()));
+                            let limit = settings.idle_limit.as_secs_f64();
+                            return Err(late("nothing came, not even an answer to a ping,", limit));
                         }
                         self.sender.ping().await.map_err(|_| End::Gone)?;
                     }
                 }
             };
+        }
+    }
+
+    /// The first message.
+    async fn first(&mut self) -> Result<Incoming, Failure> {
+        loop {
+            match self.receiver.next().await {
+                Ok(Incoming::Life) => {}
+                first => return first,
+            }
         }
     }
 
@@ -140,13 +172,19 @@ impl Connection {
     }
 
     async fn send(&mut self, answer: &ServerMessage) -> Result<(), End> {
-        self.sender.send([Message::text(answer.to_string())]).await.map_err(|_| End::Gone)
+        self.sender.send([Message::text(answer.to_string())]).await.map_err(|unsent| match unsent {
+            Unsent::Lost => End::Gone,
+            Unsent::Late => {
+                let message = format!("the client took nothing for {} s", self.sender.limit().as_secs_f64());
+                End::Late(Failure::new(FailureCode::SlowReader, message))
+            }
+        })
     }
 
     /// Tells the client why, where something is wrong, and closes.
     async fn close(mut self, end: End) {
         let messages = match end {
-            End::Gone => return,
+            End::Gone | End::Late(_) => return,
             End::Eof => vec![close(1000, "")],
             End::Failed(failure) => {
                 let close = close(close_code(failure.code), &failure.to_string());

@@ -93,7 +93,7 @@ pub enum ServerMessage {
 
 impl From<Failure> for ServerMessage {
     fn from(Failure { code, message }: Failure) -> Self {
-        Self::Error { code, error: message }
+        Self::Error { code: code.for_clients(), error: message }
     }
 }
 

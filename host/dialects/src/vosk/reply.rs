@@ -70,6 +70,11 @@ impl Replies {
         if self.segments.is_empty() { ServerMessage::Partial { partial: self.partial.clone() } } else { self.tell() }
     }
 
+    /// Whether there is final text that was not told yet.
+    pub fn has_final(&self) -> bool {
+        !self.segments.is_empty()
+    }
+
     /// Answers `reset` and `eof`, once everything is decoded: what is final since the last answer, be it nothing.
     pub fn answer_end(&mut self) -> ServerMessage {
         self.partial.clear();

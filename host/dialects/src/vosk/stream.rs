@@ -94,12 +94,31 @@ impl Stream {
         future::pending().await
     }
 
-    /// The connection ends by a failure.
-    pub(super) fn fail(&mut self, failure: &Failure) {
+    /// Whether there was audio.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.state, State::Open(_))
+    }
+
+    /// The connection ends by a failure. What is final and was not told yet, if there is anything.
+    pub(super) fn fail(&mut self, failure: &Failure) -> Option<ServerMessage> {
         match &mut self.state {
             State::Waiting(admitted) => admitted.sessions().refused(failure),
-            State::Open(open) => open.session.fail(failure.clone()),
             State::Refused => {}
+            State::Open(open) => {
+                open.session.fail(failure.clone());
+                let events = open.events.take();
+                // It is the failure that is told already.
+                let _ = open.hear(events);
+                return open.replies.has_final().then(|| open.replies.answer_end());
+            }
+        }
+        None
+    }
+
+    /// The client takes nothing any more.
+    pub(super) fn give_up(&mut self, failure: Failure) {
+        if let State::Open(open) = &mut self.state {
+            open.events.give_up(failure);
         }
     }
 
@@ -171,16 +190,16 @@ impl Open {
 
     /// Takes events; the last milestone among them.
     fn hear(&mut self, events: Vec<Arc<NumberedEvent>>) -> Result<Option<Milestone>, Failure> {
-        let mut passed = None;
+        let mut passed = Ok(None);
         for event in events {
             // They are told with the next answer at the latest, and nothing could ask for them again.
             self.events.acknowledge(event.seq);
             match self.replies.hear(event.event.clone()) {
-                Some(Milestone::Failed(failure)) => return Err(failure),
-                Some(milestone) => passed = Some(milestone),
+                Some(Milestone::Failed(failure)) => passed = Err(failure),
+                Some(milestone) => passed = Ok(Some(milestone)),
                 None => {}
             }
         }
-        Ok(passed)
+        passed
     }
 }

@@ -14,6 +14,37 @@ const ANY: &str = "*";
 #[derive(Debug, Clone)]
 pub struct Origins(Vec<String>);
 
+/// Whether the server's own address is let in as an origin. Client libraries that are no web pages may send it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnOrigin {
+    /// Like any other: where it is listed.
+    Listed,
+    /// Where it is a number or `localhost`: an attacker can point a name at this machine, and no number.
+    ByNumber,
+    /// By its name too: the certificate is not one for an attacker's name.
+    ByName,
+}
+
+impl OwnOrigin {
+    fn allows(self, origin: &str, host: &str) -> bool {
+        let (secure, authority) = match (origin.strip_prefix("https://"), origin.strip_prefix("http://")) {
+            (Some(authority), _) => (true, authority),
+            (None, Some(authority)) => (false, authority),
+            (None, None) => return false,
+        };
+        let port = |port: &str| port.bytes().all(|digit| digit.is_ascii_digit());
+        let name = host.rsplit_once(':').filter(|(_, last)| port(last)).map_or(host, |(name, _)| name);
+        let number = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+        let is_number = number.parse::<IpAddr>().is_ok() || name == "localhost";
+        authority == host
+            && match self {
+                Self::Listed => false,
+                Self::ByNumber => is_number,
+                Self::ByName => is_number || secure,
+            }
+    }
+}
+
 impl Origins {
     /// From the settings.
     ///
@@ -34,31 +65,18 @@ impl Origins {
         Ok(Self(list.to_vec()))
     }
 
-    /// Whether a request may go on: it is on behalf of no web page, or of one that is listed; or, where `own`, of one at the
-    /// very address that is asked, given by its number or as `localhost`, so that no name can lead there from elsewhere.
-    pub fn allow(&self, headers: &HeaderMap, own: bool) -> bool {
-        let host = headers.get(header::HOST).filter(|_| own).and_then(|host| host.to_str().ok());
+    /// Whether a request may go on: it is on behalf of no web page, or of one that is listed, or of one at the very address
+    /// that is asked, where `own` lets that in.
+    pub fn allow(&self, headers: &HeaderMap, own: OwnOrigin) -> bool {
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
         let mut origins = headers.get_all(header::ORIGIN).iter();
         origins.all(|origin| {
             let listed =
                 |allowed: &String| allowed == ANY || origin.as_bytes().eq_ignore_ascii_case(allowed.as_bytes());
             self.0.iter().any(listed)
-                || host.is_some_and(|host| origin.to_str().is_ok_and(|origin| is_at_number(origin, host)))
+                || host.is_some_and(|host| origin.to_str().is_ok_and(|origin| own.allows(origin, host)))
         })
     }
-}
-
-/// Whether an origin is the address `host`, and that is a number or `localhost`.
-fn is_at_number(origin: &str, host: &str) -> bool {
-    let authority = ["http://", "https://"].iter().find_map(|scheme| origin.strip_prefix(scheme));
-    let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|digit| digit.is_ascii_digit()));
-    let name = name.map_or(host, |(name, _)| name);
-    let is_number = name.parse::<IpAddr>().is_ok()
-        || name
-            .strip_prefix('[')
-            .and_then(|name| name.strip_suffix(']'))
-            .is_some_and(|name| name.parse::<IpAddr>().is_ok());
-    authority == Some(host) && (is_number || name == "localhost")
 }
 
 #[cfg(test)]
@@ -69,12 +87,12 @@ mod tests {
     fn allows(list: &[&str], origin: &'static str) -> bool {
         let list: Vec<_> = list.iter().map(|&origin| origin.to_owned()).collect();
         let headers = HeaderMap::from_iter([(header::ORIGIN, HeaderValue::from_static(origin))]);
-        Origins::new(&list).unwrap().allow(&headers, false)
+        Origins::new(&list).unwrap().allow(&headers, OwnOrigin::Listed)
     }
 
     #[test]
     fn only_listed_pages_are_let_in() {
-        assert!(Origins::new(&[]).unwrap().allow(&HeaderMap::new(), false));
+        assert!(Origins::new(&[]).unwrap().allow(&HeaderMap::new(), OwnOrigin::Listed));
         assert!(!allows(&[], "http://127.0.0.1:8770"));
         assert!(allows(&["https://app.example"], "https://App.example"));
         for other in ["http://app.example", "https://app.example:8443", "https://app.example.evil", "null"] {
@@ -89,12 +107,12 @@ mod tests {
             let [origin, host] = [origin, host].map(HeaderValue::from_static);
             let headers = HeaderMap::from_iter([(header::ORIGIN, origin), (header::HOST, host)]);
             let origins = Origins::new(&[]).unwrap();
-            assert!(!origins.allow(&headers, false));
-            origins.allow(&headers, true)
+            assert!(!origins.allow(&headers, OwnOrigin::Listed));
+            (origins.allow(&headers, OwnOrigin::ByNumber), origins.allow(&headers, OwnOrigin::ByName))
         };
         for host in ["127.0.0.1:2700", "192.168.0.7:2700", "[::1]:2700", "localhost:2700", "127.0.0.1"] {
             let origin: &'static str = format!("http://{host}").leak();
-            assert!(own(origin, host), "{host}");
+            assert_eq!(own(origin, host), (true, true), "{host}");
         }
         for (origin, host) in [
             // A name that an attacker points at this machine.
@@ -103,9 +121,11 @@ mod tests {
             ("http://127.0.0.1.evil.example:2700", "127.0.0.1:2700"),
             ("null", "127.0.0.1:2700"),
             ("file://127.0.0.1:2700", "127.0.0.1:2700"),
+            ("https://evil.example:2700", "vosk.example:2700"),
         ] {
-            assert!(!own(origin, host), "{origin} {host}");
+            assert_eq!(own(origin, host), (false, false), "{origin} {host}");
         }
+        assert_eq!(own("https://vosk.example:2700", "vosk.example:2700"), (false, true));
     }
 
     #[test]
