@@ -288,7 +288,7 @@ impl Shared {
     /// The streams to work on, the first at least; `None` when the model is no longer needed.
     fn next(&self) -> Option<Vec<Arc<Stream>>> {
         let most = self.metadata().max_batch.max(1) as usize;
-        let mut queue = self.queue();
+        let (mut queue, mut patient) = (self.queue(), true);
         loop {
             // Threads that are idle get their share.
             let share = queue.ready.len().div_ceil(queue.idle + 1).min(most);
@@ -299,9 +299,17 @@ impl Shared {
             if queue.stopping {
                 return None;
             }
+            if patient {
+                // To fall asleep and be woken costs more than most calls: whoever has audio to add may do it first.
+                drop(queue);
+                thread::yield_now();
+                (queue, patient) = (self.queue(), false);
+                continue;
+            }
             queue.idle += 1;
             queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
             queue.idle -= 1;
+            patient = true;
         }
     }
 
