@@ -9,6 +9,7 @@ use std::{
     io::{Read, Write},
     net::TcpStream,
 };
+use tungstenite::Message;
 
 fn setup() -> Setup {
     Setup::new()
@@ -149,11 +150,81 @@ fn who_comes_to_a_listener_with_a_key_has_that_key() {
 }
 
 #[test]
+fn networks_are_served_without_a_key_but_not_in_place_of_one() {
+    let setup = setup();
+    let keys = setup.path("configs/keys.toml");
+    fs::write(&keys, "").unwrap();
+    let output = auricle().args(["key", "new", "kitchen", "--into"]).arg(&keys).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let listener = "[[listeners]]\naddress = \"127.0.0.1:0\"\n";
+    let vosk = "dialects = [\"vosk\"]\nallow = [\"127.0.0.0/8\"]\n";
+    let settings = format!("keys = \"keys.toml\"\n{listener}{listener}{vosk}{listener}{vosk}key = \"kitchen\"");
+    let host = setup.settings(&settings).start();
+    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: \
+                   dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let knock = |n: usize, path: &str| {
+        let mut socket = at(&host.listener(n));
+        write!(socket, "GET {path} HTTP/1.1\r\nHost: x\r\n{upgrade}\r\n").unwrap();
+        let mut begin = [0; 12];
+        socket.read_exact(&mut begin).unwrap();
+        String::from_utf8(begin.to_vec()).unwrap()
+    };
+    assert_eq!(knock(1, "/"), "HTTP/1.1 101");
+    assert_eq!(knock(1, "/?key=wrong"), "HTTP/1.1 401");
+    assert_eq!(knock(2, "/"), "HTTP/1.1 101");
+    // What a withdrawn key opened is not open to all.
+    fs::write(&keys, "").unwrap();
+    host.wait_for("the withdrawal", || knock(2, "/") == "HTTP/1.1 401");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_client_that_reads_late_has_the_time_of_a_stream_not_of_a_request() {
+    use std::os::unix::net::UnixStream;
+    let preset = json!({"backend": "tone", "chunk_samples": 160, "segment_chunks": 1});
+    let setup = setup().preset("many", &preset);
+    let path = setup.path("configs/auricle.sock");
+    let settings = "[timeouts]\nanswer_seconds = 0.5\n[[listeners]]\naddress = \"127.0.0.1:0\"\n[[listeners]]\naddress = \
+                    \"unix:auricle.sock\"";
+    let _host = setup.settings(settings).start();
+    let socket = UnixStream::connect(&path).unwrap();
+    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    let (mut client, _) = tungstenite::client("ws://x/v1/stream", socket).unwrap();
+    client.send(Message::text(r#"{"type": "start", "preset": "many", "pace": "file"}"#)).unwrap();
+    // More segments than fit into the socket, and nobody reads them for a while.
+    let audio = bytes(&noise(7, 640_000));
+    let sender = std::thread::spawn(move || {
+        for frame in audio.chunks(64_000) {
+            client.send(Message::binary(frame.to_vec())).unwrap();
+        }
+        client.send(Message::text(r#"{"type": "finish"}"#)).unwrap();
+        client
+    });
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let mut reader = sender.join().unwrap();
+    let (mut segments, mut last) = (0, String::new());
+    while let Ok(message) = reader.read() {
+        if let Message::Text(text) = message {
+            segments += usize::from(text.contains(r#""type":"segment""#));
+            last = text.to_string();
+        }
+    }
+    assert!(last.contains(r#""type":"done""#), "after {segments} segments: {last}");
+    assert_eq!(segments, 4_000);
+}
+
+#[test]
 fn a_listener_that_cannot_be_is_refused_with_the_reason() {
     let listener = |more: &str| format!("[[listeners]]\naddress = \"127.0.0.1:0\"\n{more}");
     for (settings, problem) in [
         (listener("dialects = [\"klingon\"]"), "names a dialect `klingon`; there are: native, vosk"),
         (listener("dialects = []"), "`dialects` of the listener on 127.0.0.1:0 is empty"),
+        (listener("dialects = [\"vosk\", \"vosk\"]"), "names the dialect `vosk` twice"),
+        (listener("tls = true"), "there is no [tls]"),
+        (
+            "[[listeners]]\naddress = \"unix:a.sock\"\nallow = [\"10.0.0.0/8\"]".to_owned(),
+            "means nothing for the socket file",
+        ),
         (listener("key = \"kitchen\""), "bound to the key `kitchen`, which `keys` does not have"),
         (listener("[dialects.vosk]\npresets = \"x\""), "presets"),
         ("listen = \"nowhere\"".to_owned(), "`nowhere` is no address to listen on: give an IP address"),

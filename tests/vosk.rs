@@ -248,6 +248,20 @@ fn what_is_no_message_is_told_and_closed() {
 }
 
 #[test]
+fn what_was_said_before_a_failure_is_told_before_it() {
+    // Two segments of a second each, then the engine fails, all within one message.
+    let preset = json!({"backend": "faulty", "fault": "error", "at": "process_iter", "after_chunks": 25});
+    let host = Setup::new().plugin(&library("faulty")).preset("english", &preset).settings(LISTENERS).start();
+    let mut client = Vosk::open(&host, json!({"sample_rate": 16_000}));
+    let audio = noise(5, 48_000);
+    client.0.send(Message::binary(bytes(&audio))).unwrap();
+    assert_eq!(texts(&[client.hear()]), said(&audio[..32_000], 16_000));
+    assert_eq!(client.fails().0, "engine_error");
+    let failed = r#"auricle_stream_failures_total{preset="english",engine="faulty",code="engine_error"} 1"#;
+    host.wait_for("the count", || host.get("/metrics").1.contains(failed));
+}
+
+#[test]
 fn clients_that_leave_without_waiting_harm_nobody() {
     let host = host();
     for end in [Some(r#"{"eof" : 1}"#), None] {
