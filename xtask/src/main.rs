@@ -16,6 +16,7 @@ mod sanitize;
 mod stage;
 mod test;
 mod train;
+mod windows;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -16,13 +16,7 @@ use super::{
 use auricle_core::FailureCode;
 use auricle_dialects::websocket::Duplex;
 use ipnet::IpNet;
-use std::{
-    io,
-    net::{IpAddr, Ipv4Addr},
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, net::IpAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, time::timeout};
 use tokio_rustls::TlsAcceptor;
 
@@ -48,8 +42,10 @@ enum Bound {
 }
 
 /// Removed with its listener.
-struct SocketFile(PathBuf);
+#[cfg(unix)]
+struct SocketFile(std::path::PathBuf);
 
+#[cfg(unix)]
 impl Drop for SocketFile {
     fn drop(&mut self) {
         // Somebody else may have removed it.
@@ -160,7 +156,7 @@ impl Bound {
             #[cfg(unix)]
             Self::Unix { socket, .. } => {
                 let (socket, _) = socket.accept().await?;
-                Ok((Accepted::Other(Box::new(socket)), Ipv4Addr::LOCALHOST.into()))
+                Ok((Accepted::Other(Box::new(socket)), std::net::Ipv4Addr::LOCALHOST.into()))
             }
         }
     }

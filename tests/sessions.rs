@@ -1,0 +1,181 @@
+//! Sessions as a dialect drives them, on a real engine in a real worker, without any protocol.
+
+#![allow(clippy::unwrap_used, reason = "test code")]
+
+use auricle_core::{AudioFormat, Encoding, Event, Failure, FailureCode, Pace, metrics::Metrics};
+use auricle_engines::plugins::{DiscoverySettings, Registry, Watcher};
+use auricle_session::{
+    AdmissionSettings, Caller, Catalog, CatalogSettings, Key, KeyLimits, NumberedEvent, Presets, Session,
+    SessionEvents, SessionRequest, Sessions,
+};
+use auricle_stream::StreamSettings;
+use auricle_tests::{LIMIT, bytes, host_program, library, noise, tone_segments};
+use serde_json::Map;
+use std::{
+    collections::HashMap,
+    fs,
+    net::{IpAddr, Ipv4Addr},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+struct Door {
+    sessions: Arc<Sessions>,
+    caller: Caller,
+    _watcher: Watcher,
+}
+
+/// Sessions on `tone`, for a caller whose key is for one stream.
+async fn door(dir: &Path) -> Door {
+    for name in ["plugins", "presets"] {
+        fs::create_dir_all(dir.join(name)).unwrap();
+    }
+    fs::copy(library("tone"), dir.join("plugins").join(library("tone").file_name().unwrap())).unwrap();
+    fs::write(dir.join("presets/tone.json"), r#"{"backend": "tone"}"#).unwrap();
+    let discovery = DiscoverySettings {
+        plugins: vec![dir.join("plugins")],
+        cache: Some(dir.join("cache")),
+        program: host_program(),
+        ..DiscoverySettings::of_this_program().unwrap()
+    };
+    let registry = Arc::new(Registry::new(discovery.backends.clone()));
+    let watcher = Watcher::start(&discovery, Arc::clone(&registry)).unwrap();
+    watcher.settled().wait_for(|settled| *settled).await.unwrap();
+    let catalog = CatalogSettings {
+        program: host_program(),
+        trusted: Vec::new(),
+        call_limit: LIMIT,
+        load_limit: LIMIT,
+        max_call_timeouts: 3,
+        max_apart: 8,
+        crash_reports: dir.join("crashes"),
+        max_crash_reports: 5,
+    };
+    let presets = Arc::new(Presets::read(&dir.join("presets")));
+    let metrics = Arc::<Metrics>::default();
+    let catalog = Arc::new(Catalog::new(registry, Arc::clone(&presets), catalog, Arc::clone(&metrics)));
+    let admission = AdmissionSettings { max_streams: 10, refuse_lag_seconds: 60.0, max_load: 1_000.0 };
+    let stream = StreamSettings {
+        pace: Pace::Live,
+        max_lag_seconds: 60.0,
+        report_lag_seconds: 60.0,
+        file_buffer_seconds: 10.0,
+        max_unsent_events: 1_000,
+        max_text_bytes: 1 << 16,
+        max_events_per_call: 1_000,
+        replay_seconds: 60.0,
+    };
+    let sessions = Arc::new(Sessions::new(catalog, presets, None, admission, stream, metrics));
+    let limits = KeyLimits { max_streams: Some(1), ..KeyLimits::default() };
+    let key = Key::new("one", limits, CancellationToken::new());
+    let drain = key.drain().clone();
+    let caller = Caller { address: IpAddr::V4(Ipv4Addr::LOCALHOST), key: Some(Arc::new(key)), drain };
+    Door { sessions, caller, _watcher: watcher }
+}
+
+impl Door {
+    async fn open(&self, audio: AudioFormat) -> Result<(Session, SessionEvents), Failure> {
+        let request = SessionRequest { preset: "tone".into(), options: Map::new(), audio, pace: Pace::Live };
+        self.sessions.admit(self.caller.clone())?.open(request).await
+    }
+}
+
+/// Events up to one of a kind.
+async fn until(events: &mut SessionEvents, kind: impl Fn(&Event) -> bool) -> Vec<Arc<NumberedEvent>> {
+    let mut all = Vec::new();
+    while !all.iter().any(|event: &Arc<NumberedEvent>| kind(&event.event)) {
+        all.extend(timeout(LIMIT, events.next()).await.unwrap());
+    }
+    all
+}
+
+fn texts(events: &[Arc<NumberedEvent>]) -> Vec<String> {
+    let text = |event: &Arc<NumberedEvent>| match &event.event {
+        Event::Segment(segment) => Some(segment.text().into_owned()),
+        _ => None,
+    };
+    events.iter().filter_map(text).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_goes_its_way_and_gives_its_place_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let door = door(dir.path()).await;
+    let audio = noise(1, 40_000);
+    let (mut session, mut events) = door.open(AudioFormat::default()).await.unwrap();
+    assert_eq!(door.open(AudioFormat::default()).await.err().unwrap().code, FailureCode::KeyStreams);
+    assert_eq!(door.sessions.registry().report()[0].stream, session.info().id);
+    // A frame cut in two counts when it is whole.
+    session.audio(bytes(&audio)[..20_001].to_vec().into()).await;
+    assert_eq!(session.received(), 10_000);
+    session.audio(bytes(&audio)[20_001..].to_vec().into()).await;
+    session.caught_up().await;
+    assert!(!texts(&events.take()).is_empty());
+    session.flush();
+    let flushed = until(&mut events, |event| matches!(event, Event::Flushed(_))).await;
+    assert_eq!(flushed.last().unwrap().event, Event::Flushed(40_000));
+    session.reset();
+    until(&mut events, |event| *event == Event::Ready { epoch: 1 }).await;
+    assert_eq!(session.received(), 0);
+    session.audio(bytes(&audio[..20_000]).into()).await;
+    session.finish();
+    let last = until(&mut events, |event| matches!(event, Event::Done(_))).await;
+    assert_eq!(texts(&last), tone_segments(&audio[..20_000], 16_000));
+    assert!(timeout(LIMIT, events.next()).await.unwrap().is_empty(), "nothing follows the end");
+    drop((session, events));
+    door.open(AudioFormat::default()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_count_without_gaps_over_a_reset() {
+    let dir = tempfile::tempdir().unwrap();
+    let door = door(dir.path()).await;
+    let (mut session, mut events) = door.open(AudioFormat::default()).await.unwrap();
+    session.audio(bytes(&noise(2, 40_000)).into()).await;
+    let mut all = until(&mut events, |event| matches!(event, Event::Segment(_))).await;
+    session.reset();
+    session.audio(bytes(&noise(3, 40_000)).into()).await;
+    session.finish();
+    all.extend(until(&mut events, |event| matches!(event, Event::Done(_))).await);
+    let numbers: Vec<_> = all.iter().map(|event| event.seq).collect();
+    assert_eq!(numbers, (0..numbers.len() as u64).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_format_may_change_in_the_middle() {
+    let dir = tempfile::tempdir().unwrap();
+    let door = door(dir.path()).await;
+    let (mut session, mut events) = door.open(AudioFormat::default()).await.unwrap();
+    let audio = noise(4, 12_000);
+    session.audio(bytes(&audio).into()).await;
+    // A telephone's second, of which the model hears twice as many samples.
+    session.configure(AudioFormat { encoding: Encoding::Mulaw, sample_rate: 8_000, ..AudioFormat::default() }).unwrap();
+    session.audio(vec![0xff; 8_000].into()).await;
+    assert_eq!(session.received(), 20_000);
+    let wrong = AudioFormat { sample_rate: 1, ..AudioFormat::default() };
+    assert_eq!(session.configure(wrong).unwrap_err().code, FailureCode::BadAudio);
+    session.finish();
+    let last = until(&mut events, |event| matches!(event, Event::Done(_))).await;
+    assert_eq!(last.last().unwrap().event, Event::Done(12_000 + 16_000));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_is_dropped_is_worked_on_and_its_processor_finished() {
+    let dir = tempfile::tempdir().unwrap();
+    let door = door(dir.path()).await;
+    let (mut session, events) = door.open(AudioFormat::default()).await.unwrap();
+    session.audio(bytes(&noise(5, 40_000)).into()).await;
+    session.cancel();
+    drop(events);
+    assert!(door.sessions.registry().report().is_empty());
+    let finished = r#"auricle_engine_call_seconds_count{preset="tone",engine="tone",call="finish"} 1"#;
+    let counted = async {
+        while !door.sessions.metrics().encode(&HashMap::new()).unwrap().lines().any(|line| line == finished) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(LIMIT, counted).await.unwrap();
+}
