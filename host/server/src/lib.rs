@@ -211,12 +211,19 @@ async fn bind(
         Dialects::Shared(_) => true,
         Dialects::Own(dialect) => dialect.shows_keys(),
     };
-    if let Some(name) = &listener.key
-        && keys.is_none_or(|keys| keys.get().named(name).is_none())
-    {
-        let message =
-            format!("the listener on {} is bound to the key `{name}`, which `keys` does not have", listener.address);
-        return Err(io::Error::other(message));
+    if let Some(name) = &listener.key {
+        let key = keys.and_then(|keys| keys.get().named(name).cloned());
+        let problem = match key {
+            None => "which `keys` does not have",
+            Some(key) if key.is_operator() && !listener.address.is_local() => {
+                "which is an operator's: whoever reaches the address would be one"
+            }
+            Some(_) => "",
+        };
+        if !problem.is_empty() {
+            let message = format!("the listener on {} is bound to the key `{name}`, {problem}", listener.address);
+            return Err(io::Error::other(message));
+        }
     }
     let tls = match &listener.tls {
         Some(ListenerTls::Own(tls)) => Some(tls),

@@ -86,7 +86,7 @@ impl Connection {
         };
         let going_away =
             || End::from(Failure::new(FailureCode::ShuttingDown, "the server is going away; connect again"));
-        let mut incoming = tokio::select! {
+        let mut next = tokio::select! {
             first = timeout(settings.start_limit, self.first()) => {
                 first.map_err(|_| late("no message came", settings.start_limit.as_secs_f64()))?
             }
@@ -95,16 +95,16 @@ impl Connection {
         let (mut alive, mut check) = (Instant::now(), interval(settings.idle_limit / 4));
         check.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let incoming_now = incoming?;
+            let incoming = next?;
             // Without a session an answer to a ping is no reason to keep its place.
-            let counts = stream.is_open() || !matches!(incoming_now, Incoming::Life);
-            if self.answer(stream, incoming_now).await? {
+            let counts = stream.is_open() || !matches!(incoming, Incoming::Life);
+            if self.answer(stream, incoming).await? {
                 return Ok(());
             }
             if counts {
                 alive = Instant::now();
             }
-            incoming = loop {
+            next = loop {
                 tokio::select! {
                     incoming = self.receiver.next() => break incoming,
                     // Between messages only a failure matters; what is said is told with the next answer.
