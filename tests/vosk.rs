@@ -195,6 +195,19 @@ fn a_reset_tells_the_rest_and_the_stream_goes_on() {
 }
 
 #[test]
+fn the_rate_may_change_and_so_may_the_answers() {
+    let host = host();
+    let mut client = Vosk::open(&host, json!({"sample_rate": 16_000}));
+    client.audio(&bytes(&noise(6, 1_600)));
+    client.say(r#"{"config" : {"sample_rate" : 8000, "max_alternatives" : 1}}"#);
+    client.audio(&bytes(&noise(7, 800)));
+    // 100 ms of each: 3,200 samples at the model's rate.
+    let last = client.eof();
+    let text = last["alternatives"][0]["text"].as_str().unwrap();
+    assert!(text.starts_with("3200:"), "{last}");
+}
+
+#[test]
 fn an_end_without_audio_is_answered() {
     let host = host();
     assert_eq!(Vosk::connect(&host.listener(1), "/").eof(), json!({"text": ""}));
@@ -239,7 +252,7 @@ fn what_is_no_message_is_told_and_closed() {
     }
     let mut changed = Vosk::open(&host, json!({"sample_rate": 16_000}));
     changed.audio(&[0; 320]);
-    changed.say(r#"{"config" : {"sample_rate" : 8000}}"#);
+    changed.say(r#"{"config" : {"model" : "english"}}"#);
     assert_eq!(changed.fails().0, "bad_message");
     // No engine of this host can be told of phrases.
     let mut phrases = Vosk::open(&host, json!({"sample_rate": 16_000, "phrase_list": ["one two", "[unk]"]}));

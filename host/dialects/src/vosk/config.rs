@@ -1,7 +1,7 @@
 //! `config`: what a client may say of its audio and of the answers, read as leniently as vosk-server reads it.
 //!
 //! vosk-server hands each value to Python's `float`, `int` or `bool`, so clients send numbers as texts and flags as numbers.
-//! [`Options`] is what a connection's messages add up to; once there was audio they no longer change.
+//! [`Options`] is what a connection's messages add up to; once there was audio the model and the phrases no longer change.
 
 use auricle_core::{Failure, FailureCode};
 use serde::Serialize;
@@ -133,7 +133,7 @@ impl Options {
     /// Lays a message over what holds; `heard` once there was audio, which opened the stream.
     ///
     /// # Errors
-    /// `bad_message` where a stream that is open would have to change.
+    /// `bad_message` where a stream that is open would need another model, or other phrases.
     pub fn apply(&mut self, config: Config, heard: bool) -> Result<(), Failure> {
         let mut next = self.clone();
         let Config { sample_rate, words, max_alternatives, phrase_list, model } = config;
@@ -145,9 +145,9 @@ impl Options {
             // A grammar's word for what it does not know.
             next.phrases = phrases.into_iter().filter(|phrase| phrase != "[unk]").collect();
         }
-        if heard && next != *self {
+        if heard && (&next.model, &next.phrases) != (&self.model, &self.phrases) {
             let message =
-                "`config` would change a stream that has had audio: send it before the audio, or connect anew";
+                "`model` and `phrase_list` are of a whole stream: send them before the audio, or connect anew";
             return Err(Failure::new(FailureCode::BadMessage, message));
         }
         *self = next;
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_add_up_until_there_is_audio() {
+    fn messages_add_up_and_the_model_stays_once_there_is_audio() {
         let mut options = Options::default();
         let rate = |rate| Config { sample_rate: Some(rate), ..Config::default() };
         options.apply(rate(16_000), false).unwrap();
@@ -225,7 +225,10 @@ mod tests {
         assert_eq!(options, expected);
         options.apply(rate(16_000), true).unwrap();
         options.apply(more, true).unwrap();
-        assert_eq!(options.apply(rate(8_000), true).unwrap_err().code, FailureCode::BadMessage);
+        let model = Config { model: Some("other".into()), ..Config::default() };
+        assert_eq!(options.apply(model, true).unwrap_err().code, FailureCode::BadMessage);
         assert_eq!(options, expected);
+        options.apply(rate(8_000), true).unwrap();
+        assert_eq!(options, Options { sample_rate: 8_000, ..expected });
     }
 }

@@ -48,6 +48,11 @@ impl Replies {
         }
     }
 
+    /// Answers from now on as these options have it.
+    pub fn configure(&mut self, options: &Options) {
+        (self.words, self.alternatives) = (options.words, options.alternatives);
+    }
+
     /// Takes the stream's next event.
     pub fn hear(&mut self, event: Event) -> Option<Milestone> {
         match event {

@@ -44,9 +44,17 @@ impl Stream {
     /// Takes a `config`.
     ///
     /// # Errors
-    /// Where it comes too late to be obeyed.
+    /// Where it comes too late to be obeyed, or cannot be.
     pub(super) fn configure(&mut self, config: Config) -> Result<(), Failure> {
-        self.options.apply(config, matches!(self.state, State::Open(_)))
+        let before = self.options.sample_rate;
+        self.options.apply(config, self.is_open())?;
+        if let State::Open(open) = &mut self.state {
+            open.replies.configure(&self.options);
+            if self.options.sample_rate != before {
+                open.session.configure(audio(&self.options)?)?;
+            }
+        }
+        Ok(())
     }
 
     /// Takes audio; what there is to say when the engine has worked on it.
@@ -148,15 +156,20 @@ impl Stream {
     }
 
     fn request(&self, preset: String) -> Result<SessionRequest, Failure> {
-        let sample_rate = self.options.sample_rate;
-        let audio = AudioFormat { encoding: Encoding::S16le, sample_rate, channels: 1, channel: None };
-        audio.check().map_err(|problem| Failure::new(FailureCode::BadMessage, format!("`config`: {problem}")))?;
         let mut options = Map::new();
         if !self.options.phrases.is_empty() {
             options.insert(PHRASES.to_owned(), Value::from(self.options.phrases.clone()));
         }
-        Ok(SessionRequest { preset, options, audio, pace: Pace::Live })
+        Ok(SessionRequest { preset, options, audio: audio(&self.options)?, pace: Pace::Live })
     }
+}
+
+/// The audio that a client announces.
+fn audio(options: &Options) -> Result<AudioFormat, Failure> {
+    let sample_rate = options.sample_rate;
+    let audio = AudioFormat { encoding: Encoding::S16le, sample_rate, channels: 1, channel: None };
+    audio.check().map_err(|problem| Failure::new(FailureCode::BadMessage, format!("`config`: {problem}")))?;
+    Ok(audio)
 }
 
 impl Open {
