@@ -1,3 +1,5 @@
+//! What a terminal, a script and a reader of JSON see of the same events.
+
 use super::*;
 use crate::summary::Summary;
 use auricle_dialects::native::messages::Ready;

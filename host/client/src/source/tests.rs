@@ -1,3 +1,5 @@
+//! WAV, coded and raw audio, whole, damaged and cut short.
+
 use super::*;
 use auricle_core::Encoding;
 
