@@ -6,7 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "test code")]
 
 use auricle_tests::{
-    Client, Host, Setup, bytes, errors, fixture, library, long, models, noise, runtime, shared_digits, wav, words,
+    Client, Host, Setup, bytes, fixture, library, long, models, noise, runtime, shared_digits, wav, word_errors, words,
 };
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, fs, thread};
@@ -192,7 +192,7 @@ fn real_people_are_understood() {
             }
             let heard = stream(&host, &audio, 1_600, json!({"pace": "file", "sample_rate": 8_000})).texts().join(" ");
             let said: Vec<String> = group.iter().map(|(digit, _)| NAMES[*digit].to_owned()).collect();
-            mistakes += errors(&said, &words(&heard));
+            mistakes += word_errors(&said, &words(&heard));
             total += said.len();
         }
         println!("{speaker}: {mistakes} of {} wrong", recordings.len());

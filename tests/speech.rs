@@ -5,7 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
-use auricle_tests::{Client, Host, Setup, bytes, errors, fixture, shared_audio, staged, wav, words};
+use auricle_tests::{Client, Host, Setup, bytes, fixture, shared_audio, staged, wav, word_errors, words};
 use serde_json::{Value, json};
 use std::{fs, path::Path, thread};
 
@@ -135,7 +135,7 @@ fn a_flush_in_a_pause_and_one_in_speech_lose_nothing() {
     client.until("flushed");
     client.audio_in_frames(&all[186_000..], 3_200);
     let heard = words(&client.finish().join(" "));
-    assert!(errors(&words(&recording.spoken), &heard) <= 3, "{heard:?}");
+    assert!(word_errors(&words(&recording.spoken), &heard) <= 3, "{heard:?}");
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn further_recordings_are_understood_as_well_as_can_be_expected() {
                         let Some(recording) = queue.lock().unwrap().next() else { return tally };
                         let heard = stream(&host, recording, 3_200, file(recording.rate)).texts().join(" ");
                         let spoken = words(&recording.spoken);
-                        let errors = errors(&spoken, &words(&heard));
+                        let errors = word_errors(&spoken, &words(&heard));
                         println!("{}: {errors} of {} wrong: {heard}", recording.name, spoken.len());
                         tally = (tally.0 + errors, tally.1 + spoken.len());
                     }

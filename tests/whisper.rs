@@ -3,7 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
-use auricle_tests::{Client, Host, Setup, bytes, errors, fixture, library, long, models, noise, runtime, wav, words};
+use auricle_tests::{
+    Client, Host, Setup, bytes, fixture, library, long, models, noise, runtime, wav, word_errors, words,
+};
 use serde_json::{Value, json};
 use std::{
     f64::consts::TAU,
@@ -54,7 +56,7 @@ fn the_model_that_comes_with_the_repository_reads_digits_with_their_times() {
     let heard = words(&client.texts().join(" "));
     println!("spoken {spoken:?}\nheard  {heard:?}");
     // It is small, and reads other voices better than this one.
-    assert!(errors(&spoken, &heard) * 5 <= spoken.len(), "{heard:?} instead of {spoken:?}");
+    assert!(word_errors(&spoken, &heard) * 5 <= spoken.len(), "{heard:?} instead of {spoken:?}");
     let (mut last, seconds) = (0.0, audio.len() as f64 / 16_000.0);
     for segment in client.events("segment") {
         for word in segment["words"].as_array().unwrap() {

@@ -6,7 +6,6 @@
 use super::{
     EventSink, HostServices,
     crash::{Foreign, Note},
-    services,
     sink::Adapter,
 };
 use crate::{
@@ -89,7 +88,7 @@ impl LoadedEngine {
     /// # Errors
     /// What keeps the engine from being registered.
     pub fn in_process(engine: impl ModelLoader, services: Arc<dyn HostServices>) -> Result<Self, Error> {
-        Self::new(loader(engine, &Host::new(services::cross(services))), IN_PROCESS)
+        Self::new(loader(engine, &Host::from_services(services)), IN_PROCESS)
     }
 
     /// The name presets choose it by.

@@ -1,7 +1,7 @@
 //! The host's services, as the host implements them and as they cross the boundary.
 
 use crate::{
-    Error,
+    Error, Host,
     abi::{AbiHost, AbiHost_TO, AbiHostBox},
     guard::guard,
 };
@@ -53,6 +53,13 @@ pub trait HostServices: Send + Sync + 'static {
 
     /// See [`crate::Host::resource_dirs`].
     fn resource_dirs(&self) -> Vec<PathBuf>;
+}
+
+impl Host {
+    /// The host as an engine sees it, made from its services: to test parts of an engine that take a `Host`.
+    pub fn from_services(services: Arc<dyn HostServices>) -> Self {
+        Self::new(cross(services))
+    }
 }
 
 /// Services as they cross the boundary. A panic in them stays on the host's side.

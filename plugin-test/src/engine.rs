@@ -1,0 +1,198 @@
+//! Engines and their models, opened as the server opens them.
+
+use crate::{Recording, StubHost, TestStream};
+use auricle_plugin_api::{
+    Error, Metadata, ModelLoader, Schema,
+    host::{BatchEntry, Library, LoadedEngine, LoadedModel},
+};
+use serde_json::{Map, Value};
+use std::path::Path;
+
+/// An engine behind the plugin boundary.
+pub struct TestEngine {
+    engine: LoadedEngine,
+}
+
+impl TestEngine {
+    /// An engine of the test's own process. Its panics and `tracing` events stay with the process.
+    ///
+    /// # Panics
+    /// Where the server would not register it.
+    pub fn in_process(loader: impl ModelLoader, host: &StubHost) -> Self {
+        let engine = LoadedEngine::in_process(loader, host.services());
+        Self { engine: engine.unwrap_or_else(|error| panic!("the engine cannot be registered: {error}")) }
+    }
+
+    /// The engine of this backend name out of a built library. A library keeps the host that it was opened with first.
+    ///
+    /// # Panics
+    /// Where the server would refuse the library, or it has no such engine.
+    pub fn from_library(library: &Path, backend: &str, host: &StubHost) -> Self {
+        let engines = match Library::open(library, host.services()) {
+            Ok(library) => library.into_engines(),
+            Err(problem) => panic!("{}: {problem}", library.display()),
+        };
+        let names: Vec<_> = engines.iter().map(|engine| engine.backend().to_owned()).collect();
+        let engine = engines.into_iter().find(|engine| engine.backend() == backend);
+        Self { engine: engine.unwrap_or_else(|| panic!("{} has no engine `{backend}`: {names:?}", library.display())) }
+    }
+
+    /// The name presets choose it by.
+    pub fn backend(&self) -> &str {
+        self.engine.backend()
+    }
+
+    /// Its configuration fields.
+    pub fn schema(&self) -> &Schema {
+        self.engine.schema()
+    }
+
+    /// The engine itself, for calls that the kit has no words for.
+    pub fn loaded(&self) -> &LoadedEngine {
+        &self.engine
+    }
+
+    /// These fields, a JSON object, over the schema's defaults: a configuration as the server gives it.
+    ///
+    /// # Panics
+    /// Where `fields` is no object.
+    pub fn config(&self, fields: Value) -> Map<String, Value> {
+        let Value::Object(fields) = fields else { panic!("a configuration is a JSON object, not {fields}") };
+        let mut config: Map<String, Value> = self.schema().defaults().collect();
+        config.extend(fields);
+        config
+    }
+
+    /// Loads a model with these fields over the schema's defaults.
+    ///
+    /// # Panics
+    /// Where it cannot be loaded.
+    pub fn load(&self, fields: Value) -> TestModel {
+        self.try_load(fields).unwrap_or_else(|error| panic!("the model cannot be loaded: {error}"))
+    }
+
+    /// As [`load`](Self::load).
+    ///
+    /// # Errors
+    /// The engine's.
+    pub fn try_load(&self, fields: Value) -> Result<TestModel, Error> {
+        let config = self.config(fields);
+        Ok(TestModel { model: self.engine.load(&config)?, config })
+    }
+
+    /// Why a model with these fields over the schema's defaults cannot be loaded. The message must be one line, as operators
+    /// read it in a log.
+    ///
+    /// # Panics
+    /// Where it can be loaded, or the message has several lines.
+    pub fn refusal(&self, fields: Value) -> Error {
+        let Err(error) = self.try_load(fields) else { panic!("the model was loaded") };
+        assert!(!error.message.contains('\n'), "a message is one line: {error}");
+        error
+    }
+}
+
+/// A loaded model with the configuration that its streams begin with.
+pub struct TestModel {
+    model: LoadedModel,
+    config: Map<String, Value>,
+}
+
+impl TestModel {
+    /// What the model says of itself.
+    pub fn metadata(&self) -> &Metadata {
+        self.model.metadata()
+    }
+
+    /// The model itself, for calls that the kit has no words for.
+    pub fn loaded(&self) -> &LoadedModel {
+        &self.model
+    }
+
+    /// The configuration it was loaded with, the schema's defaults included.
+    pub fn config(&self) -> &Map<String, Value> {
+        &self.config
+    }
+
+    /// Opens a stream that begins at sample 0.
+    ///
+    /// # Panics
+    /// Where the engine refuses it.
+    pub fn stream(&self) -> TestStream {
+        self.try_stream(Value::Object(Map::new())).unwrap_or_else(|error| panic!("the stream was refused: {error}"))
+    }
+
+    /// As [`stream`](Self::stream), with stream fields, a JSON object, of its own.
+    ///
+    /// # Errors
+    /// The engine's.
+    ///
+    /// # Panics
+    /// Where `fields` is no object.
+    pub fn try_stream(&self, fields: Value) -> Result<TestStream, Error> {
+        let Value::Object(fields) = fields else { panic!("stream fields are a JSON object, not {fields}") };
+        let mut options = self.config.clone();
+        options.extend(fields);
+        TestStream::open(&self.model, &options)
+    }
+
+    /// What the engine reports for a whole stream of this audio: mono samples at the model's rate.
+    ///
+    /// # Panics
+    /// Where a call fails.
+    pub fn run(&self, audio: &[f32]) -> Recording {
+        let mut stream = self.stream();
+        stream.push(audio).and_then(|()| stream.finish()).unwrap_or_else(|error| panic!("the stream failed: {error}"))
+    }
+
+    /// As [`run`](Self::run), with chunks of this many samples. The server never does that: it is for engines whose result
+    /// does not depend on the chunks.
+    ///
+    /// # Panics
+    /// Where a call fails.
+    pub fn run_in_chunks(&self, audio: &[f32], samples: usize) -> Recording {
+        let mut stream = self.stream().in_chunks(samples);
+        stream.push(audio).and_then(|()| stream.finish()).unwrap_or_else(|error| panic!("the stream failed: {error}"))
+    }
+
+    /// What the engine reports for streams that run side by side, chunk by chunk, in batches as large as the model allows. Each
+    /// stream ends with its last chunk.
+    ///
+    /// # Panics
+    /// Where a call fails.
+    pub fn run_together(&self, audios: &[&[f32]]) -> Vec<Recording> {
+        let mut streams: Vec<_> = audios.iter().map(|audio| (self.stream(), *audio)).collect();
+        let ends_in_batch = self.metadata().ends_in_batch;
+        loop {
+            let mut waiting: Vec<&mut TestStream> = Vec::new();
+            for (stream, audio) in &mut streams {
+                let (chunk, rest) = audio.split_at(audio.len().min(stream.until_chunk_is_full()));
+                if chunk.is_empty() {
+                    continue;
+                }
+                *audio = rest;
+                stream.processor().insert_audio_chunk(chunk).unwrap();
+                stream.count(chunk.len());
+                if rest.is_empty() && ends_in_batch {
+                    stream.processor().announce_end().unwrap();
+                }
+                waiting.push(stream);
+            }
+            if waiting.is_empty() {
+                break;
+            }
+            for batch in waiting.chunks_mut(self.metadata().max_batch.max(1) as usize) {
+                let mut entries: Vec<_> = batch.iter_mut().map(|stream| stream.batch_entry()).collect();
+                self.model.process_batch(&mut entries);
+                for BatchEntry { result, .. } in entries {
+                    result.unwrap_or_else(|error| panic!("a stream of a batch failed: {error}"));
+                }
+            }
+        }
+        let end = |(stream, audio): (TestStream, &[f32])| {
+            debug_assert!(audio.is_empty());
+            if ends_in_batch && stream.position() > 0 { Ok(stream.into_recording()) } else { stream.finish() }
+        };
+        streams.into_iter().map(|stream| end(stream).unwrap()).collect()
+    }
+}

@@ -1,0 +1,28 @@
+//! Comparing what was recognised with what was said.
+
+/// The words of a text in lower case, without punctuation.
+pub fn words(text: &str) -> Vec<String> {
+    let plain = |c: char| if c.is_alphanumeric() || c == '\'' { c.to_ascii_lowercase() } else { ' ' };
+    text.chars().map(plain).collect::<String>().split_whitespace().map(str::to_owned).collect()
+}
+
+/// Words to insert, remove or replace to get from what was said to what was recognised. Over the number of words said this is
+/// the word error rate.
+pub fn word_errors(said: &[String], recognised: &[String]) -> usize {
+    let [said, recognised]: [Vec<&String>; 2] = [said, recognised].map(|words| words.iter().collect());
+    strsim::generic_levenshtein(&said, &recognised)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_counted_in_words() {
+        let count = |said: &str, recognised: &str| word_errors(&words(said), &words(recognised));
+        assert_eq!(count("One, two, three.", "one two three"), 0);
+        assert_eq!(count("one two three", "one too three four"), 2);
+        assert_eq!(count("one two three", "three"), 2);
+        assert_eq!(count("", "a b"), 2);
+    }
+}
