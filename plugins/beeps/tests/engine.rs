@@ -3,71 +3,42 @@
 #![allow(clippy::unwrap_used, reason = "test code")]
 
 use auricle_engine_beeps::Loader;
-use auricle_plugin_api::{
-    Segment,
-    host::{EventSink, HostServices, LoadedEngine, LogLevel},
-};
-use serde_json::Map;
-use std::{path::PathBuf, sync::Arc};
+use auricle_plugin_test::{StubHost, TestEngine, check};
+use serde_json::json;
 
-struct Services;
+const BEEPS: [(u64, u64); 3] = [(8_000, 12_800), (32_000, 35_200), (72_000, 76_000)];
 
-impl HostServices for Services {
-    fn log_level(&self) -> LogLevel {
-        LogLevel::Warn
-    }
-
-    fn log(&self, _: LogLevel, target: &str, message: &str) {
-        println!("{target}: {message}");
-    }
-
-    fn origin_dir(&self) -> PathBuf {
-        PathBuf::from("/nowhere")
-    }
-
-    fn resource_dirs(&self) -> Vec<PathBuf> {
-        Vec::new()
-    }
+fn engine() -> TestEngine {
+    TestEngine::in_process(Loader, &StubHost::new())
 }
 
-#[derive(Default)]
-struct Told(Vec<Segment>);
-
-impl EventSink for Told {
-    fn partial(&mut self, _: Segment) {}
-
-    fn segment(&mut self, segment: Segment) {
-        self.0.push(segment);
+/// Five seconds with three beeps.
+fn audio() -> Vec<f32> {
+    let mut audio = vec![0.0f32; 5 * 16_000];
+    for (start, end) in BEEPS {
+        audio[start as usize..end as usize].fill(0.5);
     }
-
-    fn speech_started(&mut self, _: u64) {}
-
-    fn endpoint(&mut self, _: u64) {}
-
-    fn restart_point(&mut self, _: u64, _: &[u8]) {}
+    audio
 }
 
 #[test]
 fn beeps_become_words_at_their_places() {
-    let engine = LoadedEngine::in_process(Loader, Arc::new(Services)).unwrap();
-    let mut config: Map<String, _> = engine.schema().defaults().collect();
-    config.insert("word".to_owned(), "peep".into());
-    let model = engine.load(&config).unwrap();
-    let mut audio = vec![0.0f32; 5 * 16_000];
-    let beeps = [(8_000u64, 12_800u64), (32_000, 35_200), (72_000, 76_000)];
-    for (start, end) in beeps {
-        audio[start as usize..end as usize].fill(0.5);
-    }
-    let mut processor = model.processor(&config).unwrap();
-    processor.init(0).unwrap();
-    let mut told = Told::default();
-    for chunk in audio.chunks(model.metadata().chunk_samples as usize) {
-        processor.insert_audio_chunk(chunk).unwrap();
-        processor.process_iter(&mut told).unwrap();
-    }
-    processor.finish(&mut told).unwrap();
-    let words: Vec<_> = told.0.iter().flat_map(|segment| &segment.words).collect();
-    assert!(words.iter().all(|word| word.text() == "peep"), "{words:?}");
-    let places: Vec<_> = words.iter().map(|word| (word.start, word.end)).collect();
-    assert_eq!(places, beeps);
+    let recording = engine().load(json!({"word": "peep"})).run(&audio());
+    assert_eq!(recording.words().map(|word| word.text()).collect::<Vec<_>>(), ["peep"; 3]);
+    assert_eq!(recording.words().map(|word| (word.start, word.end)).collect::<Vec<_>>(), BEEPS);
+}
+
+#[test]
+fn holds_to_what_every_engine_must() {
+    let (model, audio) = (engine().load(json!({})), audio());
+    check::times_are_in_order(&model, &audio);
+    check::flush_and_offset_start_anew(&model, &audio);
+    check::restart_points_hold(&model, &audio);
+    check::streams_do_not_mix(&model, &[&audio, &audio[..40_000], &[0.0; 32_000]]);
+}
+
+#[test]
+fn a_threshold_out_of_range_is_refused_by_name() {
+    let refusal = engine().refusal(json!({"threshold": "loud"}));
+    assert!(refusal.message.starts_with("field `threshold`"), "{refusal}");
 }
