@@ -8,10 +8,11 @@ use crate::{Done, bench_engine, stats};
 use auricle_engine_bench::Sum;
 use auricle_plugin_api::{
     AsrProcessor, Error,
-    host::{HostServices, Library, LoadedEngine, LoadedProcessor, LogLevel},
+    host::{Library, LoadedEngine, LoadedProcessor},
 };
+use auricle_plugin_test::StubHost;
 use serde_json::Map;
-use std::{hint::black_box, path::PathBuf, sync::Arc, time::Instant};
+use std::{hint::black_box, time::Instant};
 
 const ROUNDS: usize = 201;
 const CALLS: u32 = 2_000;
@@ -25,8 +26,8 @@ const FILE: usize = 2;
 
 pub(crate) fn run() -> Done {
     let mut direct: Box<dyn AsrProcessor> = black_box(Box::<Sum>::default());
-    let mut inside = open(LoadedEngine::in_process(Sum::default(), Arc::new(Nothing)))?;
-    let engines = Library::open(&bench_engine()?, Arc::new(Nothing))?.into_engines();
+    let mut inside = open(LoadedEngine::in_process(Sum::default(), StubHost::new().services()))?;
+    let engines = Library::open(&bench_engine()?, StubHost::new().services())?.into_engines();
     let mut file = open(Ok(engines.into_iter().find(|engine| engine.backend() == "sum").ok_or("no engine `sum`")?))?;
 
     let samples: Vec<f32> = (0..SAMPLES).map(|n| (n as f32 * 0.1).sin()).collect();
@@ -75,25 +76,4 @@ fn per_call(samples: &[f32], mut call: impl FnMut(&[f32]) -> Result<(), Error>) 
         call(black_box(samples)).map_err(|error| error.to_string())?;
     }
     Ok(begun.elapsed().as_nanos() as f64 / f64::from(CALLS))
-}
-
-/// The services of a host that has none.
-struct Nothing;
-
-impl HostServices for Nothing {
-    fn log_level(&self) -> LogLevel {
-        LogLevel::Error
-    }
-
-    fn log(&self, _: LogLevel, target: &str, message: &str) {
-        eprintln!("{target}: {message}");
-    }
-
-    fn origin_dir(&self) -> PathBuf {
-        PathBuf::new()
-    }
-
-    fn resource_dirs(&self) -> Vec<PathBuf> {
-        Vec::new()
-    }
 }

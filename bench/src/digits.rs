@@ -14,6 +14,7 @@ use crate::{
     recording::{self, RATE},
     stats,
 };
+use auricle_plugin_test::audio::wav_floats;
 use std::path::Path;
 
 const ROUNDS: usize = 15;
@@ -32,10 +33,10 @@ struct Times {
 
 pub(crate) fn run(model: &Path) -> Done {
     let recording = recording::path(RECORDING);
-    let samples = recording::samples(&recording)?;
+    let samples = wav_floats(&recording);
     let times = (SECONDS * RATE / samples.len() as f64).ceil() as usize;
     let audio = samples.repeat(times);
-    let mut ours = ours::Ours::open(model, &audio)?;
+    let ours = ours::Ours::open(model, &audio)?;
     let mut theirs = theirs::Theirs::start(model, &recording, times, ours.piece())?;
 
     let seconds = audio.len() as f64 / RATE;
@@ -47,7 +48,7 @@ pub(crate) fn run(model: &Path) -> Done {
         let mut heard = [const { String::new() }; 2];
         for turn in 0..2 {
             if (round + turn) % 2 == 0 {
-                let (cpu, text) = ours.hear()?;
+                let (cpu, text) = ours.recognize();
                 auricle.whole.push(cost(cpu));
                 auricle.features.push(cost(ours.features()));
                 heard[0] = text;

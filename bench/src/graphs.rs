@@ -7,14 +7,15 @@
 
 use crate::{
     Done,
-    plugin::{self, Told, cpu},
+    plugin::{self, cpu},
     recording, stats,
 };
 use auricle_plugin_api::{
     Error,
-    host::{BatchEntry, LoadedModel, LogLevel},
+    host::{BatchEntry, LogLevel},
 };
-use serde_json::{Map, Value, json};
+use auricle_plugin_test::{Recording, TestModel, audio::wav_floats};
+use serde_json::json;
 use std::path::{Path, PathBuf};
 
 const ROUNDS: usize = 9;
@@ -27,16 +28,14 @@ const FORMS: [&[&str]; 4] = [&[], &["projected-cache"], &["int8"], &["projected-
 /// A model in some forms.
 struct Variant {
     forms: String,
-    model: LoadedModel,
-    config: Map<String, Value>,
+    model: TestModel,
     /// Milliseconds of processor time for a step, alone and of each of several.
     times: [Vec<f64>; 2],
 }
 
 /// Prints a table; the ratio of the last line is that of all forms of the last model, in a batch.
 pub(crate) fn run(models: &[PathBuf]) -> Done {
-    let recordings = RECORDINGS.map(|file| recording::samples(&recording::path(file)));
-    let recordings = recordings.into_iter().collect::<Done<Vec<_>>>()?;
+    let recordings = RECORDINGS.map(|file| wav_floats(&recording::path(file)));
     println!(
         "medians of {ROUNDS} rounds of {STEPS} steps; ms of CPU for a step: alone, and of each of {BATCH} together"
     );
@@ -57,8 +56,7 @@ pub(crate) fn run(models: &[PathBuf]) -> Done {
             for turn in 0..count {
                 let variant = &mut variants[(round + turn) % count];
                 for (streams, times) in [1, BATCH].into_iter().zip(&mut variant.times) {
-                    let time =
-                        step(&variant.model, &variant.config, &audio, streams).map_err(|error| error.to_string())?;
+                    let time = step(&variant.model, &audio, streams).map_err(|error| error.to_string())?;
                     times.extend((round > 0).then_some(time));
                 }
             }
@@ -75,16 +73,15 @@ fn open(model: &Path, forms: &[&str]) -> Done<Variant> {
         return Err(format!("{} is no model's folder", model.display()).into());
     };
     let (engine, _) = plugin::open("onnx", models, LogLevel::Error)?;
-    let mut config: Map<String, Value> = engine.schema().defaults().collect();
-    config.extend([("model".into(), name.into()), ("optimize".into(), json!(forms)), ("tokens".into(), true.into())]);
-    let model = engine.load(&config).map_err(|problem| problem.to_string())?;
+    let fields = json!({"model": name, "optimize": forms, "tokens": true});
+    let model = engine.try_load(fields).map_err(|problem| problem.to_string())?;
     let forms = if forms.is_empty() { "as it is".into() } else { forms.join(" + ") };
-    Ok(Variant { forms, model, config, times: Default::default() })
+    Ok(Variant { forms, model, times: Default::default() })
 }
 
 /// Milliseconds of processor time for a step of each of so many streams.
-fn step(model: &LoadedModel, config: &Map<String, Value>, audio: &[f32], streams: usize) -> Result<f64, Error> {
-    let open = |_| model.processor(config).map(|processor| (processor, Told::default()));
+fn step(model: &TestModel, audio: &[f32], streams: usize) -> Result<f64, Error> {
+    let open = |_| model.loaded().processor(model.config()).map(|processor| (processor, Recording::default()));
     let mut streams = (0..streams).map(open).collect::<Result<Vec<_>, _>>()?;
     for (processor, _) in &mut streams {
         processor.init(0)?;
@@ -101,7 +98,7 @@ fn step(model: &LoadedModel, config: &Map<String, Value>, audio: &[f32], streams
             processor.insert_audio_chunk(piece)?;
             entries.push(BatchEntry { processor, sink, result: Ok(()) });
         }
-        model.process_batch(&mut entries);
+        model.loaded().process_batch(&mut entries);
         entries.into_iter().try_for_each(|entry| entry.result)?;
     }
     Ok((cpu() - begun) * 1e3 / STEPS as f64 / streams.len() as f64)
@@ -110,7 +107,7 @@ fn step(model: &LoadedModel, config: &Map<String, Value>, audio: &[f32], streams
 /// A model's rows; what all its forms together come to against the file as it is.
 fn tell(variants: &[Variant], recordings: &[Vec<f32>]) -> Done<Option<f64>> {
     let Some((plain, cheaper)) = variants.split_first() else { return Ok(None) };
-    let expected = heard(plain, recordings)?;
+    let expected = tokens(plain, recordings);
     let [alone, together] = plain.times.each_ref().map(|times| stats::median(times));
     print!("{:<24}", "");
     ["alone", "ratio", "together", "ratio", "tokens", "changed", "sureness", "moved"]
@@ -121,7 +118,7 @@ fn tell(variants: &[Variant], recordings: &[Vec<f32>]) -> Done<Option<f64>> {
     for variant in cheaper {
         let [alone, together] = variant.times.each_ref().map(|times| stats::median(times));
         let ratios = [0, 1].map(|which| stats::ratio(&plain.times[which], &variant.times[which]));
-        let found = heard(variant, recordings)?;
+        let found = tokens(variant, recordings);
         let (changed, sureness) = differences(&expected, &found);
         let effects = &variant.model.metadata().extra["optimize"];
         let moved = effects.as_array().and_then(|effects| effects.last()?["moved"].as_f64()).unwrap_or(f64::NAN);
@@ -139,26 +136,16 @@ fn tell(variants: &[Variant], recordings: &[Vec<f32>]) -> Done<Option<f64>> {
 }
 
 /// The tokens of recordings, each with how sure the network was.
-fn heard(variant: &Variant, recordings: &[Vec<f32>]) -> Done<Vec<(String, f64)>> {
+fn tokens(variant: &Variant, recordings: &[Vec<f32>]) -> Vec<(String, f64)> {
     let mut tokens = Vec::new();
     for audio in recordings {
-        let mut hear = || {
-            let mut processor = variant.model.processor(&variant.config)?;
-            processor.init(0)?;
-            let mut told = Told::default();
-            processor.insert_audio_chunk(audio)?;
-            processor.process_iter(&mut told)?;
-            processor.finish(&mut told)?;
-            for token in
-                told.segments.iter().flat_map(|segment| segment.extra["tokens"].as_array().into_iter().flatten())
-            {
+        for segment in variant.model.run_in_chunks(audio, audio.len()).segments {
+            for token in segment.extra["tokens"].as_array().into_iter().flatten() {
                 tokens.push((token[0].as_str().unwrap_or_default().to_owned(), token[3].as_f64().unwrap_or_default()));
             }
-            Ok(())
-        };
-        hear().map_err(|problem: Error| problem.to_string())?;
+        }
     }
-    Ok(tokens)
+    tokens
 }
 
 /// How many tokens were put in, left out or put for another; and where none was, how much surer or less sure of one the network

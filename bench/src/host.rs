@@ -9,8 +9,8 @@ pub(crate) mod sink;
 mod throughput;
 
 use crate::{Done, bench_engine};
+use auricle_plugin_test::server::Process;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use server::{Server, Setup};
 use std::process::Command;
 
 /// Chunks as engines take them.
@@ -23,17 +23,23 @@ const FILES: u64 = memory::STREAMS as u64 + 100;
 
 pub(crate) fn run() -> Done {
     raise_file_limit()?;
-    let setup = Setup::new(&[&bench_engine()?], &[("plain", PLAIN), ("stamped", STAMPED)])?;
-    let host = setup.start()?;
-    let sink = Server::start(Command::new(std::env::current_exe()?).arg("sink"))?;
+    let setup = server::setup(server::SETTINGS, &[("plain", PLAIN), ("stamped", STAMPED)])?.plugin(&bench_engine()?);
+    let host = setup.clone().start();
+    let sink = start_sink()?;
     let ratio = throughput::run(&host, &sink)?;
     drop(host);
-    delay::run(&setup.start()?, &sink)?;
+    delay::run(&setup.clone().start(), &sink)?;
     drop(sink);
-    memory::run(&setup.start()?)?;
+    memory::run(&setup.start())?;
     register::run()?;
     println!("ratio {ratio:.3} (aim 0.8)");
     Ok(())
+}
+
+fn start_sink() -> Done<Process> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("sink");
+    Ok(Process::start(command))
 }
 
 /// This process's, and so its children's.

@@ -7,9 +7,13 @@ use crate::{
     Done, from_xtask,
     host::{
         client::{Client, HEAD_BYTES, frame},
-        server::{Server, Setup},
+        server::{self, cpu_with_workers},
     },
     recording, stats,
+};
+use auricle_plugin_test::{
+    audio::{bytes, wav},
+    server::Process,
 };
 use serde_json::json;
 use std::{env, path::PathBuf, thread};
@@ -59,15 +63,14 @@ pub(crate) fn run() -> Done {
     let presets: Vec<_> = presets.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     let (plugins, runtime, models) =
         (from_xtask("AURICLE_PLUGINS")?, from_xtask("AURICLE_RUNTIME")?, from_xtask("AURICLE_MODELS")?);
-    let setup = Setup::new(&[], &presets)?;
-    let resources: Vec<_> =
-        [Some(&runtime), Some(&models), large.as_ref()].into_iter().flatten().map(PathBuf::as_path).collect();
-    let host = setup.start_on(&plugins, &resources)?;
+    let setup = server::setup(server::SETTINGS, &presets)?.plugins(&plugins);
+    let resources = [Some(&runtime), Some(&models), large.as_ref()].into_iter().flatten();
+    let host = resources.fold(setup, |setup, dir| setup.resource(dir)).start();
     println!("{STREAMS} streams at once, as fast as they are worked on, {ROUNDS} rounds, medians");
     println!("{:<14}{:>18}{:>18}{:>10}", "ms for a second", "in-process", "process", "ratio");
     let mut first = None;
     for case in cases() {
-        let audio = frames(case)?;
+        let audio = frames(case);
         let [mut inside, mut outside] = [Vec::new(), Vec::new()];
         for round in 0..=ROUNDS {
             // In turns, and each first in every other round.
@@ -90,23 +93,22 @@ pub(crate) fn run() -> Done {
 }
 
 /// A recording as frames on the wire, whole frames only.
-fn frames(case: &Case) -> Done<Vec<u8>> {
-    let samples = recording::samples(&recording::path(case.recording))?;
-    let bytes: Vec<u8> = samples.iter().flat_map(|sample| ((sample * 32_768.0) as i16).to_le_bytes()).collect();
+fn frames(case: &Case) -> Vec<u8> {
+    let bytes = bytes(&wav(&recording::path(case.recording)).1);
     let framed = bytes.chunks_exact(frame().len() - HEAD_BYTES).flat_map(|audio| {
         let mut frame = frame();
         frame[HEAD_BYTES..].copy_from_slice(audio);
         frame
     });
-    Ok(framed.collect::<Vec<u8>>().repeat(case.times))
+    framed.collect::<Vec<u8>>().repeat(case.times)
 }
 
 /// Milliseconds of processor time for a second of audio.
-fn measure(host: &Server, case: &Case, isolation: &str, audio: &[u8]) -> Done<f64> {
+fn measure(host: &Process, case: &Case, isolation: &str, audio: &[u8]) -> Done<f64> {
     let preset = format!("{}-{isolation}", case.name);
-    let before = host.cpu_with_workers()?;
+    let before = cpu_with_workers(host)?;
     let send = || -> Done {
-        let mut client = Client::open(&host.address, &preset, "file")?;
+        let mut client = Client::open(host.address(), &preset, "file")?;
         client.write(audio)?;
         client.until("flushed", &json!({"type": "flush"}))
     };
@@ -115,5 +117,5 @@ fn measure(host: &Server, case: &Case, isolation: &str, audio: &[u8]) -> Done<f6
         threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| "a client panicked")?)
     })?;
     let samples = audio.len() / frame().len() * (frame().len() - HEAD_BYTES) / 2;
-    Ok((host.cpu_with_workers()? - before) * 1_000.0 / (STREAMS as f64 * samples as f64 / recording::RATE))
+    Ok((cpu_with_workers(host)? - before) * 1_000.0 / (STREAMS as f64 * samples as f64 / recording::RATE))
 }

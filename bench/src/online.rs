@@ -66,10 +66,10 @@ pub(crate) fn run(work: &Path, rounds: usize) -> Done {
     let seconds = composed.samples.len() as f64 / RATE;
     println!("{seconds:.0} s with {} words, in pieces of {} ms", composed.words.len(), PIECE * 1000 / RATE as usize);
 
-    let (engine, server) = plugin::open("whisper", &work.join("online"), LogLevel::Debug)?;
+    let (engine, host) = plugin::open("whisper", &work.join("online"), LogLevel::Debug)?;
     let mut worst = f64::INFINITY;
     for (case, temperatures) in TEMPERATURES {
-        let mut sides = vec![ours::open(&engine, &server, composed.samples.clone(), temperatures)?];
+        let mut sides = vec![ours::open(&engine, &host, composed.samples.clone(), temperatures)?];
         for precision in ["int8", "float32"] {
             sides.push(theirs::open(work, &audio, precision, temperatures)?);
         }

@@ -8,9 +8,13 @@ use crate::{
     Done, from_xtask,
     host::{
         client::Client,
-        server::{Server, Setup},
+        server::{self, cpu_with_workers},
     },
     recording, stats,
+};
+use auricle_plugin_test::{
+    audio::{bytes, wav},
+    server::{Host, Process},
 };
 use serde_json::json;
 use std::{
@@ -40,10 +44,10 @@ enum Went {
 /// Prints the table.
 pub(crate) fn run() -> Done {
     let (plugins, models) = (from_xtask("AURICLE_PLUGINS")?, from_xtask("AURICLE_MODELS")?);
-    let samples = recording::samples(&recording::path(RECORDING))?;
-    let once: Vec<u8> = samples.iter().flat_map(|sample| ((sample * 32_768.0) as i16).to_le_bytes()).collect();
+    let (_, samples) = wav(&recording::path(RECORDING));
+    let once = bytes(&samples);
     let cost = {
-        let (_setup, host) = start("", &plugins, &models)?;
+        let host = start("", &plugins, &models)?;
         cost(&host, &once)?
     };
     let clients = (2.0 / cost).ceil() as usize;
@@ -57,37 +61,36 @@ pub(crate) fn run() -> Done {
     );
     let settings = [("admission by load", ""), ("without", "max_load = 1000.0\nrefuse_lag_seconds = 1000.0\n")];
     for (name, limits) in settings {
-        let (_setup, host) = start(limits, &plugins, &models)?;
+        let host = start(limits, &plugins, &models)?;
         let went = offer(&host, clients, &audio)?;
         tell(name, &went);
     }
     Ok(())
 }
 
-fn start(limits: &str, plugins: &Path, models: &Path) -> Done<(Setup, Server)> {
-    let setup = Setup::with_settings(&format!("cache = \"cache\"\n[limits]\n{limits}"), &PRESET)?;
-    let host = setup.start_on(plugins, &[models])?;
-    Ok((setup, host))
+fn start(limits: &str, plugins: &Path, models: &Path) -> Done<Host> {
+    let setup = server::setup(&format!("[limits]\n{limits}"), &PRESET)?;
+    Ok(setup.plugins(plugins).resource(models).start())
 }
 
 /// Of one stream, as a share of a thread's time.
-fn cost(host: &Server, audio: &[u8]) -> Done<f64> {
+fn cost(host: &Process, audio: &[u8]) -> Done<f64> {
     let mut costs = Vec::new();
     for _ in 0..3 {
-        let before = host.cpu_with_workers()?;
-        let mut client = Client::open(&host.address, "speech", "file")?;
+        let before = cpu_with_workers(host)?;
+        let mut client = Client::open(host.address(), "speech", "file")?;
         client.send_audio(audio)?;
         client.texts_to_end()?;
-        costs.push((host.cpu_with_workers()? - before) / (audio.len() as f64 / 2.0 / recording::RATE));
+        costs.push((cpu_with_workers(host)? - before) / (audio.len() as f64 / 2.0 / recording::RATE));
     }
     Ok(stats::median(&costs))
 }
 
-fn offer(host: &Server, clients: usize, audio: &[u8]) -> Done<Vec<Went>> {
+fn offer(host: &Process, clients: usize, audio: &[u8]) -> Done<Vec<Went>> {
     thread::scope(|scope| {
         let threads: Vec<_> = (0..clients)
             .map(|_| {
-                let thread = scope.spawn(|| speak(&host.address, audio));
+                let thread = scope.spawn(|| speak(host.address(), audio));
                 thread::sleep(APART);
                 thread
             })

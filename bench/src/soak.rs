@@ -11,11 +11,8 @@ mod stream;
 mod talk;
 mod vitals;
 
-use crate::{
-    Done, from_xtask,
-    host::server::{Server, Setup},
-    stats,
-};
+use crate::{Done, from_xtask, host::server, stats};
+use auricle_plugin_test::server::Process;
 use std::{
     collections::BTreeMap,
     path::Path,
@@ -32,7 +29,7 @@ use vitals::Vitals;
 const MEASURE_EVERY: Duration = Duration::from_secs(5);
 const KILL_EVERY: Duration = Duration::from_secs(45);
 /// Streams end badly on purpose: no plugin is to be put away for it.
-const SETTINGS: &str = "cache = \"cache\"\n[limits]\nquarantine_streams = 1000000\n[timeouts]\ncall_seconds = 3.0\n";
+const SETTINGS: &str = "[limits]\nquarantine_streams = 1000000\n[timeouts]\ncall_seconds = 3.0\n";
 
 /// What clients have brought home so far.
 #[derive(Default)]
@@ -54,12 +51,12 @@ struct Harvest {
 /// Runs it and prints the report; the plot goes to `plot`.
 pub(crate) fn run(minutes: f64, streams: usize, plot: &Path) -> Done {
     let presets: Vec<(&str, &str)> = talk::PRESETS.to_vec();
-    let setup = Setup::with_settings(SETTINGS, &presets)?;
+    let setup = server::setup(SETTINGS, &presets)?;
     let (plugins, runtime, models) =
         (from_xtask("AURICLE_PLUGINS")?, from_xtask("AURICLE_RUNTIME")?, from_xtask("AURICLE_MODELS")?);
-    std::fs::copy(from_xtask("AURICLE_FAULTY")?, plugins_with_faulty(&setup, &plugins)?)?;
-    let host = setup.start_on(&setup.plugins(), &[&runtime, &models])?;
-    let talks = talks(&host.address)?;
+    let setup = setup.plugins(&plugins).plugin(&from_xtask("AURICLE_FAULTY")?);
+    let host = setup.resource(&runtime).resource(&models).start();
+    let talks = talks(host.address())?;
     println!("{streams} streams for {minutes} minutes; {} kinds of talks", talks.len());
     println!(
         "{:>7}{:>9}{:>9}{:>8}{:>9}{:>8}{:>7}{:>9}{:>9}{:>7}{:>9}",
@@ -85,23 +82,14 @@ pub(crate) fn run(minutes: f64, streams: usize, plot: &Path) -> Done {
     if bad == 0 { Ok(()) } else { Err(format!("{bad} streams or finals were not as they should be").into()) }
 }
 
-/// The staged engines in the host's own directory, where another is put beside them; returns its place.
-fn plugins_with_faulty(setup: &Setup, staged: &Path) -> Done<std::path::PathBuf> {
-    for entry in std::fs::read_dir(staged)?.flatten().filter(|entry| entry.path().is_file()) {
-        std::fs::copy(entry.path(), setup.plugins().join(entry.file_name()))?;
-    }
-    let (prefix, suffix) = (std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
-    Ok(setup.plugins().join(format!("{prefix}auricle_engine_faulty{suffix}")))
-}
-
 /// One talk after the other, until it is enough.
-fn client(n: usize, host: &Server, talks: &[Talk], harvest: &Mutex<Harvest>, stop: &AtomicBool) {
+fn client(n: usize, host: &Process, talks: &[Talk], harvest: &Mutex<Harvest>, stop: &AtomicBool) {
     let mut random = fastrand::Rng::with_seed(n as u64);
     // Not all at once.
     thread::sleep(Duration::from_millis(random.u64(0..5_000)));
     while !stop.load(Ordering::Relaxed) {
         let talk = talk::choose(talks, &mut random);
-        let heard = stream::talk(&host.address, talk, &mut random, stop);
+        let heard = stream::talk(host.address(), talk, &mut random, stop);
         let mut harvest = harvest.lock().unwrap_or_else(PoisonError::into_inner);
         harvest.streams += 1;
         match heard {
@@ -122,14 +110,14 @@ fn client(n: usize, host: &Server, talks: &[Talk], harvest: &Mutex<Harvest>, sto
     }
 }
 
-fn kill_now_and_then(host: &Server, stop: &AtomicBool) {
+fn kill_now_and_then(host: &Process, stop: &AtomicBool) {
     let mut random = fastrand::Rng::with_seed(1);
     let mut last = Instant::now();
     while !stop.load(Ordering::Relaxed) {
         thread::sleep(Duration::from_millis(200));
         if last.elapsed() > KILL_EVERY {
             last = Instant::now();
-            if let Some(worker) = random.choice(host.workers().unwrap_or_default()) {
+            if let Some(worker) = random.choice(host.workers()) {
                 vitals::kill(worker);
             }
         }
@@ -137,7 +125,7 @@ fn kill_now_and_then(host: &Server, stop: &AtomicBool) {
 }
 
 /// Until `time` is over; a line each minute.
-fn measure(host: &Server, harvest: &Mutex<Harvest>, begun: Instant, time: Duration) -> Done<Vec<Vitals>> {
+fn measure(host: &Process, harvest: &Mutex<Harvest>, begun: Instant, time: Duration) -> Done<Vec<Vitals>> {
     let mut all = Vec::new();
     let mut told = 0;
     while begun.elapsed() < time {

@@ -1,10 +1,8 @@
 //! The servers that are compared, as processes: each with its settings, on the same ONNX Runtime.
 
-use crate::{
-    Done,
-    host::server::{self, Setup},
-};
+use crate::{Done, host::server};
 use auricle_loadtest::Protocol;
+use auricle_plugin_test::server::Host;
 use serde_json::json;
 use std::{
     fmt,
@@ -20,8 +18,7 @@ pub(super) const PRESET: &str = "capacity";
 /// The longest that a server may take to get ready.
 const READY_LIMIT: Duration = Duration::from_secs(120);
 /// Nobody is refused: what is looked for is what can be held.
-const HOST_SETTINGS: &str = "cache = \"cache\"
-[limits]
+const HOST_SETTINGS: &str = "[limits]
 max_streams = 100000
 max_connections_per_address = 100000
 max_lag_seconds = 3600.0
@@ -83,7 +80,7 @@ pub(super) struct Side {
 
 enum Process {
     Peer(Child),
-    Host(server::Server, #[expect(dead_code, reason = "the server's directories")] Setup),
+    Host(Host),
 }
 
 impl Side {
@@ -135,16 +132,16 @@ impl Side {
             "backend": "onnx", "model": model, "precision": precision, "max_batch": batch, "optimize": forms,
             "host": host,
         });
-        let setup = Setup::with_settings(HOST_SETTINGS, &[(PRESET, &preset.to_string())])?;
-        let host = setup.start_on(plugins, &[&work.join("runtime"), &work.join("models")])?;
-        let url = format!("ws://{}/v1/stream", host.address);
-        Ok(Self { process: Process::Host(host, setup), url, protocol: Protocol::Auricle })
+        let setup = server::setup(HOST_SETTINGS, &[(PRESET, &preset.to_string())])?;
+        let host = setup.plugins(plugins).resource(&work.join("runtime")).resource(&work.join("models")).start();
+        let url = format!("ws://{}/v1/stream", host.address());
+        Ok(Self { process: Process::Host(host), url, protocol: Protocol::Auricle })
     }
 
     pub(super) fn pid(&self) -> u32 {
         match &self.process {
             Process::Peer(child) => child.id(),
-            Process::Host(host, _) => host.pid(),
+            Process::Host(host) => host.pid(),
         }
     }
 }

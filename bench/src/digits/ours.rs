@@ -2,14 +2,12 @@
 
 use crate::{
     Done,
-    plugin::{self, Told, cpu},
+    plugin::{self, cpu},
 };
-use auricle_plugin_api::{
-    Error,
-    host::{LoadedModel, LogLevel},
-};
+use auricle_plugin_api::host::LogLevel;
 use auricle_plugin_kit::fbank::{Fbank, Options, Plan};
-use serde_json::{Map, Value};
+use auricle_plugin_test::TestModel;
+use serde_json::json;
 use std::{hint::black_box, path::Path, sync::Arc};
 
 /// Seconds that no utterance lasts.
@@ -17,8 +15,7 @@ const FOR_EVER: u32 = 3_600;
 
 /// An opened model, and what it is to hear.
 pub(super) struct Ours<'a> {
-    model: LoadedModel,
-    config: Map<String, Value>,
+    model: TestModel,
     audio: &'a [f32],
     plan: Arc<Plan>,
 }
@@ -29,13 +26,13 @@ impl<'a> Ours<'a> {
             return Err(format!("{} is no model's folder", model.display()).into());
         };
         let (engine, _) = plugin::open("onnx", models, LogLevel::Error)?;
-        let mut config: Map<String, Value> = engine.schema().defaults().collect();
-        config.insert("model".into(), name.into());
-        for rule in ["rule2_min_trailing_silence", "rule3_min_utterance_length"] {
-            config.insert(rule.into(), FOR_EVER.into());
-        }
-        let model = engine.load(&config).map_err(|problem| problem.to_string())?;
-        Ok(Self { model, config, audio, plan: Arc::new(Plan::new(&Options::nemo())?) })
+        let one_utterance = json!({
+            "model": name,
+            "rule2_min_trailing_silence": FOR_EVER,
+            "rule3_min_utterance_length": FOR_EVER,
+        });
+        let model = engine.load(one_utterance);
+        Ok(Self { model, audio, plan: Arc::new(Plan::new(&Options::nemo())?) })
     }
 
     /// Samples in a piece: the engine's chunk.
@@ -44,21 +41,10 @@ impl<'a> Ours<'a> {
     }
 
     /// A stream of it all. Returns the processor time in seconds, and the text.
-    pub(super) fn hear(&mut self) -> Done<(f64, String)> {
-        self.stream().map_err(|problem| problem.to_string().into())
-    }
-
-    fn stream(&self) -> Result<(f64, String), Error> {
+    pub(super) fn recognize(&self) -> (f64, String) {
         let begun = cpu();
-        let mut processor = self.model.processor(&self.config)?;
-        processor.init(0)?;
-        let mut told = Told::default();
-        for piece in self.audio.chunks(self.piece()) {
-            processor.insert_audio_chunk(piece)?;
-            processor.process_iter(&mut told)?;
-        }
-        processor.finish(&mut told)?;
-        Ok((cpu() - begun, told.text()))
+        let recording = self.model.run(self.audio);
+        (cpu() - begun, recording.text())
     }
 
     /// The features alone. Returns the processor time in seconds.

@@ -5,7 +5,7 @@
 use crate::Done;
 use serde_json::{Value, json};
 use std::{
-    io::{ErrorKind, Read, Write},
+    io::{ErrorKind, Write},
     net::TcpStream,
     time::{Duration, Instant},
 };
@@ -134,15 +134,4 @@ impl Client {
         }
         Err("a stream did not end".into())
     }
-}
-
-/// The body of `GET path`.
-pub(crate) fn get(address: &str, path: &str) -> Done<String> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(LIMIT))?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: auricle\r\nConnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    let (head, body) = answer.split_once("\r\n\r\n").ok_or("an answer without a body")?;
-    if head.starts_with("HTTP/1.1 200") { Ok(body.to_owned()) } else { Err(format!("{path}: {body}").into()) }
 }

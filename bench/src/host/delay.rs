@@ -5,10 +5,11 @@
 
 use super::{
     client::{Client, HEAD_BYTES, frame},
-    server::Server,
+    server::cpu,
 };
 use crate::{Done, stats};
 use auricle_engine_bench::{STAMP_BYTES, stamp};
+use auricle_plugin_test::server::Process;
 use serde_json::json;
 use std::{
     thread,
@@ -21,7 +22,7 @@ const FRAMES: usize = 500;
 /// Frames of each stream that are not counted: the server gets into its stride.
 const WARM_UP: usize = 50;
 
-pub(super) fn run(host: &Server, sink: &Server) -> Done {
+pub(super) fn run(host: &Process, sink: &Process) -> Done {
     let (mut clients, host_cpu, late) = send(host)?;
     let mut delays = Vec::with_capacity(FRAMES * STREAMS);
     for client in &mut clients {
@@ -45,12 +46,12 @@ pub(super) fn run(host: &Server, sink: &Server) -> Done {
 
 /// Sends it all. Returns the clients, how many processors the server used, and by how many milliseconds each frame was
 /// late.
-fn send(server: &Server) -> Done<(Vec<Client>, f64, Vec<f64>)> {
-    let open = |_| Client::open(&server.address, "stamped", "live");
+fn send(server: &Process) -> Done<(Vec<Client>, f64, Vec<f64>)> {
+    let open = |_| Client::open(server.address(), "stamped", "live");
     let mut clients = (0..STREAMS).map(open).collect::<Done<Vec<_>>>()?;
     let mut frame = frame();
     let mut late = Vec::with_capacity(FRAMES * STREAMS);
-    let (cpu, begun) = (server.cpu()?, Instant::now());
+    let (before, begun) = (cpu(server.pid())?, Instant::now());
     for n in 0..FRAMES {
         for (place, client) in clients.iter_mut().enumerate() {
             let due = begun + PERIOD * n as u32 + PERIOD * place as u32 / STREAMS as u32;
@@ -62,6 +63,6 @@ fn send(server: &Server) -> Done<(Vec<Client>, f64, Vec<f64>)> {
             client.write(&frame)?;
         }
     }
-    let cpu = (server.cpu()? - cpu) / begun.elapsed().as_secs_f64();
+    let cpu = (cpu(server.pid())? - before) / begun.elapsed().as_secs_f64();
     Ok((clients, cpu, late))
 }

@@ -1,6 +1,6 @@
 //! From a plugin file dropped into a watched directory to its engine being registered.
 
-use super::{client::get, server::Setup};
+use super::server;
 use crate::{Done, from_xtask, stats};
 use std::{
     fs, thread,
@@ -17,13 +17,12 @@ pub(super) fn run() -> Done {
     let mut waits = Vec::new();
     for run in 0..RUNS {
         // A host of its own for each: a library that was opened once is known for ever.
-        let setup = Setup::new(&[], &[])?;
-        let host = setup.start()?;
+        let host = server::setup(server::SETTINGS, &[])?.start();
         // Not always at the same moment of the host's looking around.
         thread::sleep(Duration::from_millis(20 * run as u64));
-        fs::copy(&plugin, setup.plugins().join(&name))?;
+        fs::copy(&plugin, host.path("plugins").join(&name))?;
         let dropped = Instant::now();
-        while !get(&host.address, "/v1/engines")?.contains(r#""backends":["tone"]"#) {
+        while !host.get("/v1/engines").1.contains(r#""backends":["tone"]"#) {
             if dropped.elapsed() > LIMIT {
                 return Err(format!("{name} was not registered within {LIMIT:?}").into());
             }

@@ -7,9 +7,10 @@
 
 use super::{
     client::{Client, frame},
-    server::{Server, cpu},
+    server::cpu,
 };
 use crate::{Done, stats};
+use auricle_plugin_test::server::Process;
 use serde_json::json;
 use std::{
     sync::Barrier,
@@ -38,7 +39,7 @@ struct Figures {
 }
 
 /// Prints the table and returns the ratio of live streams.
-pub(super) fn run(host: &Server, sink: &Server) -> Done<f64> {
+pub(super) fn run(host: &Process, sink: &Process) -> Done<f64> {
     println!("{CONNECTIONS} connections, 20 ms frames as fast as they go, {ROUNDS} rounds of {SENDING:?} each");
     println!(
         "{:<34}{:>12}{:>12}{:>12}{:>14}{:>12}",
@@ -73,11 +74,11 @@ pub(super) fn run(host: &Server, sink: &Server) -> Done<f64> {
     ratios.first().copied().ok_or_else(|| "no load".into())
 }
 
-fn round(server: &Server, load: &Load, figures: &mut Figures) -> Done {
-    let (by_server, by_load) = (server.cpu()?, cpu(std::process::id())?);
+fn round(server: &Process, load: &Load, figures: &mut Figures) -> Done {
+    let (by_server, by_load) = (cpu(server.pid())?, cpu(std::process::id())?);
     let barrier = Barrier::new(CONNECTIONS);
     let send = || -> Done<(usize, Instant, Instant)> {
-        let client = Client::open(&server.address, "plain", load.pace);
+        let client = Client::open(server.address(), "plain", load.pace);
         // Before any `?`: the others wait for all.
         barrier.wait();
         let (mut client, frames, begun) = (client?, frame().repeat(load.frames_per_write), Instant::now());
@@ -98,7 +99,7 @@ fn round(server: &Server, load: &Load, figures: &mut Figures) -> Done {
     let begun = sent.iter().map(|(_, begun, _)| begun).min().ok_or("nothing was sent")?;
     let ended = sent.iter().map(|(.., ended)| ended).max().ok_or("nothing was sent")?;
     figures.frames_per_second.push(frames / (*ended - *begun).as_secs_f64());
-    figures.server.push((server.cpu()? - by_server) / frames * 1e6);
+    figures.server.push((cpu(server.pid())? - by_server) / frames * 1e6);
     figures.load.push((cpu(std::process::id())? - by_load) / frames * 1e6);
     Ok(())
 }

@@ -8,6 +8,7 @@ use crate::{
     Done,
     recording::{self, RATE},
 };
+use auricle_plugin_test::audio::wav_floats;
 use fastrand::Rng;
 use std::{fs, io, ops::Range, path::Path};
 
@@ -44,7 +45,7 @@ pub(super) struct Composed {
 }
 
 pub(super) fn compose() -> Done<Composed> {
-    let recording = recording::samples(&recording::path("fixtures/digits.wav"))?;
+    let recording = wav_floats(&recording::path("fixtures/digits.wav"));
     let words = read()?;
     let rows: Vec<&[Spoken]> = words.chunk_by(|one, next| next.start - one.end < MARGIN).collect();
     let mut composed = Composed { samples: Vec::new(), words: Vec::new() };

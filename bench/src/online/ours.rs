@@ -1,22 +1,13 @@
 //! Auricle's side: the plugin file as the server opens it, in this process.
 
 use super::{BEAM, CHUNK, Heard, PIECE, Side, TRIM, Told};
-use crate::{
-    Done,
-    plugin::{self, Server, cpu},
-    recording::RATE,
-};
-use auricle_plugin_api::{
-    Error,
-    host::{LoadedEngine, LoadedModel},
-};
-use serde_json::{Map, Value, json};
-use std::sync::Arc;
+use crate::{Done, plugin::cpu, recording::RATE};
+use auricle_plugin_api::Error;
+use auricle_plugin_test::{Recording, StubHost, TestEngine, TestModel};
+use serde_json::json;
 
-pub(super) fn open(engine: &LoadedEngine, server: &Arc<Server>, samples: Vec<f32>, temperatures: &[f64]) -> Done<Side> {
-    let server = Arc::clone(server);
-    let mut config: Map<String, Value> = engine.schema().defaults().collect();
-    let wanted = json!({
+pub(super) fn open(engine: &TestEngine, host: &StubHost, samples: Vec<f32>, temperatures: &[f64]) -> Done<Side> {
+    let fields = json!({
         "model": "fast-int8",
         "threads": 1,
         "lan": "en",
@@ -27,15 +18,14 @@ pub(super) fn open(engine: &LoadedEngine, server: &Arc<Server>, samples: Vec<f32
         "beam_size": BEAM,
         "temperature": temperatures,
     });
-    config.extend(wanted.as_object().cloned().unwrap_or_default());
-    let model = engine.load(&config).map_err(|problem| problem.to_string())?;
-    let hear = move || hear(&model, &config, &server, &samples).map_err(|problem| problem.to_string().into());
+    let (model, host) = (engine.try_load(fields).map_err(|problem| problem.to_string())?, host.clone());
+    let hear = move || hear(&model, &host, &samples).map_err(|problem| problem.to_string().into());
     Ok(Side::new("Auricle int8", hear))
 }
 
-fn hear(model: &LoadedModel, config: &Map<String, Value>, server: &Server, samples: &[f32]) -> Result<Heard, Error> {
-    server.lines();
-    let mut processor = model.processor(config)?;
+fn hear(model: &TestModel, host: &StubHost, samples: &[f32]) -> Result<Heard, Error> {
+    host.take_log();
+    let mut processor = model.loaded().processor(model.config())?;
     processor.init(0)?;
     let mut heard = Heard { cpu: 0.0, decodes: 0, words: Vec::new() };
     let (mut clock, mut inserted) = (0.0f64, 0);
@@ -43,22 +33,21 @@ fn hear(model: &LoadedModel, config: &Map<String, Value>, server: &Server, sampl
     loop {
         let piece = pieces.next();
         inserted += piece.map_or(0, <[f32]>::len);
-        let mut told = plugin::Told::default();
+        let mut reported = Recording::default();
         let begun = cpu();
         match piece {
             Some(piece) => {
                 processor.insert_audio_chunk(piece)?;
-                processor.process_iter(&mut told)?;
+                processor.process_iter(&mut reported)?;
             }
-            None => processor.finish(&mut told)?,
+            None => processor.finish(&mut reported)?,
         }
         let cost = cpu() - begun;
         heard.cpu += cost;
         // A buffer is decoded once for a piece, though its windows may be several.
-        heard.decodes += usize::from(server.lines().iter().any(|line| line.contains("decoded")));
+        heard.decodes += usize::from(host.take_log().iter().any(|line| line.message.contains("decoded")));
         clock = clock.max(inserted as f64 / RATE) + cost;
-        let words = told.segments.iter().flat_map(|segment| &segment.words);
-        heard.words.extend(words.map(|word| Told { text: word.text().into_owned(), at: clock }));
+        heard.words.extend(reported.words().map(|word| Told { text: word.text().into_owned(), at: clock }));
         if piece.is_none() {
             break;
         }

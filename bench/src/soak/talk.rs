@@ -1,6 +1,7 @@
 //! What clients say, how they behave, and what is to come of it.
 
 use crate::{Done, host::client::Client, recording};
+use auricle_plugin_test::audio::{bytes, wav};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -76,11 +77,8 @@ pub(super) fn choose<'a>(talks: &'a [Talk], random: &mut fastrand::Rng) -> &'a T
 
 /// All kinds, each with what it gives on a quiet server.
 pub(super) fn talks(address: &str) -> Done<Vec<Talk>> {
-    let read = |file: &str| -> Done<Arc<Vec<u8>>> {
-        let samples = recording::samples(&recording::path(file))?;
-        Ok(Arc::new(samples.iter().flat_map(|sample| ((sample * 32_768.0) as i16).to_le_bytes()).collect()))
-    };
-    let (digits, weather) = (read("fixtures/digits.wav")?, read("fixtures/weather.wav")?);
+    let read = |file: &str| Arc::new(bytes(&wav(&recording::path(file)).1));
+    let (digits, weather) = (read("fixtures/digits.wav"), read("fixtures/weather.wav"));
     let talk = |name, preset, audio: &Arc<Vec<u8>>, options, leaving, fails, weight| -> Done<Talk> {
         let expected = quietly(address, preset, audio)?;
         Ok(Talk { name, preset, options, audio: Arc::clone(audio), leaving, fails, expected, weight })

@@ -1,6 +1,7 @@
 //! What the system says of the server: memory, open files, processes.
 
-use crate::{Done, host::server::Server};
+use crate::Done;
+use auricle_plugin_test::server::Process;
 use rustix::process::{Pid, Signal, kill_process};
 use std::{fs, time::Duration};
 
@@ -23,15 +24,15 @@ pub(super) struct Vitals {
 }
 
 impl Vitals {
-    pub(super) fn of(host: &Server, since: Duration) -> Done<Self> {
+    pub(super) fn of(host: &Process, since: Duration) -> Done<Self> {
         const MIB: f64 = (1 << 20) as f64;
-        let workers = host.workers()?;
-        // What has ended meanwhile has none.
-        let resident = workers.iter().filter_map(|worker| Server::resident_of(*worker).ok()).sum::<f64>();
+        let workers = host.workers();
+        let own = host.memory("VmRSS").ok_or("the host has ended")? as f64;
+        let all = host.resident().ok_or("the host has ended")? as f64;
         Ok(Self {
             minute: since.as_secs_f64() / 60.0,
-            host: host.resident()? / MIB,
-            workers: resident / MIB,
+            host: own / MIB,
+            workers: (all - own) / MIB,
             files: fs::read_dir(format!("/proc/{}/fd", host.pid()))?.count() as u32,
             processes: workers.len() as u32,
             p50: 0.0,

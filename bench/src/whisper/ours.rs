@@ -2,17 +2,11 @@
 //! writes to the server's log at level debug.
 
 use super::Phases;
-use crate::{
-    Done,
-    plugin::{self, Server, Told},
-    recording,
-};
-use auricle_plugin_api::{
-    Error,
-    host::{LoadedEngine, LoadedModel, LogLevel},
-};
-use serde_json::{Map, Value, json};
-use std::{path::Path, sync::Arc};
+use crate::{Done, plugin, recording};
+use auricle_plugin_api::host::LogLevel;
+use auricle_plugin_test::{Recording, StubHost, TestEngine, TestModel, audio::wav_floats};
+use serde_json::json;
+use std::path::Path;
 
 /// What is heard: less than a chunk, so that one decode hears it all. `bench/whisper/prepare.py` makes the peers' features of it.
 const RECORDING: &str = "fixtures/weather.wav";
@@ -23,29 +17,27 @@ pub(super) const TOKENS: usize = 224;
 
 /// The engine. It is opened once: a plugin file keeps the server that it was opened with first.
 pub(super) struct Engine {
-    engine: LoadedEngine,
-    server: Arc<Server>,
+    engine: TestEngine,
+    host: StubHost,
 }
 
 impl Engine {
     pub(super) fn open(work: &Path) -> Done<Self> {
-        let (engine, server) = plugin::open("whisper", work, LogLevel::Debug)?;
-        Ok(Self { engine, server })
+        let (engine, host) = plugin::open("whisper", work, LogLevel::Debug)?;
+        Ok(Self { engine, host })
     }
 }
 
 /// An opened model.
 pub(super) struct Ours {
-    model: LoadedModel,
-    config: Map<String, Value>,
-    server: Arc<Server>,
+    model: TestModel,
+    host: StubHost,
     audio: Vec<f32>,
 }
 
 impl Ours {
-    pub(super) fn open(Engine { engine, server }: &Engine, model: &str, threads: usize) -> Done<Self> {
-        let mut config: Map<String, Value> = engine.schema().defaults().collect();
-        let wanted = json!({
+    pub(super) fn open(Engine { engine, host }: &Engine, model: &str, threads: usize) -> Done<Self> {
+        let fields = json!({
             "model": model,
             "threads": threads,
             // Nothing else runs, as for the peers, whose threads spin too.
@@ -56,18 +48,17 @@ impl Ours {
             "temperature": [0.0],
             "max_repetitions": 0,
         });
-        config.extend(wanted.as_object().cloned().unwrap_or_default());
-        let model = engine.load(&config).map_err(|problem| problem.to_string())?;
-        let audio = recording::samples(&recording::path(RECORDING))?;
-        Ok(Self { model, config, server: Arc::clone(server), audio })
+        let model = engine.try_load(fields).map_err(|problem| problem.to_string())?;
+        let audio = wav_floats(&recording::path(RECORDING));
+        Ok(Self { model, host: host.clone(), audio })
     }
 
     /// A stream of the whole recording.
     pub(super) fn decode(&mut self) -> Done<Phases> {
-        self.server.lines();
-        self.hear().map_err(|problem| problem.to_string())?;
-        let lines = self.server.lines();
-        let line = lines.iter().find(|line| line.contains("decoded"));
+        self.host.take_log();
+        self.recognize();
+        let lines = self.host.take_log();
+        let line = lines.iter().map(|line| &line.message).find(|message| message.contains("decoded"));
         let line = line.ok_or("the engine logged no decode: is it older than this benchmark?")?;
         let read = |field: &str| {
             let value = line.split(' ').find_map(|part| part.strip_prefix(field)?.strip_prefix('='));
@@ -81,17 +72,11 @@ impl Ours {
         Ok(Phases { encoder: read("encoder_ms")?, prompt: read("prompt_ms")?, token })
     }
 
-    pub(super) fn text(&self) -> Done<String> {
-        Ok(self.hear().map_err(|problem| problem.to_string())?.text())
+    pub(super) fn text(&self) -> String {
+        self.recognize().text()
     }
 
-    fn hear(&self) -> Result<Told, Error> {
-        let mut processor = self.model.processor(&self.config)?;
-        processor.init(0)?;
-        let mut told = Told::default();
-        processor.insert_audio_chunk(&self.audio)?;
-        processor.process_iter(&mut told)?;
-        processor.finish(&mut told)?;
-        Ok(told)
+    fn recognize(&self) -> Recording {
+        self.model.run_in_chunks(&self.audio, self.audio.len())
     }
 }

@@ -53,7 +53,7 @@ pub(super) struct Side {
 }
 
 enum Decoder {
-    Ours(Ours),
+    Ours(Box<Ours>),
     Theirs(Theirs),
 }
 
@@ -81,7 +81,7 @@ impl Side {
     /// What it writes, without spaces. Only CTranslate2 has all the rules that the engine has.
     fn text(&mut self) -> Done<String> {
         let text = match &mut self.decoder {
-            Decoder::Ours(ours) => ours.text()?,
+            Decoder::Ours(ours) => ours.text(),
             Decoder::Theirs(theirs) => theirs.text()?,
         };
         Ok(text.split_whitespace().collect())
@@ -104,7 +104,7 @@ pub(super) fn open(engine: &Engine, work: &Path, size: &str, class: Class, threa
     let mut sides = Vec::new();
     for (maker, precision) in own {
         let ours = Ours::open(engine, &format!("{size}/fast-{precision}"), threads)?;
-        sides.push(Side::new(*maker, format!("Auricle {precision}"), Decoder::Ours(ours)));
+        sides.push(Side::new(*maker, format!("Auricle {precision}"), Decoder::Ours(Box::new(ours))));
     }
     for (setting, variables) in instructions() {
         let theirs = Theirs::ctranslate2(work, &models, ctranslate, threads, variables)?;

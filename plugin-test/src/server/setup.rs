@@ -88,9 +88,22 @@ impl Setup {
             _ if toml.contains("[limits]\n") => toml.replacen("[limits]\n", idle, 1),
             _ => format!("{toml}\n{idle}"),
         };
+        self.exact_settings(&toml)
+    }
+
+    /// With these lines in `auricle.toml`, and the defaults for everything else but the cache.
+    #[must_use]
+    pub fn exact_settings(self, toml: &str) -> Self {
         let text = format!("cache = \"../cache\"\n{toml}\n");
-        fs::write(self.dir.path().join("configs/auricle.toml"), text).unwrap();
+        fs::write(self.path("configs/auricle.toml"), text).unwrap();
         self
+    }
+
+    /// With all files and folders of a directory in the plugin directory.
+    #[must_use]
+    pub fn plugins(self, dir: &Path) -> Self {
+        let entries = fs::read_dir(dir).unwrap_or_else(|problem| panic!("{}: {problem}", dir.display()));
+        entries.fold(self, |setup, entry| setup.plugin(&entry.unwrap().path()))
     }
 
     /// With another log level or directives.
