@@ -38,7 +38,7 @@ enum Xtask {
         /// Full counts: what takes minutes as well
         #[arg(long)]
         long: bool,
-        /// Passed on to `cargo test`, for example `-- --test streams`
+        /// Passed on to `cargo test`, for example `-- --test server streams`
         #[arg(last = true)]
         args: Vec<String>,
     },

@@ -1,13 +1,8 @@
 //! The commands as users and scripts meet them: what they print, where, and how they end.
 
-#![allow(clippy::unwrap_used, reason = "a test may")]
 #![cfg(target_os = "linux")]
 
-mod abi {
-    pub(crate) mod workshop;
-}
-
-use abi::workshop::workshop;
+use crate::workshop::workshop;
 use auricle_tests::{Client, Host, Setup, auricle, bytes, library, noise, tone_segments};
 use serde_json::{Value, json};
 use std::{

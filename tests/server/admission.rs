@@ -1,8 +1,6 @@
 //! A model that is behind takes no more streams, says so, and takes them again when it has caught up; other models are
 //! not concerned.
 
-#![allow(clippy::unwrap_used, reason = "test code")]
-
 use auricle_tests::{Client, Host, Setup, bytes, library, noise, tone_segments};
 use serde_json::{Value, json};
 

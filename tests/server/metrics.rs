@@ -1,7 +1,5 @@
 //! What is measured is what happened, and nothing a client says becomes a label.
 
-#![allow(clippy::unwrap_used, reason = "test code")]
-
 use auricle_tests::{Client, Host, Setup, bytes, library, noise};
 use serde_json::json;
 use std::collections::BTreeMap;

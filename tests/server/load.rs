@@ -1,6 +1,5 @@
 //! `auricle bench` against a real host.
 
-#![allow(clippy::unwrap_used, reason = "a test may")]
 #![cfg(target_os = "linux")]
 
 use auricle_tests::{Host, Setup, auricle, fixture, library};

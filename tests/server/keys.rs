@@ -1,7 +1,5 @@
 //! Keys: who shows none is told so, each opens what it is for, and the file is taken up as it changes.
 
-#![allow(clippy::unwrap_used, reason = "test code")]
-
 use auricle_tests::{Client, Host, Setup, auricle, bytes, fixture, library, noise, tone_segments};
 use serde_json::json;
 use std::{fs, path::Path, process::Output};

@@ -1,7 +1,5 @@
 //! What clients get wrong, by mistake or on purpose: each gets a clear answer, and nobody else notices.
 
-#![allow(clippy::unwrap_used, reason = "test code")]
-
 use auricle_tests::{Client, Host, LIMIT, Setup, bytes, library, noise, tone_segments};
 use serde_json::{Value, json};
 use std::{

@@ -1,7 +1,5 @@
 //! Connections are bounded in number and in time: floods and dawdlers cost nobody else anything.
 
-#![allow(clippy::unwrap_used, reason = "test code")]
-
 use auricle_tests::{Client, Host, LIMIT, Setup, bytes, library, noise, tone_segments};
 use serde_json::json;
 use std::{

@@ -2,7 +2,6 @@
 //! replay is exact, and those of healthy engines notice nothing.
 
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, reason = "test code")]
 
 use auricle_tests::{Client, Host, Setup, bytes, library, long, noise, tone_segments};
 use serde_json::{Value, json};

@@ -1,15 +1,9 @@
 //! The promise of the plugin ABI: engines and hosts of one major version work together, whichever is older; those of
 //! another are refused in one line, and so is an engine whose types changed behind its version number.
 //!
-//! Real libraries, built against versions of the API (`abi/workshop.rs`) and opened by programs built against others.
+//! Real libraries, built against versions of the API (`workshop.rs`) and opened by programs built against others.
 
-#![allow(clippy::unwrap_used, reason = "a test may")]
-
-mod abi {
-    pub(crate) mod workshop;
-}
-
-use abi::workshop::{CURRENT, workshop};
+use crate::workshop::{CURRENT, workshop};
 use serde_json::{Value, json};
 use std::{
     path::PathBuf,

@@ -1,7 +1,6 @@
 //! The log is for whoever reads it: one who does not, or a disk that is full, costs lines of it and nothing else.
 
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, reason = "test code")]
 
 use auricle_tests::{Client, Host, Setup, bytes, library, noise, tone_segments};
 use serde_json::{Value, json};

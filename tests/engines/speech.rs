@@ -3,8 +3,6 @@
 //! The bundled recordings must be understood word for word. Further ones, where this machine has them, give a word error
 //! rate, which is printed and must not be absurd.
 
-#![allow(clippy::unwrap_used, reason = "test code")]
-
 use auricle_tests::{Client, Host, Setup, bytes, fixture, shared_audio, staged, wav, word_errors, words};
 use serde_json::{Value, json};
 use std::{fs, path::Path, thread};

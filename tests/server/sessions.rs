@@ -1,7 +1,5 @@
 //! Sessions as a dialect drives them, on a real engine in a real worker, without any protocol.
 
-#![allow(clippy::unwrap_used, reason = "test code")]
-
 use auricle_core::{AudioFormat, Encoding, Event, Failure, FailureCode, Pace, metrics::Metrics};
 use auricle_engines::plugins::{DiscoverySettings, Registry, Watcher};
 use auricle_session::{

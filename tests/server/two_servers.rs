@@ -1,7 +1,5 @@
 //! Two servers in one process: what each measures, opens and refuses is its own.
 
-#![allow(clippy::unwrap_used, reason = "test code")]
-
 use auricle_server::{Server, settings::Settings};
 use auricle_tests::{LIMIT, bytes, host_program, library, noise};
 use std::{

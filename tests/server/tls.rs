@@ -1,7 +1,5 @@
 //! TLS: only for those who trust the certificate, which may be replaced under a running server.
 
-#![allow(clippy::unwrap_used, reason = "test code")]
-
 use auricle_tests::{Host, LIMIT, Setup, auricle, bytes, library, noise, tone_segments};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};

@@ -2,7 +2,6 @@
 //! crash, and SIGHUP reads anew what can be read anew.
 
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, reason = "test code")]
 
 use auricle_tests::{Client, Host, Setup, auricle, bytes, library, noise, tone_segments};
 use serde_json::json;

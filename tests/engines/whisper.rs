@@ -1,8 +1,6 @@
 //! Engine `whisper` through the whole: a real host, the model that comes with the repository, and the made-up ones of the engine's
 //! test data, which say something of any audio.
 
-#![allow(clippy::unwrap_used, reason = "test code")]
-
 use auricle_tests::{
     Client, Host, Setup, bytes, fixture, library, long, models, noise, runtime, wav, word_errors, words,
 };

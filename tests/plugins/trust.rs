@@ -1,6 +1,5 @@
 //! A plugin that others could have written does not run; where plugins are pinned, only those do.
 
-#![allow(clippy::unwrap_used, reason = "test code")]
 #![cfg(unix)]
 
 use auricle_tests::{Host, Setup, auricle, library};

@@ -1,13 +1,9 @@
 //! `auricle pull` against a hub on this machine: what it fetches, what becomes of it, and what it says when it cannot.
 
-#![allow(clippy::unwrap_used, reason = "a test may")]
-
-mod pull {
-    pub(crate) mod hub;
-}
+mod hub;
 
 use auricle_tests::{Client, LIMIT, Setup, auricle, bytes, fixture, library, runtime, wav};
-use pull::hub::{COMMIT, Hub, Manner, Then};
+use hub::{COMMIT, Hub, Manner, Then};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,

@@ -1,7 +1,5 @@
 //! Listeners: addresses of every kind, dialects of their own, and whom each serves.
 
-#![allow(clippy::unwrap_used, reason = "test code")]
-
 use auricle_tests::{Client, LIMIT, Setup, auricle, bytes, library, noise, tone_segments};
 use serde_json::json;
 use std::{

@@ -5,8 +5,6 @@
 //! `vosk-transcriber`, and what the sample scripts of vosk-server do (`clients/vosk`). They get an environment under the target
 //! directory; where that cannot be made, their tests say so and are skipped.
 
-#![allow(clippy::unwrap_used, reason = "test code")]
-
 use auricle_tests::{
     Client, Host, LIMIT, Setup, bytes, fixture, library, models, noise, runtime, tone_segments, wav, words,
 };

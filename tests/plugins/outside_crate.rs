@@ -1,8 +1,6 @@
 //! The promise to engine authors: a crate anywhere on a disk, made of the example on the front page of the plugin API's
 //! documentation and nothing else, becomes a file that a running server serves.
 
-#![allow(clippy::unwrap_used, reason = "a test may")]
-
 use auricle_tests::{Client, Setup, bytes};
 use serde_json::json;
 use std::{

@@ -1,7 +1,5 @@
 //! Presets: what operators write, when it takes effect, and what of it clients may change.
 
-#![allow(clippy::unwrap_used, reason = "a test may")]
-
 use auricle_tests::{Client, Host, Setup, bytes, library, noise, tone_segments};
 use serde_json::{Value, json};
 use std::fs;

@@ -3,8 +3,6 @@
 //! The bundled recording must be understood word for word. The Free Spoken Digit Dataset, where this machine has it, gives a
 //! word error rate, which is printed and must not be absurd; the model was trained on it, so this is no measure of quality.
 
-#![allow(clippy::unwrap_used, reason = "test code")]
-
 use auricle_tests::{
     Client, Host, Setup, bytes, fixture, library, long, models, noise, runtime, shared_digits, wav, word_errors, words,
 };

@@ -3,14 +3,9 @@
 //! Real plugin files in a real plugin directory. Versions of the same engine are copies whose manifest differs
 //! (`Variant`); `MARK` is a word of the engine that shows in `ready`, so that a stream tells which file it runs on.
 
-#![allow(clippy::unwrap_used, reason = "a test may")]
 #![cfg(target_os = "linux")]
 
-mod abi {
-    pub(crate) mod workshop;
-}
-
-use abi::workshop::workshop;
+use crate::workshop::workshop;
 use auricle_tests::{Client, Host, Setup, Variant, auricle, bytes, library, noise, tone_segments};
 use serde_json::{Value, json};
 use std::{

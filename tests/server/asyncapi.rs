@@ -1,8 +1,6 @@
 //! The protocol's document against its practice: every message of real conversations must be as `docs/asyncapi.yaml`
 //! says, and every message it names must have occurred.
 
-#![allow(clippy::unwrap_used, reason = "test code")]
-
 use auricle_dialects::native::{
     codes::{PUBLISHED, close_code},
     messages::{ClientMessage, ServerEvent},

@@ -2,8 +2,6 @@
 //! nor the streams beside it, not even those of the same model. What each fault comes to is in the fault matrix; here is
 //! what takes more than one stream, call or try.
 
-#![allow(clippy::unwrap_used, reason = "test code")]
-
 use auricle_tests::{Client, Host, Setup, bytes, library, noise, tone_segments};
 use serde_json::{Value, json};
 use std::{sync::Mutex, thread};

@@ -1,7 +1,5 @@
 //! The journal: what a client saw is on disk, whatever becomes of the server; and nothing is, unless it was asked for.
 
-#![allow(clippy::unwrap_used, reason = "test code")]
-
 use auricle_tests::{Client, Host, Setup, auricle, bytes, library, noise, tone_segments};
 use serde_json::{Value, json};
 use std::{fs, path::Path, process::Command};

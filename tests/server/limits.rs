@@ -1,7 +1,5 @@
 //! Everything that waits is bounded, and reaching a bound is said, costs nobody else anything, and is not for ever.
 
-#![allow(clippy::unwrap_used, reason = "test code")]
-
 use auricle_tests::{Client, Host, LIMIT, Setup, bytes, library, noise, tone_segments};
 use serde_json::{Value, json};
 use std::{

@@ -1,0 +1,23 @@
+//! The server from outside: protocols, limits, keys, presets, logs, signals.
+
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
+mod admission;
+mod asyncapi;
+mod bad_input;
+mod connections;
+mod journal;
+mod keys;
+mod limits;
+mod listeners;
+mod load;
+mod logging;
+mod metrics;
+mod presets;
+mod pull;
+mod sessions;
+mod signals;
+mod streams;
+mod tls;
+mod two_servers;
+mod vosk;
