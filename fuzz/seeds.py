@@ -113,7 +113,7 @@ def dialects() -> None:
 
 def audio() -> None:
     for name in ("tone.flac", "tone.mp3", "tone.ogg"):
-        seed("audio_files", name, (ROOT / "host/client/src/source/testdata" / name).read_bytes())
+        seed("audio_files", name, (ROOT / "host/audio/src/file/testdata" / name).read_bytes())
     sine = [(n * 37 % 200 - 100) * 300 for n in range(400)]
     for tag, bits, samples in [
         (1, 16, struct.pack("<400h", *sine)),

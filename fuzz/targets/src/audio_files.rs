@@ -1,37 +1,35 @@
-//! Meets audio files at the client: its WAV header, and the containers and codecs of crate `symphonia`.
+//! Meets audio files: the WAV header, and the containers and codecs of crate `symphonia`.
 //!
-//! Holds: a file is refused in one line, or has a format that a server takes and pieces of whole frames, all of 100 ms but
-//! the last; it ends.
+//! Holds: a file is refused in one line, or has a format that a server takes and gives whole frames; it ends.
 
 use crate::assert_one_line;
-use auricle_client::source::{Piece, Source};
-use auricle_core::AudioFormat;
+use auricle_audio::{AudioFile, file::Step};
+use std::io::Cursor;
 
 /// A few bytes of code can stand for hours: what comes after so much is not listened to.
 const MOST_BYTES: usize = 1 << 20;
 
 /// See the module.
 pub fn audio_files(bytes: &[u8]) {
-    let (mut sizes, mut total) = (Vec::new(), 0);
-    let mut heard: Option<AudioFormat> = None;
-    let end = Source::read_here("x", bytes.to_vec(), |format, piece| {
-        heard = Some(format);
-        match piece {
-            Piece::Audio(audio) => {
-                total += audio.len();
-                sizes.push(audio.len());
-            }
-            Piece::Damage(what) => assert_one_line(&what),
-        }
-        total < MOST_BYTES
-    });
-    if let Err(error) = end {
-        assert_one_line(&error.to_string());
-    }
-    let Some(format) = heard else { return };
+    let length = bytes.len() as u64;
+    let mut file = match AudioFile::open(Cursor::new(bytes.to_vec()), Some(length), None) {
+        Ok(file) => file,
+        Err(error) => return assert_one_line(&error.to_string()),
+    };
+    let format = file.format();
     format.check().expect("a format that was told is one that a server takes");
-    let tenth = (format.sample_rate / 10).max(1) as usize * format.frame_bytes();
-    let Some((last, others)) = sizes.split_last() else { return };
-    assert!(others.iter().all(|size| *size == tenth), "{sizes:?}, not all of {tenth}");
-    assert!((1..=tenth).contains(last) && last.is_multiple_of(format.frame_bytes()), "{last} bytes are the last piece");
+    assert!(file.seconds().is_none_or(|seconds| seconds >= 0.0), "{:?}", file.seconds());
+    let mut heard = Vec::new();
+    while heard.len() < MOST_BYTES {
+        match file.step(&mut heard) {
+            Ok(Step::Audio) => {}
+            Ok(Step::Damage(damage)) => assert_one_line(&damage.to_string()),
+            Ok(Step::End) => break,
+            Err(error) => {
+                assert_one_line(&error.to_string());
+                break;
+            }
+        }
+        assert!(heard.len().is_multiple_of(format.frame_bytes()), "{} bytes are no whole frames", heard.len());
+    }
 }

@@ -1,6 +1,6 @@
 //! One client's audio on its way in.
 
-use super::{decode::Decoder, resample::Resampler};
+use super::{pcm::Decoder, resample::Resampler};
 use auricle_core::AudioFormat;
 
 /// Turns a client's bytes into the model's samples.

@@ -3,17 +3,14 @@
 //! Invariant: at most `AHEAD` pieces of 100 ms are in memory, however long the audio is, and a pipe is passed on as it
 //! comes. Every piece but the last has the same number of frames; none cuts a frame in two.
 //!
-//! Each source reads and decodes on a thread of its own. It is a plain thread and not one of the runtime's: a read of
-//! standard input cannot be interrupted, and the runtime would wait for it on its way out.
+//! Each source reads and decodes (`auricle_audio::AudioFile`) on a thread of its own. It is a plain thread and not one of the
+//! runtime's: a read of standard input cannot be interrupted, and the runtime would wait for it on its way out.
 
-mod decode;
-mod wav;
-
+use auricle_audio::{AudioFile, ReadError, file::Step};
 use auricle_core::AudioFormat;
-use decode::Decoding;
 use std::{
     fs::File,
-    io::{self, Cursor, Read},
+    io::{self, Read},
     path::Path,
     thread,
 };
@@ -22,9 +19,6 @@ use tokio_tungstenite::tungstenite::Bytes;
 
 /// Pieces made before they are asked for.
 const AHEAD: usize = 8;
-
-/// Where bytes come from.
-type Reader = Box<dyn Read + Send + Sync>;
 
 /// Audio that can be heard, a piece at a time.
 #[derive(Debug)]
@@ -44,14 +38,67 @@ type Made = Result<Option<Piece>, SourceError>;
 pub enum Piece {
     /// Whole frames of the source's format, 100 ms of them except at the end.
     Audio(Bytes),
-    /// Something was damaged and has been left out.
+    /// Something was damaged and has been left out: one line, beginning with the source's name.
     Damage(String),
 }
 
-/// Why audio cannot be read, in one line.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct SourceError(String);
+/// Why audio cannot be read, in one line that begins with the source's name.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// There is no such file, or it may not be opened.
+    #[error("{name}: {error}")]
+    Open {
+        /// The file's name.
+        name: String,
+        /// Why.
+        error: io::Error,
+    },
+    /// A folder was named.
+    #[error("{name}: is a folder, not an audio file")]
+    Folder {
+        /// Its name.
+        name: String,
+    },
+    /// No thread for it.
+    #[error("{name}: cannot start a thread to read it: {error}")]
+    Thread {
+        /// The file's name.
+        name: String,
+        /// Why.
+        error: io::Error,
+    },
+    /// What is in it cannot be read.
+    #[error("{name}: {error}{}", advice(.error))]
+    Read {
+        /// The file's name.
+        name: String,
+        /// Why.
+        error: ReadError,
+    },
+    /// The channel asked for is not there.
+    #[error("{name}: {problem}")]
+    Channel {
+        /// The file's name.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The thread died.
+    #[error("{name}: its decoder failed")]
+    Died {
+        /// The file's name.
+        name: String,
+    },
+}
+
+/// What the user of a command line can do.
+fn advice(error: &ReadError) -> &'static str {
+    match error {
+        ReadError::Unknown => "; for raw samples give --raw s16le --rate 16000",
+        _ => "",
+    }
+}
 
 impl Source {
     /// Opens a file, or standard input for `-`. Without `raw` the content says what it is.
@@ -63,13 +110,12 @@ impl Source {
             return Self::read("standard input", io::stdin(), None, raw).await;
         }
         let name = path.display().to_string();
-        let named = |error: io::Error| SourceError(format!("{name}: {error}"));
-        let file = File::open(path).map_err(named)?;
-        let facts = file.metadata().map_err(named)?;
-        if facts.is_dir() {
-            return Err(SourceError(format!("{name}: is a folder, not an audio file")));
+        let opened = File::open(path).and_then(|file| Ok((file.metadata()?, file)));
+        match opened {
+            Err(error) => Err(SourceError::Open { name, error }),
+            Ok((facts, _)) if facts.is_dir() => Err(SourceError::Folder { name }),
+            Ok((facts, file)) => Self::read(&name, file, facts.is_file().then_some(facts.len()), raw).await,
         }
-        Self::read(&name, file, facts.is_file().then_some(facts.len()), raw).await
     }
 
     /// Reads audio from anywhere. `name` is for messages; `length`, where known, for [`seconds`](Self::seconds).
@@ -84,47 +130,20 @@ impl Source {
     ) -> Result<Self, SourceError> {
         let (tell, told) = oneshot::channel();
         let (send, pieces) = mpsc::channel(AHEAD);
-        let input = Input { name: name.to_owned(), reader: Box::new(reader), length };
+        let its = name.to_owned();
         thread::Builder::new()
             .name("audio source".to_owned())
-            .spawn(move || match input.open(raw) {
-                Err(error) => drop(tell.send(Err(error))),
-                Ok((opened, audio)) => {
-                    let format = opened.format;
-                    if tell.send(Ok(opened)).is_ok() {
-                        pump(audio, format, |made| send.blocking_send(made).is_ok());
+            .spawn(move || match AudioFile::open(reader, length, raw) {
+                Err(error) => drop(tell.send(Err(SourceError::Read { name: its, error }))),
+                Ok(file) => {
+                    if tell.send(Ok((file.format(), file.seconds()))).is_ok() {
+                        pump(&its, file, |made| send.blocking_send(made).is_ok());
                     }
                 }
             })
-            .map_err(|error| SourceError(format!("{name}: cannot start a thread to read it: {error}")))?;
-        let Opened { format, seconds } = told.await.unwrap_or_else(|_| Err(died(name)))?;
+            .map_err(|error| SourceError::Thread { name: name.to_owned(), error })?;
+        let (format, seconds) = told.await.unwrap_or_else(|_| Err(died(name)))?;
         Ok(Self { name: name.to_owned(), format, seconds, pieces, ended: false })
-    }
-
-    /// Reads a whole file from memory, on this thread: its format, and its pieces to `take` until that returns false. For
-    /// fuzzing, which runs too often to start a thread each time.
-    ///
-    /// # Errors
-    /// As [`read`](Self::read), and as [`next`](Self::next).
-    #[doc(hidden)]
-    pub fn read_here(
-        name: &str,
-        bytes: Vec<u8>,
-        mut take: impl FnMut(AudioFormat, Piece) -> bool,
-    ) -> Result<AudioFormat, SourceError> {
-        let length = Some(bytes.len() as u64);
-        let input = Input { name: name.to_owned(), reader: Box::new(Cursor::new(bytes)), length };
-        let (Opened { format, .. }, audio) = input.open(None)?;
-        let mut end = Ok(());
-        pump(audio, format, |made| match made {
-            Ok(Some(piece)) => take(format, piece),
-            Ok(None) => true,
-            Err(error) => {
-                end = Err(error);
-                false
-            }
-        });
-        end.map(|()| format)
     }
 
     /// The same audio, of which only one channel, from 0, is to be heard.
@@ -133,8 +152,10 @@ impl Source {
     /// There is no such channel.
     pub fn only(mut self, channel: u16) -> Result<Self, SourceError> {
         self.format.channel = Some(channel);
-        self.format.check().map_err(SourceError)?;
-        Ok(self)
+        match self.format.check() {
+            Ok(()) => Ok(self),
+            Err(problem) => Err(SourceError::Channel { name: self.name, problem: problem.to_string() }),
+        }
     }
 
     /// What the pieces are made of.
@@ -158,101 +179,18 @@ impl Source {
     }
 }
 
-/// Something to read from.
-struct Input {
-    name: String,
-    reader: Reader,
-    length: Option<u64>,
-}
-
-struct Opened {
-    format: AudioFormat,
-    seconds: Option<f64>,
-}
-
-/// An opened input.
-enum Audio {
-    Plain(Plain),
-    Decoding(Decoding),
-}
-
-/// Samples that are sent as they are.
-struct Plain {
-    name: String,
-    reader: io::Take<Reader>,
-    /// How much is read at a time.
-    block: u64,
-}
-
-/// What one step brought.
-enum Step {
-    Audio,
-    Damage(String),
-    End,
-}
-
-impl Input {
-    fn open(mut self, raw: Option<AudioFormat>) -> Result<(Opened, Audio), SourceError> {
-        if let Some(format) = raw {
-            return self.plain(format, None);
-        }
-        match wav::read_header(&mut self.reader) {
-            Err(error) => Err(SourceError(format!("{}: {error}", self.name))),
-            Ok(wav::Header::Plain { format, bytes }) => self.plain(format, bytes),
-            Ok(wav::Header::Other { seen, wav }) => {
-                let reader = Box::new(Cursor::new(seen).chain(self.reader));
-                let (opened, decoding) = Decoding::open(&self.name, reader, wav)?;
-                check(&self.name, opened.format)?;
-                Ok((opened, Audio::Decoding(decoding)))
-            }
-        }
-    }
-
-    fn plain(self, format: AudioFormat, bytes: Option<u64>) -> Result<(Opened, Audio), SourceError> {
-        check(&self.name, format)?;
-        let rate = format.frame_bytes() as f64 * f64::from(format.sample_rate);
-        let known = match (bytes, self.length) {
-            (Some(bytes), Some(length)) => Some(bytes.min(length)),
-            (bytes, length) => bytes.or(length),
-        };
-        let seconds = known.map(|bytes| bytes as f64 / rate);
-        let block = piece_bytes(format) as u64;
-        let audio = Plain { name: self.name, reader: self.reader.take(bytes.unwrap_or(u64::MAX)), block };
-        Ok((Opened { format, seconds }, Audio::Plain(audio)))
-    }
-}
-
-impl Audio {
-    /// Appends a little more audio to `out`.
-    fn step(&mut self, out: &mut Vec<u8>) -> Result<Step, SourceError> {
-        match self {
-            Self::Plain(plain) => plain.step(out),
-            Self::Decoding(decoding) => decoding.step(out),
-        }
-    }
-}
-
-impl Plain {
-    fn step(&mut self, out: &mut Vec<u8>) -> Result<Step, SourceError> {
-        match self.reader.by_ref().take(self.block).read_to_end(out) {
-            Ok(0) => Ok(Step::End),
-            Ok(_) => Ok(Step::Audio),
-            Err(error) => Err(SourceError(format!("{}: {error}", self.name))),
-        }
-    }
-}
-
 /// Cuts audio into pieces until it ends or nobody wants more, which `send` says by false.
-fn pump(mut audio: Audio, format: AudioFormat, mut send: impl FnMut(Made) -> bool) {
-    let size = piece_bytes(format);
+fn pump(name: &str, mut file: AudioFile, mut send: impl FnMut(Made) -> bool) {
+    let format = file.format();
+    let size = (format.sample_rate / 10) as usize * format.frame_bytes();
     let mut pending = Vec::new();
     let piece = |bytes: Vec<u8>| Ok(Some(Piece::Audio(bytes.into())));
     let end = loop {
-        let wanted = match audio.step(&mut pending) {
+        let wanted = match file.step(&mut pending) {
             Ok(Step::Audio) => true,
-            Ok(Step::Damage(what)) => send(Ok(Some(Piece::Damage(what)))),
+            Ok(Step::Damage(damage)) => send(Ok(Some(Piece::Damage(format!("{name}: {damage}"))))),
             Ok(Step::End) => break Ok(None),
-            Err(error) => break Err(error),
+            Err(error) => break Err(SourceError::Read { name: name.to_owned(), error }),
         };
         if !wanted {
             return;
@@ -264,26 +202,85 @@ fn pump(mut audio: Audio, format: AudioFormat, mut send: impl FnMut(Made) -> boo
             }
         }
     };
-    // The rest, without a frame that was cut off. Nobody there to hear it is no concern any more.
-    pending.truncate(pending.len() - pending.len() % format.frame_bytes());
+    // Nobody there to hear it is no concern any more.
     if !pending.is_empty() {
         send(piece(pending));
     }
     send(end);
 }
 
-/// Bytes of 100 ms, in whole frames.
-fn piece_bytes(format: AudioFormat) -> usize {
-    (format.sample_rate / 10).max(1) as usize * format.frame_bytes()
-}
-
 fn died(name: &str) -> SourceError {
-    SourceError(format!("{name}: its decoder failed"))
-}
-
-fn check(name: &str, format: AudioFormat) -> Result<(), SourceError> {
-    format.check().map_err(|what| SourceError(format!("{name}: {what}")))
+    SourceError::Died { name: name.to_owned() }
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+    use std::io::Cursor;
+
+    /// Some bytes, then a failure.
+    struct Failing(&'static [u8]);
+
+    impl Read for Failing {
+        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+            match self.0.read(out)? {
+                0 => Err(io::Error::other("unplugged")),
+                some => Ok(some),
+            }
+        }
+    }
+
+    async fn raw(bytes: Vec<u8>, format: AudioFormat) -> Source {
+        Source::read("x", Cursor::new(bytes), None, Some(format)).await.unwrap()
+    }
+
+    async fn audio(source: &mut Source) -> usize {
+        match source.next().await {
+            Some(Ok(Piece::Audio(bytes))) => bytes.len(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn audio_comes_in_pieces_of_a_tenth_of_a_second() {
+        let format = AudioFormat { channels: 2, ..AudioFormat::default() };
+        // The sample of one channel at the end is no frame.
+        let mut source = raw(vec![1; 16_002], format).await;
+        for size in [6_400, 6_400, 3_200] {
+            assert_eq!(audio(&mut source).await, size);
+        }
+        assert!(source.next().await.is_none() && source.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn one_channel_can_be_chosen() {
+        let format = AudioFormat { channels: 2, ..AudioFormat::default() };
+        let chosen = raw(vec![0; 8], format).await.only(1).unwrap();
+        assert_eq!(chosen.format(), AudioFormat { channel: Some(1), ..format });
+        assert!(raw(vec![0; 8], format).await.only(2).is_err());
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_opened_is_named() {
+        let text = b"a text that is no audio".as_slice();
+        let error = Source::read("x", text, None, None).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "x: not an audio file that is understood here (WAV, FLAC, MP3, Ogg Vorbis); \
+             for raw samples give --raw s16le --rate 16000"
+        );
+        let error = Source::open(Path::new("no/such.wav"), None).await.unwrap_err();
+        assert!(error.to_string().starts_with("no/such.wav: "), "{error}");
+        let error = Source::open(Path::new("."), None).await.unwrap_err();
+        assert_eq!(error.to_string(), ".: is a folder, not an audio file");
+    }
+
+    #[tokio::test]
+    async fn what_was_read_before_a_failure_is_heard() {
+        let mut source = Source::read("x", Failing(&[0; 4_000]), None, Some(AudioFormat::default())).await.unwrap();
+        assert_eq!((audio(&mut source).await, audio(&mut source).await), (3_200, 800));
+        let error = source.next().await.unwrap().unwrap_err();
+        assert_eq!(error.to_string(), "x: unplugged");
+        assert!(source.next().await.is_none());
+    }
+}

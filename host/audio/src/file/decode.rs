@@ -3,7 +3,7 @@
 //! Packets that cannot be decoded are left out and said to be; the audio goes on after them. The format is that of the
 //! first samples decoded and does not change: a file in which it does is refused at that place.
 
-use super::{Opened, Reader, SourceError, Step};
+use super::{Damage, Opened, ReadError, Reader, Step};
 use auricle_core::{AudioFormat, Encoding};
 use std::io;
 use symphonia::{
@@ -30,11 +30,8 @@ const HOPELESS: u32 = 1_000;
 /// not so far that programs and pictures are taken for one.
 const JUNK: u32 = 4_096;
 
-const UNDERSTOOD: &str = "WAV, FLAC, MP3, Ogg Vorbis";
-
 /// A file being decoded.
 pub(super) struct Decoding {
-    name: String,
     container: Box<dyn FormatReader>,
     decoder: Box<dyn AudioDecoder>,
     track: u32,
@@ -51,21 +48,16 @@ pub(super) struct Decoding {
 
 impl Decoding {
     /// Finds out what the bytes are, unless they are `wav`, and decodes up to the first samples.
-    pub(super) fn open(name: &str, reader: Reader, wav: bool) -> Result<(Opened, Self), SourceError> {
+    pub(super) fn open(reader: Reader, wav: bool) -> Result<(Opened, Self), ReadError> {
         let stream = MediaSourceStream::new(Box::new(ReadOnlySource::new(reader)), Default::default());
         let unknown = |error| match error {
-            Error::IoError(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
-                SourceError(format!("{name}: {error}"))
-            }
-            _ => SourceError(format!(
-                "{name}: not an audio file that is understood here ({UNDERSTOOD}); \
-                 for raw samples give --raw s16le --rate 16000"
-            )),
+            Error::IoError(error) if error.kind() != io::ErrorKind::UnexpectedEof => ReadError::Io(error),
+            _ => ReadError::Unknown,
         };
         let container = probe(wav)
             .probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default())
             .map_err(unknown)?;
-        let (track, decoder) = decoder(name, &*container)?;
+        let (track, decoder) = decoder(&*container)?;
         let seconds = container.default_track(TrackType::Audio).and_then(|track| {
             let rate = track.codec_params.as_ref()?.audio()?.sample_rate?;
             Some(track.num_frames? as f64 / f64::from(rate))
@@ -75,7 +67,6 @@ impl Decoding {
         let short = parameters.bits_per_sample.is_some_and(|bits| bits <= 16);
         let encoding = if short { Encoding::S16le } else { Encoding::F32le };
         let mut decoding = Self {
-            name: name.to_owned(),
             container,
             decoder,
             track,
@@ -91,7 +82,7 @@ impl Decoding {
     }
 
     /// Appends a packet's samples to `out`.
-    pub(super) fn step(&mut self, out: &mut Vec<u8>) -> Result<Step, SourceError> {
+    pub(super) fn step(&mut self, out: &mut Vec<u8>) -> Result<Step, ReadError> {
         if !self.first.is_empty() {
             out.append(&mut self.first);
             return Ok(Step::Audio);
@@ -103,31 +94,32 @@ impl Decoding {
                     self.damaged = 0;
                     return Ok(Step::Audio);
                 }
-                Err(Error::ResetRequired) => (self.track, self.decoder) = decoder(&self.name, &*self.container)?,
+                Err(Error::ResetRequired) => (self.track, self.decoder) = decoder(&*self.container)?,
                 Err(Error::DecodeError(what)) => {
                     self.damaged += 1;
                     match self.damaged {
-                        1 => return Ok(Step::Damage(format!("{}: a damaged part is left out ({what})", self.name))),
-                        HOPELESS => return Err(self.error("too damaged to go on")),
+                        1 => return Ok(Step::Damage(Damage::Undecodable(what))),
+                        HOPELESS => return Err(ReadError::Hopeless),
                         _ => {}
                     }
                 }
                 Err(Error::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(Step::End),
-                Err(error) => return Err(self.error(error)),
+                Err(Error::IoError(error)) => return Err(ReadError::Io(error)),
+                Err(error) => return Err(ReadError::Decoder(error.to_string())),
             }
         }
     }
 
     /// Decodes up to the first samples.
-    fn begin(&mut self) -> Result<AudioFormat, SourceError> {
+    fn begin(&mut self) -> Result<AudioFormat, ReadError> {
         let mut first = Vec::new();
         let mut damaged = false;
         loop {
             match self.step(&mut first)? {
                 Step::Audio => {}
                 Step::Damage(_) => damaged = true,
-                Step::End if damaged => return Err(self.error("nothing in it can be decoded")),
-                Step::End => return Err(self.error("there is no audio in it")),
+                Step::End if damaged => return Err(ReadError::AllDamaged),
+                Step::End => return Err(ReadError::Silent),
             }
             if let Some(format) = self.format {
                 self.first = first;
@@ -166,10 +158,6 @@ impl Decoding {
         }
         Ok(true)
     }
-
-    fn error(&self, what: impl std::fmt::Display) -> SourceError {
-        SourceError(format!("{}: {what}", self.name))
-    }
 }
 
 /// What looks for the beginning of a file. A WAV file has its own at the very start or is none: its header was looked at.
@@ -190,17 +178,11 @@ fn probe(wav: bool) -> Probe {
 }
 
 /// The file's audio track and a decoder for it.
-fn decoder(name: &str, container: &dyn FormatReader) -> Result<(u32, Box<dyn AudioDecoder>), SourceError> {
-    let unknown = || {
-        SourceError(format!(
-            "{name}: audio of a kind that is not understood here ({UNDERSTOOD}); \
-             convert it first, for example with `ffmpeg -i FILE -ac 1 -ar 16000 FILE.wav`"
-        ))
-    };
-    let track = container.default_track(TrackType::Audio).ok_or_else(unknown)?;
-    let parameters = track.codec_params.as_ref().and_then(|parameters| parameters.audio()).ok_or_else(unknown)?;
+fn decoder(container: &dyn FormatReader) -> Result<(u32, Box<dyn AudioDecoder>), ReadError> {
+    let track = container.default_track(TrackType::Audio).ok_or(ReadError::Codec)?;
+    let parameters = track.codec_params.as_ref().and_then(|parameters| parameters.audio()).ok_or(ReadError::Codec)?;
     let decoder = symphonia::default::get_codecs()
         .make_audio_decoder(parameters, &AudioDecoderOptions::default())
-        .map_err(|_| unknown())?;
+        .map_err(|_| ReadError::Codec)?;
     Ok((track.id, decoder))
 }
