@@ -1,11 +1,12 @@
 //! One client's audio on its way in.
 
-use super::{pcm::Decoder, resample::Resampler};
+use super::{decoder::Decoder, pcm::Pcm, resample::Resampler};
 use auricle_core::AudioFormat;
 
-/// Turns a client's bytes into the model's samples.
+/// Turns a client's packets into the model's samples.
 pub struct Intake {
-    decoder: Decoder,
+    decoder: Box<dyn Decoder>,
+    frames: u64,
     resampler: Option<Resampler>,
     /// Between the two; kept for its room.
     decoded: Vec<f32>,
@@ -19,24 +20,25 @@ impl Intake {
     pub fn new(format: AudioFormat, model_rate: u32) -> Result<Self, String> {
         format.check()?;
         let resampler = Resampler::new(format.sample_rate, model_rate)?;
-        Ok(Self { decoder: Decoder::new(format), resampler, decoded: Vec::new() })
+        Ok(Self { decoder: Box::new(Pcm::new(format)), frames: 0, resampler, decoded: Vec::new() })
     }
 
     /// Frames received since the start or the last reset.
     pub fn frames(&self) -> u64 {
-        self.decoder.frames()
+        self.frames
     }
 
-    /// Appends to `out` the samples that `bytes` make certain.
-    pub fn push(&mut self, bytes: &[u8], out: &mut Vec<f32>) {
-        match &mut self.resampler {
-            None => self.decoder.decode(bytes, out),
+    /// Appends to `out` the samples that a packet makes certain. Packets of PCM and G.711 may be cut anywhere.
+    pub fn push(&mut self, packet: &[u8], out: &mut Vec<f32>) {
+        self.frames += match &mut self.resampler {
+            None => self.decoder.decode(packet, out),
             Some(resampler) => {
                 self.decoded.clear();
-                self.decoder.decode(bytes, &mut self.decoded);
+                let frames = self.decoder.decode(packet, &mut self.decoded);
                 resampler.push(&self.decoded, out);
+                frames
             }
-        }
+        };
     }
 
     /// Appends to `out` what is still on its way, at a flush or the end of the audio.
@@ -49,6 +51,7 @@ impl Intake {
     /// Forgets what is on its way, and counts from 0.
     pub fn reset(&mut self) {
         self.decoder.reset();
+        self.frames = 0;
         if let Some(resampler) = &mut self.resampler {
             resampler.reset();
         }

@@ -7,6 +7,7 @@
 //! container it is and gives frames that an [`Intake`] or a server takes. Nothing here has threads or a runtime.
 #![forbid(unsafe_code)]
 
+mod decoder;
 pub mod file;
 mod intake;
 mod pcm;

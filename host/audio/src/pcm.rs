@@ -1,54 +1,50 @@
-//! Bytes to mono samples, keeping what a message cut in two.
+//! PCM and G.711 to mono samples. Packets may be cut anywhere: what one cut in two is kept until the next.
 
+use super::decoder::Decoder;
 use audio_codec_algorithms::{decode_alaw, decode_ulaw};
 use auricle_core::{AudioFormat, Encoding};
 
-/// Decodes one client's frames.
+/// Decodes frames of one format.
 #[derive(Debug)]
-pub(super) struct Decoder {
+pub(super) struct Pcm {
     format: AudioFormat,
     /// The start of a frame whose end has not come yet.
     rest: Vec<u8>,
-    frames: u64,
 }
 
-impl Decoder {
-    pub(super) fn new(format: AudioFormat) -> Self {
-        Self { format, rest: Vec::new(), frames: 0 }
-    }
-
-    /// Whole frames decoded since the start or the last reset.
-    pub(super) fn frames(&self) -> u64 {
-        self.frames
-    }
-
-    /// Forgets a frame whose end has not come, and counts from 0.
-    pub(super) fn reset(&mut self) {
-        self.rest.clear();
-        self.frames = 0;
-    }
-
-    /// Appends the mono samples of `bytes` to `out`.
-    pub(super) fn decode(&mut self, bytes: &[u8], out: &mut Vec<f32>) {
+impl Decoder for Pcm {
+    fn decode(&mut self, packet: &[u8], out: &mut Vec<f32>) -> u64 {
         let frame = self.format.frame_bytes();
-        let mut bytes = bytes;
+        let mut bytes = packet;
+        let mut frames = 0;
         if !self.rest.is_empty() {
             let missing = (frame - self.rest.len()).min(bytes.len());
             self.rest.extend_from_slice(&bytes[..missing]);
             bytes = &bytes[missing..];
             if self.rest.len() < frame {
-                return;
+                return 0;
             }
             let whole = std::mem::take(&mut self.rest);
             self.decode_whole(&whole, out);
+            frames = 1;
         }
         let (whole, rest) = bytes.split_at(bytes.len() - bytes.len() % frame);
         self.decode_whole(whole, out);
         self.rest.extend_from_slice(rest);
+        frames + (whole.len() / frame) as u64
     }
 
-    fn decode_whole(&mut self, bytes: &[u8], out: &mut Vec<f32>) {
-        self.frames += (bytes.len() / self.format.frame_bytes()) as u64;
+    fn reset(&mut self) {
+        self.rest.clear();
+    }
+}
+
+impl Pcm {
+    pub(super) fn new(format: AudioFormat) -> Self {
+        Self { format, rest: Vec::new() }
+    }
+
+    fn decode_whole(&self, bytes: &[u8], out: &mut Vec<f32>) {
         match self.format.encoding {
             Encoding::S16le => self.mix::<2>(bytes, out, |bytes| f32::from(i16::from_le_bytes(bytes)) / 32_768.0),
             Encoding::F32le => self.mix::<4>(bytes, out, |bytes| sane(f32::from_le_bytes(bytes))),
@@ -87,7 +83,7 @@ mod tests {
 
     fn decode(format: AudioFormat, bytes: &[u8]) -> Vec<f32> {
         let mut out = Vec::new();
-        Decoder::new(format).decode(bytes, &mut out);
+        Pcm::new(format).decode(bytes, &mut out);
         out
     }
 
@@ -121,15 +117,15 @@ mod tests {
         ) {
             let encoding = if float { Encoding::F32le } else { Encoding::S16le };
             let format = AudioFormat { encoding, channels, ..AudioFormat::default() };
-            let mut decoder = Decoder::new(format);
-            let (mut pieces, mut left) = (Vec::new(), bytes.as_slice());
+            let mut decoder = Pcm::new(format);
+            let (mut pieces, mut left, mut frames) = (Vec::new(), bytes.as_slice(), 0);
             for cut in cuts {
                 let (head, tail) = left.split_at(cut.min(left.len()));
-                decoder.decode(head, &mut pieces);
+                frames += decoder.decode(head, &mut pieces);
                 left = tail;
             }
-            decoder.decode(left, &mut pieces);
-            prop_assert_eq!(decoder.frames(), (bytes.len() / format.frame_bytes()) as u64);
+            frames += decoder.decode(left, &mut pieces);
+            prop_assert_eq!(frames, (bytes.len() / format.frame_bytes()) as u64);
             prop_assert_eq!(pieces, decode(format, &bytes));
         }
     }
