@@ -1,9 +1,12 @@
-//! Meets audio files: the WAV header, and the containers and codecs of crate `symphonia`.
+//! Meets audio files: WAV, and the containers and codecs of crate `symphonia`.
 //!
 //! Holds: a file is refused in one line, or has a format that a server takes and gives whole frames; it ends.
 
 use crate::assert_one_line;
-use auricle_audio::{AudioFile, file::Step};
+use auricle_audio::{
+    AudioFile,
+    file::{Options, Step},
+};
 use std::io::Cursor;
 
 /// A few bytes of code can stand for hours: what comes after so much is not listened to.
@@ -11,8 +14,8 @@ const MOST_BYTES: usize = 1 << 20;
 
 /// See the module.
 pub fn audio_files(bytes: &[u8]) {
-    let length = bytes.len() as u64;
-    let mut file = match AudioFile::open(Cursor::new(bytes.to_vec()), Some(length), None) {
+    let options = Options { length: Some(bytes.len() as u64), ..Options::default() };
+    let mut file = match AudioFile::open(Cursor::new(bytes.to_vec()), options) {
         Ok(file) => file,
         Err(error) => return assert_one_line(&error.to_string()),
     };

@@ -1,6 +1,7 @@
 //! The command line of `auricle stream`.
 
 use super::session::Session;
+use auricle_audio::file::{MOST_CHANNELS, Options};
 use auricle_core::{AudioFormat, Encoding};
 use auricle_dialects::native::messages::Pace;
 use clap::{
@@ -30,7 +31,7 @@ Exit codes:
     0  everything has been transcribed
     1  standard output cannot be written
     2  the command line is wrong
-    3  the file cannot be read or decoded (what was read has been transcribed)
+    3  the file, or a part of it, cannot be read or decoded (the rest has been transcribed)
     4  no connection to the server, or it refused the stream
     5  the server ended the stream with an error, or the connection was lost
   130  interrupted twice";
@@ -87,12 +88,14 @@ pub struct StreamArgs {
     #[arg(long, value_name = "N", requires = "raw", value_parser = clap::value_parser!(u32).range(8_000..=192_000))]
     pub rate: Option<u32>,
 
-    /// With --raw: channels, 1 to 8 [default: 1]
-    #[arg(long, value_name = "N", requires = "raw", value_parser = clap::value_parser!(u16).range(1..=8))]
+    /// With --raw: channels, 1 to 64 [default: 1]
+    #[arg(long, value_name = "N", requires = "raw", value_parser = clap::value_parser!(u16).range(1..=i64::from(MOST_CHANNELS)))]
     pub channels: Option<u16>,
 
     /// Hear only this channel, from 0; otherwise all of them are mixed
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..8))]
+    ///
+    /// Only this one is sent.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(..i64::from(MOST_CHANNELS)))]
     pub channel: Option<u16>,
 
     /// Print partial text line by line where standard error is not a terminal
@@ -110,15 +113,16 @@ pub enum Format {
 }
 
 impl StreamArgs {
-    /// The format of raw audio, if it is raw.
-    pub(super) fn raw_format(&self) -> Option<AudioFormat> {
+    /// How to read the audio.
+    pub(super) fn source(&self) -> Options {
         let default = AudioFormat::default();
-        self.raw.map(|encoding| AudioFormat {
+        let raw = self.raw.map(|encoding| AudioFormat {
             encoding,
             sample_rate: self.rate.unwrap_or(default.sample_rate),
             channels: self.channels.unwrap_or(default.channels),
             channel: None,
-        })
+        });
+        Options { length: None, raw, channel: self.channel }
     }
 
     /// What to ask of the server.
@@ -217,10 +221,10 @@ mod tests {
     fn raw_audio_has_a_format() {
         let args = parse("stream - --preset p --raw mulaw --rate 8000").unwrap();
         let format = AudioFormat { encoding: Encoding::Mulaw, sample_rate: 8_000, channels: 1, channel: None };
-        assert_eq!(args.raw_format(), Some(format));
+        assert_eq!(args.source().raw, Some(format));
         parse("stream - --preset p --rate 8000").unwrap_err();
         parse("stream - --preset p --raw mulaw --rate 10").unwrap_err();
         parse("stream - --preset p --raw opus").unwrap_err();
-        assert_eq!(parse("stream - --preset p").unwrap().raw_format(), None);
+        assert_eq!(parse("stream - --preset p").unwrap().source().raw, None);
     }
 }

@@ -63,11 +63,7 @@ pub async fn run(args: StreamArgs) -> ExitCode {
 }
 
 async fn open(args: &StreamArgs) -> Result<Source, End> {
-    let source = Source::open(&args.file, args.raw_format()).await.map_err(End::Source)?;
-    match args.channel {
-        Some(channel) => source.only(channel).map_err(End::Source),
-        None => Ok(source),
-    }
+    Source::open(&args.file, args.source()).await.map_err(End::Source)
 }
 
 /// One item for each Ctrl-C from now on.
@@ -80,7 +76,7 @@ fn interrupts() -> mpsc::Receiver<()> {
 fn exit_code(end: &End) -> u8 {
     match end {
         End::Output(_) => 1,
-        End::Source(_) => 3,
+        End::Source(_) | End::Damaged { .. } => 3,
         End::Connect { .. } | End::Refused { .. } => 4,
         End::Server { .. } | End::Lost(_) => 5,
         End::Interrupted => 130,

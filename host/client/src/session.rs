@@ -173,7 +173,11 @@ impl Session {
             }
         }
         heard.end()?;
-        unread.map_or(Ok(()), |error| Err(End::Source(error)))
+        match (unread, meter.damaged()) {
+            (Some(error), _) => Err(End::Source(error)),
+            (None, 0) => Ok(()),
+            (None, parts) => Err(End::Damaged { parts }),
+        }
     }
 
     fn start(&self, source: &Source) -> Start {

@@ -6,7 +6,10 @@
 //! Each source reads and decodes (`auricle_audio::AudioFile`) on a thread of its own. It is a plain thread and not one of the
 //! runtime's: a read of standard input cannot be interrupted, and the runtime would wait for it on its way out.
 
-use auricle_audio::{AudioFile, ReadError, file::Step};
+use auricle_audio::{
+    AudioFile, ReadError,
+    file::{Options, Step},
+};
 use auricle_core::AudioFormat;
 use std::{
     fs::File,
@@ -76,14 +79,6 @@ pub enum SourceError {
         /// Why.
         error: ReadError,
     },
-    /// The channel asked for is not there.
-    #[error("{name}: {problem}")]
-    Channel {
-        /// The file's name.
-        name: String,
-        /// What is wrong with it.
-        problem: String,
-    },
     /// The thread died.
     #[error("{name}: its decoder failed")]
     Died {
@@ -101,39 +96,41 @@ fn advice(error: &ReadError) -> &'static str {
 }
 
 impl Source {
-    /// Opens a file, or standard input for `-`. Without `raw` the content says what it is.
+    /// Opens a file, or standard input for `-`. Its length is found out here.
     ///
     /// # Errors
     /// What is wrong with the file, beginning with its name.
-    pub async fn open(path: &Path, raw: Option<AudioFormat>) -> Result<Self, SourceError> {
+    pub async fn open(path: &Path, options: Options) -> Result<Self, SourceError> {
         if path == Path::new("-") {
-            return Self::read("standard input", io::stdin(), None, raw).await;
+            return Self::read("standard input", io::stdin(), options).await;
         }
         let name = path.display().to_string();
         let opened = File::open(path).and_then(|file| Ok((file.metadata()?, file)));
         match opened {
             Err(error) => Err(SourceError::Open { name, error }),
             Ok((facts, _)) if facts.is_dir() => Err(SourceError::Folder { name }),
-            Ok((facts, file)) => Self::read(&name, file, facts.is_file().then_some(facts.len()), raw).await,
+            Ok((facts, file)) => {
+                let length = facts.is_file().then_some(facts.len());
+                Self::read(&name, file, Options { length, ..options }).await
+            }
         }
     }
 
-    /// Reads audio from anywhere. `name` is for messages; `length`, where known, for [`seconds`](Self::seconds).
+    /// Reads audio from anywhere. `name` is for messages.
     ///
     /// # Errors
     /// What is wrong with the audio, beginning with its name.
     pub async fn read(
         name: &str,
         reader: impl Read + Send + Sync + 'static,
-        length: Option<u64>,
-        raw: Option<AudioFormat>,
+        options: Options,
     ) -> Result<Self, SourceError> {
         let (tell, told) = oneshot::channel();
         let (send, pieces) = mpsc::channel(AHEAD);
         let its = name.to_owned();
         thread::Builder::new()
             .name("audio source".to_owned())
-            .spawn(move || match AudioFile::open(reader, length, raw) {
+            .spawn(move || match AudioFile::open(reader, options) {
                 Err(error) => drop(tell.send(Err(SourceError::Read { name: its, error }))),
                 Ok(file) => {
                     if tell.send(Ok((file.format(), file.seconds()))).is_ok() {
@@ -144,18 +141,6 @@ impl Source {
             .map_err(|error| SourceError::Thread { name: name.to_owned(), error })?;
         let (format, seconds) = told.await.unwrap_or_else(|_| Err(died(name)))?;
         Ok(Self { name: name.to_owned(), format, seconds, pieces, ended: false })
-    }
-
-    /// The same audio, of which only one channel, from 0, is to be heard.
-    ///
-    /// # Errors
-    /// There is no such channel.
-    pub fn only(mut self, channel: u16) -> Result<Self, SourceError> {
-        self.format.channel = Some(channel);
-        match self.format.check() {
-            Ok(()) => Ok(self),
-            Err(problem) => Err(SourceError::Channel { name: self.name, problem: problem.to_string() }),
-        }
     }
 
     /// What the pieces are made of.
@@ -231,7 +216,7 @@ mod tests {
     }
 
     async fn raw(bytes: Vec<u8>, format: AudioFormat) -> Source {
-        Source::read("x", Cursor::new(bytes), None, Some(format)).await.unwrap()
+        Source::read("x", Cursor::new(bytes), Options { raw: Some(format), ..Options::default() }).await.unwrap()
     }
 
     async fn audio(source: &mut Source) -> usize {
@@ -253,31 +238,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_channel_can_be_chosen() {
-        let format = AudioFormat { channels: 2, ..AudioFormat::default() };
-        let chosen = raw(vec![0; 8], format).await.only(1).unwrap();
-        assert_eq!(chosen.format(), AudioFormat { channel: Some(1), ..format });
-        assert!(raw(vec![0; 8], format).await.only(2).is_err());
-    }
-
-    #[tokio::test]
     async fn what_cannot_be_opened_is_named() {
         let text = b"a text that is no audio".as_slice();
-        let error = Source::read("x", text, None, None).await.unwrap_err();
+        let error = Source::read("x", text, Options::default()).await.unwrap_err();
         assert_eq!(
             error.to_string(),
             "x: not an audio file that is understood here (WAV, FLAC, MP3, Ogg Vorbis); \
              for raw samples give --raw s16le --rate 16000"
         );
-        let error = Source::open(Path::new("no/such.wav"), None).await.unwrap_err();
+        let error = Source::open(Path::new("no/such.wav"), Options::default()).await.unwrap_err();
         assert!(error.to_string().starts_with("no/such.wav: "), "{error}");
-        let error = Source::open(Path::new("."), None).await.unwrap_err();
+        let error = Source::open(Path::new("."), Options::default()).await.unwrap_err();
         assert_eq!(error.to_string(), ".: is a folder, not an audio file");
     }
 
     #[tokio::test]
     async fn what_was_read_before_a_failure_is_heard() {
-        let mut source = Source::read("x", Failing(&[0; 4_000]), None, Some(AudioFormat::default())).await.unwrap();
+        let options = Options { raw: Some(AudioFormat::default()), ..Options::default() };
+        let mut source = Source::read("x", Failing(&[0; 4_000]), options).await.unwrap();
         assert_eq!((audio(&mut source).await, audio(&mut source).await), (3_200, 800));
         let error = source.next().await.unwrap().unwrap_err();
         assert_eq!(error.to_string(), "x: unplugged");

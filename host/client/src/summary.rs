@@ -80,6 +80,11 @@ impl Meter {
         self.summary.damaged += 1;
     }
 
+    /// How many parts were left out so far.
+    pub(super) fn damaged(&self) -> u64 {
+        self.summary.damaged
+    }
+
     /// An event came.
     pub(super) fn event(&mut self, event: &ServerEvent) {
         let now = Instant::now();
@@ -158,6 +163,7 @@ impl fmt::Display for Summary {
     }
 }
 
-fn count(number: u64, thing: &str) -> String {
+/// So many things, in words.
+pub(super) fn count(number: u64, thing: &str) -> String {
     if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
 }

@@ -1,6 +1,6 @@
 //! What streams say: a recording as frames on the wire, made once and shared by all of them.
 
-use auricle_audio::Intake;
+use auricle_audio::{Intake, file::Options};
 use auricle_client::source::{Piece, Source};
 use auricle_core::Encoding;
 use std::{path::Path, time::Duration};
@@ -32,7 +32,7 @@ impl Recording {
         length: Duration,
     ) -> Result<Self, String> {
         let name = path.display().to_string();
-        let mut source = Source::open(path, None).await.map_err(|error| error.to_string())?;
+        let mut source = Source::open(path, Options::default()).await.map_err(|error| error.to_string())?;
         let mut intake = Intake::new(source.format(), RATE).map_err(|problem| format!("{name}: {problem}"))?;
         let (wanted, mut samples) = ((length.as_secs_f64() * f64::from(RATE)) as usize, Vec::new());
         while samples.len() < wanted {

@@ -3,8 +3,13 @@
 //! Packets that cannot be decoded are left out and said to be; the audio goes on after them. The format is that of the
 //! first samples decoded and does not change: a file in which it does is refused at that place.
 
-use super::{Damage, Opened, ReadError, Reader, Step};
-use auricle_core::{AudioFormat, Encoding};
+use super::{
+    container::{Container, Got},
+    error::{Damage, ReadError},
+    input::Input,
+    layout::Layout,
+};
+use auricle_core::Encoding;
 use std::io;
 use symphonia::{
     core::{
@@ -18,7 +23,7 @@ use symphonia::{
         meta::MetadataOptions,
     },
     default::{
-        formats::{FlacReader, MpaReader, OggReader, WavReader},
+        formats::{FlacReader, MpaReader, OggReader},
         meta::Id3v2Reader,
     },
 };
@@ -37,7 +42,8 @@ pub(super) struct Decoding {
     track: u32,
     encoding: Encoding,
     /// Known from the first samples on.
-    format: Option<AudioFormat>,
+    layout: Layout,
+    frames: Option<u64>,
     /// Decoded while the file was opened.
     first: Vec<u8>,
     /// Damaged packets since the last good one.
@@ -47,21 +53,18 @@ pub(super) struct Decoding {
 }
 
 impl Decoding {
-    /// Finds out what the bytes are, unless they are `wav`, and decodes up to the first samples.
-    pub(super) fn open(reader: Reader, wav: bool) -> Result<(Opened, Self), ReadError> {
-        let stream = MediaSourceStream::new(Box::new(ReadOnlySource::new(reader)), Default::default());
+    /// Finds out what the bytes are, and decodes up to the first samples.
+    pub(super) fn open(input: Input) -> Result<Self, ReadError> {
+        let stream = MediaSourceStream::new(Box::new(ReadOnlySource::new(input)), Default::default());
         let unknown = |error| match error {
             Error::IoError(error) if error.kind() != io::ErrorKind::UnexpectedEof => ReadError::Io(error),
             _ => ReadError::Unknown,
         };
-        let container = probe(wav)
+        let container = probe()
             .probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default())
             .map_err(unknown)?;
         let (track, decoder) = decoder(&*container)?;
-        let seconds = container.default_track(TrackType::Audio).and_then(|track| {
-            let rate = track.codec_params.as_ref()?.audio()?.sample_rate?;
-            Some(track.num_frames? as f64 / f64::from(rate))
-        });
+        let frames = container.default_track(TrackType::Audio).and_then(|track| track.num_frames);
         let parameters = decoder.codec_params();
         // What has more than 16 bits, or cannot say, is sent as floats: nothing is lost.
         let short = parameters.bits_per_sample.is_some_and(|bits| bits <= 16);
@@ -71,61 +74,31 @@ impl Decoding {
             decoder,
             track,
             encoding,
-            format: None,
+            layout: Layout { encoding, sample_rate: 0, channels: 0 },
+            frames,
             first: Vec::new(),
             damaged: 0,
             floats: Vec::new(),
             shorts: Vec::new(),
         };
-        let format = decoding.begin()?;
-        Ok((Opened { format, seconds }, decoding))
-    }
-
-    /// Appends a packet's samples to `out`.
-    pub(super) fn step(&mut self, out: &mut Vec<u8>) -> Result<Step, ReadError> {
-        if !self.first.is_empty() {
-            out.append(&mut self.first);
-            return Ok(Step::Audio);
-        }
-        loop {
-            match self.packet(out) {
-                Ok(false) => return Ok(Step::End),
-                Ok(true) => {
-                    self.damaged = 0;
-                    return Ok(Step::Audio);
-                }
-                Err(Error::ResetRequired) => (self.track, self.decoder) = decoder(&*self.container)?,
-                Err(Error::DecodeError(what)) => {
-                    self.damaged += 1;
-                    match self.damaged {
-                        1 => return Ok(Step::Damage(Damage::Undecodable(what))),
-                        HOPELESS => return Err(ReadError::Hopeless),
-                        _ => {}
-                    }
-                }
-                Err(Error::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(Step::End),
-                Err(Error::IoError(error)) => return Err(ReadError::Io(error)),
-                Err(error) => return Err(ReadError::Decoder(error.to_string())),
-            }
-        }
+        decoding.begin()?;
+        Ok(decoding)
     }
 
     /// Decodes up to the first samples.
-    fn begin(&mut self) -> Result<AudioFormat, ReadError> {
+    fn begin(&mut self) -> Result<(), ReadError> {
         let mut first = Vec::new();
         let mut damaged = false;
-        loop {
+        while self.layout.channels == 0 {
             match self.step(&mut first)? {
-                Step::Audio => {}
-                Step::Damage(_) => damaged = true,
-                Step::End if damaged => return Err(ReadError::AllDamaged),
-                Step::End => return Err(ReadError::Silent),
-            }
-            if let Some(format) = self.format {
-                self.first = first;
-                return Ok(format);
+                Got::Audio(_) => {}
+                Got::Damage(_) => damaged = true,
+                Got::End if damaged => return Err(ReadError::AllDamaged),
+                Got::End => return Err(ReadError::Silent),
             }
         }
+        self.first = first;
+        Ok(())
     }
 
     /// Decodes one packet of the track; false at the end.
@@ -142,8 +115,11 @@ impl Decoding {
             return Ok(true);
         }
         let (sample_rate, channels) = (buffer.spec().rate(), buffer.spec().channels().count() as u16);
-        let format = AudioFormat { encoding: self.encoding, sample_rate, channels, channel: None };
-        if *self.format.get_or_insert(format) != format {
+        let layout = Layout { encoding: self.encoding, sample_rate, channels };
+        if self.layout.channels == 0 {
+            self.layout = layout;
+        }
+        if self.layout != layout {
             return Err(Error::Unsupported("another sample rate or number of channels in the middle of the audio"));
         }
         match self.encoding {
@@ -160,20 +136,52 @@ impl Decoding {
     }
 }
 
-/// What looks for the beginning of a file. A WAV file has its own at the very start or is none: its header was looked at.
-fn probe(wav: bool) -> Probe {
-    // In bytes: the first two are what is looked at first.
-    let depth = if wav { 2 } else { JUNK };
-    let mut probe = Probe::new_with_options(&ProbeOptions { max_probe_depth: depth, ..ProbeOptions::default() });
-    if wav {
-        probe.register_format::<WavReader<'_>>();
-    } else {
-        probe.register_format::<FlacReader<'_>>();
-        probe.register_format::<MpaReader<'_>>();
-        probe.register_format::<OggReader<'_>>();
-        // Before an MP3 recording, often with a picture: longer than what is searched.
-        probe.register_metadata::<Id3v2Reader<'_>>();
+impl Container for Decoding {
+    fn layout(&self) -> Layout {
+        self.layout
     }
+
+    fn frames(&self, _length: Option<u64>) -> Option<u64> {
+        self.frames
+    }
+
+    fn step(&mut self, out: &mut Vec<u8>) -> Result<Got, ReadError> {
+        if !self.first.is_empty() {
+            out.append(&mut self.first);
+            return Ok(Got::Audio(self.layout));
+        }
+        loop {
+            match self.packet(out) {
+                Ok(false) => return Ok(Got::End),
+                Ok(true) => {
+                    self.damaged = 0;
+                    return Ok(Got::Audio(self.layout));
+                }
+                Err(Error::ResetRequired) => (self.track, self.decoder) = decoder(&*self.container)?,
+                Err(Error::DecodeError(what)) => {
+                    self.damaged += 1;
+                    match self.damaged {
+                        1 => return Ok(Got::Damage(Damage::Undecodable(what))),
+                        HOPELESS => return Err(ReadError::Hopeless),
+                        _ => {}
+                    }
+                }
+                Err(Error::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(Got::End),
+                Err(Error::IoError(error)) => return Err(ReadError::Io(error)),
+                Err(error) => return Err(ReadError::Decoder(error.to_string())),
+            }
+        }
+    }
+}
+
+/// What looks for the beginning of a file.
+fn probe() -> Probe {
+    let mut probe = Probe::new_with_options(&ProbeOptions { max_probe_depth: JUNK, ..ProbeOptions::default() });
+    probe.register_format::<FlacReader<'_>>();
+    probe.register_format::<MpaReader<'_>>();
+    probe.register_format::<OggReader<'_>>();
+    // Before an MP3 recording, often with a picture: longer than what is searched.
+    probe.register_metadata::<Id3v2Reader<'_>>();
     probe
 }
 

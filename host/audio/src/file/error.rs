@@ -1,5 +1,6 @@
 //! Why an audio file cannot be read, and what of it could not.
 
+use super::{foreign::Foreign, layout::MOST_CHANNELS};
 use std::io;
 
 /// The containers and codecs that are read.
@@ -21,9 +22,32 @@ pub enum ReadError {
          convert it first, for example with `ffmpeg -i FILE -ac 1 -ar 16000 FILE.wav`"
     )]
     Codec,
-    /// The file says of its samples what no server takes.
+    /// A kind of file, or of audio in a WAV file, that is known and not read.
+    #[error("{0}")]
+    Foreign(Foreign),
+    /// Samples of so many bits.
+    #[error("a WAV file with samples of {0} bits; those of 8, 16, 24 and 32 bits and floats of 32 and 64 can be read")]
+    SampleBits(u16),
+    /// So many frames per second.
+    #[error("{0} samples per second cannot be read; 1000 to 768000 can")]
+    Rate(u32),
+    /// So many channels.
+    #[error("{0} channels cannot be read; 1 to {MOST_CHANNELS} can")]
+    Channels(u16),
+    /// The channel asked for, counted from 0, is not there.
+    #[error("there is no channel {channel}: the last of {channels} is {}", .channels - 1)]
+    NoChannel {
+        /// The one asked for.
+        channel: u16,
+        /// How many there are.
+        channels: u16,
+    },
+    /// The resampler refused.
     #[error("{0}")]
     Format(String),
+    /// A WAV file without them.
+    #[error("a WAV file that ends before its samples")]
+    NoSamples,
     /// No sample in it.
     #[error("there is no audio in it")]
     Silent,
@@ -39,10 +63,25 @@ pub enum ReadError {
 }
 
 /// Something that is in the file and was not heard; the audio goes on behind it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Damage {
     /// A packet that the decoder refused.
     #[error("a damaged part is left out ({0})")]
     Undecodable(&'static str),
+    /// Less than the file says there is.
+    #[error("{seconds:.2} s of audio that it says it holds are missing")]
+    Missing {
+        /// How much.
+        seconds: f64,
+    },
+    /// More than the file says there is, and not audio for sure.
+    #[error("{bytes} bytes behind the audio are not heard: nothing says what they are")]
+    Behind {
+        /// How much.
+        bytes: u64,
+    },
+    /// Another recording joined to the one before, which cannot be read.
+    #[error("the recording that is joined behind this one cannot be read")]
+    Recording,
 }

@@ -1,7 +1,8 @@
-//! WAV, coded and raw audio, whole, damaged and cut short.
+//! Coded and raw audio, whole, damaged and cut short.
 
 use super::*;
 use auricle_core::Encoding;
+use std::io::{self, Cursor};
 
 const FLAC: &[u8] = include_bytes!("testdata/tone.flac");
 const MP3: &[u8] = include_bytes!("testdata/tone.mp3");
@@ -17,24 +18,9 @@ impl<R: Read> Read for Drops<R> {
     }
 }
 
-fn wav(bits: u16, data: &[u8], length: u32) -> Vec<u8> {
-    let (rate, frame) = (16_000u32, bits / 8);
-    let mut file = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0".to_vec();
-    file.extend(rate.to_le_bytes());
-    file.extend((rate * u32::from(frame)).to_le_bytes());
-    file.extend(frame.to_le_bytes());
-    file.extend(bits.to_le_bytes());
-    file.extend(b"data");
-    file.extend(length.to_le_bytes());
-    file.extend(data);
-    let riff = (file.len() as u32 - 8).to_le_bytes();
-    file[4..8].copy_from_slice(&riff);
-    file
-}
-
 fn read(bytes: &[u8], raw: Option<AudioFormat>) -> Result<AudioFile, ReadError> {
-    let length = bytes.len() as u64;
-    AudioFile::open(Drops(Cursor::new(bytes.to_vec())), Some(length), raw)
+    let length = Some(bytes.len() as u64);
+    AudioFile::open(Drops(Cursor::new(bytes.to_vec())), Options { length, raw, channel: None })
 }
 
 /// All of it, and what was damaged.
@@ -57,30 +43,10 @@ fn whole(file: AudioFile) -> Vec<u8> {
 }
 
 #[test]
-fn every_sample_of_a_wav_file_is_heard() {
-    let data: Vec<u8> = (0..8_000u32).map(|n| n as u8).collect();
-    // Lengths as they are, as left by a recorder that was killed, as written into a pipe, and of a file cut short.
-    for length in [8_000, 0, u32::MAX, 0x7fff_0000] {
-        let file = read(&wav(16, &data, length), None).unwrap();
-        assert_eq!(file.format(), AudioFormat::default());
-        assert!((file.seconds().unwrap() - 0.25).abs() < 0.002);
-        assert_eq!(whole(file), data);
-    }
-}
-
-#[test]
-fn samples_of_another_width_are_converted() {
-    let file = read(&wav(24, &[0, 0, 64, 0, 0, 192], 6), None).unwrap();
-    assert_eq!(file.format(), AudioFormat { encoding: Encoding::F32le, ..AudioFormat::default() });
-    let samples = [0.5f32, -0.5].map(f32::to_le_bytes).concat();
-    assert_eq!(whole(file), samples);
-}
-
-#[test]
 fn raw_audio_is_taken_as_it_is() {
     let format = AudioFormat { encoding: Encoding::Mulaw, sample_rate: 8_000, channels: 2, channel: None };
     let file = read(&[1; 2_401], Some(format)).unwrap();
-    assert_eq!((file.format(), file.seconds()), (format, Some(2_401.0 / 16_000.0)));
+    assert_eq!((file.format(), file.seconds()), (format, Some(0.15)));
     // The sample of one channel at the end is no frame.
     assert_eq!(whole(file), [1; 2_400]);
 }
@@ -120,7 +86,9 @@ fn what_stands_before_an_mp3_recording_is_passed_over() {
 fn a_wav_file_behind_junk_is_no_audio() {
     // Its header would not have been looked at before the decoder sees it.
     let mut file = vec![0x49; 142];
-    file.extend(wav(16, &[0; 64], 64));
+    file.extend(
+        b"RIFF\x40\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x80\x3e\0\0\0\x7d\0\0\x02\0\x10\0data\x08\0\0\0abcdefgh",
+    );
     assert!(matches!(read(&file, None), Err(ReadError::Unknown)));
 }
 

@@ -1,194 +1,134 @@
-//! The header of a WAV file whose samples can be sent as they are.
+//! WAV files, from a disk or a pipe, whole or broken off.
 //!
-//! Read here and not by the decoder for what pipes and broken-off recordings need: the length in the header may be wrong
-//! (zero, the largest number, more than there is), and every sample that did arrive is still heard.
+//! Invariant: every sample that did arrive is heard, whatever the header says of how many there are. What the header promises
+//! and the file does not hold is told, and so is what stands behind the samples and is no chunk. Recordings joined one behind
+//! the other are heard one behind the other.
 
-use auricle_core::{AudioFormat, Encoding};
-use std::io::{self, Read};
+mod coding;
+mod header;
 
-/// Largest chunk before the samples that is kept so that a decoder can start over.
-const LIMIT: u32 = 1 << 20;
+pub(super) use header::begins;
 
-/// More than any recording has.
-const MOST_CHANNELS: u16 = 1_024;
+use super::{
+    container::{Container, Got},
+    error::{Damage, ReadError},
+    input::Input,
+    layout::Layout,
+};
+use header::{Chunk, Header};
 
-/// What the first bytes are.
-#[derive(Debug, PartialEq)]
-pub(super) enum Header {
-    /// Samples follow.
-    Plain {
-        /// How they are written.
-        format: AudioFormat,
-        /// How many bytes of them; `None`: up to the end.
-        bytes: Option<u64>,
-    },
-    /// Something else; these bytes have been read of it.
-    Other {
-        /// From the start.
-        seen: Vec<u8>,
-        /// Whether it is a WAV file all the same, of a kind that has to be decoded.
-        wav: bool,
-    },
+/// So much of a second may be missing, or too much, before anything is said: sizes are often rounded.
+const UNSAID: f64 = 0.02;
+
+/// A WAV file being read.
+pub(super) struct Wav {
+    input: Input,
+    header: Header,
+    /// What the header left to say of what is still to come; `None`: up to the end.
+    left: Option<u64>,
 }
 
-/// Reads up to the first sample, or as far as it takes to see that this is something else.
-///
-/// # Errors
-/// The input failed, or ended between the header and the samples.
-pub(super) fn read_header(reader: &mut impl Read) -> io::Result<Header> {
-    let mut seen = Vec::new();
-    let other = |seen, wav| Ok(Header::Other { seen, wav });
-    let format = loop {
-        // The file's own header first, then one chunk's header after the other.
-        let start = seen.len();
-        let header = if start == 0 { 12 } else { 8 };
-        if !extend(reader, &mut seen, header)? {
-            return other(seen, start > 0);
-        }
-        let chunk = &seen[start..];
-        if start == 0 {
-            let riff = matches!(&chunk[..4], b"RIFF" | b"RF64") && &chunk[8..] == b"WAVE";
-            if !riff {
-                return other(seen, false);
+impl Wav {
+    /// Reads the header. The file [`begins`] here.
+    ///
+    /// # Errors
+    /// There are no samples in it, or samples that are not understood.
+    pub(super) fn open(mut input: Input) -> Result<Self, ReadError> {
+        let header = header::read(&mut input)?;
+        Ok(Self { input, header, left: header.bytes })
+    }
+
+    /// Seconds of so many bytes.
+    fn seconds(&self, bytes: u64) -> f64 {
+        let Header { coding, .. } = self.header;
+        bytes as f64 / (coding.frame_bytes() as f64 * f64::from(coding.layout().sample_rate))
+    }
+
+    /// Looks for more samples behind the last ones.
+    fn behind(&mut self) -> Result<Got, ReadError> {
+        let input = &mut self.input;
+        header::pad(input);
+        loop {
+            if begins(input.peek(12)) {
+                match header::read(input) {
+                    Ok(header) => (self.header, self.left) = (header, header.bytes),
+                    Err(ReadError::Io(error)) => return Err(error.into()),
+                    Err(_) => {
+                        input.skip_all();
+                        return Ok(Got::Damage(Damage::Recording));
+                    }
+                }
+                return Ok(Got::Audio(self.layout()));
             }
-            continue;
+            let chunk = Chunk::peek(input).filter(Chunk::plausible);
+            let bytes = match chunk {
+                Some(Chunk { id: [b'd', b'a', b't', b'a'], size }) => {
+                    input.skip(8);
+                    self.left = Some(size.into());
+                    return Ok(Got::Audio(self.layout()));
+                }
+                Some(Chunk { size, .. }) => {
+                    let whole = 8 + u64::from(size);
+                    let skipped = input.skip(whole);
+                    if skipped == whole {
+                        header::pad(input);
+                        continue;
+                    }
+                    // Tags are often cut off; only what is as long as speech can be some.
+                    skipped
+                }
+                None => input.skip_all(),
+            };
+            self.input.end()?;
+            let said = self.seconds(bytes) > UNSAID && !chunk.is_some_and(|chunk| tag(&chunk.id));
+            return Ok(if said { Got::Damage(Damage::Behind { bytes }) } else { Got::End });
         }
-        let (is_format, is_data, length) = (chunk.starts_with(b"fmt "), chunk.starts_with(b"data"), length(chunk));
-        if is_data || length > LIMIT || !extend(reader, &mut seen, padded(length))? {
-            return other(seen, true);
-        }
-        if is_format {
-            let chunk = &seen[start + 8..];
-            let channels = chunk.get(2..4).map_or(0, |bytes| u16::from_le_bytes([bytes[0], bytes[1]]));
-            if channels > MOST_CHANNELS {
-                // The decoder would multiply it beyond its number.
-                return Err(io::Error::other(format!(
-                    "a WAV file of {channels} channels; {MOST_CHANNELS} can be read"
-                )));
-            }
-            match plain(chunk) {
-                Some(format) => break format,
-                None => return other(seen, true),
-            }
-        }
-    };
-    loop {
-        let mut chunk = [0; 8];
-        reader.read_exact(&mut chunk).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => io::Error::other("a WAV file that ends before its samples"),
-            _ => error,
-        })?;
-        let length = length(&chunk);
-        if chunk.starts_with(b"data") {
-            let bytes = (length != 0 && length != u32::MAX).then_some(u64::from(length));
-            return Ok(Header::Plain { format, bytes });
-        }
-        io::copy(&mut reader.take(padded(length)), &mut io::sink())?;
     }
 }
 
-/// The format in a `fmt ` chunk, if the server understands it as it is.
-fn plain(chunk: &[u8]) -> Option<AudioFormat> {
-    let short = |at: usize| chunk.get(at..at + 2).map(|bytes| u16::from_le_bytes([bytes[0], bytes[1]]));
-    let sample_rate = chunk.get(4..8).map(|bytes| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))?;
-    let (channels, frame, bits) = (short(2)?, short(12)?, short(14)?);
-    // 0xfffe: the tag is in the extension.
-    let tag = short(0).map(|tag| if tag == 0xfffe { short(24) } else { Some(tag) })??;
-    let encoding = match (tag, bits) {
-        (1, 16) => Encoding::S16le,
-        (3, 32) => Encoding::F32le,
-        (6, 8) => Encoding::Alaw,
-        (7, 8) => Encoding::Mulaw,
-        _ => return None,
-    };
-    let format = AudioFormat { encoding, sample_rate, channels, channel: None };
-    (usize::from(frame) == format.frame_bytes()).then_some(format)
+impl Container for Wav {
+    fn layout(&self) -> Layout {
+        self.header.coding.layout()
+    }
+
+    fn frames(&self, length: Option<u64>) -> Option<u64> {
+        let bytes = match (self.header.bytes, length) {
+            (Some(bytes), Some(length)) => Some(bytes.min(length)),
+            (bytes, length) => bytes.or(length),
+        };
+        bytes.map(|bytes| bytes / self.header.coding.frame_bytes() as u64)
+    }
+
+    fn step(&mut self, out: &mut Vec<u8>) -> Result<Got, ReadError> {
+        if self.left == Some(0) {
+            return self.behind();
+        }
+        let Header { coding, .. } = self.header;
+        let frame = coding.frame_bytes();
+        let block = (frame * (coding.layout().sample_rate as usize / 10).clamp(1, 20_000)) as u64;
+        let bytes = self.left.map_or(block, |left| left.min(block));
+        let seen = self.input.peek(bytes as usize);
+        let (whole, ended) = (seen.len() - seen.len() % frame, (seen.len() as u64) < bytes);
+        coding.decode(&seen[..whole], out);
+        // What is left of a frame at the end belongs to none.
+        self.input.skip(bytes);
+        if !ended {
+            self.left = self.left.map(|left| left - bytes);
+        } else if whole == 0 {
+            self.input.end()?;
+            let missing = self.left.replace(0).map_or(0.0, |left| self.seconds(left));
+            return Ok(if missing > UNSAID { Got::Damage(Damage::Missing { seconds: missing }) } else { Got::End });
+        } else {
+            self.left = self.left.map(|left| left - whole as u64);
+        }
+        Ok(Got::Audio(coding.layout()))
+    }
 }
 
-fn length(chunk: &[u8]) -> u32 {
-    chunk.get(4..8).map_or(0, |bytes| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
-}
-
-/// A chunk of odd length is followed by one byte more.
-fn padded(length: u32) -> u64 {
-    u64::from(length) + u64::from(length % 2)
-}
-
-/// Appends `bytes` more bytes; false where there are not so many.
-fn extend(reader: &mut impl Read, seen: &mut Vec<u8>, bytes: u64) -> io::Result<bool> {
-    Ok(reader.take(bytes).read_to_end(seen)? as u64 == bytes)
+/// Whether a chunk of this name holds words about the recording.
+fn tag(id: &[u8; 4]) -> bool {
+    id.starts_with(b"TAG") || matches!(id, b"LIST" | b"list" | b"id3 " | b"ID3 " | b"bext" | b"iXML" | b"_PMX")
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A `fmt ` chunk of the given tag and bits.
-    fn fmt(tag: u16, bits: u16, rate: u32, channels: u16) -> Vec<u8> {
-        let frame = channels * bits / 8;
-        let mut chunk = b"fmt \x10\0\0\0".to_vec();
-        chunk.extend(tag.to_le_bytes());
-        chunk.extend(channels.to_le_bytes());
-        chunk.extend(rate.to_le_bytes());
-        chunk.extend((rate * u32::from(frame)).to_le_bytes());
-        chunk.extend(frame.to_le_bytes());
-        chunk.extend(bits.to_le_bytes());
-        chunk
-    }
-
-    fn header(chunks: &[&[u8]]) -> io::Result<(Header, usize)> {
-        let file = [b"RIFF\0\0\0\0WAVE".as_slice(), &chunks.concat()].concat();
-        let mut reader = file.as_slice();
-        let header = read_header(&mut reader)?;
-        Ok((header, reader.len()))
-    }
-
-    #[test]
-    fn more_channels_than_any_recording_has_are_refused() {
-        let mut fmt = fmt(1, 16, 16_000, 2);
-        fmt[10..12].copy_from_slice(&0xff01u16.to_le_bytes());
-        let problem = header(&[&fmt, b"data\x08\0\0\0"]).unwrap_err().to_string();
-        assert!(problem.contains("65281 channels"), "{problem}");
-    }
-
-    #[test]
-    fn samples_the_server_understands_are_plain() {
-        for (tag, bits, encoding) in
-            [(1, 16, Encoding::S16le), (3, 32, Encoding::F32le), (6, 8, Encoding::Alaw), (7, 8, Encoding::Mulaw)]
-        {
-            let fmt = fmt(tag, bits, 22_050, 2);
-            let (found, left) =
-                header(&[b"JUNK\x03\0\0\0abc\0", &fmt, b"LIST\x02\0\0\0xy", b"data\x08\0\0\0", &[0; 8]]).unwrap();
-            let format = AudioFormat { encoding, sample_rate: 22_050, channels: 2, channel: None };
-            assert_eq!(found, Header::Plain { format, bytes: Some(8) });
-            assert_eq!(left, 8);
-        }
-    }
-
-    #[test]
-    fn a_length_that_nobody_filled_in_means_up_to_the_end() {
-        for length in [[0; 4], [0xff; 4]] {
-            let (found, _) = header(&[&fmt(1, 16, 16_000, 1), b"data", &length]).unwrap();
-            assert!(matches!(found, Header::Plain { bytes: None, .. }));
-        }
-    }
-
-    #[test]
-    fn everything_else_is_handed_on_from_the_start() {
-        let fmt = fmt(1, 24, 48_000, 1);
-        let (found, left) = header(&[&fmt, b"data\x03\0\0\0abc"]).unwrap();
-        let seen = [b"RIFF\0\0\0\0WAVE".as_slice(), &fmt].concat();
-        assert_eq!(found, Header::Other { seen, wav: true });
-        assert_eq!(left, 11);
-        for text in [b"".as_slice(), b"fLaC", b"a text that is no audio"] {
-            let seen = text[..text.len().min(12)].to_vec();
-            assert_eq!(read_header(&mut { text }).unwrap(), Header::Other { seen, wav: false });
-        }
-    }
-
-    #[test]
-    fn a_file_without_samples_is_an_error() {
-        let error = header(&[&fmt(1, 16, 16_000, 1), b"LIST"]).unwrap_err();
-        assert_eq!(error.to_string(), "a WAV file that ends before its samples");
-    }
-}
+mod tests;

@@ -1,6 +1,6 @@
 //! How a stream ended before its time, from the client's side.
 
-use crate::source::SourceError;
+use crate::{source::SourceError, summary::count};
 use std::io;
 
 /// Why a session ended before its time.
@@ -39,6 +39,12 @@ pub enum End {
     /// The audio could not be read to its end; what was read has been transcribed.
     #[error(transparent)]
     Source(SourceError),
+    /// Parts of the audio were left out, each of which the observer was told of; the rest has been transcribed.
+    #[error("not all of the audio was heard: {} left out", count(*.parts, "part"))]
+    Damaged {
+        /// How many.
+        parts: u64,
+    },
     /// The observer's error.
     #[error("cannot write the output: {0}")]
     Output(io::Error),

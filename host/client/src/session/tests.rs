@@ -1,6 +1,7 @@
 //! Against a server that follows a script. Nothing here depends on how long anything takes.
 
 use super::*;
+use auricle_audio::file::Options;
 use auricle_core::AudioFormat;
 use futures_util::SinkExt;
 use serde_json::json;
@@ -111,7 +112,7 @@ fn session(port: u16) -> Session {
 }
 
 async fn source(reader: impl Read + Send + Sync + 'static) -> Source {
-    Source::read("x", reader, None, Some(AudioFormat::default())).await.unwrap()
+    Source::read("x", reader, Options { raw: Some(AudioFormat::default()), ..Options::default() }).await.unwrap()
 }
 
 /// A quarter of a second.
@@ -122,6 +123,27 @@ async fn short() -> Source {
 async fn run(session: &Session, seen: &mut Seen) -> Report {
     let (_keep, mut interrupts) = mpsc::channel(1);
     session.run(short().await, seen, &mut interrupts).await
+}
+
+#[tokio::test]
+async fn what_is_left_out_is_told_at_once_and_at_the_end() {
+    let (session, served) = serve(|mut socket| async move {
+        hear(&mut socket).await;
+        say(&mut socket, ready()).await;
+        assert_eq!(hear(&mut socket).await, (json!({ "type": "finish" }), 8));
+        say(&mut socket, json!({ "seq": 1, "type": "done", "seconds": 0.0 })).await;
+        close(socket, 1000, "").await;
+    })
+    .await;
+    // Its header says that there is a second.
+    let header = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x80\x3e\0\0\0\x7d\0\0\x02\0\x10\0data\0\x7d\0\0";
+    let file = Cursor::new([header.as_slice(), &[0; 8]].concat());
+    let source = Source::read("x", file, Options::default()).await.unwrap();
+    let (mut seen, (_keep, mut interrupts)) = (Seen::default(), mpsc::channel(1));
+    let Report { end, summary } = session.run(source, &mut seen, &mut interrupts).await;
+    served.await.unwrap();
+    assert_eq!(seen.notices, ["x: 1.00 s of audio that it says it holds are missing"]);
+    assert!(matches!(end, Err(End::Damaged { parts: 1 })) && summary.damaged == 1, "{end:?}");
 }
 
 #[tokio::test]

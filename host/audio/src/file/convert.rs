@@ -1,0 +1,241 @@
+//! From the layouts of a file to the one format that comes out of it.
+//!
+//! Frames that are already so are handed on byte for byte. Otherwise a channel is chosen, channels are mixed, and what
+//! changes its rate or its channels in the middle of the file becomes what the file began with.
+
+use super::{
+    error::ReadError,
+    layout::{Layout, MOST_CHANNELS},
+};
+use crate::{decoder::Decoder, pcm::Pcm, resample::Resampler};
+use audio_codec_algorithms::{encode_alaw, encode_ulaw};
+use auricle_core::{AudioFormat, Encoding};
+
+/// Rates that can be converted, in samples per second.
+const RATES: std::ops::RangeInclusive<u32> = 1_000..=768_000;
+/// Rates that a server takes.
+const SERVED: (u32, u32) = (8_000, 192_000);
+/// Channels that a server takes.
+const SERVED_CHANNELS: u16 = 8;
+
+/// Converts frames.
+pub(super) struct Convert {
+    from: Layout,
+    to: AudioFormat,
+    /// The channel to hear.
+    choice: Option<u16>,
+    way: Way,
+}
+
+/// How to get there.
+enum Way {
+    /// As they are.
+    Same,
+    /// One sample of each frame.
+    Pick(u16),
+    /// As samples: a lane for each channel that comes out, or one for all of them.
+    Lanes(Vec<Lane>),
+}
+
+struct Lane {
+    pcm: Pcm,
+    resampler: Option<Resampler>,
+    decoded: Vec<f32>,
+    /// Not yet written.
+    ready: Vec<f32>,
+}
+
+impl Convert {
+    /// For a file whose first samples have this layout; of its channels only `choice`, from 0, is to be heard. Without a choice
+    /// they are kept as they are, or mixed to one where a server would not take so many.
+    ///
+    /// # Errors
+    /// There is no such channel, or nothing can be done with such a layout.
+    pub(super) fn new(from: Layout, choice: Option<u16>) -> Result<Self, ReadError> {
+        let Layout { encoding, sample_rate, channels } = from;
+        if !RATES.contains(&sample_rate) {
+            return Err(ReadError::Rate(sample_rate));
+        }
+        if !(1..=MOST_CHANNELS).contains(&channels) {
+            return Err(ReadError::Channels(channels));
+        }
+        if let Some(channel) = choice.filter(|channel| *channel >= channels) {
+            return Err(ReadError::NoChannel { channel, channels });
+        }
+        let mixed = choice.is_none() && channels > SERVED_CHANNELS;
+        let to = AudioFormat {
+            encoding: if mixed { Encoding::F32le } else { encoding },
+            sample_rate: sample_rate.clamp(SERVED.0, SERVED.1),
+            channels: if mixed || choice.is_some() { 1 } else { channels },
+            channel: None,
+        };
+        Ok(Self { from, to, choice, way: way(from, to, choice)? })
+    }
+
+    /// What comes out.
+    pub(super) fn format(&self) -> AudioFormat {
+        self.to
+    }
+
+    /// Appends to `out` what whole frames become.
+    ///
+    /// # Errors
+    /// The layout is another than before, and nothing can be done with it.
+    pub(super) fn push(&mut self, layout: Layout, frames: &[u8], out: &mut Vec<u8>) -> Result<(), ReadError> {
+        if layout != self.from {
+            self.finish(out);
+            self.way = way(layout, self.to, self.choice)?;
+            self.from = layout;
+        }
+        match &mut self.way {
+            Way::Same => out.extend_from_slice(frames),
+            Way::Pick(channel) => {
+                let bytes = layout.format(None).sample_bytes();
+                let start = usize::from(*channel) * bytes;
+                let frames = frames.chunks_exact(layout.frame_bytes());
+                out.extend(frames.flat_map(|frame| &frame[start..start + bytes]));
+            }
+            Way::Lanes(lanes) => {
+                for Lane { pcm, resampler, decoded, ready } in lanes.iter_mut() {
+                    match resampler {
+                        None => _ = pcm.decode(frames, ready),
+                        Some(resampler) => {
+                            decoded.clear();
+                            pcm.decode(frames, decoded);
+                            resampler.push(decoded, ready);
+                        }
+                    }
+                }
+                write(lanes, self.to, out);
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends to `out` what is still on its way.
+    pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
+        if let Way::Lanes(lanes) = &mut self.way {
+            for Lane { resampler, ready, .. } in lanes.iter_mut() {
+                if let Some(resampler) = resampler {
+                    resampler.finish(ready);
+                }
+            }
+            write(lanes, self.to, out);
+        }
+    }
+}
+
+fn way(from: Layout, to: AudioFormat, choice: Option<u16>) -> Result<Way, ReadError> {
+    // A channel that is gone in the middle of the file: what is there now is heard.
+    let choice = choice.filter(|channel| *channel < from.channels);
+    if (from.encoding, from.sample_rate) == (to.encoding, to.sample_rate) {
+        match choice {
+            Some(channel) => return Ok(Way::Pick(channel)),
+            None if from.channels == to.channels => return Ok(Way::Same),
+            None => {}
+        }
+    }
+    let channels: Vec<Option<u16>> =
+        if from.channels == to.channels { (0..from.channels).map(Some).collect() } else { vec![choice] };
+    let lane = |channel| {
+        let resampler = Resampler::new(from.sample_rate, to.sample_rate)
+            .map_err(|problem| ReadError::Format(problem.to_string()))?;
+        Ok(Lane { pcm: Pcm::new(from.format(channel)), resampler, decoded: Vec::new(), ready: Vec::new() })
+    };
+    channels.into_iter().map(lane).collect::<Result<_, _>>().map(Way::Lanes)
+}
+
+/// Interleaves what the lanes have ready; a single one is heard on every channel.
+fn write(lanes: &mut [Lane], to: AudioFormat, out: &mut Vec<u8>) {
+    let frames = lanes.iter().map(|lane| lane.ready.len()).min().unwrap_or(0);
+    for frame in 0..frames {
+        for channel in 0..usize::from(to.channels) {
+            encode(lanes[channel.min(lanes.len() - 1)].ready[frame], to.encoding, out);
+        }
+    }
+    for lane in lanes {
+        lane.ready.drain(..frames);
+    }
+}
+
+fn encode(sample: f32, encoding: Encoding, out: &mut Vec<u8>) {
+    let short = (sample * 32_768.0).round().clamp(-32_768.0, 32_767.0) as i16;
+    match encoding {
+        Encoding::S16le => out.extend(short.to_le_bytes()),
+        Encoding::F32le => out.extend(sample.to_le_bytes()),
+        Encoding::Mulaw => out.push(encode_ulaw(short)),
+        Encoding::Alaw => out.push(encode_alaw(short)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STEREO: Layout = Layout { encoding: Encoding::S16le, sample_rate: 16_000, channels: 2 };
+
+    fn shorts(samples: &[i16]) -> Vec<u8> {
+        samples.iter().flat_map(|sample| sample.to_le_bytes()).collect()
+    }
+
+    fn pushed(convert: &mut Convert, layout: Layout, samples: &[i16]) -> Vec<u8> {
+        let mut out = Vec::new();
+        convert.push(layout, &shorts(samples), &mut out).unwrap();
+        out
+    }
+
+    #[test]
+    fn frames_that_are_right_are_handed_on() {
+        let mut convert = Convert::new(STEREO, None).unwrap();
+        assert_eq!(convert.format(), STEREO.format(None));
+        assert_eq!(pushed(&mut convert, STEREO, &[1, -2, 3, -4]), shorts(&[1, -2, 3, -4]));
+    }
+
+    #[test]
+    fn a_channel_is_chosen_before_anything_is_sent() {
+        let mut convert = Convert::new(STEREO, Some(1)).unwrap();
+        assert_eq!(convert.format(), AudioFormat::default());
+        assert_eq!(pushed(&mut convert, STEREO, &[1, -2, 3, -4]), shorts(&[-2, -4]));
+        assert!(matches!(Convert::new(STEREO, Some(2)), Err(ReadError::NoChannel { channel: 2, channels: 2 })));
+    }
+
+    #[test]
+    fn more_channels_than_a_server_takes_are_mixed() {
+        let ten = Layout { channels: 10, ..STEREO };
+        let mut convert = Convert::new(ten, None).unwrap();
+        assert_eq!(convert.format(), AudioFormat { encoding: Encoding::F32le, ..AudioFormat::default() });
+        let mixed = pushed(&mut convert, ten, &[16_384, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        assert!((f32::from_le_bytes(mixed.try_into().unwrap()) - 0.05).abs() < 1e-6);
+        let mut convert = Convert::new(ten, Some(9)).unwrap();
+        assert_eq!(pushed(&mut convert, ten, &[0, 0, 0, 0, 0, 0, 0, 0, 0, 7]), shorts(&[7]));
+    }
+
+    #[test]
+    fn what_changes_in_the_middle_becomes_what_was_first() {
+        let mut convert = Convert::new(STEREO, None).unwrap();
+        let mut out = pushed(&mut convert, STEREO, &[100, 200]);
+        // One channel is heard on both.
+        let mono = Layout { channels: 1, ..STEREO };
+        out.extend(pushed(&mut convert, mono, &[300, 400]));
+        assert_eq!(out, shorts(&[100, 200, 300, 300, 400, 400]));
+        // A second at another rate stays a second, each channel by itself.
+        let fast = Layout { sample_rate: 48_000, ..STEREO };
+        let mut second = pushed(&mut convert, fast, &[1_000, -1_000].repeat(48_000));
+        convert.finish(&mut second);
+        assert_eq!(second.len(), 16_000 * 4);
+        assert_eq!(second[32_000..32_004], shorts(&[1_000, -1_000]));
+    }
+
+    #[test]
+    fn rates_that_no_server_takes_are_converted() {
+        for (rate, served) in [(6_000, 8_000), (384_000, 192_000)] {
+            let layout = Layout { sample_rate: rate, channels: 1, ..STEREO };
+            let mut convert = Convert::new(layout, None).unwrap();
+            assert_eq!(convert.format().sample_rate, served);
+            let mut out = pushed(&mut convert, layout, &vec![0; rate as usize]);
+            convert.finish(&mut out);
+            assert_eq!(out.len(), served as usize * 2);
+        }
+        assert!(matches!(Convert::new(Layout { sample_rate: 0, ..STEREO }, None), Err(ReadError::Rate(0))));
+    }
+}

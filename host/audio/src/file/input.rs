@@ -1,0 +1,132 @@
+//! A file's bytes, looked at before they are taken.
+
+use std::io::{self, ErrorKind, Read};
+
+/// Read at a time, or more where more is to be looked at.
+const BLOCK: usize = 16 * 1024;
+
+/// Bytes that come one behind the other. Where reading fails, it looks like the end; [`end`](Self::end) tells.
+pub(super) struct Input {
+    reader: Box<dyn Read + Send + Sync>,
+    buffer: Vec<u8>,
+    /// Taken already, of the buffer.
+    taken: usize,
+    ended: bool,
+    error: Option<io::Error>,
+}
+
+impl Input {
+    pub(super) fn new(reader: impl Read + Send + Sync + 'static) -> Self {
+        Self { reader: Box::new(reader), buffer: Vec::new(), taken: 0, ended: false, error: None }
+    }
+
+    /// The next bytes, so many of them unless the input ends before.
+    pub(super) fn peek(&mut self, bytes: usize) -> &[u8] {
+        while self.buffer.len() - self.taken < bytes && !self.ended {
+            self.buffer.drain(..self.taken);
+            self.taken = 0;
+            let held = self.buffer.len();
+            self.buffer.resize(bytes.max(held + BLOCK), 0);
+            let read = self.reader.read(&mut self.buffer[held..]);
+            self.buffer.truncate(held + *read.as_ref().unwrap_or(&0));
+            match read {
+                Ok(0) => self.ended = true,
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.ended = true;
+                    self.error = Some(error);
+                }
+            }
+        }
+        let ready = &self.buffer[self.taken..];
+        &ready[..ready.len().min(bytes)]
+    }
+
+    /// Takes so many bytes; returns how many there were.
+    pub(super) fn skip(&mut self, bytes: u64) -> u64 {
+        let mut skipped = 0;
+        while skipped < bytes {
+            let next = self.peek((bytes - skipped).min(BLOCK as u64) as usize).len();
+            if next == 0 {
+                break;
+            }
+            self.taken += next;
+            skipped += next as u64;
+        }
+        skipped
+    }
+
+    /// Takes all that is left; returns how many bytes there were, zeros at the end not counted.
+    pub(super) fn skip_all(&mut self) -> u64 {
+        let (mut skipped, mut used) = (0, 0);
+        loop {
+            let next = self.peek(BLOCK);
+            if next.is_empty() {
+                return used;
+            }
+            let length = next.len();
+            if let Some(last) = next.iter().rposition(|byte| *byte != 0) {
+                used = skipped + last as u64 + 1;
+            }
+            self.taken += length;
+            skipped += length as u64;
+        }
+    }
+
+    /// To be asked where the input has ended.
+    ///
+    /// # Errors
+    /// It did not end, reading it failed.
+    pub(super) fn end(&mut self) -> io::Result<()> {
+        self.error.take().map_or(Ok(()), Err)
+    }
+}
+
+impl Read for Input {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let seen = self.peek(out.len().min(BLOCK));
+        let read = seen.len();
+        out[..read].copy_from_slice(seen);
+        self.taken += read;
+        if read == 0 && !out.is_empty() {
+            self.end()?;
+        }
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Some bytes, one at a time, then a failure.
+    struct Failing(&'static [u8]);
+
+    impl Read for Failing {
+        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+            match self.0.read(&mut out[..1])? {
+                0 => Err(io::Error::other("unplugged")),
+                some => Ok(some),
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_are_looked_at_and_taken() {
+        let mut input = Input::new(Failing(b"abcdef"));
+        assert_eq!(input.peek(2), b"ab");
+        assert_eq!(input.skip(1), 1);
+        assert_eq!(input.peek(9), b"bcdef");
+        assert_eq!(input.skip(9), 5);
+        assert_eq!(input.peek(1), b"");
+        assert_eq!(input.end().unwrap_err().to_string(), "unplugged");
+    }
+
+    #[test]
+    fn zeros_at_the_end_do_not_count() {
+        let bytes = [vec![0; BLOCK + 5], vec![7], vec![0; 2 * BLOCK]].concat();
+        assert_eq!(Input::new(io::Cursor::new(bytes)).skip_all(), BLOCK as u64 + 6);
+        assert_eq!(Input::new(io::empty()).skip_all(), 0);
+    }
+}

@@ -1,0 +1,131 @@
+//! The header of a WAV file: everything before its samples.
+//!
+//! Written for what recorders, pipes and editors leave behind: the size of the whole file is not looked at, that of the
+//! samples may be missing, and a chunk whose size is wrong is searched for the next one.
+
+use super::{
+    super::{error::ReadError, input::Input},
+    coding::Coding,
+};
+
+/// Sizes that stand for one that was not known yet: what programs write that cannot go back (`sox`, `arecord`, `ffmpeg`).
+const UNKNOWN: [std::ops::RangeInclusive<u64>; 2] = [0x7fff_0000..=0x8000_0000, 0xffff_0000..=0xffff_ffff];
+
+/// Names that chunks often have.
+const KNOWN: [&[u8; 4]; 12] =
+    [b"data", b"fmt ", b"LIST", b"fact", b"RIFF", b"RF64", b"BW64", b"bext", b"JUNK", b"id3 ", b"cue ", b"iXML"];
+
+/// How far a chunk with a wrong size is searched for the next one.
+const SEARCHED: usize = 64 * 1024;
+
+/// What the samples are, and how many.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Header {
+    /// How they are written.
+    pub(super) coding: Coding,
+    /// Bytes of them; `None`: up to the end of the file.
+    pub(super) bytes: Option<u64>,
+}
+
+/// The first 8 bytes of a chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Chunk {
+    pub(super) id: [u8; 4],
+    pub(super) size: u32,
+}
+
+impl Chunk {
+    /// The one that comes next, if there are so many bytes.
+    pub(super) fn peek(input: &mut Input) -> Option<Self> {
+        let bytes: &[u8; 8] = input.peek(8).try_into().ok()?;
+        let [id @ .., a, b, c, d] = *bytes;
+        Some(Self { id, size: u32::from_le_bytes([a, b, c, d]) })
+    }
+
+    /// Whether it looks like one: names are letters, digits and spaces.
+    pub(super) fn plausible(&self) -> bool {
+        self.id.iter().all(|byte| matches!(byte, b' '..=b'~'))
+    }
+}
+
+/// Whether a WAV file begins here.
+pub(in super::super) fn begins(start: &[u8]) -> bool {
+    matches!(start.get(..4), Some(b"RIFF" | b"RF64" | b"BW64")) && start.get(8..12) == Some(b"WAVE")
+}
+
+/// Reads up to the first sample. The file [`begins`] here.
+///
+/// # Errors
+/// There are no samples, or they are not understood.
+pub(super) fn read(input: &mut Input) -> Result<Header, ReadError> {
+    input.skip(12);
+    let (mut coding, mut long) = (None, None);
+    loop {
+        let Some(Chunk { id, size }) = Chunk::peek(input) else {
+            input.end()?;
+            return Err(ReadError::NoSamples);
+        };
+        match (&id, coding) {
+            (b"data", Some(coding)) => {
+                input.skip(8);
+                return Ok(Header { coding, bytes: samples(input, size, long) });
+            }
+            (b"data", None) => return Err(ReadError::NoSamples),
+            (b"fmt ", _) => coding = Some(Coding::read(body(input, size, 40))?),
+            (b"ds64", _) => {
+                long = body(input, size, 16).get(8..16).and_then(|size| size.try_into().ok()).map(u64::from_le_bytes)
+            }
+            _ => {}
+        }
+        pass(input, size, if coding.is_some() { b"data" } else { b"fmt " });
+    }
+}
+
+/// The beginning of the next chunk's content.
+fn body(input: &mut Input, size: u32, most: usize) -> &[u8] {
+    &input.peek(8 + most.min(size as usize))[8..]
+}
+
+/// Passes over a chunk; where no other begins behind it, to the next one of that name.
+fn pass(input: &mut Input, size: u32, wanted: &[u8; 4]) {
+    let whole = 8 + u64::from(size);
+    if whole <= SEARCHED as u64 && gap(input.peek(whole as usize + 5), whole as usize).is_none() {
+        let place = input.peek(SEARCHED).windows(4).skip(8).position(|bytes| bytes == wanted);
+        if let Some(place) = place {
+            input.skip(8 + place as u64);
+            return;
+        }
+    }
+    input.skip(whole);
+    pad(input);
+}
+
+/// Passes over the byte behind a chunk of odd size, which some programs leave out and some write where there is none to be.
+pub(super) fn pad(input: &mut Input) {
+    let gap = gap(input.peek(5), 0);
+    input.skip(gap.unwrap_or(0));
+}
+
+/// How many bytes lie between a place and the next chunk; `None` where none begins there.
+fn gap(seen: &[u8], place: usize) -> Option<u64> {
+    let known = |at: usize| seen.get(at..at + 4).is_some_and(|id| KNOWN.iter().any(|known| id == *known));
+    let likely = |at: usize| seen.get(at..at + 4).is_some_and(|id| id.iter().all(|byte| matches!(byte, b' '..=b'~')));
+    let (here, next) = (place, place + 1);
+    [(known(here), 0), (known(next), 1), (likely(here), 0), (likely(next), 1)]
+        .into_iter()
+        .find_map(|(yes, gap)| yes.then_some(gap))
+}
+
+/// How many bytes of samples follow.
+fn samples(input: &mut Input, size: u32, long: Option<u64>) -> Option<u64> {
+    let size = match (size, long) {
+        (0 | u32::MAX, Some(long)) => long,
+        (size, _) => u64::from(size),
+    };
+    match size {
+        // A recorder that died wrote nothing behind its samples.
+        0 => matches!(input.peek(4), b"LIST" | b"id3 " | b"RIFF").then_some(0),
+        u64::MAX => None,
+        size => (!UNKNOWN.iter().any(|unknown| unknown.contains(&size))).then_some(size),
+    }
+}
