@@ -21,7 +21,7 @@ pub(super) trait Container: Send {
 }
 
 /// What one step of a container brought.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Got {
     /// Frames, or none, of this layout.
     Audio(Layout),

@@ -53,12 +53,7 @@ impl Convert {
     /// There is no such channel, or nothing can be done with such a layout.
     pub(super) fn new(from: Layout, choice: Option<u16>) -> Result<Self, ReadError> {
         let Layout { encoding, sample_rate, channels } = from;
-        if !RATES.contains(&sample_rate) {
-            return Err(ReadError::Rate(sample_rate));
-        }
-        if !(1..=MOST_CHANNELS).contains(&channels) {
-            return Err(ReadError::Channels(channels));
-        }
+        check(from)?;
         if let Some(channel) = choice.filter(|channel| *channel >= channels) {
             return Err(ReadError::NoChannel { channel, channels });
         }
@@ -84,6 +79,7 @@ impl Convert {
     pub(super) fn push(&mut self, layout: Layout, frames: &[u8], out: &mut Vec<u8>) -> Result<(), ReadError> {
         if layout != self.from {
             self.finish(out);
+            check(layout)?;
             self.way = way(layout, self.to, self.choice)?;
             self.from = layout;
         }
@@ -123,6 +119,17 @@ impl Convert {
             write(lanes, self.to, out);
         }
     }
+}
+
+/// Whether anything can be done with such a layout.
+fn check(Layout { sample_rate, channels, .. }: Layout) -> Result<(), ReadError> {
+    if !RATES.contains(&sample_rate) {
+        return Err(ReadError::Rate(sample_rate));
+    }
+    if !(1..=MOST_CHANNELS).contains(&channels) {
+        return Err(ReadError::Channels(channels));
+    }
+    Ok(())
 }
 
 fn way(from: Layout, to: AudioFormat, choice: Option<u16>) -> Result<Way, ReadError> {

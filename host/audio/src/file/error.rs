@@ -25,6 +25,9 @@ pub enum ReadError {
     /// A kind of file, or of audio in a WAV file, that is known and not read.
     #[error("{0}")]
     Foreign(Foreign),
+    /// What Git has in place of a file that was not fetched.
+    #[error("a Git LFS pointer and not the recording itself; `git lfs pull` fetches it")]
+    LfsPointer,
     /// Samples of so many bits.
     #[error("a WAV file with samples of {0} bits; those of 8, 16, 24 and 32 bits and floats of 32 and 64 can be read")]
     SampleBits(u16),
@@ -63,24 +66,30 @@ pub enum ReadError {
 }
 
 /// Something that is in the file and was not heard; the audio goes on behind it.
-#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Damage {
     /// A packet that the decoder refused.
     #[error("a damaged part is left out ({0})")]
-    Undecodable(&'static str),
+    Undecodable(String),
     /// Less than the file says there is.
     #[error("{seconds:.2} s of audio that it says it holds are missing")]
     Missing {
         /// How much.
         seconds: f64,
     },
-    /// More than the file says there is, and not audio for sure.
-    #[error("{bytes} bytes behind the audio are not heard: nothing says what they are")]
-    Behind {
+    /// Between what is heard, or behind it.
+    #[error("{bytes} bytes are not heard: nothing says what they are")]
+    Unknown {
         /// How much.
         bytes: u64,
     },
+    /// Pages of an Ogg stream.
+    #[error("a damaged part is left out (pages of the stream are missing)")]
+    Pages,
+    /// The file ends within a page or a packet.
+    #[error("the end of the file is cut off")]
+    CutOff,
     /// Another recording joined to the one before, which cannot be read.
     #[error("the recording that is joined behind this one cannot be read")]
     Recording,

@@ -15,6 +15,34 @@ impl Foreign {
         Self { what, extension }
     }
 
+    /// By the first bytes of a file.
+    pub(super) fn of(start: &[u8]) -> Option<Self> {
+        let at = |place: usize, bytes: &[u8]| start.get(place..).is_some_and(|rest| rest.starts_with(bytes));
+        let found = match start {
+            _ if at(4, b"ftyp") || at(4, b"moov") || at(4, b"mdat") => ("an M4A or MP4 file", "m4a"),
+            [0x1a, 0x45, 0xdf, 0xa3, ..] => ("a WebM or Matroska file", "webm"),
+            // Twelve ones, and a layer that MP3 does not have.
+            [0xff, second, ..] if second & 0xf6 == 0xf0 => ("an AAC file", "aac"),
+            [0xff, second, ..] if second & 0xe6 == 0xe4 => ("an MP2 file", "mp2"),
+            [0x0b, 0x77, ..] => ("an AC-3 file", "ac3"),
+            [0x30, 0x26, 0xb2, 0x75, ..] => ("a Windows Media file", "wma"),
+            _ if at(0, b"ADIF") => ("an AAC file", "aac"),
+            _ if at(0, b"FORM") && (at(8, b"AIFF") || at(8, b"AIFC")) => ("an AIFF file", "aiff"),
+            _ if at(0, b".snd") => ("an AU file", "au"),
+            _ if at(0, b"riff\x2e\x91\xcf\x11") => ("a Wave64 file", "w64"),
+            _ if at(0, b"caff") => ("a CAF file", "caf"),
+            _ if at(0, b"#!AMR") => ("an AMR file", "amr"),
+            _ if at(0, b"MAC ") => ("a Monkey's Audio file", "ape"),
+            _ if at(0, b"wvpk") => ("a WavPack file", "wv"),
+            _ if at(0, b"RIFX") => ("a WAV file in the other byte order", "wav"),
+            _ if at(0, b"RIFF") && at(8, b"AVI ") => ("an AVI file", "avi"),
+            _ if at(0, b"FLV\x01") => ("a Flash video", "flv"),
+            _ if at(0, b"NIST_1A") => ("a NIST SPHERE file", "sph"),
+            _ => return None,
+        };
+        Some(Self::new(found.0, found.1))
+    }
+
     /// In a WAV file, by its format tag.
     pub(super) fn in_wav(tag: u16) -> Self {
         let what = match tag {

@@ -81,7 +81,7 @@ impl Wav {
             };
             self.input.end()?;
             let said = self.seconds(bytes) > UNSAID && !chunk.is_some_and(|chunk| tag(&chunk.id));
-            return Ok(if said { Got::Damage(Damage::Behind { bytes }) } else { Got::End });
+            return Ok(if said { Got::Damage(Damage::Unknown { bytes }) } else { Got::End });
         }
     }
 }

@@ -194,7 +194,7 @@ fn what_is_not_heard_is_told() {
     assert_eq!(told(&riff(&[&fmt, &sized(b"data", 48_000, &data)])), [Damage::Missing { seconds: 1.0 }]);
     let noise = [0x81; 5_000];
     let file = riff(&[&fmt, &chunk(b"data", &data)]);
-    assert_eq!(told(&[&file[..], &noise].concat()), [Damage::Behind { bytes: 5_000 }]);
+    assert_eq!(told(&[&file[..], &noise].concat()), [Damage::Unknown { bytes: 5_000 }]);
     let other = riff(&[&super::tests::fmt(2, 4, 1), &chunk(b"data", &noise)]);
     assert_eq!(told(&[&file[..], &other].concat()), [Damage::Recording]);
     // Zeros and a few bytes are nothing that anybody said.

@@ -1,0 +1,82 @@
+//! Coded packets to frames, by crate `symphonia`.
+//!
+//! Nothing is trimmed here: the readers of containers know where a recording begins and ends.
+
+use super::{
+    container::Got,
+    error::{Damage, ReadError},
+    layout::Layout,
+};
+use auricle_core::Encoding;
+use symphonia::core::{
+    codecs::audio::{AudioCodecId, AudioCodecParameters, AudioDecoder, AudioDecoderOptions},
+    packet::PacketRef,
+    units::{Duration, Timestamp},
+};
+
+/// So many damaged packets on end, and the file is given up.
+const HOPELESS: u32 = 1_000;
+
+/// A decoder at work on one recording.
+pub(super) struct Codec {
+    decoder: Box<dyn AudioDecoder>,
+    layout: Layout,
+    /// Damaged packets since the last good one.
+    damaged: u32,
+    floats: Vec<f32>,
+    shorts: Vec<i16>,
+}
+
+impl Codec {
+    /// For packets of one kind that make frames of one layout; `extra` is what the codec wants to know beforehand.
+    ///
+    /// # Errors
+    /// The decoder does not understand what it was told.
+    pub(super) fn new(codec: AudioCodecId, layout: Layout, extra: Option<&[u8]>) -> Result<Self, ReadError> {
+        let mut parameters = AudioCodecParameters::new();
+        parameters.for_codec(codec).with_sample_rate(layout.sample_rate);
+        if let Some(extra) = extra {
+            parameters.with_extra_data(extra.into());
+        }
+        let decoder = symphonia::default::get_codecs()
+            .make_audio_decoder(&parameters, &AudioDecoderOptions::default())
+            .map_err(|error| ReadError::Decoder(error.to_string()))?;
+        Ok(Self { decoder, layout, damaged: 0, floats: Vec::new(), shorts: Vec::new() })
+    }
+
+    /// Appends a packet's frames to `out`. A packet that cannot be decoded is damage, of which the first on end is told.
+    ///
+    /// # Errors
+    /// There are too many of those.
+    pub(super) fn decode(&mut self, packet: &[u8], out: &mut Vec<u8>) -> Result<Got, ReadError> {
+        let heard = Got::Audio(self.layout);
+        let packet = PacketRef::new(0, Timestamp::ZERO, Duration::ZERO, packet);
+        let damage = match self.decoder.decode_ref(&packet) {
+            Ok(buffer) => {
+                let (rate, channels) = (buffer.spec().rate(), buffer.spec().channels().count());
+                if buffer.is_empty() {
+                    return Ok(heard);
+                }
+                if (rate, channels) == (self.layout.sample_rate, usize::from(self.layout.channels)) {
+                    self.damaged = 0;
+                    if self.layout.encoding == Encoding::S16le {
+                        buffer.copy_to_vec_interleaved(&mut self.shorts);
+                        out.extend(self.shorts.iter().flat_map(|sample| sample.to_le_bytes()));
+                    } else {
+                        buffer.copy_to_vec_interleaved(&mut self.floats);
+                        out.extend(self.floats.iter().flat_map(|sample| sample.to_le_bytes()));
+                    }
+                    return Ok(heard);
+                }
+                "its header says something else".to_owned()
+            }
+            Err(error) => error.to_string(),
+        };
+        self.damaged += 1;
+        match self.damaged {
+            1 => Ok(Got::Damage(Damage::Undecodable(damage))),
+            HOPELESS => Err(ReadError::Hopeless),
+            _ => Ok(heard),
+        }
+    }
+}

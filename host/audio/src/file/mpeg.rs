@@ -1,0 +1,227 @@
+//! MP3: a row of packets without a container around it.
+//!
+//! Invariant: every packet is decoded, whatever stands between them. Recordings joined one behind the other, each with a packet
+//! that tells of it, are heard one behind the other. What an encoder has put before and behind a recording is cut off, at its
+//! end only where the recording has as many packets as it says: more packets are more audio.
+
+mod frame;
+
+use super::{
+    codec::Codec,
+    container::{Container, Got},
+    error::{Damage, ReadError},
+    input::Input,
+    layout::Layout,
+    tags,
+};
+use auricle_core::Encoding;
+use frame::{Head, Info};
+use symphonia::core::codecs::audio::well_known::CODEC_ID_MP3;
+
+/// How far into a file its first packet is looked for: the rest of one at the start is longer by far than this is not, and
+/// programs and pictures are not taken for recordings.
+const JUNK: u64 = 4_096;
+
+/// So many packets like the first must follow it, where there are so many.
+const SURE: usize = 2;
+
+/// Bytes between packets that may be anything.
+const UNSAID: u64 = 64;
+/// And behind the last: the rest of a packet, a tag that is not known.
+const UNSAID_BEHIND: u64 = 2_048;
+
+/// MP3 being read.
+pub(super) struct Mpeg {
+    input: Input,
+    first: Head,
+    recording: Recording,
+    /// The last packet ended right here.
+    follows: Option<Head>,
+    /// Bytes since then that belong to no packet.
+    junk: u64,
+    damage: Option<Damage>,
+}
+
+/// One recording.
+struct Recording {
+    head: Head,
+    codec: Codec,
+    info: Info,
+    packets: u32,
+    /// Still to be cut off at the start, in bytes.
+    skip: usize,
+    /// Decoded and not yet given away, since it may be what is cut off at the end.
+    held: Vec<u8>,
+}
+
+/// What comes next.
+enum Next {
+    Packet(Head),
+    /// So many bytes that belong to no packet were passed over.
+    Junk(u64),
+    End,
+}
+
+impl Mpeg {
+    /// Whether MP3 begins near here, and so how many bytes on.
+    pub(super) fn begins(input: &mut Input) -> Option<u64> {
+        let seen = input.peek(JUNK as usize + (SURE + 1) * 2_900);
+        let most = seen.len().min(JUNK as usize);
+        (0..most)
+            .find(|place| Head::read(&seen[*place..]).is_some_and(|head| sure(&seen[*place..], head, SURE)))
+            .map(|place| place as u64)
+    }
+
+    /// Reads on from the first packet, which is next.
+    ///
+    /// # Errors
+    /// There is none.
+    pub(super) fn open(mut input: Input) -> Result<Self, ReadError> {
+        let first = Head::read(input.peek(4)).ok_or(ReadError::Unknown)?;
+        let info = first.info(input.peek(first.bytes));
+        if info.is_some() {
+            input.skip(first.bytes as u64);
+        }
+        let recording = Recording::new(first, info.unwrap_or_default())?;
+        Ok(Self { input, first, recording, follows: Some(first), junk: 0, damage: None })
+    }
+
+    /// Goes on to the next packet, and leaves it there.
+    fn next(&mut self) -> Next {
+        loop {
+            if tags::pass(&mut self.input) {
+                continue;
+            }
+            let seen = self.input.peek(4);
+            if seen.len() < 4 {
+                let junk = self.junk + self.input.skip_all();
+                self.junk = 0;
+                return if junk > UNSAID_BEHIND { Next::Junk(junk) } else { Next::End };
+            }
+            if let Some(head) = Head::read(seen) {
+                let seen = self.input.peek(head.bytes + 32);
+                let known = self.follows.is_some_and(|last| last.like(head)) && seen.len() >= head.bytes;
+                if known || sure(seen, head, 1) {
+                    let junk = std::mem::take(&mut self.junk);
+                    self.follows = Some(head);
+                    return if junk > UNSAID { Next::Junk(junk) } else { Next::Packet(head) };
+                }
+            }
+            self.follows = None;
+            self.junk += u64::from(seen_byte(&mut self.input) != 0);
+        }
+    }
+
+    /// Ends a recording, and begins another.
+    fn renew(&mut self, head: Head, info: Info, out: &mut Vec<u8>) -> Result<Got, ReadError> {
+        let next = Recording::new(head, info)?;
+        let last = std::mem::replace(&mut self.recording, next);
+        let layout = last.layout();
+        self.damage = last.end(out);
+        Ok(Got::Audio(layout))
+    }
+}
+
+impl Container for Mpeg {
+    fn layout(&self) -> Layout {
+        layout(self.first)
+    }
+
+    fn frames(&self, _length: Option<u64>) -> Option<u64> {
+        let Info { packets, delay, padding } = self.recording.info;
+        Some((u64::from(packets?) * self.first.samples()).saturating_sub(u64::from(delay + padding)))
+    }
+
+    fn step(&mut self, out: &mut Vec<u8>) -> Result<Got, ReadError> {
+        if let Some(damage) = self.damage.take() {
+            return Ok(Got::Damage(damage));
+        }
+        let head = match self.next() {
+            Next::Packet(head) => head,
+            Next::Junk(bytes) => return Ok(Got::Damage(Damage::Unknown { bytes })),
+            Next::End => {
+                self.input.end()?;
+                let Recording { head, info, packets, .. } = self.recording;
+                let ended = packets == 0 && info == Info::default();
+                return if ended { Ok(Got::End) } else { self.renew(head, Info::default(), out) };
+            }
+        };
+        let frame = self.input.peek(head.bytes);
+        if let Some(info) = head.info(frame) {
+            self.input.skip(head.bytes as u64);
+            return self.renew(head, info, out);
+        }
+        if !head.like(self.recording.head) {
+            return self.renew(head, Info::default(), out);
+        }
+        let got = self.recording.decode(frame, out)?;
+        self.input.skip(head.bytes as u64);
+        Ok(got)
+    }
+}
+
+impl Recording {
+    fn new(head: Head, info: Info) -> Result<Self, ReadError> {
+        let layout = layout(head);
+        let codec = Codec::new(CODEC_ID_MP3, layout, None)?;
+        let skip = info.delay as usize * layout.frame_bytes();
+        Ok(Self { head, codec, info, packets: 0, skip, held: Vec::new() })
+    }
+
+    fn layout(&self) -> Layout {
+        layout(self.head)
+    }
+
+    fn decode(&mut self, frame: &[u8], out: &mut Vec<u8>) -> Result<Got, ReadError> {
+        self.packets += 1;
+        let got = self.codec.decode(frame, &mut self.held)?;
+        let skipped = self.skip.min(self.held.len());
+        self.held.drain(..skipped);
+        self.skip -= skipped;
+        let padding = self.info.padding as usize * self.layout().frame_bytes();
+        out.extend(self.held.drain(..self.held.len().saturating_sub(padding)));
+        Ok(got)
+    }
+
+    /// Gives away what was held back, unless it is padding; tells what is missing.
+    fn end(self, out: &mut Vec<u8>) -> Option<Damage> {
+        let Some(packets) = self.info.packets else {
+            out.extend(self.held);
+            return None;
+        };
+        if packets != self.packets {
+            out.extend(self.held);
+        }
+        // Some encoders count the packet that tells of it.
+        let missing = packets.saturating_sub(self.packets);
+        let seconds = (u64::from(missing) * self.head.samples()) as f64 / f64::from(self.head.sample_rate);
+        (missing > 2).then_some(Damage::Missing { seconds })
+    }
+}
+
+fn layout(head: Head) -> Layout {
+    Layout { encoding: Encoding::F32le, sample_rate: head.sample_rate, channels: head.channels }
+}
+
+/// Takes one byte.
+fn seen_byte(input: &mut Input) -> u8 {
+    let byte = input.peek(1).first().copied().unwrap_or(0);
+    input.skip(1);
+    byte
+}
+
+/// Whether so many packets like this one follow, or a tag, or the end.
+fn sure(seen: &[u8], head: Head, packets: usize) -> bool {
+    let mut place = head.bytes;
+    for _ in 0..packets {
+        match seen.get(place..) {
+            None => return false,
+            Some(rest) if rest.len() < 4 || tags::length(rest).is_some() => return true,
+            Some(rest) => match Head::read(rest).filter(|next| next.like(head)) {
+                Some(next) => place += next.bytes,
+                None => return false,
+            },
+        }
+    }
+    true
+}

@@ -1,0 +1,89 @@
+//! A frame of MP3 (MPEG audio layer III) by its first bytes, and the one that tells of a recording.
+
+/// Bits per second in thousands: MPEG 1, and MPEG 2 and 2.5.
+const BITRATES: [[u32; 15]; 2] = [
+    [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
+    [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
+];
+
+/// What a decoder adds before the first sample.
+const DECODER_DELAY: u32 = 529;
+
+/// The first four bytes of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Head {
+    /// MPEG 2.5, -, 2, 1.
+    version: u8,
+    pub(super) sample_rate: u32,
+    pub(super) channels: u16,
+    /// Of the whole frame.
+    pub(super) bytes: usize,
+}
+
+impl Head {
+    pub(super) fn read(start: &[u8]) -> Option<Self> {
+        let [0xff, b, c, d, ..] = *start else { return None };
+        let (version, layer) = (b >> 3 & 3, b >> 1 & 3);
+        if b & 0xe0 != 0xe0 || version == 1 || layer != 1 {
+            return None;
+        }
+        let kilobits = *BITRATES[usize::from(version != 3)].get(usize::from(c >> 4)).filter(|rate| **rate > 0)?;
+        let sample_rate = *[44_100, 48_000, 32_000].get(usize::from(c >> 2 & 3))? >> [2, 0, 1, 0][usize::from(version)];
+        let padding = usize::from(c >> 1 & 1);
+        let bytes = (if version == 3 { 144 } else { 72 } * kilobits * 1_000 / sample_rate) as usize + padding;
+        Some(Self { version, sample_rate, channels: if d >> 6 == 3 { 1 } else { 2 }, bytes })
+    }
+
+    /// Frames of samples in it.
+    pub(super) fn samples(self) -> u64 {
+        if self.version == 3 { 1_152 } else { 576 }
+    }
+
+    /// Whether a frame with this head may stand beside one with that.
+    pub(super) fn like(self, other: Self) -> bool {
+        let kind = |head: Self| (head.version, head.sample_rate, head.channels);
+        kind(self) == kind(other)
+    }
+
+    /// What a frame without audio at the start of a recording says of it.
+    pub(super) fn info(self, frame: &[u8]) -> Option<Info> {
+        let place = match (self.version, self.channels) {
+            (3, 1) | (0 | 2, 2) => 21,
+            (3, _) => 36,
+            _ => 13,
+        };
+        let number = |at: usize| frame.get(at..at + 4)?.try_into().ok().map(u32::from_be_bytes);
+        let of = |packets| Info { packets, delay: 0, padding: 0 };
+        match frame.get(place..place + 4)? {
+            b"Xing" | b"Info" => {
+                let flags = number(place + 4)?;
+                let packets = if flags & 1 == 0 { None } else { number(place + 8) };
+                let fields =
+                    [(1, 4), (2, 4), (4, 100), (8, 4)].map(|(flag, bytes)| if flags & flag == 0 { 0 } else { bytes });
+                let encoder = place + 8 + fields.iter().sum::<usize>();
+                let info = of(packets);
+                match (frame.get(encoder..encoder + 4), number(encoder + 20)) {
+                    (Some(b"LAME" | b"Lavf" | b"Lavc"), Some(trims)) => Some(Info {
+                        delay: (trims >> 12 & 0xfff) + DECODER_DELAY,
+                        padding: (trims & 0xfff).saturating_sub(DECODER_DELAY),
+                        ..info
+                    }),
+                    _ => Some(info),
+                }
+            }
+            _ if frame.get(36..40)? == b"VBRI" => Some(of(Some(number(50)?))),
+            _ => None,
+        }
+    }
+}
+
+/// Of a recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Info {
+    /// How many packets follow.
+    pub(super) packets: Option<u32>,
+    /// Frames at the start that were not in the original.
+    pub(super) delay: u32,
+    /// Such frames at the end.
+    pub(super) padding: u32,
+}

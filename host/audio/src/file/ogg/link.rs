@@ -1,0 +1,175 @@
+//! One stream of an Ogg file, from its first page to its last.
+
+use super::{
+    super::{
+        codec::Codec,
+        container::Got,
+        error::{Damage, ReadError},
+        foreign::Foreign,
+        layout::Layout,
+        stream_info::StreamInfo,
+    },
+    page::Page,
+};
+use auricle_core::Encoding;
+use symphonia::core::codecs::audio::well_known::{CODEC_ID_FLAC, CODEC_ID_VORBIS};
+
+/// A packet may not be longer.
+const LONGEST: usize = 16 << 20;
+
+/// Seconds that may be missing by the positions of pages before anything is said: a block of the codec is nearly half a second
+/// at 16 kHz.
+const UNSAID: f64 = 0.6;
+
+/// A stream.
+pub(super) struct Link {
+    serial: u32,
+    layout: Layout,
+    kind: Kind,
+    codec: Option<Codec>,
+    /// Vorbis: its first and its third packet, which the decoder wants. FLAC: its description.
+    setup: Vec<u8>,
+    /// Packets of words seen so far.
+    headers: usize,
+    /// The start of a packet whose end has not come yet.
+    part: Vec<u8>,
+    /// Packets of words and audio follow one another; of the audio the next page.
+    sequence: Option<u32>,
+    /// Where the audio so far ends, on the scale of the pages; unknown at first.
+    position: Option<i64>,
+    /// Frames of audio so far.
+    frames: i64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Vorbis,
+    Flac,
+}
+
+impl Link {
+    /// By its first page.
+    ///
+    /// # Errors
+    /// Another kind of stream.
+    pub(super) fn begin(page: &Page) -> Result<Self, ReadError> {
+        let (packet, _) = page.parts().next().unwrap_or_default();
+        let ogg = |what| Err(ReadError::Foreign(Foreign::new(what, "ogg")));
+        let (kind, layout, setup) = match packet {
+            [1, b'v', b'o', b'r', b'b', b'i', b's', _, _, _, _, channels, a, b, c, d, ..] => {
+                let (encoding, sample_rate) = (Encoding::F32le, u32::from_le_bytes([*a, *b, *c, *d]));
+                (Kind::Vorbis, Layout { encoding, sample_rate, channels: (*channels).into() }, packet)
+            }
+            [0x7f, b'F', b'L', b'A', b'C', ..] => {
+                let info = packet.get(17..).and_then(StreamInfo::read).ok_or(ReadError::AllDamaged)?;
+                (Kind::Flac, info.layout, packet.get(17..51).unwrap_or_default())
+            }
+            [b'O', b'p', b'u', b's', b'H', b'e', b'a', b'd', ..] => return ogg("an Ogg file of Opus"),
+            [b'S', b'p', b'e', b'e', b'x', ..] => return ogg("an Ogg file of Speex"),
+            _ => return Err(ReadError::Codec),
+        };
+        Ok(Self {
+            serial: page.serial,
+            layout,
+            kind,
+            codec: None,
+            setup: setup.to_vec(),
+            headers: 1,
+            part: Vec::new(),
+            sequence: Some(page.sequence.wrapping_add(1)),
+            position: None,
+            frames: 0,
+        })
+    }
+
+    pub(super) fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// Appends to `out` what a page of this stream holds, and to `damages` what it does not.
+    ///
+    /// # Errors
+    /// The stream cannot be read further.
+    pub(super) fn page(&mut self, page: &Page, out: &mut Vec<u8>, damages: &mut Vec<Damage>) -> Result<(), ReadError> {
+        if page.serial != self.serial {
+            return Ok(());
+        }
+        let lost = self.sequence.is_some_and(|next| next != page.sequence);
+        if lost {
+            damages.push(Damage::Pages);
+        }
+        if lost || !page.continued {
+            self.part.clear();
+        }
+        let mut headless = page.continued && self.part.is_empty();
+        for (part, ends) in page.parts() {
+            if std::mem::take(&mut headless) {
+                continue;
+            }
+            if self.part.len() + part.len() > LONGEST {
+                return Err(ReadError::Hopeless);
+            }
+            self.part.extend_from_slice(part);
+            if ends {
+                let packet = std::mem::take(&mut self.part);
+                if let Got::Damage(damage) = self.packet(&packet, out)? {
+                    damages.push(damage);
+                }
+            }
+        }
+        // Recorders of broadcasts write the words of a stream and then what is on: the numbers jump.
+        self.sequence = (self.frames > 0 || !out.is_empty()).then(|| page.sequence.wrapping_add(1));
+        self.place(page, out, damages, lost);
+        Ok(())
+    }
+
+    fn packet(&mut self, packet: &[u8], out: &mut Vec<u8>) -> Result<Got, ReadError> {
+        let nothing = Ok(Got::Audio(self.layout));
+        if let Some(codec) = &mut self.codec {
+            return if packet.is_empty() { nothing } else { codec.decode(packet, out) };
+        }
+        self.headers += 1;
+        match self.kind {
+            Kind::Vorbis if self.headers == 2 => return nothing,
+            Kind::Vorbis => {
+                self.setup.extend_from_slice(packet);
+                self.codec = Some(Codec::new(CODEC_ID_VORBIS, self.layout, Some(&self.setup))?);
+            }
+            // Frames begin with ones, other words do not.
+            Kind::Flac if packet.first() != Some(&0xff) => {}
+            Kind::Flac => {
+                let codec = self.codec.insert(Codec::new(CODEC_ID_FLAC, self.layout, Some(&self.setup))?);
+                return codec.decode(packet, out);
+            }
+        }
+        nothing
+    }
+
+    /// Compares a page's position with the audio in it.
+    fn place(&mut self, page: &Page, out: &mut Vec<u8>, damages: &mut Vec<Damage>, lost: bool) {
+        let bytes = self.layout.frame_bytes();
+        let here = (out.len() / bytes) as i64;
+        let before = self.frames;
+        self.frames += here;
+        let Some(granule) = page.granule.filter(|_| self.frames > 0) else {
+            self.position = self.position.map(|position| position.saturating_add(here));
+            return;
+        };
+        // Frames that are here and have no place.
+        let known = self.position.replace(granule);
+        let over = match known {
+            Some(position) => position.saturating_add(here).saturating_sub(granule),
+            None => self.frames.saturating_sub(granule),
+        };
+        let surplus = over.clamp(0, here) as usize * bytes;
+        if page.last {
+            out.truncate(out.len() - surplus);
+        } else if before == 0 {
+            out.drain(..surplus);
+        }
+        let missing = over.min(0).unsigned_abs() as f64 / f64::from(self.layout.sample_rate);
+        if known.is_some() && missing > UNSAID && !lost {
+            damages.push(Damage::Missing { seconds: missing });
+        }
+    }
+}
