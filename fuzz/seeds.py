@@ -114,6 +114,12 @@ def dialects() -> None:
 def audio() -> None:
     for name in ("tone.flac", "tone.mp3", "tone.ogg"):
         seed("audio_files", name, (ROOT / "host/audio/src/file/testdata" / name).read_bytes())
+    tones = {name: (ROOT / "host/audio/src/file/testdata" / name).read_bytes() for name in ("tone.mp3", "tone.ogg", "tone.flac")}
+    seed("audio_files", "joined.mp3", tones["tone.mp3"] * 2)
+    # MPEG 1 in stereo, silent.
+    seed("audio_files", "changed.mp3", tones["tone.mp3"] + (b"\xff\xfb\x90\0" + bytes(413)) * 3)
+    seed("audio_files", "chained.ogg", tones["tone.ogg"] * 2)
+    seed("audio_files", "tagged.flac", tones["tone.flac"] + b"APETAGEX" + struct.pack("<4IQ", 2000, 40, 1, 0xa0000000, 0) + bytes(8))
     sine = [(n * 37 % 200 - 100) * 300 for n in range(400)]
     for tag, bits, samples in [
         (1, 16, struct.pack("<400h", *sine)),
@@ -126,6 +132,14 @@ def audio() -> None:
         chunks = b"WAVEfmt " + struct.pack("<I", 16) + header + b"LIST\2\0\0\0xydata" + struct.pack("<I", len(samples))
         whole = chunks + samples
         seed("audio_files", f"{tag}-{bits}.wav", b"RIFF" + struct.pack("<I", len(whole)) + whole)
+    pcm = struct.pack("<100h", *sine[:100])
+    fmt = b"fmt " + struct.pack("<IHHIIHH", 16, 1, 1, 16000, 32000, 2, 16)
+    wide = b"fmt " + struct.pack("<IHHIIHHHHIH", 40, 0xFFFE, 1, 16000, 32000, 2, 16, 22, 16, 4, 1) + b"\0\0\0\0\x10\0\x80\0\0\xaa\0\x38\x9b\x71"
+    joined = b"RIFF\0\0\0\0WAVELIST\3\0\0\0odd" + fmt + b"data" + struct.pack("<I", len(pcm)) + pcm
+    seed("audio_files", "joined.wav", joined + b"LIST\5\0\0\0after\0" + joined)
+    long = struct.pack("<IQQQI", 28, 0, len(pcm), 100, 0)
+    seed("audio_files", "long.wav", b"RF64\xff\xff\xff\xffWAVEds64" + long + wide + b"data\xff\xff\xff\xff" + pcm)
+    seed("audio_files", "unfinished.wav", b"RIFF\0\0\0\0WAVE" + fmt + b"data\0\0\0\0" + pcm)
     # What and for whom, [channel], rate, channels, parts, their lengths (0x8000: then a flush), the audio.
     for name, choice, channel, rate, channels, cuts in [
         ("same-rate", 0, b"", 16000, 1, [3, 0x8021]),

@@ -384,6 +384,40 @@ fn stream_prints_the_transcript_of_a_file_or_a_pipe() {
 }
 
 #[test]
+fn stream_says_what_of_a_file_it_did_not_hear() {
+    let host = with_tone().start();
+    let audio = noise(26, 50_000);
+    let (whole, expected) = (wav(&audio), tone_segments(&audio, 16_000));
+    // Two recordings in one file are two recordings.
+    let joined = stream(&host, &["-", "--preset", "tone"], &whole.repeat(2));
+    assert_eq!((joined.code, joined.out.lines().count()), (Some(0), tone_segments(&audio.repeat(2), 16_000).len()));
+    // A file whose end is missing, and one with something behind its samples that is no audio.
+    let mut cut = whole.clone();
+    cut[40..44].copy_from_slice(&200_000_u32.to_le_bytes());
+    for (file, what) in [(cut, "3.12 s of audio"), ([whole, vec![0x81; 9_000]].concat(), "9000 bytes are not heard")] {
+        let ran = stream(&host, &["-", "--preset", "tone"], &file);
+        assert_eq!(ran.code, Some(3), "{ran:?}");
+        assert_eq!(ran.out.lines().collect::<Vec<_>>(), expected);
+        assert!(ran.err.contains(what) && ran.err.contains("not all of the audio was heard"), "{ran:?}");
+    }
+}
+
+#[test]
+fn stream_hears_one_channel_of_many() {
+    let host = with_tone().start();
+    let audio = noise(27, 50_000);
+    let frames: Vec<i16> = audio.iter().flat_map(|sample| [[0; 9].as_slice(), &[*sample]].concat()).collect();
+    let mut file = wav(&frames);
+    file[22..24].copy_from_slice(&10_u16.to_le_bytes());
+    file[32..34].copy_from_slice(&20_u16.to_le_bytes());
+    let ran = stream(&host, &["-", "--preset", "tone", "--channel", "9"], &file);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(ran.out.lines().collect::<Vec<_>>(), tone_segments(&audio, 16_000));
+    let line = stream(&host, &["-", "--preset", "tone", "--channel", "10"], &file).fails(3).to_owned();
+    assert!(line.contains("no channel 10"), "{line}");
+}
+
+#[test]
 fn stream_ends_with_a_status_for_scripts() {
     let host = with_tone().start();
     let audio = bytes(&noise(24, 8_000));

@@ -1,4 +1,4 @@
-//! Meets audio files: WAV, and the containers and codecs of crate `symphonia`.
+//! Meets audio files: the containers, and the codecs of crate `symphonia`.
 //!
 //! Holds: a file is refused in one line, or has a format that a server takes and gives whole frames; it ends.
 

@@ -38,7 +38,7 @@ impl Recording {
         while samples.len() < wanted {
             match source.next().await {
                 Some(Ok(Piece::Audio(bytes))) => intake.push(&bytes, &mut samples),
-                Some(Ok(Piece::Damage(what))) => return Err(format!("{name}: {what}")),
+                Some(Ok(Piece::Damage(what))) => return Err(what),
                 Some(Err(error)) => return Err(error.to_string()),
                 None => {
                     intake.finish(&mut samples);

@@ -4,7 +4,7 @@ use super::{foreign::Foreign, layout::MOST_CHANNELS};
 use std::io;
 
 /// The containers and codecs that are read.
-pub const UNDERSTOOD: &str = "WAV, FLAC, MP3, Ogg Vorbis";
+pub const UNDERSTOOD: &str = "WAV, FLAC, MP3, Ogg with Vorbis or FLAC";
 
 /// Why a file cannot be read, or not to its end.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +25,9 @@ pub enum ReadError {
     /// A kind of file, or of audio in a WAV file, that is known and not read.
     #[error("{0}")]
     Foreign(Foreign),
+    /// A file of another purpose.
+    #[error("{0} and not an audio file")]
+    NoAudio(&'static str),
     /// What Git has in place of a file that was not fetched.
     #[error("a Git LFS pointer and not the recording itself; `git lfs pull` fetches it")]
     LfsPointer,
@@ -55,13 +58,13 @@ pub enum ReadError {
     #[error("there is no audio in it")]
     Silent,
     /// There is audio, but none of it can be decoded.
-    #[error("nothing in it can be decoded")]
+    #[error("nothing in it can be decoded: it is damaged")]
     AllDamaged,
     /// Damaged for so long that reading on is pointless.
     #[error("too damaged to go on")]
     Hopeless,
-    /// The decoder gave up.
-    #[error("{0}")]
+    /// The decoder cannot begin, or go on.
+    #[error("it is damaged ({0})")]
     Decoder(String),
 }
 

@@ -27,8 +27,6 @@ use symphonia::{
     default::formats::FlacReader,
 };
 
-/// Read at a time.
-const BLOCK: usize = 8 * 1024;
 /// The oldest tag is the last so many bytes of a file.
 const OLDEST_TAG: usize = 128;
 /// Bytes behind a recording that may be anything.
@@ -180,20 +178,18 @@ struct Frames(Shared);
 impl Read for Frames {
     fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
         let mut input = self.0.lock();
-        let wanted = out.len().min(BLOCK);
-        let seen = input.peek(wanted + OLDEST_TAG);
-        let ended = seen.len() < wanted + OLDEST_TAG;
-        let most = if ended { seen.len() } else { wanted };
-        let oldest = seen.len().wrapping_sub(OLDEST_TAG);
+        let seen = input.ready(OLDEST_TAG + 1);
+        let ended = seen.len() <= OLDEST_TAG;
+        let most = out.len().min(if ended { seen.len() } else { seen.len() - OLDEST_TAG });
         let other = |place: usize| match seen[place] {
             b'f' | b'I' | b'A' => foreign(&seen[place..]),
-            b'T' => ended && place == oldest && seen[place..].starts_with(b"TAG"),
+            b'T' => seen.len() == OLDEST_TAG && place == 0 && seen.starts_with(b"TAG"),
             _ => false,
         };
-        let bytes = (0..most).find(|place| other(*place)).unwrap_or(most).min(out.len());
+        let bytes = (0..most).find(|place| other(*place)).unwrap_or(most);
         out[..bytes].copy_from_slice(&seen[..bytes]);
         input.skip(bytes as u64);
-        if bytes == 0 && wanted > 0 {
+        if bytes == 0 && ended {
             input.end()?;
         }
         Ok(bytes)

@@ -22,6 +22,12 @@ impl Input {
 
     /// The next bytes, so many of them unless the input ends before.
     pub(super) fn peek(&mut self, bytes: usize) -> &[u8] {
+        let ready = self.ready(bytes);
+        &ready[..ready.len().min(bytes)]
+    }
+
+    /// The next bytes, as many as have come and at least so many, unless the input ends before.
+    pub(super) fn ready(&mut self, bytes: usize) -> &[u8] {
         while self.buffer.len() - self.taken < bytes && !self.ended {
             self.buffer.drain(..self.taken);
             self.taken = 0;
@@ -39,8 +45,7 @@ impl Input {
                 }
             }
         }
-        let ready = &self.buffer[self.taken..];
-        &ready[..ready.len().min(bytes)]
+        &self.buffer[self.taken..]
     }
 
     /// Takes so many bytes; returns how many there were.
@@ -80,19 +85,6 @@ impl Input {
     /// It did not end, reading it failed.
     pub(super) fn end(&mut self) -> io::Result<()> {
         self.error.take().map_or(Ok(()), Err)
-    }
-}
-
-impl Read for Input {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let seen = self.peek(out.len().min(BLOCK));
-        let read = seen.len();
-        out[..read].copy_from_slice(seen);
-        self.taken += read;
-        if read == 0 && !out.is_empty() {
-            self.end()?;
-        }
-        Ok(read)
     }
 }
 

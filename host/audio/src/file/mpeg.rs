@@ -18,8 +18,8 @@ use auricle_core::Encoding;
 use frame::{Head, Info};
 use symphonia::core::codecs::audio::well_known::CODEC_ID_MP3;
 
-/// How far into a file its first packet is looked for: the rest of one at the start is longer by far than this is not, and
-/// programs and pictures are not taken for recordings.
+/// How far into a file its first packet is looked for: far enough for the rest of one at the start, not so far that programs
+/// and pictures are taken for recordings.
 const JUNK: u64 = 4_096;
 
 /// So many packets like the first must follow it, where there are so many.
@@ -39,6 +39,8 @@ pub(super) struct Mpeg {
     follows: Option<Head>,
     /// Bytes since then that belong to no packet.
     junk: u64,
+    /// Of those, the ones up to the last that is not zero.
+    used: u64,
     damage: Option<Damage>,
 }
 
@@ -65,6 +67,12 @@ enum Next {
 impl Mpeg {
     /// Whether MP3 begins near here, and so how many bytes on.
     pub(super) fn begins(input: &mut Input) -> Option<u64> {
+        // Mostly right here: a pipe need not bring more than that.
+        if let Some(head) = Head::read(input.peek(4))
+            && sure(input.peek((SURE + 1) * (head.bytes + 1)), head, SURE)
+        {
+            return Some(0);
+        }
         let seen = input.peek(JUNK as usize + (SURE + 1) * 2_900);
         let most = seen.len().min(JUNK as usize);
         (0..most)
@@ -83,7 +91,7 @@ impl Mpeg {
             input.skip(first.bytes as u64);
         }
         let recording = Recording::new(first, info.unwrap_or_default())?;
-        Ok(Self { input, first, recording, follows: Some(first), junk: 0, damage: None })
+        Ok(Self { input, first, recording, follows: Some(first), junk: 0, used: 0, damage: None })
     }
 
     /// Goes on to the next packet, and leaves it there.
@@ -92,23 +100,28 @@ impl Mpeg {
             if tags::pass(&mut self.input) {
                 continue;
             }
-            let seen = self.input.peek(4);
-            if seen.len() < 4 {
-                let junk = self.junk + self.input.skip_all();
-                self.junk = 0;
+            let &[byte, _, _, _] = self.input.peek(4) else {
+                let rest = self.input.skip_all();
+                let junk = if rest > 0 { self.junk + rest } else { self.used };
+                (self.junk, self.used) = (0, 0);
                 return if junk > UNSAID_BEHIND { Next::Junk(junk) } else { Next::End };
-            }
-            if let Some(head) = Head::read(seen) {
+            };
+            if let Some(head) = Head::read(self.input.peek(4)) {
                 let seen = self.input.peek(head.bytes + 32);
                 let known = self.follows.is_some_and(|last| last.like(head)) && seen.len() >= head.bytes;
                 if known || sure(seen, head, 1) {
                     let junk = std::mem::take(&mut self.junk);
+                    self.used = 0;
                     self.follows = Some(head);
                     return if junk > UNSAID { Next::Junk(junk) } else { Next::Packet(head) };
                 }
             }
             self.follows = None;
-            self.junk += u64::from(seen_byte(&mut self.input) != 0);
+            self.input.skip(1);
+            self.junk += 1;
+            if byte != 0 {
+                self.used = self.junk;
+            }
         }
     }
 
@@ -201,13 +214,6 @@ impl Recording {
 
 fn layout(head: Head) -> Layout {
     Layout { encoding: Encoding::F32le, sample_rate: head.sample_rate, channels: head.channels }
-}
-
-/// Takes one byte.
-fn seen_byte(input: &mut Input) -> u8 {
-    let byte = input.peek(1).first().copied().unwrap_or(0);
-    input.skip(1);
-    byte
 }
 
 /// Whether so many packets like this one follow, or a tag, or the end.

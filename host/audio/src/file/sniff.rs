@@ -22,8 +22,8 @@ pub(super) fn kind(input: &mut Input) -> Result<Kind, ReadError> {
     if let Some(foreign) = Foreign::of(input.peek(64)) {
         return Err(ReadError::Foreign(foreign));
     }
-    if input.peek(64).starts_with(b"version https://git-lfs.github.com/spec/") {
-        return Err(ReadError::LfsPointer);
+    if let Some(error) = other(input.peek(64)) {
+        return Err(error);
     }
     // Before a recording, often with a picture: longer than what is searched.
     tags::pass(input);
@@ -43,4 +43,68 @@ pub(super) fn kind(input: &mut Input) -> Result<Kind, ReadError> {
     }
     input.end()?;
     Err(if input.peek(1).is_empty() { ReadError::Silent } else { ReadError::Unknown })
+}
+
+/// What is no audio, and sometimes in the place of some.
+fn other(start: &[u8]) -> Option<ReadError> {
+    Some(match start {
+        _ if start.starts_with(b"version https://git-lfs.github.com/spec/") => ReadError::LfsPointer,
+        _ if start.trim_ascii_start().to_ascii_lowercase().starts_with(b"<!doctype html") => {
+            ReadError::NoAudio("a web page")
+        }
+        _ if start.trim_ascii_start().to_ascii_lowercase().starts_with(b"<html") => ReadError::NoAudio("a web page"),
+        [b'P', b'K', 3, 4, ..] => ReadError::NoAudio("a ZIP archive"),
+        [0x1f, 0x8b, 8, ..] => ReadError::NoAudio("a gzip archive"),
+        [0, 5, 0x16, 7, ..] => ReadError::NoAudio("what macOS has beside a file (AppleDouble)"),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Cursor;
+
+    fn said(bytes: &[u8]) -> String {
+        kind(&mut Input::new(Cursor::new(bytes.to_vec()))).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_kind_that_is_known_and_not_read_is_named_with_what_converts_it() {
+        for (start, name, extension) in [
+            (b"\0\0\0\x1cftypM4A \0\0\0\0".as_slice(), "M4A", "m4a"),
+            (b"\x1a\x45\xdf\xa3\x9f\x42\x86", "WebM", "webm"),
+            (b"\xff\xf1\x50\x80\x2e\x7f\xfc", "AAC", "aac"),
+            (b"ADIF\0\0\0\0", "AAC", "aac"),
+            (b"\xff\xfd\x84\x04\0\0", "MP2", "mp2"),
+            (b"\x0b\x77\0\0\0\0", "AC-3", "ac3"),
+            (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "Windows Media", "wma"),
+            (b"FORM\0\0\0\0AIFFCOMM", "AIFF", "aiff"),
+            (b".snd\0\0\0\x18", "AU", "au"),
+            (b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb", "Wave64", "w64"),
+            (b"caff\0\x01\0\0", "CAF", "caf"),
+            (b"#!AMR\n<", "AMR", "amr"),
+        ] {
+            let convert = format!("convert it first: `ffmpeg -i in.{extension} -ar 16000 -ac 1 out.wav`");
+            let tagged = [b"ID3\x04\0\0\0\0\0\x04abcd", start].concat();
+            for said in [said(start), said(&tagged)] {
+                assert!(said.contains(name) && said.ends_with(&convert), "{said}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_audio_is_named() {
+        assert!(said(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n").contains("`git lfs pull`"));
+        for (start, name) in [
+            (b"<!DOCTYPE html><html>".as_slice(), "a web page"),
+            (b"\n<HTML>", "a web page"),
+            (b"PK\x03\x04\x14\0", "a ZIP archive"),
+            (b"\0\x05\x16\x07\0\x02\0\0Mac OS X", "AppleDouble"),
+            (b"", "no audio"),
+            (b"a text", "not an audio file that is understood here"),
+        ] {
+            assert!(said(start).contains(name), "{}", said(start));
+        }
+    }
 }

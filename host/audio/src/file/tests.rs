@@ -2,6 +2,7 @@
 
 use super::*;
 use auricle_core::Encoding;
+use proptest::prelude::*;
 use std::io::{self, Cursor};
 
 const FLAC: &[u8] = include_bytes!("testdata/tone.flac");
@@ -276,4 +277,57 @@ fn a_stream_of_ogg_that_is_not_understood_is_told() {
     let first = page(0, true, false, b"\x80theora");
     let beside = [&VORBIS[..58], &sealed([&first[..14], &[9], &first[15..]].concat()), &VORBIS[58..]].concat();
     assert_eq!(whole(read(&beside, None).unwrap()), clean);
+}
+
+#[test]
+fn flac_in_ogg_is_heard() {
+    let parts = flac(4);
+    let (description, frames) = (&parts[0][8..], &parts[1..]);
+    let first = [b"\x7fFLAC\x01\0\0\x01fLaC\0\0\0\x22".as_slice(), description].concat();
+    let mut pages = vec![page(0, true, false, &first), page(1, false, false, b"\x84\0\0\0")];
+    pages.extend((2..).zip(frames).map(|(number, frame)| page(number, false, number == 5, frame)));
+    assert_eq!(whole(read(&pages.concat(), None).unwrap()), whole(read(&parts.concat(), None).unwrap()));
+}
+
+#[test]
+fn a_file_that_is_damaged_from_its_beginning_is_said_to_be() {
+    let mut noise = FLAC.to_vec();
+    noise[86..].fill(0x55);
+    for file in [&noise, &FLAC[..20], &FLAC[..60], &VORBIS[..200], &VORBIS[..58]] {
+        let error = read(file, None).err().unwrap();
+        assert!(matches!(error, ReadError::AllDamaged | ReadError::Decoder(_) | ReadError::Silent), "{error}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn damaged_files_end_and_give_whole_frames(
+        kind in 0..4,
+        changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+        cut in any::<prop::sample::Index>(),
+        twice in any::<bool>(),
+    ) {
+        let mut file = match kind {
+            0 => flac(4).concat(),
+            1 => FLAC.to_vec(),
+            2 => MP3.to_vec(),
+            _ => pages().concat(),
+        };
+        for (place, byte) in changes {
+            let place = place.index(file.len());
+            file[place] = byte;
+        }
+        if twice {
+            file.extend(file.clone());
+        }
+        let place = cut.index(file.len());
+        file.drain(place..file.len().min(place + 50));
+        let Ok(mut opened) = read(&file, None) else { return Ok(()) };
+        let (mut heard, mut steps) = (Vec::new(), 0);
+        while !matches!(opened.step(&mut heard), Ok(Step::End) | Err(_)) {
+            steps += 1;
+            prop_assert!(steps < 1_000);
+        }
+        prop_assert!(heard.len().is_multiple_of(opened.format().frame_bytes()));
+    }
 }
