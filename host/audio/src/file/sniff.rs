@@ -16,18 +16,12 @@ pub(super) enum Kind {
 /// # Errors
 /// It is none of those.
 pub(super) fn kind(input: &mut Input) -> Result<Kind, ReadError> {
-    if wav::begins(input.peek(12)) {
-        return Ok(Kind::Wav);
-    }
-    if let Some(foreign) = Foreign::of(input.peek(64)) {
-        return Err(ReadError::Foreign(foreign));
-    }
-    if let Some(error) = other(input.peek(64)) {
-        return Err(error);
-    }
     // Before a recording, often with a picture: longer than what is searched.
     tags::pass(input);
     let start = input.peek(64);
+    if wav::begins(start) {
+        return Ok(Kind::Wav);
+    }
     if Flac::begins(start) {
         return Ok(Kind::Flac);
     }
@@ -36,6 +30,9 @@ pub(super) fn kind(input: &mut Input) -> Result<Kind, ReadError> {
     }
     if let Some(foreign) = Foreign::of(start) {
         return Err(ReadError::Foreign(foreign));
+    }
+    if let Some(error) = other(start) {
+        return Err(error);
     }
     if let Some(place) = Mpeg::begins(input) {
         input.skip(place);

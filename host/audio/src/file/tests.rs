@@ -115,7 +115,7 @@ fn tags_around_a_recording_are_no_part_of_it() {
     let id3v1 = [b"TAGa title".as_slice(), &[0; 118]].concat();
     let ape = [b"APETAGEX\xd0\x07\0\0\x28\0\0\0\x01\0\0\0\0\0\0\xa0".as_slice(), &[0; 48]].concat();
     let id3v2 = [b"ID3\x04\0\0\0\0\x01\x02".as_slice(), &[b'x'; 130]].concat();
-    for file in [FLAC, MP3] {
+    for file in [FLAC, MP3, VORBIS] {
         let clean = whole(read(file, None).unwrap());
         for behind in [&id3v1, &ape, &id3v2, &[&ape[..], &id3v1].concat()] {
             assert_eq!(whole(read(&[&id3v2, file, behind].concat(), None).unwrap()), clean);

@@ -17,6 +17,9 @@ use super::{
 };
 use header::{Chunk, Header};
 
+/// Bytes that tell a WAV file.
+const BEGINNING: usize = 12;
+
 /// So much of a second may be missing, or too much, before anything is said: sizes are often rounded.
 const UNSAID: f64 = 0.02;
 
@@ -49,7 +52,7 @@ impl Wav {
         let input = &mut self.input;
         header::pad(input);
         loop {
-            if begins(input.peek(12)) {
+            if begins(input.peek(BEGINNING)) {
                 match header::read(input) {
                     Ok(header) => (self.header, self.left) = (header, header.bytes),
                     Err(ReadError::Io(error)) => return Err(error.into()),
@@ -107,7 +110,17 @@ impl Container for Wav {
         let frame = coding.frame_bytes();
         let block = (frame * (coding.layout().sample_rate as usize / 10).clamp(1, 20_000)) as u64;
         let bytes = self.left.map_or(block, |left| left.min(block));
-        let seen = self.input.peek(bytes as usize);
+        let seen = self.input.peek(bytes as usize + BEGINNING);
+        if self.left.is_none()
+            && let Some(place) = seen.windows(BEGINNING).position(begins)
+        {
+            // Nobody said that the samples end here.
+            coding.decode(&seen[..place - place % frame], out);
+            self.input.skip(place as u64);
+            self.left = Some(0);
+            return Ok(Got::Audio(coding.layout()));
+        }
+        let seen = &seen[..seen.len().min(bytes as usize)];
         let (whole, ended) = (seen.len() - seen.len() % frame, (seen.len() as u64) < bytes);
         coding.decode(&seen[..whole], out);
         // What is left of a frame at the end belongs to none.

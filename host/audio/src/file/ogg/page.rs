@@ -1,6 +1,6 @@
 //! Pages of an Ogg stream.
 
-use super::super::input::Input;
+use super::super::{input::Input, tags};
 
 /// The part of a page's header that has always the same length.
 const HEADER: usize = 27;
@@ -51,8 +51,10 @@ impl Page {
                     return Next::Page(page);
                 }
             }
-            damaged = true;
-            input.skip(1);
+            if !tags::pass(input) {
+                damaged |= input.peek(1) != [0];
+                input.skip(1);
+            }
         }
     }
 

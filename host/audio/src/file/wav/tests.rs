@@ -175,6 +175,17 @@ fn joined_recordings_are_heard_one_behind_the_other() {
     let data = samples();
     let one = riff(&[&fmt(1, 16, 1), &chunk(b"data", &data), &chunk(b"LIST", b"INFOabc")]);
     assert_eq!(whole(&one.repeat(3)), data.repeat(3));
+    // As a service writes them into a pipe, without sizes: the second header is no sound.
+    for size in [0, u32::MAX] {
+        let one = riff(&[&fmt(1, 16, 1), &sized(b"data", size, &data)]);
+        for gap in [0, 1, 3_181, 3_200] {
+            let shorter = &one[..one.len() - gap];
+            assert_eq!(
+                whole(&[shorter, &one].concat()),
+                [&data[..data.len() - gap.next_multiple_of(2)], &data].concat()
+            );
+        }
+    }
     // Another format becomes the first.
     let eight = riff(&[&fmt_of_bytes(), &chunk(b"data", &[0xff; 100])]);
     assert_eq!(whole(&[&one[..], &eight].concat()), [data.clone(), [0, 0x7f].repeat(100)].concat());
