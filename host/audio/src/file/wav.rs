@@ -110,11 +110,12 @@ impl Container for Wav {
         let frame = coding.frame_bytes();
         let block = (frame * (coding.layout().sample_rate as usize / 10).clamp(1, 20_000)) as u64;
         let bytes = self.left.map_or(block, |left| left.min(block));
-        let seen = self.input.peek(bytes as usize + BEGINNING);
+        let further = if self.left.is_none() { BEGINNING } else { 0 };
+        let seen = self.input.peek(bytes as usize + further);
+        // Where nobody said how many samples there are, another header ends them.
         if self.left.is_none()
             && let Some(place) = seen.windows(BEGINNING).position(begins)
         {
-            // Nobody said that the samples end here.
             coding.decode(&seen[..place - place % frame], out);
             self.input.skip(place as u64);
             self.left = Some(0);

@@ -5,6 +5,22 @@ use super::super::{input::Input, tags};
 /// The part of a page's header that has always the same length.
 const HEADER: usize = 27;
 
+/// What a byte does to the checksum.
+const CRC: [u32; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let (mut crc, mut bit) = ((byte as u32) << 24, 0);
+        while bit < 8 {
+            crc = crc << 1 ^ if crc >> 31 == 1 { 0x04c1_1db7 } else { 0 };
+            bit += 1;
+        }
+        table[byte] = crc;
+        byte += 1;
+    }
+    table
+};
+
 /// One page.
 #[derive(Debug)]
 pub(super) struct Page {
@@ -87,9 +103,7 @@ impl Page {
 
 /// Whether the checksum is right: a CRC of 32 bits over the page with its own place empty.
 fn sound(page: &[u8]) -> bool {
-    let byte = |crc: u32, byte: u8| {
-        (0..8).fold(crc ^ u32::from(byte) << 24, |crc, _| crc << 1 ^ if crc >> 31 == 1 { 0x04c1_1db7 } else { 0 })
-    };
+    let byte = |crc: u32, byte: u8| crc << 8 ^ CRC[usize::from((crc >> 24) as u8 ^ byte)];
     let crc =
         page.iter().enumerate().fold(0, |crc, (at, value)| byte(crc, if (22..26).contains(&at) { 0 } else { *value }));
     page[22..26] == crc.to_le_bytes()

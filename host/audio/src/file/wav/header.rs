@@ -42,10 +42,15 @@ impl Chunk {
         Some(Self { id, size: u32::from_le_bytes([a, b, c, d]) })
     }
 
-    /// Whether it looks like one: names are letters, digits and spaces.
+    /// Whether it looks like one.
     pub(super) fn plausible(&self) -> bool {
-        self.id.iter().all(|byte| matches!(byte, b' '..=b'~'))
+        likely(&self.id)
     }
+}
+
+/// Whether a chunk may have this name: names can be printed.
+fn likely(id: &[u8]) -> bool {
+    id.iter().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// Whether a WAV file begins here.
@@ -108,12 +113,10 @@ pub(super) fn pad(input: &mut Input) {
 
 /// How many bytes lie between a place and the next chunk; `None` where none begins there.
 fn gap(seen: &[u8], place: usize) -> Option<u64> {
-    let known = |at: usize| seen.get(at..at + 4).is_some_and(|id| KNOWN.iter().any(|known| id == *known));
-    let likely = |at: usize| seen.get(at..at + 4).is_some_and(|id| id.iter().all(|byte| matches!(byte, b' '..=b'~')));
-    let (here, next) = (place, place + 1);
-    [(known(here), 0), (known(next), 1), (likely(here), 0), (likely(next), 1)]
-        .into_iter()
-        .find_map(|(yes, gap)| yes.then_some(gap))
+    let name = |gap: usize| seen.get(place + gap..place + gap + 4);
+    let known = |gap: &usize| name(*gap).is_some_and(|id| KNOWN.iter().any(|known| id == *known));
+    let gap = [0, 1].into_iter().find(known).or_else(|| [0, 1].into_iter().find(|gap| name(*gap).is_some_and(likely)));
+    gap.map(|gap| gap as u64)
 }
 
 /// How many bytes of samples follow.
