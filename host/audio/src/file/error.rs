@@ -16,13 +16,7 @@ pub enum ReadError {
     /// Nothing that is known.
     #[error("not an audio file that is understood here ({UNDERSTOOD})")]
     Unknown,
-    /// Its container is understood, what is in it is not.
-    #[error(
-        "audio of a kind that is not understood here ({UNDERSTOOD}); \
-         convert it first, for example with `ffmpeg -i FILE -ac 1 -ar 16000 FILE.wav`"
-    )]
-    Codec,
-    /// A kind of file, or of audio in a WAV file, that is known and not read.
+    /// A kind of file, or of audio in one, that is known and not read.
     #[error("{0}")]
     Foreign(Foreign),
     /// A file of another purpose.

@@ -13,7 +13,7 @@ use super::{
     input::Input,
     layout::Layout,
 };
-use link::Link;
+use link::{Link, OTHER};
 use page::{Next, Page};
 
 /// Ogg being read.
@@ -50,12 +50,12 @@ impl Ogg {
 
     /// Begins a link of the chain at its first page; the page behind the first ones remains.
     fn begin(input: &mut Input, page: &mut Option<Page>) -> Result<Link, ReadError> {
-        let mut found = Err(ReadError::Codec);
+        let mut found = Err(ReadError::Foreign(OTHER));
         while let Some(first) = page.take_if(|page| page.first) {
             let link = Link::begin(&first);
-            // What is known and not read says more than what is not known.
-            let better = found.is_err() && (link.is_ok() || matches!(found, Err(ReadError::Codec)));
-            if better {
+            // A kind that is known says more than another.
+            let better = !matches!(link, Err(ReadError::Foreign(OTHER)));
+            if found.is_err() && better {
                 found = link;
             }
             if let Next::Page(next) = Page::next(input) {
@@ -84,7 +84,8 @@ impl Container for Ogg {
                 Next::Page(page) => self.page = Some(page),
                 Next::End(cut) => {
                     self.input.end()?;
-                    return Ok(if cut { Got::Damage(Damage::CutOff) } else { Got::End });
+                    let unfinished = self.link.take().is_some_and(|link| link.unfinished());
+                    return Ok(if cut || unfinished { Got::Damage(Damage::CutOff) } else { Got::End });
                 }
             }
         }

@@ -246,6 +246,17 @@ fn pages_of_ogg_without_a_position_are_heard() {
 }
 
 #[test]
+fn a_position_that_cannot_be_cuts_nothing_off() {
+    let (others, last) = VORBIS.split_at(3_446);
+    let (lacing, body) = (&last[27..37], &last[37..]);
+    // All of the packets of audio five times, which are said to end at frame 5.
+    let header = [&last[..6], &5_i64.to_le_bytes(), &last[14..26], &[50]].concat();
+    let page = sealed([&header, &lacing.repeat(5)[..], &body.repeat(5)].concat());
+    let heard = whole(read(&[others, &page].concat(), None).unwrap());
+    assert!(heard.len() / 4 > 5 * 4_000, "{}", heard.len() / 4);
+}
+
+#[test]
 fn pages_of_ogg_that_are_missing_are_told() {
     let clean = whole(read(VORBIS, None).unwrap()).len();
     let told = |pages: &[Vec<u8>]| {
@@ -259,6 +270,10 @@ fn pages_of_ogg_that_are_missing_are_told() {
     pages[last].pop();
     assert_eq!(told(&pages), [Damage::CutOff]);
     pages[last].push(0);
+    // Up to a page, in the middle of a packet.
+    let long = page(last as u32, false, false, &[0; 255 * 3]);
+    let cut = sealed([&long[..26], &[3, 255, 255, 255], &long[30..]].concat());
+    assert_eq!(told(&[&pages[..last], &[cut]].concat()), [Damage::CutOff]);
     let packet = pages[middle].len() - 1;
     pages[middle][packet] ^= 0xff;
     assert!(told(&pages).contains(&Damage::Pages));

@@ -14,12 +14,18 @@ use super::{
 use auricle_core::Encoding;
 use symphonia::core::codecs::audio::well_known::{CODEC_ID_FLAC, CODEC_ID_VORBIS};
 
+/// What an Ogg file is called that has nothing known in it.
+pub(super) const OTHER: Foreign = Foreign::new("an Ogg file of another kind than Vorbis or FLAC", "ogg");
+
 /// A packet may not be longer.
 const LONGEST: usize = 16 << 20;
 
 /// Seconds that may be missing by the positions of pages before anything is said: a block of the codec is nearly half a second
 /// at 16 kHz.
 const UNSAID: f64 = 0.6;
+
+/// Most frames that are cut off at an end: the longest block. More is no padding, but a position that cannot be right.
+const MOST_CUT: i64 = 8_192;
 
 /// A stream.
 pub(super) struct Link {
@@ -66,7 +72,7 @@ impl Link {
             }
             [b'O', b'p', b'u', b's', b'H', b'e', b'a', b'd', ..] => return ogg("an Ogg file of Opus"),
             [b'S', b'p', b'e', b'e', b'x', ..] => return ogg("an Ogg file of Speex"),
-            _ => return Err(ReadError::Codec),
+            _ => return Err(ReadError::Foreign(OTHER)),
         };
         Ok(Self {
             serial: page.serial,
@@ -84,6 +90,11 @@ impl Link {
 
     pub(super) fn layout(&self) -> Layout {
         self.layout
+    }
+
+    /// Whether a packet has begun and not ended.
+    pub(super) fn unfinished(&self) -> bool {
+        !self.part.is_empty()
     }
 
     /// Appends to `out` what a page of this stream holds, and to `damages` what it does not.
@@ -161,7 +172,7 @@ impl Link {
             Some(position) => position.saturating_add(here).saturating_sub(granule),
             None => self.frames.saturating_sub(granule),
         };
-        let surplus = over.clamp(0, here) as usize * bytes;
+        let surplus = if over <= MOST_CUT { over.clamp(0, here) as usize * bytes } else { 0 };
         if page.last {
             out.truncate(out.len() - surplus);
         } else if before == 0 {
