@@ -1,6 +1,7 @@
 //! Meets audio files: the containers, and the codecs of crate `symphonia`.
 //!
-//! Holds: a file is refused in one line, or has a format that a server takes and gives whole frames; it ends.
+//! Holds: a file is refused in one line, or has a format that a server takes and gives whole frames; it ends. So it is with one
+//! of its channels.
 
 use crate::assert_one_line;
 use auricle_audio::{
@@ -14,13 +15,20 @@ const MOST_BYTES: usize = 1 << 20;
 
 /// See the module.
 pub fn audio_files(bytes: &[u8]) {
-    let options = Options { length: Some(bytes.len() as u64), ..Options::default() };
+    for channel in [None, Some(1)] {
+        read(bytes, channel);
+    }
+}
+
+fn read(bytes: &[u8], channel: Option<u16>) {
+    let options = Options { length: Some(bytes.len() as u64), channel, ..Options::default() };
     let mut file = match AudioFile::open(Cursor::new(bytes.to_vec()), options) {
         Ok(file) => file,
         Err(error) => return assert_one_line(&error.to_string()),
     };
     let format = file.format();
     format.check().expect("a format that was told is one that a server takes");
+    assert!(channel.is_none() || format.channels == 1, "{} channels instead of one", format.channels);
     assert!(file.seconds().is_none_or(|seconds| seconds >= 0.0), "{:?}", file.seconds());
     let mut heard = Vec::new();
     while heard.len() < MOST_BYTES {

@@ -13,9 +13,9 @@ use auricle_core::{AudioFormat, Encoding};
 
 /// Rates that can be converted, in samples per second.
 const RATES: std::ops::RangeInclusive<u32> = 1_000..=768_000;
-/// Rates that a server takes.
+/// Rates that a server takes, as `AudioFormat::check` has them.
 const SERVED: (u32, u32) = (8_000, 192_000);
-/// Channels that a server takes.
+/// Channels that a server takes, at most.
 const SERVED_CHANNELS: u16 = 8;
 
 /// Converts frames.
@@ -211,6 +211,10 @@ mod tests {
         let ten = Layout { channels: 10, ..STEREO };
         let mut convert = Convert::new(ten, None).unwrap();
         assert_eq!(convert.format(), AudioFormat { encoding: Encoding::F32le, ..AudioFormat::default() });
+        Convert::new(Layout { channels: 9, ..STEREO }, None).unwrap().format().check().unwrap();
+        let eight = Convert::new(Layout { channels: 8, ..STEREO }, None).unwrap();
+        assert_eq!(eight.format().channels, 8);
+        eight.format().check().unwrap();
         let mixed = pushed(&mut convert, ten, &[16_384, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
         assert!((f32::from_le_bytes(mixed.try_into().unwrap()) - 0.05).abs() < 1e-6);
         let mut convert = Convert::new(ten, Some(9)).unwrap();
@@ -234,11 +238,29 @@ mod tests {
     }
 
     #[test]
+    fn every_encoding_can_be_what_was_first() {
+        let later = Layout { channels: 1, ..STEREO };
+        for (encoding, bytes) in [(Encoding::F32le, 4), (Encoding::Mulaw, 1), (Encoding::Alaw, 1)] {
+            let mut convert = Convert::new(Layout { encoding, ..later }, None).unwrap();
+            let out = pushed(&mut convert, later, &[16_000, -16_000]);
+            assert_eq!(out.len(), 2 * bytes);
+            let mut heard = Vec::new();
+            Pcm::new(convert.format()).decode(&out, &mut heard);
+            let right = [16_000.0 / 32_768.0, -16_000.0 / 32_768.0];
+            assert!(
+                heard.iter().zip(right).all(|(heard, right): (&f32, f32)| (heard - right).abs() < 0.02),
+                "{heard:?}"
+            );
+        }
+    }
+
+    #[test]
     fn rates_that_no_server_takes_are_converted() {
         for (rate, served) in [(6_000, 8_000), (384_000, 192_000)] {
             let layout = Layout { sample_rate: rate, channels: 1, ..STEREO };
             let mut convert = Convert::new(layout, None).unwrap();
             assert_eq!(convert.format().sample_rate, served);
+            convert.format().check().unwrap();
             let mut out = pushed(&mut convert, layout, &vec![0; rate as usize]);
             convert.finish(&mut out);
             assert_eq!(out.len(), served as usize * 2);
