@@ -2,8 +2,8 @@
 
 use super::input::Input;
 
-/// Most of a tag of verses, whose length stands at its end.
-const LYRICS: usize = 64 * 1024;
+/// Most of a tag of verses, which is searched for its end.
+const LYRICS: usize = 5_120;
 
 /// The length of a tag by its first 32 bytes, or fewer where there are no more.
 pub(super) fn length(start: &[u8]) -> Option<u64> {

@@ -5,6 +5,9 @@ use super::super::{input::Input, tags};
 /// The part of a page's header that has always the same length.
 const HEADER: usize = 27;
 
+/// So many broken pages on end, and no other is looked for: each is summed up whole.
+const HOPELESS: u32 = 1_000;
+
 /// What a byte does to the checksum.
 const CRC: [u32; 256] = {
     let mut table = [0; 256];
@@ -50,7 +53,7 @@ pub(super) enum Next {
 impl Page {
     /// The next page that is whole.
     pub(super) fn next(input: &mut Input) -> Next {
-        let mut damaged = false;
+        let (mut damaged, mut broken) = (false, 0);
         loop {
             let header = input.peek(HEADER);
             if header.len() < HEADER {
@@ -65,6 +68,10 @@ impl Page {
                     let page = Self::read(page, lacing);
                     input.skip((HEADER + lacing + body) as u64);
                     return Next::Page(page);
+                }
+                broken += 1;
+                if broken > HOPELESS {
+                    return Next::End(input.skip_all() > 0);
                 }
             }
             if !tags::pass(input) {

@@ -82,7 +82,7 @@ pub(super) fn read(input: &mut Input) -> Result<Header, ReadError> {
             }
             _ => {}
         }
-        pass(input, size, if coding.is_some() { b"data" } else { b"fmt " });
+        pass(input, size, if coding.is_some() { b"data" } else { b"fmt " })?;
     }
 }
 
@@ -92,17 +92,19 @@ fn body(input: &mut Input, size: u32, most: usize) -> &[u8] {
 }
 
 /// Passes over a chunk; where no other begins behind it, to the next one of that name.
-fn pass(input: &mut Input, size: u32, wanted: &[u8; 4]) {
+///
+/// # Errors
+/// There is none: searching on for each chunk could take for ever.
+fn pass(input: &mut Input, size: u32, wanted: &[u8; 4]) -> Result<(), ReadError> {
     let whole = 8 + u64::from(size);
     if whole <= SEARCHED as u64 && gap(input.peek(whole as usize + 5), whole as usize).is_none() {
         let place = input.peek(SEARCHED).windows(4).skip(8).position(|bytes| bytes == wanted);
-        if let Some(place) = place {
-            input.skip(8 + place as u64);
-            return;
-        }
+        input.skip(8 + place.ok_or(ReadError::NoSamples)? as u64);
+    } else {
+        input.skip(whole);
+        pad(input);
     }
-    input.skip(whole);
-    pad(input);
+    Ok(())
 }
 
 /// Passes over the byte behind a chunk of odd size, which some programs leave out and some write where there is none to be.

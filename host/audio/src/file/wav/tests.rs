@@ -147,12 +147,8 @@ fn chunks_around_the_samples_are_passed_over() {
     // An odd number of bytes of samples, with the byte behind them and without.
     let bytes = chunk(b"data", &[0x80; 801]);
     for samples in [&bytes[..], &bytes[..bytes.len() - 1]] {
-        assert_eq!(whole(&riff(&[&fmt_of_bytes(), samples, &odd])).len(), 1_602);
+        assert_eq!(whole(&riff(&[&self::fmt(1, 8, 1), samples, &odd])).len(), 1_602);
     }
-}
-
-fn fmt_of_bytes() -> Vec<u8> {
-    fmt(1, 8, 1)
 }
 
 #[test]
@@ -187,7 +183,7 @@ fn joined_recordings_are_heard_one_behind_the_other() {
         }
     }
     // Another format becomes the first.
-    let eight = riff(&[&fmt_of_bytes(), &chunk(b"data", &[0xff; 100])]);
+    let eight = riff(&[&fmt(1, 8, 1), &chunk(b"data", &[0xff; 100])]);
     assert_eq!(whole(&[&one[..], &eight].concat()), [data.clone(), [0, 0x7f].repeat(100)].concat());
     // One that cannot be read is told.
     let other = riff(&[&fmt(2, 4, 1), &chunk(b"data", &[0; 9_000])]);
@@ -206,7 +202,7 @@ fn what_is_not_heard_is_told() {
     let noise = [0x81; 5_000];
     let file = riff(&[&fmt, &chunk(b"data", &data)]);
     assert_eq!(told(&[&file[..], &noise].concat()), [Damage::Unknown { bytes: 5_000 }]);
-    let other = riff(&[&super::tests::fmt(2, 4, 1), &chunk(b"data", &noise)]);
+    let other = riff(&[&self::fmt(2, 4, 1), &chunk(b"data", &noise)]);
     assert_eq!(told(&[&file[..], &other].concat()), [Damage::Recording]);
     // Zeros and a few bytes are nothing that anybody said.
     assert_eq!(told(&[&file[..], &[0; 5_000]].concat()), []);
