@@ -1,6 +1,7 @@
 //! What engines for the Auricle server share, besides the API they are built against.
 //!
 //! - [`fbank`]: Kaldi's log-mel filter bank, incremental
+//! - [`files`]: a model's files, with byte order marks, hidden files and Git LFS pointers minded
 //! - [`logmel`]: Whisper's log-mel spectrogram, of a buffer that grows and is cut
 //! - [`online`]: streaming for models that can only transcribe a buffer
 //! - [`onnx`] (feature `onnx`): ONNX Runtime, one per process, and a model's sessions
@@ -12,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 pub mod fbank;
+pub mod files;
 pub mod logmel;
 pub mod online;
 #[cfg(feature = "onnx")]

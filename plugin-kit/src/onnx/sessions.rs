@@ -6,6 +6,7 @@
 //! Threads: any, several at once.
 
 use super::{Runtime, one_line};
+use crate::files;
 use auricle_plugin_api::{Config, Error, Field, Schema};
 use ort::session::{
     Session,
@@ -136,6 +137,7 @@ impl Sessions {
     fn session(&self) -> Result<Session, Error> {
         let here = self.file.display();
         let refused = |problem| Error::model(format!("{here}: ONNX Runtime cannot use it: {}", one_line(problem)));
+        files::check(&self.file)?;
         let mut builder = builder(&self.runtime, self.options).map_err(refused)?;
         let Some(prepare) = &self.prepare else { return builder.commit_from_file(&self.file).map_err(refused) };
         let bytes = fs::read(&self.file).map_err(|problem| Error::model(format!("{here}: {problem}")))?;

@@ -1,6 +1,7 @@
 //! A model's folder: which files it must hold, and which of several are meant.
 
 use auricle_plugin_api::Error;
+use auricle_plugin_kit::files;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -49,6 +50,7 @@ impl Files {
             .map_err(|problem| Error::model(format!("{here}: a model is a folder with an ONNX file: {problem}")))?;
         let mut found: Vec<String> = entries
             .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter(|name| !files::is_hidden(name))
             .filter(|name| Path::new(name).extension().is_some_and(|extension| extension == "onnx"))
             .collect();
         found.sort();
@@ -148,6 +150,8 @@ mod tests {
         assert!(refusal(None).contains("holds no tokens.txt"), "{}", refusal(None));
         assert!(refusal(Some("b.onnx")).contains("there is no b.onnx"), "{}", refusal(Some("b.onnx")));
         fs::write(here.join("tokens.txt"), "").unwrap();
+        // As a Mac leaves it on a disk of another system.
+        fs::write(here.join("._a.onnx"), "").unwrap();
         let files =
             Files { network: here.join("a.onnx"), transducer: None, tokens: here.join("tokens.txt"), pieces: None };
         assert_eq!(Files::in_folder(here, None, "").unwrap(), files);

@@ -6,7 +6,8 @@
 
 use crate::symbols::{Symbols, WORD_MARK, is_ideographic};
 use auricle_plugin_api::Error;
-use std::{collections::HashMap, fs, path::Path};
+use auricle_plugin_kit::files;
+use std::{collections::HashMap, path::Path};
 
 /// What the text of hotwords is made of.
 #[derive(Debug, Default)]
@@ -19,8 +20,7 @@ pub(crate) struct Pieces {
 impl Pieces {
     pub(crate) fn read(file: &Path) -> Result<Self, Error> {
         let refused = |problem: String| Error::model(format!("{}: {problem}", file.display()));
-        let text = fs::read_to_string(file).map_err(|problem| refused(problem.to_string()))?;
-        Self::parse(&text).map_err(refused)
+        Self::parse(&files::read_text(file)?).map_err(refused)
     }
 
     pub(crate) fn parse(text: &str) -> Result<Self, String> {

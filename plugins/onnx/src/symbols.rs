@@ -8,7 +8,8 @@
 mod bytes;
 
 use auricle_plugin_api::Error;
-use std::{collections::HashMap, fs, path::Path};
+use auricle_plugin_kit::files;
+use std::{collections::HashMap, path::Path};
 
 /// What separates words within a symbol.
 pub(crate) const WORD_MARK: char = '\u{2581}';
@@ -36,9 +37,7 @@ pub(crate) struct Piece {
 impl Symbols {
     pub(crate) fn read(file: &Path) -> Result<Self, Error> {
         let refused = |problem: String| Error::model(format!("{}: {problem}", file.display()));
-        let text = fs::read(file).map_err(|problem| refused(problem.to_string()))?;
-        let text = String::from_utf8(text).map_err(|_| refused("is not UTF-8".to_owned()))?;
-        Self::parse(&text).map_err(refused)
+        Self::parse(&files::read_text(file)?).map_err(refused)
     }
 
     pub(crate) fn parse(text: &str) -> Result<Self, String> {

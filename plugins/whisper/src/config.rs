@@ -4,8 +4,9 @@
 //! vocabulary. Source: Hugging Face's Whisper, as exported by Optimum.
 
 use auricle_plugin_api::Error;
+use auricle_plugin_kit::files;
 use serde::{Deserialize, de::DeserializeOwned};
-use std::{fs, ops::RangeInclusive, path::Path};
+use std::{ops::RangeInclusive, path::Path};
 
 /// Sizes beyond these are no Whisper but a damaged file.
 const MOST_LAYERS: usize = 256;
@@ -186,10 +187,10 @@ fn required<T: DeserializeOwned>(file: &Path) -> Result<T, Error> {
 }
 
 fn optional<T: DeserializeOwned>(file: &Path) -> Result<Option<T>, Error> {
-    let text = match fs::read(file) {
-        Ok(text) => text,
-        Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(problem) => return Err(Error::model(format!("{}: {problem}", file.display()))),
-    };
-    serde_json::from_slice(&text).map(Some).map_err(|problem| Error::model(format!("{}: {problem}", file.display())))
+    if !file.exists() {
+        return Ok(None);
+    }
+    serde_json::from_str(&files::read_text(file)?)
+        .map(Some)
+        .map_err(|problem| Error::model(format!("{}: {problem}", file.display())))
 }

@@ -5,6 +5,7 @@
 
 use crate::config::Settings;
 use auricle_plugin_api::Error;
+use auricle_plugin_kit::files;
 use std::path::Path;
 use tokenizers::Tokenizer;
 
@@ -38,7 +39,8 @@ impl Vocabulary {
         if !file.is_file() {
             return Err(refused("is missing".to_owned()));
         }
-        let tokenizer = Tokenizer::from_file(&file).map_err(|problem| refused(problem.to_string()))?;
+        let tokenizer =
+            Tokenizer::from_bytes(files::read_text(&file)?).map_err(|problem| refused(problem.to_string()))?;
         Self::new(tokenizer, settings).map_err(refused)
     }
 
