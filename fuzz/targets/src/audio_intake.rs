@@ -4,7 +4,7 @@
 //! infinite, and none is beyond full scale where the rate stays; the cuts change nothing.
 
 use crate::{assert_one_line, input::Input};
-use auricle_audio::Intake;
+use auricle_audio::{Intake, IntakeError};
 use auricle_core::{AudioFormat, Encoding};
 
 const ENCODINGS: [Encoding; 4] = [Encoding::S16le, Encoding::F32le, Encoding::Mulaw, Encoding::Alaw];
@@ -22,9 +22,9 @@ pub fn audio_intake(bytes: &[u8]) {
     let format = AudioFormat { encoding, sample_rate: input.u24(), channels: u16::from(input.u8()), channel };
     let mut intake = match (Intake::new(format, model_rate), format.check()) {
         (Ok(intake), Ok(())) => intake,
-        (Err(said), Err(problem)) => {
+        (Err(IntakeError::Format(said)), Err(problem)) => {
             assert_eq!(said, problem);
-            return assert_one_line(&problem);
+            return assert_one_line(problem);
         }
         (intake, check) => panic!("{format:?} is {check:?}, and so is {:?}", intake.map(drop)),
     };

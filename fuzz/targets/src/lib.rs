@@ -58,6 +58,7 @@ pub const TARGETS: [(&str, Target); 13] = [
 ];
 
 /// What is said of bad input is one line: a log's lines are not the input's to make.
-fn assert_one_line(message: &str) {
+fn assert_one_line(message: impl std::fmt::Display) {
+    let message = message.to_string();
     assert!(!message.contains(char::is_control), "more than one line, or hidden: {message:?}");
 }

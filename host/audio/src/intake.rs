@@ -1,7 +1,22 @@
 //! One client's audio on its way in.
 
-use super::{decoder::Decoder, pcm::Pcm, resample::Resampler};
-use auricle_core::AudioFormat;
+use super::{
+    decoder::Decoder,
+    pcm::Pcm,
+    resample::{ResampleError, Resampler},
+};
+use auricle_core::{AudioFormat, FormatError};
+
+/// Why audio cannot become a model's.
+#[derive(Debug, thiserror::Error)]
+pub enum IntakeError {
+    /// The format is out of range.
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    /// There is no way from its rate to the model's.
+    #[error(transparent)]
+    Resample(#[from] ResampleError),
+}
 
 /// Turns a client's packets into the model's samples.
 pub struct Intake {
@@ -16,8 +31,8 @@ impl Intake {
     /// For audio of `format` to a model that hears `model_rate` samples per second.
     ///
     /// # Errors
-    /// One line on what is out of range.
-    pub fn new(format: AudioFormat, model_rate: u32) -> Result<Self, String> {
+    /// What is out of range.
+    pub fn new(format: AudioFormat, model_rate: u32) -> Result<Self, IntakeError> {
         format.check()?;
         let resampler = Resampler::new(format.sample_rate, model_rate)?;
         Ok(Self { decoder: Box::new(Pcm::new(format)), frames: 0, resampler, decoded: Vec::new() })

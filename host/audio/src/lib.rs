@@ -14,4 +14,5 @@ mod pcm;
 mod resample;
 
 pub use file::{AudioFile, Damage, ReadError};
-pub use intake::Intake;
+pub use intake::{Intake, IntakeError};
+pub use resample::ResampleError;

@@ -4,9 +4,21 @@
 //! cut off at the start and made up at the end: output sample n is heard at the moment of input sample n * in / out.
 
 use rubato::{
-    Async, FixedAsync, Indexing, Resampler as _, SincInterpolationParameters, WindowFunction,
-    audioadapter_buffers::direct::SequentialSlice,
+    Async, FixedAsync, Indexing, Resampler as _, ResamplerConstructionError, SincInterpolationParameters,
+    WindowFunction, audioadapter_buffers::direct::SequentialSlice,
 };
+
+/// The library refuses a pair of rates.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot resample from {from} to {to} Hz: {error}")]
+pub struct ResampleError {
+    /// Samples per second that come.
+    pub from: u32,
+    /// Samples per second that are wanted.
+    pub to: u32,
+    /// What it says.
+    pub error: ResamplerConstructionError,
+}
 
 /// A converter between two fixed rates.
 pub(super) struct Resampler {
@@ -26,7 +38,7 @@ impl Resampler {
     ///
     /// # Errors
     /// Where the library refuses the pair.
-    pub(super) fn new(from: u32, to: u32) -> Result<Option<Self>, String> {
+    pub(super) fn new(from: u32, to: u32) -> Result<Option<Self>, ResampleError> {
         if from == to {
             return Ok(None);
         }
@@ -36,7 +48,7 @@ impl Resampler {
         let parameters = SincInterpolationParameters::new(length, WindowFunction::Blackman2).oversampling_factor(32);
         let frames = (from / 100).max(1) as usize;
         let inner = Async::new_sinc(ratio, 1.0, &parameters, frames, 1, FixedAsync::Input)
-            .map_err(|error| format!("cannot resample from {from} to {to} Hz: {error}"))?;
+            .map_err(|error| ResampleError { from, to, error })?;
         let block = vec![0.0; inner.output_frames_max()];
         let delay = inner.output_delay();
         Ok(Some(Self { inner, ratio, pending: Vec::new(), block, delay, input: 0, output: 0 }))

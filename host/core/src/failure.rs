@@ -17,14 +17,14 @@ pub struct Failure {
 
 impl Failure {
     /// A failure of the given code. What the message quotes of a client cannot make it more than one line.
-    pub fn new(code: FailureCode, message: impl Into<String>) -> Self {
+    pub fn new(code: FailureCode, message: impl fmt::Display) -> Self {
         Self { code, message: one_line(message) }
     }
 }
 
 /// A text for a line of a log or a screen: spaces for what would end the line, or hide some of it.
-pub fn one_line(text: impl Into<String>) -> String {
-    let text = text.into();
+pub fn one_line(text: impl fmt::Display) -> String {
+    let text = text.to_string();
     if text.contains(char::is_control) { text.replace(char::is_control, " ") } else { text }
 }
 

@@ -32,6 +32,25 @@ pub enum Encoding {
     Alaw,
 }
 
+/// Why audio of a format cannot be taken. Each names the field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FormatError {
+    /// Frames per second that nobody sends.
+    #[error("`sample_rate` is {0}: it must be from 8000 to 192000")]
+    SampleRate(u32),
+    /// Too few samples per frame, or too many.
+    #[error("`channels` is {0}: it must be from 1 to 8")]
+    Channels(u16),
+    /// The channel to hear is none of those there are.
+    #[error("`channel` is {channel}: with {channels} channels the last one is {}", .channels - 1)]
+    Channel {
+        /// The one to hear, from 0.
+        channel: u16,
+        /// How many there are, at least one.
+        channels: u16,
+    },
+}
+
 impl Default for AudioFormat {
     /// 16 kHz mono `s16le`.
     fn default() -> Self {
@@ -43,20 +62,16 @@ impl AudioFormat {
     /// Checks the ranges.
     ///
     /// # Errors
-    /// One line that names the field.
-    pub fn check(&self) -> Result<(), String> {
+    /// The first field that is out of its range.
+    pub fn check(&self) -> Result<(), FormatError> {
         if !(8_000..=192_000).contains(&self.sample_rate) {
-            return Err(format!("`sample_rate` is {}: it must be from 8000 to 192000", self.sample_rate));
+            return Err(FormatError::SampleRate(self.sample_rate));
         }
         if !(1..=8).contains(&self.channels) {
-            return Err(format!("`channels` is {}: it must be from 1 to 8", self.channels));
+            return Err(FormatError::Channels(self.channels));
         }
         match self.channel {
-            Some(channel) if channel >= self.channels => Err(format!(
-                "`channel` is {channel}: with {} channels the last one is {}",
-                self.channels,
-                self.channels - 1
-            )),
+            Some(channel) if channel >= self.channels => Err(FormatError::Channel { channel, channels: self.channels }),
             _ => Ok(()),
         }
     }

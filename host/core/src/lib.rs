@@ -12,5 +12,5 @@ pub mod times;
 
 pub use event::Event;
 pub use failure::{Failure, FailureCode, one_line};
-pub use format::{AudioFormat, Encoding};
+pub use format::{AudioFormat, Encoding, FormatError};
 pub use pace::Pace;
