@@ -11,11 +11,11 @@ mod sessions;
 
 use auricle_client as client;
 use auricle_engines::{
+    LibraryError,
     platform::this_program,
-    plugins::{ProbeReport, digest, examine, probe_child},
+    plugins::{PluginError, ProbeReport, digest, examine, probe_child},
     worker,
 };
-use auricle_plugin_api::host::NotLoadable;
 use clap::{Parser, Subcommand};
 use output::{Format, fail, print, print_json, with_runtime};
 use std::{path::PathBuf, process::ExitCode, time::Duration};
@@ -117,8 +117,10 @@ fn probe(args: &ProbeArgs) -> ExitCode {
     };
     let report = match examine(&program, &args.file, &args.resources, limit) {
         Ok(report) => report,
-        Err(NotLoadable::NotAPlugin) => return fail(format_args!("{}: not an Auricle plugin", args.file.display())),
-        Err(NotLoadable::Refused(reason)) => return fail(format_args!("{}: {reason}", args.file.display())),
+        Err(PluginError::Library(LibraryError::NotAPlugin)) => {
+            return fail(format_args!("{}: not an Auricle plugin", args.file.display()));
+        }
+        Err(problem) => return fail(format_args!("{}: {problem}", args.file.display())),
     };
     if args.format == Format::Json {
         return print_json(&report);

@@ -9,5 +9,5 @@ mod services;
 pub mod stamp;
 pub mod worker;
 
-pub use library::open_library;
+pub use library::{LibraryError, open_library};
 pub use load::{Isolation, LoadSpec};

@@ -6,9 +6,55 @@ use auricle_plugin_api::{
     host::{HostServices, Library, LoadedEngine, NotLoadable, read_manifest},
 };
 use std::{
+    fs, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
+
+/// Why there is no library to open, or why it cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum LibraryError {
+    /// A healthy shared library without a manifest: something else than a plugin.
+    #[error("is not a plugin")]
+    NotAPlugin,
+    /// What the plugin API has against the file or its manifest.
+    #[error("{0}")]
+    Manifest(String),
+    /// The engine folder cannot be looked into.
+    #[error("cannot be read: {0}")]
+    Folder(io::Error),
+    /// The engine folder has more than one library with a manifest.
+    #[error("the engine folder holds two plugins, {first} and {second}")]
+    TwoPlugins {
+        /// The file's name.
+        first: String,
+        /// The other file's.
+        second: String,
+    },
+    /// The engine folder has no library with a manifest.
+    #[error("the engine folder holds no plugin library")]
+    NoPlugin,
+    /// What the plugin API has against a library in the engine folder.
+    #[error("{name}: {reason}")]
+    InFolder {
+        /// The file's name.
+        name: String,
+        /// One line.
+        reason: String,
+    },
+    /// What came of opening it, as the plugin API tells it.
+    #[error("{0}")]
+    Open(String),
+}
+
+impl From<NotLoadable> for LibraryError {
+    fn from(problem: NotLoadable) -> Self {
+        match problem {
+            NotLoadable::NotAPlugin => Self::NotAPlugin,
+            NotLoadable::Refused(reason) => Self::Manifest(reason),
+        }
+    }
+}
 
 /// Where a plugin's library and own files are: a file stands alone, a folder holds one library with a manifest.
 pub(crate) struct Origin {
@@ -18,47 +64,50 @@ pub(crate) struct Origin {
 }
 
 /// Finds the library of a plugin file or engine folder and reads its manifest, without running any of its code.
-pub(crate) fn find_library(path: &Path) -> Result<Origin, NotLoadable> {
+pub(crate) fn find_library(path: &Path) -> Result<Origin, LibraryError> {
     if !path.is_dir() {
         let dir = path.parent().unwrap_or(Path::new(".")).to_owned();
         return Ok(Origin { manifest: read_manifest(path)?, library: path.to_owned(), dir });
     }
-    let refused = |reason: String| NotLoadable::Refused(reason);
-    let entries = std::fs::read_dir(path).map_err(|error| refused(format!("cannot be read: {error}")))?;
-    let mut libraries: Vec<_> =
-        entries.flatten().map(|entry| entry.path()).filter(|path| platform::is_library(path)).collect();
+    let mut libraries: Vec<_> = fs::read_dir(path)
+        .map_err(LibraryError::Folder)?
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| platform::is_library(path))
+        .collect();
     libraries.sort();
     let mut found: Option<Origin> = None;
     for library in libraries {
-        let name = library.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = file_name(&library);
         match read_manifest(&library) {
             Ok(manifest) => {
                 if let Some(first) = &found {
-                    let first = first.library.file_name().unwrap_or_default().to_string_lossy();
-                    return Err(refused(format!("the engine folder holds two plugins, {first} and {name}")));
+                    return Err(LibraryError::TwoPlugins { first: file_name(&first.library), second: name });
                 }
                 found = Some(Origin { manifest, library, dir: path.to_owned() });
             }
             // A library that the engine brings along.
             Err(NotLoadable::NotAPlugin) => {}
-            Err(NotLoadable::Refused(reason)) => return Err(refused(format!("{name}: {reason}"))),
+            Err(NotLoadable::Refused(reason)) => return Err(LibraryError::InFolder { name, reason }),
         }
     }
-    found.ok_or_else(|| refused("the engine folder holds no plugin library".into()))
+    found.ok_or(LibraryError::NoPlugin)
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Opens the plugin in this process and makes its engines. Runs its code. `services` is given the directory of the
 /// plugin's own files.
 ///
 /// # Errors
-/// One line on what is wrong with it.
+/// What is wrong with it.
 pub fn open_library(
     path: &Path,
     services: impl FnOnce(PathBuf) -> Arc<dyn HostServices>,
-) -> Result<Vec<LoadedEngine>, String> {
-    let origin = find_library(path).map_err(|problem| match problem {
-        NotLoadable::NotAPlugin => "is not a plugin".into(),
-        NotLoadable::Refused(reason) => reason,
-    })?;
-    Ok(Library::open(&origin.library, services(origin.dir))?.into_engines())
+) -> Result<Vec<LoadedEngine>, LibraryError> {
+    let origin = find_library(path)?;
+    let library = Library::open(&origin.library, services(origin.dir)).map_err(LibraryError::Open)?;
+    Ok(library.into_engines())
 }

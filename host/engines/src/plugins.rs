@@ -9,6 +9,7 @@
 
 mod copy;
 mod engine;
+mod error;
 mod probe;
 mod registry;
 mod scan;
@@ -17,9 +18,10 @@ mod trust;
 mod watcher;
 
 pub use copy::cache_dir;
-pub use engine::{Engine, Plugin};
+pub use engine::{ConfigError, Engine, LoadError, Plugin};
+pub use error::PluginError;
 pub use probe::{ProbeReport, examine, probe_child};
 pub use registry::{FileReport, FileState, Registry};
 pub use settings::DiscoverySettings;
-pub use trust::{Trust, check_writers, digest};
+pub use trust::{Outsider, PinError, Trust, TrustError, check_writers, digest};
 pub use watcher::{Watcher, look_once};

@@ -53,6 +53,17 @@ pub struct RuntimeSettings {
     pub max_apart: usize,
 }
 
+/// Why a stream has no worker of its own.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DedicatedError {
+    #[error("{most} streams of this preset have workers of their own already")]
+    NoPlace { most: usize },
+    #[error("it is not in a worker process")]
+    NotIsolated,
+    #[error("no thread for it: {0}")]
+    Thread(io::Error),
+}
+
 /// A model's handle: the threads live as long as it does.
 pub struct Runtime(Arc<Shared>);
 
@@ -157,17 +168,14 @@ impl Runtime {
     ///
     /// # Errors
     /// Why there is none.
-    pub(super) fn dedicated(&self) -> Result<Arc<Self>, String> {
+    pub(super) fn dedicated(&self) -> Result<Arc<Self>, DedicatedError> {
         let most = self.apart.limit();
-        let place = self
-            .apart
-            .try_take()
-            .ok_or_else(|| format!("{most} streams of this preset have workers of their own already"))?;
-        let model = self.model.dedicated().ok_or("it is not in a worker process")?;
+        let place = self.apart.try_take().ok_or(DedicatedError::NoPlace { most })?;
+        let model = self.model.dedicated().ok_or(DedicatedError::NotIsolated)?;
         let name = format!("{}-dedicated", self.settings.name);
         let settings = RuntimeSettings { name, concurrency: 1, ..self.settings.clone() };
         let meter = self.meter.clone();
-        Self::start_counted(model, settings, meter, Some(place)).map_err(|error| format!("no thread for it: {error}"))
+        Self::start_counted(model, settings, meter, Some(place)).map_err(DedicatedError::Thread)
     }
 }
 

@@ -4,14 +4,15 @@
 //! found to a file: the plugin may print what it likes, crash, exit, or never return. It ends with its parent, which
 //! holds the other end of its standard input.
 
+use super::error::PluginError;
 use crate::{
-    library::{find_library, open_library},
+    library::{LibraryError, find_library, open_library},
     platform,
     services::Services,
 };
 use auricle_plugin_api::{
     Manifest,
-    host::{HostServices, NotLoadable, ignore_requests_to_stop},
+    host::{HostServices, ignore_requests_to_stop},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -50,23 +51,28 @@ pub struct ProbedEngine {
     pub schema: serde_json::Value,
 }
 
+/// What the child writes to its file.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Outcome {
+    /// It can be opened.
+    Opened(ProbeReport),
+    /// It cannot; one line says why.
+    Refused(String),
+}
+
 /// Reads the manifest of a plugin file or folder and, if that is in order, has `program` open it in a child process.
 ///
 /// # Errors
-/// [`NotLoadable`], with the reason.
+/// What is wrong with it.
 pub fn examine(
     program: &Path,
     path: &Path,
     resource_dirs: &[PathBuf],
     limit: Duration,
-) -> Result<ProbeReport, NotLoadable> {
+) -> Result<ProbeReport, PluginError> {
     find_library(path)?;
-    run_child(program, path, resource_dirs, limit).map_err(NotLoadable::Refused)
-}
-
-fn run_child(program: &Path, path: &Path, resource_dirs: &[PathBuf], limit: Duration) -> Result<ProbeReport, String> {
-    let cannot = |error: io::Error| format!("could not be tried in a child process: {error}");
-    let report = tempfile::NamedTempFile::new().map_err(cannot)?;
+    let report = tempfile::NamedTempFile::new().map_err(PluginError::Child)?;
     let mut command = Command::new(program);
     command.arg("probe-child").arg(path).arg("--report").arg(report.path());
     for dir in resource_dirs {
@@ -74,15 +80,13 @@ fn run_child(program: &Path, path: &Path, resource_dirs: &[PathBuf], limit: Dura
     }
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     platform::own_process_group(&mut command);
-    let mut child = command.spawn().map_err(cannot)?;
-    let status = wait(&mut child, limit).map_err(cannot)?;
-    let Some(status) = status else {
-        return Err(format!("did not finish loading within {} s", limit.as_secs_f64()));
-    };
-    let text = fs::read(report.path()).map_err(cannot)?;
-    match serde_json::from_slice::<Result<ProbeReport, String>>(&text) {
-        Ok(result) => result,
-        Err(_) => Err(format!("{} while being loaded", platform::describe_exit(status))),
+    let mut child = command.spawn().map_err(PluginError::Child)?;
+    let status = wait(&mut child, limit).map_err(PluginError::Child)?.ok_or(PluginError::Slow(limit))?;
+    let text = fs::read(report.path()).map_err(PluginError::Child)?;
+    match serde_json::from_slice(&text) {
+        Ok(Outcome::Opened(report)) => Ok(report),
+        Ok(Outcome::Refused(reason)) => Err(PluginError::Refused(reason)),
+        Err(_) => Err(PluginError::Died(status)),
     }
 }
 
@@ -112,9 +116,12 @@ pub fn probe_child(path: &Path, resource_dirs: &[PathBuf], report: &Path) -> io:
     // Whoever stops the server may send the signal to all its processes: that says nothing of the plugin.
     ignore_requests_to_stop()?;
     end_with_parent()?;
-    let result = open_and_describe(path, resource_dirs);
-    fs::write(report, serde_json::to_vec(&result)?)?;
-    Ok(result.is_ok())
+    let outcome = match open_and_describe(path, resource_dirs) {
+        Ok(report) => Outcome::Opened(report),
+        Err(problem) => Outcome::Refused(problem.to_string()),
+    };
+    fs::write(report, serde_json::to_vec(&outcome)?)?;
+    Ok(matches!(outcome, Outcome::Opened(_)))
 }
 
 /// Ends this process when its parent ends, whatever the plugin does.
@@ -134,11 +141,8 @@ fn end_with_parent() -> io::Result<()> {
     Ok(())
 }
 
-fn open_and_describe(path: &Path, resource_dirs: &[PathBuf]) -> Result<ProbeReport, String> {
-    let manifest = find_library(path).map(|origin| origin.manifest).map_err(|problem| match problem {
-        NotLoadable::NotAPlugin => "is not a plugin".into(),
-        NotLoadable::Refused(reason) => reason,
-    })?;
+fn open_and_describe(path: &Path, resource_dirs: &[PathBuf]) -> Result<ProbeReport, LibraryError> {
+    let manifest = find_library(path)?.manifest;
     let services = |origin_dir| -> Arc<dyn HostServices> {
         Arc::new(Services { plugin: manifest.id(), origin_dir, resource_dirs: resource_dirs.to_vec() })
     };

@@ -11,8 +11,66 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     io::{self, Read},
-    path::Path,
+    path::{Path, PathBuf},
 };
+
+/// A pin that is no SHA-256.
+#[derive(Debug, thiserror::Error)]
+#[error("`[pins]`: `{name}` must have 64 hexadecimal digits, as `auricle probe` prints them")]
+pub struct PinError {
+    /// The file or folder that is pinned.
+    pub name: String,
+}
+
+/// Why a plugin must not run, or why a file cannot be relied on.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustError {
+    /// It cannot be told whether it is what is pinned.
+    #[error("cannot be hashed: {0}")]
+    Hash(io::Error),
+    /// It has another content than its pin.
+    #[error("is not what is pinned: its SHA-256 is {digest}")]
+    OtherContent {
+        /// What it has.
+        digest: String,
+    },
+    /// There are pins, and none for it.
+    #[error("is not pinned, and others are: its SHA-256 is {digest}")]
+    NotPinned {
+        /// What it has.
+        digest: String,
+    },
+    /// It cannot be told who can write a place.
+    #[error("{}: {error}", .place.display())]
+    Unseen {
+        /// The file or directory.
+        place: PathBuf,
+        /// The system's.
+        error: io::Error,
+    },
+    /// Somebody else can write a place.
+    #[error("cannot be trusted: {} {who}", .place.display())]
+    Writable {
+        /// The file, or a directory on the way to it or in it.
+        place: PathBuf,
+        /// Who, and by what.
+        who: Outsider,
+    },
+}
+
+/// Who can write what only root, the server's user and its group should.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Outsider {
+    /// Its owner, by id.
+    #[error("belongs to user {0}, who is neither root nor the server's user")]
+    Owner(u32),
+    /// Everybody.
+    #[error("can be written by everybody (chmod o-w)")]
+    Everybody,
+    /// A group, by id.
+    #[error("can be written by group {0} (chmod g-w)")]
+    Group(u32),
+}
 
 /// Says which plugins may run.
 #[derive(Debug, Clone)]
@@ -26,12 +84,10 @@ impl Trust {
     ///
     /// # Errors
     /// Names the pin that is none.
-    pub fn new(pins: &BTreeMap<String, String>) -> Result<Self, String> {
+    pub fn new(pins: &BTreeMap<String, String>) -> Result<Self, PinError> {
         for (name, pin) in pins {
             if pin.len() != 64 || !pin.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-                return Err(format!(
-                    "`[pins]`: `{name}` must have 64 hexadecimal digits, as `auricle probe` prints them"
-                ));
+                return Err(PinError { name: name.clone() });
             }
         }
         Ok(Self { pins: pins.iter().map(|(name, pin)| (name.clone(), pin.to_ascii_lowercase())).collect() })
@@ -41,17 +97,17 @@ impl Trust {
     /// private copy.
     ///
     /// # Errors
-    /// Why it must not run, in one line.
-    pub fn check(&self, source: &Path, copy: &Path) -> Result<(), String> {
+    /// Why it must not run.
+    pub fn check(&self, source: &Path, copy: &Path) -> Result<(), TrustError> {
         if self.pins.is_empty() {
             return check_writers(source);
         }
         let name = source.file_name().unwrap_or_default().to_string_lossy();
-        let digest = digest(copy).map_err(|error| format!("cannot be hashed: {error}"))?;
+        let digest = digest(copy).map_err(TrustError::Hash)?;
         match self.pins.get(&*name) {
             Some(pin) if *pin == digest => Ok(()),
-            Some(_) => Err(format!("is not what is pinned: its SHA-256 is {digest}")),
-            None => Err(format!("is not pinned, and others are: its SHA-256 is {digest}")),
+            Some(_) => Err(TrustError::OtherContent { digest }),
+            None => Err(TrustError::NotPinned { digest }),
         }
     }
 }
@@ -102,24 +158,27 @@ fn list_files(folder: &Path, prefix: &str, depth: usize, list: &mut Vec<(String,
 /// # Errors
 /// Names the first place where somebody can.
 #[cfg(unix)]
-pub fn check_writers(path: &Path) -> Result<(), String> {
+pub fn check_writers(path: &Path) -> Result<(), TrustError> {
     check_writers_within(path, FOLDER_DEPTH)
 }
 
 #[cfg(unix)]
-fn check_writers_within(path: &Path, depth: usize) -> Result<(), String> {
+fn check_writers_within(path: &Path, depth: usize) -> Result<(), TrustError> {
     use std::os::unix::fs::MetadataExt;
 
-    let seen = |path: &Path| -> Result<(std::path::PathBuf, fs::Metadata), String> {
-        let real = fs::canonicalize(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let metadata = fs::metadata(&real).map_err(|error| format!("{}: {error}", real.display()))?;
+    let unseen = |path: &Path, error| TrustError::Unseen { place: path.to_owned(), error };
+    let seen = |path: &Path| -> Result<(PathBuf, fs::Metadata), TrustError> {
+        let real = fs::canonicalize(path).map_err(|error| unseen(path, error))?;
+        let metadata = fs::metadata(&real).map_err(|error| unseen(&real, error))?;
         Ok((real, metadata))
     };
-    let check_one = |path: &Path| -> Result<(), String> {
+    let check_one = |path: &Path| -> Result<(), TrustError> {
         let (real, metadata) = seen(path)?;
         let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-        let problem = others_can_write(metadata.mode(), metadata.uid(), metadata.gid(), user, group);
-        problem.map_or(Ok(()), |problem| Err(format!("cannot be trusted: {} {problem}", real.display())))
+        match others_can_write(metadata.mode(), metadata.uid(), metadata.gid(), user, group) {
+            None => Ok(()),
+            Some(who) => Err(TrustError::Writable { place: real, who }),
+        }
     };
     // The directory that names it, and the way to what the name stands for, which may be a link.
     for place in [path.parent(), Some(path)].into_iter().flatten().filter(|place| !place.as_os_str().is_empty()) {
@@ -127,8 +186,8 @@ fn check_writers_within(path: &Path, depth: usize) -> Result<(), String> {
         real.ancestors().try_for_each(check_one)?;
     }
     if path.is_dir() && depth > 0 {
-        for entry in fs::read_dir(path).map_err(|error| format!("{}: {error}", path.display()))? {
-            let entry = entry.map_err(|error| format!("{}: {error}", path.display()))?;
+        for entry in fs::read_dir(path).map_err(|error| unseen(path, error))? {
+            let entry = entry.map_err(|error| unseen(path, error))?;
             check_writers_within(&entry.path(), depth - 1)?;
         }
     }
@@ -140,26 +199,26 @@ fn check_writers_within(path: &Path, depth: usize) -> Result<(), String> {
 /// # Errors
 /// None.
 #[cfg(not(unix))]
-pub fn check_writers(_: &Path) -> Result<(), String> {
+pub fn check_writers(_: &Path) -> Result<(), TrustError> {
     Ok(())
 }
 
 /// Who else can write, if anybody. In a directory with the sticky bit others can only add files, which are theirs and so
 /// refused.
 #[cfg(unix)]
-fn others_can_write(mode: u32, owner: u32, owning_group: u32, user: u32, group: u32) -> Option<String> {
+fn others_can_write(mode: u32, owner: u32, owning_group: u32, user: u32, group: u32) -> Option<Outsider> {
     const DIRECTORY: u32 = 0o040_000;
     const FORMAT: u32 = 0o170_000;
     const STICKY: u32 = 0o1_000;
     let sticky = mode & FORMAT == DIRECTORY && mode & STICKY != 0;
     if owner != 0 && owner != user {
-        return Some(format!("belongs to user {owner}, who is neither root nor the server's user"));
+        return Some(Outsider::Owner(owner));
     }
     if mode & 0o002 != 0 && !sticky {
-        return Some("can be written by everybody (chmod o-w)".into());
+        return Some(Outsider::Everybody);
     }
     if mode & 0o020 != 0 && !sticky && owning_group != 0 && owning_group != group {
-        return Some(format!("can be written by group {owning_group} (chmod g-w)"));
+        return Some(Outsider::Group(owning_group));
     }
     None
 }
@@ -208,7 +267,7 @@ mod tests {
             check_writers(&link).unwrap();
             set_mode(place, loose);
             for name in [&file, &link] {
-                let problem = check_writers(name).unwrap_err();
+                let problem = check_writers(name).unwrap_err().to_string();
                 let real = fs::canonicalize(place).unwrap();
                 assert!(problem.contains(&format!("{} can be written by everybody", real.display())), "{problem}");
             }
@@ -232,7 +291,7 @@ mod tests {
         fs::write(&weights, "w").unwrap();
         check_writers(&folder).unwrap();
         set_mode(&weights, 0o646);
-        assert!(check_writers(&folder).unwrap_err().contains("weights"));
+        assert!(check_writers(&folder).unwrap_err().to_string().contains("weights"));
     }
 
     #[test]
@@ -250,10 +309,10 @@ mod tests {
         trust.check(&file, &file).unwrap();
         Trust::new(&BTreeMap::new()).unwrap().check(&file, &file).unwrap_err();
         fs::write(&file, "abcd").unwrap();
-        assert!(trust.check(&file, &file).unwrap_err().contains("is not what is pinned"));
+        assert!(matches!(trust.check(&file, &file), Err(TrustError::OtherContent { .. })));
         let other = pinned("y.so", known).unwrap();
-        assert!(other.check(&file, &file).unwrap_err().contains("is not pinned"));
-        assert!(pinned("x.so", "abc").unwrap_err().contains("`x.so`"));
+        assert!(matches!(other.check(&file, &file), Err(TrustError::NotPinned { .. })));
+        assert_eq!(pinned("x.so", "abc").unwrap_err().name, "x.so");
     }
 
     #[test]

@@ -10,13 +10,16 @@
 use super::{
     FileReport, Plugin, Registry,
     copy::{CopyStore, PluginCopy},
+    error::PluginError,
     probe::{ProbeReport, examine},
     scan::{self, Fingerprint},
     settings::DiscoverySettings,
     trust::Trust,
 };
-use crate::{library::find_library, worker::Quarantine};
-use auricle_plugin_api::host::NotLoadable;
+use crate::{
+    library::{LibraryError, find_library},
+    worker::Quarantine,
+};
 use std::{
     collections::{BTreeMap, HashMap},
     io,
@@ -118,7 +121,7 @@ struct Tried {
     fingerprint: Fingerprint,
     /// What the resource directories looked like then.
     resources: Fingerprint,
-    result: Result<(PluginCopy, ProbeReport), NotLoadable>,
+    result: Result<(PluginCopy, ProbeReport), PluginError>,
 }
 
 struct Watched {
@@ -291,7 +294,7 @@ impl Watching {
         self.resources_seen = Instant::now();
     }
 
-    fn take(&self, path: &Path, loaded: Result<Arc<Plugin>, NotLoadable>) -> Verdict {
+    fn take(&self, path: &Path, loaded: Result<Arc<Plugin>, PluginError>) -> Verdict {
         let file = path.display();
         match loaded {
             Ok(plugin) => {
@@ -300,15 +303,15 @@ impl Watching {
                 tracing::info!(%file, plugin = id, version, backends = ?backends, "plugin loaded");
                 Verdict::Taken
             }
-            Err(NotLoadable::NotAPlugin) if self.registry.has_plugin(path) => {
+            Err(PluginError::Library(LibraryError::NotAPlugin)) if self.registry.has_plugin(path) => {
                 self.refuse(path, "is not a plugin: a library without a manifest".into())
             }
-            Err(NotLoadable::NotAPlugin) => {
+            Err(PluginError::Library(LibraryError::NotAPlugin)) => {
                 tracing::debug!(%file, "a library without a plugin manifest: ignored");
                 self.registry.remove(path);
                 Verdict::Ignored
             }
-            Err(NotLoadable::Refused(reason)) => self.refuse(path, reason),
+            Err(problem) => self.refuse(path, problem.to_string()),
         }
     }
 
@@ -319,7 +322,7 @@ impl Watching {
     }
 
     /// The plugin of a private copy that a child process could open.
-    fn enter(&mut self, copy: PluginCopy, report: ProbeReport) -> Result<Arc<Plugin>, NotLoadable> {
+    fn enter(&mut self, copy: PluginCopy, report: ProbeReport) -> Result<Arc<Plugin>, PluginError> {
         let PluginCopy { sha256, path } = copy;
         if let Some(plugin) = self.known.get(&sha256) {
             return Ok(Arc::clone(plugin));
@@ -327,8 +330,8 @@ impl Watching {
         let manifest = find_library(&path)?.manifest;
         let (most, window) = self.quarantine;
         let quarantine = Quarantine::new(format!("{} {}", report.id, report.version), most, window);
-        let plugin = Plugin::new(manifest, report, path, &sha256, &self.resource_dirs, quarantine);
-        let plugin = Arc::new(plugin.map_err(NotLoadable::Refused)?);
+        let plugin = Plugin::new(manifest, report, path, &sha256, &self.resource_dirs, quarantine)?;
+        let plugin = Arc::new(plugin);
         self.known.insert(sha256, Arc::clone(&plugin));
         Ok(plugin)
     }
@@ -356,12 +359,12 @@ fn copy_and_examine(
     program: &Path,
     resource_dirs: &[PathBuf],
     limit: Duration,
-) -> Result<(PluginCopy, ProbeReport), NotLoadable> {
+) -> Result<(PluginCopy, ProbeReport), PluginError> {
     // The manifest first: no need to copy what is no plugin.
     find_library(path)?;
-    let copy = copies.copy(path).map_err(|error| NotLoadable::Refused(format!("cannot be copied: {error}")))?;
+    let copy = copies.copy(path).map_err(PluginError::Copy)?;
     // Before anything of it runs.
-    trust.check(path, &copy.path).map_err(NotLoadable::Refused)?;
+    trust.check(path, &copy.path)?;
     let report = examine(program, &copy.path, resource_dirs, limit)?;
     Ok((copy, report))
 }

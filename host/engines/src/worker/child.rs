@@ -9,7 +9,7 @@ use super::{
     framed::{self, Received, Receiver},
     lanes::{self, Shop},
     notices::Notices,
-    sandbox::{self, Files},
+    sandbox::{self, Files, SandboxError},
     wire::{self, Notice, Setup},
 };
 use crate::library::open_library;
@@ -74,7 +74,7 @@ fn run(count: usize) -> io::Result<()> {
     let host = Arc::new(Host { control: Mutex::new(Notices::new(sender)), level, setup });
     host.log_panics();
     if let Err(problem) = host.give_up_the_rest() {
-        host.tell_last(&Notice::NotLoaded(Error::other(problem).into()));
+        host.tell_last(&Notice::NotLoaded(Error::from(problem).into()));
         return Ok(());
     }
     host.hear(receiver)?;
@@ -157,7 +157,7 @@ impl Host {
     }
 
     /// Enters the sandbox, where it is asked for.
-    fn give_up_the_rest(&self) -> Result<(), String> {
+    fn give_up_the_rest(&self) -> Result<(), SandboxError> {
         let Some(read) = self.setup.sandbox.clone() else { return Ok(()) };
         let protection = sandbox::enter(&Files { read, scratch: None })?;
         if let Some(message) = protection.warning() {
@@ -184,7 +184,7 @@ impl Host {
         let setup = &self.setup;
         let services =
             |origin_dir| -> Arc<dyn HostServices> { Arc::new(Forwarding { host: Arc::clone(self), origin_dir }) };
-        let engines = open_library(&setup.plugin, services).map_err(Error::other)?;
+        let engines = open_library(&setup.plugin, services)?;
         let engine = engines.into_iter().find(|engine| engine.backend() == setup.backend);
         let engine = engine.ok_or_else(|| Error::other(format!("the plugin has no engine `{}`", setup.backend)))?;
         engine.load(&serde_json::from_str(&setup.fields)?)

@@ -2,7 +2,7 @@
 //!
 //! The two ends of a socket are apart, because what was read last is still looked at while events are written.
 
-use super::wire;
+use super::wire::{self, WireError};
 use rustix::{
     io::Errno,
     net::{RecvFlags, SendFlags},
@@ -161,7 +161,7 @@ impl Receiver {
     }
 
     /// Where the next message is, if all of it is there; it counts as read then.
-    fn whole(&mut self) -> Result<Option<Range<usize>>, String> {
+    fn whole(&mut self) -> Result<Option<Range<usize>>, WireError> {
         let Some(length) = wire::length(&self.bytes[self.read..self.filled])? else { return Ok(None) };
         let (begin, end) = (self.read + 4, self.read + 4 + length);
         if end > self.filled {

@@ -33,6 +33,17 @@ use std::{
 /// How often a call looks whether somebody still waits for it.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
+/// How a worker that still runs failed a call.
+#[derive(Debug, thiserror::Error)]
+enum Breach {
+    #[error("did not keep to the protocol: {0}")]
+    Protocol(io::Error),
+    #[error("did not keep to the protocol: an event of a stream that was not in the call")]
+    ForeignEvent,
+    #[error("did not return from {what} within {} s and was ended", .limit.as_secs_f64())]
+    Late { what: &'static str, limit: Duration },
+}
+
 /// A running worker, or one that has died. Dropped, it may finish what it is at and ends.
 #[derive(Debug)]
 pub(super) struct Process {
@@ -117,10 +128,10 @@ impl Process {
                 self.freed.notify_one();
                 Ok(outcomes)
             }
-            Err(reason) => {
+            Err(breach) => {
                 // What is not known to have answered is not spoken to again. A worker that closed the lane is dying by itself.
-                if let Some(reason) = reason {
-                    self.life.end(reason);
+                if let Some(breach) = breach {
+                    self.life.end(breach.to_string());
                 }
                 let death = self.life.death();
                 self.lanes().push(lane);
@@ -130,21 +141,21 @@ impl Process {
         }
     }
 
+    /// # Errors
+    /// `None` where the worker has closed the lane.
     fn converse(
         &self,
         lane: &mut Lane,
-        what: &str,
+        what: &'static str,
         request: &Request<'_>,
         sinks: &mut [&mut dyn EventSink],
-    ) -> Result<Vec<Result<(), Error>>, Option<String>> {
+    ) -> Result<Vec<Result<(), Error>>, Option<Breach>> {
         let limit = self.life.spec.load.call_limit;
-        let broken = |problem: String| Some(format!("did not keep to the protocol: {problem}"));
-        let late = || Some(format!("did not return from {what} within {} s and was ended", limit.as_secs_f64()));
         let since = Instant::now();
         if let Err(error) = lane.sender.send(request) {
             return Err(match error.kind() {
-                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => late(),
-                io::ErrorKind::InvalidInput => broken(error.to_string()),
+                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Some(Breach::Late { what, limit }),
+                io::ErrorKind::InvalidInput => Some(Breach::Protocol(error)),
                 _ => None,
             });
         }
@@ -153,17 +164,17 @@ impl Process {
             match lane.receiver.receive::<Answer<'_>>() {
                 Ok(Received::Message(Answer::Event { place, event })) => match sinks.get_mut(place as usize) {
                     Some(sink) => event.tell(*sink),
-                    None => return Err(broken("an event of a stream that was not in the call".into())),
+                    None => return Err(Some(Breach::ForeignEvent)),
                 },
                 Ok(Received::Message(Answer::Over(outcomes))) => {
                     return Ok(outcomes.into_iter().map(|outcome| outcome.map_err(Error::from)).collect());
                 }
                 Ok(Received::Nothing) => {}
                 Ok(Received::Closed) => return Err(None),
-                Err(error) => return Err(broken(error.to_string())),
+                Err(error) => return Err(Some(Breach::Protocol(error))),
             }
             if since.elapsed() > limit {
-                return Err(late());
+                return Err(Some(Breach::Late { what, limit }));
             }
             if !told && !sinks.is_empty() && sinks.iter().all(|sink| sink.cancelled()) {
                 told = true;

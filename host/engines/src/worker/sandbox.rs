@@ -16,7 +16,30 @@ mod calls;
 #[cfg(target_os = "linux")]
 mod files;
 
-use std::path::PathBuf;
+use std::{io, path::PathBuf};
+
+/// Why a process could not give up what an engine does not need.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// It cannot be told how many threads there are.
+    #[error("cannot sandbox: /proc is not readable: {0}")]
+    Proc(io::Error),
+    /// Other threads would stay free.
+    #[error("cannot sandbox: the process has {0} threads already")]
+    Threads(usize),
+    /// Landlock refuses its rules.
+    #[cfg(target_os = "linux")]
+    #[error("cannot sandbox: landlock: {0}")]
+    Landlock(landlock::RulesetError),
+    /// A seccomp filter cannot be made.
+    #[cfg(target_os = "linux")]
+    #[error("cannot sandbox: seccomp: {0}")]
+    Filter(seccompiler::BackendError),
+    /// The kernel refuses a seccomp filter.
+    #[cfg(target_os = "linux")]
+    #[error("cannot sandbox: seccomp: {0}")]
+    Seccomp(seccompiler::Error),
+}
 
 /// The files that the engine is there for. The system's libraries and what runtimes read of `/proc` and `/sys` are known.
 ///
@@ -54,15 +77,15 @@ impl Protection {
 /// A part that this system does not have is told in the [`Protection`]; elsewhere than on Linux that is all of it.
 ///
 /// # Errors
-/// One line, where the process has threads already or the system refuses what it should be able to do. The process may
+/// Where the process has threads already or the system refuses what it should be able to do. The process may
 /// be bound by a part then.
-pub fn enter(files: &Files) -> Result<Protection, String> {
+pub fn enter(files: &Files) -> Result<Protection, SandboxError> {
     #[cfg(target_os = "linux")]
     {
         let threads = std::fs::read_dir("/proc/self/task").map(Iterator::count);
-        match threads.map_err(|error| format!("cannot sandbox: /proc is not readable: {error}"))? {
+        match threads.map_err(SandboxError::Proc)? {
             1 => {}
-            threads => return Err(format!("cannot sandbox: the process has {threads} threads already")),
+            threads => return Err(SandboxError::Threads(threads)),
         }
         let lacking = [files::restrict(files)?, calls::restrict()?];
         Ok(Protection { lacking: lacking.into_iter().flatten().collect() })

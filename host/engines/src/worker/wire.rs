@@ -15,6 +15,32 @@ pub const VERSION: u32 = 3;
 /// The most bytes of one message. Far above the longest text and the largest restart point that a stream may have.
 pub const MOST_BYTES: usize = 64 << 20;
 
+/// Why a message cannot be written or read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WireError {
+    /// It is longer than [`MOST_BYTES`].
+    #[error("a message of {length} bytes; the limit is {MOST_BYTES}")]
+    TooLong {
+        /// Bytes.
+        length: usize,
+    },
+    /// What comes says that it is longer than [`MOST_BYTES`].
+    #[error("a message of {length} bytes is announced; the limit is {MOST_BYTES}")]
+    TooLongAnnounced {
+        /// Bytes.
+        length: usize,
+    },
+    /// So many bytes are left over behind it.
+    #[error("a message with {0} bytes to spare")]
+    ToSpare(usize),
+    /// The bytes are no such message.
+    #[error("a message that cannot be read: {0}")]
+    Unreadable(postcard::Error),
+    /// The message has a form that cannot be written.
+    #[error("{0}")]
+    Unwritable(postcard::Error),
+}
+
 /// The first message on the control socket, from the host; the lanes' sockets have come before. Behind it the host says
 /// nothing but [`log_level`](Self::log_level), as a `u8`, where that changes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -269,10 +295,10 @@ pub fn to_samples(bytes: &[u8]) -> Vec<f32> {
 ///
 /// # Errors
 /// Where it is longer than [`MOST_BYTES`], by how much it is; `out` is as it was.
-pub fn encode(message: &impl Serialize, out: &mut Vec<u8>) -> Result<(), String> {
+pub fn encode(message: &impl Serialize, out: &mut Vec<u8>) -> Result<(), WireError> {
     let begin = out.len();
     out.extend_from_slice(&[0; 4]);
-    let outcome = postcard::to_extend(message, std::mem::take(out)).map_err(|error| error.to_string());
+    let outcome = postcard::to_extend(message, std::mem::take(out)).map_err(WireError::Unwritable);
     // Into a vector it cannot fail; if it did, the vector is gone with all that it held.
     *out = outcome?;
     let length = out.len() - begin - 4;
@@ -283,7 +309,7 @@ pub fn encode(message: &impl Serialize, out: &mut Vec<u8>) -> Result<(), String>
         }
         None => {
             out.truncate(begin);
-            Err(format!("a message of {length} bytes; the limit is {MOST_BYTES}"))
+            Err(WireError::TooLong { length })
         }
     }
 }
@@ -292,11 +318,11 @@ pub fn encode(message: &impl Serialize, out: &mut Vec<u8>) -> Result<(), String>
 ///
 /// # Errors
 /// Where it is longer than a message may be.
-pub fn length(bytes: &[u8]) -> Result<Option<usize>, String> {
+pub fn length(bytes: &[u8]) -> Result<Option<usize>, WireError> {
     let Some(head) = bytes.first_chunk() else { return Ok(None) };
     let length = u32::from_le_bytes(*head) as usize;
     if length > MOST_BYTES {
-        return Err(format!("a message of {length} bytes is announced; the limit is {MOST_BYTES}"));
+        return Err(WireError::TooLongAnnounced { length });
     }
     Ok(Some(length))
 }
@@ -305,11 +331,11 @@ pub fn length(bytes: &[u8]) -> Result<Option<usize>, String> {
 ///
 /// # Errors
 /// Where it is none, or has bytes to spare.
-pub fn decode<'a, M: Deserialize<'a>>(bytes: &'a [u8]) -> Result<M, String> {
+pub fn decode<'a, M: Deserialize<'a>>(bytes: &'a [u8]) -> Result<M, WireError> {
     match postcard::take_from_bytes(bytes) {
         Ok((message, [])) => Ok(message),
-        Ok((_, rest)) => Err(format!("a message with {} bytes to spare", rest.len())),
-        Err(error) => Err(format!("a message that cannot be read: {error}")),
+        Ok((_, rest)) => Err(WireError::ToSpare(rest.len())),
+        Err(error) => Err(WireError::Unreadable(error)),
     }
 }
 

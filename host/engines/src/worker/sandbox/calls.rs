@@ -4,6 +4,7 @@
 //! fails with `EPERM`, which every library can take, rather than end the process. Numbers are those of the processor
 //! that this was compiled for; a call by another numbering (32 bits) ends the process, or does not exist (x32).
 
+use super::SandboxError;
 use libc::{EINVAL, ENOSYS, EPERM, c_long};
 use seccompiler::{
     BackendError, BpfProgram, Error, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
@@ -141,20 +142,20 @@ const REFUSED_OF_OLD: &[c_long] = &[
 const REFUSED_OF_OLD: &[c_long] = &[];
 
 /// Binds the calling thread. Says what this system does not have.
-pub(super) fn restrict() -> Result<Option<&'static str>, String> {
+pub(super) fn restrict() -> Result<Option<&'static str>, SandboxError> {
     let Ok(arch) = TargetArch::try_from(ARCH) else {
         return Ok(Some(
             "there is no seccomp filter for this processor, the engine can use the network and start programs",
         ));
     };
-    let programs = programs(arch).map_err(|error| format!("cannot sandbox: seccomp: {error}"))?;
+    let programs = programs(arch).map_err(SandboxError::Filter)?;
     for program in &programs {
         match apply_filter(program) {
             Ok(()) => {}
             Err(Error::Seccomp(error)) if matches!(error.raw_os_error(), Some(EINVAL | ENOSYS)) => {
                 return Ok(Some("this kernel has no seccomp, the engine can use the network and start programs"));
             }
-            Err(error) => return Err(format!("cannot sandbox: seccomp: {error}")),
+            Err(error) => return Err(SandboxError::Seccomp(error)),
         }
     }
     Ok(None)

@@ -4,7 +4,7 @@
 //! executed; loading a library takes reading only. A rule holds for the folder that was found at the time, and
 //! `/proc/self` is this process's own.
 
-use super::Files;
+use super::{Files, SandboxError};
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, LandlockStatus, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError,
     Scope, make_bitflags, path_beneath_rules,
@@ -58,8 +58,8 @@ const DEVICES: &[&str] = &["/dev/null", "/dev/zero", "/dev/random", "/dev/urando
 const LINK_DEPTH: u32 = 3;
 
 /// Binds the calling thread. Says what this kernel does not have.
-pub(super) fn restrict(files: &Files) -> Result<Option<&'static str>, String> {
-    match try_restrict(files).map_err(|error| format!("cannot sandbox: landlock: {error}"))? {
+pub(super) fn restrict(files: &Files) -> Result<Option<&'static str>, SandboxError> {
+    match try_restrict(files).map_err(SandboxError::Landlock)? {
         LandlockStatus::NotImplemented => {
             Ok(Some("this kernel has no landlock (Linux 5.13), the engine can read and write what the server could"))
         }
