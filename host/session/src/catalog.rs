@@ -3,11 +3,11 @@
 //! Streams that agree on the engine's file, on every load field and on how the model is run share one model. A model that
 //! no preset asks for any more is let go: its running streams keep it until they end.
 
-use super::presets::{Preset, Presets};
+use super::presets::{Preset, PresetError, Presets};
 use auricle_core::{Failure, FailureCode, metrics::Metrics, times::wait};
 use auricle_engines::{
     Isolation, LoadSpec,
-    plugins::{Engine, Registry},
+    plugins::{Engine, LoadError, Registry},
     worker::CrashReports,
 };
 use auricle_plugin_api::{Config, Schema, Scope};
@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::{
     collections::{HashMap, HashSet},
+    io,
     path::PathBuf,
     sync::{Arc, Mutex as SyncMutex, MutexGuard, PoisonError},
     thread,
@@ -65,6 +66,21 @@ enum ModelState {
     Idle,
     Loaded(Arc<Runtime>),
     Failed(Instant, Failure),
+}
+
+/// Why a model is not at work.
+#[derive(Debug, thiserror::Error)]
+enum ModelError {
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error("cannot start a thread: {0}")]
+    Thread(io::Error),
+    #[error("cannot start its threads: {0}")]
+    Threads(io::Error),
+    #[error("it did not load within {} s", .0.as_secs_f64())]
+    Slow(Duration),
+    #[error("the loading thread ended without a word")]
+    Silent,
 }
 
 /// What a model is known by: the engine's generation, its load fields, and how it is run.
@@ -216,7 +232,7 @@ impl Catalog {
         Ok(Resolved { preset, engine })
     }
 
-    fn describe(&self, name: String, problem: Option<String>) -> PresetReport {
+    fn describe(&self, name: String, problem: Option<Arc<PresetError>>) -> PresetReport {
         let resolved = self.resolve(&name);
         let mut report = PresetReport {
             title: String::new(),
@@ -380,7 +396,7 @@ async fn load_model(
     load: LoadSpec,
     settings: RuntimeSettings,
 ) -> Result<Arc<Runtime>, Failure> {
-    let unavailable = |problem: String| {
+    let unavailable = |problem: ModelError| {
         let message = format!("the model of preset `{preset}` cannot be served: {problem}");
         let failure = Failure::new(FailureCode::EngineUnavailable, message);
         tracing::error!(preset, "{failure}");
@@ -391,20 +407,21 @@ async fn load_model(
     let (done, mut loaded) = oneshot::channel();
     let loader = move || {
         let metrics = Arc::clone(&load.metrics);
-        let result = engine.load(load).and_then(|model| {
-            Runtime::start(model, settings, &metrics).map_err(|error| format!("cannot start its threads: {error}"))
-        });
+        let result = engine
+            .load(load)
+            .map_err(ModelError::Load)
+            .and_then(|model| Runtime::start(model, settings, &metrics).map_err(ModelError::Threads));
         // Nobody listens after the time limit; the model is then let go.
         let _ = done.send(result);
     };
     thread::Builder::new()
         .name(format!("{preset}-load"))
         .spawn(loader)
-        .map_err(|error| unavailable(format!("cannot start a thread: {error}")))?;
+        .map_err(|error| unavailable(ModelError::Thread(error)))?;
     loop {
         let left = limit.saturating_sub(begun.elapsed());
         if left.is_zero() {
-            return Err(unavailable(format!("it did not load within {} s", limit.as_secs_f64())));
+            return Err(unavailable(ModelError::Slow(limit)));
         }
         match tokio::time::timeout(left.min(PROGRESS_EVERY), &mut loaded).await {
             Ok(Ok(Ok(runtime))) => {
@@ -419,7 +436,7 @@ async fn load_model(
                 return Ok(runtime);
             }
             Ok(Ok(Err(problem))) => return Err(unavailable(problem)),
-            Ok(Err(_)) => return Err(unavailable("the loading thread ended without a word".into())),
+            Ok(Err(_)) => return Err(unavailable(ModelError::Silent)),
             Err(_) => tracing::info!(preset, "still loading after {:.0} s", begun.elapsed().as_secs_f64()),
         }
     }

@@ -18,7 +18,7 @@ pub use caller::{Caller, Key, KeyLimits};
 pub use catalog::{Catalog, CatalogSettings, PresetReport, PresetState};
 pub use events::{NumberedEvent, SessionEvents};
 pub use journal::Journal;
-pub use presets::{Preset, Presets};
+pub use presets::{Preset, PresetError, Presets};
 pub use registry::{SessionRegistry, StreamReport};
 pub use session::{Session, SessionInfo};
 pub use sessions::{Admitted, SessionRequest, Sessions};

@@ -16,6 +16,49 @@ use std::{
 };
 use tokio::sync::watch;
 
+/// What is wrong with a preset, in one line. It continues the preset's name.
+#[derive(Debug, thiserror::Error)]
+pub enum PresetError {
+    /// There is no reading its file.
+    #[error("cannot be read: {0}")]
+    Read(io::Error),
+    /// The text is none.
+    #[error("is not a JSON object: {}", one_line(.0))]
+    NotAnObject(serde_json::Error),
+    /// The server's own fields are not in order.
+    #[error("field `host`: {}", one_line(.0))]
+    Host(serde_json::Error),
+    /// Threads that nobody has.
+    #[error("field `host.concurrency` is {0}: 1 to 1024")]
+    Concurrency(usize),
+    /// Seconds that no clock can keep.
+    #[error("field `host.call_seconds` must be a positive number, 0.001 to 1e9")]
+    CallSeconds(f64),
+    /// MiB of which the bytes cannot be counted.
+    #[error("field `host.memory_mb` is more than there can be")]
+    MemoryMb(u64),
+    /// The engine's name is no text.
+    #[error("field `backend` must be a text")]
+    BackendKind,
+    /// No engine is named.
+    #[error("field `backend` is missing: it names the engine")]
+    NoBackend,
+    /// A field is open to clients that is the model's.
+    #[error("`host.open` lists `{}`, which chooses the model: only stream fields can be opened", one_line(.name))]
+    OpenLoadField {
+        /// The field.
+        name: String,
+    },
+    /// A field is open to clients that the engine has not.
+    #[error("`host.open` lists `{}`, which the engine `{}` does not know", one_line(.name), one_line(.backend))]
+    OpenUnknownField {
+        /// The field.
+        name: String,
+        /// The engine.
+        backend: String,
+    },
+}
+
 /// A preset as it was read: an `AsrConfig` and what the server is to do with it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Preset {
@@ -73,31 +116,26 @@ impl Preset {
     /// Reads a preset from JSON text.
     ///
     /// # Errors
-    /// One line on what is wrong.
-    pub fn parse(name: &str, text: &str) -> Result<Self, String> {
-        Self::read(name, text).map_err(one_line)
-    }
-
-    fn read(name: &str, text: &str) -> Result<Self, String> {
-        let mut fields: Map<String, Value> =
-            serde_json::from_str(text).map_err(|error| format!("is not a JSON object: {error}"))?;
+    /// What is wrong.
+    pub fn parse(name: &str, text: &str) -> Result<Self, PresetError> {
+        let mut fields: Map<String, Value> = serde_json::from_str(text).map_err(PresetError::NotAnObject)?;
         let host = match fields.remove("host") {
             None => HostFields::default(),
-            Some(host) => serde_json::from_value(host).map_err(|error| format!("field `host`: {error}"))?,
+            Some(host) => serde_json::from_value(host).map_err(PresetError::Host)?,
         };
         if !(1..=1_024).contains(&host.concurrency) {
-            return Err(format!("field `host.concurrency` is {}: 1 to 1024", host.concurrency));
+            return Err(PresetError::Concurrency(host.concurrency));
         }
-        if host.call_seconds.is_some_and(|wait| !is_wait(wait)) {
-            return Err("field `host.call_seconds` must be a positive number, 0.001 to 1e9".into());
+        if let Some(wait) = host.call_seconds.filter(|wait| !is_wait(*wait)) {
+            return Err(PresetError::CallSeconds(wait));
         }
-        if host.memory_mb.is_some_and(|memory| memory > u64::MAX >> 20) {
-            return Err("field `host.memory_mb` is more than there can be".into());
+        if let Some(memory) = host.memory_mb.filter(|memory| *memory > u64::MAX >> 20) {
+            return Err(PresetError::MemoryMb(memory));
         }
         let backend = match fields.remove("backend") {
             Some(Value::String(backend)) => backend,
-            Some(_) => return Err("field `backend` must be a text".into()),
-            None => return Err("field `backend` is missing: it names the engine".into()),
+            Some(_) => return Err(PresetError::BackendKind),
+            None => return Err(PresetError::NoBackend),
         };
         Ok(Self { name: name.to_owned(), backend, fields, host })
     }
@@ -105,17 +143,16 @@ impl Preset {
     /// Checks what only the engine's schema can tell.
     ///
     /// # Errors
-    /// One line that names the field.
-    pub fn check_open_fields(&self, schema: &Schema) -> Result<(), String> {
-        for name in &self.host.open {
-            let problem = match schema.scope(name) {
-                Some(Scope::Stream) => continue,
-                Some(Scope::Load) => "which chooses the model: only stream fields can be opened".to_owned(),
-                None => format!("which the engine `{}` does not know", self.backend),
-            };
-            return Err(one_line(format!("`host.open` lists `{name}`, {problem}")));
-        }
-        Ok(())
+    /// The first field that cannot be opened.
+    pub fn check_open_fields(&self, schema: &Schema) -> Result<(), PresetError> {
+        self.host.open.iter().try_for_each(|name| {
+            let name = name.clone();
+            match schema.scope(&name) {
+                Some(Scope::Stream) => Ok(()),
+                Some(Scope::Load) => Err(PresetError::OpenLoadField { name }),
+                None => Err(PresetError::OpenUnknownField { name, backend: self.backend.clone() }),
+            }
+        })
     }
 
     /// Fields that the engine's schema does not list: passed on, but perhaps misspelt.
@@ -143,7 +180,7 @@ pub struct Presets {
 struct Entry {
     stamp: FileStamp,
     preset: Option<Arc<Preset>>,
-    problem: Option<String>,
+    problem: Option<Arc<PresetError>>,
 }
 
 impl Presets {
@@ -160,14 +197,14 @@ impl Presets {
     }
 
     /// A preset by name: the last good version of its file, or what is wrong with it; `None` where there is no file.
-    pub fn get(&self, name: &str) -> Option<Result<Arc<Preset>, String>> {
+    pub fn get(&self, name: &str) -> Option<Result<Arc<Preset>, Arc<PresetError>>> {
         let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
         let entry = entries.get(name)?;
-        Some(entry.preset.clone().ok_or_else(|| entry.problem.clone().unwrap_or_default()))
+        entry.preset.clone().map(Ok).or_else(|| entry.problem.clone().map(Err))
     }
 
     /// The names, in order, each with what is wrong with the file now, if anything.
-    pub fn list(&self) -> Vec<(String, Option<String>)> {
+    pub fn list(&self) -> Vec<(String, Option<Arc<PresetError>>)> {
         let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
         entries.iter().map(|(name, entry)| (name.clone(), entry.problem.clone())).collect()
     }
@@ -210,9 +247,8 @@ impl Presets {
             }
             changed = true;
             let last_good = old.and_then(|entry| entry.preset.clone());
-            let parsed = fs::read_to_string(&path)
-                .map_err(|error| format!("cannot be read: {error}"))
-                .and_then(|text| Preset::parse(&name, &text));
+            let parsed =
+                fs::read_to_string(&path).map_err(PresetError::Read).and_then(|text| Preset::parse(&name, &text));
             let (preset, problem) = match parsed {
                 Ok(preset) => {
                     tracing::info!(preset = name, backend = preset.backend, "preset read");
@@ -221,7 +257,7 @@ impl Presets {
                 Err(problem) => {
                     let kept = if last_good.is_some() { "; the version before stays in service" } else { "" };
                     tracing::error!(preset = name, file = %path.display(), "preset {problem}{kept}");
-                    (last_good, Some(problem))
+                    (last_good, Some(Arc::new(problem)))
                 }
             };
             entries.insert(name, Entry { stamp, preset, problem });
@@ -277,7 +313,7 @@ mod tests {
             (r#"{"backend": "x", "host": {"memory_mb": 17592186044416}}"#, "`host.memory_mb`"),
             (r#"{"backend": "x", "host": {"concurrency": 0}}"#, "`host.concurrency`"),
         ] {
-            let error = Preset::parse("x", text).unwrap_err();
+            let error = Preset::parse("x", text).unwrap_err().to_string();
             assert!(error.contains(problem), "{error}");
         }
     }
@@ -286,7 +322,7 @@ mod tests {
     fn only_stream_fields_can_be_opened() {
         let preset = Preset::parse("x", r#"{"backend": "tone", "host": {"open": ["model"]}}"#).unwrap();
         let error = preset.check_open_fields(&Schema::new().field(Field::load("model"))).unwrap_err();
-        assert!(error.contains("`model`"), "{error}");
+        assert!(matches!(&error, PresetError::OpenLoadField { name } if name == "model"), "{error}");
     }
 
     #[test]
