@@ -29,7 +29,7 @@ async fn start(dir: &Path) -> String {
     };
     let server = Server::bind(settings, host_program(), Arc::default()).await.unwrap();
     let address = server.urls().unwrap()[0].strip_prefix("http://").unwrap().to_owned();
-    tokio::spawn(server.run(|| Ok(())));
+    tokio::spawn(server.run(|| Ok::<_, std::convert::Infallible>(())));
     address
 }
 

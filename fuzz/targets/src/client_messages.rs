@@ -16,7 +16,7 @@ pub fn client_messages(bytes: &[u8]) {
             if let ClientMessage::Start(start) = message
                 && let Err(problem) = start.audio().check()
             {
-                assert_one_line(&problem);
+                assert_one_line(problem);
             }
         }
         Err(failure) => assert_one_line(&failure.message),

@@ -12,7 +12,7 @@ pub fn settings(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let settings = match Settings::parse(text) {
         Ok(settings) => settings,
-        Err(problem) => return assert_one_line(&problem),
+        Err(problem) => return assert_one_line(problem),
     };
     let timeouts = &settings.timeouts;
     for seconds in [

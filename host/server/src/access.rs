@@ -2,10 +2,12 @@
 
 mod exposure;
 mod keys;
+mod keys_file;
 mod origin;
 mod request;
 
-pub use exposure::check_exposure;
-pub use keys::{KeyEntry, Keys, NewKey};
-pub use origin::{Origins, OwnOrigin};
+pub use exposure::{ExposureError, check_exposure};
+pub use keys::{KeyEntry, Keys, KeysError, NewKey};
+pub use keys_file::{KeysFileError, read_keys};
+pub use origin::{OriginError, Origins, OwnOrigin};
 pub use request::presented_key;

@@ -3,6 +3,23 @@
 use serde::{Deserialize, Deserializer};
 use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
 
+/// Why a text is no address to listen on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// A socket file without its path.
+    #[error("`unix:` needs the path of a socket file, such as `unix:/run/auricle.sock`")]
+    NoPath,
+    /// A socket file where there are none.
+    #[error("there are no socket files on this system")]
+    NoSocketFiles,
+    /// Anything else.
+    #[error(
+        "`{0}` is no address to listen on: give an IP address and a port, such as `127.0.0.1:8770`, `0.0.0.0:8770` or \
+         `[::1]:8770`, or `localhost:8770`, or `unix:/run/auricle.sock`"
+    )]
+    NoAddress(String),
+}
+
 /// An address to listen on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ListenAddress {
@@ -23,24 +40,19 @@ impl ListenAddress {
 }
 
 impl FromStr for ListenAddress {
-    type Err = String;
+    type Err = AddressError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, AddressError> {
         if let Some(path) = text.strip_prefix("unix:") {
             return match path {
-                "" => Err("`unix:` needs the path of a socket file, such as `unix:/run/auricle.sock`".into()),
+                "" => Err(AddressError::NoPath),
                 _ if cfg!(unix) => Ok(Self::Unix(path.into())),
-                _ => Err("there are no socket files on this system".into()),
+                _ => Err(AddressError::NoSocketFiles),
             };
         }
         let number =
             text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
-        number.parse().map(Self::Tcp).map_err(|_| {
-            format!(
-                "`{text}` is no address to listen on: give an IP address and a port, such as `127.0.0.1:8770`, \
-                 `0.0.0.0:8770` or `[::1]:8770`, or `localhost:8770`, or `unix:/run/auricle.sock`"
-            )
-        })
+        number.parse().map(Self::Tcp).map_err(|_| AddressError::NoAddress(text.to_owned()))
     }
 }
 
@@ -80,7 +92,7 @@ mod tests {
             assert_eq!((address.to_string().as_str(), address.is_local()), (shown, local));
         }
         for wrong in ["localhost", "example.org:1", "127.0.0.1", "8770", "unix:", ":8770", ""] {
-            let problem = wrong.parse::<ListenAddress>().unwrap_err();
+            let problem = wrong.parse::<ListenAddress>().unwrap_err().to_string();
             assert!(problem.contains("unix:/run/auricle.sock"), "{problem}");
         }
     }

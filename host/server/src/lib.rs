@@ -24,14 +24,14 @@ mod write_limit;
 pub use http::{EnginesReport, PresetsReport, StreamsReport};
 
 use crate::{
-    access::{Keys, Origins, check_exposure},
+    access::{Keys, Origins, check_exposure, read_keys},
     reload::Reloaded,
     requests::{Request, Requests, raise_file_limit},
 };
 use address::ListenAddress;
 use app::App;
 use auricle_core::{metrics::Metrics, times::wait};
-use auricle_engines::plugins::{Registry, Watcher, check_writers};
+use auricle_engines::plugins::{Registry, Watcher};
 use auricle_session::{AdmissionSettings, Catalog, Journal, Presets, Sessions};
 use connections::Connections;
 use conversation::PhaseLimits;
@@ -41,8 +41,9 @@ use listener::Listener;
 use reread::Files;
 use settings::{ListenerSettings, ListenerTls, Settings};
 use std::{
-    fs, io,
-    path::{Path, PathBuf},
+    fmt::Display,
+    io,
+    path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -78,7 +79,13 @@ impl Server {
         let requests = Requests::new()?;
         let drain = CancellationToken::new();
         let origins = Origins::new(&settings.origins).map_err(io::Error::other)?;
-        let keys = settings.keys.as_deref().map(|file| keys(file, &drain)).transpose()?.map(Arc::new);
+        let keys = settings
+            .keys
+            .as_deref()
+            .map(|file| read_keys(file, &drain))
+            .transpose()
+            .map_err(io::Error::other)?
+            .map(Arc::new);
         let mut certificates = Certificates::default();
         let mut listeners = Vec::new();
         for listener in settings.listeners() {
@@ -162,7 +169,7 @@ impl Server {
     /// Serves until asked to stop; then open streams may end by themselves for the drain time, and are finished after
     /// it. A second request to stop ends it at once. Asked to reload it reads keys, certificates and presets again, after
     /// `reread`, which takes what is the program's own of the settings; where that fails nothing else is read.
-    pub async fn run(self, reread: impl Fn() -> Result<(), String> + Send + Sync + 'static) {
+    pub async fn run<E: Display + 'static>(self, reread: impl Fn() -> Result<(), E> + Send + Sync + 'static) {
         let Self { listeners, connections, phases, app, watcher, mut requests, files, drain_limit } = self;
         let (files, reread) = (Arc::new(files), Arc::new(reread));
         let mut stop = async || {
@@ -297,15 +304,4 @@ async fn tidy(journal: Arc<Journal>) {
         // A panic in there is already in the log.
         let _ = tokio::task::spawn_blocking(move || journal.remove_old()).await;
     }
-}
-
-/// The keys of a file; `drain` ends the streams of all.
-fn keys(file: &Path, drain: &CancellationToken) -> io::Result<Reloaded<Keys>> {
-    let (path, drain) = (file.to_owned(), drain.clone());
-    let read = move |before: Option<&Keys>| {
-        check_writers(&path).map_err(|problem| format!("keys {problem}"))?;
-        let text = fs::read_to_string(&path).map_err(|error| format!("keys {}: {error}", path.display()))?;
-        Keys::parse(&text, before, &drain).map_err(|problem| format!("keys {}: {problem}", path.display()))
-    };
-    Reloaded::new(vec![file.to_owned()], read).map_err(io::Error::other)
 }

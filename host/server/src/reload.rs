@@ -6,13 +6,14 @@
 
 use auricle_engines::stamp::FileStamp;
 use std::{
+    error::Error,
     fmt,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
 /// Makes a value of the files, knowing the one before.
-type Read<T> = dyn Fn(Option<&T>) -> Result<T, String> + Send + Sync;
+type Read<T> = dyn Fn(Option<&T>) -> Result<T, Box<dyn Error>> + Send + Sync;
 
 /// `None` where the file cannot be seen.
 type Stamp = Option<FileStamp>;
@@ -36,13 +37,14 @@ impl<T> Reloaded<T> {
     ///
     /// # Errors
     /// Those of `read`: there is no value to go on with.
-    pub fn new(
+    pub fn new<E: Error + 'static>(
         files: Vec<PathBuf>,
-        read: impl Fn(Option<&T>) -> Result<T, String> + Send + Sync + 'static,
-    ) -> Result<Self, String> {
+        read: impl Fn(Option<&T>) -> Result<T, E> + Send + Sync + 'static,
+    ) -> Result<Self, E> {
         // Before the reading: what changes meanwhile is seen at the next look.
         let seen = stamps(&files);
         let value = read(None)?;
+        let read = move |before: Option<&T>| read(before).map_err(Into::into);
         Ok(Self { files, read: Box::new(read), value: RwLock::new(Arc::new(value)), seen: Mutex::new(seen) })
     }
 
@@ -85,7 +87,7 @@ fn stamps(files: &[PathBuf]) -> Vec<Stamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
+    use std::{fs, io};
 
     #[test]
     fn the_last_good_reading_stays() {
@@ -93,9 +95,9 @@ mod tests {
         let file = dir.path().join("number");
         let path = file.clone();
         let read = move |before: Option<&u32>| {
-            let text = fs::read_to_string(&path).map_err(|error| error.to_string())?;
-            let number: u32 = text.parse().map_err(|_| format!("`{text}` is no number"))?;
-            Ok(number + before.copied().unwrap_or_default())
+            let text = fs::read_to_string(&path)?;
+            let number: u32 = text.parse().map_err(io::Error::other)?;
+            Ok::<_, io::Error>(number + before.copied().unwrap_or_default())
         };
         Reloaded::new(vec![file.clone()], read.clone()).unwrap_err();
         fs::write(&file, "1").unwrap();

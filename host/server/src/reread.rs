@@ -5,7 +5,10 @@
 use super::tls::Certificate;
 use crate::{access::Keys, reload::Reloaded};
 use auricle_session::Presets;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    fmt::Display,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 /// What is read from files while the server runs.
 pub(super) struct Files {
@@ -18,7 +21,7 @@ pub(super) struct Files {
 
 impl Files {
     /// Reads all of it again, after `settings`; nothing where that fails. What is wrong with a file is in the log.
-    pub(super) fn reload(&self, settings: &impl Fn() -> Result<(), String>) {
+    pub(super) fn reload<E: Display>(&self, settings: &impl Fn() -> Result<(), E>) {
         let _reloading = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(problem) = settings() {
             tracing::error!("not reloaded: {problem}; all stays as it was");

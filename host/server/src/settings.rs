@@ -1,11 +1,12 @@
 //! The server's own configuration, `auricle.toml`: every field, its default, and what it is for.
 
+mod error;
 mod limits;
 
+pub use error::{SettingsError, SettingsFileError, TomlError};
 pub use limits::{Limits, Timeouts};
 
 use super::address::ListenAddress;
-use auricle_core::one_line;
 use auricle_dialects::vosk::VoskSettings;
 use auricle_session::journal::JournalSettings;
 use ipnet::IpNet;
@@ -156,13 +157,13 @@ impl Settings {
     /// Reads `auricle.toml` in `dir`; all defaults where there is none.
     ///
     /// # Errors
-    /// One line that names the file, and the place in it.
-    pub fn read(dir: &Path) -> Result<Self, String> {
-        let path = dir.join("auricle.toml");
-        let mut settings = match fs::read_to_string(&path) {
-            Ok(text) => Self::parse(&text).map_err(|problem| format!("{}: {problem}", path.display()))?,
+    /// What is wrong with it, and where.
+    pub fn read(dir: &Path) -> Result<Self, SettingsFileError> {
+        let file = dir.join("auricle.toml");
+        let mut settings = match fs::read_to_string(&file) {
+            Ok(text) => Self::parse(&text).map_err(|problem| SettingsFileError::Content { file, problem })?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Self::default(),
-            Err(error) => return Err(format!("{}: {error}", path.display())),
+            Err(error) => return Err(SettingsFileError::Read { file, error }),
         };
         settings.presets = dir.join(&settings.presets);
         for list in [&mut settings.plugins, &mut settings.resources] {
@@ -192,9 +193,9 @@ impl Settings {
     /// Reads settings from TOML text, paths as they are.
     ///
     /// # Errors
-    /// One line that names the place.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let settings: Self = toml::from_str(text).map_err(|error| one_line(place(text, &error)))?;
+    /// What is wrong, and where.
+    pub fn parse(text: &str) -> Result<Self, SettingsError> {
+        let settings: Self = toml::from_str(text).map_err(|error| TomlError::new(text, &error))?;
         settings.check()?;
         Ok(settings)
     }
@@ -204,27 +205,14 @@ impl Settings {
         if self.listeners.is_empty() { vec![ListenerSettings::at(self.listen.clone())] } else { self.listeners.clone() }
     }
 
-    fn check(&self) -> Result<(), String> {
+    fn check(&self) -> Result<(), SettingsError> {
         if let Err(error) = EnvFilter::try_new(&self.log) {
-            return Err(one_line(format!("`log` is \"{}\": {error}", self.log)));
+            return Err(SettingsError::Log { directives: self.log.clone(), error });
         }
         if !self.listeners.is_empty() && self.listen != Self::default().listen {
-            return Err("`listen` is the short form of [[listeners]]: give one of the two".into());
+            return Err(SettingsError::ListenTwice);
         }
         limits::check(&self.limits, &self.timeouts)
-    }
-}
-
-/// What is wrong, and where: in one line.
-pub(crate) fn place(text: &str, error: &toml::de::Error) -> String {
-    let message = error.message().replace('\n', ", ");
-    match error.span().and_then(|span| text.get(..span.start)) {
-        None => message,
-        Some(before) => {
-            let number = before.matches('\n').count();
-            let line = text.lines().nth(number).unwrap_or_default().trim();
-            format!("line {}, `{line}`: {message}", number + 1)
-        }
     }
 }
 
@@ -232,14 +220,12 @@ pub(crate) fn place(text: &str, error: &toml::de::Error) -> String {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<Settings, String> {
+    fn read(text: &str) -> Result<Settings, SettingsFileError> {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("auricle.toml"), text).unwrap();
-        let settings = Settings::read(dir.path());
-        settings.map(|mut settings| {
-            settings.presets = settings.presets.strip_prefix(dir.path()).unwrap().to_owned();
-            settings
-        })
+        let mut settings = Settings::read(dir.path())?;
+        settings.presets = settings.presets.strip_prefix(dir.path()).unwrap().to_owned();
+        Ok(settings)
     }
 
     #[test]
@@ -260,11 +246,11 @@ mod tests {
 
     #[test]
     fn a_misspelt_field_is_named() {
-        let error = read("[limits]\nmax_steams = 3").unwrap_err();
+        let error = read("[limits]\nmax_steams = 3").unwrap_err().to_string();
         assert!(error.contains("auricle.toml: line 2, `max_steams = 3`: unknown field"), "{error}");
         assert_eq!(error.lines().count(), 1, "{error}");
-        assert!(read("[limits").unwrap_err().contains("line 1, `[limits`: "));
-        let hidden = read("\"a\\u001b[2Kb\" = 3").unwrap_err();
+        assert!(read("[limits").unwrap_err().to_string().contains("line 1, `[limits`: "));
+        let hidden = read("\"a\\u001b[2Kb\" = 3").unwrap_err().to_string();
         assert!(!hidden.contains(char::is_control), "{hidden:?}");
     }
 
@@ -281,7 +267,7 @@ mod tests {
             ("[[listeners]]\ndialects = []", "address"),
             ("[[listeners]]\naddress = \"localhost:1\"\nallow = [\"here\"]", "invalid IP address"),
         ] {
-            let error = read(wrong).unwrap_err();
+            let error = read(wrong).unwrap_err().to_string();
             assert!(error.contains(problem), "{error}");
         }
     }
@@ -289,17 +275,17 @@ mod tests {
     #[test]
     fn what_to_log_must_be_directives() {
         assert_eq!(read("log = \"info,auricle::engine=debug\"").unwrap().log, "info,auricle::engine=debug");
-        let error = read("log = \"auricle=loud\"").unwrap_err();
+        let error = read("log = \"auricle=loud\"").unwrap_err().to_string();
         assert!(error.contains("auricle.toml: `log` is \"auricle=loud\": "), "{error}");
     }
 
     #[test]
     fn a_wait_must_be_positive() {
-        assert!(read("[timeouts]\ncall_seconds = -1.0").unwrap_err().contains("timeouts.call_seconds"));
-        assert!(read("[timeouts]\ncall_seconds = nan").unwrap_err().contains("timeouts.call_seconds"));
+        assert!(read("[timeouts]\ncall_seconds = -1.0").unwrap_err().to_string().contains("timeouts.call_seconds"));
+        assert!(read("[timeouts]\ncall_seconds = nan").unwrap_err().to_string().contains("timeouts.call_seconds"));
         // A timer of no length at all, and one that ends after the clock does.
-        assert!(read("[timeouts]\nidle_seconds = 1e-9").unwrap_err().contains("timeouts.idle_seconds"));
-        assert!(read("[timeouts]\nprobe_seconds = 1e19").unwrap_err().contains("timeouts.probe_seconds"));
+        assert!(read("[timeouts]\nidle_seconds = 1e-9").unwrap_err().to_string().contains("timeouts.idle_seconds"));
+        assert!(read("[timeouts]\nprobe_seconds = 1e19").unwrap_err().to_string().contains("timeouts.probe_seconds"));
         assert!(read("[timeouts]\ndrain_seconds = 0.0").is_ok());
     }
 }

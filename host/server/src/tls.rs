@@ -2,12 +2,29 @@
 
 use super::settings::Tls;
 use crate::reload::Reloaded;
-use std::{path::Path, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 use tokio_rustls::rustls::{
-    ServerConfig,
+    self, ServerConfig,
     crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    pki_types::{
+        CertificateDer, PrivateKeyDer,
+        pem::{self, PemObject},
+    },
 };
+
+/// Why there is no certificate.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CertificateError {
+    #[error("[tls] {}: {error}", .file.display())]
+    Read { file: PathBuf, error: pem::Error },
+    #[error("[tls] {}: no certificate in it", .file.display())]
+    Empty { file: PathBuf },
+    #[error("[tls] {}: does not go with the key {}: {error}", .certificate.display(), .key.display())]
+    Pair { certificate: PathBuf, key: PathBuf, error: rustls::Error },
+    /// The library has none of the versions.
+    #[error("{0}")]
+    Versions(rustls::Error),
+}
 
 /// The configuration of the certificate in service.
 pub(super) type Certificate = Reloaded<ServerConfig>;
@@ -20,8 +37,8 @@ impl Certificates {
     /// The certificate of these files.
     ///
     /// # Errors
-    /// One line that names the file.
-    pub(super) fn read(&mut self, files: &Tls) -> Result<Arc<Certificate>, String> {
+    /// What is wrong with one of them.
+    pub(super) fn read(&mut self, files: &Tls) -> Result<Arc<Certificate>, CertificateError> {
         if let Some(known) = self.1.iter().position(|known| known == files) {
             return Ok(Arc::clone(&self.0[known]));
         }
@@ -35,27 +52,27 @@ impl Certificates {
 /// Reads certificate and key.
 ///
 /// # Errors
-/// One line that names the file.
-fn certificate(files: &Tls) -> Result<Certificate, String> {
+/// What is wrong with one of them.
+fn certificate(files: &Tls) -> Result<Certificate, CertificateError> {
     let own = files.clone();
     Reloaded::new(vec![files.certificate.clone(), files.key.clone()], move |_| read(&own))
 }
 
-fn read(Tls { certificate, key }: &Tls) -> Result<ServerConfig, String> {
-    let of = |path: &Path, problem: String| format!("[tls] {}: {problem}", path.display());
+fn read(Tls { certificate, key }: &Tls) -> Result<ServerConfig, CertificateError> {
+    let unread = |file: &PathBuf, error| CertificateError::Read { file: file.clone(), error };
     let chain: Vec<_> = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect)
-        .map_err(|error| of(certificate, error.to_string()))?;
+        .map_err(|error| unread(certificate, error))?;
     if chain.is_empty() {
-        return Err(of(certificate, "no certificate in it".into()));
+        return Err(CertificateError::Empty { file: certificate.clone() });
     }
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| of(key, error.to_string()))?;
+    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| unread(key, error))?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
+        .map_err(CertificateError::Versions)?
         .with_no_client_auth()
         .with_single_cert(chain, private)
-        .map_err(|error| of(certificate, format!("does not go with the key {}: {error}", key.display())))?;
+        .map_err(|error| CertificateError::Pair { certificate: certificate.clone(), key: key.clone(), error })?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }

@@ -4,7 +4,33 @@
 //! settings say in so many words that it need not. A dialect whose clients cannot show a key is served there only by a listener
 //! that is bound to a key, or to networks.
 
-use crate::settings::{ListenerSettings, Settings};
+use crate::{
+    address::ListenAddress,
+    settings::{ListenerSettings, Settings},
+};
+
+/// What a listener that other machines can reach lacks, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ExposureError {
+    /// A key that its clients cannot show, or networks.
+    #[error(
+        "will not listen on {0}, where other machines can reach it, with a dialect whose clients cannot show a key: give its \
+         [[listeners]] entry `key = \"NAME\"` or `allow = [\"NETWORK\"]`, or listen on 127.0.0.1"
+    )]
+    Unbound(ListenAddress),
+    /// API keys.
+    #[error(
+        "will not listen on {0}, where other machines can reach it, without API keys: set `keys` in auricle.toml, listen on \
+         127.0.0.1 behind a proxy, or say `allow_network_without_keys = true`"
+    )]
+    NoKeys(ListenAddress),
+    /// TLS.
+    #[error(
+        "will not listen on {0}, where other machines can reach it, without TLS: set `[tls]` in auricle.toml, listen on \
+         127.0.0.1 behind a proxy, or say `allow_network_without_tls = true`"
+    )]
+    NoTls(ListenAddress),
+}
 
 /// Checks that a listener that can be reached from other machines is locked.
 ///
@@ -15,30 +41,21 @@ pub fn check_exposure(
     listener: &ListenerSettings,
     has_tls: bool,
     shows_keys: bool,
-) -> Result<(), String> {
+) -> Result<(), ExposureError> {
     let address = &listener.address;
     if address.is_local() {
         return Ok(());
     }
     let bound = listener.key.is_some() || !listener.allow.is_empty();
     if !shows_keys && !bound {
-        return Err(format!(
-            "will not listen on {address}, where other machines can reach it, with a dialect whose clients cannot show a key: \
-             give its [[listeners]] entry `key = \"NAME\"` or `allow = [\"NETWORK\"]`, or listen on 127.0.0.1"
-        ));
+        return Err(ExposureError::Unbound(address.clone()));
     }
     let keys = settings.keys.is_some() || (bound && !shows_keys) || settings.allow_network_without_keys;
-    let missing = [
-        (!keys, "API keys", "keys", "allow_network_without_keys"),
-        (!has_tls && !settings.allow_network_without_tls, "TLS", "[tls]", "allow_network_without_tls"),
-    ];
-    for (missing, what, setting, consent) in missing {
-        if missing {
-            return Err(format!(
-                "will not listen on {address}, where other machines can reach it, without {what}: set `{setting}` in \
-                 auricle.toml, listen on 127.0.0.1 behind a proxy, or say `{consent} = true`"
-            ));
-        }
+    if !keys {
+        return Err(ExposureError::NoKeys(address.clone()));
+    }
+    if !has_tls && !settings.allow_network_without_tls {
+        return Err(ExposureError::NoTls(address.clone()));
     }
     Ok(())
 }
@@ -56,9 +73,9 @@ mod tests {
         for open in ["0.0.0.0:1", "[::]:1", "192.168.0.7:1", "[::ffff:10.0.0.1]:1"] {
             let (mut settings, open) = (Settings::default(), at(open));
             let check = |settings: &Settings, tls| check_exposure(settings, &open, tls, true);
-            assert!(check(&settings, false).unwrap_err().contains("without API keys"));
+            assert!(matches!(check(&settings, false), Err(ExposureError::NoKeys(_))));
             settings.keys = Some("keys.toml".into());
-            assert!(check(&settings, false).unwrap_err().contains("without TLS"));
+            assert!(matches!(check(&settings, false), Err(ExposureError::NoTls(_))));
             check(&settings, true).unwrap();
             settings.keys = None;
             settings.allow_network_without_keys = true;
@@ -72,12 +89,13 @@ mod tests {
     fn clients_that_cannot_show_a_key_need_a_listener_of_their_own() {
         let settings = Settings { keys: Some("keys.toml".into()), ..Settings::default() };
         let mut listener = ListenerSettings::at("0.0.0.0:2700".parse().unwrap());
-        assert!(check_exposure(&settings, &listener, true, false).unwrap_err().contains("cannot show a key"));
+        assert!(matches!(check_exposure(&settings, &listener, true, false), Err(ExposureError::Unbound(_))));
         listener.key = Some("kitchen".into());
         check_exposure(&settings, &listener, true, false).unwrap();
         listener.key = None;
         listener.allow = vec!["192.168.0.0/16".parse().unwrap()];
         check_exposure(&Settings::default(), &listener, true, false).unwrap();
-        assert!(check_exposure(&Settings::default(), &listener, false, false).unwrap_err().contains("without TLS"));
+        let open = check_exposure(&Settings::default(), &listener, false, false);
+        assert!(matches!(open, Err(ExposureError::NoTls(_))));
     }
 }

@@ -5,6 +5,7 @@
 //! nothing of how close it was. What is counted of a key, and the token that ends its streams, outlive a new reading of
 //! the file as long as name and hash are the same.
 
+use crate::settings::TomlError;
 use auricle_session::{Key, KeyLimits};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -16,6 +17,26 @@ use tokio_util::sync::CancellationToken;
 const PREFIX: &str = "auricle_";
 const RANDOM_BYTES: usize = 24;
 const NAME_LENGTH: usize = 64;
+
+/// Why there are no keys, or no new one.
+#[derive(Debug, thiserror::Error)]
+pub enum KeysError {
+    /// The text is not that of a file of keys.
+    #[error(transparent)]
+    Toml(#[from] TomlError),
+    /// Names stand in logs, in TOML and on terminals.
+    #[error("`{0}` is no name of a key: 1 to {NAME_LENGTH} letters, digits, `-` and `_`")]
+    Name(String),
+    /// The hash of the key of this name is none.
+    #[error("key `{0}`: `sha256` must be 64 hexadecimal digits")]
+    Hash(String),
+    /// There is nothing to make a key of.
+    #[error("the system gives no random numbers: {0}")]
+    Random(getrandom::Error),
+    /// A new key cannot be written as TOML.
+    #[error("{0}")]
+    Entry(toml::ser::Error),
+}
 
 /// The file of keys.
 #[derive(Debug, Serialize, Deserialize)]
@@ -56,14 +77,14 @@ impl NewKey {
     ///
     /// # Errors
     /// Where the name is not one, or the system has no random numbers.
-    pub fn make(name: &str, entry: KeyEntry) -> Result<Self, String> {
+    pub fn make(name: &str, entry: KeyEntry) -> Result<Self, KeysError> {
         check_name(name)?;
         let mut bytes = [0; RANDOM_BYTES];
-        getrandom::fill(&mut bytes).map_err(|error| format!("the system gives no random numbers: {error}"))?;
+        getrandom::fill(&mut bytes).map_err(KeysError::Random)?;
         let secret = format!("{PREFIX}{}", hex::encode(bytes));
         let entry = KeyEntry { sha256: hex::encode(hash(&secret)), ..entry };
         let file = KeysFile { keys: BTreeMap::from([(name.to_owned(), entry)]) };
-        let toml = toml::to_string(&file).map_err(|error| error.to_string())?;
+        let toml = toml::to_string(&file).map_err(KeysError::Entry)?;
         Ok(Self { secret, toml })
     }
 }
@@ -90,15 +111,14 @@ impl Keys {
     /// more are told to finish. `drain` ends the streams of all.
     ///
     /// # Errors
-    /// One line on what is wrong; nothing has changed then.
-    pub fn parse(text: &str, before: Option<&Self>, drain: &CancellationToken) -> Result<Self, String> {
-        let file: KeysFile = toml::from_str(text).map_err(|error| crate::settings::place(text, &error))?;
+    /// What is wrong; nothing has changed then.
+    pub fn parse(text: &str, before: Option<&Self>, drain: &CancellationToken) -> Result<Self, KeysError> {
+        let file: KeysFile = toml::from_str(text).map_err(|error| TomlError::new(text, &error))?;
         let mut keys = Vec::with_capacity(file.keys.len());
         for (name, entry) in file.keys {
             check_name(&name)?;
             let mut hash = [0; 32];
-            hex::decode_to_slice(&entry.sha256, &mut hash)
-                .map_err(|_| format!("key `{name}`: `sha256` must be 64 hexadecimal digits"))?;
+            hex::decode_to_slice(&entry.sha256, &mut hash).map_err(|_| KeysError::Hash(name.clone()))?;
             let same = before.and_then(|before| before.0.iter().find(|known| known.is(&name, hash)));
             let key = match same {
                 Some(known) => known.key.with_limits(entry.limits()),
@@ -139,13 +159,12 @@ impl Known {
     }
 }
 
-/// Names stand in logs, in TOML and on terminals.
-fn check_name(name: &str) -> Result<(), String> {
+fn check_name(name: &str) -> Result<(), KeysError> {
     let plain = |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
     if (1..=NAME_LENGTH).contains(&name.len()) && name.chars().all(plain) {
         return Ok(());
     }
-    Err(format!("`{name}` is no name of a key: 1 to {NAME_LENGTH} letters, digits, `-` and `_`"))
+    Err(KeysError::Name(name.to_owned()))
 }
 
 fn hash(secret: &str) -> [u8; 32] {
@@ -159,7 +178,7 @@ mod tests {
 
     const ENTRY: KeyEntry = KeyEntry { sha256: String::new(), presets: None, max_streams: None, operator: false };
 
-    fn parse(text: &str, before: Option<&Keys>) -> Result<Keys, String> {
+    fn parse(text: &str, before: Option<&Keys>) -> Result<Keys, KeysError> {
         Keys::parse(text, before, &CancellationToken::new())
     }
 
@@ -202,7 +221,7 @@ mod tests {
             ("[keys.one]\nsha265 = \"abc\"", "line 2"),
             ("[keys.\"o n e\"]\nsha256 = \"abc\"", "`o n e` is no name"),
         ] {
-            let error = parse(text, None).unwrap_err();
+            let error = parse(text, None).unwrap_err().to_string();
             assert!(error.contains(problem) && error.lines().count() == 1, "{error}");
         }
     }

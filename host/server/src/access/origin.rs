@@ -10,6 +10,17 @@ use std::net::IpAddr;
 /// Lets in every page.
 const ANY: &str = "*";
 
+/// A text that is no origin.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`origins`: `{origin}` is no origin: give scheme, host and port as browsers do, such as `https://app.example` or \
+     `http://localhost:3000`"
+)]
+pub struct OriginError {
+    /// The text.
+    pub origin: String,
+}
+
 /// The pages that may use the server.
 #[derive(Debug, Clone)]
 pub struct Origins(Vec<String>);
@@ -50,16 +61,13 @@ impl Origins {
     ///
     /// # Errors
     /// Names the one that is none.
-    pub fn new(list: &[String]) -> Result<Self, String> {
+    pub fn new(list: &[String]) -> Result<Self, OriginError> {
         for origin in list {
             let plain = origin.split_once("://").is_some_and(|(scheme, authority)| {
                 !scheme.is_empty() && !authority.is_empty() && !authority.contains('/')
             });
             if !plain && origin != ANY && origin != "null" {
-                return Err(format!(
-                    "`origins`: `{origin}` is no origin: give scheme, host and port as browsers do, such as \
-                     `https://app.example` or `http://localhost:3000`"
-                ));
+                return Err(OriginError { origin: origin.clone() });
             }
         }
         Ok(Self(list.to_vec()))
@@ -131,7 +139,7 @@ mod tests {
     #[test]
     fn what_is_no_origin_is_refused() {
         for wrong in ["app.example", "https://", "https://app.example/", "*.example"] {
-            assert!(Origins::new(&[wrong.to_owned()]).unwrap_err().contains(wrong));
+            assert_eq!(Origins::new(&[wrong.to_owned()]).unwrap_err().origin, wrong);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `[limits]` and `[timeouts]`: every bound and wait, its default, and what it is for.
 
-use auricle_core::times::{LONGEST, SHORTEST, is_wait};
+use super::error::SettingsError;
+use auricle_core::times::is_wait;
 use serde::Deserialize;
 
 /// Bounds on what clients and engines can ask of the server.
@@ -125,8 +126,8 @@ impl Default for Timeouts {
 /// Checks what the types do not say.
 ///
 /// # Errors
-/// One line that names the field.
-pub(super) fn check(limits: &Limits, timeouts: &Timeouts) -> Result<(), String> {
+/// The first field that is out of range.
+pub(super) fn check(limits: &Limits, timeouts: &Timeouts) -> Result<(), SettingsError> {
     let phases = [
         ("timeouts.handshake_seconds", timeouts.handshake_seconds),
         ("timeouts.head_seconds", timeouts.head_seconds),
@@ -151,11 +152,11 @@ pub(super) fn check(limits: &Limits, timeouts: &Timeouts) -> Result<(), String> 
         ("timeouts.probe_seconds", timeouts.probe_seconds),
     ];
     let given = phases.iter().filter_map(|(name, value)| Some((*name, (*value)?)));
-    if let Some((name, _)) = positive.into_iter().chain(given).find(|(_, value)| !is_wait(*value)) {
-        return Err(format!("`{name}` must be a positive number, {SHORTEST} to {LONGEST}"));
+    if let Some((field, _)) = positive.into_iter().chain(given).find(|(_, value)| !is_wait(*value)) {
+        return Err(SettingsError::NotPositive { field });
     }
     if timeouts.drain_seconds != 0.0 && !is_wait(timeouts.drain_seconds) {
-        return Err(format!("`timeouts.drain_seconds` must be 0, or {SHORTEST} to {LONGEST}"));
+        return Err(SettingsError::Drain);
     }
     Ok(())
 }
