@@ -139,35 +139,54 @@ impl StreamArgs {
     }
 }
 
+/// Why a text is no server's address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// Another scheme than WebSocket's, or HTTP's for it.
+    #[error("`{0}` is neither `ws` nor `wss`: give an address such as {DEFAULT_URL}")]
+    Scheme(String),
+    /// Nothing where the host should be.
+    #[error("there is no host in it: give an address such as {DEFAULT_URL}")]
+    NoHost,
+}
+
+/// A text that is no `key=value`.
+#[derive(Debug, thiserror::Error)]
+#[error("give KEY=VALUE, such as language=de")]
+struct OptionError;
+
 /// Completes the address of a server that speaks the native protocol.
-fn url(text: &str) -> Result<String, String> {
+fn url(text: &str) -> Result<String, AddressError> {
     address(text, STREAM_PATH)
 }
 
 /// Completes an address: `ws` and this path unless it says otherwise.
-pub fn address(text: &str, default_path: &str) -> Result<String, String> {
+///
+/// # Errors
+/// What it lacks.
+pub fn address(text: &str, default_path: &str) -> Result<String, AddressError> {
     let (scheme, rest) = text.split_once("://").unwrap_or(("ws", text));
     let scheme = match scheme {
         "ws" | "http" => "ws",
         "wss" | "https" => "wss",
-        _ => return Err(format!("`{scheme}` is neither `ws` nor `wss`: give an address such as {DEFAULT_URL}")),
+        _ => return Err(AddressError::Scheme(scheme.to_owned())),
     };
     let (host, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
     if host.is_empty() {
-        return Err(format!("there is no host in it: give an address such as {DEFAULT_URL}"));
+        return Err(AddressError::NoHost);
     }
     let path = if matches!(path, "" | "/") { default_path } else { path };
     Ok(format!("{scheme}://{host}{path}"))
 }
 
 /// `key=value`.
-fn option(text: &str) -> Result<(String, Value), String> {
+fn option(text: &str) -> Result<(String, Value), OptionError> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => {
             let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
             Ok((key.to_owned(), value))
         }
-        _ => Err("give KEY=VALUE, such as language=de".to_owned()),
+        _ => Err(OptionError),
     }
 }
 
@@ -202,7 +221,7 @@ mod tests {
             ("ws://[::1]:80/other?x=1", "ws://[::1]:80/other?x=1"),
             (DEFAULT_URL, DEFAULT_URL),
         ] {
-            assert_eq!(url(given).as_deref(), Ok(full));
+            assert_eq!(url(given), Ok(full.to_owned()));
         }
         for wrong in ["wss://", "ftp://host", "ws://", "/v1/stream"] {
             url(wrong).unwrap_err();

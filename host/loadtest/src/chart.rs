@@ -9,11 +9,25 @@ use plotters::{
     },
     prelude::*,
 };
-use std::{fmt::Display, ops::Range, path::Path};
+use std::{
+    io,
+    ops::Range,
+    path::{Path, PathBuf},
+};
 
 pub use plotters::style::{BLACK, BLUE, GREEN, MAGENTA, RED, RGBColor};
 
 const WIDTH: u32 = 900;
+
+/// A picture that cannot be drawn or written.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {error}", .file.display())]
+pub struct ChartError {
+    /// The file.
+    pub file: PathBuf,
+    /// Why.
+    pub error: DrawingAreaErrorKind<io::Error>,
+}
 
 /// One chart.
 #[derive(Debug)]
@@ -74,21 +88,21 @@ impl Line {
 /// Writes charts as SVG, each `height` pixels high.
 ///
 /// # Errors
-/// One line, beginning with the file's name.
-pub fn draw(path: &Path, height: u32, charts: &[Chart]) -> Result<(), String> {
-    let fail = |problem: &dyn Display| format!("{}: {problem}", path.display());
+/// Where it cannot be drawn or written.
+pub fn draw(path: &Path, height: u32, charts: &[Chart]) -> Result<(), ChartError> {
+    let fail = |error| ChartError { file: path.to_owned(), error };
     let rows = charts.len().max(1);
     let area = SVGBackend::new(path, (WIDTH, height * rows as u32)).into_drawing_area();
-    area.fill(&WHITE).map_err(|problem| fail(&problem))?;
+    area.fill(&WHITE).map_err(fail)?;
     for (part, chart) in area.split_evenly((rows, 1)).iter().zip(charts) {
         let (across, up) = (chart.across.clone(), chart.up.clone());
         let drawn = match chart.scale {
             Scale::Linear => draw_one(part, chart, across, up),
             Scale::Logarithmic => draw_one(part, chart, across.log_scale(), up.log_scale()),
         };
-        drawn.map_err(|problem| fail(&problem))?;
+        drawn.map_err(fail)?;
     }
-    area.present().map_err(|problem| fail(&problem))
+    area.present().map_err(fail)
 }
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
@@ -147,7 +161,7 @@ mod tests {
     fn what_cannot_be_written_is_named() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("none/charts.svg");
-        let problem = draw(&file, 300, &[chart("above", Scale::Linear)]).unwrap_err();
+        let problem = draw(&file, 300, &[chart("above", Scale::Linear)]).unwrap_err().to_string();
         assert!(problem.starts_with(&file.display().to_string()) && problem.lines().count() == 1, "{problem}");
     }
 }

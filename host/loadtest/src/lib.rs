@@ -25,6 +25,7 @@ pub use outcome::{Delays, Level, Server, Tool};
 pub use plot::plot;
 pub use protocol::Protocol;
 pub use ramp::{Growth, Ramp};
+pub use recording::AudioError;
 pub use reference::Words;
 pub use report::{Report, head, line};
 
@@ -96,8 +97,8 @@ pub enum Amount {
 #[non_exhaustive]
 pub enum Problem {
     /// The audio cannot be used.
-    #[error("{0}")]
-    Audio(String),
+    #[error(transparent)]
+    Audio(#[from] AudioError),
     /// A stream alone does not get through.
     #[error("a stream alone: {0}")]
     Alone(String),
@@ -132,7 +133,7 @@ impl Load {
         let mut recordings = Vec::new();
         for path in &self.audio {
             let recording = Recording::read(path, self.protocol.encoding(), self.frame, self.seconds).await;
-            recordings.push(Arc::new(recording.map_err(Problem::Audio)?));
+            recordings.push(Arc::new(recording?));
         }
         Bench { load: self, way: door }.learn(recordings).await
     }
@@ -171,8 +172,7 @@ impl<W: Way> Bench<'_, W> {
             let take = self.alone(&recording).await?;
             let reference = Reference::learn(&take, recording.frames.len());
             if reference.texts_before_end() == 0 {
-                let name = &recording.name;
-                return Err(Problem::Audio(format!("{name}: no text came while it was heard, so none can be late")));
+                return Err(AudioError::NoText { name: recording.name.clone() }.into());
             }
             known.push((recording, reference));
         }

@@ -2,7 +2,7 @@
 
 use super::{
     Level, Report,
-    chart::{BLACK, BLUE, Chart, GREEN, Line, MAGENTA, RED, RGBColor, Scale, draw},
+    chart::{BLACK, BLUE, Chart, ChartError, GREEN, Line, MAGENTA, RED, RGBColor, Scale, draw},
 };
 use std::path::Path;
 
@@ -25,8 +25,8 @@ const MEMORY: &[Of] = &[("server", BLUE, |level| level.server.map(|server| serve
 /// Writes it as SVG.
 ///
 /// # Errors
-/// One line, beginning with the file's name.
-pub fn plot(report: &Report, path: &Path) -> Result<(), String> {
+/// Where it cannot be drawn or written.
+pub fn plot(report: &Report, path: &Path) -> Result<(), ChartError> {
     let mut levels: Vec<_> = report.levels.iter().collect();
     levels.sort_by_key(|level| level.streams);
     let most = levels.last().map_or(1, |level| level.streams) as f64;

@@ -1,13 +1,44 @@
 //! What streams say: a recording as frames on the wire, made once and shared by all of them.
 
-use auricle_audio::{Intake, file::Options};
-use auricle_client::source::{Piece, Source};
+use auricle_audio::{Intake, IntakeError, file::Options};
+use auricle_client::source::{Piece, Source, SourceError};
 use auricle_core::Encoding;
 use std::{path::Path, time::Duration};
 use tokio_tungstenite::tungstenite::Bytes;
 
 /// What all the protocols take, in samples per second.
 const RATE: u32 = 16_000;
+
+/// Why a recording is of no use. Each begins with the file's name.
+#[derive(Debug, thiserror::Error)]
+pub enum AudioError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// It cannot be brought to the rate that is sent.
+    #[error("{name}: {error}")]
+    Intake {
+        /// The file's name.
+        name: String,
+        /// What is out of range.
+        error: IntakeError,
+    },
+    /// A part of it cannot be decoded.
+    #[error("{0}")]
+    Damage(String),
+    /// It holds no audio.
+    #[error("{name}: there is no audio in it")]
+    Empty {
+        /// The file's name.
+        name: String,
+    },
+    /// The server has no text for it before its end.
+    #[error("{name}: no text came while it was heard, so none can be late")]
+    NoText {
+        /// The file's name.
+        name: String,
+    },
+}
 
 /// Audio for one stream.
 #[derive(Debug, Clone)]
@@ -30,16 +61,19 @@ impl Recording {
         encoding: Encoding,
         frame: Duration,
         length: Duration,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, AudioError> {
         let name = path.display().to_string();
-        let mut source = Source::open(path, Options::default()).await.map_err(|error| error.to_string())?;
-        let mut intake = Intake::new(source.format(), RATE).map_err(|problem| format!("{name}: {problem}"))?;
+        let mut source = Source::open(path, Options::default()).await?;
+        let mut intake = match Intake::new(source.format(), RATE) {
+            Ok(intake) => intake,
+            Err(error) => return Err(AudioError::Intake { name, error }),
+        };
         let (wanted, mut samples) = ((length.as_secs_f64() * f64::from(RATE)) as usize, Vec::new());
         while samples.len() < wanted {
             match source.next().await {
                 Some(Ok(Piece::Audio(bytes))) => intake.push(&bytes, &mut samples),
-                Some(Ok(Piece::Damage(what))) => return Err(what),
-                Some(Err(error)) => return Err(error.to_string()),
+                Some(Ok(Piece::Damage(what))) => return Err(AudioError::Damage(what)),
+                Some(Err(error)) => return Err(error.into()),
                 None => {
                     intake.finish(&mut samples);
                     break;
@@ -47,7 +81,7 @@ impl Recording {
             }
         }
         if samples.is_empty() {
-            return Err(format!("{name}: there is no audio in it"));
+            return Err(AudioError::Empty { name });
         }
         Ok(Self { name, ..Self::of(&samples, encoding, frame, length) })
     }

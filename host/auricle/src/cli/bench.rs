@@ -1,8 +1,10 @@
 //! `auricle bench`: how many real-time streams a server holds.
 
 use super::{logging, output::fail};
-use auricle_client::args::address;
-use auricle_loadtest::{Amount, Growth, Level, Load, Problem, Protocol, Ramp, Report, head, line, plot};
+use auricle_client::args::{AddressError, address};
+use auricle_loadtest::{
+    Amount, Growth, Level, Load, Problem, Protocol, Ramp, Report, chart::ChartError, head, line, plot,
+};
 use auricle_server::requests::raise_file_limit;
 use clap::value_parser;
 use std::{
@@ -124,6 +126,37 @@ pub(super) struct BenchArgs {
     svg: Option<PathBuf>,
 }
 
+/// Options that do not go together, or make no sense.
+#[derive(Debug, thiserror::Error)]
+enum OptionsError {
+    #[error("--stagger must be shorter than --seconds, so that all streams speak at once")]
+    Stagger,
+    #[error(transparent)]
+    Address(#[from] AddressError),
+}
+
+/// What an option's number must be.
+#[derive(Debug, thiserror::Error)]
+enum NumberError {
+    #[error("a number above 0 is wanted, up to 86400")]
+    Positive,
+    #[error("a number above 1 is wanted, up to 100")]
+    AboveOne,
+    #[error("a number from 0 to 1 is wanted")]
+    Share,
+}
+
+/// Why the result is not in its file.
+#[derive(Debug, thiserror::Error)]
+enum ResultError {
+    #[error("{0}")]
+    Json(serde_json::Error),
+    #[error("{}: {error}", .file.display())]
+    Write { file: PathBuf, error: io::Error },
+    #[error(transparent)]
+    Plot(#[from] ChartError),
+}
+
 pub(super) fn run(args: BenchArgs) -> ExitCode {
     logging::init_client();
     let load = match args.load() {
@@ -172,20 +205,28 @@ fn show(level: &Level) {
 
 fn conclude(report: &Report, json: Option<&Path>, svg: Option<&Path>) -> ExitCode {
     let _ = writeln!(io::stdout(), "{}", report.conclusion());
-    let write = |path: &Path| -> Result<(), String> {
-        let text = serde_json::to_string_pretty(report).map_err(|error| error.to_string())?;
-        fs::write(path, text + "\n").map_err(|error| format!("{}: {error}", path.display()))
-    };
-    if let Err(problem) = json.map_or(Ok(()), write).and_then(|()| svg.map_or(Ok(()), |path| plot(report, path))) {
+    if let Err(problem) = write(report, json, svg) {
         return fail(problem);
     }
     if report.most_streams > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// Writes the result into the files that are asked for.
+fn write(report: &Report, json: Option<&Path>, svg: Option<&Path>) -> Result<(), ResultError> {
+    if let Some(path) = json {
+        let text = serde_json::to_string_pretty(report).map_err(ResultError::Json)?;
+        fs::write(path, text + "\n").map_err(|error| ResultError::Write { file: path.to_owned(), error })?;
+    }
+    if let Some(path) = svg {
+        plot(report, path)?;
+    }
+    Ok(())
+}
+
 impl BenchArgs {
-    fn load(&self) -> Result<Load, String> {
+    fn load(&self) -> Result<Load, OptionsError> {
         if self.stagger >= self.seconds {
-            return Err("--stagger must be shorter than --seconds, so that all streams speak at once".into());
+            return Err(OptionsError::Stagger);
         }
         let seconds = |seconds: f64| Duration::from_secs_f64(seconds);
         let amount = if self.streams.is_empty() {
@@ -218,18 +259,18 @@ fn count() -> impl clap::builder::TypedValueParser<Value = u64> {
     value_parser!(u64).range(1..=1_000_000)
 }
 
-fn number(text: &str, what: &str, fits: impl Fn(f64) -> bool) -> Result<f64, String> {
-    text.parse().ok().filter(|number| fits(*number)).ok_or_else(|| what.to_owned())
+fn number(text: &str, wanted: NumberError, fits: impl Fn(f64) -> bool) -> Result<f64, NumberError> {
+    text.parse().ok().filter(|number| fits(*number)).ok_or(wanted)
 }
 
-fn positive(text: &str) -> Result<f64, String> {
-    number(text, "a number above 0 is wanted, up to 86400", |number| number > 0.0 && number <= 86_400.0)
+fn positive(text: &str) -> Result<f64, NumberError> {
+    number(text, NumberError::Positive, |number| number > 0.0 && number <= 86_400.0)
 }
 
-fn above_one(text: &str) -> Result<f64, String> {
-    number(text, "a number above 1 is wanted, up to 100", |number| number > 1.0 && number <= 100.0)
+fn above_one(text: &str) -> Result<f64, NumberError> {
+    number(text, NumberError::AboveOne, |number| number > 1.0 && number <= 100.0)
 }
 
-fn share(text: &str) -> Result<f64, String> {
-    number(text, "a number from 0 to 1 is wanted", |number| (0.0..=1.0).contains(&number))
+fn share(text: &str) -> Result<f64, NumberError> {
+    number(text, NumberError::Share, |number| (0.0..=1.0).contains(&number))
 }

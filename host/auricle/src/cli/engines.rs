@@ -3,7 +3,7 @@
 use super::output::{Format, fail, print, print_json};
 use auricle_engines::plugins::{DiscoverySettings, FileReport, FileState, look_once};
 use auricle_server::EnginesReport;
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{io, path::PathBuf, process::ExitCode, time::Duration};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 /// List the engines of a running server, or of a plugin directory; or take a plugin out of quarantine.
@@ -38,6 +38,26 @@ pub(super) struct EnginesArgs {
     /// How to write the list
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+}
+
+/// Why the server or the directory cannot be read.
+#[derive(Debug, thiserror::Error)]
+enum EnginesError {
+    /// The plugin directory, or what it takes to look at it.
+    #[error("{0}")]
+    Directory(io::Error),
+    #[error("authorities {}: {error}", .file.display())]
+    AuthoritiesFile { file: PathBuf, error: io::Error },
+    #[error("authorities {}: {error}", .file.display())]
+    Authorities { file: PathBuf, error: ureq::Error },
+    #[error("{url}: the server asks for an operator's key: give --key")]
+    Key { url: String },
+    #[error("{url}: no plugin file of that name is in quarantine")]
+    NotQuarantined { url: String },
+    #[error("{url}: {error}; is the server running there? (or give --plugins DIR)")]
+    Server { url: String, error: ureq::Error },
+    #[error("{url}: not an Auricle server's answer: {error}")]
+    Answer { url: String, error: serde_json::Error },
 }
 
 pub(super) fn run(args: &EnginesArgs) -> ExitCode {
@@ -83,38 +103,39 @@ fn describe(file: &FileReport) -> String {
     }
 }
 
-fn look(args: &EnginesArgs) -> Result<EnginesReport, String> {
-    let mut settings = DiscoverySettings::of_this_program().map_err(|error| error.to_string())?;
+fn look(args: &EnginesArgs) -> Result<EnginesReport, EnginesError> {
+    let mut settings = DiscoverySettings::of_this_program().map_err(EnginesError::Directory)?;
     (settings.plugins, settings.resources) = (args.plugins.clone(), args.resources.clone());
-    let files = look_once(&settings).map_err(|error| error.to_string())?;
+    let files = look_once(&settings).map_err(EnginesError::Directory)?;
     let mut backends: Vec<_> = files.iter().flat_map(|file| file.backends.clone()).collect();
     backends.sort();
     Ok(EnginesReport { backends, files })
 }
 
-fn ask(args: &EnginesArgs) -> Result<EnginesReport, String> {
+fn ask(args: &EnginesArgs) -> Result<EnginesReport, EnginesError> {
     let url = format!("{}/v1/engines", args.url.trim_end_matches('/'));
     let text = read(&url, shown(agent(args)?.get(&url), args).call())?;
-    serde_json::from_str(&text).map_err(|error| format!("{url}: not an Auricle server's answer: {error}"))
+    serde_json::from_str(&text).map_err(|error| EnginesError::Answer { url, error })
 }
 
-fn release(args: &EnginesArgs, file: &str) -> Result<String, String> {
+fn release(args: &EnginesArgs, file: &str) -> Result<String, EnginesError> {
     let url = format!("{}/v1/engines/{file}/release", args.url.trim_end_matches('/'));
     match shown(agent(args)?.post(&url), args).send_empty() {
-        Err(ureq::Error::StatusCode(404)) => Err(format!("{url}: no plugin file of that name is in quarantine")),
+        Err(ureq::Error::StatusCode(404)) => Err(EnginesError::NotQuarantined { url }),
         answer => read(&url, answer),
     }
 }
 
 /// Trusts the authorities that it is told to.
-fn agent(args: &EnginesArgs) -> Result<ureq::Agent, String> {
+fn agent(args: &EnginesArgs) -> Result<ureq::Agent, EnginesError> {
     let mut tls = TlsConfig::builder();
     if let Some(file) = &args.ca {
-        let of = |problem: String| format!("authorities {}: {problem}", file.display());
-        let pem = std::fs::read(file).map_err(|error| of(error.to_string()))?;
+        let pem = std::fs::read(file).map_err(|error| EnginesError::AuthoritiesFile { file: file.clone(), error })?;
         let mut authorities = Vec::new();
         for item in parse_pem(&pem) {
-            if let PemItem::Certificate(certificate) = item.map_err(|error| of(error.to_string()))? {
+            if let PemItem::Certificate(certificate) =
+                item.map_err(|error| EnginesError::Authorities { file: file.clone(), error })?
+            {
                 authorities.push(certificate);
             }
         }
@@ -132,10 +153,11 @@ fn shown<B>(request: ureq::RequestBuilder<B>, args: &EnginesArgs) -> ureq::Reque
     }
 }
 
-fn read(url: &str, answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<String, String> {
+fn read(url: &str, answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<String, EnginesError> {
+    let url = url.to_owned();
     let text = answer.and_then(|mut answer| answer.body_mut().read_to_string());
     text.map_err(|error| match error {
-        ureq::Error::StatusCode(401 | 403) => format!("{url}: the server asks for an operator's key: give --key"),
-        error => format!("{url}: {error}; is the server running there? (or give --plugins DIR)"),
+        ureq::Error::StatusCode(401 | 403) => EnginesError::Key { url },
+        error => EnginesError::Server { url, error },
     })
 }

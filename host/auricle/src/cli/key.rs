@@ -1,7 +1,7 @@
 //! `auricle key`: API keys.
 
 use super::output::{fail, print};
-use auricle_server::access::{KeyEntry, Keys, NewKey};
+use auricle_server::access::{KeyEntry, Keys, KeysError, NewKey};
 use clap::Subcommand;
 use std::{
     fs,
@@ -52,6 +52,18 @@ struct NewArgs {
     into: Option<PathBuf>,
 }
 
+/// Why no key was made, or why it was not kept.
+#[derive(Debug, thiserror::Error)]
+enum KeyError {
+    #[error(transparent)]
+    Make(#[from] KeysError),
+    #[error("{}: {error}", .file.display())]
+    File { file: PathBuf, error: io::Error },
+    /// With the new key the file is none any more.
+    #[error("{}: {problem}", .file.display())]
+    Content { file: PathBuf, problem: KeysError },
+}
+
 pub(super) fn run(args: &KeyArgs) -> ExitCode {
     let KeyCommand::New(args) = &args.command;
     let entry = KeyEntry {
@@ -60,9 +72,9 @@ pub(super) fn run(args: &KeyArgs) -> ExitCode {
         max_streams: args.max_streams,
         operator: args.operator,
     };
-    let made = NewKey::make(&args.name, entry).and_then(|key| {
+    let made = NewKey::make(&args.name, entry).map_err(KeyError::Make).and_then(|key| {
         match &args.into {
-            Some(file) => append(file, &key.toml).map_err(|problem| format!("{}: {problem}", file.display()))?,
+            Some(file) => append(file, &key.toml)?,
             None => eprint!("Add this to the server's file of keys (`keys` in auricle.toml):\n\n{}\n", key.toml),
         }
         Ok(key)
@@ -74,16 +86,18 @@ pub(super) fn run(args: &KeyArgs) -> ExitCode {
 }
 
 /// Puts a new file in the place of the old, so that a server never reads half of one.
-fn append(file: &Path, entry: &str) -> Result<(), String> {
+fn append(file: &Path, entry: &str) -> Result<(), KeyError> {
+    let of = |error| KeyError::File { file: file.to_owned(), error };
     let before = match fs::read_to_string(file) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(error.to_string()),
+        Err(error) => return Err(of(error)),
     };
     let gap = if before.is_empty() { "" } else { "\n" };
     let text = format!("{before}{gap}{entry}");
     // Among others a second key of that name is an error.
-    Keys::parse(&text, None, &CancellationToken::new())?;
+    Keys::parse(&text, None, &CancellationToken::new())
+        .map_err(|problem| KeyError::Content { file: file.to_owned(), problem })?;
     let write = || {
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut beside = tempfile::NamedTempFile::new_in(folder)?;
@@ -93,5 +107,5 @@ fn append(file: &Path, entry: &str) -> Result<(), String> {
         }
         beside.persist(file).map_err(|error| error.error)
     };
-    write().map(drop).map_err(|error: io::Error| error.to_string())
+    write().map(drop).map_err(of)
 }

@@ -11,7 +11,12 @@ use std::{
 };
 use tracing::Level;
 use tracing_subscriber::{
-    EnvFilter, Layer, Registry, fmt, layer::SubscriberExt, registry, reload, util::SubscriberInitExt,
+    EnvFilter, Layer, Registry,
+    filter::ParseError,
+    fmt,
+    layer::SubscriberExt,
+    registry, reload,
+    util::{SubscriberInitExt, TryInitError},
 };
 
 /// For the log to be written when the server stops.
@@ -26,6 +31,19 @@ pub(super) enum LogFormat {
     Json,
 }
 
+/// Why there is no log, or none as it is now wanted.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LogError {
+    #[error("{name} {directives}: {error}")]
+    Directives { name: &'static str, directives: String, error: ParseError },
+    #[error("cannot start the log: {0}")]
+    Writer(io::Error),
+    #[error("{0}")]
+    Init(TryInitError),
+    #[error("{0}")]
+    Reload(reload::Error),
+}
+
 /// The server's log.
 pub(super) struct Log {
     pub(super) writer: LogWriter,
@@ -36,10 +54,9 @@ pub(super) struct Log {
 
 impl Log {
     /// Starts the log, and logs panics. `RUST_LOG` wins over `flag`, and that over the `setting`.
-    pub(super) fn start(flag: Option<String>, setting: &str, format: LogFormat) -> Result<Self, String> {
+    pub(super) fn start(flag: Option<String>, setting: &str, format: LogFormat) -> Result<Self, LogError> {
         let filter = filter(flag.as_deref(), setting)?;
-        let writer = LogWriter::start(stderr(), move |what| line(what, format))
-            .map_err(|error| format!("cannot start the log: {error}"))?;
+        let writer = LogWriter::start(stderr(), move |what| line(what, format)).map_err(LogError::Writer)?;
         let (filter, handle) = reload::Layer::new(filter);
         let lines = fmt::layer()
             .with_writer(writer.clone())
@@ -50,14 +67,14 @@ impl Log {
             LogFormat::Text => lines.boxed(),
             LogFormat::Json => lines.json().boxed(),
         };
-        registry().with(filter).with(lines).try_init().map_err(|error| error.to_string())?;
+        registry().with(filter).with(lines).try_init().map_err(LogError::Init)?;
         std::panic::set_hook(Box::new(|info| tracing::error!("{}", describe_panic(info))));
         Ok(Self { writer, flag, filter: handle })
     }
 
     /// Takes the setting as it is now, where neither `RUST_LOG` nor the flag decide.
-    pub(super) fn set(&self, setting: &str) -> Result<(), String> {
-        self.filter.reload(filter(self.flag.as_deref(), setting)?).map_err(|error| error.to_string())
+    pub(super) fn set(&self, setting: &str) -> Result<(), LogError> {
+        self.filter.reload(filter(self.flag.as_deref(), setting)?).map_err(LogError::Reload)
     }
 
     /// Says why the server ends.
@@ -72,9 +89,12 @@ impl Log {
     }
 }
 
-fn filter(flag: Option<&str>, setting: &str) -> Result<EnvFilter, String> {
-    let parse = |name: &str, directives: &str| {
-        EnvFilter::try_new(directives).map_err(|error| format!("{name} {directives}: {error}"))
+fn filter(flag: Option<&str>, setting: &str) -> Result<EnvFilter, LogError> {
+    let parse = |name: &'static str, directives: &str| {
+        EnvFilter::try_new(directives).map_err(|error| {
+            let directives = directives.to_owned();
+            LogError::Directives { name, directives, error }
+        })
     };
     match (std::env::var("RUST_LOG"), flag) {
         (Ok(directives), _) => parse("RUST_LOG", &directives),

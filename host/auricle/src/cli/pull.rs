@@ -16,10 +16,10 @@ use super::{
     output::{fail, print, print_json},
 };
 use catalogue::Model;
-use folder::{Place, Source};
-use hub::{Failure, Hub, RemoteFile, Snapshot};
+use folder::{FolderError, Occupied, Place, Source};
+use hub::{Failure, Hub, HubError, RemoteFile, Snapshot};
 use indicatif::DecimalBytes;
-use selection::Names;
+use selection::{Names, SelectionError};
 use serde_json::{Value, json};
 use std::{
     path::{Path, PathBuf},
@@ -66,6 +66,36 @@ pub(super) struct PullArgs {
     list: bool,
 }
 
+/// Why there is no model.
+#[derive(Debug, thiserror::Error)]
+enum PullError {
+    #[error("{} is there already: {what}; --again replaces it, --into DIR puts this one elsewhere", .folder.display())]
+    Occupied { folder: PathBuf, what: Occupied },
+    #[error(transparent)]
+    Hub(#[from] HubError),
+    #[error("{endpoint} cannot be reached: {why}; {by_hand}")]
+    Unreachable { endpoint: String, why: String, by_hand: String },
+    #[error("{endpoint} cannot be reached any more: {why}; the same command goes on where this one stopped")]
+    BrokenOff { endpoint: String, why: String },
+    /// What the hub answers, or what is wrong with what came of it.
+    #[error("{0}")]
+    Refused(String),
+    #[error("{repository} {problem}")]
+    Selection { repository: String, problem: SelectionError },
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+}
+
+/// A precision that is no end of a file's name.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not the end of a file's name, such as int8 or fp16")]
+struct PrecisionError;
+
+/// A revision that is no part of an address.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a branch, tag or commit")]
+struct RevisionError;
+
 pub(super) fn run(args: &PullArgs) -> ExitCode {
     logging::init_client();
     match &args.name {
@@ -78,7 +108,7 @@ pub(super) fn run(args: &PullArgs) -> ExitCode {
 }
 
 /// Brings the model to its place; returns a preset for it.
-fn pull(args: &PullArgs, Model { repository, folder }: &Model) -> Result<Value, String> {
+fn pull(args: &PullArgs, Model { repository, folder }: &Model) -> Result<Value, PullError> {
     let PullArgs { into, precision, revision, .. } = args;
     let place = Place::new(into, folder);
     let here = place.folder().display();
@@ -88,21 +118,20 @@ fn pull(args: &PullArgs, Model { repository, folder }: &Model) -> Result<Value, 
             return Ok(preset(folder, precision));
         }
         Some(Err(what)) if !args.again => {
-            return Err(format!(
-                "{here} is there already: {what}; --again replaces it, --into DIR puts this one elsewhere"
-            ));
+            return Err(PullError::Occupied { folder: place.folder().to_owned(), what });
         }
         _ => {}
     }
     let hub = Hub::new(&args.endpoint)?;
     let snapshot = hub.look(repository, revision).map_err(|failure| match failure {
-        Failure::Refused(line) => line,
+        Failure::Refused(line) => PullError::Refused(line),
         Failure::Unreachable(why) => {
             let by_hand = selection::by_hand(repository, precision, &here.to_string());
-            format!("{} cannot be reached: {why}; {by_hand}", hub.endpoint())
+            PullError::Unreachable { endpoint: hub.endpoint().to_owned(), why, by_hand }
         }
     })?;
-    let files = choose(&snapshot, precision).map_err(|problem| format!("{repository} {problem}"))?;
+    let files = choose(&snapshot, precision)
+        .map_err(|problem| PullError::Selection { repository: repository.clone(), problem })?;
     let size: u64 = files.iter().filter_map(|file| file.size).sum();
     let commit = snapshot.commit.clone();
     eprintln!("{repository}, commit {commit}: {} files, {}, into {here}", files.len(), DecimalBytes(size));
@@ -111,13 +140,8 @@ fn pull(args: &PullArgs, Model { repository, folder }: &Model) -> Result<Value, 
     let gathering = place.gather(&source)?;
     for file in files {
         download::fetch(&snapshot, file, gathering.path()).map_err(|failure| match failure {
-            Failure::Refused(line) => line,
-            Failure::Unreachable(why) => {
-                format!(
-                    "{} cannot be reached any more: {why}; the same command goes on where this one stopped",
-                    hub.endpoint()
-                )
-            }
+            Failure::Refused(line) => PullError::Refused(line),
+            Failure::Unreachable(why) => PullError::BrokenOff { endpoint: hub.endpoint().to_owned(), why },
         })?;
     }
     gathering.finish()?;
@@ -129,7 +153,7 @@ fn pull(args: &PullArgs, Model { repository, folder }: &Model) -> Result<Value, 
 }
 
 /// The files that make a model, as the hub describes them.
-fn choose<'a>(snapshot: &'a Snapshot<'_>, precision: &str) -> Result<Vec<&'a RemoteFile>, String> {
+fn choose<'a>(snapshot: &'a Snapshot<'_>, precision: &str) -> Result<Vec<&'a RemoteFile>, SelectionError> {
     let chosen = Names::new(snapshot.files.iter().map(|file| file.name.as_str()))?.choose(precision)?;
     Ok(chosen.iter().filter_map(|name| snapshot.files.iter().find(|file| file.name == *name)).collect())
 }
@@ -147,19 +171,19 @@ fn has_converter(here: &Path) -> bool {
     here.join("plugins/whisper/convert/convert.py").is_file()
 }
 
-fn precision(text: &str) -> Result<String, String> {
+fn precision(text: &str) -> Result<String, PrecisionError> {
     match text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
         true => Ok(text.to_owned()),
-        false => Err("not the end of a file's name, such as int8 or fp16".to_owned()),
+        false => Err(PrecisionError),
     }
 }
 
-fn revision(text: &str) -> Result<String, String> {
+fn revision(text: &str) -> Result<String, RevisionError> {
     let ordinary = |part: &str| !matches!(part, "" | "." | "..");
     let letters = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte));
     match letters && text.split('/').all(ordinary) {
         true => Ok(text.to_owned()),
-        false => Err("not a branch, tag or commit".to_owned()),
+        false => Err(RevisionError),
     }
 }
 

@@ -1,13 +1,17 @@
 //! `auricle serve`.
 
 use super::{
-    logging::{Log, LogFormat},
+    logging::{Log, LogError, LogFormat},
     output::{fail, print, with_runtime},
 };
 use crate::crash;
 use auricle_core::metrics::Metrics;
 use auricle_engines::platform::this_program;
-use auricle_server::{Server, address::ListenAddress, settings::Settings};
+use auricle_server::{
+    Server,
+    address::ListenAddress,
+    settings::{Settings, SettingsFileError},
+};
 use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 /// Start the server.
@@ -46,6 +50,19 @@ pub(super) struct ServeArgs {
     log_format: LogFormat,
 }
 
+/// Why the settings are not taken.
+#[derive(Debug, thiserror::Error)]
+enum ServeError {
+    #[error("--configs {}: not a directory", .0.display())]
+    NoDirectory(PathBuf),
+    #[error(transparent)]
+    Settings(#[from] SettingsFileError),
+    #[error("no plugin directory: give --plugins DIR, or `plugins` in auricle.toml")]
+    NoPlugins,
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
+
 pub(super) fn run(args: ServeArgs) -> ExitCode {
     let settings = match settings(&args) {
         Ok(settings) => settings,
@@ -74,7 +91,7 @@ async fn serve(args: ServeArgs, start: Settings, log: Arc<Log>) -> ExitCode {
         if let Some(url) = urls.iter().find(|url| url.starts_with("http")) {
             tracing::info!("streams at {}/v1/stream", url.replacen("http", "ws", 1));
         }
-        server.run(move || log.set(&settings(&args)?.log)).await;
+        server.run(move || Ok::<_, ServeError>(log.set(&settings(&args)?.log)?)).await;
         Ok::<_, std::io::Error>(())
     };
     match served.await {
@@ -83,10 +100,10 @@ async fn serve(args: ServeArgs, start: Settings, log: Arc<Log>) -> ExitCode {
     }
 }
 
-fn settings(args: &ServeArgs) -> Result<Settings, String> {
+fn settings(args: &ServeArgs) -> Result<Settings, ServeError> {
     let mut settings = match &args.configs {
         Some(dir) if dir.is_dir() => Settings::read(dir)?,
-        Some(dir) => return Err(format!("--configs {}: not a directory", dir.display())),
+        Some(dir) => return Err(ServeError::NoDirectory(dir.clone())),
         None => Settings::default(),
     };
     if !args.plugins.is_empty() {
@@ -100,7 +117,7 @@ fn settings(args: &ServeArgs) -> Result<Settings, String> {
         settings.listeners.clear();
     }
     if settings.plugins.is_empty() {
-        return Err("no plugin directory: give --plugins DIR, or `plugins` in auricle.toml".into());
+        return Err(ServeError::NoPlugins);
     }
     Ok(settings)
 }

@@ -1,12 +1,19 @@
 //! Opening connections: the key shown in a header, TLS for `wss`.
 
 use super::end::End;
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::rustls::{
-    ClientConfig, RootCertStore,
+    self, ClientConfig, RootCertStore,
     crypto::ring,
-    pki_types::{CertificateDer, pem::PemObject},
+    pki_types::{
+        CertificateDer,
+        pem::{self, PemObject},
+    },
 };
 use tokio_tungstenite::{
     Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
@@ -43,7 +50,7 @@ impl Door {
             request.headers_mut().insert(header::AUTHORIZATION, value);
         }
         let connector = match request.uri().scheme_str() {
-            Some("wss") => Some(Connector::Rustls(trust(authorities).map_err(failed)?)),
+            Some("wss") => Some(Connector::Rustls(trust(authorities).map_err(|error| failed(error.to_string()))?)),
             _ => None,
         };
         Ok(Self { url: url.to_owned(), request, connector })
@@ -69,25 +76,39 @@ impl Door {
     }
 }
 
+/// Why nobody can be trusted.
+#[derive(Debug, thiserror::Error)]
+enum TrustError {
+    #[error("authorities {}: {error}", .file.display())]
+    Read { file: PathBuf, error: pem::Error },
+    #[error("authorities {}: {error}", .file.display())]
+    Authority { file: PathBuf, error: rustls::Error },
+    #[error("authorities {}: no certificate in it", .file.display())]
+    Empty { file: PathBuf },
+    /// The library has none of the versions.
+    #[error("{0}")]
+    Versions(rustls::Error),
+}
+
 /// Trusts the authorities of a file, or the public ones that are built in.
-fn trust(authorities: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
+fn trust(authorities: Option<&Path>) -> Result<Arc<ClientConfig>, TrustError> {
     let mut roots = RootCertStore::empty();
     match authorities {
         None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
         Some(file) => {
-            let of = |problem: String| format!("authorities {}: {problem}", file.display());
-            for certificate in CertificateDer::pem_file_iter(file).map_err(|error| of(error.to_string()))? {
-                let certificate = certificate.map_err(|error| of(error.to_string()))?;
-                roots.add(certificate).map_err(|error| of(error.to_string()))?;
+            let unread = |error| TrustError::Read { file: file.to_owned(), error };
+            for certificate in CertificateDer::pem_file_iter(file).map_err(unread)? {
+                let added = roots.add(certificate.map_err(unread)?);
+                added.map_err(|error| TrustError::Authority { file: file.to_owned(), error })?;
             }
             if roots.is_empty() {
-                return Err(of("no certificate in it".to_owned()));
+                return Err(TrustError::Empty { file: file.to_owned() });
             }
         }
     }
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
+        .map_err(TrustError::Versions)?
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(Arc::new(config))

@@ -7,6 +7,23 @@ use auricle_core::{Failure, FailureCode};
 use serde::Serialize;
 use serde_json::Value;
 
+/// What is wrong with a `config`. A `kind` says what is there instead.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub(super) enum ConfigError {
+    #[error("`config` is {kind}, not an object")]
+    NoObject { kind: &'static str },
+    #[error("`config.{key}` is {kind}, not a number")]
+    NoNumber { key: &'static str, kind: &'static str },
+    #[error("`config.sample_rate` is {0}, not a whole number of samples per second")]
+    SampleRate(f64),
+    #[error("`config.phrase_list` is {kind}, not a list of texts")]
+    NoPhrases { kind: &'static str },
+    #[error("`config.phrase_list` holds what is no text")]
+    NoText,
+    #[error("`config.model` is {kind}, not a name")]
+    NoModel { kind: &'static str },
+}
+
 /// One `config` message: what it says, and nothing for what it does not say. Unknown keys are ignored.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Config {
@@ -29,12 +46,12 @@ pub struct Config {
 
 impl Config {
     /// Reads the object behind `config`.
-    pub(super) fn read(value: &Value) -> Result<Self, String> {
+    pub(super) fn read(value: &Value) -> Result<Self, ConfigError> {
         let Value::Object(fields) = value else {
-            return Err(format!("`config` is {}, not an object", kind(value)));
+            return Err(ConfigError::NoObject { kind: kind(value) });
         };
-        let number = |key: &str| {
-            let read = |value| number(value).ok_or_else(|| format!("`config.{key}` is {}, not a number", kind(value)));
+        let number = |key: &'static str| {
+            let read = |value| number(value).ok_or_else(|| ConfigError::NoNumber { key, kind: kind(value) });
             fields.get(key).map(read).transpose()
         };
         Ok(Self {
@@ -59,12 +76,10 @@ fn number(value: &Value) -> Option<f64> {
     number.filter(|number| number.is_finite())
 }
 
-fn rate(number: f64) -> Result<u32, String> {
+fn rate(number: f64) -> Result<u32, ConfigError> {
     let whole = number as u32;
     let exact = number >= 1.0 && f64::from(whole) == number;
-    exact
-        .then_some(whole)
-        .ok_or_else(|| format!("`config.sample_rate` is {number}, not a whole number of samples per second"))
+    exact.then_some(whole).ok_or(ConfigError::SampleRate(number))
 }
 
 /// Python's `bool`.
@@ -79,21 +94,21 @@ fn truth(value: &Value) -> bool {
     }
 }
 
-fn phrases(value: &Value) -> Result<Vec<String>, String> {
+fn phrases(value: &Value) -> Result<Vec<String>, ConfigError> {
     match value {
         Value::Array(phrases) => {
             let phrases: Option<_> = phrases.iter().map(|phrase| phrase.as_str().map(str::to_owned)).collect();
-            phrases.ok_or_else(|| "`config.phrase_list` holds what is no text".into())
+            phrases.ok_or(ConfigError::NoText)
         }
         // vosk-server asks only whether it is true.
         value if !truth(value) => Ok(Vec::new()),
-        value => Err(format!("`config.phrase_list` is {}, not a list of texts", kind(value))),
+        value => Err(ConfigError::NoPhrases { kind: kind(value) }),
     }
 }
 
-fn model(value: &Value) -> Result<String, String> {
+fn model(value: &Value) -> Result<String, ConfigError> {
     let name = value.as_str().map(str::to_owned);
-    name.ok_or_else(|| format!("`config.model` is {}, not a name", kind(value)))
+    name.ok_or_else(|| ConfigError::NoModel { kind: kind(value) })
 }
 
 fn kind(value: &Value) -> &'static str {
@@ -208,7 +223,7 @@ mod tests {
             (json!({"phrase_list": ["one", 2]}), "`config.phrase_list` holds what is no text"),
             (json!({"model": 5}), "`config.model` is a number, not a name"),
         ] {
-            assert_eq!(Config::read(&config), Err(problem.into()));
+            assert_eq!(Config::read(&config).unwrap_err().to_string(), problem);
         }
     }
 

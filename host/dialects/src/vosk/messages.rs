@@ -4,11 +4,25 @@
 //! [`ServerMessage`] are in alphabetical order, as vosk writes them. Times are seconds from the start of the connection's
 //! audio.
 
-use super::{config::Config, wire};
+use super::{
+    config::{Config, ConfigError},
+    wire,
+};
 use auricle_core::{Failure, FailureCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
+
+/// Why a text is no message of a client.
+#[derive(Debug, thiserror::Error)]
+enum MessageError {
+    #[error("a text message is no JSON: {0}")]
+    NoJson(serde_json::Error),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(r#"a text message is none of {{"config": {{...}}}}, {{"eof": 1}}, {{"reset": 1}}"#)]
+    Unknown,
+}
 
 /// What a client sends as text. `Display` writes it; the ends exactly as vosk-server expects them.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,18 +45,18 @@ impl ClientMessage {
         Self::read(text).map_err(|problem| Failure::new(FailureCode::BadMessage, problem))
     }
 
-    fn read(text: &str) -> Result<Self, String> {
-        let value: Value = serde_json::from_str(text).map_err(|error| format!("a text message is no JSON: {error}"))?;
+    fn read(text: &str) -> Result<Self, MessageError> {
+        let value: Value = serde_json::from_str(text).map_err(MessageError::NoJson)?;
         let asked = |key: &str| match value.get(key) {
             Some(Value::Number(number)) => number.as_f64() != Some(0.0),
             Some(value) => *value == Value::Bool(true),
             None => false,
         };
         match value.get("config") {
-            Some(config) => Config::read(config).map(Self::Config),
+            Some(config) => Ok(Self::Config(Config::read(config)?)),
             None if asked("eof") => Ok(Self::Eof),
             None if asked("reset") => Ok(Self::Reset),
-            None => Err(r#"a text message is none of {"config": {...}}, {"eof": 1}, {"reset": 1}"#.into()),
+            None => Err(MessageError::Unknown),
         }
     }
 }

@@ -28,10 +28,15 @@ pub(super) struct Model {
     pub(super) folder: String,
 }
 
-impl FromStr for Model {
-    type Err = String;
+/// A name that is neither in the catalogue nor a repository's.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("neither a repository OWNER/NAME nor one of {}", MODELS.map(|(short, ..)| short).join(", "))]
+pub(super) struct NameError;
 
-    fn from_str(name: &str) -> Result<Self, String> {
+impl FromStr for Model {
+    type Err = NameError;
+
+    fn from_str(name: &str) -> Result<Self, NameError> {
         if let Some((folder, repository, _)) = MODELS.iter().find(|(short, ..)| *short == name) {
             return Ok(Self { repository: (*repository).to_owned(), folder: (*folder).to_owned() });
         }
@@ -39,10 +44,7 @@ impl FromStr for Model {
             Some((owner, folder)) if is_plain(owner) && is_plain(folder) => {
                 Ok(Self { repository: name.to_owned(), folder: folder.to_owned() })
             }
-            _ => {
-                let names: Vec<_> = MODELS.iter().map(|(short, ..)| *short).collect();
-                Err(format!("neither a repository OWNER/NAME nor one of {}", names.join(", ")))
-            }
+            _ => Err(NameError),
         }
     }
 }
@@ -68,7 +70,7 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    fn model(repository: &str, folder: &str) -> Result<Model, String> {
+    fn model(repository: &str, folder: &str) -> Result<Model, NameError> {
         Ok(Model { repository: repository.into(), folder: folder.into() })
     }
 
@@ -80,7 +82,7 @@ mod tests {
         for wrong in
             ["", "huge", "whisper-tiny", "/x", "me/", "me/..", "../me", "a/b/c", "me/x y", "me/x?", "me/.x", "é/x"]
         {
-            let refusal = wrong.parse::<Model>().unwrap_err();
+            let refusal = wrong.parse::<Model>().unwrap_err().to_string();
             assert!(refusal.contains("OWNER/NAME") && refusal.contains("tiny.en, base"), "{wrong}: {refusal}");
         }
     }

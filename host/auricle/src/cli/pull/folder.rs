@@ -4,9 +4,10 @@
 //! holds; it becomes the folder by being renamed. What is left of an interrupted pull is gone on with if it was of the
 //! very same model, else thrown away.
 
-use super::selection::Names;
+use super::selection::{Names, SelectionError};
 use serde::{Deserialize, Serialize};
 use std::{
+    fmt,
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read, Seek, Write},
     path::{Path, PathBuf},
@@ -24,6 +25,45 @@ pub(super) struct Source {
     /// What that was then.
     pub(super) commit: String,
     pub(super) precision: String,
+}
+
+/// Where the model at a place is from.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    Pulled(Source),
+    ByHand,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pulled(source) => write!(f, "{}, commit {}", source.repository, source.commit),
+            Self::ByHand => f.write_str("put there by hand"),
+        }
+    }
+}
+
+/// What is at a place where another model is wanted.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Occupied {
+    #[error("no folder that can be read")]
+    Unreadable,
+    #[error("{} at {} in {}", .0.repository, .0.revision, if .0.precision.is_empty() { "the plain export" } else { &.0.precision })]
+    Other(Source),
+    #[error("a folder that {0}")]
+    NoModel(SelectionError),
+}
+
+/// Why a model does not come to its place.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FolderError {
+    #[error("{}: {error}", .folder.display())]
+    Io { folder: PathBuf, error: io::Error },
+    #[error("{}: another `auricle pull` is at work there", .folder.display())]
+    Busy { folder: PathBuf },
+    /// Where it is from cannot be written down.
+    #[error("{0}")]
+    Source(serde_json::Error),
 }
 
 /// A place for a model.
@@ -50,29 +90,27 @@ impl Place {
         &self.folder
     }
 
-    /// What is at the place already: nothing, the model that is wanted (where it is from), or something else (what).
-    pub(super) fn holds(&self, repository: &str, revision: &str, precision: &str) -> Option<Result<String, String>> {
+    /// What is at the place already: nothing, the model that is wanted, or something else.
+    pub(super) fn holds(&self, repository: &str, revision: &str, precision: &str) -> Option<Result<Origin, Occupied>> {
         fs::symlink_metadata(&self.folder).ok()?;
-        let other = |what: &str| Some(Err(what.to_owned()));
-        let Ok(names) = names(&self.folder) else { return other("no folder that can be read") };
+        let Ok(names) = names(&self.folder) else { return Some(Err(Occupied::Unreadable)) };
         let names = Names::new(names.iter().map(String::as_str)).and_then(|names| names.choose(precision));
         let source = fs::read(self.folder.join(SOURCE)).ok().and_then(|text| serde_json::from_slice(&text).ok());
-        match (source, names) {
-            (Some(Source { repository: r, revision: v, precision: p, .. }), _)
-                if (r.as_str(), v.as_str(), p.as_str()) != (repository, revision, precision) =>
-            {
-                let p = if p.is_empty() { "the plain export" } else { &p };
-                Some(Err(format!("{r} at {v} in {p}")))
-            }
-            (_, Err(problem)) => Some(Err(format!("a folder that {problem}"))),
-            (Some(source), Ok(_)) => Some(Ok(format!("{}, commit {}", source.repository, source.commit))),
-            (None, Ok(_)) => Some(Ok("put there by hand".to_owned())),
-        }
+        let is_wanted = |source: &Source| {
+            (source.repository.as_str(), source.revision.as_str(), source.precision.as_str())
+                == (repository, revision, precision)
+        };
+        Some(match (source, names) {
+            (Some(source), _) if !is_wanted(&source) => Err(Occupied::Other(source)),
+            (_, Err(problem)) => Err(Occupied::NoModel(problem)),
+            (Some(source), Ok(_)) => Ok(Origin::Pulled(source)),
+            (None, Ok(_)) => Ok(Origin::ByHand),
+        })
     }
 
     /// Takes hold of the folder beside, with what an earlier pull of the same left in it.
-    pub(super) fn gather(&self, source: &Source) -> Result<Gathering<'_>, String> {
-        let problem = |error: io::Error| format!("{}: {error}", self.gathering.display());
+    pub(super) fn gather(&self, source: &Source) -> Result<Gathering<'_>, FolderError> {
+        let problem = |error| FolderError::Io { folder: self.gathering.clone(), error };
         fs::create_dir_all(&self.gathering).map_err(problem)?;
         let file = self.gathering.join(SOURCE);
         let mut options = OpenOptions::new();
@@ -80,7 +118,7 @@ impl Place {
         match held.try_lock() {
             Ok(()) if file.exists() => {}
             Ok(()) | Err(TryLockError::WouldBlock) => {
-                return Err(format!("{}: another `auricle pull` is at work there", self.folder.display()));
+                return Err(FolderError::Busy { folder: self.folder.clone() });
             }
             Err(TryLockError::Error(error)) => return Err(problem(error)),
         }
@@ -93,7 +131,7 @@ impl Place {
                     remove(&entry.path()).map_err(problem)?;
                 }
             }
-            let text = serde_json::to_string_pretty(source).map_err(|error| error.to_string())?;
+            let text = serde_json::to_string_pretty(source).map_err(FolderError::Source)?;
             held.set_len(0)
                 .and_then(|()| held.rewind())
                 .and_then(|()| writeln!(held, "{text}"))
@@ -110,7 +148,7 @@ impl Gathering<'_> {
     }
 
     /// All is there: makes it the model's folder, in place of one that is there.
-    pub(super) fn finish(self) -> Result<(), String> {
+    pub(super) fn finish(self) -> Result<(), FolderError> {
         let Place { folder, gathering, displaced } = self.place;
         // Windows renames no folder with an open file in it; elsewhere nobody else gets in before it is done.
         let held = if cfg!(windows) { None } else { Some(self.held) };
@@ -126,7 +164,7 @@ impl Gathering<'_> {
             }
             remove(displaced)
         };
-        let moved = moved().map_err(|error: io::Error| format!("{}: {error}", folder.display()));
+        let moved = moved().map_err(|error| FolderError::Io { folder: folder.clone(), error });
         drop(held);
         moved
     }
@@ -187,23 +225,25 @@ mod tests {
         let place = Place::new(&dir.path().join("models"), "x");
         assert_eq!(place.holds("me/x", "main", "int8"), None);
         let gathering = place.gather(&source("a")).unwrap();
-        assert!(place.gather(&source("a")).err().unwrap().contains("another `auricle pull`"));
+        assert!(matches!(place.gather(&source("a")), Err(FolderError::Busy { .. })));
         fill(gathering.path());
         assert_eq!(place.holds("me/x", "main", "int8"), None);
         gathering.finish().unwrap();
-        assert_eq!(place.holds("me/x", "main", "int8"), Some(Ok("me/x, commit a".into())));
+        assert_eq!(place.holds("me/x", "main", "int8"), Some(Ok(Origin::Pulled(source("a")))));
+        assert_eq!(Origin::Pulled(source("a")).to_string(), "me/x, commit a");
         for (repository, revision, precision) in
             [("me/y", "main", "int8"), ("me/x", "v2", "int8"), ("me/x", "main", "")]
         {
-            let other = place.holds(repository, revision, precision);
-            assert_eq!(other, Some(Err("me/x at main in int8".into())));
+            let other = place.holds(repository, revision, precision).unwrap().unwrap_err();
+            assert_eq!(other, Occupied::Other(source("a")));
+            assert_eq!(other.to_string(), "me/x at main in int8");
         }
         // Another in its place; nothing of the old one stays.
         fs::write(place.folder().join("old"), "").unwrap();
         let gathering = place.gather(&source("b")).unwrap();
         fill(gathering.path());
         gathering.finish().unwrap();
-        assert_eq!(place.holds("me/x", "main", "int8"), Some(Ok("me/x, commit b".into())));
+        assert_eq!(place.holds("me/x", "main", "int8"), Some(Ok(Origin::Pulled(source("b")))));
         assert!(!place.folder().join("old").exists());
         assert_eq!(fs::read_dir(dir.path().join("models")).unwrap().count(), 1);
     }
@@ -227,12 +267,12 @@ mod tests {
         let place = Place::new(dir.path(), "x");
         let holds = |precision| place.holds("me/x", "main", precision).unwrap();
         fs::write(place.folder(), "a file").unwrap();
-        assert_eq!(holds(""), Err("no folder that can be read".into()));
+        assert_eq!(holds(""), Err(Occupied::Unreadable));
         fs::remove_file(place.folder()).unwrap();
         fill(place.folder());
-        assert_eq!(holds("int8"), Ok("put there by hand".into()));
-        assert!(holds("fp16").unwrap_err().contains("--precision may be int8"));
+        assert_eq!(holds("int8"), Ok(Origin::ByHand));
+        assert!(holds("fp16").unwrap_err().to_string().contains("--precision may be int8"));
         fs::remove_file(place.folder().join("tokenizer.json")).unwrap();
-        assert!(holds("int8").unwrap_err().contains("has no tokenizer.json"));
+        assert!(holds("int8").unwrap_err().to_string().contains("a folder that has no tokenizer.json"));
     }
 }

@@ -5,7 +5,7 @@
 
 use hf_hub::{
     Cache, Repo, RepoType,
-    api::sync::{Api, ApiBuilder, ApiRepo},
+    api::sync::{Api, ApiBuilder, ApiError, ApiRepo},
 };
 use serde::Deserialize;
 use std::{env, io::Read, path::PathBuf, time::Duration};
@@ -17,6 +17,18 @@ use ureq::{
 
 /// How long a server may say nothing.
 const PATIENCE: Option<Duration> = Some(Duration::from_secs(60));
+
+/// Why nothing can be asked.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum HubError {
+    #[error("--endpoint (or HF_ENDPOINT) {0:?}: not an address like https://HOST")]
+    Endpoint(String),
+    #[error("the token (HF_TOKEN, or of an earlier login) holds letters that no token has")]
+    Token,
+    /// The library makes no client.
+    #[error("{0}")]
+    Client(ApiError),
+}
 
 /// Why something did not come.
 #[derive(Debug)]
@@ -82,11 +94,11 @@ struct Lfs {
 
 impl Hub {
     /// A client of the hub at an address, with the token of `HF_TOKEN` or of an earlier login, if there is one.
-    pub(super) fn new(endpoint: &str) -> Result<Self, String> {
+    pub(super) fn new(endpoint: &str) -> Result<Self, HubError> {
         let endpoint = endpoint.trim_end_matches('/').to_owned();
         let address: Option<Uri> = endpoint.parse().ok();
         if !address.is_some_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none()) {
-            return Err(format!("--endpoint (or HF_ENDPOINT) {endpoint:?}: not an address like https://HOST"));
+            return Err(HubError::Endpoint(endpoint));
         }
         let home = env::var_os("HF_HOME").map(PathBuf::from);
         let home = home.or_else(|| Some(env::home_dir()?.join(".cache/huggingface")));
@@ -94,13 +106,13 @@ impl Hub {
         let given = env::var("HF_TOKEN").ok().map(|token| token.trim().to_owned()).filter(|token| !token.is_empty());
         let token = given.or_else(login);
         if token.as_ref().is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
-            return Err("the token (HF_TOKEN, or of an earlier login) holds letters that no token has".into());
+            return Err(HubError::Token);
         }
         let has_token = token.is_some();
         // Nothing is ever kept in this cache.
         let builder =
             ApiBuilder::from_cache(Cache::new(PathBuf::new())).with_endpoint(endpoint.clone()).with_token(token);
-        let api = builder.build().map_err(|error| error.to_string())?;
+        let api = builder.build().map_err(HubError::Client)?;
         Ok(Self { api, endpoint, has_token })
     }
 

@@ -17,26 +17,42 @@ const ENCODER: &str = "encoder_model";
 const MERGED: &str = "decoder_model_merged";
 const SPLIT: [&str; 2] = ["decoder_model", "decoder_with_past_model"];
 
+/// Why files make no model. It continues the name of where they are.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum SelectionError {
+    #[error("lists a file that would not stay in its folder: {name:?}; nothing was fetched")]
+    Outside { name: String },
+    /// `there` says which files of that kind there are.
+    #[error("has no {name}, which a Whisper model needs; {there}")]
+    Missing { name: &'static str, there: String },
+    /// `there` says which precisions there are, or else which networks.
+    #[error("has no {ENCODER}{} with a decoder, no Whisper {}; {there}", ending(.precision), spoken(.precision))]
+    Networks { precision: String, there: String },
+}
+
 /// The names of a repository's, or a folder's, files.
 pub(super) struct Names<'a>(BTreeSet<&'a str>);
 
 impl<'a> Names<'a> {
     /// Refuses a list with a name that is no path below the folder.
-    pub(super) fn new(names: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
+    pub(super) fn new(names: impl IntoIterator<Item = &'a str>) -> Result<Self, SelectionError> {
         let names: BTreeSet<_> = names.into_iter().collect();
         match names.iter().find(|name| !stays_below(name)) {
-            Some(name) => Err(format!("lists a file that would not stay in its folder: {name:?}; nothing was fetched")),
+            Some(name) => Err(SelectionError::Outside { name: (*name).to_owned() }),
             None => Ok(Self(names)),
         }
     }
 
     /// The files of the model in a precision, or what is missing and what there is instead.
-    pub(super) fn choose(&self, precision: &str) -> Result<Vec<String>, String> {
-        if let Some(missing) = NEEDED.iter().find(|name| !self.0.contains(**name)) {
+    pub(super) fn choose(&self, precision: &str) -> Result<Vec<String>, SelectionError> {
+        if let Some(name) = NEEDED.into_iter().find(|name| !self.0.contains(name)) {
             let has: Vec<_> = self.0.iter().filter(|name| name.ends_with(".json")).copied().collect();
-            return Err(format!("has no {missing}, which a Whisper model needs; {}", listed("JSON files", &has)));
+            return Err(SelectionError::Missing { name, there: listed("JSON files", &has) });
         }
-        let networks = self.networks(&ending(precision)).ok_or_else(|| self.other_precisions(precision))?;
+        let networks = self.networks(&ending(precision)).ok_or_else(|| SelectionError::Networks {
+            precision: precision.to_owned(),
+            there: self.other_precisions(),
+        })?;
         let mut chosen: Vec<_> = NEEDED.map(str::to_owned).into();
         chosen.extend(self.0.contains(WELCOME).then(|| WELCOME.to_owned()));
         for network in networks {
@@ -64,7 +80,8 @@ impl<'a> Names<'a> {
         Some(networks)
     }
 
-    fn other_precisions(&self, precision: &str) -> String {
+    /// What `--precision` may be instead.
+    fn other_precisions(&self) -> String {
         let ends = FOLDERS.iter().flat_map(|folder| {
             let names = self.0.iter().filter_map(move |name| name.strip_prefix(folder)?.strip_prefix(ENCODER));
             names.filter(|ending| self.networks(ending).is_some())
@@ -72,10 +89,8 @@ impl<'a> Names<'a> {
         // As `--precision` takes them; the plain export is what has no name.
         let there: BTreeSet<_> = ends.filter_map(|ending| ending.strip_suffix(".onnx")).collect();
         let named: Vec<_> = there.iter().filter_map(|end| end.strip_prefix('_')).collect();
-        let wanted =
-            if precision.is_empty() { "in full precision".to_owned() } else { format!("in precision {precision}") };
         let plain = there.contains("");
-        let instead = match (named.is_empty(), plain) {
+        match (named.is_empty(), plain) {
             (false, true) => format!("--precision may be {}, or left out", named.join(", ")),
             (false, false) => format!("--precision may be {}", named.join(", ")),
             (true, true) => "it has the plain export only: leave --precision out".to_owned(),
@@ -83,8 +98,7 @@ impl<'a> Names<'a> {
                 let onnx: Vec<_> = self.0.iter().filter(|name| name.ends_with(".onnx")).copied().collect();
                 listed("ONNX files", &onnx)
             }
-        };
-        format!("has no {ENCODER}{} with a decoder, no Whisper {wanted}; {instead}", ending(precision))
+        }
     }
 }
 
@@ -100,6 +114,10 @@ pub(super) fn by_hand(repository: &str, precision: &str, folder: &str) -> String
 
 fn ending(precision: &str) -> String {
     if precision.is_empty() { ".onnx".to_owned() } else { format!("_{precision}.onnx") }
+}
+
+fn spoken(precision: &str) -> String {
+    if precision.is_empty() { "in full precision".to_owned() } else { format!("in precision {precision}") }
 }
 
 /// Whether the file holds weights that a network keeps outside of its own: `NETWORK_data`, or in parts `NETWORK_data_1`.
@@ -135,7 +153,7 @@ mod tests {
         [&JSON[..], &[".gitattributes", "README.md", "vocab.json"], more].concat()
     }
 
-    fn choose(names: &[&str], precision: &str) -> Result<Vec<String>, String> {
+    fn choose(names: &[&str], precision: &str) -> Result<Vec<String>, SelectionError> {
         Names::new(names.iter().copied())?.choose(precision)
     }
 
@@ -178,7 +196,7 @@ mod tests {
         let both = ["onnx/encoder_model.onnx", "onnx/decoder_model_merged.onnx"];
         let quantized =
             ["onnx/encoder_model_q4.onnx", "onnx/decoder_model_merged_q4.onnx", "onnx/encoder_model_fp16.onnx"];
-        let refusal = |networks: &[&str], precision: &str| choose(&with(networks), precision).unwrap_err();
+        let refusal = |networks: &[&str], precision: &str| choose(&with(networks), precision).unwrap_err().to_string();
         let all = refusal(&[&both[..], &quantized].concat(), "fp16");
         assert!(all.contains("no encoder_model_fp16.onnx with a decoder"), "{all}");
         assert!(all.ends_with("--precision may be q4, or left out"), "{all}");
@@ -189,7 +207,7 @@ mod tests {
         let many: Vec<_> = (0..20).map(|n| format!("{n:02}.onnx")).collect();
         let many = refusal(&many.iter().map(String::as_str).collect::<Vec<_>>(), "");
         assert!(many.ends_with("10.onnx, 11.onnx and 8 more"), "{many}");
-        let refusal = choose(&["config.json", "preprocessor_config.json", "vocab.json"], "").unwrap_err();
+        let refusal = choose(&["config.json", "preprocessor_config.json", "vocab.json"], "").unwrap_err().to_string();
         assert!(
             refusal.contains("no tokenizer.json")
                 && refusal.contains("config.json, preprocessor_config.json, vocab.json")
@@ -200,7 +218,7 @@ mod tests {
     fn a_list_with_a_name_that_leaves_its_folder_is_refused() {
         for name in ["../x.onnx", "/etc/passwd", "onnx/../../x", "onnx//x", "", ".", "a\\..\\b", "onnx/\u{1b}[2J", "x/"]
         {
-            let refusal = choose(&with(&[name]), "").unwrap_err();
+            let refusal = choose(&with(&[name]), "").unwrap_err().to_string();
             assert!(refusal.contains("would not stay in its folder"), "{name}: {refusal}");
             assert!(!refusal.contains('\u{1b}'), "{refusal}");
         }
