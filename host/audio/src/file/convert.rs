@@ -145,8 +145,7 @@ fn way(from: Layout, to: AudioFormat, choice: Option<u16>) -> Result<Way, ReadEr
     let channels: Vec<Option<u16>> =
         if from.channels == to.channels { (0..from.channels).map(Some).collect() } else { vec![choice] };
     let lane = |channel| {
-        let resampler = Resampler::new(from.sample_rate, to.sample_rate)
-            .map_err(|problem| ReadError::Format(problem.to_string()))?;
+        let resampler = Resampler::new(from.sample_rate, to.sample_rate)?;
         Ok(Lane { pcm: Pcm::new(from.format(channel)), resampler, decoded: Vec::new(), ready: Vec::new() })
     };
     channels.into_iter().map(lane).collect::<Result<_, _>>().map(Way::Lanes)

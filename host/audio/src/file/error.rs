@@ -43,8 +43,8 @@ pub enum ReadError {
         channels: u16,
     },
     /// The resampler refused.
-    #[error("{0}")]
-    Format(String),
+    #[error(transparent)]
+    Resample(#[from] crate::resample::ResampleError),
     /// A WAV file without them.
     #[error("a WAV file that ends before its samples")]
     NoSamples,
