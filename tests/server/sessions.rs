@@ -48,7 +48,7 @@ async fn door(dir: &Path) -> Door {
         call_limit: LIMIT,
         load_limit: LIMIT,
         max_call_timeouts: 3,
-        max_apart: 8,
+        max_dedicated_workers: 8,
         crash_reports: dir.join("crashes"),
         max_crash_reports: 5,
     };

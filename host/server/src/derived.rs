@@ -31,7 +31,7 @@ pub(super) fn catalog_settings(settings: &Settings, program: &Path) -> CatalogSe
         call_limit: wait(timeouts.call_seconds),
         load_limit: wait(timeouts.load_seconds),
         max_call_timeouts: limits.max_call_timeouts,
-        max_apart: limits.max_apart,
+        max_dedicated_workers: limits.max_dedicated_workers,
         crash_reports: settings.crash_reports.clone().unwrap_or_else(beside),
         max_crash_reports: limits.max_crash_reports,
     }

@@ -15,7 +15,7 @@ use auricle_core::{
     Failure, FailureCode, Pace,
     permits::{Permit, Permits},
 };
-use auricle_stream::Runtime;
+use auricle_stream::ModelScheduler;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -90,7 +90,7 @@ impl Admission {
     ///
     /// # Errors
     /// That it is behind, or would be.
-    pub(super) fn check(&self, preset: &str, model: &Runtime, pace: Pace) -> Result<(), Failure> {
+    pub(super) fn check(&self, preset: &str, model: &ModelScheduler, pace: Pace) -> Result<(), Failure> {
         let of_model = |entry: &Entry| entry.model == model.id();
         if self.is_behind(of_model) {
             let limit = self.settings.refuse_lag_seconds;

@@ -11,7 +11,7 @@ use auricle_engines::{
     worker::CrashReports,
 };
 use auricle_plugin_api::{Config, Schema, Scope};
-use auricle_stream::{Runtime, RuntimeSettings};
+use auricle_stream::{ModelScheduler, SchedulerSettings};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::{
@@ -42,7 +42,7 @@ pub struct CatalogSettings {
     /// Calls past their time before a model is refused.
     pub max_call_timeouts: u32,
     /// Streams of one model that may have a worker of their own, after one died of them.
-    pub max_apart: usize,
+    pub max_dedicated_workers: usize,
     /// Where crash reports are kept.
     pub crash_reports: PathBuf,
     /// How many of them, the newest.
@@ -64,7 +64,7 @@ pub struct Catalog {
 enum ModelState {
     #[default]
     Idle,
-    Loaded(Arc<Runtime>),
+    Loaded(Arc<ModelScheduler>),
     Failed(Instant, Failure),
 }
 
@@ -108,7 +108,7 @@ pub struct Opening {
     /// The preset.
     pub preset: Arc<Preset>,
     /// The model at work.
-    pub runtime: Arc<Runtime>,
+    pub scheduler: Arc<ModelScheduler>,
     /// The whole configuration, the client's options laid over the preset's fields.
     pub fields: Map<String, Value>,
 }
@@ -174,8 +174,8 @@ impl Catalog {
             fields.insert(name, value);
         }
         resolved.engine.check(&fields).map_err(|problem| Failure::new(FailureCode::InvalidOption, problem))?;
-        let runtime = self.model(&resolved).await?;
-        Ok(Opening { preset: resolved.preset, runtime, fields })
+        let scheduler = self.model(&resolved).await?;
+        Ok(Opening { preset: resolved.preset, scheduler, fields })
     }
 
     /// The state of every preset, by name.
@@ -263,9 +263,9 @@ impl Catalog {
                     report.reason = Some(failure.message.clone());
                     PresetState::Unavailable
                 }
-                ModelState::Loaded(runtime) => {
-                    report.streams = runtime.open_streams();
-                    match runtime.refused() {
+                ModelState::Loaded(scheduler) => {
+                    report.streams = scheduler.open_streams();
+                    match scheduler.refused() {
                         None => PresetState::Ready,
                         Some(reason) => {
                             report.reason = Some(reason.to_owned());
@@ -279,11 +279,11 @@ impl Catalog {
     }
 
     /// The loaded model of a preset; loads it if this is the first to ask.
-    async fn model(&self, resolved: &Resolved) -> Result<Arc<Runtime>, Failure> {
+    async fn model(&self, resolved: &Resolved) -> Result<Arc<ModelScheduler>, Failure> {
         let model = Arc::clone(self.models().entry(self.model_key(resolved)).or_default());
         let mut state = Arc::clone(&model).lock_owned().await;
         match &*state {
-            ModelState::Loaded(runtime) => return Ok(Arc::clone(runtime)),
+            ModelState::Loaded(scheduler) => return Ok(Arc::clone(scheduler)),
             ModelState::Failed(at, failure) if at.elapsed() < RETRY_AFTER => return Err(failure.clone()),
             _ => {}
         }
@@ -294,7 +294,7 @@ impl Catalog {
         let loading = tokio::spawn(async move {
             let result = load_model(engine, name, load, settings).await;
             *state = match &result {
-                Ok(runtime) => ModelState::Loaded(Arc::clone(runtime)),
+                Ok(scheduler) => ModelState::Loaded(Arc::clone(scheduler)),
                 Err(failure) => ModelState::Failed(Instant::now(), failure.clone()),
             };
             result
@@ -304,15 +304,15 @@ impl Catalog {
         })
     }
 
-    fn runtime_settings(&self, preset: &Preset) -> RuntimeSettings {
-        RuntimeSettings {
+    fn runtime_settings(&self, preset: &Preset) -> SchedulerSettings {
+        SchedulerSettings {
             name: preset.name.clone(),
             engine: preset.backend.clone(),
             concurrency: preset.host.concurrency,
             call_limit: self.call_limit(preset),
             max_call_timeouts: self.settings.max_call_timeouts,
             max_streams: preset.host.max_streams.unwrap_or(usize::MAX),
-            max_apart: self.settings.max_apart,
+            max_dedicated_workers: self.settings.max_dedicated_workers,
         }
     }
 
@@ -394,8 +394,8 @@ async fn load_model(
     engine: Arc<Engine>,
     preset: String,
     load: LoadSpec,
-    settings: RuntimeSettings,
-) -> Result<Arc<Runtime>, Failure> {
+    settings: SchedulerSettings,
+) -> Result<Arc<ModelScheduler>, Failure> {
     let unavailable = |problem: ModelError| {
         let message = format!("the model of preset `{preset}` cannot be served: {problem}");
         let failure = Failure::new(FailureCode::EngineUnavailable, message);
@@ -410,7 +410,7 @@ async fn load_model(
         let result = engine
             .load(load)
             .map_err(ModelError::Load)
-            .and_then(|model| Runtime::start(model, settings, &metrics).map_err(ModelError::Threads));
+            .and_then(|model| ModelScheduler::start(model, settings, &metrics).map_err(ModelError::Threads));
         // Nobody listens after the time limit; the model is then let go.
         let _ = done.send(result);
     };
@@ -424,8 +424,8 @@ async fn load_model(
             return Err(unavailable(ModelError::Slow(limit)));
         }
         match tokio::time::timeout(left.min(PROGRESS_EVERY), &mut loaded).await {
-            Ok(Ok(Ok(runtime))) => {
-                let metadata = runtime.metadata();
+            Ok(Ok(Ok(scheduler))) => {
+                let metadata = scheduler.metadata();
                 tracing::info!(
                     preset,
                     sample_rate = metadata.sample_rate,
@@ -433,7 +433,7 @@ async fn load_model(
                     "model ready after {:.1} s",
                     begun.elapsed().as_secs_f64()
                 );
-                return Ok(runtime);
+                return Ok(scheduler);
             }
             Ok(Ok(Err(problem))) => return Err(unavailable(problem)),
             Ok(Err(_)) => return Err(unavailable(ModelError::Silent)),

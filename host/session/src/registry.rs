@@ -4,7 +4,7 @@
 
 use super::{Caller, presets::Preset};
 use auricle_core::{Pace, times::seconds};
-use auricle_stream::Runtime;
+use auricle_stream::ModelScheduler;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::HashMap,
@@ -63,7 +63,7 @@ pub struct StreamReport {
 
 impl Entry {
     /// A session that opens now, on a model that is told from others by a number.
-    pub(super) fn new(id: &str, preset: &Preset, caller: &Caller, pace: Pace, model: &Runtime) -> Self {
+    pub(super) fn new(id: &str, preset: &Preset, caller: &Caller, pace: Pace, model: &ModelScheduler) -> Self {
         Self {
             id: id.to_owned(),
             preset: preset.name.clone(),

@@ -138,12 +138,12 @@ impl Admitted {
         let Self { sessions, caller, places } = self;
         let SessionRequest { preset, options, audio, pace } = request;
         caller.check_preset(&preset)?;
-        let Opening { preset, runtime, fields } = sessions.catalog.open(&preset, options).await?;
-        sessions.admission.check(&preset.name, &runtime, pace)?;
-        let metadata = runtime.metadata().clone();
+        let Opening { preset, scheduler, fields } = sessions.catalog.open(&preset, options).await?;
+        sessions.admission.check(&preset.name, &scheduler, pace)?;
+        let metadata = scheduler.metadata().clone();
         let intake =
             Intake::new(audio, metadata.sample_rate).map_err(|problem| Failure::new(FailureCode::BadAudio, problem))?;
-        let place = runtime.take_place()?;
+        let place = scheduler.take_place()?;
         let id = uuid::Uuid::new_v4().simple().to_string();
         let start = || journal::Start {
             stream: id.clone(),
@@ -155,12 +155,12 @@ impl Admitted {
         };
         let recorder = sessions.journal.as_ref().map(|journal| journal.begin(start(), metadata.sample_rate));
         let recorder = recorder.transpose().map_err(|error| not_kept(&error))?;
-        let entry = Entry::new(&id, &preset, &caller, pace, &runtime);
+        let entry = Entry::new(&id, &preset, &caller, pace, &scheduler);
         let (registry, metrics) = (Arc::clone(&sessions.registry), Arc::clone(&sessions.metrics));
         let lease = Lease::new(entry, places, registry, metrics, recorder);
         tracing::info!(stream = id, preset = preset.name, pace = ?pace, key = caller.key_name(), "stream opened");
         let settings = StreamSettings { pace, ..sessions.stream.clone() };
-        let stream = Stream::open(id.clone(), runtime, place, fields, settings);
+        let stream = Stream::open(id.clone(), scheduler, place, fields, settings);
         let shared = Arc::new(Shared { stream, lease });
         let (preset, backend) = (preset.name.clone(), preset.backend.clone());
         let info = SessionInfo { id, preset, backend, metadata, audio };

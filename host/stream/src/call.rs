@@ -4,8 +4,8 @@
 //! space), with one warning a stream; what cannot be (endless text, endless events) becomes the stream's failure.
 
 use super::{
-    past::{Again, Past, RestartPoint, Told},
-    voice::Scene,
+    engine_session::CallContext,
+    replay::{ReplayBuffer, ReplayFilter, RestartPoint, Told},
 };
 use auricle_core::Event;
 use auricle_core::{Failure, FailureCode};
@@ -23,15 +23,15 @@ pub(super) struct Record {
     /// Up to where things were told.
     pub(super) told: Told,
     /// What comes again after a recovery.
-    pub(super) again: Again,
+    pub(super) filter: ReplayFilter,
     /// What a fresh processor would need.
-    pub(super) past: Past,
+    pub(super) replay: ReplayBuffer,
     warned: bool,
 }
 
 /// Takes the events of one call.
 pub(super) struct CallSink<'a> {
-    scene: &'a Scene<'a>,
+    context: &'a CallContext<'a>,
     epoch: u32,
     record: &'a mut Record,
     events: usize,
@@ -39,8 +39,8 @@ pub(super) struct CallSink<'a> {
 }
 
 impl<'a> CallSink<'a> {
-    pub(super) fn new(scene: &'a Scene<'a>, epoch: u32, record: &'a mut Record) -> Self {
-        Self { scene, epoch, record, events: 0, failure: None }
+    pub(super) fn new(context: &'a CallContext<'a>, epoch: u32, record: &'a mut Record) -> Self {
+        Self { context, epoch, record, events: 0, failure: None }
     }
 
     /// Why the stream cannot go on after what the engine said, if so.
@@ -50,12 +50,12 @@ impl<'a> CallSink<'a> {
 
     fn push(&mut self, event: Event) {
         self.events += 1;
-        let most = self.scene.settings.max_events_per_call;
+        let most = self.context.settings.max_events_per_call;
         if self.events > most {
             self.fail(format!("the engine reported more than {most} events in one call"));
         }
         if self.failure.is_none() {
-            self.scene.outbox.push(Some(self.epoch), event);
+            self.context.outbox.push(Some(self.epoch), event);
         }
     }
 
@@ -80,18 +80,18 @@ impl<'a> CallSink<'a> {
 
     /// When an event that is not a text was, unless it was told before.
     fn moment(&mut self, sample: u64) -> Option<u64> {
-        if self.record.again.is_old(sample) {
+        if self.record.filter.is_old(sample) {
             return None;
         }
         let sample = self.time(sample);
         self.record.told.other = sample;
-        self.record.past.tell();
+        self.record.replay.tell();
         Some(sample)
     }
 
     /// A text as a client may see it; `None` where it is too long.
     fn text(&mut self, segment: Segment) -> Option<Segment> {
-        let most = self.scene.settings.max_text_bytes;
+        let most = self.context.settings.max_text_bytes;
         let length = length(&segment);
         if length > most || segment.words.len() > most {
             self.fail(format!("the engine reported a text of {length} bytes; the limit is {most}"));
@@ -131,7 +131,7 @@ fn length(segment: &Segment) -> usize {
 
 impl EventSink for CallSink<'_> {
     fn partial(&mut self, segment: Segment) {
-        if self.record.again.is_old_partial(self.record.position) {
+        if self.record.filter.is_old_partial(self.record.position) {
             return;
         }
         if let Some(partial) = self.text(segment) {
@@ -140,10 +140,12 @@ impl EventSink for CallSink<'_> {
     }
 
     fn segment(&mut self, segment: Segment) {
-        let Some(segment) = self.record.again.new_part(segment, &self.scene.model.metadata().separator) else { return };
+        let Some(segment) = self.record.filter.new_part(segment, &self.context.model.metadata().separator) else {
+            return;
+        };
         let Some(segment) = self.text(segment) else { return };
         self.record.told.text = segment.end;
-        self.record.past.tell();
+        self.record.replay.tell();
         if !segment.text_bytes().is_empty() {
             self.push(Event::Segment(segment));
         }
@@ -167,15 +169,15 @@ impl EventSink for CallSink<'_> {
             return;
         }
         // In this process there will be nobody to go on from it.
-        if !self.scene.model.is_isolated() {
+        if !self.context.model.is_isolated() {
             return;
         }
         let sample = self.time(sample);
         let point = RestartPoint { sample, state: state.to_vec() };
-        self.record.past.restart(point, self.record.again.untold());
+        self.record.replay.restart(point, self.record.filter.untold());
     }
 
     fn cancelled(&self) -> bool {
-        self.failure.is_some() || self.scene.outbox.is_over(self.epoch)
+        self.failure.is_some() || self.context.outbox.is_over(self.epoch)
     }
 }

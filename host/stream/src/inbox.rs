@@ -24,7 +24,7 @@ pub(super) enum Work {
 
 impl Work {
     /// The audio of a chunk or of the end, and whether it is the end: what several streams can be heard together with.
-    pub(super) fn heard(&self) -> Option<(&[f32], bool)> {
+    pub(super) fn batchable(&self) -> Option<(&[f32], bool)> {
         match self {
             Self::Chunk(audio) => Some((audio, false)),
             Self::Finish(rest) => Some((rest, true)),
@@ -117,7 +117,7 @@ impl Inbox {
         Some(work)
     }
 
-    /// Puts back what was taken out, to be done again.
+    /// Puts back what was taken out, to be done filter.
     pub(super) fn put_back(&mut self, work: Work) {
         self.queued += work.samples();
         let since = self.oldest().unwrap_or_else(Instant::now);

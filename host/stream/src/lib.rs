@@ -7,20 +7,20 @@
 mod bounds;
 mod call;
 mod cost;
+mod engine_session;
 mod in_process;
 mod inbox;
 mod model;
 mod outbox;
-mod past;
-mod runtime;
+mod replay;
+mod scheduler;
 mod slot;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod turn;
-mod voice;
 
 pub use bounds::StreamSettings;
 pub use model::{BatchEntry, CallError, Death, Model, Processor};
-pub use runtime::{Runtime, RuntimeSettings};
+pub use scheduler::{ModelScheduler, SchedulerSettings};
 pub use stream::Stream;

@@ -1,16 +1,16 @@
 //! One stream: what its connection and its model's threads share.
 //!
-//! Invariants: at most one thread is in a call for the stream (it holds the `Voice`); a stream that has work, a parked
-//! voice and room for events is in its model's queue, once. A stream of which a worker died goes on on the same model in a
-//! worker of its own (`runtime` of `Inner`; its place stays with the first). A processor is made, called and dropped on its model's
+//! Invariants: at most one thread is in a call for the stream (it holds the `EngineSession`); a stream that has work, a parked
+//! engine and room for events is in its model's queue, once. A stream of which a worker died goes on on the same model in a
+//! worker of its own (`scheduler` of `Inner`; its place stays with the first). A processor is made, called and dropped on its model's
 //! threads only. An engine's last word is passed on when its processor is gone, so that the client's next stream finds
 //! the place free. Threads: the connection's tasks call everything that is `pub`; the model's threads call what is in `turn`.
 
 use super::{
-    Runtime, StreamSettings,
+    ModelScheduler, StreamSettings,
+    engine_session::EngineSession,
     inbox::{Inbox, Work},
     outbox::Outbox,
-    voice::Voice,
 };
 use auricle_core::{Event, Pace};
 use auricle_core::{Failure, FailureCode, permits::Permit};
@@ -32,16 +32,16 @@ pub struct Stream {
     inner: Mutex<Inner>,
     /// A call has returned, or the stream has ended.
     pub(super) stepped: Notify,
-    pub(super) home: Arc<Runtime>,
+    pub(super) home: Arc<ModelScheduler>,
     pub(super) span: tracing::Span,
 }
 
 pub(super) struct Inner {
     /// Where it is worked on.
-    pub(super) runtime: Arc<Runtime>,
+    pub(super) scheduler: Arc<ModelScheduler>,
     pub(super) inbox: Inbox,
     /// Absent while a call is running, and after the end.
-    pub(super) voice: Option<Voice>,
+    pub(super) engine: Option<EngineSession>,
     /// Held until the processor is dropped, or its thread written off.
     place: Option<Permit>,
     /// What is said then.
@@ -62,15 +62,15 @@ impl Stream {
     /// processor is made; audio may be pushed before.
     pub fn open(
         id: String,
-        runtime: Arc<Runtime>,
+        scheduler: Arc<ModelScheduler>,
         place: Permit,
         options: Map<String, Value>,
         settings: StreamSettings,
     ) -> Arc<Self> {
         let inner = Inner {
-            runtime: Arc::clone(&runtime),
-            inbox: Inbox::new(runtime.metadata()),
-            voice: Some(Voice::default()),
+            scheduler: Arc::clone(&scheduler),
+            inbox: Inbox::new(scheduler.metadata()),
+            engine: Some(EngineSession::default()),
             place: Some(place),
             last: None,
             queued: false,
@@ -85,7 +85,7 @@ impl Stream {
             outbox: Outbox::default(),
             inner: Mutex::new(inner),
             stepped: Notify::new(),
-            home: runtime,
+            home: scheduler,
             span,
         });
         stream.home.note_stream(&stream);
@@ -99,7 +99,7 @@ impl Stream {
     }
 
     /// The model it is on.
-    pub fn runtime(&self) -> &Arc<Runtime> {
+    pub fn scheduler(&self) -> &Arc<ModelScheduler> {
         &self.home
     }
 
@@ -191,7 +191,7 @@ impl Stream {
 
     /// Completes when nothing waits for the engine, and no call is running.
     pub async fn caught_up(&self) {
-        self.until(|inner| inner.voice.is_some() && inner.inbox.oldest().is_none()).await;
+        self.until(|inner| inner.engine.is_some() && inner.inbox.oldest().is_none()).await;
     }
 
     /// Completes when something is so, or the stream has ended.
@@ -218,7 +218,7 @@ impl Stream {
 
     /// Puts the stream into its model's queue if it can be worked on.
     pub(super) fn schedule(self: &Arc<Self>, inner: &mut Inner) {
-        if inner.queued || inner.voice.is_none() {
+        if inner.queued || inner.engine.is_none() {
             return;
         }
         let paused = self.outbox.waiting() >= self.settings.max_unsent_events;
@@ -229,7 +229,7 @@ impl Stream {
             _ => return,
         };
         inner.queued = true;
-        inner.runtime.enqueue(since, Arc::clone(self));
+        inner.scheduler.enqueue(since, Arc::clone(self));
     }
 
     fn end(self: &Arc<Self>, inner: &mut Inner, failure: Failure) {

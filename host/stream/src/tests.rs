@@ -1,6 +1,6 @@
 //! Streams on an engine whose calls wait to be let through, so that a test decides what happens meanwhile.
 
-use super::{Runtime, RuntimeSettings, Stream, StreamSettings};
+use super::{ModelScheduler, SchedulerSettings, Stream, StreamSettings};
 use auricle_core::{Event, Pace};
 use auricle_core::{FailureCode, metrics::Metrics};
 use auricle_plugin_api::{
@@ -135,19 +135,19 @@ impl HostServices for Nothing {
 }
 
 /// A model with one thread.
-fn model(gate: &Gate, call_limit: Duration, max_streams: usize) -> Arc<Runtime> {
+fn model(gate: &Gate, call_limit: Duration, max_streams: usize) -> Arc<ModelScheduler> {
     let engine = LoadedEngine::in_process(Gated(gate.clone()), Arc::new(Nothing)).unwrap();
     let model = engine.load(&serde_json::Map::new()).unwrap();
-    let settings = RuntimeSettings {
+    let settings = SchedulerSettings {
         name: "gated".into(),
         engine: "gated".into(),
         concurrency: 1,
         call_limit,
         max_call_timeouts: 100,
         max_streams,
-        max_apart: 1,
+        max_dedicated_workers: 1,
     };
-    Runtime::start(Box::new(model), settings, &Metrics::default()).unwrap()
+    ModelScheduler::start(Box::new(model), settings, &Metrics::default()).unwrap()
 }
 
 const SETTINGS: StreamSettings = StreamSettings {
@@ -161,14 +161,14 @@ const SETTINGS: StreamSettings = StreamSettings {
     replay_seconds: 1.0,
 };
 
-fn try_open(runtime: &Arc<Runtime>, name: &str, settings: StreamSettings) -> Result<Arc<Stream>, FailureCode> {
+fn try_open(scheduler: &Arc<ModelScheduler>, name: &str, settings: StreamSettings) -> Result<Arc<Stream>, FailureCode> {
     let options = json!({ "name": name }).as_object().unwrap().clone();
-    let place = runtime.take_place().map_err(|failure| failure.code)?;
-    Ok(Stream::open(name.into(), Arc::clone(runtime), place, options, settings))
+    let place = scheduler.take_place().map_err(|failure| failure.code)?;
+    Ok(Stream::open(name.into(), Arc::clone(scheduler), place, options, settings))
 }
 
-async fn open(runtime: &Arc<Runtime>, name: &str, settings: StreamSettings) -> Arc<Stream> {
-    let stream = try_open(runtime, name, settings).unwrap();
+async fn open(scheduler: &Arc<ModelScheduler>, name: &str, settings: StreamSettings) -> Arc<Stream> {
+    let stream = try_open(scheduler, name, settings).unwrap();
     assert_eq!(next(&stream).await, [Event::Ready { epoch: 0 }]);
     stream
 }
@@ -197,8 +197,8 @@ fn failure(events: &[Event]) -> Option<FailureCode> {
 #[tokio::test]
 async fn the_oldest_audio_goes_first() {
     let gate = Gate::default();
-    let runtime = model(&gate, LIMIT, 10);
-    let (a, b) = (open(&runtime, "a", SETTINGS).await, open(&runtime, "b", SETTINGS).await);
+    let scheduler = model(&gate, LIMIT, 10);
+    let (a, b) = (open(&scheduler, "a", SETTINGS).await, open(&scheduler, "b", SETTINGS).await);
     a.push(&[0.0; CHUNK], Instant::now());
     gate.seen(1);
     // `a` has more, and its turn would be next; but the audio of `b` was there before the rest of it.
@@ -226,8 +226,8 @@ async fn lag_is_reported_during_a_long_call_and_when_it_is_made_up() {
 #[tokio::test]
 async fn a_live_stream_too_far_behind_fails_and_a_file_waits() {
     let gate = Gate::default();
-    let runtime = model(&gate, LIMIT, 2);
-    let stream = open(&runtime, "a", StreamSettings { max_lag_seconds: 0.05, ..SETTINGS }).await;
+    let scheduler = model(&gate, LIMIT, 2);
+    let stream = open(&scheduler, "a", StreamSettings { max_lag_seconds: 0.05, ..SETTINGS }).await;
     stream.push(&[0.0; CHUNK], Instant::now());
     gate.seen(1);
     stream.push(&[0.0; 7 * CHUNK], Instant::now());
@@ -237,7 +237,7 @@ async fn a_live_stream_too_far_behind_fails_and_a_file_waits() {
     );
 
     let file = StreamSettings { pace: Pace::File, file_buffer_seconds: 0.05, ..SETTINGS };
-    let file = try_open(&runtime, "b", file).unwrap();
+    let file = try_open(&scheduler, "b", file).unwrap();
     file.push(&[0.0; 7 * CHUNK], Instant::now());
     assert!(tokio::time::timeout(Duration::from_millis(50), file.room()).await.is_err());
     gate.let_through(100);
@@ -284,32 +284,32 @@ async fn a_stream_whose_events_nobody_reads_pauses() {
 #[tokio::test]
 async fn the_place_is_free_when_the_last_event_comes() {
     let gate = Gate::default();
-    let runtime = model(&gate, LIMIT, 1);
-    let stream = open(&runtime, "a", SETTINGS).await;
-    assert_eq!(try_open(&runtime, "b", SETTINGS).err(), Some(FailureCode::Capacity));
+    let scheduler = model(&gate, LIMIT, 1);
+    let stream = open(&scheduler, "a", SETTINGS).await;
+    assert_eq!(try_open(&scheduler, "b", SETTINGS).err(), Some(FailureCode::Capacity));
     stream.finish();
     gate.seen(1);
     // The processor is being dropped: not the time to let the client go.
     assert_eq!(stream.outbox.waiting(), 0);
     gate.let_through(1);
     assert_eq!(next(&stream).await, [Event::Done(0)]);
-    let _next_one = open(&runtime, "b", SETTINGS).await;
+    let _next_one = open(&scheduler, "b", SETTINGS).await;
     gate.let_through(100);
 }
 
 #[tokio::test]
 async fn a_call_written_off_gives_its_place_back() {
     let gate = Gate::default();
-    let runtime = model(&gate, Duration::from_millis(200), 1);
-    let stream = open(&runtime, "a", SETTINGS).await;
+    let scheduler = model(&gate, Duration::from_millis(200), 1);
+    let stream = open(&scheduler, "a", SETTINGS).await;
     stream.push(&[0.0; CHUNK], Instant::now());
     assert_eq!(failure(&next(&stream).await), Some(FailureCode::EngineTimeout));
-    let next_one = open(&runtime, "b", SETTINGS).await;
+    let next_one = open(&scheduler, "b", SETTINGS).await;
     next_one.finish();
     // Its drop hangs, too; that is not its client's concern.
     assert_eq!(next(&next_one).await, [Event::Done(0)]);
     gate.let_through(100);
-    open(&runtime, "c", SETTINGS).await;
+    open(&scheduler, "c", SETTINGS).await;
 }
 
 #[tokio::test]

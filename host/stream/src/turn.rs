@@ -5,12 +5,12 @@
 
 use super::{
     Stream,
+    engine_session::{CallContext, EngineSession, Next, StepError, call_name},
     inbox::Work,
     model::Death,
-    runtime::Shared,
+    scheduler::Shared,
     slot::Slot,
     stream::Inner,
-    voice::{Next, Scene, Trouble, Voice, call_name},
 };
 use auricle_core::Event;
 use auricle_core::{Failure, FailureCode};
@@ -21,7 +21,7 @@ impl Stream {
     /// that the thread was written off.
     pub(super) fn step(self: &Arc<Self>, slot: &Slot<Stream>) -> bool {
         match self.take_turn() {
-            Some((voice, work)) => self.work(voice, work, slot),
+            Some((engine, work)) => self.work(engine, work, slot),
             None => true,
         }
     }
@@ -29,123 +29,123 @@ impl Stream {
     /// A turn for several streams that wait, the one that waits longest first: what can be is worked on together. Other
     /// work is done alone, in its turn. Those that get none go back to the queue: in the hands of this thread they would wait
     /// for ever if a call does not return. Returns as [`step`](Self::step) does.
-    pub(super) fn step_together(streams: Vec<Arc<Self>>, runtime: &Shared, slot: &Slot<Stream>) -> bool {
+    pub(super) fn step_together(streams: Vec<Arc<Self>>, scheduler: &Shared, slot: &Slot<Stream>) -> bool {
         let (mut together, mut alone) = (Vec::new(), None);
         for stream in streams {
             match stream.take_turn() {
-                Some((voice, Some(work))) if alone.is_none() && voice.joins(&work, runtime.model()) => {
-                    together.push((stream, voice, work));
+                Some((engine, Some(work))) if alone.is_none() && engine.joins(&work, scheduler.model()) => {
+                    together.push((stream, engine, work));
                 }
-                Some((voice, work)) if alone.is_none() && together.is_empty() => alone = Some((stream, voice, work)),
-                Some((voice, work)) => stream.give_back(voice, work),
+                Some((engine, work)) if alone.is_none() && together.is_empty() => alone = Some((stream, engine, work)),
+                Some((engine, work)) => stream.give_back(engine, work),
                 None => {}
             }
         }
         if together.len() == 1 {
-            alone = together.pop().map(|(stream, voice, work)| (stream, voice, Some(work)));
+            alone = together.pop().map(|(stream, engine, work)| (stream, engine, Some(work)));
         }
         match alone {
-            Some((stream, voice, work)) => stream.work(voice, work, slot),
-            None => together.is_empty() || Self::work_together(together, runtime, slot),
+            Some((stream, engine, work)) => stream.work(engine, work, slot),
+            None => together.is_empty() || Self::work_together(together, scheduler, slot),
         }
     }
 
-    fn work_together(together: Vec<(Arc<Self>, Voice, Work)>, runtime: &Shared, slot: &Slot<Stream>) -> bool {
+    fn work_together(together: Vec<(Arc<Self>, EngineSession, Work)>, scheduler: &Shared, slot: &Slot<Stream>) -> bool {
         let audio = together.iter().map(|(stream, _, work)| stream.seconds(work.samples())).sum();
-        let (mut streams, mut voices, mut works) = (Vec::new(), Vec::new(), Vec::new());
-        for (stream, voice, work) in together {
+        let (mut streams, mut engines, mut works) = (Vec::new(), Vec::new(), Vec::new());
+        for (stream, engine, work) in together {
             streams.push(stream);
-            voices.push(voice);
+            engines.push(engine);
             works.push(work);
         }
         slot.begin(streams.clone(), "process_batch", audio);
-        let scenes: Vec<_> = streams.iter().map(|stream| stream.scene(runtime)).collect();
-        let outcomes = Voice::perform_together(voices.iter_mut().zip(works).collect(), &scenes);
-        drop(scenes);
+        let contexts: Vec<_> = streams.iter().map(|stream| stream.context(scheduler)).collect();
+        let outcomes = EngineSession::perform_together(engines.iter_mut().zip(works).collect(), &contexts);
+        drop(contexts);
         if !slot.end() {
             return false;
         }
-        for ((stream, voice), outcome) in streams.into_iter().zip(voices).zip(outcomes) {
-            if let Some(voice) = stream.settle(voice, outcome) {
+        for ((stream, engine), outcome) in streams.into_iter().zip(engines).zip(outcomes) {
+            if let Some(engine) = stream.settle(engine, outcome) {
                 // To let it go may not return either: a turn of its own.
-                stream.give_back(voice, None);
+                stream.give_back(engine, None);
             }
         }
         true
     }
 
     /// What is to be done next, if nobody is at it.
-    fn take_turn(&self) -> Option<(Voice, Option<Work>)> {
+    fn take_turn(&self) -> Option<(EngineSession, Option<Work>)> {
         let mut inner = self.lock();
         inner.queued = false;
-        inner.voice.take().map(|voice| (voice, inner.inbox.pop()))
+        inner.engine.take().map(|engine| (engine, inner.inbox.pop()))
     }
 
-    fn give_back(self: &Arc<Self>, voice: Voice, work: Option<Work>) {
+    fn give_back(self: &Arc<Self>, engine: EngineSession, work: Option<Work>) {
         let mut inner = self.lock();
         if let Some(work) = work.filter(|_| !inner.ended) {
             inner.inbox.put_back(work);
         }
-        inner.voice = Some(voice);
+        inner.engine = Some(engine);
         self.schedule(&mut inner);
     }
 
-    fn scene<'a>(&'a self, runtime: &'a Shared) -> Scene<'a> {
-        Scene {
+    fn context<'a>(&'a self, scheduler: &'a Shared) -> CallContext<'a> {
+        CallContext {
             id: &self.id,
-            model: runtime.model(),
+            model: scheduler.model(),
             options: &self.options,
             settings: &self.settings,
             outbox: &self.outbox,
         }
     }
 
-    fn work(self: &Arc<Self>, mut voice: Voice, work: Option<Work>, slot: &Slot<Stream>) -> bool {
+    fn work(self: &Arc<Self>, mut engine: EngineSession, work: Option<Work>, slot: &Slot<Stream>) -> bool {
         let _in_stream = self.span.enter();
-        let Some(work) = work else { return self.let_go(voice, slot) };
-        let runtime = Arc::clone(&self.lock().runtime);
+        let Some(work) = work else { return self.let_go(engine, slot) };
+        let scheduler = Arc::clone(&self.lock().scheduler);
         slot.begin(vec![Arc::clone(self)], call_name(&work), self.seconds(work.samples()));
-        let outcome = voice.perform(work, &self.scene(&runtime));
+        let outcome = engine.perform(work, &self.context(&scheduler));
         if !slot.end() {
             // Long over for everybody else.
-            drop(voice);
+            drop(engine);
             return false;
         }
-        match self.settle(voice, outcome) {
-            Some(voice) => self.let_go(voice, slot),
+        match self.settle(engine, outcome) {
+            Some(engine) => self.let_go(engine, slot),
             None => true,
         }
     }
 
     /// Drops the processor of a stream that has ended, which runs code of the engine too. Returns as `step` does.
-    fn let_go(self: &Arc<Self>, voice: Voice, slot: &Slot<Stream>) -> bool {
+    fn let_go(self: &Arc<Self>, engine: EngineSession, slot: &Slot<Stream>) -> bool {
         slot.begin(vec![Arc::clone(self)], "drop", 0.0);
-        drop(voice);
+        drop(engine);
         let wanted = slot.end();
         self.leave(&mut self.lock());
         wanted
     }
 
-    /// After a call: parks the voice, or returns it to be let go.
-    fn settle(self: &Arc<Self>, mut voice: Voice, outcome: Result<Next, Trouble>) -> Option<Voice> {
+    /// After a call: parks the engine, or returns it to be let go.
+    fn settle(self: &Arc<Self>, mut engine: EngineSession, outcome: Result<Next, StepError>) -> Option<EngineSession> {
         let mut inner = self.lock();
         if inner.ended {
-            return Some(voice);
+            return Some(engine);
         }
         let last = match outcome {
             Ok(Next::GoesOn) => None,
-            Ok(Next::Done) => Some(Event::Done(voice.position())),
-            Err(Trouble::Failed(failure)) => Some(Event::Failed(failure)),
-            Err(Trouble::Died(death, work)) => {
+            Ok(Next::Done) => Some(Event::Done(engine.position())),
+            Err(StepError::Failed(failure)) => Some(Event::Failed(failure)),
+            Err(StepError::Died(death, work)) => {
                 inner.inbox.put_back(work);
-                self.set_apart(&mut inner, &mut voice, &death).err().map(Event::Failed)
+                self.isolate(&mut inner, &mut engine, &death).err().map(Event::Failed)
             }
         };
         if let Some(last) = last {
             self.stop(&mut inner, last);
-            return Some(voice);
+            return Some(engine);
         }
-        inner.voice = Some(voice);
+        inner.engine = Some(engine);
         self.report_lag(&mut inner);
         self.stepped.notify_waiters();
         self.schedule(&mut inner);
@@ -154,17 +154,17 @@ impl Stream {
 
     /// A worker died during a call for this stream, which may be to blame: from now on it has a worker of its own. Where
     /// the engine dies of it again and it got no further, it is.
-    fn set_apart(&self, inner: &mut Inner, voice: &mut Voice, death: &Death) -> Result<(), Failure> {
+    fn isolate(&self, inner: &mut Inner, engine: &mut EngineSession, death: &Death) -> Result<(), Failure> {
         let _in_stream = self.span.enter();
         let crashed = |message: String| Failure::new(FailureCode::EngineCrashed, message);
-        inner.runtime.model().note_death(&self.id, death);
+        inner.scheduler.model().note_death(&self.id, death);
         tracing::warn!("the engine {death} while working on this stream");
-        if voice.strike() {
+        if engine.strike() {
             return Err(crashed(format!("the engine {death}, twice at the same place in this stream")));
         }
-        if Arc::ptr_eq(&inner.runtime, &self.home) {
+        if Arc::ptr_eq(&inner.scheduler, &self.home) {
             match self.home.dedicated() {
-                Ok(dedicated) => inner.runtime = dedicated,
+                Ok(dedicated) => inner.scheduler = dedicated,
                 Err(problem) => tracing::warn!("the stream has no worker of its own: {problem}"),
             }
         }

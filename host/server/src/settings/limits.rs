@@ -39,7 +39,8 @@ pub struct Limits {
     /// Seconds of audio of each stream kept for a worker process that dies; where more has to be heard again, a gap is left.
     pub replay_seconds: f64,
     /// Streams of one model that may have a worker of their own, after one died of them.
-    pub max_apart: usize,
+    #[serde(alias = "max_apart")]
+    pub max_dedicated_workers: usize,
     /// Different streams that a plugin's workers die of, within `quarantine_seconds`, before it is no longer used.
     pub quarantine_streams: usize,
     /// See `quarantine_streams`.
@@ -96,7 +97,7 @@ impl Default for Limits {
             max_events_per_call: 10_000,
             max_call_timeouts: 3,
             replay_seconds: 60.0,
-            max_apart: 8,
+            max_dedicated_workers: 8,
             quarantine_streams: 5,
             quarantine_seconds: 600.0,
             max_crash_reports: 20,

@@ -36,7 +36,7 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
 /// How a model is run.
 #[derive(Debug, Clone)]
-pub struct RuntimeSettings {
+pub struct SchedulerSettings {
     /// For the log and thread names.
     pub name: String,
     /// The engine, for the metrics.
@@ -50,7 +50,7 @@ pub struct RuntimeSettings {
     /// Streams at the same time.
     pub max_streams: usize,
     /// Streams that may have a worker of their own, after one died of them.
-    pub max_apart: usize,
+    pub max_dedicated_workers: usize,
 }
 
 /// Why a stream has no worker of its own.
@@ -65,50 +65,50 @@ pub(super) enum DedicatedError {
 }
 
 /// A model's handle: the threads live as long as it does.
-pub struct Runtime(Arc<Shared>);
+pub struct ModelScheduler(Arc<Shared>);
 
 /// What the handle, the threads and the places share.
 pub struct Shared {
     id: u64,
     model: Box<dyn Model>,
-    settings: RuntimeSettings,
+    settings: SchedulerSettings,
     meter: ModelMeter,
     cost: Arc<Cost>,
     queue: Mutex<Queue>,
     filled: Condvar,
     places: Permits,
     streams: Mutex<Vec<Weak<Stream>>>,
-    workers: Mutex<Workers>,
+    threads: Mutex<Threads>,
     refused: OnceLock<String>,
     sequence: AtomicU64,
-    /// Streams set apart.
-    apart: Permits,
-    /// This one's count, where it is for a stream set apart.
+    /// Streams with a worker of their own.
+    dedicated: Permits,
+    /// This one's count, where it is for a stream with a worker of their own.
     _counted: Option<Permit>,
 }
 
 #[derive(Default)]
 struct Queue {
     ready: BTreeMap<(Instant, u64), Arc<Stream>>,
-    /// Workers that wait for a stream.
+    /// Threads that wait for a stream.
     idle: usize,
     stopping: bool,
 }
 
 #[derive(Default)]
-struct Workers {
+struct Threads {
     slots: Vec<Arc<Slot<Stream>>>,
     started: usize,
     timeouts: u32,
 }
 
-impl fmt::Debug for Runtime {
+impl fmt::Debug for ModelScheduler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Runtime").field("settings", &self.0.settings).finish_non_exhaustive()
+        f.debug_struct("ModelScheduler").field("settings", &self.0.settings).finish_non_exhaustive()
     }
 }
 
-impl Deref for Runtime {
+impl Deref for ModelScheduler {
     type Target = Shared;
 
     fn deref(&self) -> &Shared {
@@ -116,26 +116,27 @@ impl Deref for Runtime {
     }
 }
 
-impl Runtime {
+impl ModelScheduler {
     /// Starts the threads for a model.
     ///
     /// # Errors
     /// Where the system gives no threads.
-    pub fn start(model: Box<dyn Model>, settings: RuntimeSettings, metrics: &Metrics) -> io::Result<Arc<Self>> {
+    pub fn start(model: Box<dyn Model>, settings: SchedulerSettings, metrics: &Metrics) -> io::Result<Arc<Self>> {
         let meter = metrics.model(&settings.name, &settings.engine);
         Self::start_counted(model, settings, meter, None)
     }
 
     fn start_counted(
         model: Box<dyn Model>,
-        settings: RuntimeSettings,
+        settings: SchedulerSettings,
         meter: ModelMeter,
         counted: Option<Permit>,
     ) -> io::Result<Arc<Self>> {
         let concurrency = settings.concurrency;
         let watched = !model.is_isolated();
         let engine = model.metadata().max_streams.map_or(usize::MAX, |most| most as usize);
-        let (places, apart) = (Permits::new(settings.max_streams.min(engine)), Permits::new(settings.max_apart));
+        let (places, dedicated) =
+            (Permits::new(settings.max_streams.min(engine)), Permits::new(settings.max_dedicated_workers));
         let shared = Arc::new(Shared {
             model,
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
@@ -146,22 +147,22 @@ impl Runtime {
             filled: Condvar::new(),
             places,
             streams: Mutex::default(),
-            workers: Mutex::default(),
+            threads: Mutex::default(),
             refused: OnceLock::new(),
             sequence: AtomicU64::new(0),
-            apart,
+            dedicated,
             _counted: counted,
         });
         // Before the first thread: dropping the handle ends those that did start.
-        let runtime = Arc::new(Self(Arc::clone(&shared)));
+        let scheduler = Arc::new(Self(Arc::clone(&shared)));
         for _ in 0..concurrency {
-            shared.add_worker()?;
+            shared.add_thread()?;
         }
         if watched {
             let name = format!("{}-watch", shared.settings.name);
             thread::Builder::new().name(name).spawn(move || shared.watch())?;
         }
-        Ok(runtime)
+        Ok(scheduler)
     }
 
     /// The same model in a worker of its own, for one stream.
@@ -169,17 +170,17 @@ impl Runtime {
     /// # Errors
     /// Why there is none.
     pub(super) fn dedicated(&self) -> Result<Arc<Self>, DedicatedError> {
-        let most = self.apart.limit();
-        let place = self.apart.try_take().ok_or(DedicatedError::NoPlace { most })?;
+        let most = self.0.dedicated.limit();
+        let place = self.0.dedicated.try_take().ok_or(DedicatedError::NoPlace { most })?;
         let model = self.model.dedicated().ok_or(DedicatedError::NotIsolated)?;
         let name = format!("{}-dedicated", self.settings.name);
-        let settings = RuntimeSettings { name, concurrency: 1, ..self.settings.clone() };
+        let settings = SchedulerSettings { name, concurrency: 1, ..self.settings.clone() };
         let meter = self.meter.clone();
         Self::start_counted(model, settings, meter, Some(place)).map_err(DedicatedError::Thread)
     }
 }
 
-impl Drop for Runtime {
+impl Drop for ModelScheduler {
     fn drop(&mut self) {
         self.queue().stopping = true;
         self.filled.notify_all();
@@ -259,18 +260,18 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn workers(&self) -> MutexGuard<'_, Workers> {
-        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
+    fn threads(&self) -> MutexGuard<'_, Threads> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn add_worker(self: &Arc<Self>) -> io::Result<()> {
+    fn add_thread(self: &Arc<Self>) -> io::Result<()> {
         let slot = Arc::new(Slot::new(self.meter.clone(), Arc::clone(&self.cost)));
-        let mut workers = self.workers();
-        let name = format!("{}-{}", self.settings.name, workers.started);
+        let mut threads = self.threads();
+        let name = format!("{}-{}", self.settings.name, threads.started);
         let (shared, own) = (Arc::clone(self), Arc::clone(&slot));
         thread::Builder::new().name(name).spawn(move || shared.work(&own))?;
-        workers.started += 1;
-        workers.slots.push(slot);
+        threads.started += 1;
+        threads.slots.push(slot);
         Ok(())
     }
 
@@ -327,9 +328,9 @@ impl Shared {
         while !self.queue().stopping {
             thread::sleep(every);
             let late: Vec<Call<Stream>> = {
-                let mut workers = self.workers();
+                let mut threads = self.threads();
                 let mut late = Vec::new();
-                workers.slots.retain(|slot| match slot.write_off(self.settings.call_limit) {
+                threads.slots.retain(|slot| match slot.write_off(self.settings.call_limit) {
                     Some(call) => {
                         late.push(call);
                         false
@@ -351,12 +352,12 @@ impl Shared {
             stream.write_off(Failure::new(FailureCode::EngineTimeout, &message));
         }
         let timeouts = {
-            let mut workers = self.workers();
-            workers.timeouts += 1;
-            workers.timeouts
+            let mut threads = self.threads();
+            threads.timeouts += 1;
+            threads.timeouts
         };
         if timeouts < self.settings.max_call_timeouts {
-            if let Err(error) = self.add_worker() {
+            if let Err(error) = self.add_thread() {
                 tracing::error!(model = self.settings.name, "cannot replace a thread that hangs: {error}");
             }
             return;

@@ -20,7 +20,7 @@ pub(super) struct RestartPoint {
 
 /// Of one stream.
 #[derive(Debug, Default)]
-pub(super) struct Past {
+pub(super) struct ReplayBuffer {
     origin: Origin,
     /// Pieces as the engine was given them, each with its first sample.
     audio: VecDeque<(u64, Vec<f32>)>,
@@ -53,21 +53,21 @@ impl Origin {
 
 /// What a recovery has to do.
 #[derive(Debug)]
-pub(super) struct Rerun {
+pub(super) struct ReplayPlan {
     pub(super) origin: Origin,
     pub(super) audio: VecDeque<(u64, Vec<f32>)>,
     /// Audio that is lost, from and to, where some is.
     pub(super) gap: Option<(u64, u64)>,
-    pub(super) again: Again,
+    pub(super) filter: ReplayFilter,
 }
 
-impl Past {
+impl ReplayBuffer {
     /// The engine is started at `offset`.
     pub(super) fn start(&mut self, offset: u64) {
         *self = Self { origin: Origin::Start(offset), ..Self::default() };
     }
 
-    /// The engine reports a restart point, after events of which `untold` are still to be told again.
+    /// The engine reports a restart point, after events of which `untold` are still to be told filter.
     pub(super) fn restart(&mut self, point: RestartPoint, untold: usize) {
         self.told = untold;
         self.origin = Origin::Restart(point);
@@ -99,12 +99,13 @@ impl Past {
     }
 
     /// How to go on, after a death. The audio is taken out: it is to be remembered again as it is heard.
-    pub(super) fn rerun(&mut self, replay: Replay, told: Told) -> Rerun {
+    pub(super) fn plan(&mut self, replay: Replay, told: Told) -> ReplayPlan {
         let sample = self.origin.sample();
         let first = self.audio.front().map_or(sample, |(start, _)| *start);
         let until = self.audio.back().map_or(sample, |(start, piece)| start + piece.len() as u64);
         let gap = (first > sample).then(|| (told.text.clamp(sample, first), first));
-        let again = Again { until, skip: (replay == Replay::Exact && gap.is_none()).then_some(self.told), told };
+        let filter =
+            ReplayFilter { until, skip: (replay == Replay::Exact && gap.is_none()).then_some(self.told), told };
         if gap.is_some() {
             self.origin = Origin::Start(first);
         }
@@ -115,7 +116,7 @@ impl Past {
             piece.drain(..(sample - *start) as usize);
             *start = sample;
         }
-        Rerun { origin: self.origin.clone(), audio, gap, again }
+        ReplayPlan { origin: self.origin.clone(), audio, gap, filter }
     }
 
     fn let_go(&mut self) {
@@ -141,9 +142,9 @@ pub(super) struct Told {
     pub(super) other: u64,
 }
 
-/// What comes again after a recovery and is not to be told again. Without a recovery: nothing.
+/// What comes again after a recovery and is not to be told filter. Without a recovery: nothing.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Again {
+pub(super) struct ReplayFilter {
     /// Up to this sample the engine has been before: its partials are old.
     until: u64,
     /// Events to come that were told, where the engine repeats itself exactly.
@@ -152,7 +153,7 @@ pub(super) struct Again {
     told: Told,
 }
 
-impl Again {
+impl ReplayFilter {
     /// Events still to come that were told.
     pub(super) fn untold(&self) -> usize {
         self.skip.unwrap_or(0)
@@ -207,12 +208,12 @@ mod tests {
     use super::*;
     use auricle_plugin_api::Word;
 
-    fn past() -> Past {
-        let mut past = Past::default();
+    fn buffer() -> ReplayBuffer {
+        let mut buffer = ReplayBuffer::default();
         for start in [0, 10, 20, 30] {
-            past.remember(start, vec![start as f32; 10], 1_000);
+            buffer.remember(start, vec![start as f32; 10], 1_000);
         }
-        past
+        buffer
     }
 
     fn starts(audio: &VecDeque<(u64, Vec<f32>)>) -> Vec<(u64, usize)> {
@@ -221,48 +222,48 @@ mod tests {
 
     #[test]
     fn a_restart_point_lets_go_of_what_is_before_it() {
-        let mut past = past();
-        past.tell();
-        past.restart(RestartPoint { sample: 14, state: vec![1] }, 0);
-        past.tell();
-        let rerun = past.rerun(Replay::Exact, Told::default());
-        assert_eq!(starts(&rerun.audio), [(14, 6), (20, 10), (30, 10)]);
-        assert_eq!((rerun.origin.sample(), rerun.gap, rerun.again.untold()), (14, None, 1));
-        let mut again = rerun.again;
-        assert!(again.is_old(39) && !again.is_old(39));
-        assert!(again.is_old_partial(40) && !again.is_old_partial(41));
+        let mut buffer = buffer();
+        buffer.tell();
+        buffer.restart(RestartPoint { sample: 14, state: vec![1] }, 0);
+        buffer.tell();
+        let plan = buffer.plan(Replay::Exact, Told::default());
+        assert_eq!(starts(&plan.audio), [(14, 6), (20, 10), (30, 10)]);
+        assert_eq!((plan.origin.sample(), plan.gap, plan.filter.untold()), (14, None, 1));
+        let mut filter = plan.filter;
+        assert!(filter.is_old(39) && !filter.is_old(39));
+        assert!(filter.is_old_partial(40) && !filter.is_old_partial(41));
     }
 
     #[test]
     fn too_much_audio_leaves_a_gap() {
-        let mut past = Past::default();
+        let mut buffer = ReplayBuffer::default();
         for start in [0, 10, 20, 30] {
-            past.remember(start, vec![0.0; 10], 25);
+            buffer.remember(start, vec![0.0; 10], 25);
         }
-        let rerun = past.rerun(Replay::Exact, Told { text: 7, other: 0 });
-        assert_eq!((starts(&rerun.audio), rerun.gap), (vec![(20, 10), (30, 10)], Some((7, 20))));
-        assert_eq!(rerun.origin, Origin::Start(20));
+        let plan = buffer.plan(Replay::Exact, Told { text: 7, other: 0 });
+        assert_eq!((starts(&plan.audio), plan.gap), (vec![(20, 10), (30, 10)], Some((7, 20))));
+        assert_eq!(plan.origin, Origin::Start(20));
     }
 
     #[test]
     fn without_restart_points_it_goes_on_after_the_last_segment() {
-        let mut past = past();
-        past.settle(25);
-        let rerun = past.rerun(Replay::None, Told { text: 25, other: 0 });
-        assert_eq!((rerun.origin.sample(), starts(&rerun.audio)), (20, vec![(20, 10), (30, 10)]));
-        assert_eq!(rerun.gap, None);
+        let mut buffer = buffer();
+        buffer.settle(25);
+        let plan = buffer.plan(Replay::None, Told { text: 25, other: 0 });
+        assert_eq!((plan.origin.sample(), starts(&plan.audio)), (20, vec![(20, 10), (30, 10)]));
+        assert_eq!(plan.gap, None);
     }
 
     #[test]
     fn a_text_told_in_part_is_cut_at_a_word() {
-        let mut again = Again { told: Told { text: 20, other: 20 }, ..Again::default() };
+        let mut filter = ReplayFilter { told: Told { text: 20, other: 20 }, ..ReplayFilter::default() };
         let word = |start, text: &str| Word::new(start, start + 8, text);
         let words = vec![word(0, "one"), word(13, "two"), word(21, "three"), word(30, "four")];
         let segment = Segment::new(0, 38, "one two three four").words(words.clone());
-        let part = again.new_part(segment, " ").unwrap();
+        let part = filter.new_part(segment, " ").unwrap();
         assert_eq!((part.start, part.end, part.text().as_ref()), (21, 38, "three four"));
         let old = Segment::new(0, 21, "one two").words(words[..2].to_vec());
-        assert_eq!(again.new_part(old, " "), None);
-        assert!(again.is_old(20) && !again.is_old(21));
+        assert_eq!(filter.new_part(old, " "), None);
+        assert!(filter.is_old(20) && !filter.is_old(21));
     }
 }
