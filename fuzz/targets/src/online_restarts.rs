@@ -21,7 +21,7 @@ pub fn online_restarts(bytes: &[u8]) {
     let state = input.bytes(usize::from(length));
     let audio: Vec<f32> = input.bytes(400).iter().flat_map(|byte| [f32::from(*byte) / 255.0; STRETCH]).collect();
     let settings = Settings { min_chunk_size: 0.5, buffer_trimming_sec: 3.0, ..Settings::default() };
-    let mut told = Told::new(gated, settings, sample);
+    let mut told = Answer::new(gated, settings, sample);
     let outcome = if gated {
         let mut vac = Vac::new(Loudness, &settings, Energy::default());
         vac.restore(sample, state).and_then(|()| {
@@ -58,7 +58,7 @@ impl Transcriber for Loudness {
 }
 
 /// Looks at what is told.
-struct Told {
+struct Answer {
     gated: bool,
     settings: Settings,
     /// Where the audio began.
@@ -67,7 +67,7 @@ struct Told {
     end: u64,
 }
 
-impl Told {
+impl Answer {
     fn new(gated: bool, settings: Settings, sample: u64) -> Self {
         Self { gated, settings, sample, end: 0 }
     }
@@ -80,7 +80,7 @@ impl Told {
     }
 }
 
-impl Report for Told {
+impl Report for Answer {
     fn partial(&mut self, segment: &Segment) {
         self.check(segment);
     }

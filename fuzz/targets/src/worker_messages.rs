@@ -4,7 +4,7 @@
 //! that went through a worker is the text that the engine told, its JSON included.
 
 use crate::assert_one_line;
-use auricle_engines::worker::wire::{self, Answer, Happening, Notice, Request, Setup, Text};
+use auricle_engines::worker::wire::{self, Answer, EngineEvent, Notice, Request, Setup, Text};
 use auricle_plugin_api::Segment;
 use serde::Serialize;
 
@@ -37,7 +37,7 @@ pub fn worker_messages(bytes: &[u8]) {
         2 => drop(read!(Setup, bytes)),
         3 => {
             let answer = read!(Answer<'_>, bytes);
-            if let Some(Answer::Event { event: Happening::Partial(text) | Happening::Segment(text), .. }) = answer {
+            if let Some(Answer::Event { event: EngineEvent::Partial(text) | EngineEvent::Segment(text), .. }) = answer {
                 told(text);
             }
         }

@@ -19,7 +19,7 @@ use super::{
     summary::{Meter, Summary},
 };
 use auricle_dialects::native::messages::{ClientMessage, Pace, ServerEvent, ServerMessage, Start};
-use connect::Door;
+use connect::Connector;
 use feed::{Feed, News};
 use futures_util::StreamExt;
 use heard::Heard;
@@ -103,9 +103,9 @@ impl Session {
         meter: &mut Meter,
     ) -> Result<(), End> {
         let start = ClientMessage::Start(self.start(source));
-        let door = Door::new(&self.url, self.key.as_deref(), self.authorities.as_deref())?;
+        let connector = Connector::new(&self.url, self.key.as_deref(), self.authorities.as_deref())?;
         let (sink, mut incoming) = tokio::select! {
-            socket = door.open() => socket?.split(),
+            socket = connector.open() => socket?.split(),
             Some(()) = interrupts.recv() => return Err(End::Interrupted),
         };
         let (ready, stop) = (Notify::new(), Notify::new());

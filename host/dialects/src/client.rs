@@ -1,53 +1,53 @@
-//! The client's side of a dialect: what is said to a server and how its answers are taken.
+//! The client's side of a dialect: what to send to a server, and how to read its answers.
 //!
-//! Invariant: whatever the protocol, a stream's text is told the same way: final text that is added to, and unstable text
-//! after it. So delays mean the same for every server.
+//! Invariant: for every protocol the updates of a stream's text have the same form: final text that only grows, and unstable
+//! text after it. So delays mean the same for every server.
 
 use tokio_tungstenite::tungstenite::Message;
 
-/// One stream's side of a conversation.
+/// The client's side of one stream.
 pub trait ClientSide: Send {
-    /// What is said first.
+    /// The first message.
     fn hello(&self) -> Option<Message> {
         None
     }
 
-    /// Whether the audio has to wait for [`Told::Ready`].
+    /// Whether the audio has to wait for [`Update::Ready`].
     fn waits(&self) -> bool {
         false
     }
 
-    /// What ends the audio.
+    /// The message that ends the audio.
     fn end(&self) -> Message;
 
-    /// Whether a server that closes the connection after that has told everything.
+    /// Whether a server that closes the connection after that has sent everything.
     fn ends_by_closing(&self) -> bool {
         false
     }
 
-    /// Appends what a text message tells. What is no message of the protocol tells nothing.
-    fn hear(&mut self, line: &str, told: &mut Vec<Told>);
+    /// Appends the updates in a text message. A text that is no message of the protocol has none.
+    fn receive(&mut self, line: &str, updates: &mut Vec<Update>);
 }
 
-/// What a message tells.
+/// A change that a message brings.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Told {
+pub enum Update {
     /// The stream is open.
     Ready,
     /// The text after all that is final; replaces the one before.
     Partial(String),
     /// Text that will not change any more, after all that was final before; ends the partial.
     Final(String),
-    /// There is nothing more to tell.
+    /// Nothing more will come.
     Done,
-    /// The server gives the stream up; why.
+    /// The server ended the stream; why.
     Failed(String),
 }
 
-/// Several answers, all of them taken by one dialect.
+/// The updates in several messages.
 #[cfg(test)]
-pub(crate) fn hear(dialect: &mut dyn ClientSide, lines: &[&str]) -> Vec<Told> {
-    let mut told = Vec::new();
-    lines.iter().for_each(|line| dialect.hear(line, &mut told));
-    told
+pub(crate) fn receive(dialect: &mut dyn ClientSide, lines: &[&str]) -> Vec<Update> {
+    let mut updates = Vec::new();
+    lines.iter().for_each(|line| dialect.receive(line, &mut updates));
+    updates
 }

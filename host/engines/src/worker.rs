@@ -19,7 +19,7 @@ mod framed;
 #[cfg(unix)]
 mod lanes;
 #[cfg(unix)]
-mod life;
+mod monitor;
 #[cfg(unix)]
 mod notices;
 #[cfg(unix)]

@@ -29,12 +29,12 @@ pub use recording::AudioError;
 pub use reference::Words;
 pub use report::{Report, head, line};
 
-use auricle_client::session::{End, connect::Door};
+use auricle_client::session::{End, connect::Connector};
 use outcome::{Bound, Used};
 use recording::Recording;
 use reference::Reference;
 use std::{path::PathBuf, sync::Arc, time::Duration};
-use stream::{Ending, LEAD, Plan, Take, Way};
+use stream::{Ending, LEAD, Plan, StreamRun, Transport};
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep, sleep_until},
@@ -104,7 +104,7 @@ pub enum Problem {
     Alone(String),
     /// There is no way to the server.
     #[error(transparent)]
-    Way(#[from] End),
+    Transport(#[from] End),
     /// There is no such process.
     #[error("there is no process {0}, or the system does not tell what it uses")]
     Process(u32),
@@ -129,13 +129,13 @@ impl Load {
     /// # Errors
     /// What keeps it from beginning.
     pub async fn learn(&self) -> Result<Known, Problem> {
-        let door = self.door()?;
+        let connector = self.connector()?;
         let mut recordings = Vec::new();
         for path in &self.audio {
             let recording = Recording::read(path, self.protocol.encoding(), self.frame, self.seconds).await;
             recordings.push(Arc::new(recording?));
         }
-        Bench { load: self, way: door }.learn(recordings).await
+        Bench { load: self, way: connector }.learn(recordings).await
     }
 
     /// Runs it. What is known is of the same recordings, protocol and lengths.
@@ -143,13 +143,13 @@ impl Load {
     /// # Errors
     /// What keeps it from beginning.
     pub async fn run_with(&self, known: &Known, each: impl FnMut(&Level)) -> Result<Report, Problem> {
-        Ok(Bench { load: self, way: self.door()? }.run(known, each).await)
+        Ok(Bench { load: self, way: self.connector()? }.run(known, each).await)
     }
 
-    fn door(&self) -> Result<Door, Problem> {
+    fn connector(&self) -> Result<Connector, Problem> {
         match self.pid {
             Some(pid) if Usage::of(pid).is_none() => Err(Problem::Process(pid)),
-            _ => Ok(Door::new(&self.url, self.key.as_deref(), self.authorities.as_deref())?),
+            _ => Ok(Connector::new(&self.url, self.key.as_deref(), self.authorities.as_deref())?),
         }
     }
 }
@@ -160,7 +160,7 @@ struct Bench<'a, W> {
     way: W,
 }
 
-impl<W: Way> Bench<'_, W> {
+impl<W: Transport> Bench<'_, W> {
     async fn learn(&self, recordings: Vec<Arc<Recording>>) -> Result<Known, Problem> {
         let mut known = Vec::new();
         for recording in recordings {
@@ -169,8 +169,8 @@ impl<W: Way> Bench<'_, W> {
                 let beginning = Recording { frames: recording.frames[..frames].to_vec(), ..(*recording).clone() };
                 self.alone(&Arc::new(beginning)).await?;
             }
-            let take = self.alone(&recording).await?;
-            let reference = Reference::learn(&take, recording.frames.len());
+            let run = self.alone(&recording).await?;
+            let reference = Reference::learn(&run, recording.frames.len());
             if reference.texts_before_end() == 0 {
                 return Err(AudioError::NoText { name: recording.name.clone() }.into());
             }
@@ -179,12 +179,12 @@ impl<W: Way> Bench<'_, W> {
         Ok(Known(known))
     }
 
-    async fn alone(&self, recording: &Arc<Recording>) -> Result<Take, Problem> {
+    async fn alone(&self, recording: &Arc<Recording>) -> Result<StreamRun, Problem> {
         let start = Instant::now() + LEAD;
         let watch = Watch::new(format!("{} alone", recording.name), start + recording.length());
-        let mut take = self.stream(Arc::clone(recording), start, Arc::new(watch)).await;
-        match take.end.take() {
-            None => Ok(take),
+        let mut run = self.stream(Arc::clone(recording), start, Arc::new(watch)).await;
+        match run.end.take() {
+            None => Ok(run),
             Some(Ending::Refused(reason) | Ending::Failed(reason)) => Err(Problem::Alone(reason)),
         }
     }
@@ -243,16 +243,16 @@ impl<W: Way> Bench<'_, W> {
             tasks.spawn(async move { (number, stream.await) });
         }
         let used = self.used(start + stagger, start + seconds).await;
-        let compare = |(number, take): (usize, Take)| {
+        let compare = |(number, run): (usize, StreamRun)| {
             let (_, reference) = &known[number % known.len()];
-            let compared = reference.compare(&take, frame.as_secs_f64());
-            (take, compared)
+            let compared = reference.compare(&run, frame.as_secs_f64());
+            (run, compared)
         };
         // Once all have ended, so that no comparing keeps this program from sending.
-        let takes: Vec<_> = tasks.join_all().await.into_iter().map(compare).collect();
+        let runs: Vec<_> = tasks.join_all().await.into_iter().map(compare).collect();
         let recording = &known[0].0;
         let bound = Bound { milliseconds: bound_ms, tolerance };
-        Level::of(&takes, recording.length().as_secs_f64(), recording.frames.len(), &used, bound)
+        Level::of(&runs, recording.length().as_secs_f64(), recording.frames.len(), &used, bound)
     }
 
     fn stream(
@@ -260,7 +260,7 @@ impl<W: Way> Bench<'_, W> {
         recording: Arc<Recording>,
         start: Instant,
         watch: Arc<Watch>,
-    ) -> impl Future<Output = Take> + Send + use<W> {
+    ) -> impl Future<Output = StreamRun> + Send + use<W> {
         let dialect = self.load.protocol.dialect(self.load.preset.as_deref());
         let (way, patience) = (self.way.clone(), self.load.patience);
         async move {

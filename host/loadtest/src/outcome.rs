@@ -5,7 +5,7 @@
 
 use super::{
     reference::{Compared, Words},
-    stream::{Ending, Take},
+    stream::{Ending, StreamRun},
     usage::Usage,
 };
 use serde::Serialize;
@@ -101,28 +101,28 @@ pub(super) struct Used {
 }
 
 impl Level {
-    /// Of the streams' takes, each beside what the comparison with its reference gave; `seconds` is the audio's length, in `frames`.
-    pub(super) fn of(takes: &[(Take, Compared)], seconds: f64, frames: usize, used: &Used, bound: Bound) -> Self {
-        let streams = takes.len();
+    /// Of the streams' runs, each beside what the comparison with its reference gave; `seconds` is the audio's length, in `frames`.
+    pub(super) fn of(runs: &[(StreamRun, Compared)], seconds: f64, frames: usize, used: &Used, bound: Bound) -> Self {
+        let streams = runs.len();
         let last = ((1.0 - LAST) * frames as f64) as usize;
         let (mut all, mut late, mut ends, mut own) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut refused, mut failed) = (BTreeMap::new(), BTreeMap::new());
         let (mut lost, mut changed, mut words) = (0, 0, Words::default());
-        for (take, compared) in takes {
+        for (run, compared) in runs {
             all.extend(compared.delays.iter().map(|(_, delay)| delay * 1000.0));
             late.extend(compared.delays.iter().filter(|(needed, _)| *needed > last).map(|(_, delay)| delay * 1000.0));
-            own.extend(take.late.iter().map(|late| f64::from(*late) * 1000.0));
-            match &take.end {
+            own.extend(run.late.iter().map(|late| f64::from(*late) * 1000.0));
+            match &run.end {
                 Some(Ending::Refused(reason)) => *refused.entry(reason.clone()).or_default() += 1,
                 Some(Ending::Failed(reason)) => *failed.entry(reason.clone()).or_default() += 1,
                 None => {
-                    ends.extend(take.finished.map(|at| (at - seconds).max(0.0) * 1000.0));
+                    ends.extend(run.finished.map(|at| (at - seconds).max(0.0) * 1000.0));
                     words.expected += compared.words.expected;
                     words.different += compared.words.different;
                     changed += usize::from(compared.words.different > 0);
                 }
             }
-            lost += usize::from(take.finished.is_none() || take.texts.is_empty());
+            lost += usize::from(run.finished.is_none() || run.texts.is_empty());
         }
         let mut level = Self {
             streams,
@@ -204,21 +204,21 @@ mod tests {
     const BOUND: Bound = Bound { milliseconds: 500.0, tolerance: 0.0 };
 
     /// A stream of ten frames of a second whose texts are so late.
-    fn stream(delays: &[f64], different: usize) -> (Take, Compared) {
+    fn stream(delays: &[f64], different: usize) -> (StreamRun, Compared) {
         let texts = vec![Heard { at: 1.0, sent: 1, text: "a".into() }];
-        let take = Take { texts, finished: Some(10.25), ..Take::default() };
+        let run = StreamRun { texts, finished: Some(10.25), ..StreamRun::default() };
         let delays = delays.iter().enumerate().map(|(n, delay)| (n + 1, *delay)).collect();
-        (take, Compared { delays, words: Words { expected: 10, different } })
+        (run, Compared { delays, words: Words { expected: 10, different } })
     }
 
-    fn level(takes: &[(Take, Compared)], bound: Bound) -> Level {
-        Level::of(takes, 10.0, 10, &Used::default(), bound)
+    fn level(runs: &[(StreamRun, Compared)], bound: Bound) -> Level {
+        Level::of(runs, 10.0, 10, &Used::default(), bound)
     }
 
     #[test]
     fn numbers_are_of_all_streams() {
-        let takes = [stream(&[0.1; 9], 0), stream(&[0.2, 0.2, 0.3], 0)];
-        let level = level(&takes, BOUND);
+        let runs = [stream(&[0.1; 9], 0), stream(&[0.2, 0.2, 0.3], 0)];
+        let level = level(&runs, BOUND);
         assert!(level.held, "{level:?}");
         let end = Delays { count: 2, p50_ms: 250.0, p95_ms: 250.0, p99_ms: 250.0, max_ms: 250.0 };
         assert_eq!(
@@ -231,10 +231,10 @@ mod tests {
     #[test]
     fn a_server_that_falls_behind_in_the_end_has_not_held() {
         // Many quick texts hide the last one in the percentile of all.
-        let mut takes = vec![stream(&[0.1; 7], 0); 50];
-        assert!(level(&takes, BOUND).held);
-        takes.push(stream(&[0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.9, 0.9], 0));
-        let level = level(&takes, BOUND);
+        let mut runs = vec![stream(&[0.1; 7], 0); 50];
+        assert!(level(&runs, BOUND).held);
+        runs.push(stream(&[0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.9, 0.9], 0));
+        let level = level(&runs, BOUND);
         assert!(level.partial.p95_ms < 500.0);
         assert_eq!(level.reasons, ["p95 of the last 30 % 900 ms"]);
     }
@@ -244,10 +244,10 @@ mod tests {
         assert_eq!(level(&[stream(&[0.6], 0)], BOUND).reasons, ["p95 600 ms"]);
         assert_eq!(level(&[stream(&[0.1], 1)], BOUND).reasons, ["1 of 10 words differ, in 1 streams"]);
         assert!(level(&[stream(&[0.1], 1)], Bound { tolerance: 0.1, ..BOUND }).held);
-        let refused = Take { end: Some(Ending::Refused("full".into())), ..Take::default() };
+        let refused = StreamRun { end: Some(Ending::Refused("full".into())), ..StreamRun::default() };
         let told = level(&[stream(&[0.1], 0), (refused, Compared::default())], BOUND);
         assert_eq!((told.reasons, told.lost, told.refused["full"]), (vec!["1 of 2 streams: full".to_owned()], 1, 1));
-        let silent = Take { finished: Some(10.1), ..Take::default() };
+        let silent = StreamRun { finished: Some(10.1), ..StreamRun::default() };
         assert_eq!(level(&[(silent, Compared::default())], BOUND).reasons, ["1 streams got no text"]);
     }
 }

@@ -7,7 +7,7 @@
 //! slow reader the newest text only, it counts at the arrival of the next one after it. A text that the lone stream did not have
 //! counts for the one that ends alike, and for no other; where none does, it says nothing of when it was due.
 
-use super::stream::Take;
+use super::stream::StreamRun;
 use serde::Serialize;
 use std::{cmp::Reverse, mem::replace};
 
@@ -43,9 +43,9 @@ pub struct Words {
 }
 
 impl Reference {
-    /// Of the take of a lone stream with so many frames.
-    pub(super) fn learn(take: &Take, frames: usize) -> Self {
-        let texts = take.texts.iter().map(|heard| (heard.text.clone(), heard.sent));
+    /// Of the run of a lone stream with so many frames.
+    pub(super) fn learn(run: &StreamRun, frames: usize) -> Self {
+        let texts = run.texts.iter().map(|heard| (heard.text.clone(), heard.sent));
         Self { texts: [(String::new(), 0)].into_iter().chain(texts).collect(), frames }
     }
 
@@ -59,13 +59,13 @@ impl Reference {
         self.texts.last().map_or("", |(text, _)| text)
     }
 
-    /// Compares another take, whose frames last so many seconds each.
-    pub(super) fn compare(&self, take: &Take, frame: f64) -> Compared {
+    /// Compares another run, whose frames last so many seconds each.
+    pub(super) fn compare(&self, run: &StreamRun, frame: f64) -> Compared {
         let (mut delays, mut place) = (Vec::new(), 0);
-        for heard in &take.texts {
+        for heard in &run.texts {
             let first = match self.place(place, &heard.text) {
-                Some(Place::Same(at)) => replace(&mut place, at) + 1,
-                Some(Place::Alike(at)) => at.max(replace(&mut place, at) + 1),
+                Some(TextMatch::Same(at)) => replace(&mut place, at) + 1,
+                Some(TextMatch::Alike(at)) => at.max(replace(&mut place, at) + 1),
                 None => continue,
             };
             for (_, needed) in self.texts.iter().take(place + 1).skip(first) {
@@ -75,23 +75,23 @@ impl Reference {
                 }
             }
         }
-        let last = take.texts.last().map_or("", |heard| &heard.text);
+        let last = run.texts.last().map_or("", |heard| &heard.text);
         let [expected, found] = [self.text(), last].map(words);
         Compared { delays, words: Words { expected: expected.len(), different: distance(&expected, &found) } }
     }
 
     /// Which of the texts from a place on this one is.
-    fn place(&self, from: usize, text: &str) -> Option<Place> {
+    fn place(&self, from: usize, text: &str) -> Option<TextMatch> {
         let rest = || self.texts.iter().map(|(other, _)| other.as_str()).enumerate().skip(from);
-        let same = rest().find(|(_, other)| *other == text).map(|(place, _)| Place::Same(place));
+        let same = rest().find(|(_, other)| *other == text).map(|(place, _)| TextMatch::Same(place));
         // Whatever was changed earlier in all of them. Of several the first.
         let alike = || rest().map(|(place, other)| (alike(other, text), Reverse(place))).max();
-        same.or_else(|| alike().filter(|(bytes, _)| *bytes >= LEAST).map(|(_, Reverse(place))| Place::Alike(place)))
+        same.or_else(|| alike().filter(|(bytes, _)| *bytes >= LEAST).map(|(_, Reverse(place))| TextMatch::Alike(place)))
     }
 }
 
 /// Where a text belongs in the order of the lone stream's.
-enum Place {
+enum TextMatch {
     /// It is this one.
     Same(usize),
     /// It ends like this one.
@@ -127,18 +127,18 @@ fn distance<T: PartialEq>(one: &[T], other: &[T]) -> usize {
 mod tests {
     use super::{super::stream::Heard, *};
 
-    fn take(texts: &[(&str, usize, f64)]) -> Take {
+    fn run(texts: &[(&str, usize, f64)]) -> StreamRun {
         let heard = |(text, sent, at): &(&str, usize, f64)| Heard { at: *at, sent: *sent, text: (*text).to_owned() };
-        Take { texts: texts.iter().map(heard).collect(), ..Take::default() }
+        StreamRun { texts: texts.iter().map(heard).collect(), ..StreamRun::default() }
     }
 
     /// With frames of 100 ms, ten of them: texts that need 2, 5 and 8 frames, and one that needs the end.
     fn reference() -> Reference {
-        Reference::learn(&take(&[("a", 2, 0.21), ("a b", 5, 0.52), ("a b c", 8, 0.81), ("a b c d", 10, 1.1)]), 10)
+        Reference::learn(&run(&[("a", 2, 0.21), ("a b", 5, 0.52), ("a b c", 8, 0.81), ("a b c d", 10, 1.1)]), 10)
     }
 
     fn delays(texts: &[(&str, usize, f64)]) -> Vec<(usize, u32)> {
-        let compared = reference().compare(&take(texts), 0.1);
+        let compared = reference().compare(&run(texts), 0.1);
         compared.delays.iter().map(|(needed, delay)| (*needed, (delay * 1000.0).round() as u32)).collect()
     }
 
@@ -157,9 +157,9 @@ mod tests {
 
     #[test]
     fn a_text_that_never_came_counts_as_nothing_and_is_missed_in_the_end() {
-        let compared = reference().compare(&take(&[("a", 9, 0.25)]), 0.1);
+        let compared = reference().compare(&run(&[("a", 9, 0.25)]), 0.1);
         assert_eq!((compared.delays.len(), compared.words), (1, Words { expected: 4, different: 3 }));
-        let nothing = reference().compare(&take(&[]), 0.1);
+        let nothing = reference().compare(&run(&[]), 0.1);
         assert_eq!(nothing.words, Words { expected: 4, different: 4 });
     }
 
@@ -167,7 +167,7 @@ mod tests {
     fn a_changed_text_of_which_no_end_is_known_says_nothing() {
         let changed = [("x", 9, 0.25), ("x b", 9, 0.6), ("x b", 9, 0.7), ("x b c d", 10, 1.1)];
         assert_eq!(delays(&changed), []);
-        let compared = reference().compare(&take(&changed), 0.1);
+        let compared = reference().compare(&run(&changed), 0.1);
         assert_eq!(compared.words, Words { expected: 4, different: 1 });
     }
 
@@ -178,7 +178,7 @@ mod tests {
         let changed: Vec<_> =
             reference.iter().map(|(text, n, at)| (text.replacen('c', "xy", 1), *n, at + 0.5)).collect();
         let of = |texts: &[(String, usize, f64)]| {
-            take(&texts.iter().map(|(text, n, at)| (text.as_str(), *n, *at)).collect::<Vec<_>>())
+            run(&texts.iter().map(|(text, n, at)| (text.as_str(), *n, *at)).collect::<Vec<_>>())
         };
         let compared = Reference::learn(&of(&reference), 100).compare(&of(&changed), 1.0);
         // From the first of which the end is long enough.

@@ -8,10 +8,10 @@
 use super::{recording::Recording, watch::Watch};
 use auricle_client::session::{
     End,
-    connect::{Door, Socket},
+    connect::{Connector, Socket},
     heard::{broke, closed},
 };
-use auricle_dialects::client::{ClientSide, Told};
+use auricle_dialects::client::{ClientSide, Update};
 use futures_util::{Sink, SinkExt, StreamExt};
 use std::{
     pin::pin,
@@ -34,7 +34,7 @@ pub(super) const LEAD: Duration = Duration::from_millis(500);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A way to the server.
-pub(super) trait Way: Clone + Send + Sync + 'static {
+pub(super) trait Transport: Clone + Send + Sync + 'static {
     /// What the bytes go through.
     type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
@@ -42,7 +42,7 @@ pub(super) trait Way: Clone + Send + Sync + 'static {
     fn connect(&self) -> impl Future<Output = Result<WebSocketStream<Self::Io>, End>> + Send;
 }
 
-impl Way for Door {
+impl Transport for Connector {
     type Io = tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>;
 
     async fn connect(&self) -> Result<Socket, End> {
@@ -61,7 +61,7 @@ pub(super) struct Plan<'a> {
 
 /// What came of it. Moments are seconds since the plan's start.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Take {
+pub(super) struct StreamRun {
     /// Every text that differed from the one before it.
     pub(super) texts: Vec<Heard>,
     /// When the last final text came, if all was told.
@@ -91,7 +91,12 @@ pub(super) enum Ending {
 }
 
 /// Opens a stream and sees it through.
-pub(super) async fn run<W: Way>(way: W, dialect: Box<dyn ClientSide>, plan: &Plan<'_>, watch: &Watch) -> Take {
+pub(super) async fn run<W: Transport>(
+    way: W,
+    dialect: Box<dyn ClientSide>,
+    plan: &Plan<'_>,
+    watch: &Watch,
+) -> StreamRun {
     sleep_until(plan.start - LEAD).await;
     match way.connect().await {
         Ok(socket) => {
@@ -104,8 +109,8 @@ pub(super) async fn run<W: Way>(way: W, dialect: Box<dyn ClientSide>, plan: &Pla
     }
 }
 
-fn refused(reason: String) -> Take {
-    Take { end: Some(Ending::Refused(reason)), ..Take::default() }
+fn refused(reason: String) -> StreamRun {
+    StreamRun { end: Some(Ending::Refused(reason)), ..StreamRun::default() }
 }
 
 async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
@@ -113,7 +118,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     mut dialect: Box<dyn ClientSide>,
     plan: &Plan<'_>,
     watch: &Watch,
-) -> Take {
+) -> StreamRun {
     let (mut sink, mut incoming) = socket.split();
     let (sent, let_in) = (AtomicUsize::new(0), Notify::new());
     let mut notes = Notes::new(plan);
@@ -152,20 +157,20 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
                 None => break Some(broken.unwrap_or_else(|| closed(None))),
                 Some(Ok(_)) => continue,
             };
-            dialect.hear(&line, &mut told);
+            dialect.receive(&line, &mut told);
             for told in told.drain(..) {
                 match told {
-                    Told::Ready => {
+                    Update::Ready => {
                         open = true;
                         let_in.notify_one();
                     }
-                    Told::Partial(text) => notes.partial(now, sent.load(Relaxed), &text),
-                    Told::Final(text) => notes.last(now, sent.load(Relaxed), &text),
-                    Told::Done => {
+                    Update::Partial(text) => notes.partial(now, sent.load(Relaxed), &text),
+                    Update::Final(text) => notes.last(now, sent.load(Relaxed), &text),
+                    Update::Done => {
                         notes.done(now);
                         break 'hearing None;
                     }
-                    Told::Failed(reason) => break 'hearing Some(reason),
+                    Update::Failed(reason) => break 'hearing Some(reason),
                 }
             }
             watch.message();
@@ -174,7 +179,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     // It was all said, or is no use any more.
     let _ = timeout(CLOSE_TIMEOUT, sink.close()).await;
     let end = reason.map(if open { Ending::Failed } else { Ending::Refused });
-    Take { texts: notes.texts, finished: notes.finished, end, late }
+    StreamRun { texts: notes.texts, finished: notes.finished, end, late }
 }
 
 /// The sending half.

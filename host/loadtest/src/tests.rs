@@ -54,7 +54,7 @@ struct Pipes {
     open: Arc<AtomicUsize>,
 }
 
-impl Way for Pipes {
+impl Transport for Pipes {
     type Io = DuplexStream;
 
     async fn connect(&self) -> Result<WebSocketStream<DuplexStream>, End> {

@@ -1,7 +1,7 @@
 //! `auricle pull`: a published Whisper model becomes a folder that a preset can name.
 //!
 //! [`catalogue`] knows names, [`hub`] what a repository holds, [`selection`] which of that makes a model, [`download`]
-//! brings a file, [`folder`] puts the whole into its place. One thread. The preset is the command's result and goes to
+//! brings a file, [`folder`] puts the whole into its destination. One thread. The preset is the command's result and goes to
 //! standard output; everything else goes to standard error.
 
 mod catalogue;
@@ -16,7 +16,7 @@ use super::{
     output::{fail, print, print_json},
 };
 use catalogue::Model;
-use folder::{FolderError, Occupied, Place, Source};
+use folder::{Destination, FolderError, Occupied, Source};
 use hub::{Failure, Hub, HubError, RemoteFile, Snapshot};
 use indicatif::DecimalBytes;
 use selection::{Names, SelectionError};
@@ -110,15 +110,15 @@ pub(super) fn run(args: &PullArgs) -> ExitCode {
 /// Brings the model to its place; returns a preset for it.
 fn pull(args: &PullArgs, Model { repository, folder }: &Model) -> Result<Value, PullError> {
     let PullArgs { into, precision, revision, .. } = args;
-    let place = Place::new(into, folder);
-    let here = place.folder().display();
-    match place.holds(repository, revision, precision) {
+    let destination = Destination::new(into, folder);
+    let here = destination.folder().display();
+    match destination.holds(repository, revision, precision) {
         Some(Ok(what)) if !args.again => {
             eprintln!("{here} is there already and is kept ({what}); --again fetches it anew");
             return Ok(preset(folder, precision));
         }
         Some(Err(what)) if !args.again => {
-            return Err(PullError::Occupied { folder: place.folder().to_owned(), what });
+            return Err(PullError::Occupied { folder: destination.folder().to_owned(), what });
         }
         _ => {}
     }
@@ -137,7 +137,7 @@ fn pull(args: &PullArgs, Model { repository, folder }: &Model) -> Result<Value, 
     eprintln!("{repository}, commit {commit}: {} files, {}, into {here}", files.len(), DecimalBytes(size));
     let source =
         Source { repository: repository.clone(), revision: revision.clone(), commit, precision: precision.clone() };
-    let gathering = place.gather(&source)?;
+    let gathering = destination.gather(&source)?;
     for file in files {
         download::fetch(&snapshot, file, gathering.path()).map_err(|failure| match failure {
             Failure::Refused(line) => PullError::Refused(line),

@@ -16,7 +16,7 @@ use tokio_rustls::rustls::{
     },
 };
 use tokio_tungstenite::{
-    Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
+    Connector as TlsConnector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
     tungstenite::{
         Error as WsError,
         client::IntoClientRequest,
@@ -32,13 +32,13 @@ pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// The way into a server, found once for any number of connections.
 #[derive(Clone)]
-pub struct Door {
+pub struct Connector {
     url: String,
     request: Request<()>,
-    connector: Option<Connector>,
+    connector: Option<TlsConnector>,
 }
 
-impl Door {
+impl Connector {
     /// For a server's address, with the key to show and the file of the authorities to trust, if any.
     pub fn new(url: &str, key: Option<&str>, authorities: Option<&Path>) -> Result<Self, End> {
         let failed = |reason: String| End::Connect { url: url.to_owned(), reason };
@@ -50,7 +50,7 @@ impl Door {
             request.headers_mut().insert(header::AUTHORIZATION, value);
         }
         let connector = match request.uri().scheme_str() {
-            Some("wss") => Some(Connector::Rustls(trust(authorities).map_err(|error| failed(error.to_string()))?)),
+            Some("wss") => Some(TlsConnector::Rustls(trust(authorities).map_err(|error| failed(error.to_string()))?)),
             _ => None,
         };
         Ok(Self { url: url.to_owned(), request, connector })

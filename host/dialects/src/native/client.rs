@@ -1,6 +1,6 @@
 //! Auricle's own protocol: `start`, binary frames, `finish`; `done` is the last.
 
-use crate::client::{ClientSide, Told};
+use crate::client::{ClientSide, Update};
 use crate::native::messages::{ClientMessage, Pace, ServerEvent, ServerMessage, Start};
 use auricle_core::AudioFormat;
 use serde_json::Map;
@@ -33,14 +33,14 @@ impl ClientSide for Native {
         text(&ClientMessage::Finish {})
     }
 
-    fn hear(&mut self, line: &str, told: &mut Vec<Told>) {
+    fn receive(&mut self, line: &str, updates: &mut Vec<Update>) {
         let Ok(ServerMessage { event, .. }) = serde_json::from_str(line) else { return };
-        told.extend(match event {
-            ServerEvent::Ready(_) => Some(Told::Ready),
-            ServerEvent::Partial(text) => Some(Told::Partial(text.text)),
-            ServerEvent::Segment(text) => Some(Told::Final(text.text)),
-            ServerEvent::Error { code, message } => Some(Told::Failed(format!("{code}: {message}"))),
-            ServerEvent::Done { .. } => Some(Told::Done),
+        updates.extend(match event {
+            ServerEvent::Ready(_) => Some(Update::Ready),
+            ServerEvent::Partial(text) => Some(Update::Partial(text.text)),
+            ServerEvent::Segment(text) => Some(Update::Final(text.text)),
+            ServerEvent::Error { code, message } => Some(Update::Failed(format!("{code}: {message}"))),
+            ServerEvent::Done { .. } => Some(Update::Done),
             _ => None,
         });
     }
@@ -54,7 +54,7 @@ fn text(message: &ClientMessage) -> Message {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::hear;
+    use crate::client::receive;
     use serde_json::{Value, json};
 
     #[test]
@@ -66,7 +66,7 @@ mod tests {
         });
         assert_eq!(said, start);
         assert_eq!(native.end(), Message::text(r#"{"type":"finish"}"#));
-        let heard = hear(
+        let heard = receive(
             &mut native,
             &[
                 r#"{"seq": 1, "type": "speech_started", "time": 0.1}"#,
@@ -77,7 +77,7 @@ mod tests {
                 r#"{"seq": 6, "type": "error", "code": "overloaded", "message": "try later"}"#,
             ],
         );
-        let failed = Told::Failed("overloaded: try later".into());
-        assert_eq!(heard, [Told::Partial("go".into()), Told::Final("go on".into()), Told::Done, failed]);
+        let failed = Update::Failed("overloaded: try later".into());
+        assert_eq!(heard, [Update::Partial("go".into()), Update::Final("go on".into()), Update::Done, failed]);
     }
 }

@@ -3,7 +3,7 @@
 //! The server in C++ says which result ends a segment. The one in Python does not: there the next segment's number says it, and at
 //! the end of the audio that it closes the connection.
 
-use crate::client::{ClientSide, Told};
+use crate::client::{ClientSide, Update};
 use serde::Deserialize;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -32,20 +32,20 @@ impl ClientSide for Sherpa {
         true
     }
 
-    fn hear(&mut self, line: &str, told: &mut Vec<Told>) {
+    fn receive(&mut self, line: &str, updates: &mut Vec<Update>) {
         if line == "Done!" {
-            return told.push(Told::Done);
+            return updates.push(Update::Done);
         }
         let Ok(Heard { text, segment, is_final }) = serde_json::from_str(line) else { return };
         if let Some((_, before)) = self.open.take_if(|(number, _)| *number != segment) {
-            told.push(Told::Final(before));
+            updates.push(Update::Final(before));
         }
         if is_final {
             self.open = None;
-            told.push(Told::Final(text));
+            updates.push(Update::Final(text));
         } else {
             self.open = Some((segment, text.clone()));
-            told.push(Told::Partial(text));
+            updates.push(Update::Partial(text));
         }
     }
 }
@@ -53,14 +53,14 @@ impl ClientSide for Sherpa {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::hear;
+    use crate::client::receive;
 
-    fn partial(text: &str) -> Told {
-        Told::Partial(text.into())
+    fn partial(text: &str) -> Update {
+        Update::Partial(text.into())
     }
 
-    fn last(text: &str) -> Told {
-        Told::Final(text.into())
+    fn last(text: &str) -> Update {
+        Update::Final(text.into())
     }
 
     #[test]
@@ -72,14 +72,14 @@ mod tests {
             r#"{ "text": "C D", "segment": 1, "is_final": true, "is_eof": true}"#,
             "Done!",
         ];
-        let heard = hear(&mut Sherpa::default(), &lines);
-        assert_eq!(heard, [partial("A"), last("A B"), partial("C"), last("C D"), Told::Done]);
+        let heard = receive(&mut Sherpa::default(), &lines);
+        assert_eq!(heard, [partial("A"), last("A B"), partial("C"), last("C D"), Update::Done]);
     }
 
     #[test]
     fn the_server_in_python_goes_on_to_the_next_segment() {
         let lines =
             [r#"{"text": "A", "segment": 0}"#, r#"{"text": "", "segment": 1}"#, r#"{"text": "B", "segment": 1}"#];
-        assert_eq!(hear(&mut Sherpa::default(), &lines), [partial("A"), last("A"), partial(""), partial("B")]);
+        assert_eq!(receive(&mut Sherpa::default(), &lines), [partial("A"), last("A"), partial(""), partial("B")]);
     }
 }

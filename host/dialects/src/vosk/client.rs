@@ -1,6 +1,6 @@
 //! vosk-server: its rate first, then audio, an answer to each message of it; after `eof` the last answer and a close.
 
-use crate::client::{ClientSide, Told};
+use crate::client::{ClientSide, Update};
 use serde::Deserialize;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -34,17 +34,17 @@ impl ClientSide for Vosk {
         true
     }
 
-    fn hear(&mut self, line: &str, told: &mut Vec<Told>) {
+    fn receive(&mut self, line: &str, updates: &mut Vec<Update>) {
         let Ok(Answer { partial, text, alternatives }) = serde_json::from_str(line) else { return };
         let best = alternatives.into_iter().next().map(|alternative| alternative.text);
-        told.extend(text.or(best).map(Told::Final).or(partial.map(Told::Partial)));
+        updates.extend(text.or(best).map(Update::Final).or(partial.map(Update::Partial)));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::hear;
+    use crate::client::receive;
 
     #[test]
     fn an_answer_is_partial_or_final() {
@@ -55,8 +55,9 @@ mod tests {
             r#"{"alternatives": [{"confidence": 110.3, "text": "three"}, {"confidence": 97.0, "text": "tree"}]}"#,
             r#"{"text": ""}"#,
         ];
-        let [partial, last] = [Told::Partial, Told::Final].map(|told| move |text: &str| told(text.to_owned()));
+        let [partial, last] =
+            [Update::Partial, Update::Final].map(|updates| move |text: &str| updates(text.to_owned()));
         let expected = [partial(""), partial("one"), last("one two"), last("three"), last("")];
-        assert_eq!(hear(&mut Vosk, &lines), expected);
+        assert_eq!(receive(&mut Vosk, &lines), expected);
     }
 }

@@ -54,7 +54,7 @@ impl Replies {
     }
 
     /// Takes the stream's next event.
-    pub fn hear(&mut self, event: Event) -> Option<Milestone> {
+    pub fn apply(&mut self, event: Event) -> Option<Milestone> {
         match event {
             Event::Partial(segment) => self.partial = segment.text().into_owned(),
             Event::Segment(segment) => {
@@ -156,7 +156,7 @@ mod tests {
         let mut replies = replies(Options::default());
         assert_eq!(replies.answer_audio(), partial(""));
         for event in [Event::Ready { epoch: 0 }, Event::SpeechStarted(0), heard("on"), Event::Lag(3), heard("one")] {
-            assert_eq!(replies.hear(event), None);
+            assert_eq!(replies.apply(event), None);
         }
         assert_eq!(replies.answer_audio(), partial("one"));
         assert_eq!(replies.answer_audio(), partial("one"), "nothing new came");
@@ -166,11 +166,11 @@ mod tests {
     fn segments_are_told_once_and_together() {
         let mut replies = replies(Options { words: false, ..Options::default() });
         for event in [heard("on"), said("one"), Event::Endpoint(5), said("two three"), heard("fo")] {
-            replies.hear(event);
+            replies.apply(event);
         }
         assert_eq!(replies.answer_audio(), final_text("one two three"));
         assert_eq!(replies.answer_audio(), partial("fo"), "what came after the segments is not lost");
-        replies.hear(said("four"));
+        replies.apply(said("four"));
         assert_eq!(replies.answer_audio(), final_text("four"));
         assert_eq!(replies.answer_audio(), partial(""), "the segment has replaced its partial");
     }
@@ -178,19 +178,19 @@ mod tests {
     #[test]
     fn an_endpoint_alone_is_no_final_text() {
         let mut replies = replies(Options::default());
-        replies.hear(Event::Endpoint(7));
+        replies.apply(Event::Endpoint(7));
         assert_eq!(replies.answer_audio(), partial(""));
     }
 
     #[test]
     fn the_ends_are_answered_finally_be_it_by_nothing() {
         let mut replies = replies(Options { words: false, ..Options::default() });
-        replies.hear(heard("o"));
-        replies.hear(said("one"));
-        assert_eq!(replies.hear(Event::Flushed(100)), Some(Milestone::Flushed));
+        replies.apply(heard("o"));
+        replies.apply(said("one"));
+        assert_eq!(replies.apply(Event::Flushed(100)), Some(Milestone::Flushed));
         assert_eq!(replies.answer_end(), final_text("one"));
-        replies.hear(heard("noise"));
-        assert_eq!(replies.hear(Event::Done(100)), Some(Milestone::Done));
+        replies.apply(heard("noise"));
+        assert_eq!(replies.apply(Event::Done(100)), Some(Milestone::Done));
         assert_eq!(replies.answer_end(), final_text(""));
         assert_eq!(replies.answer_audio(), partial(""));
     }
@@ -199,7 +199,7 @@ mod tests {
     fn a_failure_is_handed_on() {
         let failure = Failure::new(FailureCode::EngineError, "it broke");
         let event = Event::Failed(failure.clone());
-        assert_eq!(replies(Options::default()).hear(event), Some(Milestone::Failed(failure)));
+        assert_eq!(replies(Options::default()).apply(event), Some(Milestone::Failed(failure)));
     }
 
     #[test]
@@ -207,8 +207,8 @@ mod tests {
         let mut replies = replies(Options::default());
         let mut sure = segment("one two").confidence(0.5);
         sure.words[1].confidence = Some(0.25);
-        replies.hear(Event::Segment(sure));
-        replies.hear(said("three"));
+        replies.apply(Event::Segment(sure));
+        replies.apply(said("three"));
         let word = |word: &str, start, end, conf| Word { conf: Some(conf), end, start, word: word.into() };
         let result = vec![word("one", 0.0, 0.5, 0.5), word("two", 0.5, 1.0, 0.25), word("three", 0.0, 0.5, 1.0)];
         assert_eq!(replies.answer_audio(), ServerMessage::Final { result, text: "one two three".into() });
@@ -217,10 +217,10 @@ mod tests {
     #[test]
     fn there_is_no_result_where_words_are_off_or_not_timed() {
         let mut off = replies(Options { words: false, ..Options::default() });
-        off.hear(said("one"));
+        off.apply(said("one"));
         assert_eq!(off.answer_audio(), final_text("one"));
         let mut untimed = replies(Options::default());
-        untimed.hear(Event::Segment(Segment::new(0, 1, "one")));
+        untimed.apply(Event::Segment(Segment::new(0, 1, "one")));
         assert_eq!(untimed.answer_audio(), final_text("one"));
     }
 
@@ -228,7 +228,7 @@ mod tests {
     fn texts_are_joined_as_the_engine_says() {
         let mut replies = Replies::new(&Options { words: false, ..Options::default() }, 16_000, "");
         for text in ["一", "", "二"] {
-            replies.hear(said(text));
+            replies.apply(said(text));
         }
         assert_eq!(replies.answer_audio(), final_text("一二"));
     }
@@ -236,15 +236,15 @@ mod tests {
     #[test]
     fn alternatives_are_one() {
         let mut replies = replies(Options { alternatives: true, ..Options::default() });
-        replies.hear(Event::Segment(segment("one").confidence(0.5)));
-        replies.hear(Event::Segment(segment("two").confidence(0.75)));
+        replies.apply(Event::Segment(segment("one").confidence(0.5)));
+        replies.apply(Event::Segment(segment("two").confidence(0.75)));
         let word = |word: &str| Word { conf: None, end: 0.5, start: 0.0, word: word.into() };
         let told = |confidence, result, text: &str| ServerMessage::Alternatives {
             alternatives: vec![Alternative { confidence, result, text: text.into() }],
         };
         assert_eq!(replies.answer_audio(), told(0.5, vec![word("one"), word("two")], "one two"));
         assert_eq!(replies.answer_end(), told(1.0, Vec::new(), ""));
-        replies.hear(heard("th"));
+        replies.apply(heard("th"));
         assert_eq!(replies.answer_audio(), partial("th"), "what is not final has no alternatives");
     }
 
@@ -259,10 +259,10 @@ mod tests {
                 match kind {
                     0 => {
                         expected.push(n.to_string());
-                        replies.hear(said(&n.to_string()));
+                        replies.apply(said(&n.to_string()));
                     }
-                    1 => drop(replies.hear(heard("unstable"))),
-                    _ => drop(replies.hear(Event::Endpoint(1))),
+                    1 => drop(replies.apply(heard("unstable"))),
+                    _ => drop(replies.apply(Event::Endpoint(1))),
                 }
                 if answered {
                     keep(replies.answer_audio());

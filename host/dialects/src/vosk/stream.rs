@@ -116,7 +116,7 @@ impl Stream {
                 open.session.fail(failure.clone());
                 let events = open.events.take();
                 // It is the failure that is told already.
-                let _ = open.hear(events);
+                let _ = open.apply(events);
                 return open.replies.has_final().then(|| open.replies.answer_end());
             }
         }
@@ -180,10 +180,10 @@ impl Open {
                 events = self.events.next() => events,
                 () = self.session.caught_up() => {
                     let events = self.events.take();
-                    return self.hear(events).map(drop);
+                    return self.apply(events).map(drop);
                 }
             };
-            self.hear(events)?;
+            self.apply(events)?;
         }
     }
 
@@ -198,16 +198,16 @@ impl Open {
         if events.is_empty() {
             return future::pending().await;
         }
-        self.hear(events)
+        self.apply(events)
     }
 
     /// Takes events; the last milestone among them.
-    fn hear(&mut self, events: Vec<Arc<NumberedEvent>>) -> Result<Option<Milestone>, Failure> {
+    fn apply(&mut self, events: Vec<Arc<NumberedEvent>>) -> Result<Option<Milestone>, Failure> {
         let mut passed = Ok(None);
         for event in events {
             // They are told with the next answer at the latest, and nothing could ask for them again.
             self.events.acknowledge(event.seq);
-            match self.replies.hear(event.event.clone()) {
+            match self.replies.apply(event.event.clone()) {
                 Some(Milestone::Failed(failure)) => passed = Err(failure),
                 Some(milestone) => passed = Ok(Some(milestone)),
                 None => {}

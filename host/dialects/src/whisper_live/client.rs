@@ -2,7 +2,7 @@
 //!
 //! Each result tells the last segments anew: those that are complete, and at most one that is not.
 
-use crate::client::{ClientSide, Told};
+use crate::client::{ClientSide, Update};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
@@ -15,7 +15,7 @@ const MODEL: &str = "small";
 pub struct WhisperLive {
     id: String,
     model: String,
-    /// Up to where complete segments have been told, in seconds.
+    /// Up to where complete segments have been updates, in seconds.
     complete: f64,
 }
 
@@ -43,7 +43,7 @@ impl WhisperLive {
         Self { id: Uuid::new_v4().to_string(), model: model.unwrap_or(MODEL).to_owned(), complete: 0.0 }
     }
 
-    fn segments(&mut self, segments: Vec<Segment>, told: &mut Vec<Told>) {
+    fn segments(&mut self, segments: Vec<Segment>, updates: &mut Vec<Update>) {
         let mut open = None;
         for Segment { start, end, text, completed } in segments {
             if !completed {
@@ -52,10 +52,10 @@ impl WhisperLive {
                 && start >= self.complete
             {
                 self.complete = end;
-                told.push(Told::Final(text));
+                updates.push(Update::Final(text));
             }
         }
-        told.extend(open.map(Told::Partial));
+        updates.extend(open.map(Update::Partial));
     }
 }
 
@@ -80,7 +80,7 @@ impl ClientSide for WhisperLive {
         true
     }
 
-    fn hear(&mut self, line: &str, told: &mut Vec<Told>) {
+    fn receive(&mut self, line: &str, updates: &mut Vec<Update>) {
         let Ok(Heard { uid, status, message, segments }) = serde_json::from_str(line) else { return };
         if uid != self.id {
             return;
@@ -88,12 +88,12 @@ impl ClientSide for WhisperLive {
         let message = message.as_ref();
         let text = message.and_then(Value::as_str).unwrap_or_default();
         match (status.as_deref(), text) {
-            (None, "SERVER_READY") => told.push(Told::Ready),
-            (None, "DISCONNECT") => told.push(Told::Failed(text.to_owned())),
-            (None, _) => self.segments(segments, told),
+            (None, "SERVER_READY") => updates.push(Update::Ready),
+            (None, "DISCONNECT") => updates.push(Update::Failed(text.to_owned())),
+            (None, _) => self.segments(segments, updates),
             // With how many minutes to wait, which differ from stream to stream.
-            (Some("WAIT"), _) => told.push(Told::Failed("WAIT".to_owned())),
-            (Some("ERROR"), _) => told.push(Told::Failed(format!("ERROR: {text}"))),
+            (Some("WAIT"), _) => updates.push(Update::Failed("WAIT".to_owned())),
+            (Some("ERROR"), _) => updates.push(Update::Failed(format!("ERROR: {text}"))),
             (Some(_), _) => {}
         }
     }
@@ -102,17 +102,17 @@ impl ClientSide for WhisperLive {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::hear;
+    use crate::client::receive;
 
-    fn say(lines: &[&str]) -> Vec<Told> {
+    fn say(lines: &[&str]) -> Vec<Update> {
         let mut dialect = WhisperLive::new(None);
         dialect.id = "u".into();
-        hear(&mut dialect, lines)
+        receive(&mut dialect, lines)
     }
 
     #[test]
     fn complete_segments_are_told_once() {
-        let told = say(&[
+        let updates = say(&[
             r#"{"uid": "u", "message": "SERVER_READY", "backend": "faster_whisper"}"#,
             r#"{"uid": "u", "language": "en", "language_prob": 0.98}"#,
             r#"{"uid": "u", "segments": [{"start": "0.000", "end": "1.000", "text": " Hello", "completed": false}]}"#,
@@ -124,9 +124,9 @@ mod tests {
                 {"start": "1.500", "end": "2.500", "text": " and so", "completed": true}]}"#,
             r#"{"uid": "another", "segments": [{"start": "9.000", "end": "9.500", "text": "no", "completed": true}]}"#,
         ]);
-        let (partial, last) = (|text: &str| Told::Partial(text.into()), |text: &str| Told::Final(text.into()));
-        let expected = [Told::Ready, partial(" Hello"), last(" Hello world"), partial(" and"), last(" and so")];
-        assert_eq!(told, expected);
+        let (partial, last) = (|text: &str| Update::Partial(text.into()), |text: &str| Update::Final(text.into()));
+        let expected = [Update::Ready, partial(" Hello"), last(" Hello world"), partial(" and"), last(" and so")];
+        assert_eq!(updates, expected);
     }
 
     #[test]
@@ -134,7 +134,7 @@ mod tests {
         let full = r#"{"uid": "u", "status": "WAIT", "message": 2.3}"#;
         let warning = r#"{"uid": "u", "status": "WARNING", "message": "no such language"}"#;
         let gone = r#"{"uid": "u", "message": "DISCONNECT"}"#;
-        let told = say(&[full, warning, gone]);
-        assert_eq!(told, ["WAIT", "DISCONNECT"].map(|reason| Told::Failed(reason.into())));
+        let updates = say(&[full, warning, gone]);
+        assert_eq!(updates, ["WAIT", "DISCONNECT"].map(|reason| Update::Failed(reason.into())));
     }
 }

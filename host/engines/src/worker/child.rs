@@ -7,7 +7,7 @@
 use super::{
     files,
     framed::{self, Received, Receiver},
-    lanes::{self, Shop},
+    lanes::{self, ProcessorTable},
     notices::Notices,
     sandbox::{self, Files, SandboxError},
     wire::{self, Notice, Setup},
@@ -77,7 +77,7 @@ fn run(count: usize) -> io::Result<()> {
         host.tell_last(&Notice::NotLoaded(Error::from(problem).into()));
         return Ok(());
     }
-    host.hear(receiver)?;
+    host.serve(receiver)?;
     host.tell_of_crashes();
     let model = match host.load() {
         Ok(model) => model,
@@ -87,16 +87,16 @@ fn run(count: usize) -> io::Result<()> {
         }
     };
     host.tell(&Notice::Loaded(serde_json::to_string(model.metadata())?));
-    let shop = Arc::new(Shop::new(model));
+    let table = Arc::new(ProcessorTable::new(model));
     let threads = sockets.into_iter().enumerate().map(|(number, socket)| {
-        let shop = Arc::clone(&shop);
-        thread::Builder::new().name(format!("lane-{number}")).spawn(move || shop.serve(socket))
+        let table = Arc::clone(&table);
+        thread::Builder::new().name(format!("lane-{number}")).spawn(move || table.serve(socket))
     });
     for thread in threads.collect::<io::Result<Vec<_>>>()? {
         // A panic there is in the log.
         let _ = thread.join();
     }
-    drop(shop);
+    drop(table);
     host.control().end(LAST_WORDS);
     Ok(())
 }
@@ -141,7 +141,7 @@ impl Host {
     }
 
     /// Hears of the log's level, and ends this process when the host is gone.
-    fn hear(self: &Arc<Self>, mut control: Receiver) -> io::Result<()> {
+    fn serve(self: &Arc<Self>, mut control: Receiver) -> io::Result<()> {
         control.limit(OFFER_EVERY)?;
         let host = Arc::clone(self);
         let hear = move || {

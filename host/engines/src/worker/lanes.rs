@@ -4,7 +4,7 @@
 
 use super::{
     framed::{self, Received, Sender},
-    wire::{self, Answer, Happening, Request, Share},
+    wire::{self, Answer, EngineEvent, Request, Share},
 };
 use auricle_plugin_api::{
     Error, ErrorCode, Segment,
@@ -29,27 +29,27 @@ pub(super) fn stream_at_work() -> Option<String> {
 }
 
 /// The model and its processors.
-pub(super) struct Shop {
+pub(super) struct ProcessorTable {
     // Before the model: dropped in this order.
-    processors: Mutex<HashMap<u64, Hired>>,
+    processors: Mutex<HashMap<u64, ProcessorEntry>>,
     model: LoadedModel,
 }
 
-struct Hired {
+struct ProcessorEntry {
     processor: LoadedProcessor,
     stream: Arc<str>,
 }
 
 type Outcome = Result<(), Error>;
 
-impl Hired {
+impl ProcessorEntry {
     /// Inserts audio, where there is any.
     fn insert(&mut self, audio: &[u8]) -> Outcome {
         if audio.is_empty() { Ok(()) } else { self.processor.insert_audio_chunk(&wire::to_samples(audio)) }
     }
 }
 
-impl Shop {
+impl ProcessorTable {
     pub(super) fn new(model: LoadedModel) -> Self {
         Self { processors: Mutex::default(), model }
     }
@@ -80,18 +80,18 @@ impl Shop {
     fn perform(&self, request: Request<'_>, sender: &RefCell<Sender>) -> Vec<Outcome> {
         let outcome = match request {
             Request::Open { processor, stream, options } => self.open(processor, stream, options),
-            Request::Init { processor, offset } => self.with(processor, |hired| hired.processor.init(offset)),
+            Request::Init { processor, offset } => self.with(processor, |entry| entry.processor.init(offset)),
             Request::Restore { processor, sample, state } => {
-                self.with(processor, |hired| hired.processor.restore(sample, state))
+                self.with(processor, |entry| entry.processor.restore(sample, state))
             }
-            Request::Hear { processor, audio, ends } => self.with(processor, |hired| {
-                hired.insert(audio)?;
+            Request::Process { processor, audio, ends } => self.with(processor, |entry| {
+                entry.insert(audio)?;
                 let mut sink = LaneSink::new(sender, 0, false);
                 let outcome =
-                    if ends { hired.processor.finish(&mut sink) } else { hired.processor.process_iter(&mut sink) };
+                    if ends { entry.processor.finish(&mut sink) } else { entry.processor.process_iter(&mut sink) };
                 outcome.and(sink.outcome())
             }),
-            Request::HearTogether(batch) => return self.hear_together(&batch, sender),
+            Request::ProcessBatch(batch) => return self.process_batch(&batch, sender),
             Request::Close { processor } => {
                 drop(self.take(processor));
                 Ok(())
@@ -106,23 +106,23 @@ impl Shop {
         AT_WORK.set(Some(Arc::clone(&stream)));
         let options: Map<String, Value> = serde_json::from_str(options)?;
         let processor = self.model.processor(&options)?;
-        self.table().insert(number, Hired { processor, stream });
+        self.table().insert(number, ProcessorEntry { processor, stream });
         Ok(())
     }
 
-    fn hear_together(&self, batch: &[Share<'_>], sender: &RefCell<Sender>) -> Vec<Outcome> {
+    fn process_batch(&self, batch: &[Share<'_>], sender: &RefCell<Sender>) -> Vec<Outcome> {
         let mut outcomes: Vec<Outcome> = Vec::with_capacity(batch.len());
-        let mut hired: Vec<(usize, Hired)> = Vec::with_capacity(batch.len());
+        let mut entry: Vec<(usize, ProcessorEntry)> = Vec::with_capacity(batch.len());
         for (place, Share { processor, audio, ends }) in batch.iter().enumerate() {
             outcomes.push(self.take(*processor).and_then(|mut one| {
                 let inserted = one.insert(audio);
                 let told = inserted.and_then(|()| if *ends { one.processor.announce_end() } else { Ok(()) });
-                hired.push((place, one));
+                entry.push((place, one));
                 told
             }));
         }
-        let mut sinks: Vec<_> = hired.iter().map(|(place, _)| LaneSink::new(sender, *place as u32, true)).collect();
-        let mut entries: Vec<_> = hired
+        let mut sinks: Vec<_> = entry.iter().map(|(place, _)| LaneSink::new(sender, *place as u32, true)).collect();
+        let mut entries: Vec<_> = entry
             .iter_mut()
             .zip(&mut sinks)
             .filter(|((place, _), _)| outcomes[*place].is_ok())
@@ -130,30 +130,30 @@ impl Shop {
             .collect();
         self.model.process_batch(&mut entries);
         let mut results = entries.into_iter().map(|entry| entry.result).collect::<Vec<_>>().into_iter();
-        for ((place, _), sink) in hired.iter().zip(&sinks) {
+        for ((place, _), sink) in entry.iter().zip(&sinks) {
             if outcomes[*place].is_ok() {
                 outcomes[*place] = results.next().unwrap_or(Ok(())).and(sink.outcome());
             }
         }
         drop(sinks);
-        self.table().extend(hired.into_iter().map(|(place, one)| (batch[place].processor, one)));
+        self.table().extend(entry.into_iter().map(|(place, one)| (batch[place].processor, one)));
         outcomes
     }
 
-    fn with(&self, number: u64, call: impl FnOnce(&mut Hired) -> Outcome) -> Outcome {
-        let mut hired = self.take(number)?;
-        AT_WORK.set(Some(Arc::clone(&hired.stream)));
-        let outcome = call(&mut hired);
-        self.table().insert(number, hired);
+    fn with(&self, number: u64, call: impl FnOnce(&mut ProcessorEntry) -> Outcome) -> Outcome {
+        let mut entry = self.take(number)?;
+        AT_WORK.set(Some(Arc::clone(&entry.stream)));
+        let outcome = call(&mut entry);
+        self.table().insert(number, entry);
         outcome
     }
 
-    fn take(&self, number: u64) -> Result<Hired, Error> {
+    fn take(&self, number: u64) -> Result<ProcessorEntry, Error> {
         let missing = || Error::new(ErrorCode::CONTRACT, "the worker has no such processor");
         self.table().remove(&number).ok_or_else(missing)
     }
 
-    fn table(&self) -> MutexGuard<'_, HashMap<u64, Hired>> {
+    fn table(&self) -> MutexGuard<'_, HashMap<u64, ProcessorEntry>> {
         self.processors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -178,7 +178,7 @@ impl<'a> LaneSink<'a> {
         self.failure.clone().map_or(Ok(()), Err)
     }
 
-    fn pass_on(&mut self, event: Happening<'_>) {
+    fn pass_on(&mut self, event: EngineEvent<'_>) {
         if self.failure.is_some() {
             return;
         }
@@ -198,23 +198,23 @@ impl<'a> LaneSink<'a> {
 
 impl EventSink for LaneSink<'_> {
     fn partial(&mut self, segment: Segment) {
-        self.pass_on(Happening::Partial(segment.into()));
+        self.pass_on(EngineEvent::Partial(segment.into()));
     }
 
     fn segment(&mut self, segment: Segment) {
-        self.pass_on(Happening::Segment(segment.into()));
+        self.pass_on(EngineEvent::Segment(segment.into()));
     }
 
     fn speech_started(&mut self, sample: u64) {
-        self.pass_on(Happening::SpeechStarted(sample));
+        self.pass_on(EngineEvent::SpeechStarted(sample));
     }
 
     fn endpoint(&mut self, sample: u64) {
-        self.pass_on(Happening::Endpoint(sample));
+        self.pass_on(EngineEvent::Endpoint(sample));
     }
 
     fn restart_point(&mut self, sample: u64, state: &[u8]) {
-        self.pass_on(Happening::RestartPoint(sample, state));
+        self.pass_on(EngineEvent::RestartPoint(sample, state));
     }
 
     fn cancelled(&self) -> bool {

@@ -1,12 +1,12 @@
 //! A worker process in the host's hands: started, called, dropped.
 //!
 //! Invariants: every way out of a call that is not the worker's answer ends the process, so a lane that is free is silent.
-//! Threads: calls come from the model's threads, one on each lane; [`Life`] has threads of its own.
+//! Threads: calls come from the model's threads, one on each lane; [`WorkerMonitor`] has threads of its own.
 
 use super::{
     files,
     framed::{self, Received, Receiver, Sender},
-    life::{Life, MEASURE_EVERY},
+    monitor::{MEASURE_EVERY, WorkerMonitor},
     report::CallNote,
     spec::WorkerSpec,
     wire::{self, Answer, Request, Setup},
@@ -47,7 +47,7 @@ enum Breach {
 /// A running worker, or one that has died. Dropped, it may finish what it is at and ends.
 #[derive(Debug)]
 pub(super) struct Process {
-    life: Arc<Life>,
+    monitor: Arc<WorkerMonitor>,
     lanes: Mutex<Vec<Lane>>,
     freed: Condvar,
     metadata: Metadata,
@@ -67,17 +67,17 @@ impl Process {
     /// The engine's, or what became of the process.
     pub(super) fn start(spec: &Arc<WorkerSpec>) -> Result<Self, Error> {
         let cannot = |error: io::Error| Error::other(format!("cannot start a worker process: {error}"));
-        let (life, lanes, (control, said)) = spawn(spec).map_err(cannot)?;
+        let (monitor, lanes, (control, said)) = spawn(spec).map_err(cannot)?;
         let (tell, loaded) = mpsc::channel();
-        let (watching, name) = (Arc::clone(&life), format!("worker-{}", life.pid));
+        let (watching, name) = (Arc::clone(&monitor), format!("worker-{}", monitor.pid));
         let watch = move || watching.watch(control, said, &tell);
         if let Err(error) = thread::Builder::new().name(name).spawn(watch) {
-            life.end_unwatched();
+            monitor.end_unwatched();
             return Err(cannot(error));
         }
         // Ended on every way out from here, except the last.
         let mut process = Self {
-            life,
+            monitor,
             lanes: Mutex::new(lanes),
             freed: Condvar::new(),
             metadata: Metadata::default(),
@@ -86,11 +86,11 @@ impl Process {
         process.metadata = match loaded.recv_timeout(spec.load.load_limit) {
             Ok(loaded) => loaded?,
             Err(_) => {
-                process.life.end(format!("did not load its model within {} s", spec.load.load_limit.as_secs_f64()));
-                return Err(Error::other(format!("the engine {}", process.life.death())));
+                process.monitor.end(format!("did not load its model within {} s", spec.load.load_limit.as_secs_f64()));
+                return Err(Error::other(format!("the engine {}", process.monitor.death())));
             }
         };
-        tracing::debug!(preset = spec.load.preset, worker = process.life.pid, "worker started");
+        tracing::debug!(preset = spec.load.preset, worker = process.monitor.pid, "worker started");
         Ok(process)
     }
 
@@ -104,7 +104,7 @@ impl Process {
     }
 
     pub(super) fn is_dead(&self) -> bool {
-        self.life.is_over()
+        self.monitor.is_over()
     }
 
     /// Carries out a call; events go to the sinks as they come.
@@ -119,11 +119,11 @@ impl Process {
     ) -> Result<Vec<Result<(), Error>>, Death> {
         let mut lane = self.take_lane();
         let what = note.call;
-        let number = self.life.begin(note);
+        let number = self.monitor.begin(note);
         let outcome = self.converse(&mut lane, what, request, sinks);
         match outcome {
             Ok(outcomes) => {
-                self.life.returned(number);
+                self.monitor.returned(number);
                 self.lanes().push(lane);
                 self.freed.notify_one();
                 Ok(outcomes)
@@ -131,9 +131,9 @@ impl Process {
             Err(breach) => {
                 // What is not known to have answered is not spoken to again. A worker that closed the lane is dying by itself.
                 if let Some(breach) = breach {
-                    self.life.end(breach.to_string());
+                    self.monitor.end(breach.to_string());
                 }
-                let death = self.life.death();
+                let death = self.monitor.death();
                 self.lanes().push(lane);
                 self.freed.notify_one();
                 Err(death)
@@ -150,7 +150,7 @@ impl Process {
         request: &Request<'_>,
         sinks: &mut [&mut dyn EventSink],
     ) -> Result<Vec<Result<(), Error>>, Option<Breach>> {
-        let limit = self.life.spec.load.call_limit;
+        let limit = self.monitor.spec.load.call_limit;
         let since = Instant::now();
         if let Err(error) = lane.sender.send(request) {
             return Err(match error.kind() {
@@ -203,14 +203,14 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         // The lanes close with the last field; the watch sees to the rest.
-        self.life.retire();
+        self.monitor.retire();
     }
 }
 
 /// The host's end of the control socket.
 type Control = (Sender, Receiver);
 
-fn spawn(spec: &Arc<WorkerSpec>) -> io::Result<(Arc<Life>, Vec<Lane>, Control)> {
+fn spawn(spec: &Arc<WorkerSpec>) -> io::Result<(Arc<WorkerMonitor>, Vec<Lane>, Control)> {
     let (control, far_control) = UnixStream::pair()?;
     let (printed, output) = io::pipe()?;
     let mut command = Command::new(&spec.load.program);
@@ -226,7 +226,7 @@ fn spawn(spec: &Arc<WorkerSpec>) -> io::Result<(Arc<Life>, Vec<Lane>, Control)> 
     let child = command.spawn()?;
     // The far ends that the command holds would keep the worker's end from being seen.
     drop(command);
-    let life = Arc::new(Life::new(Arc::clone(spec), child));
+    let monitor = Arc::new(WorkerMonitor::new(Arc::clone(spec), child));
     let talk = || -> io::Result<_> {
         let mut lanes = Vec::with_capacity(spec.load.lanes);
         for _ in 0..spec.load.lanes {
@@ -248,14 +248,14 @@ fn spawn(spec: &Arc<WorkerSpec>) -> io::Result<(Arc<Life>, Vec<Lane>, Control)> 
             log_level: Services::current_level().number(),
             sandbox: spec.load.sandbox.then(|| spec.files()),
         })?;
-        let reading = Arc::clone(&life);
+        let reading = Arc::clone(&monitor);
         thread::Builder::new().name("worker-output".into()).spawn(move || reading.read_output(printed))?;
         Ok((lanes, (sender, receiver)))
     };
     match talk() {
-        Ok((lanes, control)) => Ok((life, lanes, control)),
+        Ok((lanes, control)) => Ok((monitor, lanes, control)),
         Err(error) => {
-            life.end_unwatched();
+            monitor.end_unwatched();
             Err(error)
         }
     }

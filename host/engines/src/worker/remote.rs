@@ -59,7 +59,7 @@ impl RemoteProcessor {
             audio: Bytes::new(wire::to_bytes(audio)),
             ends: *ends,
         });
-        let request = Request::HearTogether(shares.collect());
+        let request = Request::ProcessBatch(shares.collect());
         let result = Arc::clone(&first.process).call(note, &request, &mut sinks);
         drop(request);
         for (processor, audio, _) in processors {
@@ -101,7 +101,7 @@ impl Processor for RemoteProcessor {
     }
 
     fn process(&mut self, audio: &[f32], ends: bool, sink: &mut dyn EventSink) -> Result<(), CallError> {
-        let request = Request::Hear { processor: self.number, audio: wire::to_bytes(audio), ends };
+        let request = Request::Process { processor: self.number, audio: wire::to_bytes(audio), ends };
         let what = if ends { "finish" } else { "process_iter" };
         let outcome = self.call(what, audio.len(), &request, &mut [sink]);
         self.heard += audio.len() as u64;

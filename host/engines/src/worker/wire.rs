@@ -150,7 +150,7 @@ pub enum Request<'a> {
         state: &'a [u8],
     },
     /// Insert audio, then work on it, or finish.
-    Hear {
+    Process {
         /// Which.
         processor: u64,
         /// Samples, see [`to_bytes`]; nothing is inserted where there are none.
@@ -160,7 +160,7 @@ pub enum Request<'a> {
         ends: bool,
     },
     /// Insert audio into each processor, then work on all of them together, or finish those that end.
-    HearTogether(#[serde(borrow)] Vec<Share<'a>>),
+    ProcessBatch(#[serde(borrow)] Vec<Share<'a>>),
     /// Drop a processor.
     Close {
         /// Which.
@@ -179,7 +179,7 @@ pub enum Answer<'a> {
         place: u32,
         /// What.
         #[serde(borrow)]
-        event: Happening<'a>,
+        event: EngineEvent<'a>,
     },
     /// The call is over; one outcome for each processor.
     Over(Vec<Result<(), Problem>>),
@@ -187,7 +187,7 @@ pub enum Answer<'a> {
 
 /// An event of an engine, unchecked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Happening<'a> {
+pub enum EngineEvent<'a> {
     /// See [`EventSink::partial`].
     Partial(Text),
     /// See [`EventSink::segment`].
@@ -200,7 +200,7 @@ pub enum Happening<'a> {
     RestartPoint(u64, #[serde(with = "serde_bytes")] &'a [u8]),
 }
 
-impl Happening<'_> {
+impl EngineEvent<'_> {
     /// Tells a sink.
     pub fn tell(self, sink: &mut dyn EventSink) {
         match self {
@@ -354,9 +354,9 @@ mod tests {
     #[test]
     fn a_segment_comes_back_as_it_was() {
         let mut bytes = Vec::new();
-        encode(&Happening::Segment(segment().into()), &mut bytes).unwrap();
+        encode(&EngineEvent::Segment(segment().into()), &mut bytes).unwrap();
         assert_eq!(length(&bytes).unwrap(), Some(bytes.len() - 4));
-        let Happening::Segment(text) = decode(&bytes[4..]).unwrap() else { panic!("another event") };
+        let EngineEvent::Segment(text) = decode(&bytes[4..]).unwrap() else { panic!("another event") };
         assert_eq!(Segment::from(text), segment());
     }
 
@@ -383,7 +383,7 @@ mod tests {
         #[test]
         fn audio_comes_back_to_the_bit(samples in proptest::collection::vec(any::<f32>(), 0..50), processor in any::<u64>()) {
             let audio = to_bytes(&samples);
-            let request = Request::Hear { processor, audio, ends: true };
+            let request = Request::Process { processor, audio, ends: true };
             let mut bytes = Vec::new();
             encode(&request, &mut bytes).unwrap();
             prop_assert_eq!(decode::<Request<'_>>(&bytes[4..]).unwrap(), request);

@@ -54,7 +54,7 @@ pub(super) enum Occupied {
     NoModel(SelectionError),
 }
 
-/// Why a model does not come to its place.
+/// Why a model does not come to its destination.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FolderError {
     #[error("{}: {error}", .folder.display())]
@@ -67,7 +67,7 @@ pub(super) enum FolderError {
 }
 
 /// A place for a model.
-pub(super) struct Place {
+pub(super) struct Destination {
     folder: PathBuf,
     gathering: PathBuf,
     displaced: PathBuf,
@@ -75,12 +75,12 @@ pub(super) struct Place {
 
 /// The folder in which files gather, held by this process.
 pub(super) struct Gathering<'a> {
-    place: &'a Place,
+    destination: &'a Destination,
     /// The open `pulled.json`, locked.
     held: File,
 }
 
-impl Place {
+impl Destination {
     pub(super) fn new(dir: &Path, name: &str) -> Self {
         let beside = |end: &str| dir.join(format!(".{name}.{end}"));
         Self { folder: dir.join(name), gathering: beside("pulling"), displaced: beside("old") }
@@ -138,18 +138,18 @@ impl Place {
                 .and_then(|()| held.sync_all())
                 .map_err(problem)?;
         }
-        Ok(Gathering { place: self, held })
+        Ok(Gathering { destination: self, held })
     }
 }
 
 impl Gathering<'_> {
     pub(super) fn path(&self) -> &Path {
-        &self.place.gathering
+        &self.destination.gathering
     }
 
     /// All is there: makes it the model's folder, in place of one that is there.
     pub(super) fn finish(self) -> Result<(), FolderError> {
-        let Place { folder, gathering, displaced } = self.place;
+        let Destination { folder, gathering, displaced } = self.destination;
         // Windows renames no folder with an open file in it; elsewhere nobody else gets in before it is done.
         let held = if cfg!(windows) { None } else { Some(self.held) };
         let moved = || {
@@ -222,39 +222,39 @@ mod tests {
     #[test]
     fn a_folder_is_whole_or_not_there() {
         let dir = tempfile::tempdir().unwrap();
-        let place = Place::new(&dir.path().join("models"), "x");
-        assert_eq!(place.holds("me/x", "main", "int8"), None);
-        let gathering = place.gather(&source("a")).unwrap();
-        assert!(matches!(place.gather(&source("a")), Err(FolderError::Busy { .. })));
+        let destination = Destination::new(&dir.path().join("models"), "x");
+        assert_eq!(destination.holds("me/x", "main", "int8"), None);
+        let gathering = destination.gather(&source("a")).unwrap();
+        assert!(matches!(destination.gather(&source("a")), Err(FolderError::Busy { .. })));
         fill(gathering.path());
-        assert_eq!(place.holds("me/x", "main", "int8"), None);
+        assert_eq!(destination.holds("me/x", "main", "int8"), None);
         gathering.finish().unwrap();
-        assert_eq!(place.holds("me/x", "main", "int8"), Some(Ok(Origin::Pulled(source("a")))));
+        assert_eq!(destination.holds("me/x", "main", "int8"), Some(Ok(Origin::Pulled(source("a")))));
         assert_eq!(Origin::Pulled(source("a")).to_string(), "me/x, commit a");
         for (repository, revision, precision) in
             [("me/y", "main", "int8"), ("me/x", "v2", "int8"), ("me/x", "main", "")]
         {
-            let other = place.holds(repository, revision, precision).unwrap().unwrap_err();
+            let other = destination.holds(repository, revision, precision).unwrap().unwrap_err();
             assert_eq!(other, Occupied::Other(source("a")));
             assert_eq!(other.to_string(), "me/x at main in int8");
         }
         // Another in its place; nothing of the old one stays.
-        fs::write(place.folder().join("old"), "").unwrap();
-        let gathering = place.gather(&source("b")).unwrap();
+        fs::write(destination.folder().join("old"), "").unwrap();
+        let gathering = destination.gather(&source("b")).unwrap();
         fill(gathering.path());
         gathering.finish().unwrap();
-        assert_eq!(place.holds("me/x", "main", "int8"), Some(Ok(Origin::Pulled(source("b")))));
-        assert!(!place.folder().join("old").exists());
+        assert_eq!(destination.holds("me/x", "main", "int8"), Some(Ok(Origin::Pulled(source("b")))));
+        assert!(!destination.folder().join("old").exists());
         assert_eq!(fs::read_dir(dir.path().join("models")).unwrap().count(), 1);
     }
 
     #[test]
     fn what_was_begun_is_gone_on_with_if_it_is_the_same() {
         let dir = tempfile::tempdir().unwrap();
-        let place = Place::new(dir.path(), "x");
-        let kept = place.gathering.join("onnx/encoder_model_int8.onnx.part");
+        let destination = Destination::new(dir.path(), "x");
+        let kept = destination.gathering.join("onnx/encoder_model_int8.onnx.part");
         for (commit, stays) in [("a", false), ("a", true), ("b", false)] {
-            let gathering = place.gather(&source(commit)).unwrap();
+            let gathering = destination.gather(&source(commit)).unwrap();
             assert_eq!(kept.exists(), stays, "{commit}");
             fs::create_dir_all(gathering.path().join("onnx")).unwrap();
             fs::write(&kept, "half").unwrap();
@@ -264,15 +264,15 @@ mod tests {
     #[test]
     fn what_lies_there_is_told_from_its_files() {
         let dir = tempfile::tempdir().unwrap();
-        let place = Place::new(dir.path(), "x");
-        let holds = |precision| place.holds("me/x", "main", precision).unwrap();
-        fs::write(place.folder(), "a file").unwrap();
+        let destination = Destination::new(dir.path(), "x");
+        let holds = |precision| destination.holds("me/x", "main", precision).unwrap();
+        fs::write(destination.folder(), "a file").unwrap();
         assert_eq!(holds(""), Err(Occupied::Unreadable));
-        fs::remove_file(place.folder()).unwrap();
-        fill(place.folder());
+        fs::remove_file(destination.folder()).unwrap();
+        fill(destination.folder());
         assert_eq!(holds("int8"), Ok(Origin::ByHand));
         assert!(holds("fp16").unwrap_err().to_string().contains("--precision may be int8"));
-        fs::remove_file(place.folder().join("tokenizer.json")).unwrap();
+        fs::remove_file(destination.folder().join("tokenizer.json")).unwrap();
         assert!(holds("int8").unwrap_err().to_string().contains("a folder that has no tokenizer.json"));
     }
 }

@@ -1,4 +1,4 @@
-//! The life of a worker process: watched, measured, ended, and told of when it is over.
+//! Monitors a worker process: its output, memory and end, and why it was killed.
 //!
 //! Invariant: a process that has died stays dead, and how is known from then on. Threads: one hears the control socket,
 //! measures memory and takes note of the end, another reads what the engine prints; the rest is for any.
@@ -36,7 +36,7 @@ const PRINTED_BYTES: u64 = 2_000;
 
 /// What the host knows of a process; outlives the handle until the process has ended.
 #[derive(Debug)]
-pub(super) struct Life {
+pub(super) struct WorkerMonitor {
     pub(super) spec: Arc<WorkerSpec>,
     pub(super) pid: u32,
     child: Mutex<Child>,
@@ -47,13 +47,13 @@ pub(super) struct Life {
     /// What the worker said of the signal that ends it.
     crash: Mutex<Option<(String, Vec<String>)>>,
     /// Why the host ended it.
-    sentence: OnceLock<String>,
+    kill_reason: OnceLock<String>,
     /// Since when nobody needs it.
     retired: OnceLock<Instant>,
     over: (Mutex<Option<Death>>, Condvar),
 }
 
-impl Life {
+impl WorkerMonitor {
     pub(super) fn new(spec: Arc<WorkerSpec>, child: Child) -> Self {
         Self {
             spec,
@@ -63,7 +63,7 @@ impl Life {
             begun: AtomicU64::new(0),
             printed: Mutex::default(),
             crash: Mutex::default(),
-            sentence: OnceLock::new(),
+            kill_reason: OnceLock::new(),
             retired: OnceLock::new(),
             over: Default::default(),
         }
@@ -109,7 +109,7 @@ impl Life {
 
     /// Ends the process, for a reason that its death is told by.
     pub(super) fn end(&self, reason: String) {
-        let _ = self.sentence.set(reason);
+        let _ = self.kill_reason.set(reason);
         // Where it cannot be killed it has ended.
         let _ = self.child().kill();
     }
@@ -207,7 +207,7 @@ impl Life {
             }
             thread::sleep(Duration::from_millis(2));
         };
-        match (self.sentence.get(), status) {
+        match (self.kill_reason.get(), status) {
             (Some(reason), _) => reason.clone(),
             (None, Ok(status)) => platform::describe_exit(status),
             (None, Err(error)) => format!("cannot be waited for: {error}"),
