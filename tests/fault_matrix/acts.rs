@@ -89,13 +89,13 @@ pub(crate) fn is_mid_stream(act: Act) -> bool {
 
 /// Acts that are still to be undone.
 #[derive(Default)]
-pub(crate) struct Trouble {
+pub(crate) struct Disturbance {
     act: Option<Act>,
     connections: Vec<TcpStream>,
     filler: PathBuf,
 }
 
-impl Trouble {
+impl Disturbance {
     /// Does it, and waits until the server has noticed what it can notice.
     pub(crate) fn begin(&mut self, act: Act, host: &Host) {
         self.act = Some(act);

@@ -1,7 +1,7 @@
 //! A server with healthy streams beside the faulty one, and what must be so afterwards.
 
 use super::{
-    acts::{self, Trouble},
+    acts::{self, Disturbance},
     cell::{Case, Cell, Column, Ending, How, Outcome},
 };
 use auricle_dialects::native::codes::close_code;
@@ -90,7 +90,7 @@ impl Bystander {
 /// A running server, and how it was when nothing had gone wrong.
 pub(crate) struct Stage {
     pub(crate) host: Host,
-    trouble: Trouble,
+    trouble: Disturbance,
     undisturbed: Vec<Vec<Value>>,
     memory: u64,
     descriptors: usize,
@@ -110,7 +110,7 @@ impl Stage {
         streams_end(&host);
         let (memory, workers) = (host.resident().unwrap(), host.workers().len());
         let descriptors = descriptors(&host);
-        Ok(Self { host, trouble: Trouble::default(), undisturbed, memory, descriptors, workers })
+        Ok(Self { host, trouble: Disturbance::default(), undisturbed, memory, descriptors, workers })
     }
 
     /// Has the fault happen, and looks at everything afterwards.

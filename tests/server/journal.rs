@@ -1,4 +1,4 @@
-//! The journal: what a client saw is on disk, whatever becomes of the server; and nothing is, unless it was asked for.
+//! The journal: what a client received is on disk even if the server dies; without the setting nothing is written.
 
 use auricle_tests::{Client, Host, Setup, auricle, bytes, library, noise, tone_segments};
 use serde_json::{Value, json};

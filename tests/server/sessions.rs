@@ -20,14 +20,14 @@ use std::{
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-struct Door {
+struct Fixture {
     sessions: Arc<Sessions>,
     caller: Caller,
     _watcher: Watcher,
 }
 
 /// Sessions on `tone`, for a caller whose key is for one stream.
-async fn door(dir: &Path) -> Door {
+async fn fixture(dir: &Path) -> Fixture {
     for name in ["plugins", "presets"] {
         fs::create_dir_all(dir.join(name)).unwrap();
     }
@@ -71,10 +71,10 @@ async fn door(dir: &Path) -> Door {
     let key = Key::new("one", limits, CancellationToken::new());
     let drain = key.drain().clone();
     let caller = Caller { address: IpAddr::V4(Ipv4Addr::LOCALHOST), key: Some(Arc::new(key)), drain };
-    Door { sessions, caller, _watcher: watcher }
+    Fixture { sessions, caller, _watcher: watcher }
 }
 
-impl Door {
+impl Fixture {
     async fn open(&self, audio: AudioFormat) -> Result<(Session, SessionEvents), Failure> {
         let request = SessionRequest { preset: "tone".into(), options: Map::new(), audio, pace: Pace::Live };
         self.sessions.admit(self.caller.clone())?.open(request).await
@@ -101,11 +101,11 @@ fn texts(events: &[Arc<NumberedEvent>]) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_goes_its_way_and_gives_its_place_back() {
     let dir = tempfile::tempdir().unwrap();
-    let door = door(dir.path()).await;
+    let fixture = fixture(dir.path()).await;
     let audio = noise(1, 40_000);
-    let (mut session, mut events) = door.open(AudioFormat::default()).await.unwrap();
-    assert_eq!(door.open(AudioFormat::default()).await.err().unwrap().code, FailureCode::KeyStreams);
-    assert_eq!(door.sessions.registry().report()[0].stream, session.info().id);
+    let (mut session, mut events) = fixture.open(AudioFormat::default()).await.unwrap();
+    assert_eq!(fixture.open(AudioFormat::default()).await.err().unwrap().code, FailureCode::KeyStreams);
+    assert_eq!(fixture.sessions.registry().report()[0].stream, session.info().id);
     // A frame cut in two counts when it is whole.
     session.audio(bytes(&audio)[..20_001].to_vec().into()).await;
     assert_eq!(session.received(), 10_000);
@@ -124,14 +124,14 @@ async fn a_session_goes_its_way_and_gives_its_place_back() {
     assert_eq!(texts(&last), tone_segments(&audio[..20_000], 16_000));
     assert!(timeout(LIMIT, events.next()).await.unwrap().is_empty(), "nothing follows the end");
     drop((session, events));
-    door.open(AudioFormat::default()).await.unwrap();
+    fixture.open(AudioFormat::default()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn numbers_count_without_gaps_over_a_reset() {
     let dir = tempfile::tempdir().unwrap();
-    let door = door(dir.path()).await;
-    let (mut session, mut events) = door.open(AudioFormat::default()).await.unwrap();
+    let fixture = fixture(dir.path()).await;
+    let (mut session, mut events) = fixture.open(AudioFormat::default()).await.unwrap();
     session.audio(bytes(&noise(2, 40_000)).into()).await;
     let mut all = until(&mut events, |event| matches!(event, Event::Segment(_))).await;
     session.reset();
@@ -145,8 +145,8 @@ async fn numbers_count_without_gaps_over_a_reset() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_format_may_change_in_the_middle() {
     let dir = tempfile::tempdir().unwrap();
-    let door = door(dir.path()).await;
-    let (mut session, mut events) = door.open(AudioFormat::default()).await.unwrap();
+    let fixture = fixture(dir.path()).await;
+    let (mut session, mut events) = fixture.open(AudioFormat::default()).await.unwrap();
     let audio = noise(4, 12_000);
     session.audio(bytes(&audio).into()).await;
     // A telephone's second, of which the model hears twice as many samples.
@@ -163,15 +163,15 @@ async fn the_format_may_change_in_the_middle() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_is_dropped_is_worked_on_and_its_processor_finished() {
     let dir = tempfile::tempdir().unwrap();
-    let door = door(dir.path()).await;
-    let (mut session, events) = door.open(AudioFormat::default()).await.unwrap();
+    let fixture = fixture(dir.path()).await;
+    let (mut session, events) = fixture.open(AudioFormat::default()).await.unwrap();
     session.audio(bytes(&noise(5, 40_000)).into()).await;
     session.cancel();
     drop(events);
-    assert!(door.sessions.registry().report().is_empty());
+    assert!(fixture.sessions.registry().report().is_empty());
     let finished = r#"auricle_engine_call_seconds_count{preset="tone",engine="tone",call="finish"} 1"#;
     let counted = async {
-        while !door.sessions.metrics().encode(&HashMap::new()).unwrap().lines().any(|line| line == finished) {
+        while !fixture.sessions.metrics().encode(&HashMap::new()).unwrap().lines().any(|line| line == finished) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };

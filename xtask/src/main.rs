@@ -17,6 +17,7 @@ mod stage;
 mod test;
 mod train;
 mod windows;
+mod words;
 
 use clap::Parser;
 use std::process::ExitCode;
@@ -85,6 +86,8 @@ enum Xtask {
     Check,
     /// Look for files under host/ that need one another; fails where more than two do
     Cycles,
+    /// Look for names and phrases that were replaced; fails where one is back
+    Words,
 }
 
 fn main() -> ExitCode {
@@ -102,6 +105,7 @@ fn main() -> ExitCode {
         Xtask::Sanitize { valgrind } => sanitize::sanitize(valgrind),
         Xtask::Check => test::check(),
         Xtask::Cycles => cycles::cycles(),
+        Xtask::Words => words::words(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -36,6 +36,7 @@ pub(crate) fn check() -> Done {
     run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]))?;
     alone::check()?;
     crate::cycles::cycles()?;
+    crate::words::words()?;
     crate::windows::check()?;
     run(cargo(&["doc", "--workspace", "--no-deps", "--all-features"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     faults::check()?;

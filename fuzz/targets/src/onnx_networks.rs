@@ -1,4 +1,4 @@
-//! Meets a network's file (ONNX) that engine `onnx` is to make a cheaper form of. (The first byte says which.)
+//! Optimizes a network file (ONNX) as engine `onnx` does. The first byte selects the optimization.
 //!
 //! Holds: it is refused in one line, or what is made of it can be read and written again without a change.
 

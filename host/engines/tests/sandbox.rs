@@ -111,7 +111,7 @@ mod linux {
         allowed("the processor's cores", fs::read_dir("/sys/devices/system/cpu"));
         allowed("the memory map", fs::read("/proc/self/maps"));
         allowed("random numbers", File::open("/dev/urandom"));
-        allowed("writing to nowhere", File::create("/dev/null"));
+        allowed("writing to /dev/null", File::create("/dev/null"));
         allowed("the libraries", fs::read_dir("/usr/lib"));
         allowed("temporary files", temporary_files(&files.join("scratch")));
     }

@@ -41,7 +41,7 @@ impl Work {
     }
 }
 
-/// Of one stream.
+/// The audio and commands of a stream that wait for the engine.
 #[derive(Debug)]
 pub(super) struct Inbox {
     chunk: usize,

@@ -1,4 +1,4 @@
-//! What a fresh processor must hear again if the engine dies: the audio since a place from which it can go on.
+//! The audio that a fresh processor needs if the engine dies: everything since a point from which it can go on.
 //!
 //! That place is the engine's last restart point, else where it was last started; an engine that reports none is started
 //! anew after the last segment. Of audio that reaches too far back the oldest is let go: a recovery then leaves a gap.
@@ -18,7 +18,7 @@ pub(super) struct RestartPoint {
     pub(super) state: Vec<u8>,
 }
 
-/// Of one stream.
+/// The audio of a stream since the last point from which a fresh processor can go on.
 #[derive(Debug, Default)]
 pub(super) struct ReplayBuffer {
     origin: Origin,

@@ -31,7 +31,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Tells the models of this process apart.
+/// The id of the next model of this process.
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
 /// How a model is run.

@@ -65,8 +65,8 @@ names! {
 }
 
 names! {
-    /// A place to go wrong in.
-    Place {
+    /// A point to go wrong in.
+    FaultPoint {
         Processor = "processor",
         Init = "init",
         InsertAudioChunk = "insert_audio_chunk",
@@ -81,8 +81,8 @@ names! {
     }
 }
 
-impl Place {
-    /// A place in the model; the others are in its processors.
+impl FaultPoint {
+    /// A point in the model; the others are in its processors.
     pub(crate) fn of_a_model(self) -> bool {
         matches!(self, Self::Load | Self::Metadata | Self::ModelDrop)
     }

@@ -17,7 +17,7 @@ mod plan;
 use auricle_plugin_api::{
     AsrProcessor, Config, Error, Field, Host, Metadata, Model, ModelLoader, Replay, Schema, Sink,
 };
-use fault::{Fault, Place};
+use fault::{Fault, FaultPoint};
 use healthy::Counter;
 use plan::{ModelPlan, Plan};
 use std::sync::Arc;
@@ -45,7 +45,7 @@ impl ModelLoader for Faulty {
 
     fn load(&self, config: &Config, _: &Host) -> Result<FaultyModel, Error> {
         let plan = ModelPlan::read(config)?;
-        plan.strike(Place::Load)?;
+        plan.strike(FaultPoint::Load)?;
         let metadata = Metadata::new(config.get("sample_rate")?, config.get("chunk_samples")?)
             .max_batch(config.get("max_batch")?)
             .ends_in_batch()
@@ -66,7 +66,7 @@ impl Model for FaultyModel {
 
     fn metadata(&self) -> Metadata {
         // There is no error to give from here.
-        let _ = self.plan.strike(Place::Metadata);
+        let _ = self.plan.strike(FaultPoint::Metadata);
         let mut metadata = self.metadata.clone();
         if self.plan.fault == Fault::BadMetadata {
             metadata.sample_rate = 0;
@@ -76,7 +76,7 @@ impl Model for FaultyModel {
 
     fn processor(self: &Arc<Self>, options: &Config) -> Result<FaultyProcessor, Error> {
         let mut plan = Plan::read(options)?;
-        plan.strike(Place::Processor, None)?;
+        plan.strike(FaultPoint::Processor, None)?;
         let counter = Counter::new(options.get("segment_chunks")?, options.get("lan")?);
         Ok(FaultyProcessor { counter, plan })
     }
@@ -84,7 +84,7 @@ impl Model for FaultyModel {
 
 impl Drop for FaultyModel {
     fn drop(&mut self) {
-        let _ = self.plan.strike(Place::ModelDrop);
+        let _ = self.plan.strike(FaultPoint::ModelDrop);
     }
 }
 
@@ -96,26 +96,26 @@ pub struct FaultyProcessor {
 
 impl AsrProcessor for FaultyProcessor {
     fn init(&mut self, offset: u64) -> Result<(), Error> {
-        self.plan.strike(Place::Init, None)?;
+        self.plan.strike(FaultPoint::Init, None)?;
         self.counter.restart(offset);
         Ok(())
     }
 
     fn insert_audio_chunk(&mut self, samples: &[f32]) -> Result<(), Error> {
         self.plan.chunk();
-        self.plan.strike(Place::InsertAudioChunk, None)?;
+        self.plan.strike(FaultPoint::InsertAudioChunk, None)?;
         self.counter.hear(samples);
         Ok(())
     }
 
     fn process_iter(&mut self, sink: &mut Sink<'_>) -> Result<(), Error> {
-        self.plan.strike(Place::ProcessIter, Some((&mut *sink, self.counter.position())))?;
+        self.plan.strike(FaultPoint::ProcessIter, Some((&mut *sink, self.counter.position())))?;
         self.counter.report(sink)?;
-        self.plan.strike(Place::Reported, None)
+        self.plan.strike(FaultPoint::Reported, None)
     }
 
     fn finish(&mut self, sink: &mut Sink<'_>) -> Result<(), Error> {
-        self.plan.strike(Place::Finish, Some((&mut *sink, self.counter.position())))?;
+        self.plan.strike(FaultPoint::Finish, Some((&mut *sink, self.counter.position())))?;
         self.counter.finish(sink);
         Ok(())
     }
@@ -127,7 +127,7 @@ impl AsrProcessor for FaultyProcessor {
 
 impl Drop for FaultyProcessor {
     fn drop(&mut self) {
-        let _ = self.plan.strike(Place::Drop, None);
+        let _ = self.plan.strike(FaultPoint::Drop, None);
     }
 }
 

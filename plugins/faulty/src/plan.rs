@@ -4,7 +4,7 @@
 
 use crate::{
     canary, deadly,
-    fault::{Fault, Place},
+    fault::{Fault, FaultPoint},
     greed, lies,
 };
 use auricle_plugin_api::{Config, Error, Field, Schema, Sink};
@@ -22,7 +22,7 @@ const EXIT_STATUS: i32 = 3;
 pub(crate) fn fields(schema: Schema) -> Schema {
     let faults = || Fault::ALL.iter().map(|(name, _)| *name);
     let places = |of_a_model| {
-        Place::ALL.iter().filter(move |(_, place)| place.of_a_model() == of_a_model).map(|(name, _)| *name)
+        FaultPoint::ALL.iter().filter(move |(_, point)| point.of_a_model() == of_a_model).map(|(name, _)| *name)
     };
     schema
         .field(Field::stream("fault").one_of(faults()).default("none").describe("how the stream goes wrong"))
@@ -43,10 +43,10 @@ pub(crate) fn fields(schema: Schema) -> Schema {
 }
 
 /// Faults that need nobody to tell: they happen to the thread or the process.
-fn strike(fault: Fault, seconds: f64, megabytes: usize, place: Place) -> Result<(), Error> {
+fn strike(fault: Fault, seconds: f64, megabytes: usize, point: FaultPoint) -> Result<(), Error> {
     match fault {
-        Fault::Panic => panic!("the panic asked for in {place:?}"),
-        Fault::Error => return Err(Error::other(format!("the error asked for in {place:?}"))),
+        Fault::Panic => panic!("the panic asked for in {point:?}"),
+        Fault::Error => return Err(Error::other(format!("the error asked for in {point:?}"))),
         Fault::Sleep => sleep(Duration::from_secs_f64(seconds)),
         Fault::Hang => loop {
             sleep(Duration::from_secs(3_600));
@@ -75,13 +75,13 @@ fn in_a_thread(act: fn()) {
     let _ = thread::spawn(act).join();
 }
 
-/// The place named by `field`, where `fault` can show; in the model or in a processor, as asked.
-fn place(config: &Config, field: &str, fault: Fault, of_a_model: bool) -> Result<Place, Error> {
-    let place = Place::read(config, field)?;
-    if place.of_a_model() == of_a_model && (fault == Fault::None || place.can_show(fault)) {
-        Ok(place)
+/// The point named by `field`, where `fault` can show; in the model or in a processor, as asked.
+fn point(config: &Config, field: &str, fault: Fault, of_a_model: bool) -> Result<FaultPoint, Error> {
+    let point = FaultPoint::read(config, field)?;
+    if point.of_a_model() == of_a_model && (fault == Fault::None || point.can_show(fault)) {
+        Ok(point)
     } else {
-        Err(Error::config(field, format!("{fault:?} in {place:?} would not show")))
+        Err(Error::config(field, format!("{fault:?} in {point:?} would not show")))
     }
 }
 
@@ -93,26 +93,26 @@ fn seconds(config: &Config, field: &str) -> Result<f64, Error> {
 /// A model's fault.
 pub(crate) struct ModelPlan {
     pub(crate) fault: Fault,
-    place: Place,
+    point: FaultPoint,
     seconds: f64,
 }
 
 impl ModelPlan {
     pub(crate) fn read(config: &Config) -> Result<Self, Error> {
         let fault = Fault::read(config, "model_fault")?;
-        let place = place(config, "model_at", fault, true)?;
-        Ok(Self { fault, place, seconds: seconds(config, "model_seconds")? })
+        let point = point(config, "model_at", fault, true)?;
+        Ok(Self { fault, point, seconds: seconds(config, "model_seconds")? })
     }
 
-    pub(crate) fn strike(&self, place: Place) -> Result<(), Error> {
-        if self.place == place { strike(self.fault, self.seconds, 100, place) } else { Ok(()) }
+    pub(crate) fn strike(&self, point: FaultPoint) -> Result<(), Error> {
+        if self.point == point { strike(self.fault, self.seconds, 100, point) } else { Ok(()) }
     }
 }
 
 /// A stream's fault.
 pub(crate) struct Plan {
     fault: Fault,
-    place: Place,
+    point: FaultPoint,
     after_chunks: u64,
     times: u64,
     seconds: f64,
@@ -126,7 +126,7 @@ impl Plan {
         let fault = Fault::read(options, "fault")?;
         Ok(Self {
             fault,
-            place: place(options, "at", fault, false)?,
+            point: point(options, "at", fault, false)?,
             after_chunks: options.get("after_chunks")?,
             times: options.get("times")?,
             seconds: seconds(options, "seconds")?,
@@ -142,8 +142,8 @@ impl Plan {
     }
 
     /// Goes wrong if it is time to. `heard` is where to tell lies, and the sample after the last one heard.
-    pub(crate) fn strike(&mut self, place: Place, heard: Option<(&mut Sink<'_>, u64)>) -> Result<(), Error> {
-        if self.place != place || self.chunks < self.after_chunks || self.times == 0 {
+    pub(crate) fn strike(&mut self, point: FaultPoint, heard: Option<(&mut Sink<'_>, u64)>) -> Result<(), Error> {
+        if self.point != point || self.chunks < self.after_chunks || self.times == 0 {
             return Ok(());
         }
         self.times -= 1;
@@ -153,6 +153,6 @@ impl Plan {
             }
             lies::tell(self.fault, self.megabytes, sink, position);
         }
-        strike(self.fault, self.seconds, self.megabytes, place)
+        strike(self.fault, self.seconds, self.megabytes, point)
     }
 }

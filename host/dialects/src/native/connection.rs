@@ -1,6 +1,6 @@
 //! One WebSocket connection speaking the native protocol.
 //!
-//! Two tasks: one reads (`Reader`), one writes (`Writer`), so that a live stream is read whatever becomes of its events.
+//! Two tasks: one reads (`Reader`), one writes (`Writer`). Reads never block on writes.
 //! The end: the writer sends the last event and the close frame; the reader goes on until the client answers, a moment at
 //! most.
 

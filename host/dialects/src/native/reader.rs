@@ -44,7 +44,7 @@ impl Reader {
                     _ => return out_of_turn("another one"),
                 },
                 Incoming::Binary(_) => return out_of_turn("audio"),
-                Incoming::Life => {}
+                Incoming::Alive => {}
                 Incoming::Ended | Incoming::Gone => return Err(None),
             }
         }
@@ -72,7 +72,7 @@ impl Reader {
                         // Nothing it does can hurt its stream now, and nothing it says is heard.
                         _ if finished => {}
                         Ok(Incoming::Ended) => break,
-                        Ok(Incoming::Life) => {}
+                        Ok(Incoming::Alive) => {}
                         Ok(Incoming::Binary(audio)) => session.audio_and(audio, || self.receiver.more()).await,
                         Ok(Incoming::Text(text)) => {
                             match ClientMessage::parse(text.as_str()).and_then(|message| obey(&mut session, message)) {

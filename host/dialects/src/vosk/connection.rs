@@ -97,7 +97,7 @@ impl Connection {
         loop {
             let incoming = next?;
             // Without a session an answer to a ping is no reason to keep its place.
-            let counts = stream.is_open() || !matches!(incoming, Incoming::Life);
+            let counts = stream.is_open() || !matches!(incoming, Incoming::Alive);
             if self.answer(stream, incoming).await? {
                 return Ok(());
             }
@@ -130,7 +130,7 @@ impl Connection {
     async fn first(&mut self) -> Result<Incoming, Failure> {
         loop {
             match self.receiver.next().await {
-                Ok(Incoming::Life) => {}
+                Ok(Incoming::Alive) => {}
                 first => return first,
             }
         }
@@ -145,7 +145,7 @@ impl Connection {
                 return Ok(false);
             }
             Incoming::Text(text) => ClientMessage::parse(text.as_str())?,
-            Incoming::Life => return Ok(false),
+            Incoming::Alive => return Ok(false),
             Incoming::Ended | Incoming::Gone => return Err(End::Gone),
         };
         match message {

@@ -50,7 +50,7 @@ pub enum Incoming {
     /// A text message.
     Text(Utf8Bytes),
     /// A ping, a pong.
-    Life,
+    Alive,
     /// The client has sent all that it will; it may still read.
     Ended,
     /// The client is gone.
@@ -74,7 +74,7 @@ impl Receiver {
             tokio::select! {
                 done = &mut work => return Some(done),
                 incoming = self.next(), if self.held.is_none() => match incoming {
-                    Ok(Incoming::Life) => {}
+                    Ok(Incoming::Alive) => {}
                     Ok(Incoming::Gone) => return None,
                     other => self.held = Some(other),
                 },
@@ -113,7 +113,7 @@ impl Receiver {
                 let _ = timeout(CLOSE_LIMIT, self.source.next()).await;
                 return Ok(Incoming::Gone);
             }
-            Some(Ok(_)) => return Ok(Incoming::Life),
+            Some(Ok(_)) => return Ok(Incoming::Alive),
             None => return Ok(Incoming::Gone),
             Some(Err(error)) => error,
         };

@@ -100,7 +100,7 @@ fn broken_off(file: &RemoteFile, at: u64, size: u64, why: &str) -> Failure {
     Failure::Unreachable(format!("{} broke off at byte {at} of {size}: {why}", file.name))
 }
 
-/// Trouble with a file of this machine.
+/// A local file cannot be read or written.
 fn local(path: &Path) -> impl Fn(io::Error) -> Failure {
     move |error| Failure::Refused(format!("{}: {error}", path.display()))
 }
