@@ -102,6 +102,30 @@ fn a_dialect_alone_is_at_every_path_and_nothing_else_is_there() {
 }
 
 #[test]
+fn an_unknown_path_names_those_of_the_streams() {
+    let host = setup().start();
+    for path in ["/", "/v1/stream/", "/asr"] {
+        let (status, body) = host.get(path);
+        assert_eq!(status, 404, "{path}");
+        assert!(body.contains("/v1/stream (native)") && body.contains("/vosk (vosk)"), "{path}: {body}");
+    }
+}
+
+#[test]
+fn scripts_of_listed_pages_may_read_the_http_routes() {
+    let host = setup().settings("origins = [\"https://app.example\"]").start();
+    let allowed = |origin: &str| {
+        let mut socket = at(host.address());
+        write!(socket, "GET /v1/presets HTTP/1.1\r\nHost: x\r\nOrigin: {origin}\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        answer.lines().find_map(|line| line.strip_prefix("access-control-allow-origin: ")).map(str::to_owned)
+    };
+    assert_eq!(allowed("https://app.example").as_deref(), Some("https://app.example"));
+    assert_eq!(allowed("https://other.example"), None);
+}
+
+#[test]
 fn a_listener_serves_its_networks_only() {
     let settings = "[[listeners]]\naddress = \"127.0.0.1:0\"\nallow = [\"127.0.0.0/8\"]\n[[listeners]]\naddress = \
                     \"127.0.0.1:0\"\nallow = [\"10.0.0.0/8\", \"192.168.0.7/32\"]";
@@ -182,14 +206,15 @@ fn a_client_that_reads_late_has_the_time_of_a_stream_not_of_a_request() {
     let preset = json!({"backend": "tone", "chunk_samples": 160, "segment_chunks": 1});
     let setup = setup().preset("many", &preset);
     let path = setup.path("configs/auricle.sock");
-    let settings = "[timeouts]\nanswer_seconds = 0.5\n[[listeners]]\naddress = \"127.0.0.1:0\"\n[[listeners]]\naddress = \
+    let settings = "[timeouts]\nanswer_seconds = 0.5\nwrite_seconds = 300.0\n[[listeners]]\naddress = \"127.0.0.1:0\"\n[[listeners]]\naddress = \
                     \"unix:auricle.sock\"";
     let _host = setup.settings(settings).start();
     let socket = UnixStream::connect(&path).unwrap();
     socket.set_read_timeout(Some(LIMIT)).unwrap();
     let (mut client, _) = tungstenite::client("ws://x/v1/stream", socket).unwrap();
     client.send(Message::text(r#"{"type": "start", "preset": "many", "pace": "file"}"#)).unwrap();
-    // More segments than fit into the socket, and nobody reads them for a while; no more than may wait behind it.
+    // More segments than fit into the socket, and nobody reads them for a while (for how long depends on the machine); no more than may wait
+    // behind it.
     for frame in bytes(&noise(7, 320_000)).chunks(64_000) {
         client.send(Message::binary(frame.to_vec())).unwrap();
     }

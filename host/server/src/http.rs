@@ -17,7 +17,7 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::{future::ready as ready_now, sync::Arc};
 
 /// Answer of `GET /v1/engines`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -66,7 +66,17 @@ pub(super) fn routes(app: App, dialects: &Dialects) -> Router {
             routes = routes.route(path, upgrading(dialect));
         }
     }
-    routes.with_state(app)
+    let origins = app.origins.cors();
+    let hint = streams_are_at(dialects);
+    let not_found = move || ready_now((StatusCode::NOT_FOUND, hint.clone()));
+    routes.fallback(not_found).layer(origins).with_state(app)
+}
+
+/// The answer at an unknown path. It helps clients that look for the WebSocket.
+fn streams_are_at(dialects: &[Arc<dyn Dialect>]) -> String {
+    let streams = dialects.iter().flat_map(|dialect| dialect.paths().iter().map(|path| (*path, dialect.name())));
+    let streams: Vec<_> = streams.map(|(path, name)| format!("{path} ({name})")).collect();
+    format!("there is nothing at this path; WebSocket streams are at {}\n", streams.join(", "))
 }
 
 fn upgrading(dialect: &Arc<dyn Dialect>) -> MethodRouter<App> {

@@ -4,8 +4,9 @@
 //! clients send no such header and are not concerned. So no page is let in unless it is on the list, not even one whose
 //! address looks like the server's own: a name that an attacker points at 127.0.0.1 looks just the same.
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use std::net::IpAddr;
+use tower_http::cors::{AllowOrigin, CorsLayer};
 
 /// Lets in every page.
 const ANY: &str = "*";
@@ -73,6 +74,17 @@ impl Origins {
         Ok(Self(list.to_vec()))
     }
 
+    /// Lets scripts of the listed pages read the answers of the HTTP routes (CORS).
+    pub fn cors(&self) -> CorsLayer {
+        let listed = self.0.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
+        let origins =
+            if self.0.iter().any(|origin| origin == ANY) { AllowOrigin::any() } else { AllowOrigin::list(listed) };
+        CorsLayer::new()
+            .allow_origin(origins)
+            .allow_methods([Method::GET, Method::POST])
+            .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+    }
+
     /// Whether a request may go on: it is on behalf of no web page, or of one that is listed, or of one at the very address
     /// that is asked, where `own` lets that in.
     pub fn allow(&self, headers: &HeaderMap, own: OwnOrigin) -> bool {
@@ -90,7 +102,6 @@ impl Origins {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::http::HeaderValue;
 
     fn allows(list: &[&str], origin: &'static str) -> bool {
         let list: Vec<_> = list.iter().map(|&origin| origin.to_owned()).collect();
