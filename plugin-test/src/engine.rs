@@ -136,6 +136,16 @@ impl TestModel {
         TestStream::open(&self.model, &options)
     }
 
+    /// Why a stream with these fields is refused. The message must be one line, as clients get it.
+    ///
+    /// # Panics
+    /// Where it is not refused, the message has several lines, or `fields` is no object.
+    pub fn refusal(&self, fields: Value) -> Error {
+        let Err(error) = self.try_stream(fields) else { panic!("the stream was opened") };
+        assert!(!error.message.contains('\n'), "a message is one line: {error}");
+        error
+    }
+
     /// What the engine reports for a whole stream of this audio: mono samples at the model's rate.
     ///
     /// # Panics

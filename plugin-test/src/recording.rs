@@ -25,6 +25,8 @@ pub struct RestartPoint {
     pub sample: u64,
     /// The engine's state.
     pub state: Vec<u8>,
+    /// How many segments of the recording came before this point.
+    pub segments_before: usize,
 }
 
 impl Recording {
@@ -67,7 +69,8 @@ impl EventSink for Recording {
     }
 
     fn restart_point(&mut self, sample: u64, state: &[u8]) {
-        self.restart_points.push(RestartPoint { sample, state: state.to_vec() });
+        let segments_before = self.segments.len();
+        self.restart_points.push(RestartPoint { sample, state: state.to_vec(), segments_before });
     }
 }
 

@@ -94,7 +94,7 @@ impl TestStream {
     ///
     /// # Errors
     /// The engine's.
-    pub fn restore(&mut self, RestartPoint { sample, state }: &RestartPoint) -> Result<(), Error> {
+    pub fn restore(&mut self, RestartPoint { sample, state, .. }: &RestartPoint) -> Result<(), Error> {
         self.processor.restore(*sample, state)?;
         self.position = *sample;
         self.pending.clear();

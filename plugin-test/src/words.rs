@@ -2,8 +2,9 @@
 
 /// The words of a text in lower case, without punctuation.
 pub fn words(text: &str) -> Vec<String> {
-    let plain = |c: char| if c.is_alphanumeric() || c == '\'' { c.to_ascii_lowercase() } else { ' ' };
-    text.chars().map(plain).collect::<String>().split_whitespace().map(str::to_owned).collect()
+    let text = text.to_lowercase();
+    let words = text.split(|c: char| !c.is_alphanumeric() && c != '\'').filter(|word| !word.is_empty());
+    words.map(str::to_owned).collect()
 }
 
 /// Words to insert, remove or replace to get from what was said to what was recognised. Over the number of words said this is
@@ -16,6 +17,11 @@ pub fn word_errors(said: &[String], recognised: &[String]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_have_neither_case_nor_punctuation() {
+        assert_eq!(words("Über -- it's 5, ÉTÉ!"), ["über", "it's", "5", "été"]);
+    }
 
     #[test]
     fn errors_are_counted_in_words() {
