@@ -4,7 +4,7 @@
 
 mod harness;
 
-use harness::{digits, fixture, hear, root};
+use harness::{digits, fixture, root};
 use serde::Deserialize;
 use serde_json::json;
 use std::fs;
@@ -23,15 +23,14 @@ fn words_and_frames_are_those_of_the_reference() {
     let golden = fs::read(root().join("plugins/onnx/parity/golden.json")).unwrap();
     let Golden { recording, subsampling, words } = serde_json::from_slice(&golden).unwrap();
     // As one utterance.
-    let (model, config) = digits(json!({"rule2_min_trailing_silence": 3600, "rule3_min_utterance_length": 3600}));
-    let told = hear(&model, &config, &fixture(&recording));
-    let heard = told.segments.iter().flat_map(|segment| &segment.words);
-    let heard: Vec<_> = heard.map(|word| (word.text().into_owned(), word.start / 160 / subsampling)).collect();
-    let same = heard.len() == words.len()
-        && heard.iter().zip(&words).all(|(heard, word)| heard.0 == word.0 && heard.1.abs_diff(word.1) <= 1);
+    let model = digits(json!({"rule2_min_trailing_silence": 3600, "rule3_min_utterance_length": 3600}));
+    let found = model.run(&fixture(&recording));
+    let found: Vec<_> = found.words().map(|word| (word.text().into_owned(), word.start / 160 / subsampling)).collect();
+    let same = found.len() == words.len()
+        && found.iter().zip(&words).all(|(found, word)| found.0 == word.0 && found.1.abs_diff(word.1) <= 1);
     assert!(
         same,
-        "heard {heard:?}\nreference {words:?}\nAfter a change of models/digits: \
+        "recognised {found:?}\nreference {words:?}\nAfter a change of models/digits: \
          `python3 plugins/onnx/parity/compare.py --write-golden` asks the reference anew"
     );
 }

@@ -7,8 +7,9 @@
 
 mod harness;
 
-use auricle_plugin_api::{Replay, host::LoadedModel};
-use harness::{Told, config, engine, feed, fixture, hear, hear_together, root};
+use auricle_plugin_api::Replay;
+use auricle_plugin_test::{Recording, TestModel, check};
+use harness::{engine, fixture, root};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::{
@@ -54,7 +55,7 @@ fn cheaper(folder: &Path, goldens: &[Golden]) -> Vec<Golden> {
 }
 
 /// A model with a preset's fields, and with its tokens; as one utterance unless they say where it ends.
-fn load(model: &Path, fields: &Map<String, Value>) -> (LoadedModel, Map<String, Value>) {
+fn load(model: &Path, fields: &Map<String, Value>) -> TestModel {
     let mut fields = fields.clone();
     let (mut folder, name) = (model.parent().unwrap().to_owned(), model.file_name().unwrap().to_str().unwrap());
     let changed = tempfile::tempdir().unwrap();
@@ -72,13 +73,11 @@ fn load(model: &Path, fields: &Map<String, Value>) -> (LoadedModel, Map<String, 
         fields.extend(rules.map(|rule| (rule.to_owned(), json!(3_600))));
     }
     fields.extend([("model".to_owned(), json!(name)), ("tokens".to_owned(), json!(true))]);
-    let config = config(&engine, Value::Object(fields));
-    let model = engine.load(&config).unwrap_or_else(|problem| panic!("{name}: {problem}"));
-    (model, config)
+    engine.try_load(Value::Object(fields)).unwrap_or_else(|problem| panic!("{name}: {problem}"))
 }
 
 /// A small model with a preset's fields.
-fn small(kind: &str, fields: &Value) -> (LoadedModel, Map<String, Value>) {
+fn small(kind: &str, fields: &Value) -> TestModel {
     load(&root().join(format!("plugins/onnx/testdata/{kind}-small")), fields.as_object().unwrap())
 }
 
@@ -97,8 +96,8 @@ fn all() -> Vec<(&'static str, Value)> {
 }
 
 /// Symbols and the samples they begin with.
-fn tokens(told: &Told) -> Vec<(String, u64)> {
-    let lists = told.segments.iter().map(|segment| segment.extra["tokens"].as_array().unwrap());
+fn tokens(recording: &Recording) -> Vec<(String, u64)> {
+    let lists = recording.segments.iter().map(|segment| segment.extra["tokens"].as_array().unwrap());
     lists.flatten().map(|token| (token[0].as_str().unwrap().to_owned(), token[1].as_u64().unwrap())).collect()
 }
 
@@ -111,11 +110,11 @@ fn every_kind_says_what_the_reference_says() {
         for golden in goldens.iter().cloned().chain(cheaper(&folder, &goldens)) {
             let Golden { recording, fields, texts, close, tokens: expected } = golden;
             let name = format!("{}, {recording}, {}", folder.display(), Value::Object(fields.clone()));
-            let (model, config) = load(&folder, &fields);
             let audio = fixture(&recording);
-            let told = hear(&model, &config, &audio);
+            let reported = load(&folder, &fields).run(&audio);
             let subsampling = if folder.display().to_string().contains("nemo") { 8 } else { 4 };
-            let heard: Vec<_> = tokens(&told).into_iter().map(|(token, at)| (token, at / 160 / subsampling)).collect();
+            let found: Vec<_> =
+                tokens(&reported).into_iter().map(|(token, at)| (token, at / 160 / subsampling)).collect();
             // Another list's symbols are written otherwise by the reference.
             let alike = |one: &str, other: &str| one == other || fields.contains_key("symbols");
             // What is heard in the silence after the audio was said before its end.
@@ -123,13 +122,13 @@ fn every_kind_says_what_the_reference_says() {
             let same = |(one, other): (&(String, u64), &(String, u64))| {
                 alike(&one.0, &other.0) && one.1.abs_diff(other.1.min(last)) <= 1
             };
-            let equal = heard.iter().zip(&expected).take_while(|both| same(*both)).count();
+            let equal = found.iter().zip(&expected).take_while(|both| same(*both)).count();
             compared += equal;
-            if equal < heard.len().max(expected.len()) {
+            if equal < found.len().max(expected.len()) {
                 // All that comes after a decision that was a close one may be another.
                 let frame =
-                    heard.get(equal).into_iter().chain(expected.get(equal)).map(|(_, frame)| *frame).min().unwrap();
-                assert!(close.contains(&frame), "{name}, frame {frame}\nheard     {heard:?}\nreference {expected:?}");
+                    found.get(equal).into_iter().chain(expected.get(equal)).map(|(_, frame)| *frame).min().unwrap();
+                assert!(close.contains(&frame), "{name}, frame {frame}\nfound     {found:?}\nreference {expected:?}");
                 left += expected.len() - equal;
                 continue;
             }
@@ -137,7 +136,7 @@ fn every_kind_says_what_the_reference_says() {
             let bytes = fields.get("symbols").is_some_and(|symbols| symbols == "tokens.byte_pieces.txt");
             let said = |text: &String| text.split_whitespace().collect::<Vec<_>>().join(if bytes { "" } else { " " });
             let said = |texts: &[String]| texts.iter().map(said).collect::<Vec<_>>();
-            assert_eq!(said(&told.texts()), said(&texts), "{name}");
+            assert_eq!(said(&reported.texts()), said(&texts), "{name}");
         }
     }
     println!("{compared} tokens are those of the reference, {left} come after a close decision");
@@ -147,7 +146,7 @@ fn every_kind_says_what_the_reference_says() {
 #[test]
 fn says_what_kind_it_is_and_how_many_streams_step_together() {
     for (kind, fields) in all() {
-        let (model, _) = small(kind, &fields);
+        let model = small(kind, &fields);
         let metadata = model.metadata();
         assert_eq!(metadata.extra["kind"], kind);
         assert_eq!(
@@ -159,31 +158,30 @@ fn says_what_kind_it_is_and_how_many_streams_step_together() {
         let (chunk, first) = if kind.starts_with("nemo") { (2_560, 4_120) } else { (5_120, 7_320) };
         assert_eq!((metadata.chunk_samples, metadata.first_chunk_samples), (chunk, Some(first)), "{kind}");
     }
-    assert_eq!(small("nemo-ctc", &json!({"max_batch": 3})).0.metadata().max_batch, 3);
+    assert_eq!(small("nemo-ctc", &json!({"max_batch": 3})).metadata().max_batch, 3);
 }
 
 #[test]
 fn a_step_is_made_as_soon_as_its_window_is_there() {
     let audio = &fixture("demo.wav")[..64_000];
     for (kind, fields) in all() {
-        let (model, config) = small(kind, &fields);
+        let model = small(kind, &fields);
         let metadata = model.metadata();
-        let mut processor = model.processor(&config).unwrap();
-        processor.init(0).unwrap();
-        let mut told = Told::default();
+        let mut stream = model.stream();
+        let (processor, mut recording) = (stream.processor(), Recording::default());
         let (first, rest) = audio.split_at(metadata.first_chunk_samples.unwrap() as usize);
         for chunk in [first].into_iter().chain(rest.chunks_exact(metadata.chunk_samples as usize)) {
             // One sample less makes no step; with it there is one.
-            let partials = told.partials.len();
+            let partials = recording.partials.len();
             processor.insert_audio_chunk(&chunk[..chunk.len() - 1]).unwrap();
-            processor.process_iter(&mut told).unwrap();
-            assert_eq!(told.partials.len(), partials, "{kind}");
+            processor.process_iter(&mut recording).unwrap();
+            assert_eq!(recording.partials.len(), partials, "{kind}");
             processor.insert_audio_chunk(&chunk[chunk.len() - 1..]).unwrap();
-            processor.process_iter(&mut told).unwrap();
+            processor.process_iter(&mut recording).unwrap();
         }
-        let together = hear(&model, &config, audio);
-        assert_eq!(told.partials, together.partials[..told.partials.len()], "{kind}");
-        assert!(told.partials.len() >= 5, "{kind}");
+        let whole = model.run(audio);
+        assert_eq!(recording.partials, whole.partials[..recording.partials.len()], "{kind}");
+        assert!(recording.partials.len() >= 5, "{kind}");
     }
 }
 
@@ -191,15 +189,15 @@ fn a_step_is_made_as_soon_as_its_window_is_there() {
 fn streams_that_step_together_say_what_each_says_alone() {
     let audio = &fixture("demo.wav")[..128_000];
     for (kind, fields) in all() {
-        let (model, config) = small(kind, &fields);
+        let model = small(kind, &fields);
         // Streams of their own audio, some of which end early.
         let audios: Vec<&[f32]> =
             (0..8).map(|stream| &audio[8_000 * stream..audio.len() - 16_000 * (stream % 3)]).collect();
-        for (audio, told) in audios.iter().zip(hear_together(&model, &config, &audios)) {
-            let alone = hear(&model, &config, audio);
-            assert_eq!(tokens(&told), tokens(&alone), "{kind} {fields}");
-            assert_eq!(told.texts(), alone.texts());
-            assert_eq!(told.partials.len(), alone.partials.len());
+        for (audio, together) in audios.iter().zip(model.run_together(&audios)) {
+            let alone = model.run(audio);
+            assert_eq!(tokens(&together), tokens(&alone), "{kind} {fields}");
+            assert_eq!(together.texts(), alone.texts());
+            assert_eq!(together.partials.len(), alone.partials.len());
         }
     }
 }
@@ -207,23 +205,18 @@ fn streams_that_step_together_say_what_each_says_alone() {
 #[test]
 fn a_stream_goes_on_exactly_from_any_restart_point() {
     let audio = &fixture("demo.wav")[..96_000];
-    for (kind, fields) in all() {
-        let (model, mut config) = small(kind, &fields);
-        config.insert("rule3_min_utterance_length".into(), json!(2));
-        let whole = hear(&model, &config, audio);
-        assert!(whole.points.len() >= 4 && !whole.segments.is_empty(), "{kind} {}", whole.points.len());
-        for (sample, state) in &whole.points {
-            assert!(state.len() <= 1 << 20, "{}", state.len());
-            let mut processor = model.processor(&config).unwrap();
-            processor.restore(*sample, state).unwrap();
-            let mut told = Told::default();
-            feed(&mut processor, &audio[*sample as usize..], 2_560, &mut told);
-            assert_eq!(
-                told.segments,
-                whole.segments[whole.segments.len() - told.segments.len()..],
-                "{kind} from {sample}"
-            );
+    for (kind, mut fields) in all() {
+        for (rule, seconds) in [
+            ("rule1_min_trailing_silence", 3_600),
+            ("rule2_min_trailing_silence", 3_600),
+            ("rule3_min_utterance_length", 2),
+        ] {
+            fields[rule] = json!(seconds);
         }
+        let model = small(kind, &fields);
+        let whole = model.run(audio);
+        assert!(whole.restart_points.len() >= 4 && !whole.segments.is_empty(), "{kind} {:?}", whole.texts());
+        check::restart_points_hold(&model, audio);
     }
 }
 
@@ -231,44 +224,39 @@ fn a_stream_goes_on_exactly_from_any_restart_point() {
 fn a_new_beginning_is_a_fresh_stream_and_counts_from_its_offset() {
     let audio = fixture("demo.wav");
     for (kind, fields) in all() {
-        let (model, config) = small(kind, &fields);
-        let expected = hear(&model, &config, &audio[..64_000]);
-        let mut processor = model.processor(&config).unwrap();
-        processor.init(0).unwrap();
-        processor.insert_audio_chunk(&audio[64_000..128_000]).unwrap();
-        processor.process_iter(&mut Told::default()).unwrap();
-        processor.init(1_000_000).unwrap();
-        let mut told = Told::default();
+        let model = small(kind, &fields);
+        let expected = model.run(&audio[..64_000]);
         // Cut otherwise, too.
-        feed(&mut processor, &audio[..64_000], 777, &mut told);
+        let mut stream = model.stream().in_chunks(777);
+        stream.push(&audio[64_000..128_000]).unwrap();
+        stream.recording_mut().take();
+        stream.reset(1_000_000).unwrap();
+        stream.push(&audio[..64_000]).unwrap();
+        let found = stream.finish().unwrap();
         let moved: Vec<_> = tokens(&expected).into_iter().map(|(token, at)| (token, at + 1_000_000)).collect();
-        assert_eq!((tokens(&told), told.texts()), (moved, expected.texts()), "{kind}");
+        assert_eq!((tokens(&found), found.texts()), (moved, expected.texts()), "{kind}");
     }
 }
 
 #[test]
 fn hotwords_are_heard_rather_and_only_by_the_stream_that_asked_for_them() {
-    let (model, plain) = small("zipformer2-transducer", &json!({"beam_size": 4}));
+    let model = small("zipformer2-transducer", &json!({"beam_size": 4}));
     let audio = fixture("demo.wav");
-    let hear = |hotwords: Value| {
-        let mut config = plain.clone();
-        config.insert("hotwords".into(), hotwords);
-        hear(&model, &config, &audio).texts().join(" ")
+    let text = |hotwords: Value| {
+        let mut stream = model.try_stream(json!({"hotwords": hotwords})).unwrap();
+        stream.push(&audio).unwrap();
+        stream.finish().unwrap().text()
     };
     let count = |text: &str| text.matches(" go").count();
-    let without = hear(json!([]));
-    let with = hear(json!(["go :8"]));
+    let without = text(json!([]));
+    let with = text(json!(["go :8"]));
     assert!(count(&with) > count(&without), "{without}\n{with}");
-    assert_eq!(hear(json!([])), without);
+    assert_eq!(text(json!([])), without);
 }
 
 #[test]
 fn a_search_that_a_model_does_not_have_is_refused() {
-    let refused = |kind: &str, fields: Value| {
-        let (model, mut config) = small(kind, &json!({}));
-        config.extend(fields.as_object().unwrap().clone());
-        model.processor(&config).err().unwrap().message
-    };
+    let refused = |kind: &str, fields: Value| small(kind, &json!({})).refusal(fields).message;
     let beam = refused("zipformer2-ctc", json!({"beam_size": 4}));
     assert_eq!(
         beam,
@@ -287,20 +275,22 @@ fn a_search_that_a_model_does_not_have_is_refused() {
 #[test]
 fn caches_too_large_for_a_restart_point_begin_anew_where_an_utterance_ended() {
     let folder = root().join("plugins/onnx/testdata/nemo-ctc-long");
-    let (model, config) = load(&folder, json!({"rule3_min_utterance_length": 4}).as_object().unwrap());
+    let model = load(&folder, json!({"rule3_min_utterance_length": 4}).as_object().unwrap());
     assert_eq!(model.metadata().replay, Replay::Lossless);
     let audio = fixture("demo.wav");
-    let whole = hear(&model, &config, &audio);
-    assert!(whole.points.len() >= 3 && !whole.ends.is_empty(), "{:?}", whole.ends);
-    for (sample, state) in &whole.points {
-        assert!(whole.segments.iter().all(|segment| segment.start >= *sample || segment.end <= sample + 160));
-        let rest = &audio[*sample as usize..];
-        let (mut recovered, mut fresh) = (model.processor(&config).unwrap(), model.processor(&config).unwrap());
-        recovered.restore(*sample, state).unwrap();
-        fresh.init(*sample).unwrap();
-        let (mut told, mut expected) = (Told::default(), Told::default());
-        feed(&mut recovered, rest, 2_560, &mut told);
-        feed(&mut fresh, rest, 2_560, &mut expected);
-        assert_eq!(told, expected);
+    let whole = model.run(&audio);
+    assert!(whole.restart_points.len() >= 3 && !whole.endpoints.is_empty(), "{:?}", whole.endpoints);
+    for point in &whole.restart_points {
+        assert!(
+            whole.segments.iter().all(|segment| segment.start >= point.sample || segment.end <= point.sample + 160)
+        );
+        let (mut recovered, mut fresh) = (model.stream(), model.stream());
+        recovered.restore(point).unwrap();
+        fresh.reset(point.sample).unwrap();
+        let [recovered, fresh] = [recovered, fresh].map(|mut stream| {
+            stream.push(&audio[point.sample as usize..]).unwrap();
+            stream.finish().unwrap()
+        });
+        assert_eq!(recovered, fresh);
     }
 }
