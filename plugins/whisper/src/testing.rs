@@ -7,19 +7,16 @@ use crate::{
     network::Network,
     vocabulary::Vocabulary,
 };
-use auricle_plugin_api::{
-    AsrProcessor, Config, Error, Host, Metadata, Model, ModelLoader, Sink,
-    host::{HostServices, LoadedEngine, LogLevel},
-};
 use auricle_plugin_kit::{
     logmel::Plan,
     onnx::{Options, Runtime},
 };
-use serde_json::{Map, Value};
+use auricle_plugin_test::{StubHost, audio, onnx_runtime_dir};
+use serde_json::Value;
 use std::{
     env, fs,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::Arc,
 };
 
 pub(crate) fn root() -> PathBuf {
@@ -54,10 +51,9 @@ pub(crate) fn referenced() -> impl Iterator<Item = Referenced> {
     committed.into_iter().chain(made).map(|(folder, golden)| referenced_by(&golden, &folder, &folder, ""))
 }
 
-/// A bundled recording: 16 kHz, mono, 16 bit.
+/// A bundled recording, at 16 kHz.
 pub(crate) fn fixture(name: &str) -> Vec<f32> {
-    let bytes = fs::read(root().join("fixtures").join(name)).unwrap();
-    bytes[44..].as_chunks().0.iter().map(|bytes| f32::from(i16::from_le_bytes(*bytes)) / 32_768.0).collect()
+    audio::wav_floats(&root().join("fixtures").join(name))
 }
 
 /// The model `nano` as its export of 16 bits has it; the reference is that of 32.
@@ -76,83 +72,9 @@ fn model(folder: &Path, networks: &Path, precision: &str) -> Whisper {
     let settings = Settings::read(folder).unwrap();
     let vocabulary = Vocabulary::read(folder, &settings).unwrap();
     let files = Files::in_folder(networks, Layout::Auto, precision).unwrap();
-    let runtime = Runtime::load(&host()).unwrap();
+    let host = StubHost::new().resource_dir(onnx_runtime_dir(env!("CARGO_MANIFEST_DIR")));
+    let runtime = Runtime::load(&host.as_host()).unwrap();
     let network = Network::open(&runtime, &files, &settings, Options::default()).unwrap();
     let features = Arc::new(Plan::new(settings.config.num_mel_bins).unwrap());
     Whisper { network, vocabulary, settings, features, layout: files.layout() }
-}
-
-struct Services;
-
-impl HostServices for Services {
-    fn log_level(&self) -> LogLevel {
-        LogLevel::Warn
-    }
-
-    fn log(&self, _: LogLevel, target: &str, message: &str) {
-        println!("{target}: {message}");
-    }
-
-    fn origin_dir(&self) -> PathBuf {
-        PathBuf::from("/nowhere")
-    }
-
-    fn resource_dirs(&self) -> Vec<PathBuf> {
-        vec![env::var_os("AURICLE_RUNTIME").map_or_else(|| root().join("target/runtime"), PathBuf::from)]
-    }
-}
-
-/// A host as engines see it: one is shown to a loader only.
-fn host() -> Host {
-    let seen = Arc::new(Mutex::new(None));
-    let engine = LoadedEngine::in_process(Onlooker(Arc::clone(&seen)), Arc::new(Services)).unwrap();
-    assert!(engine.load(&Map::new()).is_err());
-    seen.lock().unwrap().take().unwrap()
-}
-
-struct Onlooker(Arc<Mutex<Option<Host>>>);
-
-impl ModelLoader for Onlooker {
-    type Model = Nothing;
-
-    fn backend(&self) -> &str {
-        "onlooker"
-    }
-
-    fn load(&self, _: &Config, host: &Host) -> Result<Nothing, Error> {
-        *self.0.lock().unwrap() = Some(host.clone());
-        Err(Error::other("has seen the host"))
-    }
-}
-
-struct Nothing;
-
-impl Model for Nothing {
-    type Processor = Self;
-
-    fn metadata(&self) -> Metadata {
-        Metadata::default()
-    }
-
-    fn processor(self: &Arc<Self>, _: &Config) -> Result<Self, Error> {
-        Ok(Self)
-    }
-}
-
-impl AsrProcessor for Nothing {
-    fn init(&mut self, _: u64) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn insert_audio_chunk(&mut self, _: &[f32]) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn process_iter(&mut self, _: &mut Sink<'_>) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn finish(&mut self, _: &mut Sink<'_>) -> Result<(), Error> {
-        Ok(())
-    }
 }

@@ -3,149 +3,43 @@
 #![allow(clippy::unwrap_used, reason = "test code")]
 
 use auricle_engine_whisper::Loader;
-use auricle_plugin_api::{
-    Error, ErrorCode, Replay, Segment,
-    host::{EventSink, HostServices, LoadedEngine, LoadedModel, LogLevel},
-};
-use serde_json::{Map, Value, json};
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
-};
+use auricle_plugin_api::{Error, ErrorCode, Replay};
+use auricle_plugin_test::{CancelAfter, StubHost, TestEngine, TestModel, audio, check, onnx_runtime_dir};
+use serde_json::{Value, json};
+use std::{fs, path::Path};
 
 fn here() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-struct Services(PathBuf);
-
-impl HostServices for Services {
-    fn log_level(&self) -> LogLevel {
-        LogLevel::Warn
-    }
-
-    fn log(&self, _: LogLevel, target: &str, message: &str) {
-        println!("{target}: {message}");
-    }
-
-    fn origin_dir(&self) -> PathBuf {
-        PathBuf::from("/nowhere")
-    }
-
-    fn resource_dirs(&self) -> Vec<PathBuf> {
-        let runtime = env::var_os("AURICLE_RUNTIME").map_or_else(|| here().join("../../target/runtime"), PathBuf::from);
-        assert!(runtime.exists(), "{} is missing: run the tests by `cargo xtask test`", runtime.display());
-        vec![runtime, self.0.clone()]
-    }
+/// The engine with the models of this folder.
+fn engine(models: &Path) -> TestEngine {
+    let runtime = onnx_runtime_dir(env!("CARGO_MANIFEST_DIR"));
+    TestEngine::in_process(Loader, &StubHost::new().resource_dir(runtime).resource_dir(models))
 }
 
-fn engine(models: &Path) -> LoadedEngine {
-    LoadedEngine::in_process(Loader, Arc::new(Services(models.to_owned()))).unwrap()
-}
-
-/// A configuration with the schema's defaults, as a server gives it.
-fn config(engine: &LoadedEngine, fields: Value) -> Map<String, Value> {
-    let Value::Object(mut fields) = fields else { panic!("not an object") };
-    for (name, default) in engine.schema().defaults() {
-        fields.entry(name).or_insert(default);
-    }
-    fields
-}
-
-fn nano(name: &str, mut fields: Value) -> (LoadedModel, Map<String, Value>) {
-    let engine = engine(&here().join("testdata"));
+fn nano(name: &str, mut fields: Value) -> TestModel {
     fields["model"] = name.into();
-    let config = config(&engine, fields);
-    (engine.load(&config).unwrap(), config)
-}
-
-#[derive(Default, Debug, PartialEq)]
-struct Told {
-    segments: Vec<Segment>,
-    partials: usize,
-}
-
-impl EventSink for Told {
-    fn partial(&mut self, _: Segment) {
-        self.partials += 1;
-    }
-
-    fn segment(&mut self, segment: Segment) {
-        self.segments.push(segment);
-    }
-
-    fn speech_started(&mut self, _: u64) {}
-
-    fn endpoint(&mut self, _: u64) {}
-
-    fn restart_point(&mut self, _: u64, state: &[u8]) {
-        assert!(state.len() <= 1 << 20);
-    }
-}
-
-fn hear(model: &LoadedModel, options: &Map<String, Value>, audio: &[f32]) -> Told {
-    let mut processor = model.processor(options).unwrap();
-    processor.init(0).unwrap();
-    let mut told = Told::default();
-    for chunk in audio.chunks(model.metadata().chunk_samples as usize) {
-        processor.insert_audio_chunk(chunk).unwrap();
-        processor.process_iter(&mut told).unwrap();
-    }
-    processor.finish(&mut told).unwrap();
-    told
+    engine(&here().join("testdata")).load(fields)
 }
 
 fn fixture(name: &str) -> Vec<f32> {
-    let bytes = fs::read(here().join("../../fixtures").join(name)).unwrap();
-    bytes[44..].as_chunks().0.iter().map(|bytes| f32::from(i16::from_le_bytes(*bytes)) / 32_768.0).collect()
+    audio::wav_floats(&here().join("../../fixtures").join(name))
 }
 
 #[test]
 fn a_stream_becomes_segments_in_order_within_the_audio() {
     let audio = fixture("weather.wav");
     for (name, beams) in [("nano", 1), ("nano.en", 3), ("nano.fast", 1), ("nano.fast", 4)] {
-        let (model, config) = nano(name, json!({"temperature": [0.0], "beam_size": beams}));
-        let told = hear(&model, &config, &audio);
-        assert!(!told.segments.is_empty(), "{name}");
-        let mut last = 0;
-        for segment in &told.segments {
-            assert!(last <= segment.start && segment.start <= segment.end, "{name} {segment:?}");
+        let model = nano(name, json!({"temperature": [0.0], "beam_size": beams}));
+        check::times_are_in_order(&model, &audio);
+        let recording = model.run(&audio);
+        for segment in &recording.segments {
             assert!(!segment.text().trim().is_empty() && !segment.words.is_empty(), "{name} {segment:?}");
-            last = segment.end;
         }
-        assert!(last <= audio.len() as u64, "{name}: {last}");
+        assert!(recording.restart_points.iter().all(|point| point.state.len() <= 1 << 20), "{name}");
         // The same again: nothing of a stream is left in the model.
-        assert_eq!(hear(&model, &config, &audio), told, "{name}");
-    }
-}
-
-/// A client that is gone once the engine asked so often.
-struct Leaving {
-    asked: AtomicUsize,
-    gone: usize,
-}
-
-impl EventSink for Leaving {
-    fn partial(&mut self, _: Segment) {
-        assert!(self.asked.load(Relaxed) < self.gone);
-    }
-
-    fn segment(&mut self, _: Segment) {
-        assert!(self.asked.load(Relaxed) < self.gone);
-    }
-
-    fn speech_started(&mut self, _: u64) {}
-
-    fn endpoint(&mut self, _: u64) {}
-
-    fn restart_point(&mut self, _: u64, _: &[u8]) {}
-
-    fn cancelled(&self) -> bool {
-        self.asked.fetch_add(1, Relaxed) >= self.gone
+        assert_eq!(model.run(&audio), recording, "{name}");
     }
 }
 
@@ -156,14 +50,12 @@ fn a_decode_ends_with_the_token_at_which_its_client_leaves() {
     for (beams, temperatures) in [(1, vec![0.0, 0.2, 0.4, 0.6, 0.8, 1.0]), (3, vec![0.0])] {
         let fields = json!({"beam_size": beams, "temperature": temperatures, "logprob_threshold": 0.0,
             "no_speech_threshold": 1.0, "min_chunk_size": 4.0, "max_repetitions": 0});
-        let (model, config) = nano("nano.fast", fields);
+        let model = nano("nano.fast", fields);
         let asked = |gone: usize| {
-            let mut client = Leaving { asked: AtomicUsize::new(0), gone };
-            let mut processor = model.processor(&config).unwrap();
-            processor.init(0).unwrap();
-            processor.insert_audio_chunk(&audio[..64_000]).unwrap();
-            processor.process_iter(&mut client).unwrap();
-            client.asked.into_inner()
+            let (mut client, mut stream) = (CancelAfter::new(gone), model.stream());
+            stream.processor().insert_audio_chunk(&audio[..64_000]).unwrap();
+            stream.processor().process_iter(&mut client).unwrap();
+            client.asked()
         };
         let tokens = asked(usize::MAX);
         assert!(tokens > 10 * temperatures.len(), "asked {tokens} times only");
@@ -179,9 +71,8 @@ fn a_decode_ends_with_the_token_at_which_its_client_leaves() {
 fn threads_change_nothing_awake_or_asleep() {
     let audio = fixture("weather.wav");
     let text = |threads: usize, spinning: bool| {
-        let (model, config) =
-            nano("nano.fast", json!({"threads": threads, "spinning": spinning, "temperature": [0.0]}));
-        hear(&model, &config, &audio).segments.iter().map(|segment| segment.text().into_owned()).collect::<Vec<_>>()
+        let model = nano("nano.fast", json!({"threads": threads, "spinning": spinning, "temperature": [0.0]}));
+        model.run(&audio).texts()
     };
     let alone = text(1, false);
     assert_eq!((text(2, false), text(2, true)), (alone.clone(), alone));
@@ -189,14 +80,12 @@ fn threads_change_nothing_awake_or_asleep() {
 
 #[test]
 fn says_what_it_is() {
-    let (model, _) = nano("nano", json!({}));
-    let metadata = model.metadata();
+    let metadata = nano("nano", json!({})).metadata().clone();
     assert_eq!((metadata.sample_rate, metadata.replay), (16_000, Replay::Lossless));
     assert!(metadata.languages.contains(&"de".to_owned()) && metadata.languages.contains(&"jv".to_owned()));
-    let metadata = metadata.clone();
-    let english = nano("nano.en", json!({})).0.metadata().clone();
+    let english = nano("nano.en", json!({})).metadata().clone();
     assert_eq!(english.languages, ["en"]);
-    let fast = nano("nano.fast", json!({})).0.metadata().clone();
+    let fast = nano("nano.fast", json!({})).metadata().clone();
     for (metadata, word_times, layout) in
         [(metadata, "attention", "stock"), (english, "timestamps", "stock"), (fast, "attention", "fast")]
     {
@@ -207,23 +96,16 @@ fn says_what_it_is() {
 
 #[test]
 fn options_of_a_stream_are_checked_against_the_model() {
-    let refusal = |name: &str, fields: Value| {
-        let (model, config) = nano(name, fields);
-        match model.processor(&config) {
-            Err(refusal) => refusal.message,
-            Ok(_) => panic!("was opened"),
-        }
-    };
+    let refusal = |name: &str, fields: Value| nano(name, json!({})).refusal(fields).message;
     let unknown = refusal("nano", json!({"lan": "tlh"}));
     assert!(unknown.starts_with("field `lan`: the model does not know `tlh`; it knows "), "{unknown}");
     let english = refusal("nano.en", json!({"lan": "de"}));
     assert_eq!(english, "field `lan`: the model does not know `de`; it knows en only");
     let translate = refusal("nano.en", json!({"task": "translate"}));
     assert!(translate.starts_with("field `task`: "), "{translate}");
-    let (model, config) =
-        nano("nano", json!({"lan": "de-AT", "task": "translate", "prompt": "Ja", "hotwords": ["so"]}));
-    let told = hear(&model, &config, &fixture("weather.wav")[..32_000]);
-    assert!(told.segments.iter().all(|segment| segment.language.as_deref() == Some("de")), "{told:?}");
+    let model = nano("nano", json!({"lan": "de-AT", "task": "translate", "prompt": "Ja", "hotwords": ["so"]}));
+    let recording = model.run(&fixture("weather.wav")[..32_000]);
+    assert!(recording.segments.iter().all(|segment| segment.language.as_deref() == Some("de")), "{recording:?}");
 }
 
 /// A folder `m` with a made-up model, one of its files changed.
@@ -243,14 +125,7 @@ fn refused_of(model: &str, file: &str, change: impl FnOnce(Vec<u8>) -> Option<Ve
         Some(bytes) => fs::write(to.join(file), bytes).unwrap(),
         None => fs::remove_file(to.join(file)).unwrap(),
     }
-    let engine = engine(models.path());
-    match engine.load(&config(&engine, json!({"model": "m"}))) {
-        Err(refusal) => {
-            assert!(!refusal.message.contains('\n'), "{refusal}");
-            refusal
-        }
-        Ok(_) => panic!("was loaded"),
-    }
+    engine(models.path()).refusal(json!({"model": "m"}))
 }
 
 fn replaced(file: &str, old: &str, new: &str) -> String {
