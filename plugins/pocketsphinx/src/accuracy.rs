@@ -7,6 +7,7 @@ use crate::{
     recognizer::{Event, Trace},
     testing::{self, CUTTING},
 };
+use auricle_plugin_test::words::{word_errors, words};
 use serde_json::{Value, json};
 use std::{
     env, fs,
@@ -46,11 +47,6 @@ fn real_recordings() -> Vec<PathBuf> {
     found
 }
 
-fn words(text: &str) -> Vec<String> {
-    let kept = text.to_lowercase().replace(|c: char| c != '\'' && !c.is_ascii_alphabetic(), " ");
-    kept.split_whitespace().map(str::to_owned).collect()
-}
-
 fn listen(recording: &Path) -> Heard {
     let audio = testing::wav(recording);
     let mut recognizer = testing::recognizer(CUTTING);
@@ -75,28 +71,6 @@ fn listen(recording: &Path) -> Heard {
     }
 }
 
-/// Substitutions, deletions and insertions between the two.
-fn errors(said: &[String], understood: &[String]) -> usize {
-    let mut row: Vec<usize> = (0..=understood.len()).collect();
-    for (i, word) in said.iter().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, other) in understood.iter().enumerate() {
-            let cost = (diagonal + usize::from(word != other)).min(row[j] + 1).min(row[j + 1] + 1);
-            diagonal = std::mem::replace(&mut row[j + 1], cost);
-        }
-    }
-    row[understood.len()]
-}
-
-#[test]
-fn errors_are_counted() {
-    let count = |said: &str, understood: &str| errors(&words(said), &words(understood));
-    assert_eq!(count("one two three", "one two three"), 0);
-    assert_eq!(count("one two three", "one too three four"), 2);
-    assert_eq!(count("one two three", "three"), 2);
-    assert_eq!(count("", "a b"), 2);
-}
-
 #[test]
 fn real_speech_is_understood_as_well_as_it_was() {
     let recordings = real_recordings();
@@ -107,7 +81,7 @@ fn real_speech_is_understood_as_well_as_it_was() {
     let heard: Vec<Heard> = recordings.iter().map(|path| listen(path)).collect();
     let (mut wrong, mut said, mut seconds, mut decoding) = (0, 0, 0.0, 0.0);
     for one in &heard {
-        let errors = errors(&one.said, &one.understood);
+        let errors = word_errors(&one.said, &one.understood);
         let name = one.recording.file_stem().unwrap_or_default().to_string_lossy();
         println!("{errors:3} of {:3} {name}: {}", one.said.len(), one.understood.join(" "));
         (wrong, said) = (wrong + errors, said + one.said.len());

@@ -6,6 +6,7 @@ use crate::{
     model::{Decoders, FIRST_MEAN, Lent},
     recognizer::{Event, Recognizer},
 };
+use auricle_plugin_test::audio;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -51,30 +52,16 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
+/// A bundled recording.
 pub(crate) fn fixture(name: &str) -> Vec<i16> {
     wav(&root().join("fixtures").join(name))
 }
 
-/// The samples of a 16 kHz mono 16-bit WAV file.
+/// The samples of a recording at the model's rate.
 pub(crate) fn wav(path: &Path) -> Vec<i16> {
-    let bytes = fs::read(path).unwrap_or_else(|problem| panic!("{}: {problem}", path.display()));
-    let mut rest = &bytes[12..];
-    loop {
-        let (name, length) = (&rest[..4], u32::from_le_bytes(rest[4..8].try_into().unwrap()) as usize);
-        let chunk = &rest[8..];
-        match name {
-            b"fmt " => {
-                let format = (chunk[0], chunk[2], &chunk[4..8], chunk[14]);
-                assert_eq!(format, (1, 1, &16_000u32.to_le_bytes()[..], 16), "{}: not 16 kHz mono s16", path.display());
-            }
-            b"data" => {
-                let data = &chunk[..length.min(chunk.len())];
-                return data.as_chunks().0.iter().map(|bytes| i16::from_le_bytes(*bytes)).collect();
-            }
-            _ => {}
-        }
-        rest = &chunk[length.next_multiple_of(2)..];
-    }
+    let (rate, samples) = audio::wav(path);
+    assert_eq!(rate, 16_000, "{}: not 16 kHz", path.display());
+    samples
 }
 
 /// An empty folder of this test's own.
