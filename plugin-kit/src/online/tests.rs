@@ -1,7 +1,7 @@
 //! The policy against its authors' code, and on speech that is made up.
 
 mod cancelling;
-pub(crate) mod engine;
+mod engine;
 mod fake;
 mod hours;
 mod replay;

@@ -4,6 +4,7 @@
 
 use super::{Change, Energy, Gate, Vad, WINDOW};
 use auricle_plugin_api::Error;
+use auricle_plugin_test::audio::{floats, noise, wav_floats};
 use std::path::{Path, PathBuf};
 
 /// Recordings with golden files.
@@ -34,13 +35,6 @@ pub(crate) fn golden(name: &str, variable: &str) -> String {
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-/// The samples of a 16-bit mono recording at 16 kHz.
-fn recording(path: &Path) -> Vec<f32> {
-    let bytes = std::fs::read(path).unwrap();
-    let data = bytes.windows(4).position(|mark| mark == b"data").unwrap() + 8;
-    bytes[data..].as_chunks().0.iter().map(|sample| f32::from(i16::from_le_bytes(*sample)) / 32_768.0).collect()
 }
 
 fn told(change: Change) -> String {
@@ -93,7 +87,7 @@ fn loudness_finds_the_utterances_that_the_network_finds() {
     for name in FIXTURES {
         let golden = golden(&format!("{name}.txt"), "");
         let places: Vec<u64> = golden.lines().next().unwrap().split(' ').filter_map(|word| word.parse().ok()).collect();
-        let audio = recording(&root().join(format!("fixtures/{name}.wav")));
+        let audio = wav_floats(&root().join(format!("fixtures/{name}.wav")));
         let found = utterances(Energy::default(), &audio);
         assert_eq!(found.len(), places.len() / 2, "{name}: {found:?}, not {places:?}");
         for ((start, end), place) in found.iter().zip(places.chunks(2)) {
@@ -107,13 +101,8 @@ fn loudness_finds_the_utterances_that_the_network_finds() {
 
 #[test]
 fn loudness_hears_no_speech_in_steady_noise() {
-    // A small generator of noise, at -40 dB; the first seconds teach it what is steady.
-    let mut seed = 1_u32;
-    let noise = std::iter::repeat_with(|| {
-        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (seed >> 8) as f32 / (1 << 24) as f32 * 0.034 - 0.017
-    });
-    let noise: Vec<f32> = noise.take(20 * 16_000).collect();
+    // At -40 dB; the first seconds teach it what is steady.
+    let noise: Vec<f32> = floats(&noise(1, 20 * 16_000)).into_iter().map(|sample| sample * 0.034).collect();
     let mut energy = Energy::default();
     let told: Vec<f32> = noise.as_chunks().0.iter().map(|window| energy.probability(window).unwrap()).collect();
     assert!(told[5 * 31..].iter().all(|probability| *probability < 0.35), "{told:?}");
@@ -123,51 +112,22 @@ fn loudness_hears_no_speech_in_steady_noise() {
 #[cfg(feature = "onnx")]
 mod silero {
     use super::*;
-    use crate::{
-        online::tests::engine::{Services, Toy},
-        vad::Detector,
-    };
-    use auricle_plugin_api::{Config, Host, ModelLoader, Schema, host::LoadedEngine};
-    use serde_json::json;
-    use std::sync::{Arc, Mutex};
+    use crate::vad::Detector;
+    use auricle_plugin_api::Config;
+    use auricle_plugin_test::{StubHost, onnx_runtime_dir};
 
     /// The furthest a probability may be from the reference: other builds and processors add in another order.
     const TOLERANCE: f32 = 1e-3;
 
-    /// Lends its host to a detector.
-    struct Probe(Arc<Mutex<Option<Detector>>>);
-
-    impl ModelLoader for Probe {
-        type Model = <Toy as ModelLoader>::Model;
-
-        fn backend(&self) -> &str {
-            "probe"
-        }
-
-        fn schema(&self) -> Schema {
-            Toy.schema()
-        }
-
-        fn load(&self, config: &Config, host: &Host) -> Result<Self::Model, Error> {
-            *self.0.lock().unwrap() = Some(Detector::load(config, host)?);
-            Toy.load(config, host)
-        }
-    }
-
     /// The network, looked for in these folders.
-    fn detector(folders: Vec<PathBuf>) -> Result<Detector, Error> {
-        let place = Arc::new(Mutex::new(None));
-        let engine = LoadedEngine::in_process(Probe(Arc::clone(&place)), Arc::new(Services(folders))).unwrap();
-        let mut config: serde_json::Map<_, _> = engine.schema().defaults().collect();
-        config.insert("vad".into(), json!("silero"));
-        engine.load(&config)?;
-        Ok(place.lock().unwrap().take().unwrap())
+    fn detector(folders: &[&Path]) -> Result<Detector, Error> {
+        let host = folders.iter().fold(StubHost::new(), |host, folder| host.resource_dir(folder));
+        let fields = [("vad".to_owned(), "silero".into())];
+        Detector::load(&Config::new(fields.into_iter().collect()), &host.as_host())
     }
 
     fn runtime() -> PathBuf {
-        let folder = std::env::var_os("AURICLE_RUNTIME").map_or_else(|| root().join("target/runtime"), PathBuf::from);
-        assert!(folder.exists(), "{} is missing: run the tests by `cargo xtask test`", folder.display());
-        folder
+        onnx_runtime_dir(env!("CARGO_MANIFEST_DIR"))
     }
 
     fn recordings() -> Vec<PathBuf> {
@@ -179,11 +139,11 @@ mod silero {
 
     #[test]
     fn golden_probabilities_and_events_are_the_references() {
-        let network = detector(vec![runtime()]).unwrap();
+        let network = detector(&[&runtime()]).unwrap();
         for path in recordings() {
             let golden = golden(&format!("{}.txt", path.file_stem().unwrap().to_str().unwrap()), "VAD_TRACES");
             let (events, probabilities) = golden.split_once('\n').unwrap();
-            let audio = recording(&path);
+            let audio = wav_floats(&path);
             let windows = audio.as_chunks().0;
             let references: Vec<f32> = probabilities.lines().map(|line| line.parse().unwrap()).collect();
             assert_eq!(windows.len(), references.len(), "{}", path.display());
@@ -204,11 +164,11 @@ mod silero {
     #[test]
     fn a_missing_network_is_named_and_a_wrong_one_refused() {
         let empty = tempfile::tempdir().unwrap();
-        let refused = |folders| detector(folders).err().unwrap().message;
-        let message = refused(vec![empty.path().to_owned()]);
+        let refused = |folders: &[&Path]| detector(folders).err().unwrap().message;
+        let message = refused(&[empty.path()]);
         assert!(message.contains("Silero VAD") && message.contains("no `silero_vad.onnx`"), "{message}");
         std::fs::write(empty.path().join("silero_vad.onnx"), "not a network").unwrap();
-        let message = refused(vec![empty.path().to_owned(), runtime()]);
+        let message = refused(&[empty.path(), &runtime()]);
         assert!(message.contains("ONNX Runtime cannot use it"), "{message}");
     }
 }

@@ -2,34 +2,13 @@
 
 use super::fake::{Fake, script, speech};
 use crate::online::{Recognizer, Streaming};
-use auricle_plugin_api::{
-    Config, Error, Host, Metadata, ModelLoader, Replay, Schema, Segment,
-    host::{EventSink, HostServices, LoadedEngine, LogLevel},
-};
-use serde_json::{Map, Value, json};
-use std::{path::PathBuf, sync::Arc};
-
-/// A server that has resources in these folders.
-pub(crate) struct Services(pub(crate) Vec<PathBuf>);
-
-impl HostServices for Services {
-    fn log_level(&self) -> LogLevel {
-        LogLevel::Warn
-    }
-
-    fn log(&self, _: LogLevel, _: &str, _: &str) {}
-
-    fn origin_dir(&self) -> PathBuf {
-        PathBuf::from("/nowhere")
-    }
-
-    fn resource_dirs(&self) -> Vec<PathBuf> {
-        self.0.clone()
-    }
-}
+use auricle_plugin_api::{Config, Error, Host, Metadata, ModelLoader, Replay, Schema};
+use auricle_plugin_test::{Recording, StubHost, TestEngine};
+use serde_json::json;
+use std::sync::Arc;
 
 /// An engine that hears the made-up speech.
-pub(crate) struct Toy;
+struct Toy;
 
 impl ModelLoader for Toy {
     type Model = Streaming<Weights>;
@@ -48,7 +27,7 @@ impl ModelLoader for Toy {
 }
 
 /// None.
-pub(crate) struct Weights;
+struct Weights;
 
 impl Recognizer for Weights {
     type Transcriber = Fake;
@@ -62,44 +41,8 @@ impl Recognizer for Weights {
     }
 }
 
-#[derive(Default)]
-struct Told {
-    segments: Vec<Segment>,
-    speech: usize,
-    ends: usize,
-    restart: Option<(u64, Vec<u8>)>,
-}
-
-impl EventSink for Told {
-    fn partial(&mut self, _: Segment) {}
-
-    fn segment(&mut self, segment: Segment) {
-        self.segments.push(segment);
-    }
-
-    fn speech_started(&mut self, _: u64) {
-        self.speech += 1;
-    }
-
-    fn endpoint(&mut self, _: u64) {
-        self.ends += 1;
-    }
-
-    fn restart_point(&mut self, sample: u64, state: &[u8]) {
-        self.restart = Some((sample, state.to_vec()));
-    }
-}
-
-fn engine() -> LoadedEngine {
-    LoadedEngine::in_process(Toy, Arc::new(Services(Vec::new()))).unwrap()
-}
-
-fn config(fields: Value) -> Map<String, Value> {
-    let Value::Object(mut config) = fields else { panic!("not an object") };
-    for (name, default) in engine().schema().defaults() {
-        config.entry(name).or_insert(default);
-    }
-    config
+fn engine() -> TestEngine {
+    TestEngine::in_process(Toy, &StubHost::new())
 }
 
 #[test]
@@ -109,45 +52,36 @@ fn streams_through_the_boundary_on_the_chunk_it_names() {
         (json!({"min_chunk_size": 0.5, "buffer_trimming": "sentence"}), 8_000, false),
         (json!({"vac": true, "vad": "energy"}), 640, true),
     ] {
-        let config = config(fields);
-        let model = engine().load(&config).unwrap();
+        let model = engine().load(fields);
         let metadata = model.metadata();
         assert_eq!((metadata.sample_rate, metadata.chunk_samples, metadata.replay), (16_000, chunk, Replay::Lossless));
         assert!(
             metadata.capabilities.contains(&"confidence".into()) && metadata.capabilities.contains(&"partials".into())
         );
         assert_eq!(metadata.capabilities.contains(&"endpoints".into()), endpoints);
-        let (mut told, mut processor) = (Told::default(), model.processor(&config).unwrap());
-        processor.init(0).unwrap();
         // Loud words, for the detector is a plain one.
         let audio = [speech(3_000, 20), vec![0.0; 32_000]].concat();
-        let half = audio.len() / 2 / chunk as usize;
-        for piece in audio.chunks(chunk as usize).take(half) {
-            processor.insert_audio_chunk(piece).unwrap();
-            processor.process_iter(&mut told).unwrap();
-        }
+        let mut stream = model.stream();
+        stream.push(&audio[..audio.len() / 2]).unwrap();
+        let first = stream.into_recording();
         // The rest of the stream is another processor's.
-        let (sample, state) = told.restart.take().unwrap();
-        let mut processor = model.processor(&config).unwrap();
-        processor.init(0).unwrap();
-        processor.restore(sample, &state).unwrap();
-        for piece in audio[sample as usize..].chunks(chunk as usize) {
-            processor.insert_audio_chunk(piece).unwrap();
-            processor.process_iter(&mut told).unwrap();
-        }
-        processor.finish(&mut told).unwrap();
-        let text: Vec<_> = told.segments.iter().map(|segment| segment.text().into_owned()).collect();
-        assert_eq!(text.join(" "), script(3_000, 20));
-        assert_eq!((told.speech > 0, told.ends > 0), (endpoints, endpoints));
+        let point = first.restart_points.last().unwrap();
+        let mut stream = model.stream();
+        stream.restore(point).unwrap();
+        stream.push(&audio[point.sample as usize..]).unwrap();
+        let second = stream.finish().unwrap();
+        assert_eq!([first.text(), second.text()].join(" "), script(3_000, 20));
+        let both = |count: fn(&Recording) -> usize| count(&first) + count(&second);
+        assert_eq!(both(|recording| recording.speech_starts.len()) > 0, endpoints);
+        assert_eq!(both(|recording| recording.endpoints.len()) > 0, endpoints);
     }
 }
 
 #[test]
 fn what_cannot_be_used_is_refused_by_name() {
-    let refused = |fields| engine().load(&config(fields)).err().unwrap().message;
+    let refused = |fields| engine().refusal(fields).message;
     assert!(refused(json!({"min_chunk_size": 11})).starts_with("field `min_chunk_size`"));
     assert!(refused(json!({"vac": true, "vad": "ears"})).starts_with("field `vad`: is \"ears\": this engine has"));
-    let model = engine().load(&config(json!({}))).unwrap();
-    let refused = model.processor(&config(json!({"buffer_trimming_sec": 30}))).err().unwrap().message;
+    let refused = engine().load(json!({})).refusal(json!({"buffer_trimming_sec": 30})).message;
     assert!(refused.starts_with("field `buffer_trimming_sec`"), "{refused}");
 }
