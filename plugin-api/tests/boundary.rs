@@ -5,8 +5,9 @@
 use auricle_plugin_api::{
     AsrProcessor, BatchItem, Config, Error, ErrorCode, Field, Host, Metadata, Model, ModelLoader, Schema, Segment,
     Sink,
-    host::{BatchEntry, EventSink, HostServices, LoadedEngine, LoadedModel, LoadedProcessor, LogLevel},
+    host::{BatchEntry, EventSink, LoadedEngine, LoadedModel, LoadedProcessor},
 };
+use auricle_plugin_test::{Recording, StubHost};
 use serde_json::{Map, Value, json};
 use std::{
     path::PathBuf,
@@ -112,49 +113,53 @@ impl Drop for Bomb {
     }
 }
 
-struct Services;
-impl HostServices for Services {
-    fn log_level(&self) -> LogLevel {
-        LogLevel::Info
-    }
-    fn log(&self, _: LogLevel, _: &str, _: &str) {}
-    fn origin_dir(&self) -> PathBuf {
-        "/origin".into()
-    }
-    fn resource_dirs(&self) -> Vec<PathBuf> {
-        Vec::new()
-    }
-}
-
+/// The sink of a client that has left, and of a host with a bug.
 #[derive(Default)]
-struct Heard {
-    texts: Vec<String>,
+struct Departed {
+    recording: Recording,
     panics: bool,
 }
 
-impl EventSink for Heard {
+impl EventSink for Departed {
     fn partial(&mut self, segment: Segment) {
-        self.texts.push(format!("({})", segment.text()));
+        self.recording.partial(segment);
     }
     fn segment(&mut self, segment: Segment) {
         assert!(!self.panics, "the host's own bug");
-        self.texts.push(segment.text().into_owned());
+        self.recording.segment(segment);
     }
-    fn speech_started(&mut self, _: u64) {}
-    fn endpoint(&mut self, _: u64) {}
-    fn restart_point(&mut self, _: u64, _: &[u8]) {}
+    fn speech_started(&mut self, sample: u64) {
+        self.recording.speech_started(sample);
+    }
+    fn endpoint(&mut self, sample: u64) {
+        self.recording.endpoint(sample);
+    }
+    fn restart_point(&mut self, sample: u64, state: &[u8]) {
+        self.recording.restart_point(sample, state);
+    }
     fn cancelled(&self) -> bool {
         assert!(!self.panics, "the host's own bug");
         true
     }
 }
 
+/// The texts of partials, in brackets, and of segments.
+fn texts(recording: &Recording) -> String {
+    let partials = recording.partials.iter().map(|segment| format!("({})", segment.text()));
+    partials.chain(recording.texts()).collect::<Vec<_>>().join(" ")
+}
+
 fn fields(value: Value) -> Map<String, Value> {
     value.as_object().unwrap().clone()
 }
 
+fn engine(alive: &Arc<AtomicUsize>) -> LoadedEngine {
+    let host = StubHost::new().origin_dir("/origin");
+    LoadedEngine::in_process(Puppet(Arc::clone(alive)), host.services()).unwrap()
+}
+
 fn model(alive: &Arc<AtomicUsize>, config: Value) -> Result<LoadedModel, Error> {
-    LoadedEngine::in_process(Puppet(Arc::clone(alive)), Arc::new(Services)).unwrap().load(&fields(config))
+    engine(alive).load(&fields(config))
 }
 
 fn plain_model() -> LoadedModel {
@@ -165,7 +170,7 @@ fn actor(model: &LoadedModel, say: &str) -> LoadedProcessor {
     model.processor(&fields(json!({"say": say}))).unwrap()
 }
 
-fn entries<'a>(streams: &'a mut [(LoadedProcessor, Heard)]) -> Vec<BatchEntry<'a>> {
+fn entries<S: EventSink>(streams: &mut [(LoadedProcessor, S)]) -> Vec<BatchEntry<'_>> {
     streams.iter_mut().map(|(processor, sink)| BatchEntry { processor, sink, result: Ok(()) }).collect()
 }
 
@@ -174,17 +179,17 @@ fn a_panic_is_an_error_and_the_processor_is_not_called_again() {
     let model = plain_model();
     for (say, message) in [("panic", "panicked: stage fright"), ("bomb", "panicked: panic without a message")] {
         let mut processor = actor(&model, say);
-        let error = processor.process_iter(&mut Heard::default()).unwrap_err();
+        let mut recording = Recording::default();
+        let error = processor.process_iter(&mut recording).unwrap_err();
         assert_eq!((error.code, error.message.as_str()), (ErrorCode::PANIC, message));
-        let mut heard = Heard::default();
-        assert_eq!(processor.finish(&mut heard).unwrap_err().code, ErrorCode::POISONED);
+        assert_eq!(processor.finish(&mut recording).unwrap_err().code, ErrorCode::POISONED);
         assert_eq!(processor.init(0).unwrap_err().code, ErrorCode::POISONED);
-        assert!(heard.texts.is_empty());
+        assert_eq!(recording, Recording::default());
     }
     // The model serves on.
-    let mut heard = Heard::default();
-    actor(&model, "hello").process_iter(&mut heard).unwrap();
-    assert_eq!(heard.texts, ["hello"]);
+    let mut recording = Recording::default();
+    actor(&model, "hello").process_iter(&mut recording).unwrap();
+    assert_eq!(recording.texts(), ["hello"]);
 }
 
 #[test]
@@ -192,7 +197,7 @@ fn an_error_keeps_its_code_and_poisons_nothing() {
     let model = plain_model();
     let mut processor = actor(&model, "error");
     for _ in 0..2 {
-        let error = processor.process_iter(&mut Heard::default()).unwrap_err();
+        let error = processor.process_iter(&mut Recording::default()).unwrap_err();
         assert_eq!((error.code.0, error.message.as_str()), (1_234, "lost the thread"));
     }
 }
@@ -211,72 +216,74 @@ fn a_panic_in_drop_is_harmless_and_a_model_outlives_its_processors() {
 #[test]
 fn each_stream_of_a_batch_has_its_own_result() {
     let model = plain_model();
-    let mut streams = ["a", "error", "c"].map(|say| (actor(&model, say), Heard::default()));
+    let mut streams = ["a", "error", "c"].map(|say| (actor(&model, say), Recording::default()));
     let mut batch = entries(&mut streams);
     model.process_batch(&mut batch);
     let codes: Vec<_> = batch.into_iter().map(|entry| entry.result.map_err(|error| error.code.0)).collect();
     assert_eq!(codes, [Ok(()), Err(1_234), Ok(())]);
-    let texts = streams.map(|(_, heard)| heard.texts.join(" "));
+    let texts = streams.map(|(_, recording)| texts(&recording));
     assert_eq!(texts, ["(one of 3) a", "(one of 3)", "(one of 3) c"]);
 }
 
 #[test]
 fn a_batch_finishes_the_streams_that_end() {
     let model = plain_model();
-    let mut streams = ["a", "b"].map(|say| (actor(&model, say), Heard::default()));
-    for ending in 0..2 {
+    let mut streams = ["a", "b"].map(|say| (actor(&model, say), Departed::default()));
+    for (ending, expected) in
+        [["(one of 2) cancelled", "(one of 2) b"], ["(one of 2) a", "(one of 2) cancelled"]].into_iter().enumerate()
+    {
         streams[ending].0.announce_end().unwrap();
         let mut batch = entries(&mut streams);
         model.process_batch(&mut batch);
         assert!(batch.iter().all(|entry| entry.result.is_ok()));
+        drop(batch);
+        assert_eq!(streams.each_mut().map(|(_, sink)| texts(&sink.recording.take())), expected);
     }
-    let texts = streams.map(|(_, heard)| heard.texts.join(" "));
-    assert_eq!(texts, ["(one of 2) cancelled (one of 2) a", "(one of 2) b (one of 2) cancelled"]);
 }
 
 #[test]
 fn a_panic_poisons_the_whole_batch_and_nothing_else() {
     let model = plain_model();
     let mut bystander = actor(&model, "bystander");
-    let mut streams = ["a", "panic", "c"].map(|say| (actor(&model, say), Heard::default()));
+    let mut streams = ["a", "panic", "c"].map(|say| (actor(&model, say), Recording::default()));
     let mut batch = entries(&mut streams);
     model.process_batch(&mut batch);
     for entry in &batch {
         assert_eq!(entry.result.as_ref().unwrap_err().code, ErrorCode::PANIC);
     }
     drop(batch);
-    for (processor, heard) in &mut streams {
-        assert_eq!(processor.process_iter(heard).unwrap_err().code, ErrorCode::POISONED);
+    for (processor, recording) in &mut streams {
+        assert_eq!(processor.process_iter(recording).unwrap_err().code, ErrorCode::POISONED);
     }
-    bystander.process_iter(&mut Heard::default()).unwrap();
+    bystander.process_iter(&mut Recording::default()).unwrap();
 }
 
 #[test]
 fn a_poisoned_processor_sits_a_batch_out() {
     let model = plain_model();
-    let mut streams = ["panic", "b"].map(|say| (actor(&model, say), Heard::default()));
-    streams[0].0.process_iter(&mut Heard::default()).unwrap_err();
+    let mut streams = ["panic", "b"].map(|say| (actor(&model, say), Recording::default()));
+    streams[0].0.process_iter(&mut Recording::default()).unwrap_err();
     let mut batch = entries(&mut streams);
     model.process_batch(&mut batch);
     assert_eq!(batch[0].result.as_ref().unwrap_err().code, ErrorCode::POISONED);
     assert_eq!(batch[1].result, Ok(()));
     drop(batch);
-    assert_eq!(streams[1].1.texts, ["(one of 1)", "b"]);
+    assert_eq!(texts(&streams[1].1), "(one of 1) b");
 }
 
 #[test]
 fn another_models_processor_is_refused_and_left_alone() {
     let (model, other) = (plain_model(), plain_model());
     for say in ["b", "panic"] {
-        let mut streams = [(actor(&other, "stranger"), Heard::default()), (actor(&model, say), Heard::default())];
+        let mut streams = [actor(&other, "stranger"), actor(&model, say)].map(|actor| (actor, Recording::default()));
         let mut batch = entries(&mut streams);
         model.process_batch(&mut batch);
         assert_eq!(batch[0].result.as_ref().unwrap_err().code, ErrorCode::CONTRACT, "beside {say}");
         assert_eq!(batch[1].result.is_ok(), say == "b");
         drop(batch);
-        let [(stranger, heard), _] = &mut streams;
-        assert!(heard.texts.is_empty());
-        stranger.process_iter(heard).unwrap();
+        let [(stranger, recording), _] = &mut streams;
+        assert_eq!(*recording, Recording::default());
+        stranger.process_iter(recording).unwrap();
     }
 }
 
@@ -289,18 +296,18 @@ fn an_empty_batch_is_nothing() {
 fn a_panic_in_the_hosts_sink_stays_with_the_host() {
     let model = plain_model();
     let mut processor = actor(&model, "hello");
-    let mut sink = Heard { panics: true, ..Heard::default() };
+    let mut sink = Departed { panics: true, ..Departed::default() };
     processor.process_iter(&mut sink).unwrap();
     processor.finish(&mut sink).unwrap();
-    let mut heard = Heard::default();
-    processor.process_iter(&mut heard).unwrap();
-    processor.finish(&mut heard).unwrap();
-    assert_eq!(heard.texts, ["hello", "cancelled"]);
+    let mut sink = Departed::default();
+    processor.process_iter(&mut sink).unwrap();
+    processor.finish(&mut sink).unwrap();
+    assert_eq!(sink.recording.texts(), ["hello", "cancelled"]);
 }
 
 #[test]
 fn what_an_engine_does_not_offer_is_said() {
-    let engine = LoadedEngine::in_process(Puppet(Arc::default()), Arc::new(Services)).unwrap();
+    let engine = engine(&Arc::default());
     assert_eq!(engine.extension("echo", b"hi").unwrap(), Some(b"hi".to_vec()));
     assert_eq!(engine.extension("unheard-of", b"hi").unwrap(), None);
     let model = engine.load(&Map::new()).unwrap();

@@ -4,16 +4,16 @@
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 use auricle_plugin_api::{
-    AsrProcessor, Config, Error, Field, Host, Metadata, Model, ModelLoader, Schema, Segment, Sink,
-    host::{BatchEntry, Crash, EventSink, HostServices, LoadedEngine, LoadedModel, LogLevel, on_crash},
+    AsrProcessor, Config, Error, Field, Host, Metadata, Model, ModelLoader, Schema, Sink,
+    host::{BatchEntry, Crash, LoadedEngine, LoadedModel, on_crash},
 };
+use auricle_plugin_test::{Recording, StubHost};
 use serde_json::{Map, Value, json};
 use std::{
     env,
     ffi::c_int,
     hint::black_box,
     os::unix::process::ExitStatusExt,
-    path::PathBuf,
     process::{Command, abort},
     sync::Arc,
     thread,
@@ -148,42 +148,22 @@ impl Drop for Doomed {
     }
 }
 
-struct Nothing;
-impl HostServices for Nothing {
-    fn log_level(&self) -> LogLevel {
-        LogLevel::Error
-    }
-    fn log(&self, _: LogLevel, _: &str, _: &str) {}
-    fn origin_dir(&self) -> PathBuf {
-        PathBuf::new()
-    }
-    fn resource_dirs(&self) -> Vec<PathBuf> {
-        Vec::new()
-    }
-}
-impl EventSink for Nothing {
-    fn partial(&mut self, _: Segment) {}
-    fn segment(&mut self, _: Segment) {}
-    fn speech_started(&mut self, _: u64) {}
-    fn endpoint(&mut self, _: u64) {}
-    fn restart_point(&mut self, _: u64, _: &[u8]) {}
-}
-
 /// Everything that an engine can be called for.
 fn live(doom: &str) {
-    let engine = LoadedEngine::in_process(Doom(String::new()), Arc::new(Nothing)).unwrap();
+    let engine = LoadedEngine::in_process(Doom(String::new()), StubHost::new().services()).unwrap();
     let config = json!({"doom": doom});
     let config: &Map<String, Value> = config.as_object().unwrap();
     let model: LoadedModel = engine.load(config).unwrap();
     let mut processor = model.processor(config).unwrap();
+    let mut sink = Recording::default();
     processor.init(500).unwrap();
     processor.insert_audio_chunk(&[0.0; 1_600]).unwrap();
     if doom.starts_with("process_batch") {
-        model.process_batch(&mut [BatchEntry { processor: &mut processor, sink: &mut Nothing, result: Ok(()) }]);
+        model.process_batch(&mut [BatchEntry { processor: &mut processor, sink: &mut sink, result: Ok(()) }]);
     }
-    processor.process_iter(&mut Nothing).unwrap();
+    processor.process_iter(&mut sink).unwrap();
     processor.extension("none", &[]).unwrap();
-    processor.finish(&mut Nothing).unwrap();
+    processor.finish(&mut sink).unwrap();
     processor.restore(77, &[]).unwrap();
     drop(processor);
     drop(model);
