@@ -4,12 +4,11 @@ use super::{ModelScheduler, SchedulerSettings, Stream, StreamSettings};
 use auricle_core::{Event, Pace};
 use auricle_core::{FailureCode, metrics::Metrics};
 use auricle_plugin_api::{
-    AsrProcessor, Config, Error, Field, Host, Metadata, Model, ModelLoader, Schema, Segment, Sink,
-    host::{HostServices, LoadedEngine, LogLevel},
+    AsrProcessor, Config, Error, Field, Host, Metadata, Model, ModelLoader, Schema, Segment, Sink, host::LoadedEngine,
 };
+use auricle_plugin_test::StubHost;
 use serde_json::json;
 use std::{
-    path::PathBuf,
     sync::{Arc, Condvar, Mutex},
     time::{Duration, Instant},
 };
@@ -119,24 +118,9 @@ impl Drop for GatedProcessor {
     }
 }
 
-struct Nothing;
-
-impl HostServices for Nothing {
-    fn log_level(&self) -> LogLevel {
-        LogLevel::Error
-    }
-    fn log(&self, _: LogLevel, _: &str, _: &str) {}
-    fn origin_dir(&self) -> PathBuf {
-        PathBuf::new()
-    }
-    fn resource_dirs(&self) -> Vec<PathBuf> {
-        Vec::new()
-    }
-}
-
 /// A model with one thread.
 fn model(gate: &Gate, call_limit: Duration, max_streams: usize) -> Arc<ModelScheduler> {
-    let engine = LoadedEngine::in_process(Gated(gate.clone()), Arc::new(Nothing)).unwrap();
+    let engine = LoadedEngine::in_process(Gated(gate.clone()), StubHost::new().services()).unwrap();
     let model = engine.load(&serde_json::Map::new()).unwrap();
     let settings = SchedulerSettings {
         name: "gated".into(),
