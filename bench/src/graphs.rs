@@ -1,4 +1,4 @@
-//! What the cheaper forms of a network save (engine `onnx`, field `optimize`), and what they change: each form of each model by
+//! What the optimizations of a network save (engine `onnx`, field `optimize`), and what they change: each form of each model by
 //! itself and with others, in turns with the file as it is.
 //!
 //! A step is the work for one chunk of a stream, features and search included, in processor time; alone, and as one of eight
@@ -64,7 +64,7 @@ pub(crate) fn run(models: &[PathBuf]) -> Done {
         println!("\n{}", model.file_name().unwrap_or_default().display());
         last = tell(&variants, &recordings)?.or(last);
     }
-    println!("ratio {:.3}", last.ok_or("no model has a cheaper form")?);
+    println!("ratio {:.3}", last.ok_or("no model has an optimization")?);
     Ok(())
 }
 

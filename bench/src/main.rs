@@ -54,7 +54,7 @@ enum Bench {
         #[arg(long)]
         model: PathBuf,
     },
-    /// Engine `onnx` on models in cheaper forms, against the files as they are
+    /// Engine `onnx` on models with optimizations, against the files as they are
     Graphs {
         /// The models' folders
         #[arg(long)]

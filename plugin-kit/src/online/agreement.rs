@@ -38,7 +38,7 @@ impl Agreement {
     }
 
     /// Takes a hypothesis of the whole buffer. Returns how many words it made final: the last of `history`.
-    pub(crate) fn hear(&mut self, mut words: Vec<Word>) -> usize {
+    pub(crate) fn process(&mut self, mut words: Vec<Word>) -> usize {
         words.retain(|word| word.start + OVERLAP > self.last);
         let repeated = self.repeated(&words);
         words.drain(..repeated);
@@ -129,9 +129,9 @@ mod tests {
     #[test]
     fn two_in_a_row_agree() {
         let mut agreement = Agreement::new(0);
-        assert_eq!(agreement.hear(words("so it")), 0);
-        assert_eq!(agreement.hear(words("so is this")), 1);
-        assert_eq!(agreement.hear(words("so is this what")), 2);
+        assert_eq!(agreement.process(words("so it")), 0);
+        assert_eq!(agreement.process(words("so is this")), 1);
+        assert_eq!(agreement.process(words("so is this what")), 2);
         assert_eq!(join(&agreement.history, " "), "so is this");
         assert_eq!((agreement.last, agreement.left.len()), (24_000, 1));
     }
@@ -139,10 +139,10 @@ mod tests {
     #[test]
     fn a_hypothesis_that_begins_with_committed_words_does_not_repeat_them() {
         let mut agreement = Agreement::new(0);
-        agreement.hear(words("so is this"));
-        agreement.hear(words("so is this"));
+        agreement.process(words("so is this"));
+        agreement.process(words("so is this"));
         // The model puts the same words later than before.
-        agreement.hear(words("_ _ _ is this what"));
+        agreement.process(words("_ _ _ is this what"));
         assert_eq!(join(&agreement.left, " "), "what");
     }
 
@@ -150,9 +150,9 @@ mod tests {
     fn five_words_are_looked_for_not_six() {
         for (again, left) in [("_ _ _ _ _ _ b c d e f g", "g"), ("_ _ _ _ _ _ a b c d e f g", "a b c d e f g")] {
             let mut agreement = Agreement::new(0);
-            agreement.hear(words("a b c d e f"));
-            agreement.hear(words("a b c d e f"));
-            agreement.hear(words(again));
+            agreement.process(words("a b c d e f"));
+            agreement.process(words("a b c d e f"));
+            agreement.process(words(again));
             assert_eq!(join(&agreement.left, " "), left);
         }
     }
@@ -161,8 +161,8 @@ mod tests {
     fn history_is_what_the_next_prompt_needs() {
         let mut agreement = Agreement::new(0);
         let text = vec!["word"; 1_000].join(" ");
-        agreement.hear(words(&text));
-        agreement.hear(words(&text));
+        agreement.process(words(&text));
+        agreement.process(words(&text));
         assert_eq!(agreement.prompt(0, " "), "");
         let base = 900 * 8_000;
         agreement.cut(base);

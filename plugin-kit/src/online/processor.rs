@@ -182,7 +182,7 @@ impl<T: Transcriber> OnlineProcessor<T> {
         let placed = place(heard?, self.base, self.buffer.len());
         self.grown = false;
         self.language = placed.language;
-        Ok(Some((self.agreement.hear(placed.words), placed.ends)))
+        Ok(Some((self.agreement.process(placed.words), placed.ends)))
     }
 
     /// Cuts a long buffer where the settings want it.

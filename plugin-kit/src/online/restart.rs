@@ -55,7 +55,7 @@ mod tests {
         let word = |end| Word { start: 0, end, text: text.into(), probability: Some(0.5) };
         let mut agreement = Agreement::new(0);
         for _ in 0..2 {
-            agreement.hear(vec![word(100), word(200)]);
+            agreement.process(vec![word(100), word(200)]);
         }
         State { agreement, told: 150, voice: None }
     }

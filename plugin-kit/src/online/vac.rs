@@ -84,7 +84,7 @@ impl<T: Transcriber, V: Vad> Vac<T, V> {
         let pending = std::mem::take(&mut self.pending);
         let mut pieces = pending.chunks_exact(VAC_CHUNK as usize);
         for piece in &mut pieces {
-            self.hear(piece, report)?;
+            self.process(piece, report)?;
         }
         self.pending = pieces.remainder().to_vec();
         self.tell_restart(report)
@@ -97,7 +97,7 @@ impl<T: Transcriber, V: Vad> Vac<T, V> {
     pub fn finish(&mut self, report: &mut impl Report) -> Result<(), Error> {
         self.process_iter(report)?;
         let rest = std::mem::take(&mut self.pending);
-        self.hear(&rest, report)?;
+        self.process(&rest, report)?;
         if std::mem::take(&mut self.voice) {
             self.online.flush(report)?;
         }
@@ -116,8 +116,8 @@ impl<T: Transcriber, V: Vad> Vac<T, V> {
     }
 
     /// One piece.
-    fn hear(&mut self, piece: &[f32], report: &mut impl Report) -> Result<(), Error> {
-        let change = self.gate.hear(piece)?;
+    fn process(&mut self, piece: &[f32], report: &mut impl Report) -> Result<(), Error> {
+        let change = self.gate.process(piece)?;
         self.kept.extend_from_slice(piece);
         if let Some(start) = change.start {
             let start = start.max(self.kept_at);

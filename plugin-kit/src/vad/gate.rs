@@ -60,7 +60,7 @@ impl<V: Vad> Gate<V> {
     ///
     /// # Errors
     /// The detector's.
-    pub fn hear(&mut self, samples: &[f32]) -> Result<Change, Error> {
+    pub fn process(&mut self, samples: &[f32]) -> Result<Change, Error> {
         self.rest.extend_from_slice(samples);
         let rest = std::mem::take(&mut self.rest);
         let (windows, left) = rest.as_chunks();

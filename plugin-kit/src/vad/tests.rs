@@ -50,7 +50,7 @@ fn golden_gate_is_that_of_the_original() {
         for call in calls.split(',') {
             let (size, events) = call.split_once(' ').unwrap_or((call, ""));
             let end = audio.len().min(at + size.parse::<usize>().unwrap());
-            assert_eq!(told(gate.hear(&audio[at..end]).unwrap()), events, "{line} at {at}");
+            assert_eq!(told(gate.process(&audio[at..end]).unwrap()), events, "{line} at {at}");
             at = end;
         }
         assert_eq!(at, audio.len());
@@ -61,10 +61,10 @@ fn golden_gate_is_that_of_the_original() {
 fn speech_may_go_on_from_before_the_stream() {
     let mut gate = Gate::new(FirstSample);
     gate.init(1_000, true);
-    assert_eq!(gate.hear(&audio_of(&"0".repeat(16))).unwrap(), Change::default());
-    assert_eq!(gate.hear(&audio_of("0")).unwrap(), Change { start: None, end: Some(1_000 + 1_600) });
+    assert_eq!(gate.process(&audio_of(&"0".repeat(16))).unwrap(), Change::default());
+    assert_eq!(gate.process(&audio_of("0")).unwrap(), Change { start: None, end: Some(1_000 + 1_600) });
     gate.init(1_000, false);
-    assert_eq!(gate.hear(&audio_of("0w")).unwrap(), Change { start: Some(1_000), end: None });
+    assert_eq!(gate.process(&audio_of("0w")).unwrap(), Change { start: Some(1_000), end: None });
 }
 
 /// Where a detector hears speech in a recording, as sample ranges.
@@ -72,7 +72,7 @@ fn utterances(vad: impl Vad, audio: &[f32]) -> Vec<(u64, u64)> {
     let mut gate = Gate::new(vad);
     let (mut found, mut start) = (Vec::new(), None);
     for window in audio.chunks_exact(WINDOW) {
-        let change = gate.hear(window).unwrap();
+        let change = gate.process(window).unwrap();
         start = change.start.or(start);
         if let Some(end) = change.end {
             found.push((start.take().unwrap(), end));
@@ -156,7 +156,8 @@ mod silero {
             // The same detector once more, on a new stream.
             let mut gate = Gate::new(vad);
             gate.init(0, false);
-            let heard = windows.iter().map(|window| told(gate.hear(window).unwrap())).filter(|event| !event.is_empty());
+            let heard =
+                windows.iter().map(|window| told(gate.process(window).unwrap())).filter(|event| !event.is_empty());
             assert_eq!(heard.collect::<Vec<_>>().join(" "), events, "{}", path.display());
         }
     }

@@ -28,7 +28,7 @@ impl Counter {
         self.position
     }
 
-    pub(crate) fn hear(&mut self, samples: &[f32]) {
+    pub(crate) fn process(&mut self, samples: &[f32]) {
         for sample in samples {
             let level = (sample * 32_768.0).round() as i32;
             self.checksum = self.checksum.wrapping_mul(31).wrapping_add(level as u32);

@@ -104,7 +104,7 @@ impl AsrProcessor for FaultyProcessor {
     fn insert_audio_chunk(&mut self, samples: &[f32]) -> Result<(), Error> {
         self.plan.chunk();
         self.plan.strike(FaultPoint::InsertAudioChunk, None)?;
-        self.counter.hear(samples);
+        self.counter.process(samples);
         Ok(())
     }
 

@@ -44,7 +44,7 @@ SMALL = ROOT / "plugins/onnx/testdata"
 
 
 def engine(model, files):
-    command = ["cargo", "run", "-q", "--release", "-p", "auricle-engine-onnx", "--example", "hear", "--"]
+    command = ["cargo", "run", "-q", "--release", "-p", "auricle-engine-onnx", "--example", "recognize", "--"]
     command += [model.parent, model.name, *files]
     out = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
     return [json.loads(line)["words"] for line in out.splitlines() if line.startswith("{")]

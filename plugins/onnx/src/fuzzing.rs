@@ -1,7 +1,7 @@
 //! Doors for the fuzz targets and the benchmarks: what reads a model's files and restart states, without a network.
 
 use crate::{
-    graph::{self, Form},
+    graph::{self, Optimization},
     pieces::Pieces,
     restart,
     symbols::Symbols,
@@ -31,11 +31,12 @@ pub fn restart(state: &[u8]) -> Result<Vec<u8>, Error> {
     bytes.map(Option::unwrap_or_default)
 }
 
-/// A network's file in the cheaper forms that are named.
+/// A network file with the named optimizations.
 ///
 /// # Errors
 /// Why it cannot be.
-pub fn rewrite(file: Vec<u8>, forms: &[&str]) -> Result<Vec<u8>, Error> {
-    let forms: Vec<Form> = Form::ALL.into_iter().filter(|form| forms.contains(&form.name())).collect();
-    graph::rewrite(file, &forms)
+pub fn rewrite(file: Vec<u8>, optimizations: &[&str]) -> Result<Vec<u8>, Error> {
+    let optimizations: Vec<Optimization> =
+        Optimization::ALL.into_iter().filter(|optimization| optimizations.contains(&optimization.name())).collect();
+    graph::rewrite(file, &optimizations)
 }

@@ -1,7 +1,7 @@
-//! Cheaper forms of a network, made of its file when it is loaded: for whoever asks for them by name.
+//! Optimizations of a network file, made when the file is loaded, for presets that name them.
 //!
-//! Invariant: a form is made whole or refused with what stands in its way; nothing else of the file changes. Damaged files are
-//! refused too. What a form does to what the network says is not known here but measured (`cheaper`). Threads: any.
+//! Invariant: an optimization is made as a whole, or refused with the reason; nothing else in the file changes. Damaged files are
+//! refused too. `optimize` measures how far an optimization changes the network's outputs. Threads: any.
 
 mod carried;
 mod edit;
@@ -14,16 +14,16 @@ use auricle_plugin_api::Error;
 use prost::{Message, bytes::Bytes};
 use proto::{Entry, Model};
 
-/// A cheaper form.
+/// An optimization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Form {
+pub(crate) enum Optimization {
     /// Attention's keys and values are cached, not the frames they are made of.
     ProjectedCache,
     /// Weights of 8 bits.
     Int8,
 }
 
-impl Form {
+impl Optimization {
     /// All, in the order in which they are made.
     pub(crate) const ALL: [Self; 2] = [Self::ProjectedCache, Self::Int8];
 
@@ -34,7 +34,7 @@ impl Form {
         }
     }
 
-    /// What the metadata of a file in this form have: how many of its parts were changed.
+    /// The metadata key of an optimized file: the number of parts that were changed.
     pub(crate) fn mark(self) -> &'static str {
         match self {
             Self::ProjectedCache => "auricle_projected_layers",
@@ -43,11 +43,11 @@ impl Form {
     }
 }
 
-/// The file of a network in these forms. The error does not name the file.
-pub(crate) fn rewrite(file: Vec<u8>, forms: &[Form]) -> Result<Vec<u8>, Error> {
+/// A network file with these optimizations. The error does not name the file.
+pub(crate) fn rewrite(file: Vec<u8>, optimizations: &[Optimization]) -> Result<Vec<u8>, Error> {
     let refused = |problem: String| {
         let problem = problem.replace(char::is_control, " ");
-        Error::model(format!("cannot be made cheaper: {problem}"))
+        Error::model(format!("cannot be optimized: {problem}"))
     };
     let mut model =
         Model::decode(Bytes::from(file)).map_err(|problem| refused(format!("it is no ONNX file: {problem}")))?;
@@ -59,13 +59,13 @@ pub(crate) fn rewrite(file: Vec<u8>, forms: &[Form]) -> Result<Vec<u8>, Error> {
     if model.graph.iter().flat_map(|graph| &graph.initializer).any(proto::Tensor::is_elsewhere) {
         return Err(refused("its weights lie in a file of their own, and must be in one with it".into()));
     }
-    for form in forms {
-        let parts = match form {
-            Form::ProjectedCache => projected::rewrite(&mut model),
-            Form::Int8 => int8::rewrite(&mut model),
+    for optimization in optimizations {
+        let parts = match optimization {
+            Optimization::ProjectedCache => projected::rewrite(&mut model),
+            Optimization::Int8 => int8::rewrite(&mut model),
         };
-        let parts = parts.map_err(|problem| refused(format!("{}: {problem}", form.name())))?;
-        model.metadata_props.push(Entry { key: Some(form.mark().into()), value: Some(parts.to_string()) });
+        let parts = parts.map_err(|problem| refused(format!("{}: {problem}", optimization.name())))?;
+        model.metadata_props.push(Entry { key: Some(optimization.mark().into()), value: Some(parts.to_string()) });
     }
     Ok(model.encode_to_vec())
 }

@@ -11,7 +11,7 @@ const ROOT: usize = 0;
 
 /// How far phrases are said: a state of the graph. The default is not at all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Place(u32);
+pub(crate) struct HotwordState(u32);
 
 /// The graph.
 #[derive(Debug)]
@@ -88,8 +88,8 @@ impl Hotwords {
     }
 
     /// What a token adds to the score, and where it leads. After a complete phrase everything begins anew.
-    pub(crate) fn after(&self, place: Place, token: u32) -> (f32, Place) {
-        let Some(before) = self.states.get(place.0 as usize) else { return (0.0, Place::default()) };
+    pub(crate) fn after(&self, place: HotwordState, token: u32) -> (f32, HotwordState) {
+        let Some(before) = self.states.get(place.0 as usize) else { return (0.0, HotwordState::default()) };
         let (to, score) = match before.next.get(&token) {
             Some(to) => (*to, self.states[*to].step),
             None => {
@@ -99,17 +99,17 @@ impl Hotwords {
         };
         let state = &self.states[to];
         if state.complete == 0.0 {
-            return (score, Place(to as u32));
+            return (score, HotwordState(to as u32));
         }
         let kept = match state.shorter {
             Some(shorter) if !state.is_end => self.states[shorter].sum,
             _ => state.sum,
         };
-        (score + kept - state.sum, Place::default())
+        (score + kept - state.sum, HotwordState::default())
     }
 
     /// Whether a place is one of this graph.
-    pub(crate) fn has(&self, place: Place) -> bool {
+    pub(crate) fn has(&self, place: HotwordState) -> bool {
         (place.0 as usize) < self.states.len()
     }
 }
@@ -121,7 +121,7 @@ mod tests {
 
     /// What each token of a text adds.
     fn walk(graph: &Hotwords, tokens: &[u32]) -> Vec<f32> {
-        let mut at = Place::default();
+        let mut at = HotwordState::default();
         let steps = tokens.iter().map(|token| {
             let (score, to) = graph.after(at, *token);
             at = to;

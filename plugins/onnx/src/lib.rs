@@ -4,14 +4,13 @@
 //! Audio becomes log-mel features (`plugin-kit`); a window of them goes through the `encoder`, whose caches come back for the
 //! next window; a `search` takes tokens from its frames, of themselves (CTC) or with a `transducer`'s other networks;
 //! `utterance` makes words of them, `endpoint` says where an utterance ends. Streams whose windows are there together go
-//! through the networks together (`batch`). Which networks can be read is the matter of `kinds`, a room for each; `graph` makes
-//! cheaper forms of their files, and `cheaper` says what these do to what they hear.
+//! through the networks together (`batch`). Which networks can be read is the matter of `kinds`, a room for each; `graph`
+//! optimizes their files, and `optimize` measures the effect.
 
 #![forbid(unsafe_code)]
 
 mod batch;
 mod cache;
-mod cheaper;
 mod encoder;
 mod endpoint;
 mod folder;
@@ -21,6 +20,7 @@ mod graph;
 mod hotwords;
 mod kinds;
 mod model;
+mod optimize;
 mod options;
 mod pieces;
 mod processor;

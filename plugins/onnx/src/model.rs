@@ -4,11 +4,11 @@
 
 use crate::{
     batch,
-    cheaper::{self, Effect},
     encoder::Encoder,
     folder::{Files, naming},
-    graph::Form,
+    graph::Optimization,
     kinds::{self, Head},
+    optimize::{self, OptimizationEffect},
     options,
     pieces::Pieces,
     processor::Processor,
@@ -59,7 +59,7 @@ impl ModelLoader for Loader {
             .field(Field::load("threads").integer(1, 256).default(1).describe(
                 "processor threads for one step; more streams at once are better served by the host's `concurrency`",
             ))
-            .field(cheaper::field())
+            .field(optimize::field())
             .field(
                 Field::load("max_batch")
                     .integer(1, 64)
@@ -93,8 +93,8 @@ pub struct Recognizer {
     pub(crate) points: Points,
     max_batch: u32,
     language: Option<String>,
-    /// What the cheaper forms do that were asked for.
-    effects: Vec<Effect>,
+    /// The effects of the optimizations that were asked for.
+    effects: Vec<OptimizationEffect>,
 }
 
 impl Recognizer {
@@ -102,7 +102,7 @@ impl Recognizer {
         let symbols = Symbols::read(&files.tokens)?;
         let pieces = files.pieces.as_deref().map_or_else(|| Ok(Pieces::default()), Pieces::read)?;
         let options = Options { threads: config.get("threads")?, ..Options::default() };
-        let (encoder, decoder, effects) = open(runtime, files, options, &cheaper::forms(config)?, &symbols)?;
+        let (encoder, decoder, effects) = open(runtime, files, options, &optimize::optimizations(config)?, &symbols)?;
         let layout = &encoder.layout;
         let features = Arc::new(Plan::new(&layout.features)?);
         let tail = (config.get::<f64>("tail_padding")? * f64::from(layout.features.sample_rate)) as usize;
@@ -135,9 +135,9 @@ fn open(
     runtime: &Runtime,
     files: &Files,
     options: Options,
-    forms: &[Form],
+    optimizations: &[Optimization],
     symbols: &Symbols,
-) -> Result<(Encoder, Decoder, Vec<Effect>), Error> {
+) -> Result<(Encoder, Decoder, Vec<OptimizationEffect>), Error> {
     let transducer = match &files.transducer {
         Some(pair) => Some((pair, Parts::open(runtime, pair, options)?)),
         None => None,
@@ -149,9 +149,16 @@ fn open(
     let sessions = Sessions::open(runtime, &files.network, options)?;
     let reading = read(&sessions).map_err(naming(&files.network))?;
     let encoder = Encoder::open(sessions, reading.encoder).map_err(naming(&files.network))?;
-    let cheaper =
-        cheaper::open(runtime, &files.network, options, forms, encoder, |sessions| Ok(read(sessions)?.encoder));
-    let (encoder, effects) = cheaper.map_err(naming(&files.network))?;
+    let optimized =
+        optimize::open(
+            runtime,
+            &files.network,
+            options,
+            optimizations,
+            encoder,
+            |sessions| Ok(read(sessions)?.encoder),
+        );
+    let (encoder, effects) = optimized.map_err(naming(&files.network))?;
     let count = match reading.head {
         Head::Ctc => encoder.layout.width,
         Head::Transducer { symbols, .. } => symbols,
@@ -196,7 +203,7 @@ impl Model for Recognizer {
             .capabilities(["partials", "word-times", "confidence", "endpoints"]);
         metadata.extra.insert("kind".into(), layout.kind.into());
         if !self.effects.is_empty() {
-            metadata.extra.insert(cheaper::FIELD.into(), self.effects.iter().map(Effect::told).collect());
+            metadata.extra.insert(optimize::FIELD.into(), self.effects.iter().map(OptimizationEffect::told).collect());
         }
         metadata
     }

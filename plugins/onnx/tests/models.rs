@@ -43,8 +43,8 @@ fn models() -> Vec<PathBuf> {
     models
 }
 
-/// The goldens of a folder whose network has a form that says the same, with that form.
-fn cheaper(folder: &Path, goldens: &[Golden]) -> Vec<Golden> {
+/// The goldens of a folder whose network has an optimization with the same results, with that optimization.
+fn optimized(folder: &Path, goldens: &[Golden]) -> Vec<Golden> {
     let nemo = folder.display().to_string().contains("nemo");
     let whole = goldens.iter().filter(|golden| nemo && golden.fields.get("precision") != Some(&json!("int8")));
     let mut goldens: Vec<Golden> = whole.cloned().collect();
@@ -107,7 +107,7 @@ fn every_kind_says_what_the_reference_says() {
     for folder in models() {
         let golden = fs::read(folder.with_extension("json")).unwrap();
         let goldens = serde_json::from_slice::<Vec<Golden>>(&golden).unwrap();
-        for golden in goldens.iter().cloned().chain(cheaper(&folder, &goldens)) {
+        for golden in goldens.iter().cloned().chain(optimized(&folder, &goldens)) {
             let Golden { recording, fields, texts, close, tokens: expected } = golden;
             let name = format!("{}, {recording}, {}", folder.display(), Value::Object(fields.clone()));
             let audio = fixture(&recording);

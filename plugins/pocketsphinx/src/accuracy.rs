@@ -54,7 +54,7 @@ fn listen(recording: &Path) -> Heard {
     let start = Instant::now();
     for block in audio.chunks(crate::endpointer::BLOCK) {
         let start = Instant::now();
-        recognizer.hear(block, &mut events).unwrap();
+        recognizer.process(block, &mut events).unwrap();
         slowest_block = slowest_block.max(start.elapsed());
     }
     recognizer.finish(&mut events).unwrap();

@@ -90,7 +90,7 @@ impl Endpointer {
     }
 
     /// Listens to the next block; shorter than [`BLOCK`] only at the end of the audio.
-    pub(crate) fn hear(&mut self, block: &[i16]) -> Result<Heard, Error> {
+    pub(crate) fn process(&mut self, block: &[i16]) -> Result<Heard, Error> {
         let (frames, _) = block.as_chunks::<VAD_FRAME>();
         let speech: Vec<bool> = frames.iter().map(|frame| self.vad.is_speech(frame)).collect::<Result<_, _>>()?;
         match &mut self.state {
@@ -165,7 +165,7 @@ mod tests {
         let (mut position, mut found) = (0, Vec::new());
         for block in audio.chunks(BLOCK) {
             position += block.len();
-            match endpointer.hear(block).unwrap() {
+            match endpointer.process(block).unwrap() {
                 Heard::Begins { audio, .. } => found.push((position - audio.len(), usize::MAX)),
                 Heard::Ends => found.last_mut().unwrap().1 = position,
                 _ => {}

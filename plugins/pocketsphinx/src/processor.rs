@@ -21,12 +21,12 @@ impl Processor {
         Self { recognizer, pending: Vec::with_capacity(BLOCK) }
     }
 
-    fn hear(&mut self, sink: &mut Sink<'_>, last: bool) -> Result<(), Error> {
+    fn process(&mut self, sink: &mut Sink<'_>, last: bool) -> Result<(), Error> {
         let mut events = Vec::new();
         let mut result = Ok(());
         let whole = if last { self.pending.len() } else { self.pending.len() / BLOCK * BLOCK };
         for block in self.pending[..whole].chunks(BLOCK) {
-            result = result.and_then(|()| self.recognizer.hear(block, &mut events));
+            result = result.and_then(|()| self.recognizer.process(block, &mut events));
         }
         self.pending.drain(..whole);
         if last {
@@ -50,11 +50,11 @@ impl AsrProcessor for Processor {
     }
 
     fn process_iter(&mut self, sink: &mut Sink<'_>) -> Result<(), Error> {
-        self.hear(sink, false)
+        self.process(sink, false)
     }
 
     fn finish(&mut self, sink: &mut Sink<'_>) -> Result<(), Error> {
-        self.hear(sink, true)
+        self.process(sink, true)
     }
 
     fn restore(&mut self, sample: u64, state: &[u8]) -> Result<(), Error> {

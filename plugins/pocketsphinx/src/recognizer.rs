@@ -105,10 +105,10 @@ impl<D: Deref<Target = Decoder> + DerefMut> Recognizer<D> {
     }
 
     /// Hears the next block: [`BLOCK`] samples, fewer only right before [`finish`](Self::finish).
-    pub(crate) fn hear(&mut self, block: &[i16], events: &mut Vec<Event>) -> Result<(), Error> {
+    pub(crate) fn process(&mut self, block: &[i16], events: &mut Vec<Event>) -> Result<(), Error> {
         debug_assert!(block.len() <= BLOCK);
         self.position += block.len() as u64;
-        match self.endpointer.hear(block)? {
+        match self.endpointer.process(block)? {
             Heard::Silence => self.silent(events),
             Heard::Begins { audio, before } => {
                 let start = self.position - audio.len() as u64;
@@ -298,7 +298,7 @@ mod tests {
         assert_eq!(events(&mut used, &second), fresh, "after a finished stream");
         used.begin(0).unwrap();
         for block in first.chunks(BLOCK).take(30) {
-            used.hear(block, &mut Vec::new()).unwrap();
+            used.process(block, &mut Vec::new()).unwrap();
         }
         used.begin(0).unwrap();
         assert_eq!(events(&mut used, &second), fresh, "after one that broke off while somebody spoke");

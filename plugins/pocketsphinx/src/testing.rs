@@ -35,7 +35,7 @@ pub(crate) fn recognizer(cutting: Cutting) -> Recognizer<Lent> {
 pub(crate) fn events(recognizer: &mut Recognizer<Lent>, audio: &[i16]) -> Vec<Event> {
     let mut events = Vec::new();
     for block in audio.chunks(BLOCK) {
-        recognizer.hear(block, &mut events).unwrap();
+        recognizer.process(block, &mut events).unwrap();
     }
     recognizer.finish(&mut events).unwrap();
     events

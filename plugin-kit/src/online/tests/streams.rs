@@ -10,7 +10,7 @@ fn settings(way: Trimming, limit: f64) -> Settings {
 }
 
 /// Everything that is told of `audio`, inserted in pieces of these lengths, over and over.
-fn hear(online: &mut OnlineProcessor<impl Transcriber>, audio: &[f32], pieces: &[usize]) -> Recorder {
+fn process(online: &mut OnlineProcessor<impl Transcriber>, audio: &[f32], pieces: &[usize]) -> Recorder {
     let mut told = Recorder::default();
     let (mut rest, mut pieces) = (audio, pieces.iter().cycle());
     while !rest.is_empty() {
@@ -31,7 +31,7 @@ fn every_word_is_told_once() {
             for (way, limit) in [(Trimming::Segment, 15.0), (Trimming::Segment, 5.0), (Trimming::Sentence, 10.0)] {
                 let fake = Fake { passages, fickle, ..Fake::default() };
                 let mut online = OnlineProcessor::new(fake, &settings(way, limit));
-                let told = hear(&mut online, &audio, &[16_000]);
+                let told = process(&mut online, &audio, &[16_000]);
                 told.assert_in_order();
                 let plain = |word: &String| word.split('-').next().unwrap().to_owned();
                 let words: Vec<String> = told.words().iter().map(plain).collect();
@@ -46,7 +46,7 @@ fn every_word_is_told_once() {
 fn prompts_are_what_has_left_the_buffer() {
     let mut online =
         OnlineProcessor::new(Fake { passages: true, ..Fake::default() }, &settings(Trimming::Segment, 5.0));
-    hear(&mut online, &speech(0, 200), &[16_000]);
+    process(&mut online, &speech(0, 200), &[16_000]);
     let longest = online.transcriber.longest_prompt;
     assert!((195..210).contains(&longest), "{longest}");
 }
@@ -54,7 +54,7 @@ fn prompts_are_what_has_left_the_buffer() {
 #[test]
 fn what_is_told_carries_what_the_model_knows() {
     let mut online = OnlineProcessor::new(Fake { passages: true, ..Fake::default() }, &Settings::default());
-    let told = hear(&mut online, &speech(0, 8), &[16_000]);
+    let told = process(&mut online, &speech(0, 8), &[16_000]);
     let [Event::Partial(partial), Event::Restart(0, _)] = &told.0[..2] else { panic!("{:?}", told.0) };
     assert_eq!(
         (partial.text().as_ref(), partial.language.as_deref(), partial.confidence),
@@ -69,7 +69,7 @@ fn what_is_told_carries_what_the_model_knows() {
 fn the_last_words_are_decoded_once_more_and_told() {
     let audio = speech(0, 3);
     let mut online = OnlineProcessor::new(Fake::default(), &Settings::default());
-    let told = hear(&mut online, &audio, &[16_000]);
+    let told = process(&mut online, &audio, &[16_000]);
     assert_eq!(told.text(), script(0, 3));
     assert_eq!((audio.len() / 16_000 + 1, audio.len()), (online.transcriber.decodes, online.transcriber.heard));
     // Nothing new, no decode.
@@ -82,11 +82,11 @@ fn the_last_words_are_decoded_once_more_and_told() {
 #[test]
 fn a_stream_begins_anew_where_it_is_told_to() {
     let mut online = OnlineProcessor::new(Fake::default(), &Settings::default());
-    let first = hear(&mut online, &speech(0, 5), &[16_000]);
+    let first = process(&mut online, &speech(0, 5), &[16_000]);
     online.init(0);
-    assert_eq!(hear(&mut online, &speech(0, 5), &[16_000]), first);
+    assert_eq!(process(&mut online, &speech(0, 5), &[16_000]), first);
     online.init(1_000_000);
-    let later = hear(&mut online, &speech(0, 5), &[16_000]);
+    let later = process(&mut online, &speech(0, 5), &[16_000]);
     assert_eq!(later.text(), first.text());
     assert_eq!(later.segments()[0].start, first.segments()[0].start + 1_000_000);
 }
@@ -114,8 +114,8 @@ impl Transcriber for Spaced {
 fn words_may_carry_their_own_spaces() {
     let fake = Fake { passages: true, ..Fake::default() };
     let audio = speech(0, 60);
-    let spaced = hear(&mut OnlineProcessor::new(Spaced(fake.clone()), &Settings::default()), &audio, &[16_000]);
-    let plain = hear(&mut OnlineProcessor::new(fake, &Settings::default()), &audio, &[16_000]);
+    let spaced = process(&mut OnlineProcessor::new(Spaced(fake.clone()), &Settings::default()), &audio, &[16_000]);
+    let plain = process(&mut OnlineProcessor::new(fake, &Settings::default()), &audio, &[16_000]);
     let segments = |told: &Recorder| told.segments().into_iter().cloned().collect::<Vec<_>>();
     assert_eq!(segments(&spaced), segments(&plain));
     assert_eq!(spaced.text(), script(0, 60));
@@ -167,7 +167,7 @@ proptest! {
         let audio = speech(first, count);
         let stream = || OnlineProcessor::new(Fake { passages, fickle, ..Fake::default() }, &settings(way, limit));
         let (mut grid, mut any) = (stream(), stream());
-        let (told, other) = (hear(&mut grid, &audio, &[16_000]), hear(&mut any, &audio, &pieces));
+        let (told, other) = (process(&mut grid, &audio, &[16_000]), process(&mut any, &audio, &pieces));
         // One restart point a call: where several chunks come in one, only the last is told.
         let events = |told: &Recorder| told.0.iter().filter(|event| !matches!(event, Event::Restart(..))).cloned().collect::<Vec<_>>();
         prop_assert_eq!(events(&told), events(&other));
@@ -193,7 +193,7 @@ proptest! {
         }
         let seconds = hypotheses.len() + 40;
         let mut online = OnlineProcessor::new(Nonsense(hypotheses.into_iter()), &Settings::default());
-        let told = hear(&mut online, &vec![0.0; seconds * 16_000], &[16_000]);
+        let told = process(&mut online, &vec![0.0; seconds * 16_000], &[16_000]);
         told.assert_in_order();
     }
 }

@@ -67,7 +67,7 @@ fn speech_and_silence() -> Vec<f32> {
     audio
 }
 
-fn hear(vac: &mut Vac<Fake, Loud>, audio: &[f32], piece: usize) -> Recorder {
+fn process(vac: &mut Vac<Fake, Loud>, audio: &[f32], piece: usize) -> Recorder {
     let mut told = Recorder::default();
     for piece in audio.chunks(piece) {
         vac.insert_audio_chunk(piece);
@@ -85,7 +85,7 @@ fn events(told: &Recorder) -> Vec<Event> {
 #[test]
 fn each_utterance_is_told_between_its_start_and_its_end() {
     let mut vac = Vac::new(Fake::default(), &Settings::default(), Loud);
-    let told = hear(&mut vac, &speech_and_silence(), VAC_CHUNK as usize);
+    let told = process(&mut vac, &speech_and_silence(), VAC_CHUNK as usize);
     told.assert_in_order();
     assert_eq!(told.text(), script(0, 71));
     let mut open = None;
@@ -126,7 +126,7 @@ fn silence_costs_no_decode_and_holds_no_audio() {
 #[test]
 fn the_end_of_the_audio_ends_the_utterance() {
     let mut vac = Vac::new(Fake::default(), &Settings::default(), Loud);
-    let told = hear(&mut vac, &speech(0, 7), 10_000);
+    let told = process(&mut vac, &speech(0, 7), 10_000);
     assert_eq!(told.text(), script(0, 7));
     let mut again = Recorder::default();
     vac.finish(&mut again).unwrap();
@@ -150,7 +150,7 @@ fn any_restart_point_will_do() {
     for (sample, state, before) in points {
         let (mut vac, mut told) = (Vac::new(Fake::default(), &Settings::default(), Loud), before);
         vac.restore(sample, &state).unwrap();
-        told.0.extend(hear(&mut vac, &audio[sample as usize..], VAC_CHUNK as usize).0);
+        told.0.extend(process(&mut vac, &audio[sample as usize..], VAC_CHUNK as usize).0);
         told.assert_in_order();
         assert_eq!(told.text(), script(0, 71), "from {sample}");
     }
@@ -163,7 +163,7 @@ proptest! {
     fn any_cut_of_the_audio_tells_the_same(piece in 1_usize..50_000) {
         let audio = speech_and_silence();
         let stream = || Vac::new(Fake::default(), &Settings::default(), Loud);
-        let grid = hear(&mut stream(), &audio, VAC_CHUNK as usize);
-        prop_assert_eq!(events(&grid), events(&hear(&mut stream(), &audio, piece)));
+        let grid = process(&mut stream(), &audio, VAC_CHUNK as usize);
+        prop_assert_eq!(events(&grid), events(&process(&mut stream(), &audio, piece)));
     }
 }

@@ -8,8 +8,8 @@ fn file(path: &str) -> Vec<u8> {
     fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(path)).unwrap()
 }
 
-fn refusal(file: Vec<u8>, forms: &[Form]) -> String {
-    let message = rewrite(file, forms).unwrap_err().message;
+fn refusal(file: Vec<u8>, optimizations: &[Optimization]) -> String {
+    let message = rewrite(file, optimizations).unwrap_err().message;
     assert!(!message.contains(char::is_control), "{message:?}");
     message
 }
@@ -31,7 +31,7 @@ fn nothing_of_a_file_is_lost() {
 #[test]
 fn keys_and_values_are_made_of_new_frames_alone() {
     let before = Model::decode(&*file("nemo-ctc-small/model.onnx")).unwrap().graph.unwrap();
-    let after = rewrite(file("nemo-ctc-small/model.onnx"), &[Form::ProjectedCache]).unwrap();
+    let after = rewrite(file("nemo-ctc-small/model.onnx"), &[Optimization::ProjectedCache]).unwrap();
     let after = Model::decode(&*after).unwrap().graph.unwrap();
     let count = |graph: &proto::Graph, kind: &str| graph.node.iter().filter(|node| node.kind() == kind).count();
     assert_eq!(count(&after, "MatMul"), count(&before, "MatMul"));
@@ -47,13 +47,13 @@ fn a_format_of_tomorrow_and_weights_elsewhere_are_refused() {
     let model = || Model::decode(&*file("nemo-ctc-small/model.onnx")).unwrap();
     let mut tomorrow = model();
     tomorrow.ir_version = Some(99);
-    let tomorrow = refusal(tomorrow.encode_to_vec(), &[Form::Int8]);
-    assert_eq!(tomorrow, "cannot be made cheaper: its format is of version 99, and known up to 14");
+    let tomorrow = refusal(tomorrow.encode_to_vec(), &[Optimization::Int8]);
+    assert_eq!(tomorrow, "cannot be optimized: its format is of version 99, and known up to 14");
     let mut elsewhere = model();
     elsewhere.graph.as_mut().unwrap().initializer[0].data_location = Some(1);
-    let elsewhere = refusal(elsewhere.encode_to_vec(), &[Form::Int8]);
+    let elsewhere = refusal(elsewhere.encode_to_vec(), &[Optimization::Int8]);
     assert!(elsewhere.ends_with("its weights lie in a file of their own, and must be in one with it"), "{elsewhere}");
-    assert!(refusal(b"onnx".to_vec(), &[]).starts_with("cannot be made cheaper: it is no ONNX file: "));
+    assert!(refusal(b"onnx".to_vec(), &[]).starts_with("cannot be optimized: it is no ONNX file: "));
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn a_layer_that_is_made_otherwise_is_told_of() {
     let changed = |change: &dyn Fn(&mut proto::Graph)| {
         let mut model = Model::decode(&*file("nemo-ctc-small/model.onnx")).unwrap();
         change(model.graph.as_mut().unwrap());
-        refusal(model.encode_to_vec(), &[Form::ProjectedCache])
+        refusal(model.encode_to_vec(), &[Optimization::ProjectedCache])
     };
     let join = |graph: &proto::Graph| {
         let join = graph.node.iter().find(|node| node.kind() == "Concat" && node.integer("axis") == Some(1)).unwrap();
@@ -109,8 +109,8 @@ proptest! {
             let place = place.index(file.len().min(20_000));
             file[place] = value;
         }
-        for form in Form::ALL {
-            if let Err(problem) = rewrite(file.clone(), &[form]) {
+        for optimization in Optimization::ALL {
+            if let Err(problem) = rewrite(file.clone(), &[optimization]) {
                 prop_assert!(!problem.message.contains(char::is_control), "{:?}", problem.message);
             }
         }

@@ -12,7 +12,7 @@ use super::{Head, Reading, count, declared, fits, number, text};
 use crate::{
     cache::{Cache, Kind},
     encoder::{Layout, Order},
-    graph::Form,
+    graph::Optimization,
     transducer::{Memory, Rules},
 };
 use auricle_plugin_api::Error;
@@ -57,7 +57,7 @@ fn reading(encoder: &Session, predictor: Option<&Session>) -> Result<Reading, Er
     }
     let mut shapes = vec![(channel.clone(), Kind::Floats), (time, Kind::Floats), (Vec::new(), Kind::Integers)];
     // Then the first has keys, and values come after the others.
-    shapes.extend(text(encoder, Form::ProjectedCache.mark())?.map(|_| (channel, Kind::Floats)));
+    shapes.extend(text(encoder, Optimization::ProjectedCache.mark())?.map(|_| (channel, Kind::Floats)));
     count("inputs", encoder.inputs(), 2 + shapes.len())?;
     count("outputs", encoder.outputs(), 2 + shapes.len())?;
     let caches = shapes.into_iter().zip(&encoder.inputs()[2..]).map(|((mut shape, kind), input)| {

@@ -34,7 +34,7 @@ struct Path {
     /// The sum of logarithmic probabilities, and of what hotwords added.
     score: f64,
     /// How far hotwords are said.
-    place: hotwords::Place,
+    place: hotwords::HotwordState,
 }
 
 /// A stream's part in a step.
@@ -55,7 +55,7 @@ struct Candidate {
 impl Beam {
     pub(super) fn new(transducer: &Transducer) -> Self {
         let prediction = transducer.predictor.begin().clone();
-        let path = Path { tokens: Vec::new(), prediction, score: 0.0, place: hotwords::Place::default() };
+        let path = Path { tokens: Vec::new(), prediction, score: 0.0, place: hotwords::HotwordState::default() };
         Self { frame: 0, paths: vec![path], best: 0 }
     }
 
@@ -68,7 +68,7 @@ impl Beam {
         let mut path = self.paths.swap_remove(self.best);
         path.tokens.clear();
         path.score = 0.0;
-        path.place = hotwords::Place::default();
+        path.place = hotwords::HotwordState::default();
         if !transducer.predictor.remembers() {
             path.prediction = transducer.predictor.begin().clone();
         }
@@ -76,8 +76,9 @@ impl Beam {
     }
 
     pub(super) fn is_of(&self, transducer: &Transducer, options: &Options) -> bool {
-        let known =
-            |place| options.hotwords.as_ref().map_or(place == hotwords::Place::default(), |words| words.has(place));
+        let known = |place| {
+            options.hotwords.as_ref().map_or(place == hotwords::HotwordState::default(), |words| words.has(place))
+        };
         self.best < self.paths.len()
             && self.paths.iter().all(|path| transducer.predictor.is_of(&path.prediction) && known(path.place))
     }

@@ -23,11 +23,11 @@ pub(crate) enum Memory {
 pub(crate) struct Prediction {
     /// For the joiner.
     pub(crate) said: Vec<f32>,
-    past: Past,
+    past: PredictorState,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-enum Past {
+enum PredictorState {
     Tokens(Vec<i64>),
     /// Hidden and cell states, [layers, hidden] each.
     States([Vec<f32>; 2]),
@@ -48,11 +48,11 @@ impl Predictor {
         };
         let (wanted, past, numbers) = match memory {
             // There is no token before the first blank.
-            Memory::Tokens(context) => (1, Past::Tokens(vec![-1; context.min(MOST_NUMBERS)]), context),
+            Memory::Tokens(context) => (1, PredictorState::Tokens(vec![-1; context.min(MOST_NUMBERS)]), context),
             Memory::States { layers, hidden } => {
                 let numbers = layers.saturating_mul(hidden);
                 let zeros = vec![0.0; numbers.min(MOST_NUMBERS)];
-                (4, Past::States([zeros.clone(), zeros]), numbers)
+                (4, PredictorState::States([zeros.clone(), zeros]), numbers)
             }
         };
         if count != wanted || !(1..=MOST_NUMBERS).contains(&numbers) {
@@ -88,8 +88,8 @@ impl Predictor {
     /// Whether a prediction is of this predictor.
     pub(crate) fn is_of(&self, prediction: &Prediction) -> bool {
         let same = match (&prediction.past, &self.begin.past) {
-            (Past::Tokens(one), Past::Tokens(other)) => one.len() == other.len(),
-            (Past::States(one), Past::States(other)) => {
+            (PredictorState::Tokens(one), PredictorState::Tokens(other)) => one.len() == other.len(),
+            (PredictorState::States(one), PredictorState::States(other)) => {
                 one.iter().zip(other).all(|(one, other)| one.len() == other.len())
             }
             _ => false,
@@ -116,14 +116,17 @@ impl Predictor {
         context: usize,
     ) -> Result<Vec<Prediction>, Error> {
         let pasts = asked.iter().map(|(before, token)| match &before.past {
-            Past::Tokens(tokens) => tokens.iter().skip(1).copied().chain([*token as i64]).collect(),
-            Past::States(_) => Vec::new(),
+            PredictorState::Tokens(tokens) => tokens.iter().skip(1).copied().chain([*token as i64]).collect(),
+            PredictorState::States(_) => Vec::new(),
         });
         let pasts: Vec<Vec<i64>> = pasts.collect();
         let input = Tensor::from_array(([asked.len(), context], pasts.concat()))?;
         let outputs = session.run(ort::inputs![input])?;
         let said = rows(&outputs[0], asked.len())?;
-        Ok(said.zip(pasts).map(|(said, past)| Prediction { said: said.to_vec(), past: Past::Tokens(past) }).collect())
+        Ok(said
+            .zip(pasts)
+            .map(|(said, past)| Prediction { said: said.to_vec(), past: PredictorState::Tokens(past) })
+            .collect())
     }
 
     fn after_states(
@@ -138,7 +141,7 @@ impl Predictor {
             let mut states = Vec::with_capacity(layers * count * hidden);
             for layer in 0..layers {
                 for (before, _) in asked {
-                    if let Past::States(past) = &before.past {
+                    if let PredictorState::States(past) = &before.past {
                         states.extend_from_slice(&past[which][layer * hidden..(layer + 1) * hidden]);
                     }
                 }
@@ -164,7 +167,10 @@ impl Predictor {
         };
         let said = rows(&outputs[0], count)?.enumerate();
         Ok(said
-            .map(|(row, said)| Prediction { said: said.to_vec(), past: Past::States([of(after, row), of(cells, row)]) })
+            .map(|(row, said)| Prediction {
+                said: said.to_vec(),
+                past: PredictorState::States([of(after, row), of(cells, row)]),
+            })
             .collect())
     }
 }

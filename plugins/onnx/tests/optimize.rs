@@ -1,4 +1,4 @@
-//! Networks in cheaper forms: what is said of them, what they change, and what has no such form. That `projected-cache` says the
+//! Optimized networks: what is reported of them, what they change, and networks that cannot be optimized. That `projected-cache` says the
 //! same, alone, together and from restart points, is in `models.rs`.
 
 #![allow(clippy::unwrap_used, reason = "test code")]
@@ -9,7 +9,7 @@ use auricle_plugin_test::Recording;
 use harness::{digits, engine, fixture, root};
 use serde_json::{Value, json};
 
-/// Why a small model is refused in a form.
+/// Why a small model is refused with an optimization.
 fn refused(model: &str, mut fields: Value) -> String {
     let folder = if model == "digits" { "models" } else { "plugins/onnx/testdata" };
     fields["model"] = json!(model);
@@ -18,27 +18,27 @@ fn refused(model: &str, mut fields: Value) -> String {
 
 #[test]
 fn a_network_without_keys_and_values_of_cached_frames_is_refused_with_what_is_there() {
-    let form = || json!({"optimize": ["projected-cache"]});
-    let digits = refused("digits", form());
+    let optimization = || json!({"optimize": ["projected-cache"]});
+    let digits = refused("digits", optimization());
     assert!(
         digits.contains(
-            "digits/model.onnx cannot be made cheaper: projected-cache: Add `v6` reads cached frames, and neither multiplies them \
+            "digits/model.onnx cannot be optimized: projected-cache: Add `v6` reads cached frames, and neither multiplies them \
              with constants nor leaves them alone"
         ),
         "{digits}"
     );
-    let zipformer = refused("zipformer2-ctc-small", form());
+    let zipformer = refused("zipformer2-ctc-small", optimization());
     assert!(
         zipformer.ends_with(
             "projected-cache: its metadata have no number `cache_last_channel_dim1`, as NeMo's cache-aware networks have"
         ),
         "{zipformer}"
     );
-    let mut eight = form();
+    let mut eight = optimization();
     eight["precision"] = json!("int8");
     let eight = refused("nemo-transducer-small", eight);
     assert!(
-        eight.contains("encoder.int8.onnx cannot be made cheaper: projected-cache: DynamicQuantizeLinear `"),
+        eight.contains("encoder.int8.onnx cannot be optimized: projected-cache: DynamicQuantizeLinear `"),
         "{eight}"
     );
 }
@@ -48,7 +48,7 @@ fn eight_bits_twice_and_unknown_forms_are_refused() {
     let twice = refused("nemo-transducer-small", json!({"optimize": ["int8"], "precision": "int8"}));
     assert!(twice.ends_with("int8: it has no product with a constant matrix of 32-bit numbers"), "{twice}");
     let unknown = refused("digits", json!({"optimize": ["int4"]}));
-    assert_eq!(unknown, "field `optimize`: there is no form `int4`; there are projected-cache, int8");
+    assert_eq!(unknown, "field `optimize`: there is no optimization `int4`; available: projected-cache, int8");
 }
 
 #[test]
@@ -59,12 +59,16 @@ fn what_a_form_does_is_told() {
         // In the order in which they are made.
         let model = engine.load(json!({"model": model, "optimize": ["int8", "projected-cache"]}));
         let metadata = model.metadata();
-        let forms = metadata.extra["optimize"].as_array().unwrap();
-        assert_eq!((&forms[0]["form"], &forms[0]["parts"]), (&json!("projected-cache"), &json!(layers)), "{forms:?}");
-        assert!(forms[0]["moved"].as_f64().unwrap() <= 1e-4, "{forms:?}");
-        assert_eq!(forms[1]["form"], "int8");
-        assert!(forms[1]["parts"].as_u64().unwrap() >= 20, "{forms:?}");
-        assert!((1e-4..100.0).contains(&forms[1]["moved"].as_f64().unwrap()), "{forms:?}");
+        let optimizations = metadata.extra["optimize"].as_array().unwrap();
+        assert_eq!(
+            (&optimizations[0]["form"], &optimizations[0]["parts"]),
+            (&json!("projected-cache"), &json!(layers)),
+            "{optimizations:?}"
+        );
+        assert!(optimizations[0]["moved"].as_f64().unwrap() <= 1e-4, "{optimizations:?}");
+        assert_eq!(optimizations[1]["form"], "int8");
+        assert!(optimizations[1]["parts"].as_u64().unwrap() >= 20, "{optimizations:?}");
+        assert!((1e-4..100.0).contains(&optimizations[1]["moved"].as_f64().unwrap()), "{optimizations:?}");
         assert_eq!(metadata.max_batch, 16);
     }
 }
@@ -105,19 +109,20 @@ fn what_is_rounded_together_says_what_each_says_alone() {
 #[test]
 fn what_an_exporter_writes_is_read_too() {
     let engine = engine(&root().join("plugins/onnx/tests/exported"));
-    let load = |forms: Value| engine.load(json!({"model": "nemo-ctc", "optimize": forms, "tokens": true}));
-    let (plain, cheaper) = (load(json!([])), load(json!(["projected-cache"])));
-    assert_eq!(cheaper.metadata().extra["optimize"][0]["parts"], 2);
-    assert_eq!(cheaper.metadata().max_batch, 16);
+    let load =
+        |optimizations: Value| engine.load(json!({"model": "nemo-ctc", "optimize": optimizations, "tokens": true}));
+    let (plain, optimized) = (load(json!([])), load(json!(["projected-cache"])));
+    assert_eq!(optimized.metadata().extra["optimize"][0]["parts"], 2);
+    assert_eq!(optimized.metadata().max_batch, 16);
     let audio = fixture("digits.wav");
-    let (expected, found) = (plain.run(&audio), cheaper.run(&audio));
+    let (expected, found) = (plain.run(&audio), optimized.run(&audio));
     assert!(expected.texts().join("").len() > 20, "{:?}", expected.texts());
     assert_eq!(found.texts(), expected.texts());
     // The front; of each layer query, key, value and what goes out, the two convolutions over one frame, and two more. The output
     // is too small, and places are the same at each step.
     let eight = load(json!(["projected-cache", "int8"]));
-    let form = &eight.metadata().extra["optimize"][1];
-    assert_eq!(form["parts"], 1 + 2 * (4 + 2 + 2), "{form}");
-    let moved = form["moved"].as_f64().unwrap() / form["greatest"].as_f64().unwrap();
-    assert!((1e-4..0.3).contains(&moved), "{form}");
+    let optimization = &eight.metadata().extra["optimize"][1];
+    assert_eq!(optimization["parts"], 1 + 2 * (4 + 2 + 2), "{optimization}");
+    let moved = optimization["moved"].as_f64().unwrap() / optimization["greatest"].as_f64().unwrap();
+    assert!((1e-4..0.3).contains(&moved), "{optimization}");
 }
