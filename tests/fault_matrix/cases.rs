@@ -22,10 +22,10 @@ pub(crate) fn chapters() -> Vec<Chapter> {
         ("A method returns an error", errors()),
         ("A method does not return", hangs()),
         ("A method crashes", crashes()),
-        ("The process ends otherwise", deaths()),
-        ("A method takes too much", greed()),
-        ("The engine talks nonsense", lies()),
-        ("The model goes wrong", models()),
+        ("The process ends in another way", deaths()),
+        ("A method uses too many resources", greed()),
+        ("The engine reports invalid data", lies()),
+        ("The model fails", models()),
         ("Files, memory and descriptors", surroundings()),
     ]
 }
@@ -96,7 +96,7 @@ fn hangs() -> Vec<Case> {
         row("hang", "hang", "finish", 15, late(), ended(&["did not return from finish within 2 s"])),
         row("hang", "hang", "drop", 15, Cell::whole(), ended(&["did not return from drop within 2 s"])),
         row(
-            "hang that keeps a core busy",
+            "hang in a busy loop",
             "spin",
             "process_iter",
             15,
@@ -195,19 +195,19 @@ fn deaths() -> Vec<Case> {
             &["a worker crashed (SIGSEGV) in process_iter"],
         ),
         row(
-            "SIGSEGV in a thread of the engine's own",
+            "SIGSEGV in the engine's own thread",
             "thread-sigsegv",
             said(SIGSEGV, &["crashed outside of calls to engines: SIGSEGV"]),
             &["a worker crashed (SIGSEGV) in process_iter"],
         ),
         row(
-            "SIGABRT in a thread of the engine's own",
+            "SIGABRT in the engine's own thread",
             "thread-sigabrt",
             said(SIGABRT, &["crashed outside of calls to engines: SIGABRT"]),
             &["a worker crashed (SIGABRT) in process_iter"],
         ),
         row(
-            "exit in a thread of the engine's own",
+            "exit in the engine's own thread",
             "thread-exit",
             unsaid(Ending::Status(3)),
             &["a worker ended with status 3 in process_iter"],
@@ -222,8 +222,8 @@ fn greed() -> Vec<Case> {
             fault: "leak of 1 MiB",
             place,
             how: How::Stream(fields),
-            in_process: Cell::whole().note("the memory stays taken"),
-            worker: Cell::whole().note("the memory stays taken until the worker ends"),
+            in_process: Cell::whole().note("the memory is not released"),
+            worker: Cell::whole().note("the memory is not released until the worker ends"),
         }
     };
     let mut rows: Vec<_> =
@@ -237,7 +237,7 @@ fn greed() -> Vec<Case> {
         fault: "leak of 160 MiB",
         place: "process_iter",
         how: How::Stream(json!({"fault": "leak", "megabytes": 160, "after_chunks": 15})),
-        in_process: Cell::whole().note("the memory stays taken").spoilt(),
+        in_process: Cell::whole().note("the memory is not released").spoilt(),
         worker: Cell::whole().log(&["MiB of memory, of the 120 it may have (`host.memory_mb`), and was ended"]),
     });
     rows.push(Case {
@@ -245,7 +245,7 @@ fn greed() -> Vec<Case> {
         place: "process_iter",
         how: stream("descriptors", "process_iter", 15),
         in_process: Cell::whole().note("no new connections until descriptors are free").deaf(),
-        worker: Cell::whole().note("they are the worker's own").spoilt(),
+        worker: Cell::whole().note("only the worker's descriptors are affected").spoilt(),
     });
     rows.push(alike("a call that takes 0.3 s", "process_iter", How::Stream(slow()), Cell::whole));
     rows.push(alike("endless events", "process_iter", stream("flood", "process_iter", 15), || {
@@ -281,10 +281,10 @@ fn lies() -> Vec<Case> {
     let mut rows = Vec::new();
     for place in ["process_iter", "finish"] {
         rows.extend([
-            row("texts out of order", "disordered", place, || Cell::mended("comes too late")),
-            row("times outside the audio", "outside", place, || Cell::mended("lasts for ever")),
-            row("invalid UTF-8", "invalid-utf8", place, || Cell::mended("caf\u{e9} \u{fffd}\u{fffd} \u{fffd} end")),
-            row("confidences that are no numbers", "not-a-number", place, || Cell::mended("odd")),
+            row("texts out of order", "disordered", place, || Cell::sanitised("comes too late")),
+            row("times outside the audio", "outside", place, || Cell::sanitised("lasts for ever")),
+            row("invalid UTF-8", "invalid-utf8", place, || Cell::sanitised("caf\u{e9} \u{fffd}\u{fffd} \u{fffd} end")),
+            row("confidences that are not numbers", "not-a-number", place, || Cell::sanitised("odd")),
         ]);
     }
     rows
@@ -335,7 +335,7 @@ fn models() -> Vec<Case> {
         ),
         // Fields of its streams; the last keeps the model apart from that of others.
         alike(
-            "an error in a stream, then the model is let go",
+            "an error in a stream, then the model is unloaded",
             "processor",
             How::Model(json!({"fault": "error", "at": "processor", "max_batch": 2})),
             || Cell::closed(EngineError, "the error asked for in Processor"),
@@ -392,7 +392,7 @@ fn surroundings() -> Vec<Case> {
             Cell::whole().log(&["a worker crashed (SIGSEGV) in process_iter"]),
         ),
         act(
-            "plugin file overwritten by junk, then SIGSEGV",
+            "plugin file overwritten with junk, then SIGSEGV",
             "process_iter",
             Act::OverwritePlugin,
             crash(),
@@ -400,7 +400,7 @@ fn surroundings() -> Vec<Case> {
             Cell::whole().log(&["a worker crashed (SIGSEGV) in process_iter"]),
         ),
         act(
-            "plugin file overwritten by junk",
+            "plugin file overwritten with junk",
             "mid-stream",
             Act::OverwritePlugin,
             healthy(),
@@ -448,10 +448,10 @@ fn surroundings() -> Vec<Case> {
             crash(),
             dies(),
             Cell::closed(EngineUnavailable, "cannot start a worker process: Too many open files")
-                .note("so are other streams of that model with audio meanwhile"),
+                .note("other streams of that model with audio meanwhile fail too"),
         ),
         act(
-            "model file cut short",
+            "truncated model file",
             "load",
             Act::CutModel,
             healthy(),

@@ -66,8 +66,8 @@ pub(crate) struct Cell {
 pub(crate) enum Outcome {
     /// Its client gets all of its text and nothing else.
     Whole,
-    /// Its client gets all of its text, and of the engine's nonsense this one, put right.
-    Mended(&'static str),
+    /// Its client gets all of its text, and this corrected form of the engine's invalid text.
+    Sanitised(&'static str),
     /// It is closed with this code; the message holds the text. What was reported before has arrived.
     Closed(FailureCode, &'static str),
     /// The server ends.
@@ -121,8 +121,8 @@ impl Cell {
         Self::of(Outcome::Whole)
     }
 
-    pub(crate) fn mended(text: &'static str) -> Self {
-        Self::of(Outcome::Mended(text))
+    pub(crate) fn sanitised(text: &'static str) -> Self {
+        Self::of(Outcome::Sanitised(text))
     }
 
     pub(crate) fn closed(code: FailureCode, text: &'static str) -> Self {

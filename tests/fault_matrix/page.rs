@@ -8,21 +8,21 @@ use auricle_dialects::native::codes::close_code;
 use std::{env, fmt::Write, fs, path::Path};
 
 const BEGINNING: &str = "\
-# What goes wrong, and what comes of it
+# Faults and their effects
 
-Made by `cargo xtask faults` of the table that the tests in [`tests/fault_matrix`](../tests/fault_matrix) have happen, cell
-by cell: on a real server, with a faulty stream and healthy ones beside it, on the same model and on another engine. Each
-cell says what the faulty stream's client sees:
+`cargo xtask faults` generates this page from the table that the tests in [`tests/fault_matrix`](../tests/fault_matrix) check, cell
+by cell: on a real server, with a faulty stream and healthy streams beside it, on the same model and on another engine. Each
+cell describes the faulty stream from its client's side:
 
-- **whole**: all of its text, as if nothing had been;
-- **mended**: all of its text, and the nonsense put right: within the audio, in order, valid;
-- a code and a close code of the [protocol](protocol.md): the stream is closed; what it had reported has arrived;
+- **whole**: the complete text, as without the fault;
+- **sanitised**: the complete text, with invalid data corrected: times within the audio and in order, valid UTF-8;
+- a code and a close code of the [protocol](protocol.md): the stream is closed; events that were reported before have arrived;
 - **the server ends**, with all its streams, by this signal or with this status.
 
-Wherever the server does not end, the text of all other streams is word for word what it is on a quiet server, new streams
-are served, and descriptors, workers and memory are given back, unless the cell says otherwise. Most faults strike once: the
-fresh worker that goes on from the stream's last restart point does not meet them again. Those in `processor` and `init`, and
-where the row says so, meet it again at the same place.
+Unless the server ends or the cell says otherwise, the text of all other streams is word for word the same as on a quiet server, new
+streams are accepted, and descriptors, workers and memory are released. Most faults occur once: the new worker that continues from the
+stream's last restart point does not meet them again. Faults in `processor` and `init`, and those marked in their row, occur again at the
+same place.
 ";
 
 fn page() -> String {
@@ -47,11 +47,11 @@ fn page() -> String {
 fn describe(cell: &Cell) -> String {
     let mut text = match cell.outcome {
         Outcome::Whole => "whole".into(),
-        Outcome::Mended(_) => "mended".into(),
+        Outcome::Sanitised(_) => "sanitised".into(),
         Outcome::Closed(code, _) => format!("`{}` {}", code.name(), close_code(code)),
         Outcome::Ends(Ending::Signal(name, _)) => format!("**the server ends** by {name}"),
         Outcome::Ends(Ending::Status(status)) => format!("**the server ends** with status {status}"),
-        Outcome::Nothing => "there is none".into(),
+        Outcome::Nothing => "not applicable".into(),
     };
     if !cell.log.is_empty() {
         let _ = write!(text, "; log: \u{201c}{}\u{201d}", cell.log.join(" ... ").trim_end());

@@ -228,7 +228,7 @@ fn judge(cell: &Cell, client: &Client, over: usize) {
             assert_eq!(closed.code, 1000, "{last}");
             assert_eq!(texts, whole);
         }
-        Outcome::Mended(nonsense) => {
+        Outcome::Sanitised(nonsense) => {
             assert_eq!(closed.code, 1000, "{last}");
             assert!(texts.iter().any(|text| text == nonsense), "{texts:?}");
             assert!(whole.iter().all(|text| texts.contains(text)), "{texts:?}");
