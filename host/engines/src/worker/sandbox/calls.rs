@@ -4,7 +4,7 @@
 //! fails with `EPERM`, which every library can take, rather than end the process. Numbers are those of the processor
 //! that this was compiled for; a call by another numbering (32 bits) ends the process, or does not exist (x32).
 
-use super::SandboxError;
+use super::error::SandboxError;
 use libc::{EINVAL, ENOSYS, EPERM, c_long};
 use seccompiler::{
     BackendError, BpfProgram, Error, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,

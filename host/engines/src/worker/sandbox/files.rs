@@ -4,7 +4,7 @@
 //! executed; loading a library takes reading only. A rule holds for the folder that was found at the time, and
 //! `/proc/self` is this process's own.
 
-use super::{Files, SandboxError};
+use super::{Files, error::SandboxError};
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, LandlockStatus, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError,
     Scope, make_bitflags, path_beneath_rules,
