@@ -13,6 +13,7 @@ mod input;
 mod layout;
 mod mpeg;
 mod ogg;
+mod opus_head;
 mod raw;
 mod sniff;
 mod stream_info;

@@ -10,6 +10,7 @@
 mod decoder;
 pub mod file;
 mod intake;
+mod opus;
 mod pcm;
 mod resample;
 

@@ -1,4 +1,4 @@
-//! Coded packets to frames, by crate `symphonia`.
+//! Coded packets to frames: Opus by crate `opus-rs`, all else by crate `symphonia`.
 //!
 //! Nothing is trimmed here: the readers of containers know where a recording begins and ends.
 
@@ -6,7 +6,9 @@ use super::{
     container::Got,
     error::{Damage, ReadError},
     layout::Layout,
+    opus_head::OpusHead,
 };
+use crate::opus::Opus;
 use auricle_core::Encoding;
 use symphonia::core::{
     codecs::audio::{AudioCodecId, AudioCodecParameters, AudioDecoder, AudioDecoderOptions},
@@ -19,12 +21,17 @@ const HOPELESS: u32 = 1_000;
 
 /// A decoder at work on one recording.
 pub(super) struct Codec {
-    decoder: Box<dyn AudioDecoder>,
+    decoder: Decoder,
     layout: Layout,
     /// Damaged packets since the last good one.
     damaged: u32,
     floats: Vec<f32>,
     shorts: Vec<i16>,
+}
+
+enum Decoder {
+    Symphonia(Box<dyn AudioDecoder>),
+    Opus { decoder: Box<Opus>, gain: f32 },
 }
 
 impl Codec {
@@ -41,7 +48,20 @@ impl Codec {
         let decoder = symphonia::default::get_codecs()
             .make_audio_decoder(&parameters, &AudioDecoderOptions::default())
             .map_err(|error| ReadError::Decoder(error.to_string()))?;
-        Ok(Self { decoder, layout, damaged: 0, floats: Vec::new(), shorts: Vec::new() })
+        Ok(Self::of(Decoder::Symphonia(decoder), layout))
+    }
+
+    /// For packets of Opus.
+    ///
+    /// # Errors
+    /// Its channels are not in its streams.
+    pub(super) fn opus(head: &OpusHead) -> Result<Self, ReadError> {
+        let decoder = Box::new(Opus::new(head.table.clone()).ok_or(ReadError::AllDamaged)?);
+        Ok(Self::of(Decoder::Opus { decoder, gain: head.gain() }, head.layout()))
+    }
+
+    fn of(decoder: Decoder, layout: Layout) -> Self {
+        Self { decoder, layout, damaged: 0, floats: Vec::new(), shorts: Vec::new() }
     }
 
     /// Appends a packet's frames to `out`. A packet that cannot be decoded is damage, of which the first on end is told.
@@ -50,27 +70,9 @@ impl Codec {
     /// There are too many of those.
     pub(super) fn decode(&mut self, packet: &[u8], out: &mut Vec<u8>) -> Result<Got, ReadError> {
         let heard = Got::Audio(self.layout);
-        let packet = PacketRef::new(0, Timestamp::ZERO, Duration::ZERO, packet);
-        let damage = match self.decoder.decode_ref(&packet) {
-            Ok(buffer) => {
-                let (rate, channels) = (buffer.spec().rate(), buffer.spec().channels().count());
-                if buffer.is_empty() {
-                    return Ok(heard);
-                }
-                if (rate, channels) == (self.layout.sample_rate, usize::from(self.layout.channels)) {
-                    self.damaged = 0;
-                    if self.layout.encoding == Encoding::S16le {
-                        buffer.copy_to_vec_interleaved(&mut self.shorts);
-                        out.extend(self.shorts.iter().flat_map(|sample| sample.to_le_bytes()));
-                    } else {
-                        buffer.copy_to_vec_interleaved(&mut self.floats);
-                        out.extend(self.floats.iter().flat_map(|sample| sample.to_le_bytes()));
-                    }
-                    return Ok(heard);
-                }
-                "its header says something else".to_owned()
-            }
-            Err(error) => error.to_string(),
+        let Err(damage) = self.append(packet, out) else {
+            self.damaged = 0;
+            return Ok(heard);
         };
         self.damaged += 1;
         match self.damaged {
@@ -78,5 +80,34 @@ impl Codec {
             HOPELESS => Err(ReadError::Hopeless),
             _ => Ok(heard),
         }
+    }
+
+    /// Appends a packet's frames, or says why there are none.
+    fn append(&mut self, packet: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
+        let decoder = match &mut self.decoder {
+            Decoder::Symphonia(decoder) => decoder,
+            Decoder::Opus { decoder, gain } => {
+                let frames = decoder.frames(packet)?;
+                out.extend(frames.iter().flat_map(|sample| (sample * *gain).to_le_bytes()));
+                return Ok(());
+            }
+        };
+        let packet = PacketRef::new(0, Timestamp::ZERO, Duration::ZERO, packet);
+        let buffer = decoder.decode_ref(&packet).map_err(|error| error.to_string())?;
+        let (rate, channels) = (buffer.spec().rate(), buffer.spec().channels().count());
+        if buffer.is_empty() {
+            return Ok(());
+        }
+        if (rate, channels) != (self.layout.sample_rate, usize::from(self.layout.channels)) {
+            return Err("its header says something else".to_owned());
+        }
+        if self.layout.encoding == Encoding::S16le {
+            buffer.copy_to_vec_interleaved(&mut self.shorts);
+            out.extend(self.shorts.iter().flat_map(|sample| sample.to_le_bytes()));
+        } else {
+            buffer.copy_to_vec_interleaved(&mut self.floats);
+            out.extend(self.floats.iter().flat_map(|sample| sample.to_le_bytes()));
+        }
+        Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! Ogg, with Vorbis or FLAC in it.
+//! Ogg, with Opus, Vorbis or FLAC in it.
 //!
 //! Invariant: every packet is decoded, whatever the pages say of their positions; these cut off what an encoder has put before
 //! and behind a recording, and tell where audio is missing. Streams chained one behind the other are heard one behind the

@@ -8,6 +8,7 @@ use std::io::{self, Cursor};
 const FLAC: &[u8] = include_bytes!("testdata/tone.flac");
 const MP3: &[u8] = include_bytes!("testdata/tone.mp3");
 const VORBIS: &[u8] = include_bytes!("testdata/tone.ogg");
+const OPUS: &[u8] = include_bytes!("testdata/tone.opus");
 
 /// A reader that gives a few bytes at a time, as a pipe may.
 struct Drops<R>(R);
@@ -54,9 +55,14 @@ fn raw_audio_is_taken_as_it_is() {
 
 #[test]
 fn coded_audio_is_decoded() {
-    for (file, encoding) in [(FLAC, Encoding::S16le), (MP3, Encoding::F32le), (VORBIS, Encoding::F32le)] {
+    for (file, encoding, sample_rate) in [
+        (FLAC, Encoding::S16le, 16_000),
+        (MP3, Encoding::F32le, 16_000),
+        (VORBIS, Encoding::F32le, 16_000),
+        (OPUS, Encoding::F32le, 48_000),
+    ] {
         let file = read(file, None).unwrap();
-        assert_eq!(file.format(), AudioFormat { encoding, ..AudioFormat::default() });
+        assert_eq!(file.format(), AudioFormat { encoding, sample_rate, ..AudioFormat::default() });
         let bytes = whole(file);
         let samples: Vec<f32> = match encoding {
             Encoding::S16le => {
@@ -65,7 +71,7 @@ fn coded_audio_is_decoded() {
             _ => bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
         };
         // 250 ms of a tone at 440 Hz: 110 periods, without what the encoder put around them.
-        assert_eq!(samples.len(), 4_000, "{encoding:?}");
+        assert_eq!(samples.len(), sample_rate as usize / 4, "{encoding:?}");
         let rises = samples.windows(2).filter(|pair| pair[0] < 0.0 && pair[1] >= 0.0).count();
         assert!((105..=120).contains(&rises), "{encoding:?}: {rises}");
     }
@@ -115,7 +121,7 @@ fn tags_around_a_recording_are_no_part_of_it() {
     let id3v1 = [b"TAGa title".as_slice(), &[0; 118]].concat();
     let ape = [b"APETAGEX\xd0\x07\0\0\x28\0\0\0\x01\0\0\0\0\0\0\xa0".as_slice(), &[0; 48]].concat();
     let id3v2 = [b"ID3\x04\0\0\0\0\x01\x02".as_slice(), &[b'x'; 130]].concat();
-    for file in [FLAC, MP3, VORBIS] {
+    for file in [FLAC, MP3, VORBIS, OPUS] {
         let clean = whole(read(file, None).unwrap());
         for behind in [&id3v1, &ape, &id3v2, &[&ape[..], &id3v1].concat()] {
             assert_eq!(whole(read(&[&id3v2, file, behind].concat(), None).unwrap()), clean);
@@ -126,10 +132,10 @@ fn tags_around_a_recording_are_no_part_of_it() {
 #[test]
 fn joined_recordings_are_heard_one_behind_the_other() {
     let tag = [b"ID3\x04\0\0\0\0\x01\x02".as_slice(), &[b'x'; 130]].concat();
-    for file in [FLAC, MP3, VORBIS] {
+    for file in [FLAC, MP3, VORBIS, OPUS] {
         let clean = whole(read(file, None).unwrap());
         assert_eq!(whole(read(&file.repeat(3), None).unwrap()), clean.repeat(3));
-        if file != VORBIS {
+        if file == FLAC || file == MP3 {
             assert_eq!(whole(read(&[file, &tag, file].concat(), None).unwrap()), clean.repeat(2));
         }
     }
@@ -194,10 +200,10 @@ fn packets_of_mp3_that_are_missing_are_told() {
     assert!(!bytes.is_empty() && matches!(damages[..], [Damage::Missing { seconds }] if seconds > 0.1), "{damages:?}");
 }
 
-/// The pages of the same Vorbis with one packet each.
-fn pages() -> Vec<Vec<u8>> {
+/// The packets of a file in Ogg.
+fn packets(file: &[u8]) -> Vec<Vec<u8>> {
     let mut packets: Vec<Vec<u8>> = Vec::new();
-    let mut rest = VORBIS;
+    let mut rest = file;
     while let [header, ..] = rest.as_chunks::<27>().0 {
         let lacing = usize::from(header[26]);
         let mut body = &rest[27 + lacing..];
@@ -208,6 +214,12 @@ fn pages() -> Vec<Vec<u8>> {
         }
         rest = body;
     }
+    packets
+}
+
+/// The pages of the same Vorbis with one packet each.
+fn pages() -> Vec<Vec<u8>> {
+    let packets = packets(VORBIS);
     let last = packets.len() - 1;
     packets
         .iter()
@@ -218,7 +230,11 @@ fn pages() -> Vec<Vec<u8>> {
 
 /// A page without a position, of one packet; the last one says 4,000.
 fn page(sequence: u32, first: bool, last: bool, packet: &[u8]) -> Vec<u8> {
-    let granule = if last { 4_000_i64 } else { -1 };
+    placed(sequence, first, last, if last { 4_000 } else { -1 }, packet)
+}
+
+/// A page with a position, of one packet.
+fn placed(sequence: u32, first: bool, last: bool, granule: i64, packet: &[u8]) -> Vec<u8> {
     let mut page =
         [b"OggS\0".as_slice(), &[u8::from(first) << 1 | u8::from(last) << 2], &granule.to_le_bytes()].concat();
     page.extend([7, 0, 0, 0]);
@@ -281,13 +297,97 @@ fn pages_of_ogg_that_are_missing_are_told() {
     assert!(told(&pages).contains(&Damage::Pages));
 }
 
+/// The pages of the same Opus with one packet each, of 20 ms; the first two are words.
+fn opus_pages(packets: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let last = packets.len() as u32 - 1;
+    let granule = |number: u32| if number == last { 312 + 12_000 } else { 960 * i64::from(number.saturating_sub(1)) };
+    (0..)
+        .zip(packets)
+        .map(|(number, packet)| placed(number, number == 0, number == last, granule(number), packet))
+        .collect()
+}
+
+#[test]
+fn opus_begins_and_ends_where_it_says() {
+    let clean = whole(read(OPUS, None).unwrap());
+    let mut packets = packets(OPUS);
+    assert_eq!(whole(read(&opus_pages(&packets).concat(), None).unwrap()), clean);
+    // Positions may be left out; without that of the last page nothing is cut off.
+    let mut pages = opus_pages(&packets);
+    for (number, packet) in packets.iter().enumerate().skip(2).take(packets.len() - 3) {
+        pages[number] = placed(number as u32, false, false, -1, packet);
+    }
+    assert_eq!(whole(read(&pages.concat(), None).unwrap()), clean);
+    let number = packets.len() - 1;
+    pages[number] = placed(number as u32, false, true, -1, &packets[number]);
+    let all_of_it = whole(read(&pages.concat(), None).unwrap());
+    assert_eq!(all_of_it.len() / 4, (packets.len() - 2) * 960 - 312);
+    assert_eq!(all_of_it[..clean.len()], clean);
+    // Half as loud, and of what was cut off at the start all is there.
+    let half = -1_541_i16;
+    packets[0][10..12].fill(0);
+    packets[0][16..18].copy_from_slice(&half.to_le_bytes());
+    let heard = whole(read(&opus_pages(&packets).concat(), None).unwrap());
+    let sample = |bytes: &[u8], at: usize| f32::from_le_bytes(*bytes[at * 4..].first_chunk().unwrap());
+    assert_eq!(heard.len() / 4, 312 + 12_000);
+    assert!((sample(&heard, 312 + 6_010) * 2.0 - sample(&clean, 6_010)).abs() < 1e-4);
+    assert!(sample(&clean, 6_010).abs() > 0.001);
+}
+
+#[test]
+fn opus_that_is_missing_is_told() {
+    let packets = packets(OPUS);
+    let heard = |pages: &[Vec<u8>]| {
+        let (bytes, damages) = all(read(&pages.concat(), None).unwrap());
+        (bytes.len() / 4, damages)
+    };
+    let mut pages = opus_pages(&packets);
+    pages[6].pop();
+    assert_eq!(heard(&pages), (12_000 - 960, vec![Damage::Pages]));
+    // Numbers of pages say nothing of packets that were lost before there were pages.
+    pages = opus_pages(&packets);
+    pages.drain(6..9);
+    for (number, page) in pages.iter_mut().enumerate() {
+        page[18] = number as u8;
+        *page = sealed(page.clone());
+    }
+    assert_eq!(heard(&pages), (12_000 - 3 * 960, vec![Damage::Missing { seconds: 0.06 }]));
+    pages = opus_pages(&packets);
+    pages[6] = placed(6, false, false, 5 * 960, b"\x01abc");
+    assert!(
+        matches!(&heard(&pages), (frames, damages) if *frames == 12_000 - 960 && matches!(damages[..], [Damage::Undecodable(_)]))
+    );
+}
+
+#[test]
+fn opus_of_several_channels_is_heard() {
+    let mut packets = packets(OPUS);
+    let clean = whole(read(OPUS, None).unwrap());
+    // A file of three channels, of which one is silent and the others are the same stream.
+    packets[0][9] = 3;
+    packets[0][18] = 1;
+    packets[0].extend([1, 0, 0, 255, 0]);
+    let file = read(&opus_pages(&packets).concat(), None).unwrap();
+    assert_eq!(file.format().channels, 3);
+    let three: Vec<u8> = clean.as_chunks().0.iter().flat_map(|s: &[u8; 4]| [*s, [0; 4], *s].concat()).collect();
+    assert!(whole(file) == three);
+    for (at, value) in [(8, 0x10), (18, 2), (9, 0)] {
+        let mut wrong = packets.clone();
+        wrong[0][at] = value;
+        let error = read(&opus_pages(&wrong).concat(), None).err().unwrap().to_string();
+        assert!(error.contains("Opus that is not known here; convert it first"), "{error}");
+    }
+    packets[0][21] = 1;
+    assert!(matches!(read(&opus_pages(&packets).concat(), None), Err(ReadError::AllDamaged)));
+}
+
 #[test]
 fn a_stream_of_ogg_that_is_not_understood_is_told() {
-    let opus = page(0, true, true, b"OpusHead\x01\x01\0\0\x80\xbb\0\0\0\0\0");
-    let error = read(&opus, None).err().unwrap().to_string();
-    assert_eq!(error, "an Ogg file of Opus; convert it first: `ffmpeg -i in.ogg -ar 16000 -ac 1 out.wav`");
+    let speex = page(0, true, true, b"Speex   1.2");
+    let error = read(&speex, None).err().unwrap().to_string();
+    assert_eq!(error, "an Ogg file of Speex; convert it first: `ffmpeg -i in.ogg -ar 16000 -ac 1 out.wav`");
     let clean = whole(read(VORBIS, None).unwrap());
-    assert_eq!(all(read(&[VORBIS, &opus].concat(), None).unwrap()), (clean.clone(), vec![Damage::Recording]));
+    assert_eq!(all(read(&[VORBIS, &speex].concat(), None).unwrap()), (clean.clone(), vec![Damage::Recording]));
     // Beside Vorbis, as a picture beside its sound, it is passed over.
     let first = page(0, true, false, b"\x80theora");
     let beside = [&VORBIS[..58], &sealed([&first[..14], &[9], &first[15..]].concat()), &VORBIS[58..]].concat();
@@ -317,7 +417,7 @@ fn a_file_that_is_damaged_from_its_beginning_is_said_to_be() {
 proptest! {
     #[test]
     fn damaged_files_end_and_give_whole_frames(
-        kind in 0..4,
+        kind in 0..5,
         changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
         cut in any::<prop::sample::Index>(),
         twice in any::<bool>(),
@@ -326,6 +426,7 @@ proptest! {
             0 => flac(4).concat(),
             1 => FLAC.to_vec(),
             2 => MP3.to_vec(),
+            3 => opus_pages(&packets(OPUS)).concat(),
             _ => pages().concat(),
         };
         for (place, byte) in changes {

@@ -7,6 +7,7 @@ use super::{
         error::{Damage, ReadError},
         foreign::Foreign,
         layout::Layout,
+        opus_head::OpusHead,
         stream_info::StreamInfo,
     },
     page::Page,
@@ -15,14 +16,15 @@ use auricle_core::Encoding;
 use symphonia::core::codecs::audio::well_known::{CODEC_ID_FLAC, CODEC_ID_VORBIS};
 
 /// What an Ogg file is called that has nothing known in it.
-pub(super) const OTHER: Foreign = Foreign::new("an Ogg file of another kind than Vorbis or FLAC", "ogg");
+pub(super) const OTHER: Foreign = Foreign::new("an Ogg file of another kind than Opus, Vorbis or FLAC", "ogg");
 
 /// A packet may not be longer.
 const LONGEST: usize = 16 << 20;
 
-/// Seconds that may be missing by the positions of pages before anything is said: a block of the codec is nearly half a second
-/// at 16 kHz.
+/// Seconds that may be missing by the positions of pages before anything is said: a block of Vorbis is nearly half a second at
+/// 16 kHz. Opus counts exactly.
 const UNSAID: f64 = 0.6;
+const UNSAID_OPUS: f64 = 0.02;
 
 /// Most frames that are cut off at an end: the longest block. More is no padding, but a position that cannot be right.
 const MOST_CUT: i64 = 8_192;
@@ -35,6 +37,8 @@ pub(super) struct Link {
     codec: Option<Codec>,
     /// Vorbis: its first and its third packet, which the decoder wants. FLAC: its description.
     setup: Vec<u8>,
+    /// Opus: bytes of frames still to be left out at the start.
+    skip: usize,
     /// Packets of words seen so far.
     headers: usize,
     /// The start of a packet whose end has not come yet.
@@ -51,6 +55,7 @@ pub(super) struct Link {
 enum Kind {
     Vorbis,
     Flac,
+    Opus,
 }
 
 impl Link {
@@ -61,6 +66,7 @@ impl Link {
     pub(super) fn begin(page: &Page) -> Result<Self, ReadError> {
         let (packet, _) = page.parts().next().unwrap_or_default();
         let ogg = |what| Err(ReadError::Foreign(Foreign::new(what, "ogg")));
+        let (mut codec, mut skip) = (None, 0);
         let (kind, layout, setup) = match packet {
             [1, b'v', b'o', b'r', b'b', b'i', b's', _, _, _, _, channels, a, b, c, d, ..] => {
                 let (encoding, sample_rate) = (Encoding::F32le, u32::from_le_bytes([*a, *b, *c, *d]));
@@ -70,7 +76,14 @@ impl Link {
                 let info = packet.get(17..).and_then(StreamInfo::read).ok_or(ReadError::AllDamaged)?;
                 (Kind::Flac, info.layout, packet.get(17..51).unwrap_or_default())
             }
-            [b'O', b'p', b'u', b's', b'H', b'e', b'a', b'd', ..] => return ogg("an Ogg file of Opus"),
+            [b'O', b'p', b'u', b's', b'H', b'e', b'a', b'd', ..] => {
+                let Some(head) = OpusHead::read(packet) else {
+                    return ogg("an Ogg file of a kind of Opus that is not known here");
+                };
+                codec = Some(Codec::opus(&head)?);
+                skip = usize::from(head.skip) * head.layout().frame_bytes();
+                (Kind::Opus, head.layout(), [].as_slice())
+            }
             [b'S', b'p', b'e', b'e', b'x', ..] => return ogg("an Ogg file of Speex"),
             _ => return Err(ReadError::Foreign(OTHER)),
         };
@@ -78,8 +91,9 @@ impl Link {
             serial: page.serial,
             layout,
             kind,
-            codec: None,
+            codec,
             setup: setup.to_vec(),
+            skip,
             headers: 1,
             part: Vec::new(),
             sequence: Some(page.sequence.wrapping_add(1)),
@@ -130,14 +144,18 @@ impl Link {
         }
         // Recorders of broadcasts write the words of a stream and then what is on: the numbers jump.
         self.sequence = (self.frames > 0 || !out.is_empty()).then(|| page.sequence.wrapping_add(1));
-        self.place(page, out, damages, lost);
+        self.place(page, out, damages);
+        let skipped = self.skip.min(out.len());
+        out.drain(..skipped);
+        self.skip -= skipped;
         Ok(())
     }
 
     fn packet(&mut self, packet: &[u8], out: &mut Vec<u8>) -> Result<Got, ReadError> {
         let nothing = Ok(Got::Audio(self.layout));
         if let Some(codec) = &mut self.codec {
-            return if packet.is_empty() { nothing } else { codec.decode(packet, out) };
+            let words = packet.is_empty() || self.kind == Kind::Opus && packet.starts_with(b"OpusTags");
+            return if words { nothing } else { codec.decode(packet, out) };
         }
         self.headers += 1;
         match self.kind {
@@ -152,12 +170,14 @@ impl Link {
                 let codec = self.codec.insert(Codec::new(CODEC_ID_FLAC, self.layout, Some(&self.setup))?);
                 return codec.decode(packet, out);
             }
+            // Its codec is there from the beginning.
+            Kind::Opus => {}
         }
         nothing
     }
 
     /// Compares a page's position with the audio in it.
-    fn place(&mut self, page: &Page, out: &mut Vec<u8>, damages: &mut Vec<Damage>, lost: bool) {
+    fn place(&mut self, page: &Page, out: &mut Vec<u8>, damages: &mut Vec<Damage>) {
         let bytes = self.layout.frame_bytes();
         let here = (out.len() / bytes) as i64;
         let before = self.frames;
@@ -175,11 +195,12 @@ impl Link {
         let surplus = if over <= MOST_CUT { over.clamp(0, here) as usize * bytes } else { 0 };
         if page.last {
             out.truncate(out.len() - surplus);
-        } else if before == 0 {
+        } else if before == 0 && self.kind != Kind::Opus {
             out.drain(..surplus);
         }
         let missing = over.min(0).unsigned_abs() as f64 / f64::from(self.layout.sample_rate);
-        if known.is_some() && missing > UNSAID && !lost {
+        let unsaid = if self.kind == Kind::Opus { UNSAID_OPUS } else { UNSAID };
+        if known.is_some() && missing > unsaid && damages.is_empty() {
             damages.push(Damage::Missing { seconds: missing });
         }
     }

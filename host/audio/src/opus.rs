@@ -1,0 +1,159 @@
+//! Opus packets to samples at 48 kHz, by crate `opus-rs`.
+//!
+//! Invariant: a packet cannot be cut: it is decoded whole, or refused whole. To a file's reader a refused packet is an error; as
+//! a [`Decoder`] of a client's packets it is concealed, and so is one that was lost, which is empty.
+
+use super::decoder::Decoder;
+use opus_rs::multistream::{ChannelMappingTable, MultistreamDecoder};
+
+/// Frames per second that come out, whatever was encoded.
+pub(super) const RATE: u32 = 48_000;
+
+/// Frames of the longest packet, 120 ms.
+const LONGEST: usize = 5_760;
+
+/// A channel that is always silent.
+const SILENT: u8 = 255;
+
+/// Decodes packets of one stream, or of several that make the channels of one recording.
+pub(super) struct Opus {
+    table: ChannelMappingTable,
+    streams: MultistreamDecoder,
+    frames: Vec<f32>,
+    /// Frames of the last good packet: a lost one was most likely as long.
+    last: usize,
+}
+
+impl Opus {
+    /// One stream of one channel or two, as in RTP and in most files.
+    pub(super) fn table(channels: u8) -> ChannelMappingTable {
+        let coupled_count = u8::from(channels > 1);
+        ChannelMappingTable { channels, stream_count: 1, coupled_count, mapping: (0..channels).collect() }
+    }
+
+    /// `None` where the table names a channel that no stream has.
+    pub(super) fn new(table: ChannelMappingTable) -> Option<Self> {
+        let decoded = u16::from(table.stream_count) + u16::from(table.coupled_count);
+        let known = |source: &u8| *source == SILENT || u16::from(*source) < decoded;
+        if table.channels == 0 || table.stream_count == 0 || !table.mapping.iter().all(known) {
+            return None;
+        }
+        let streams = MultistreamDecoder::new(RATE as i32, table.clone()).ok()?;
+        Some(Self { table, streams, frames: Vec::new(), last: LONGEST / 6 })
+    }
+
+    /// A packet's frames, interleaved.
+    ///
+    /// # Errors
+    /// It is no packet of such a stream; in the decoder's words.
+    pub(super) fn frames(&mut self, packet: &[u8]) -> Result<&[f32], &'static str> {
+        self.fill(packet, LONGEST)
+    }
+
+    /// An empty packet conceals `longest` frames; no other may be longer.
+    fn fill(&mut self, packet: &[u8], longest: usize) -> Result<&[f32], &'static str> {
+        let channels = usize::from(self.table.channels);
+        self.frames.resize(longest * channels, 0.0);
+        let made = self.streams.decode(packet, longest, &mut self.frames)?;
+        self.last = made;
+        Ok(&self.frames[..made * channels])
+    }
+}
+
+impl Decoder for Opus {
+    fn decode(&mut self, packet: &[u8], out: &mut Vec<f32>) -> u64 {
+        let (last, channels) = (self.last, usize::from(self.table.channels));
+        let decoded = !packet.is_empty() && self.frames(packet).is_ok();
+        if !decoded && self.fill(&[], last).is_err() {
+            // Several streams cannot be concealed.
+            self.frames.clear();
+            self.frames.resize(last * channels, 0.0);
+        }
+        let scale = 1.0 / channels as f32;
+        let frames = self.frames[..self.last * channels].chunks_exact(channels);
+        out.extend(frames.map(|frame| frame.iter().sum::<f32>() * scale));
+        self.last as u64
+    }
+
+    fn reset(&mut self) {
+        if let Some(fresh) = Self::new(self.table.clone()) {
+            *self = fresh;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use opus_rs::{Application, OpusEncoder};
+
+    /// Packets of 20 ms of a tone.
+    fn packets(count: usize) -> Vec<Vec<u8>> {
+        let mut encoder = OpusEncoder::new(48_000, 1, Application::Voip).unwrap();
+        encoder.bitrate_bps = 24_000;
+        let sample = |n: usize| (n as f32 * 440.0 * std::f32::consts::TAU / 48_000.0).sin() * 0.5;
+        let packet = |number: usize| {
+            let samples: Vec<f32> = (number * 960..(number + 1) * 960).map(sample).collect();
+            let mut packet = vec![0; 1_275];
+            let bytes = encoder.encode(&samples, 960, &mut packet).unwrap();
+            packet.truncate(bytes);
+            packet
+        };
+        (0..count).map(packet).collect()
+    }
+
+    fn power(samples: &[f32]) -> f32 {
+        samples.iter().map(|sample| sample * sample).sum::<f32>() / samples.len() as f32
+    }
+
+    #[test]
+    fn packets_become_mono_samples() {
+        for channels in [1, 2] {
+            let (mut decoder, mut heard) = (Opus::new(Opus::table(channels)).unwrap(), Vec::new());
+            for packet in packets(20) {
+                assert_eq!(decoder.decode(&packet, &mut heard), 960);
+            }
+            assert_eq!(heard.len(), 20 * 960);
+            assert!((power(&heard[9_600..]) - 0.125).abs() < 0.01, "{}", power(&heard[9_600..]));
+        }
+    }
+
+    #[test]
+    fn what_is_lost_or_no_packet_is_concealed_and_takes_its_time() {
+        let (mut decoder, mut heard) = (Opus::new(Opus::table(1)).unwrap(), Vec::new());
+        for packet in packets(20) {
+            decoder.decode(&packet, &mut heard);
+        }
+        for gone in [&[][..], b"\x0f\0", b"\x01abc"] {
+            let start = heard.len();
+            assert_eq!(decoder.decode(gone, &mut heard), 960);
+            assert!(power(&heard[start..]) > 0.0001, "{gone:?}: {}", power(&heard[start..]));
+        }
+        decoder.reset();
+        let (mut again, packets) = (Vec::new(), packets(3));
+        packets.iter().for_each(|packet| _ = decoder.decode(packet, &mut again));
+        assert_eq!(again, heard[..3 * 960]);
+    }
+
+    #[test]
+    fn channels_of_several_streams_are_put_in_their_places() {
+        let right = ChannelMappingTable { channels: 3, stream_count: 2, coupled_count: 0, mapping: vec![1, 255, 0] };
+        let mut decoder = Opus::new(right.clone()).unwrap();
+        // The first of two packets is told how long it is: a code of one frame, and its length.
+        let mut heard = Vec::new();
+        for packet in packets(10) {
+            let both = [&packet[..1], &[(packet.len() - 1) as u8], &packet[1..], &packet].concat();
+            heard.extend_from_slice(decoder.frames(&both).unwrap());
+        }
+        assert_eq!(heard.len(), 10 * 960 * 3);
+        assert!(heard.as_chunks().0.iter().all(|[left, silent, right]| left == right && *silent == 0.0));
+        assert!(power(&heard) > 0.05);
+        for mapping in [vec![0, 1, 2], vec![0, 1]] {
+            assert!(Opus::new(ChannelMappingTable { mapping, ..right.clone() }).is_none());
+        }
+        // What several streams lose is silence of the same length.
+        let mut mixed = Vec::new();
+        assert_eq!(decoder.decode(&[], &mut mixed), 960);
+        assert_eq!(power(&mixed), 0.0);
+    }
+}
