@@ -18,6 +18,10 @@ const SERVED: (u32, u32) = (8_000, 192_000);
 /// Channels that a server takes, at most.
 const SERVED_CHANNELS: u16 = 8;
 
+/// What the resamplers of a file may cost: a file can change its rate with every packet, and each change makes them anew. One that
+/// does not divide the rate costs 1, about a millisecond; one that divides it costs as much as it divides by.
+const MOST_COST: u64 = 1_000;
+
 /// Converts frames.
 pub(super) struct Convert {
     from: Layout,
@@ -25,6 +29,8 @@ pub(super) struct Convert {
     /// The channel to hear.
     choice: Option<u16>,
     way: Way,
+    /// Of the resamplers made so far.
+    cost: u64,
 }
 
 /// How to get there.
@@ -64,7 +70,7 @@ impl Convert {
             channels: if mixed || choice.is_some() { 1 } else { channels },
             channel: None,
         };
-        Ok(Self { from, to, choice, way: way(from, to, choice)? })
+        Ok(Self { from, to, choice, way: way(from, to, choice)?, cost: 0 })
     }
 
     /// What comes out.
@@ -75,12 +81,19 @@ impl Convert {
     /// Appends to `out` what whole frames become.
     ///
     /// # Errors
-    /// The layout is another than before, and nothing can be done with it.
+    /// The layout is another than before, and nothing can be done with it; or the rate has changed too often.
     pub(super) fn push(&mut self, layout: Layout, frames: &[u8], out: &mut Vec<u8>) -> Result<(), ReadError> {
         if layout != self.from {
             self.finish(out);
             check(layout)?;
             self.way = way(layout, self.to, self.choice)?;
+            if let Way::Lanes(lanes) = &self.way {
+                let resamplers = lanes.iter().filter(|lane| lane.resampler.is_some()).count() as u64;
+                self.cost += resamplers * u64::from((layout.sample_rate / self.to.sample_rate).max(1));
+            }
+            if self.cost > MOST_COST {
+                return Err(ReadError::Changes);
+            }
             self.from = layout;
         }
         match &mut self.way {
@@ -234,6 +247,21 @@ mod tests {
         convert.finish(&mut second);
         assert_eq!(second.len(), 16_000 * 4);
         assert_eq!(second[32_000..32_004], shorts(&[1_000, -1_000]));
+    }
+
+    #[test]
+    fn a_rate_that_changes_without_end_is_refused() {
+        let mut convert = Convert::new(STEREO, None).unwrap();
+        let fast = Layout { sample_rate: 48_000, ..STEREO };
+        let mut out = Vec::new();
+        let mut change = |layout| convert.push(layout, &[0; 8], &mut out);
+        // Two channels at a third of their rate; nothing where the rate is the first again.
+        for _ in 0..MOST_COST / 6 {
+            change(fast).unwrap();
+            change(STEREO).unwrap();
+        }
+        let error = change(fast).unwrap_err().to_string();
+        assert!(error.contains("changes its sample rate too often"), "{error}");
     }
 
     #[test]

@@ -45,6 +45,9 @@ pub enum ReadError {
     /// The resampler refused.
     #[error(transparent)]
     Resample(#[from] crate::resample::ResampleError),
+    /// The rate changes with nearly every packet.
+    #[error("it changes its sample rate too often; convert it first: `ffmpeg -i FILE -ar 16000 -ac 1 out.wav`")]
+    Changes,
     /// A WAV file without them.
     #[error("a WAV file that ends before its samples")]
     NoSamples,
