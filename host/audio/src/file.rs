@@ -6,6 +6,7 @@
 mod codec;
 mod container;
 mod convert;
+mod demux;
 mod error;
 mod flac;
 mod foreign;
@@ -27,6 +28,7 @@ pub use layout::MOST_CHANNELS;
 use auricle_core::AudioFormat;
 use container::{Container, Got};
 use convert::Convert;
+use demux::Demux;
 use flac::Flac;
 use input::Input;
 use layout::Layout;
@@ -92,6 +94,8 @@ impl AudioFile {
                     Kind::Flac => Box::new(Flac::open(input)?),
                     Kind::Ogg => Box::new(Ogg::open(input)?),
                     Kind::Mpeg => Box::new(Mpeg::open(input)?),
+                    Kind::Webm => Box::new(Demux::webm(input)?),
+                    Kind::Mp4 => Box::new(Demux::mp4(input)?),
                 }
             }
         };

@@ -40,7 +40,7 @@ Exit codes:
 #[derive(Debug, Clone, Args)]
 #[command(after_long_help = MORE)]
 pub struct StreamArgs {
-    /// A WAV, FLAC, MP3 or Ogg (Vorbis, FLAC) file, or `-` for standard input
+    /// A WAV, FLAC, MP3, AAC, M4A, WebM or Ogg (Opus, Vorbis, FLAC) file, or `-` for standard input
     ///
     /// What it is is found out from its content, not from its name. It is read as it is streamed, so it may be a pipe. What in it
     /// cannot be heard is said, and the exit code is 3.

@@ -5,19 +5,27 @@
 use super::{
     container::Got,
     error::{Damage, ReadError},
+    foreign::Foreign,
     layout::Layout,
     opus_head::OpusHead,
 };
 use crate::opus::Opus;
 use auricle_core::Encoding;
 use symphonia::core::{
-    codecs::audio::{AudioCodecId, AudioCodecParameters, AudioDecoder, AudioDecoderOptions},
+    codecs::audio::{
+        AudioCodecId, AudioCodecParameters, AudioDecoder, AudioDecoderOptions,
+        well_known::{CODEC_ID_AAC, CODEC_ID_OPUS},
+    },
+    errors::Error,
     packet::PacketRef,
     units::{Duration, Timestamp},
 };
 
 /// So many damaged packets on end, and the file is given up.
 const HOPELESS: u32 = 1_000;
+
+/// What the decoder of AAC leaves out.
+const HE_AAC: Foreign = Foreign::new("a file of HE-AAC, or of AAC with more than two channels", "m4a");
 
 /// A decoder at work on one recording.
 pub(super) struct Codec {
@@ -47,8 +55,29 @@ impl Codec {
         }
         let decoder = symphonia::default::get_codecs()
             .make_audio_decoder(&parameters, &AudioDecoderOptions::default())
-            .map_err(|error| ReadError::Decoder(error.to_string()))?;
+            .map_err(|error| refused(codec, error))?;
         Ok(Self::of(Decoder::Symphonia(decoder), layout))
+    }
+
+    /// For a track as a container describes it; and how many frames are to be left out at its start.
+    ///
+    /// # Errors
+    /// It is damaged, or a kind of AAC that is not read; [`ReadError::Unknown`]: another codec.
+    pub(super) fn of_track(parameters: &AudioCodecParameters) -> Result<(Self, u16), ReadError> {
+        if parameters.codec == CODEC_ID_OPUS {
+            let head =
+                OpusHead::read(parameters.extra_data.as_deref().unwrap_or_default()).ok_or(ReadError::Unknown)?;
+            return Ok((Self::opus(&head)?, head.skip));
+        }
+        let decoder = symphonia::default::get_codecs()
+            .make_audio_decoder(parameters, &AudioDecoderOptions::default())
+            .map_err(|error| refused(parameters.codec, error))?;
+        // The decoder knows better than the container.
+        let known = decoder.codec_params();
+        let sample_rate = known.sample_rate.or(parameters.sample_rate).ok_or(ReadError::Unknown)?;
+        let channels = known.channels.as_ref().or(parameters.channels.as_ref()).ok_or(ReadError::Unknown)?;
+        let layout = Layout { encoding: Encoding::F32le, sample_rate, channels: channels.count() as u16 };
+        Ok((Self::of(Decoder::Symphonia(decoder), layout), 0))
     }
 
     /// For packets of Opus.
@@ -58,6 +87,11 @@ impl Codec {
     pub(super) fn opus(head: &OpusHead) -> Result<Self, ReadError> {
         let decoder = Box::new(Opus::new(head.table.clone()).ok_or(ReadError::AllDamaged)?);
         Ok(Self::of(Decoder::Opus { decoder, gain: head.gain() }, head.layout()))
+    }
+
+    /// What its packets become.
+    pub(super) fn layout(&self) -> Layout {
+        self.layout
     }
 
     fn of(decoder: Decoder, layout: Layout) -> Self {
@@ -109,5 +143,13 @@ impl Codec {
             out.extend(self.floats.iter().flat_map(|sample| sample.to_le_bytes()));
         }
         Ok(())
+    }
+}
+
+fn refused(codec: AudioCodecId, error: Error) -> ReadError {
+    match error {
+        Error::Unsupported(_) if codec == CODEC_ID_AAC => ReadError::Foreign(HE_AAC),
+        Error::Unsupported(_) => ReadError::Unknown,
+        error => ReadError::Decoder(error.to_string()),
     }
 }

@@ -4,7 +4,7 @@ use super::{foreign::Foreign, layout::MOST_CHANNELS};
 use std::io;
 
 /// The containers and codecs that are read.
-pub const UNDERSTOOD: &str = "WAV, FLAC, MP3, Ogg with Opus, Vorbis or FLAC";
+pub const UNDERSTOOD: &str = "WAV, FLAC, MP3, AAC, M4A, WebM, Ogg with Opus, Vorbis or FLAC";
 
 /// Why a file cannot be read, or not to its end.
 #[derive(Debug, thiserror::Error)]

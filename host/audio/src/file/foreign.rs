@@ -19,8 +19,6 @@ impl Foreign {
     pub(super) fn of(start: &[u8]) -> Option<Self> {
         let at = |place: usize, bytes: &[u8]| start.get(place..).is_some_and(|rest| rest.starts_with(bytes));
         let found = match start {
-            _ if at(4, b"ftyp") || at(4, b"moov") || at(4, b"mdat") => ("an M4A or MP4 file", "m4a"),
-            [0x1a, 0x45, 0xdf, 0xa3, ..] => ("a WebM or Matroska file", "webm"),
             // Twelve ones, and a layer that MP3 does not have.
             [0xff, second, ..] if second & 0xf6 == 0xf0 => ("an AAC file", "aac"),
             [0xff, second, ..] if second & 0xe6 == 0xe4 => ("an MP2 file", "mp2"),

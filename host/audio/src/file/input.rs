@@ -88,6 +88,16 @@ impl Input {
     }
 }
 
+impl Read for Input {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let seen = self.ready(1);
+        let bytes = seen.len().min(out.len());
+        out[..bytes].copy_from_slice(&seen[..bytes]);
+        self.taken += bytes;
+        if bytes == 0 { self.end().map(|()| 0) } else { Ok(bytes) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

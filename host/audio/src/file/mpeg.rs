@@ -1,4 +1,4 @@
-//! MP3: a row of packets without a container around it.
+//! MP3, and AAC as broadcasts have it (ADTS): a row of packets without a container around it.
 //!
 //! Invariant: every packet is decoded, whatever stands between them. Recordings joined one behind the other, each with a packet
 //! that tells of it, are heard one behind the other. What an encoder has put before and behind a recording is cut off, at its
@@ -15,8 +15,8 @@ use super::{
     tags,
 };
 use auricle_core::Encoding;
-use frame::{Head, Info};
-use symphonia::core::codecs::audio::well_known::CODEC_ID_MP3;
+use frame::{Coding, HEAD, Head, Info};
+use symphonia::core::codecs::audio::well_known::{CODEC_ID_AAC, CODEC_ID_MP3};
 
 /// How far into a file its first packet is looked for: far enough for the rest of one at the start, not so far that programs
 /// and pictures are taken for recordings.
@@ -65,13 +65,18 @@ enum Next {
 }
 
 impl Mpeg {
-    /// Whether MP3 begins near here, and so how many bytes on.
+    /// Whether such packets begin near here, and so how many bytes on.
     pub(super) fn begins(input: &mut Input) -> Option<u64> {
         // Mostly right here: a pipe need not bring more than that.
-        if let Some(head) = Head::read(input.peek(4))
-            && sure(input.peek((SURE + 1) * (head.bytes + 1)), head, SURE)
-        {
-            return Some(0);
+        if let Some(head) = Head::read(input.peek(HEAD)) {
+            let mut bytes = head.bytes + HEAD;
+            for _ in 1..=SURE {
+                let seen = input.peek(bytes);
+                bytes += seen.get(bytes - HEAD..).and_then(Head::read).map_or(0, |next| next.bytes);
+            }
+            if sure(input.peek(bytes), head, SURE) {
+                return Some(0);
+            }
         }
         let seen = input.peek(JUNK as usize + (SURE + 1) * 2_900);
         let most = seen.len().min(JUNK as usize);
@@ -85,7 +90,7 @@ impl Mpeg {
     /// # Errors
     /// There is none.
     pub(super) fn open(mut input: Input) -> Result<Self, ReadError> {
-        let first = Head::read(input.peek(4)).ok_or(ReadError::Unknown)?;
+        let first = Head::read(input.peek(HEAD)).ok_or(ReadError::Unknown)?;
         let info = first.info(input.peek(first.bytes));
         if info.is_some() {
             input.skip(first.bytes as u64);
@@ -106,7 +111,7 @@ impl Mpeg {
                 (self.junk, self.used) = (0, 0);
                 return if junk > UNSAID_BEHIND { Next::Junk(junk) } else { Next::End };
             };
-            if let Some(head) = Head::read(self.input.peek(4)) {
+            if let Some(head) = Head::read(self.input.peek(HEAD)) {
                 let seen = self.input.peek(head.bytes + 32);
                 let known = self.follows.is_some_and(|last| last.like(head)) && seen.len() >= head.bytes;
                 if known || sure(seen, head, 1) {
@@ -176,7 +181,10 @@ impl Container for Mpeg {
 impl Recording {
     fn new(head: Head, info: Info) -> Result<Self, ReadError> {
         let layout = layout(head);
-        let codec = Codec::new(CODEC_ID_MP3, layout, None)?;
+        let codec = match head.coding {
+            Coding::Mp3 { .. } => Codec::new(CODEC_ID_MP3, layout, None)?,
+            Coding::Aac { config, .. } => Codec::new(CODEC_ID_AAC, layout, Some(&config))?,
+        };
         let skip = info.delay as usize * layout.frame_bytes();
         Ok(Self { head, codec, info, packets: 0, skip, held: Vec::new() })
     }
@@ -187,7 +195,11 @@ impl Recording {
 
     fn decode(&mut self, frame: &[u8], out: &mut Vec<u8>) -> Result<Got, ReadError> {
         self.packets += 1;
-        let got = self.codec.decode(frame, &mut self.held)?;
+        let coded = match self.head.coding {
+            Coding::Mp3 { .. } => frame,
+            Coding::Aac { header, .. } => frame.get(header..).unwrap_or_default(),
+        };
+        let got = self.codec.decode(coded, &mut self.held)?;
         let skipped = self.skip.min(self.held.len());
         self.held.drain(..skipped);
         self.skip -= skipped;
@@ -222,7 +234,7 @@ fn sure(seen: &[u8], head: Head, packets: usize) -> bool {
     for _ in 0..packets {
         match seen.get(place..) {
             None => return false,
-            Some(rest) if rest.len() < 4 || tags::length(rest).is_some() => return true,
+            Some(rest) if rest.len() < HEAD || tags::length(rest).is_some() => return true,
             Some(rest) => match Head::read(rest).filter(|next| next.like(head)) {
                 Some(next) => place += next.bytes,
                 None => return false,

@@ -59,7 +59,7 @@ pub(super) struct BenchArgs {
     #[arg(long, env = "AURICLE_CA", value_name = "FILE")]
     ca: Option<PathBuf>,
 
-    /// What the streams say, in turns: WAV, FLAC, MP3 or Ogg Vorbis; may be given more than once
+    /// What the streams say, in turns: any file that `stream` reads; may be given more than once
     #[arg(long, value_name = "FILE", required = true)]
     audio: Vec<PathBuf>,
 

@@ -1,4 +1,4 @@
-//! A frame of MP3 (MPEG audio layer III) by its first bytes, and the one that tells of a recording.
+//! A frame of MP3 (MPEG audio layer III) or AAC (ADTS) by its first bytes, and the one of MP3 that tells of a recording.
 
 /// Bits per second in thousands: MPEG 1, and MPEG 2 and 2.5.
 const BITRATES: [[u32; 15]; 2] = [
@@ -6,22 +6,40 @@ const BITRATES: [[u32; 15]; 2] = [
     [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
 ];
 
+/// Samples per second that AAC has.
+const AAC_RATES: [u32; 13] =
+    [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
+
+/// Bytes that tell a frame, of either kind.
+pub(super) const HEAD: usize = 7;
+
 /// What a decoder adds before the first sample.
 const DECODER_DELAY: u32 = 529;
 
-/// The first four bytes of a frame.
+/// The first bytes of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head {
-    /// MPEG 2.5, -, 2, 1.
-    version: u8,
+    pub(super) coding: Coding,
     pub(super) sample_rate: u32,
     pub(super) channels: u16,
     /// Of the whole frame.
     pub(super) bytes: usize,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Coding {
+    /// MPEG 2.5, -, 2, 1.
+    Mp3 { version: u8 },
+    /// What the decoder wants to know, and how many bytes stand before what it decodes.
+    Aac { config: [u8; 2], header: usize },
+}
+
 impl Head {
     pub(super) fn read(start: &[u8]) -> Option<Self> {
+        Self::mp3(start).or_else(|| Self::aac(start))
+    }
+
+    fn mp3(start: &[u8]) -> Option<Self> {
         let [0xff, b, c, d, ..] = *start else { return None };
         let (version, layer) = (b >> 3 & 3, b >> 1 & 3);
         if b & 0xe0 != 0xe0 || version == 1 || layer != 1 {
@@ -31,23 +49,43 @@ impl Head {
         let sample_rate = *[44_100, 48_000, 32_000].get(usize::from(c >> 2 & 3))? >> [2, 0, 1, 0][usize::from(version)];
         let padding = usize::from(c >> 1 & 1);
         let bytes = (if version == 3 { 144 } else { 72 } * kilobits * 1_000 / sample_rate) as usize + padding;
-        Some(Self { version, sample_rate, channels: if d >> 6 == 3 { 1 } else { 2 }, bytes })
+        let coding = Coding::Mp3 { version };
+        Some(Self { coding, sample_rate, channels: if d >> 6 == 3 { 1 } else { 2 }, bytes })
+    }
+
+    /// Of the profile LC, with one block in the frame, as all have it.
+    fn aac(start: &[u8]) -> Option<Self> {
+        let [0xff, b, c, d, e, f, g, ..] = *start else { return None };
+        if b & 0xf6 != 0xf0 || c >> 6 != 1 || g & 3 != 0 {
+            return None;
+        }
+        let (rate, channels) = (c >> 2 & 15, (c & 1) << 2 | d >> 6);
+        let sample_rate = *AAC_RATES.get(usize::from(rate))?;
+        let header = if b & 1 == 0 { 9 } else { HEAD };
+        let bytes = usize::from(d & 3) << 11 | usize::from(e) << 3 | usize::from(f >> 5);
+        let coding = Coding::Aac { config: [2 << 3 | rate >> 1, rate << 7 | channels << 3], header };
+        (bytes > header && channels > 0).then_some(Self { coding, sample_rate, channels: channels.into(), bytes })
     }
 
     /// Frames of samples in it.
     pub(super) fn samples(self) -> u64 {
-        if self.version == 3 { 1_152 } else { 576 }
+        match self.coding {
+            Coding::Mp3 { version: 3 } => 1_152,
+            Coding::Mp3 { .. } => 576,
+            Coding::Aac { .. } => 1_024,
+        }
     }
 
     /// Whether a frame with this head may stand beside one with that.
     pub(super) fn like(self, other: Self) -> bool {
-        let kind = |head: Self| (head.version, head.sample_rate, head.channels);
+        let kind = |head: Self| (head.coding, head.sample_rate, head.channels);
         kind(self) == kind(other)
     }
 
     /// What a frame without audio at the start of a recording says of it.
     pub(super) fn info(self, frame: &[u8]) -> Option<Info> {
-        let place = match (self.version, self.channels) {
+        let Coding::Mp3 { version } = self.coding else { return None };
+        let place = match (version, self.channels) {
             (3, 1) | (0 | 2, 2) => 21,
             (3, _) => 36,
             _ => 13,
