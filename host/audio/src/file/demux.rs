@@ -1,7 +1,7 @@
 //! WebM, Matroska and MP4: containers that crate `symphonia` takes apart.
 //!
 //! Invariant: a file's first track of audio that is understood is heard, from where its encoder says that it begins to where it
-//! ends. Where the track has a gap, or the file ends before the track does, that is told. WebM is read as it comes, so sizes and
+//! ends. Where the track has a gap, or the file ends before the track does, that is told, and so is another file behind it. WebM is read as it comes, so sizes and
 //! the length may be unknown, as in what a browser records. The index of MP4 may stand at its end: it is held whole.
 
 mod edits;
@@ -21,7 +21,7 @@ use symphonia::{
         codecs::CodecParameters,
         errors::Error,
         formats::{FormatReader, Track},
-        io::{MediaSource, MediaSourceStream, ReadOnlySource},
+        io::{MediaSource, MediaSourceStream, ReadBytes, ReadOnlySource},
         units::TimeBase,
     },
     default::formats::{IsoMp4Reader, MkvReader},
@@ -33,10 +33,13 @@ const MOST_HELD: u64 = 1 << 30;
 /// Seconds that may be missing before anything is said: recorders of WebM stamp blocks with the clock. MP4 counts exactly.
 const UNSAID: f64 = 0.25;
 const UNSAID_EXACT: f64 = 0.02;
+/// Bytes behind a recording that may be anything.
+const UNSAID_BEHIND: u64 = 1_024;
 
 /// A file being read.
 pub(super) struct Demux {
-    reader: Box<dyn FormatReader>,
+    /// `None` at the end.
+    reader: Option<Box<dyn FormatReader>>,
     track: u32,
     codec: Codec,
     /// Frames of audio in a tick of the track's clock.
@@ -50,7 +53,10 @@ pub(super) struct Demux {
     /// Where the next packet belongs.
     next: Option<i64>,
     damage: Option<Damage>,
-    ended: bool,
+    /// MP4: there is another recording behind this one.
+    joined: bool,
+    /// WebM: where it ends, in bytes, where it says so.
+    end: Option<u64>,
 }
 
 impl Demux {
@@ -58,17 +64,18 @@ impl Demux {
     ///
     /// # Errors
     /// There is none, or no audio that is understood.
-    pub(super) fn webm(input: Input) -> Result<Self, ReadError> {
+    pub(super) fn webm(mut input: Input) -> Result<Self, ReadError> {
+        let end = segment_end(input.peek(128));
         let reader =
             Box::new(MkvReader::try_new(stream(ReadOnlySource::new(input)), Default::default()).map_err(failed)?);
+        let info = reader.media_info();
+        // Of several tracks the video may be longer.
+        let duration = info.duration.filter(|_| reader.tracks().len() == 1).zip(info.time_base);
         let other = Foreign::new("a WebM or Matroska file without audio that is read here", "webm");
         let mut demux = Self::new(reader, other)?;
-        let info = demux.reader.media_info();
-        // Of several tracks the video may be longer.
-        if let (Some(duration), Some(time_base), [_]) = (info.duration, info.time_base, demux.reader.tracks()) {
-            let seconds = duration.get() as f64 * seconds(time_base);
-            demux.until = Some((seconds * f64::from(demux.codec.layout().sample_rate)).round() as i64);
-        }
+        let rate = f64::from(demux.codec.layout().sample_rate);
+        demux.until = duration.map(|(ticks, base)| (ticks.get() as f64 * seconds(base) * rate).round() as i64);
+        demux.end = end;
         Ok(demux)
     }
 
@@ -90,13 +97,12 @@ impl Demux {
             stream(Cursor::new(bytes))
         };
         let reader = Box::new(IsoMp4Reader::try_new(source, Default::default()).map_err(failed)?);
+        let durations: Vec<_> = reader.tracks().iter().map(|track| (track.id, track.duration)).collect();
         let mut demux = Self::new(reader, Foreign::new("an M4A or MP4 file without audio that is read here", "m4a"))?;
-        demux.exact = true;
-        let track = demux.reader.tracks().iter().find(|track| track.id == demux.track);
-        let ticks = track.and_then(|track| track.duration).map_or(0, |duration| duration.get());
-        if ticks > 0 {
-            demux.until = Some((ticks as f64 * demux.frames_per_tick).round() as i64);
-        }
+        (demux.exact, demux.joined) = (true, edits.joined);
+        let ticks = durations.iter().find(|(id, _)| *id == demux.track).and_then(|(_, duration)| *duration);
+        let ticks = ticks.map(|ticks| ticks.get()).filter(|ticks| *ticks > 0);
+        demux.until = ticks.map(|ticks| (ticks as f64 * demux.frames_per_tick).round() as i64);
         if let Some(edit) = edits.of(demux.track) {
             let start = (edit.start as f64 * demux.frames_per_tick).round() as usize;
             demux.skip = start.saturating_mul(demux.codec.layout().frame_bytes());
@@ -119,7 +125,7 @@ impl Demux {
                     let layout = codec.layout();
                     return Ok(Self {
                         track: id,
-                        reader,
+                        reader: Some(reader),
                         codec,
                         frames_per_tick: f64::from(layout.sample_rate) * seconds(time_base),
                         skip: usize::from(skip) * layout.frame_bytes(),
@@ -127,7 +133,8 @@ impl Demux {
                         exact: false,
                         next: None,
                         damage: None,
-                        ended: false,
+                        joined: false,
+                        end: None,
                     });
                 }
                 Err(ReadError::Unknown) => {}
@@ -135,6 +142,18 @@ impl Demux {
             }
         }
         Err(problem)
+    }
+
+    /// Compares what was heard with what there is.
+    fn end(&mut self) -> Option<Damage> {
+        let bytes = self.reader.take().map_or(0, |reader| reader.into_inner().pos());
+        let behind = self.end.map_or(0, |end| bytes.saturating_sub(end));
+        self.damage = if self.joined {
+            Some(Damage::Recording)
+        } else {
+            (behind > UNSAID_BEHIND).then_some(Damage::Unknown { bytes: behind })
+        };
+        self.missing(self.until?.saturating_sub(self.next.unwrap_or(0)))
     }
 
     fn missing(&self, frames: i64) -> Option<Damage> {
@@ -157,19 +176,16 @@ impl Container for Demux {
         if let Some(damage) = self.damage.take() {
             return Ok(Got::Damage(damage));
         }
-        if self.ended {
-            return Ok(Got::End);
-        }
         let layout = self.layout();
-        let packet = match self.reader.next_packet() {
+        let Some(reader) = &mut self.reader else { return Ok(Got::End) };
+        let packet = match reader.next_packet() {
             Ok(Some(packet)) if packet.track_id == self.track => packet,
             Ok(Some(_)) => return Ok(Got::Audio(layout)),
             Err(Error::IoError(error)) if error.kind() != ErrorKind::UnexpectedEof => return Err(error.into()),
             // Where sizes are unknown, the end is what the crate did not expect.
             Ok(None) | Err(Error::IoError(_)) => {
-                self.ended = true;
-                let missing = self.until.and_then(|until| self.missing(until.saturating_sub(self.next.unwrap_or(0))));
-                return Ok(missing.map_or(Got::End, Got::Damage));
+                let missing = self.end();
+                return Ok(missing.map_or(Got::Audio(layout), Got::Damage));
             }
             Err(error) => return Err(failed(error)),
         };
@@ -192,6 +208,24 @@ impl Container for Demux {
         self.skip -= skipped;
         Ok(got)
     }
+}
+
+/// Where WebM ends by its first bytes; what is recorded as it comes cannot say.
+fn segment_end(start: &[u8]) -> Option<u64> {
+    let (header, at) = size(start, 4)?;
+    let at = usize::try_from(header).ok()?.checked_add(at)?;
+    let (segment, at) = size(start, at.checked_add(4)?)?;
+    segment.checked_add(at as u64)
+}
+
+/// A size as EBML writes it, and where it ends: the zeros before the first one tell how many bytes follow; all ones: unknown.
+fn size(bytes: &[u8], at: usize) -> Option<(u64, usize)> {
+    let first = *bytes.get(at)?;
+    let width = first.leading_zeros() as usize + 1;
+    let written = bytes.get(at..at.checked_add(width)?)?;
+    let value = written.iter().fold(0_u64, |value, byte| value << 8 | u64::from(*byte));
+    let ones = (1_u64 << (7 * width).min(63)) - 1;
+    (width <= 8 && value & ones != ones).then_some((value & ones, at + width))
 }
 
 fn stream(source: impl MediaSource + 'static) -> MediaSourceStream<'static> {

@@ -438,6 +438,22 @@ fn webm_of_unknown_length_is_heard() {
     assert!(matches!(damages[..], [Damage::Missing { seconds }] if (seconds - 0.5).abs() < 0.01), "{damages:?}");
 }
 
+#[test]
+fn another_file_behind_webm_or_mp4_is_told() {
+    for file in [M4A, &streamed()] {
+        let clean = whole(read(file, None).unwrap());
+        assert_eq!(all(read(&file.repeat(2), None).unwrap()), (clean, vec![Damage::Recording]));
+    }
+    // The same segment with its length.
+    let start = WEBM.windows(4).position(|seen| seen == b"\x18\x53\x80\x67").unwrap() + 4;
+    let length = 1 << 56 | (WEBM.len() - start - 8) as u64;
+    let known = [&WEBM[..start], &length.to_be_bytes(), &WEBM[start + 8..]].concat();
+    let clean = whole(read(&known, None).unwrap());
+    assert_eq!(clean, whole(read(WEBM, None).unwrap()));
+    let bytes = known.len() as u64;
+    assert_eq!(all(read(&known.repeat(2), None).unwrap()), (clean, vec![Damage::Unknown { bytes }]));
+}
+
 /// A box of MP4.
 fn boxed(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
     [&(body.len() as u32 + 8).to_be_bytes(), &name[..], body].concat()

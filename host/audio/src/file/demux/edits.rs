@@ -7,6 +7,8 @@
 pub(super) struct Edits {
     /// Whether the index, where they are, stands before all audio.
     pub(super) index_first: bool,
+    /// Whether there are several.
+    pub(super) joined: bool,
     tracks: Vec<(u32, Edit)>,
 }
 
@@ -49,6 +51,7 @@ impl Edits {
         let mut edits = Self::default();
         let first = boxes(file).find(|(name, _)| matches!(name, b"moov" | b"moof" | b"mdat"));
         edits.index_first = first.is_some_and(|(name, _)| name == *b"moov");
+        edits.joined = boxes(file).filter(|(name, _)| name == b"moov").count() > 1;
         let Some(movie) = boxes(file).find_map(|(name, body)| (name == *b"moov").then_some(body)) else { return edits };
         let header = inside(movie, &[*b"mvhd"]).unwrap_or_default();
         let per_second = number(header, if header.first() == Some(&1) { 20 } else { 12 }).filter(|ticks| *ticks > 0);
