@@ -112,13 +112,15 @@ def dialects() -> None:
 
 
 def audio() -> None:
-    for name in ("tone.flac", "tone.mp3", "tone.ogg"):
-        seed("audio_files", name, (ROOT / "host/audio/src/file/testdata" / name).read_bytes())
-    tones = {name: (ROOT / "host/audio/src/file/testdata" / name).read_bytes() for name in ("tone.mp3", "tone.ogg", "tone.flac")}
+    tones = {path.name: path.read_bytes() for path in (ROOT / "host/audio/src/file/testdata").iterdir()}
+    for name, tone in tones.items():
+        seed("audio_files", name, tone)
     seed("audio_files", "joined.mp3", tones["tone.mp3"] * 2)
     # MPEG 1 in stereo, silent.
     seed("audio_files", "changed.mp3", tones["tone.mp3"] + (b"\xff\xfb\x90\0" + bytes(413)) * 3)
     seed("audio_files", "chained.ogg", tones["tone.ogg"] * 2)
+    # Behind one another: Vorbis, Opus.
+    seed("audio_files", "mixed.ogg", tones["tone.ogg"] + tones["tone.opus"])
     seed("audio_files", "tagged.flac", tones["tone.flac"] + b"APETAGEX" + struct.pack("<4IQ", 2000, 40, 1, 0xa0000000, 0) + bytes(8))
     sine = [(n * 37 % 200 - 100) * 300 for n in range(400)]
     for tag, bits, samples in [

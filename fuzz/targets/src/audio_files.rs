@@ -1,4 +1,4 @@
-//! Meets audio files: the containers, and the codecs of crate `symphonia`.
+//! Meets audio files: the containers, and the codecs of crates `symphonia` and `opus-rs`.
 //!
 //! Holds: a file is refused in one line, or has a format that a server takes and gives whole frames; it ends. So it is with one
 //! of its channels.
