@@ -59,7 +59,8 @@ impl Reader {
     pub(super) async fn run(mut self, mut session: Session, mut writing: JoinHandle<Writer>, drain: CancellationToken) {
         let idle_limit = self.idle_limit;
         let mut alive = Instant::now();
-        let mut check = tokio::time::interval(idle_limit / 4);
+        // Not at once: a client that half-closes early could no longer answer the ping, and may take that for an error.
+        let mut check = tokio::time::interval_at(alive + idle_limit / 4, idle_limit / 4);
         check.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut finished, mut drained) = (false, pin!(drain.cancelled()));
         loop {
