@@ -13,7 +13,7 @@ use crate::websocket::{ConnectionSettings, Incoming, Receiver, Sender, Unsent, W
 use auricle_core::{Failure, FailureCode};
 use auricle_session::Admitted;
 use std::sync::Arc;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 
@@ -92,7 +92,10 @@ impl Connection {
             }
             () = drain.cancelled() => return Err(going_away()),
         };
-        let (mut alive, mut check) = (Instant::now(), interval(settings.idle_limit / 4));
+        let mut alive = Instant::now();
+        let every = settings.idle_limit / 4;
+        // Not at once, as in `native::reader`.
+        let mut check = interval_at(alive + every, every);
         check.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let incoming = next?;
