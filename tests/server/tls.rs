@@ -1,6 +1,6 @@
 //! TLS: only for those who trust the certificate, which may be replaced under a running server.
 
-use auricle_tests::{Host, LIMIT, Setup, auricle, bytes, library, noise, tone_segments};
+use auricle_tests::{Host, LIMIT, Setup, auricle, bytes, fixture, library, noise, tone_segments};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
 use std::{
@@ -165,4 +165,20 @@ fn a_server_that_cannot_read_its_certificate_does_not_start() {
         let told = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success() && told.contains(problem) && told.contains("[tls]"), "{told}");
     }
+}
+
+#[test]
+fn tls_on_one_side_only_is_named_with_the_right_scheme() {
+    let refusal = |host: &Host, scheme: &str| {
+        let mut command = auricle();
+        command.arg("stream").arg(fixture("digits.wav")).args(["--preset", "tone", "--url"]);
+        let output = command.arg(format!("{scheme}://{}", host.address())).output().unwrap();
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let message = refusal(&start(setup()), "ws");
+    assert!(message.contains("give wss:// instead of ws://"), "{message}");
+    let plain = Setup::new().plugin(&library("tone")).preset("tone", &json!({"backend": "tone"})).start();
+    let message = refusal(&plain, "wss");
+    assert!(message.contains("give ws:// instead of wss://"), "{message}");
 }

@@ -2,6 +2,7 @@
 
 use super::end::End;
 use std::{
+    io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -20,6 +21,7 @@ use tokio_tungstenite::{
     tungstenite::{
         Error as WsError,
         client::IntoClientRequest,
+        error::ProtocolError,
         http::{HeaderValue, Request, header},
     },
 };
@@ -69,11 +71,30 @@ impl Connector {
                 let line = line.chars().take(300).collect();
                 Err(End::Refused { url: url.clone(), status: answer.status().to_string(), line })
             }
-            Ok(Err(WsError::Io(error))) => Err(failed(error.to_string())),
-            Ok(Err(error)) => Err(failed(error.to_string())),
+            Ok(Err(error)) => Err(failed(explain(&error))),
             Err(_) => Err(failed(format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()))),
         }
     }
+}
+
+/// Why there is no connection. TLS on one side only gets a sentence that says so.
+fn explain(error: &WsError) -> String {
+    match error {
+        WsError::Protocol(ProtocolError::HttparseError(_)) => {
+            "the server does not answer in HTTP; if it speaks TLS there, give wss:// instead of ws://".to_owned()
+        }
+        WsError::Io(error) if speaks_no_tls(error) => {
+            "the server speaks no TLS there: give ws:// instead of wss://".to_owned()
+        }
+        WsError::Io(error) => error.to_string(),
+        error => error.to_string(),
+    }
+}
+
+/// Whether a TLS handshake failed because the other side sent something else.
+fn speaks_no_tls(error: &io::Error) -> bool {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    matches!(cause, Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)))
 }
 
 /// Why nobody can be trusted.
