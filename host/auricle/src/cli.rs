@@ -55,21 +55,21 @@ enum Command {
     },
 }
 
-/// Try a plugin file or engine folder in a child process and say what it is, or why it is refused.
+/// Open a plugin file or engine folder in a child process and report what it is, or why it is refused.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  auricle probe target/release/libmy_engine.so\n\nExit status: 0 it can be loaded, 1 it cannot."
+    after_help = "Example:\n  auricle probe target/release/libmy_engine.so\n\nExit status: 0 the plugin can be loaded, 1 it cannot."
 )]
 struct ProbeArgs {
     /// A shared library, or a folder NAME.engine
     file: PathBuf,
-    /// How to write the result
+    /// Format of the result
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     /// Directory where engines look for models and shared runtimes; may be given more than once
     #[arg(long, value_name = "DIR")]
     resources: Vec<PathBuf>,
-    /// Seconds the plugin may take to load
+    /// Time limit for opening the plugin, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
     timeout: f64,
 }

@@ -18,8 +18,8 @@ pub const DEFAULT_URL: &str = "ws://127.0.0.1:8770/v1/stream";
 pub const STREAM_PATH: &str = "/v1/stream";
 
 const MORE: &str = "\
-Standard output carries the transcript and nothing else. Progress, partial text and timings go to standard error.
-Ctrl-C ends the audio and still prints the last words; a second one quits.
+The transcript goes to standard output; progress, partial text and timings go to standard error.
+Ctrl-C ends the audio and prints the last words; a second Ctrl-C quits at once.
 
 Examples:
   auricle stream talk.flac --preset english
@@ -28,46 +28,46 @@ Examples:
   auricle stream call.ulaw --raw mulaw --rate 8000 --preset phone --option language=de
 
 Exit codes:
-    0  everything has been transcribed
+    0  everything was transcribed
     1  standard output cannot be written
     2  the command line is wrong
-    3  the file, or a part of it, cannot be read or decoded (the rest has been transcribed)
+    3  the file, or a part of it, cannot be read or decoded (the rest was transcribed)
     4  no connection to the server, or it refused the stream
     5  the server ended the stream with an error, or the connection was lost
   130  interrupted twice";
 
-/// Stream audio to a server and print what it hears.
+/// Stream audio to a server and print the transcript.
 #[derive(Debug, Clone, Args)]
 #[command(after_long_help = MORE)]
 pub struct StreamArgs {
     /// A WAV, FLAC, MP3, AAC, M4A, WebM or Ogg (Opus, Vorbis, FLAC) file, or `-` for standard input
     ///
-    /// What it is is found out from its content, not from its name. It is read as it is streamed, so it may be a pipe. What in it
-    /// cannot be heard is said, and the exit code is 3.
+    /// The format is detected from the content, not from the name. The file is read while it is streamed, so it may be a pipe. Parts
+    /// that cannot be decoded are reported, and the exit code is 3.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 
     /// The server's address
     ///
-    /// `ws://HOST:PORT/v1/stream`, or `wss://` for TLS; the scheme and the path may be left out.
+    /// `ws://HOST:PORT/v1/stream`, or `wss://` for TLS; the scheme and the path are optional.
     #[arg(long, env = "AURICLE_URL", default_value = DEFAULT_URL, value_parser = url)]
     pub url: String,
 
-    /// The key to show, where the server asks for one
+    /// The API key, if the server requires one
     #[arg(long, env = "AURICLE_KEY", hide_env_values = true, value_name = "KEY")]
     pub key: Option<String>,
 
-    /// Trust the authorities in this file (PEM) instead of the public ones
+    /// Trust the certificate authorities in this file (PEM) instead of the public ones
     #[arg(long, env = "AURICLE_CA", value_name = "FILE")]
     pub ca: Option<PathBuf>,
 
-    /// The preset to recognise with, one of the server's `GET /v1/presets`
+    /// The preset to use; `GET /v1/presets` lists them
     #[arg(long, value_name = "NAME")]
     pub preset: String,
 
-    /// Send at the speed of speech, as a microphone would
+    /// Send in real time, as a microphone would
     ///
-    /// Otherwise the audio is sent as fast as the server takes it.
+    /// Without this option the audio is sent as fast as the server accepts it.
     #[arg(long)]
     pub realtime: bool,
 
@@ -75,13 +75,13 @@ pub struct StreamArgs {
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 
-    /// A field that the preset opens to clients; may be given several times
+    /// A field that the preset lets clients set; may be given more than once
     ///
-    /// The value is JSON where it is valid JSON, else a string: `--option language=de --option beam=5`.
+    /// A value that is valid JSON is sent as JSON, any other as a string: `--option language=de --option beam=5`.
     #[arg(long = "option", value_name = "KEY=VALUE", value_parser = option)]
     pub options: Vec<(String, Value)>,
 
-    /// The audio has no header: how its samples are written
+    /// The sample format of audio without a header
     #[arg(long, value_name = "ENCODING", value_parser = encoding())]
     pub raw: Option<Encoding>,
 
@@ -93,13 +93,13 @@ pub struct StreamArgs {
     #[arg(long, value_name = "N", requires = "raw", value_parser = clap::value_parser!(u16).range(1..=i64::from(MOST_CHANNELS)))]
     pub channels: Option<u16>,
 
-    /// Hear only this channel, from 0; otherwise all of them are mixed
+    /// Transcribe only this channel, counted from 0; without it all channels are mixed
     ///
-    /// Only this one is sent.
+    /// Only this channel is sent.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(..i64::from(MOST_CHANNELS)))]
     pub channel: Option<u16>,
 
-    /// Print partial text line by line where standard error is not a terminal
+    /// Print partial text line by line if standard error is not a terminal
     #[arg(long)]
     pub show_partials: bool,
 }
@@ -107,9 +107,9 @@ pub struct StreamArgs {
 /// What is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// The text of each segment, one a line; with its times on a terminal
+    /// The text of each segment, one per line; on a terminal with its times
     Text,
-    /// Every message of the server as it came, one a line
+    /// Every message of the server, unchanged, one per line
     Jsonl,
 }
 

@@ -16,13 +16,14 @@ use std::{
 };
 
 const MORE: &str = "\
-Each stream sends audio at the speed of speech, each frame at the moment at which a microphone would have it whole. A text is
-late from the moment at which the audio that it needed was due; which audio that is, is learnt from a stream that is alone. A
-level is held if the 95th percentile of that is within the bound, over the whole run and over the last 30 % of the audio, and if
-every stream got the text that the lone one got. The number of streams grows until the bound breaks; then it is halved between
-what was held and what was not. Standard output carries the table.
+Each stream sends audio in real time, frame by frame, as a microphone would. The delay of a text is the time since the audio
+that it needed was sent; a single stream, measured first, shows which audio each text needs. A level passes if the 95th
+percentile of the delays is within the bound, over the whole run and over the last 30 % of the audio, and if every stream gets
+the text of the single stream. The number of streams grows until a level fails; a binary search then finds the most. The table
+goes to standard output.
 
-Run it beside the server only if there are processors to spare: its own time is in the table. docs/capacity.md has more.
+The load tool uses CPU time too, and the table shows how much. Run it on the server's machine only if there are CPUs to spare.
+See docs/capacity.md.
 
 Examples:
   auricle bench ws://127.0.0.1:8770 --preset english --audio talk.wav --pid $(pidof -s auricle)
@@ -30,40 +31,40 @@ Examples:
   auricle bench wss://host --preset english --audio talk.wav --streams 1,10,100
 
 Exit codes:
-  0  a level was held
-  1  none was, or a file cannot be written
+  0  a level passed
+  1  no level passed, or a file cannot be written
   2  the command line is wrong
   3  the audio cannot be used
-  4  no connection to the server, or it refused or lost a stream that was alone";
+  4  no connection to the server, or the single stream was refused or failed";
 
-/// Find out how many real-time streams a server holds, Auricle or another one.
+/// Measure how many real-time streams a server can serve, Auricle or another one.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = MORE)]
 pub(super) struct BenchArgs {
     /// The server's address: `ws://HOST:PORT`, or `wss://` for TLS
     url: String,
 
-    /// What the server speaks
+    /// The server's protocol
     #[arg(long, value_enum, default_value_t = Protocol::Auricle)]
     protocol: Protocol,
 
-    /// What to recognise with: a preset of Auricle, a model of WhisperLive
+    /// The preset (Auricle) or model (WhisperLive)
     #[arg(long, value_name = "NAME", required_if_eq("protocol", "auricle"))]
     preset: Option<String>,
 
-    /// The key to show, where the server asks for one
+    /// The API key, if the server requires one
     #[arg(long, env = "AURICLE_KEY", hide_env_values = true, value_name = "KEY")]
     key: Option<String>,
 
-    /// Trust the authorities in this file (PEM) instead of the public ones
+    /// Trust the certificate authorities in this file (PEM) instead of the public ones
     #[arg(long, env = "AURICLE_CA", value_name = "FILE")]
     ca: Option<PathBuf>,
 
-    /// What the streams say, in turns: any file that `stream` reads; may be given more than once
+    /// The audio of the streams: any file that `stream` reads; may be given more than once
     #[arg(long, value_name = "FILE", required = true)]
     audio: Vec<PathBuf>,
 
-    /// Try these numbers of streams, and look for no others
+    /// Test these numbers of streams only
     #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = count())]
     streams: Vec<u64>,
 
@@ -71,35 +72,35 @@ pub(super) struct BenchArgs {
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = count(), conflicts_with = "streams")]
     from: u64,
 
-    /// So many streams more at each level
+    /// How many streams to add at each level
     #[arg(long, value_name = "N", value_parser = count(), conflicts_with_all = ["streams", "grow"])]
     step: Option<u64>,
 
-    /// So many times as many streams at each level
+    /// The factor by which the number of streams grows at each level
     #[arg(long, value_name = "FACTOR", default_value_t = 1.5, value_parser = above_one, conflicts_with = "streams")]
     grow: f64,
 
-    /// Go no further
+    /// The largest number of streams to test
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = count(), conflicts_with = "streams")]
     most: u64,
 
-    /// How close to come to the most, as a share of it
+    /// The precision of the result, as a share of it
     #[arg(long, value_name = "SHARE", default_value_t = 0.02, value_parser = share, conflicts_with = "streams")]
     precision: f64,
 
-    /// How late texts may be, in milliseconds: the 95th percentile
+    /// The bound for the 95th percentile of the delays, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 500.0, value_parser = positive)]
     bound_ms: f64,
 
-    /// How long each stream speaks; recordings are cut or repeated
+    /// The length of each stream; recordings are cut or repeated
     #[arg(long, value_name = "SECONDS", default_value_t = 20.0, value_parser = positive)]
     seconds: f64,
 
-    /// How much audio is sent at a time
+    /// The length of a frame, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 100, value_parser = value_parser!(u64).range(10..=1_000))]
     frame_ms: u64,
 
-    /// The streams of a level begin evenly within this
+    /// The streams of a level start evenly distributed over this time
     #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = positive)]
     stagger: f64,
 
@@ -107,13 +108,13 @@ pub(super) struct BenchArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 20.0, value_parser = positive)]
     patience: f64,
 
-    /// Share of the words that may differ from those of a lone stream
+    /// The share of words that may differ from those of the single stream
     ///
-    /// For models whose texts depend on what else they are doing, such as those with 8 bits that are scaled for a whole batch.
+    /// For models whose text depends on the other streams in a batch, such as some 8-bit models.
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
     tolerance: f64,
 
-    /// The server's process, to say what it and its child processes use; Linux
+    /// The server's process id, to measure CPU and memory of it and its child processes; Linux only
     #[arg(long)]
     pid: Option<u32>,
 

@@ -6,7 +6,7 @@ use auricle_server::EnginesReport;
 use std::{io, path::PathBuf, process::ExitCode, time::Duration};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
-/// List the engines of a running server, or of a plugin directory; or take a plugin out of quarantine.
+/// List the engines of a running server or of a plugin directory; release a plugin from quarantine.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -15,27 +15,27 @@ Examples:
   auricle engines --plugins target/plugins         without a server: each file is tried in a child process
   auricle engines --release libmy_engine.so
 
-Exit status: 0 all files are in order, 1 at least one is refused or in quarantine, 2 the server or directory cannot be read.")]
+Exit status: 0 all files are in order; 1 at least one is refused or in quarantine; 2 the server or directory cannot be read.")]
 pub(super) struct EnginesArgs {
     /// Address of the running server
     #[arg(long, default_value = "http://127.0.0.1:8770", conflicts_with = "plugins")]
     url: String,
-    /// An operator's key, where the server asks for one
+    /// An operator's API key, if the server requires one
     #[arg(long, env = "AURICLE_KEY", hide_env_values = true, value_name = "KEY", conflicts_with = "plugins")]
     key: Option<String>,
-    /// Trust the authorities in this file (PEM) instead of the public ones
+    /// Trust the certificate authorities in this file (PEM) instead of the public ones
     #[arg(long, env = "AURICLE_CA", value_name = "FILE", conflicts_with = "plugins")]
     ca: Option<PathBuf>,
-    /// Directory to look at instead; may be given more than once
+    /// Examine this plugin directory instead of a server; may be given more than once
     #[arg(long, value_name = "DIR")]
     plugins: Vec<PathBuf>,
     /// Directory where engines look for models and shared runtimes; may be given more than once
     #[arg(long, value_name = "DIR", requires = "plugins")]
     resources: Vec<PathBuf>,
-    /// Plugin file of the running server to take out of quarantine
+    /// Release this plugin file of the running server from quarantine
     #[arg(long, value_name = "FILE", conflicts_with = "plugins")]
     release: Option<String>,
-    /// How to write the list
+    /// Format of the list
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }

@@ -11,7 +11,7 @@ use std::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Make API keys.
+/// Create API keys.
 #[derive(Debug, clap::Args)]
 pub(super) struct KeyArgs {
     #[command(subcommand)]
@@ -23,31 +23,31 @@ enum KeyCommand {
     New(NewArgs),
 }
 
-/// Make a key and print it.
+/// Create a key and print it.
 ///
-/// The key is printed on standard output and kept nowhere; the server's file of keys gets its hash. A running server takes
-/// the file up as it changes.
+/// The key is printed on standard output and not stored; the server's key file gets its hash. A running server reloads the
+/// file when it changes.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   auricle key new alice --into configs/keys.toml
   auricle key new phone --preset english --preset german --max-streams 20 --into configs/keys.toml
-  auricle key new monitoring --operator            what to put into the file goes to standard error
+  auricle key new monitoring --operator            the entry for the key file goes to standard error
 
-Exit status: 0 made, 1 not.")]
+Exit status: 0 success, 1 failure.")]
 struct NewArgs {
-    /// Whose key it is: letters, digits, `-` and `_`; shown in the log and to the operator
+    /// Name of the key: letters, digits, `-` and `_`; shown in the log and to operators
     name: String,
-    /// A preset it is for (default: all); may be given more than once
+    /// A preset that the key may use (default: all); may be given more than once
     #[arg(long, value_name = "NAME")]
     preset: Vec<String>,
-    /// Streams at once (default: no limit of its own)
+    /// Maximum number of open streams (default: the server's limit only)
     #[arg(long, value_name = "N")]
     max_streams: Option<usize>,
-    /// It also opens /metrics, /v1/streams and /v1/engines
+    /// Allow /metrics, /v1/streams and /v1/engines too
     #[arg(long)]
     operator: bool,
-    /// The file of keys to add it to, made if need be
+    /// The key file to add it to; created if it does not exist
     #[arg(long, value_name = "FILE")]
     into: Option<PathBuf>,
 }

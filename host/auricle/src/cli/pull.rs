@@ -26,10 +26,10 @@ use std::{
     process::ExitCode,
 };
 
-/// Fetch a Whisper model in Hugging Face's ONNX layout into a resource directory.
+/// Download a Whisper model in Hugging Face's ONNX layout into a resource directory.
 ///
-/// The model becomes the folder DIR/NAME, whole or not at all; an interrupted pull goes on where it stopped. Prints a
-/// preset for it.
+/// The model becomes the folder DIR/NAME once it is complete; an interrupted download continues where it stopped. Prints a
+/// preset for the model.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -38,18 +38,18 @@ Examples:
   auricle pull base.en --precision int8 --into /usr/share/auricle
   auricle pull OWNER/NAME --revision v2            any repository in this layout
 
-A token, for private and gated repositories, is taken from HF_TOKEN or from an earlier login of
+The token for private and gated repositories comes from HF_TOKEN or from an earlier login of
 Hugging Face's tools, a proxy from HTTPS_PROXY. Only the preset goes to standard output.
 
-Exit status: 0 the folder is there, 1 it is not.")]
+Exit status: 0 success, 1 failure.")]
 pub(super) struct PullArgs {
-    /// A name of the catalogue, or a repository OWNER/NAME
+    /// A name from the catalogue, or a repository OWNER/NAME
     #[arg(required_unless_present = "list")]
     name: Option<Model>,
-    /// Resource directory to put it into
+    /// Resource directory for the model
     #[arg(long, value_name = "DIR", default_value = "models")]
     into: PathBuf,
-    /// Which of its networks: the end of their files' names, such as int8 or fp16 (default: the plain export)
+    /// Precision of the networks: the suffix of their file names, such as int8 or fp16 (default: the plain export)
     #[arg(long, default_value = "", hide_default_value = true, value_parser = precision)]
     precision: String,
     /// Branch, tag or commit of the repository
@@ -58,7 +58,7 @@ pub(super) struct PullArgs {
     /// Address of the hub
     #[arg(long, value_name = "URL", env = "HF_ENDPOINT", default_value = "https://huggingface.co")]
     endpoint: String,
-    /// Fetch it anew, and replace the folder that is there
+    /// Download again and replace the existing folder
     #[arg(long)]
     again: bool,
     /// Print the catalogue

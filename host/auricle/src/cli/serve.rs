@@ -16,7 +16,7 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 /// Start the server.
 ///
-/// Engines are registered from the plugin directories while it runs; presets and its settings come from the
+/// Engines come from the plugin directories, which are watched while the server runs; settings and presets come from the
 /// configuration directory.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -24,9 +24,9 @@ Examples:
   auricle serve --plugins target/plugins --configs configs
   auricle serve --plugins /usr/lib/auricle/plugins --resources /usr/share/auricle --listen 127.0.0.1:9000
 
-Stops on SIGTERM or Ctrl-C: no new streams, open ones may end for `timeouts.drain_seconds`.
-SIGHUP reads keys, certificates, presets and `log` of auricle.toml again; on a terminal it stops the server.
-Exit status: 0 stopped as asked, 1 could not start.")]
+SIGTERM or Ctrl-C stops the server: no new streams; open streams have `timeouts.drain_seconds` to end.
+SIGHUP reloads keys, certificates, presets and `log` from auricle.toml; on a terminal it stops the server.
+Exit status: 0 stopped normally, 1 could not start.")]
 pub(super) struct ServeArgs {
     /// Directory of plugin files and engine folders; may be given more than once
     #[arg(long, value_name = "DIR")]
@@ -37,15 +37,15 @@ pub(super) struct ServeArgs {
     /// Directory where engines look for models and shared runtimes; may be given more than once
     #[arg(long, value_name = "DIR")]
     resources: Vec<PathBuf>,
-    /// Address to listen on, with everything, in place of the listeners of auricle.toml (default: 127.0.0.1:8770); port 0
-    /// takes a free one; also `localhost:PORT` and `unix:PATH`
+    /// Address to listen on for all protocols, instead of the listeners in auricle.toml (default: 127.0.0.1:8770): IP:PORT,
+    /// `localhost:PORT` or `unix:PATH`; port 0 selects a free port
     #[arg(long, value_name = "ADDR")]
     listen: Option<ListenAddress>,
-    /// What to log (default: `log` of auricle.toml, or info): error, warn, info, debug, trace, or directives such as
+    /// Log level (default: `log` in auricle.toml, or info): error, warn, info, debug, trace, or directives such as
     /// `info,auricle::engine=debug`
     #[arg(long, value_name = "LEVEL")]
     log: Option<String>,
-    /// How to write the log
+    /// Format of the log
     #[arg(long, value_enum, default_value_t)]
     log_format: LogFormat,
 }

@@ -5,15 +5,15 @@ use auricle_session::journal::{self, Session};
 use clap::Subcommand;
 use std::{io, path::PathBuf, process::ExitCode};
 
-/// List and export what a server has kept in its journal (`[journal]` in auricle.toml).
+/// List and export the transcripts in a server's journal (`[journal]` in auricle.toml).
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   auricle sessions --journal /var/lib/auricle/journal list
-  auricle sessions --journal /var/lib/auricle/journal export 4f1c               an id, or how it begins
+  auricle sessions --journal /var/lib/auricle/journal export 4f1c               an id, or its beginning
   auricle sessions --journal /var/lib/auricle/journal export 4f1c --format json
 
-Exit status: 0 all right, 1 not.")]
+Exit status: 0 success, 1 failure.")]
 pub(super) struct SessionsArgs {
     /// The journal's directory
     #[arg(long, value_name = "DIR")]
@@ -24,17 +24,17 @@ pub(super) struct SessionsArgs {
 
 #[derive(Debug, Subcommand)]
 enum SessionsCommand {
-    /// The sessions, oldest first: when, which, by whom, how it ended, how much was said
+    /// List the sessions, oldest first: start, id, key, outcome, length of the text
     List {
-        /// How to write them
+        /// Format of the list
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
-    /// The text of one
+    /// Print the text of one session
     Export {
-        /// The stream's id, or as much of its beginning as tells it from others
+        /// The stream's id, or a unique beginning of it
         stream: String,
-        /// How to write it: the text alone, or all that is kept
+        /// Format: the text alone, or everything in the journal
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
