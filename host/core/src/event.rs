@@ -1,32 +1,32 @@
-//! What a stream tells its client, before any protocol: times are samples at the model's rate.
+//! The events of a stream, independent of any protocol. Times are samples at the model's rate.
 
 use crate::failure::Failure;
 use auricle_plugin_api::Segment;
 
-/// An event of a stream. Segments come in the order of their times, within the audio heard, trimmed and valid UTF-8.
+/// An event of a stream. Segments are ordered by time, lie within the processed audio, and are trimmed, valid UTF-8.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// The processor is ready for audio from time 0 on.
     Ready {
-        /// 0, one more after each reset.
+        /// 0 at first; each reset adds one.
         epoch: u32,
     },
-    /// Somebody began to speak.
+    /// Speech began at this sample.
     SpeechStarted(u64),
     /// The unstable text after the last segment.
     Partial(Segment),
     /// Final text.
     Segment(Segment),
-    /// The utterance ended.
+    /// The utterance ended at this sample.
     Endpoint(u64),
-    /// Samples received and not yet worked on; 0 once the stream has caught up.
+    /// Samples received but not yet processed; 0 once the stream has caught up.
     Lag(u64),
-    /// Audio that no engine has heard, from and to.
+    /// Audio that no engine has processed: its first sample, and the first sample after it.
     Gap(u64, u64),
-    /// Everything up to a flush has been reported; the client's frame count at the flush.
+    /// All text up to a flush has been reported. The value is the client's frame count at the flush.
     Flushed(u64),
-    /// The stream failed; nothing follows.
+    /// The stream failed. This is its last event.
     Failed(Failure),
-    /// Everything has been reported, up to this sample; nothing follows.
+    /// All text up to this sample has been reported. This is the stream's last event.
     Done(u64),
 }

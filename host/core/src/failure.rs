@@ -1,28 +1,28 @@
-//! Why a request, connection or stream is refused or ends before its time: one table of codes for every protocol.
+//! Why a request, connection or stream was refused or ended early: one table of codes for all protocols.
 //!
-//! How a protocol says it (an HTTP status, a close code) is that protocol's own table.
+//! Each protocol maps the codes to its own, such as HTTP statuses or close codes.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// A stream's or request's failure: a code for programs, a line for people.
+/// The failure of a stream or request: a code for programs and a message for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Failure {
-    /// For programs.
+    /// The code, for programs.
     pub code: FailureCode,
-    /// For people: what was wrong and what to do.
+    /// The message, for people: what was wrong and what to do. One line.
     pub message: String,
 }
 
 impl Failure {
-    /// A failure of the given code. What the message quotes of a client cannot make it more than one line.
+    /// Creates a failure. Control characters in `message`, which may quote a client, become spaces.
     pub fn new(code: FailureCode, message: impl fmt::Display) -> Self {
         Self { code, message: one_line(message) }
     }
 }
 
-/// A text for a line of a log or a screen: spaces for what would end the line, or hide some of it.
+/// Replaces control characters by spaces, so that the text stays on one line and none of it is hidden.
 pub fn one_line(text: impl fmt::Display) -> String {
     let text = text.to_string();
     if text.contains(char::is_control) { text.replace(char::is_control, " ") } else { text }
@@ -46,37 +46,37 @@ macro_rules! failure_codes {
 }
 
 failure_codes! {
-    /// A message that is not one of the protocol, or one out of turn.
+    /// An unknown message, or a message at the wrong time.
     BadMessage,
-    /// No key, or one that the server does not know.
+    /// The key is missing or unknown.
     Unauthorized,
-    /// Audio that cannot be what was announced.
+    /// The audio does not match the announced format.
     BadAudio,
-    /// A field the client may not set.
+    /// The client may not set this field.
     ForbiddenField,
-    /// No preset of that name.
+    /// There is no preset of that name.
     UnknownPreset,
-    /// A field whose value the engine does not take.
+    /// The engine does not accept the value of a field.
     InvalidOption,
-    /// A preset that the client's key is not for.
+    /// The client's key does not allow this preset.
     ForbiddenPreset,
-    /// Nothing came from the client for too long.
+    /// The client sent nothing for too long.
     IdleTimeout,
-    /// A live stream's audio arrived faster than it could be worked on, for too long.
+    /// A live stream's audio arrived faster than the engine could process it, for too long.
     LagExceeded,
     /// The client does not read its events.
     SlowReader,
-    /// No room for another stream of this preset now.
+    /// The preset has reached its limit of streams.
     Capacity,
-    /// The key has all the streams it may have.
+    /// The key has reached its limit of streams.
     KeyStreams,
-    /// The server has all the streams it may have.
+    /// The server has reached its limit of streams.
     Streams,
-    /// The server has all the connections it may have.
+    /// The server has reached its limit of connections.
     Connections,
-    /// The address has all the connections it may have.
+    /// The address has reached its limit of connections.
     AddressConnections,
-    /// The model is behind with the streams it has.
+    /// The model cannot keep up with its current streams.
     Overloaded,
     /// The engine failed on this stream.
     EngineError,
@@ -84,26 +84,26 @@ failure_codes! {
     EngineUnavailable,
     /// The engine did not return in time.
     EngineTimeout,
-    /// The engine died of this stream, twice.
+    /// The engine crashed twice on this stream.
     EngineCrashed,
-    /// What is said is to be kept, and cannot be.
+    /// The journal is enabled but cannot be written.
     JournalFailed,
-    /// A frame or message above the size limit.
+    /// A frame or message exceeds the size limit.
     TooLarge,
-    /// A request that was not sent, or whose answer was not taken, in time.
+    /// The client did not send a request, or did not read the response, in time.
     SlowRequest,
-    /// A web page that is not on the list.
+    /// The web page's origin is not allowed.
     Origin,
-    /// An address that the listener does not serve.
+    /// The listener does not allow the client's address.
     Address,
-    /// A key that is not the operator's.
+    /// The key is not an operator's.
     NotOperator,
-    /// The server is going away.
+    /// The server is shutting down.
     ShuttingDown,
 }
 
 impl FailureCode {
-    /// The code that clients are told: of what the server has too little is its operator's matter.
+    /// The code that clients see. It does not reveal which of the server's limits was reached.
     #[must_use]
     pub fn for_clients(self) -> Self {
         match self {
@@ -114,7 +114,7 @@ impl FailureCode {
         }
     }
 
-    /// The name, such as `unknown_preset`.
+    /// The code's name, such as `unknown_preset`.
     pub fn name(self) -> String {
         match serde_json::to_value(self) {
             Ok(serde_json::Value::String(name)) => name,

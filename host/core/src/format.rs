@@ -1,23 +1,23 @@
-//! The audio formats a client may announce.
+//! Formats of raw audio from clients.
 
 use serde::{Deserialize, Serialize};
 
-/// Raw audio's format: interleaved frames of one sample per channel.
+/// A format of raw audio. Channels are interleaved: a frame holds one sample of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AudioFormat {
-    /// How a sample is written.
+    /// The encoding of a sample.
     #[serde(rename = "format")]
     pub encoding: Encoding,
     /// Frames per second, 8,000 to 192,000.
     pub sample_rate: u32,
     /// Samples per frame, 1 to 8.
     pub channels: u16,
-    /// The channel to hear, from 0; all of them mixed where absent.
+    /// The channel to recognize, from 0. If absent, all channels are mixed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<u16>,
 }
 
-/// How a sample is written.
+/// The encoding of a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Encoding {
@@ -26,27 +26,27 @@ pub enum Encoding {
     S16le,
     /// 32-bit floats in [-1, 1], little-endian.
     F32le,
-    /// G.711 mu-law, one byte a sample.
+    /// G.711 mu-law, one byte per sample.
     Mulaw,
-    /// G.711 A-law, one byte a sample.
+    /// G.711 A-law, one byte per sample.
     Alaw,
 }
 
-/// Why audio of a format cannot be taken. Each names the field.
+/// Why a format is not accepted. Each message names the field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FormatError {
-    /// Frames per second that nobody sends.
+    /// The sample rate is out of range.
     #[error("`sample_rate` is {0}: it must be from 8000 to 192000")]
     SampleRate(u32),
-    /// Too few samples per frame, or too many.
+    /// The number of channels is out of range.
     #[error("`channels` is {0}: it must be from 1 to 8")]
     Channels(u16),
-    /// The channel to hear is none of those there are.
+    /// The selected channel does not exist.
     #[error("`channel` is {channel}: with {channels} channels the last one is {}", .channels - 1)]
     Channel {
-        /// The one to hear, from 0.
+        /// The selected channel, from 0.
         channel: u16,
-        /// How many there are, at least one.
+        /// The number of channels, at least 1.
         channels: u16,
     },
 }
@@ -62,7 +62,7 @@ impl AudioFormat {
     /// Checks the ranges.
     ///
     /// # Errors
-    /// The first field that is out of its range.
+    /// The first field that is out of range.
     pub fn check(&self) -> Result<(), FormatError> {
         if !(8_000..=192_000).contains(&self.sample_rate) {
             return Err(FormatError::SampleRate(self.sample_rate));

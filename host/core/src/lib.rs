@@ -1,4 +1,4 @@
-//! What all of Auricle speaks of: events of a stream, failures, audio formats, times, metrics. No I/O.
+//! Types that all of Auricle shares: stream events, failures, audio formats, times, metrics. No I/O.
 #![forbid(unsafe_code)]
 
 mod event;

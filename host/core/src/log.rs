@@ -1,5 +1,5 @@
-//! What holds for every log of Auricle, in the server and in its workers: how many lines may wait, which are dropped, and how a
-//! panic reads.
+//! Rules for every log, in the server and in its workers: how many bytes may wait, which lines are dropped, and how a
+//! panic is formatted.
 
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
@@ -9,12 +9,14 @@ use std::{
 };
 use tracing::Level;
 
-/// Bytes that may wait.
+/// The number of bytes that may wait to be written.
 pub const ROOM: usize = 1 << 20;
-/// Once lines were dropped, lines below a warning wait until so little is left: there are few gaps, not one after each line.
+/// After lines were dropped, lines below the level of a warning are dropped until fewer bytes than this wait. This
+/// gives a few long gaps instead of many short ones.
 pub const LOW: usize = ROOM / 4;
 
-/// Whether a line of this level may join the bytes that wait; `gap`: lines have been dropped since.
+/// Whether a line of this level and length in bytes may be queued behind `waiting` bytes. `gap`: lines were dropped
+/// since the last line that was queued.
 pub fn takes(level: Level, length: usize, waiting: usize, gap: bool) -> bool {
     let room = match level {
         Level::ERROR => ROOM,
@@ -25,12 +27,12 @@ pub fn takes(level: Level, length: usize, waiting: usize, gap: bool) -> bool {
     waiting.saturating_add(length) <= room
 }
 
-/// How many lines are missing, by level. Displayed as one line.
+/// The number of dropped lines by level. Displays as one line.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Dropped([u64; 5]);
 
 impl Dropped {
-    /// One more of this level.
+    /// Counts one dropped line.
     pub fn add(&mut self, level: Level) {
         let index = match level {
             Level::ERROR => 0,
@@ -42,12 +44,12 @@ impl Dropped {
         self.0[index] += 1;
     }
 
-    /// Those of both.
+    /// Adds the counts of `other`.
     pub fn join(&mut self, other: &Self) {
         self.0.iter_mut().zip(other.0).for_each(|(count, more)| *count += more);
     }
 
-    /// Whether none is missing.
+    /// Whether no line was dropped.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -55,7 +57,7 @@ impl Dropped {
 
 impl fmt::Display for Dropped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("log lines were dropped, for they could not be written in time:")?;
+        f.write_str("log lines were dropped because they could not be written in time:")?;
         let mut comma = "";
         for (name, count) in ["error", "warn", "info", "debug", "trace"].iter().zip(self.0) {
             if count > 0 {
@@ -67,12 +69,12 @@ impl fmt::Display for Dropped {
     }
 }
 
-/// A panic as one line of the log; with a backtrace below it where `RUST_BACKTRACE` asks for one.
+/// Formats a panic as one line for the log, followed by a backtrace if `RUST_BACKTRACE` enables it.
 pub fn describe_panic(info: &PanicHookInfo<'_>) -> String {
     let thread = thread::current();
     let (thread, message) = (thread.name().unwrap_or("unnamed"), info.payload_as_str().unwrap_or("no message"));
-    let place = info.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
-    let line = format!("thread `{thread}` panicked at {place}: {message}");
+    let location = info.location().map_or_else(|| "an unknown location".to_owned(), ToString::to_string);
+    let line = format!("thread `{thread}` panicked at {location}: {message}");
     let backtrace = Backtrace::capture();
     if backtrace.status() == BacktraceStatus::Captured { format!("{line}\n{backtrace}") } else { line }
 }

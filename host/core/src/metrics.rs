@@ -1,7 +1,7 @@
-//! What is counted and measured, for `GET /metrics` in the text format that Prometheus reads.
+//! The server's metrics, for `GET /metrics` in Prometheus' text format.
 //!
-//! One handle for each server, passed to whoever has something to count: two servers in one process count apart. Labels are names of presets and engines, published codes and words of this program; nothing a client
-//! chooses ever becomes one.
+//! Each server has its own handle, so two servers in one process count separately. Labels are names of presets and
+//! engines, failure codes, and words of this program. Text from a client never becomes a label.
 
 use crate::failure::FailureCode;
 use prometheus_client::{
@@ -16,14 +16,14 @@ use std::{
     time::Duration,
 };
 
-/// From a fraction of a chunk to a stream about to be closed.
+/// Bucket limits in seconds: from a fraction of a chunk to a delay at which a stream is about to be closed.
 const DELAYS: [f64; 14] = [0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0];
 const CALLS: [f64; 14] = [0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
 
 type Seconds = Counter<f64, AtomicU64>;
 type Times = Family<ModelLabels, Histogram, fn() -> Histogram>;
 
-/// Which preset and engine.
+/// The preset and engine of a model.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ModelLabels {
     preset: String,
@@ -54,19 +54,19 @@ struct LevelLabels {
     level: String,
 }
 
-/// Lines of the log that could not be written, by level. There is one log, whoever measures.
+/// Counts log lines that could not be written, by level. A process has one log, even with several servers.
 #[derive(Debug, Clone, Default)]
 pub struct LogMeter(Family<LevelLabels, Counter>);
 
 impl LogMeter {
-    /// A line is dropped.
+    /// Counts a dropped line.
     pub fn dropped(&self, level: tracing::Level) {
         let level = level.as_str().to_lowercase();
         self.0.get_or_create(&LevelLabels { level }).inc();
     }
 }
 
-/// All that one server measures.
+/// The metrics of one server.
 pub struct Metrics {
     registry: Registry,
     connections: Gauge,
@@ -96,7 +96,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Nothing measured yet, beside a log that is there already.
+    /// Creates the metrics of a server. `log` is the log's counter, which may have counted already.
     pub fn new(log: LogMeter) -> Self {
         let mut registry = Registry::with_prefix("auricle");
         let delays: fn() -> Histogram = || Histogram::new(DELAYS);
@@ -130,20 +130,15 @@ impl Metrics {
             queue: counted(all, "queue", "Streams with work that wait for a thread of their model", Family::default()),
             refusals: counted(all, "refusals", "Connections and streams refused", Family::default()),
             failures: counted(all, "stream_failures", "Streams that failed, by close code", Family::default()),
-            restarts: counted(
-                all,
-                "worker_restarts",
-                "Workers that took the place of one that died",
-                Family::default(),
-            ),
+            restarts: counted(all, "worker_restarts", "Workers that replaced one that died", Family::default()),
             registry,
         }
     }
 
-    /// All of it as text. `lags` are in seconds, by preset and engine.
+    /// Encodes all metrics as text. `lags` are in seconds, by preset and engine.
     ///
     /// # Errors
-    /// None that can be met: text is written to memory.
+    /// None in practice: the text is written to memory.
     pub fn encode(&self, lags: &HashMap<(String, String), f64>) -> Result<String, fmt::Error> {
         self.lag.clear();
         for ((preset, engine), seconds) in lags {
@@ -154,17 +149,17 @@ impl Metrics {
         Ok(text)
     }
 
-    /// Open connections, to be counted up and down.
+    /// The gauge of open connections.
     pub fn connections(&self) -> &Gauge {
         &self.connections
     }
 
-    /// A connection or stream is refused: one of this program's own words, or the name of a code.
+    /// Counts a refused connection or stream. `reason` is a word of this program or the name of a failure code.
     pub fn refused(&self, reason: impl Into<String>) {
         self.refusals.get_or_create(&RefusalLabels { reason: reason.into() }).inc();
     }
 
-    /// A stream opens; it is open as long as its meter lives.
+    /// Counts a new stream. It counts as open until the returned meter is dropped.
     pub fn stream_opened(&self, preset: &str, engine: &str) -> StreamMeter {
         let labels = ModelLabels::new(preset, engine);
         self.streams.get_or_create(&labels).inc();
@@ -178,18 +173,18 @@ impl Metrics {
         meter
     }
 
-    /// A stream that was open fails.
+    /// Counts the failure of an open stream.
     pub fn stream_failed(&self, preset: &str, engine: &str, code: FailureCode) {
         let labels = FailureLabels { preset: preset.to_owned(), engine: engine.to_owned(), code: code.name() };
         self.failures.get_or_create(&labels).inc();
     }
 
-    /// A worker takes the place of one that died.
+    /// Counts a worker that replaces a worker that died.
     pub fn worker_restarted(&self, preset: &str, engine: &str) {
         self.restarts.get_or_create(&ModelLabels::new(preset, engine)).inc();
     }
 
-    /// What a model's threads measure.
+    /// The meter of a model's threads.
     pub fn model(&self, preset: &str, engine: &str) -> ModelMeter {
         let labels = ModelLabels::new(preset, engine);
         ModelMeter {
@@ -201,13 +196,13 @@ impl Metrics {
     }
 }
 
-/// A metric without a unit, registered.
+/// Registers a metric without a unit.
 fn counted<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
     registry.register(name, help, metric.clone());
     metric
 }
 
-/// A metric in seconds, registered; its name gets that ending.
+/// Registers a metric in seconds. Its name gets the suffix `_seconds`.
 fn timed<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
     registry.register_with_unit(name, help, Unit::Seconds, metric.clone());
     metric
@@ -219,7 +214,7 @@ impl ModelLabels {
     }
 }
 
-/// Of one open stream.
+/// Measures one open stream.
 pub struct StreamMeter {
     open: Gauge,
     audio: Seconds,
@@ -228,17 +223,17 @@ pub struct StreamMeter {
 }
 
 impl StreamMeter {
-    /// So many seconds of audio came.
+    /// Counts received audio.
     pub fn audio(&self, seconds: f64) {
         self.audio.inc_by(seconds);
     }
 
-    /// A partial is sent, with its delay where that is known.
+    /// Counts a partial that is sent. `delay` is `None` if unknown.
     pub fn partial(&self, delay: Option<Duration>) {
         observe(&self.partials, delay);
     }
 
-    /// A segment is sent, with its delay where that is known.
+    /// Counts a segment that is sent. `delay` is `None` if unknown.
     pub fn segment(&self, delay: Option<Duration>) {
         observe(&self.segments, delay);
     }
@@ -262,12 +257,12 @@ fn observe(histogram: &Histogram, delay: Option<Duration>) {
     }
 }
 
-/// Of one model at work, or one of its threads. A clone finds its histograms anew.
+/// Measures one model or one of its threads. A clone starts with an empty cache of histograms.
 pub struct ModelMeter {
     labels: ModelLabels,
     queue: Gauge,
     calls: Family<CallLabels, Histogram, fn() -> Histogram>,
-    /// Those of the calls seen so far: to find one by its labels takes as long as a small call.
+    /// The histograms found so far. A lookup by labels takes as long as a small call.
     known: Mutex<Vec<(&'static str, Histogram)>>,
 }
 
@@ -279,26 +274,26 @@ impl Clone for ModelMeter {
 }
 
 impl ModelMeter {
-    /// A stream waits for a thread.
+    /// Counts a stream that starts to wait for a thread.
     pub fn queued(&self) {
         self.queue.inc();
     }
 
-    /// A thread takes so many streams that waited.
+    /// Counts waiting streams that a thread takes.
     pub fn taken(&self, streams: usize) {
         self.queue.dec_by(streams as i64);
     }
 
-    /// A call into the engine has returned.
+    /// Records a call into the engine that has returned.
     pub fn called(&self, call: &'static str, took: Duration) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let found = known.iter().position(|(name, _)| *name == call);
-        let place = found.unwrap_or_else(|| {
+        let index = found.unwrap_or_else(|| {
             let ModelLabels { preset, engine } = self.labels.clone();
             known.push((call, self.calls.get_or_create_owned(&CallLabels { preset, engine, call })));
             known.len() - 1
         });
-        if let Some((_, histogram)) = known.get(place) {
+        if let Some((_, histogram)) = known.get(index) {
             histogram.observe(took.as_secs_f64());
         }
     }

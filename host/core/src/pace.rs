@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pace {
-    /// The speaker: audio is always taken; a stream that falls too far behind is closed.
+    /// The speaker. Audio is always accepted; a stream that falls too far behind is closed.
     #[default]
     Live,
-    /// The server: audio is taken as fast as it is worked on.
+    /// The server. Audio is accepted as fast as the engine processes it.
     File,
 }

@@ -1,13 +1,13 @@
-//! Permits, of which there are only so many: for the streams of a server, a model or a key.
+//! A limited number of permits, for the streams of a server, a model or a key.
 //!
-//! Invariant: as many are taken as there are values of [`Permit`]; each goes back when dropped. Threads: any.
+//! Invariant: the count equals the number of existing [`Permit`]s; dropping a permit returns it. Threads: any.
 
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
 };
 
-/// A count of permits and its limit. Clones count together.
+/// A limited number of permits. Clones share the count.
 #[derive(Debug, Clone)]
 pub struct Permits {
     limit: usize,
@@ -15,38 +15,38 @@ pub struct Permits {
 }
 
 impl Permits {
-    /// At most `limit` permits at the same time.
+    /// Allows at most `limit` permits at a time.
     pub fn new(limit: usize) -> Self {
         Self { limit, taken: Arc::default() }
     }
 
-    /// The same count under another limit. Permits beyond it stay with their holders; no further one is given until enough
-    /// of them are back.
+    /// The same count with another limit. If more permits are taken than a lower limit allows, they stay valid, and no
+    /// new one is given until the count is below the limit.
     pub fn with_limit(&self, limit: usize) -> Self {
         Self { limit, taken: Arc::clone(&self.taken) }
     }
 
-    /// A permit, unless all are taken.
+    /// Takes a permit, unless all are taken.
     pub fn try_take(&self) -> Option<Permit> {
         let more = |taken| (taken < self.limit).then_some(taken + 1);
         let before = self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
         before.is_ok().then(|| Permit(Arc::clone(&self.taken)))
     }
 
-    /// How many are taken now.
+    /// The number of permits taken now.
     pub fn taken(&self) -> usize {
         self.taken.load(Ordering::Relaxed)
     }
 
-    /// How many there may be.
+    /// The largest number of permits.
     pub fn limit(&self) -> usize {
         self.limit
     }
 }
 
-/// One permit, given back when dropped.
+/// One permit. Dropping it returns it.
 #[derive(Debug)]
-#[must_use = "it is given back when dropped"]
+#[must_use = "dropping a permit returns it"]
 pub struct Permit(Arc<AtomicUsize>);
 
 impl Drop for Permit {
