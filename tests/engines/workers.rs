@@ -78,7 +78,7 @@ fn audio_before_a_restart_point_of_the_very_call_that_the_engine_died_in_is_not_
     // Of each tenth chunk, whose end is a restart point. The last one leaves nothing to hear.
     let client = hear(&host, "faulty", json!({"fault": "sigsegv", "at": "reported", "after_chunks": 10}));
     assert_eq!(client.texts(), tone_segments(&noise(1, SAMPLES), 16_000));
-    assert_eq!(host.logged(&["the engine crashed (SIGSEGV)", "while working on this stream"]), 2);
+    assert_eq!(host.logged(&["the engine crashed (SIGSEGV)", "while processing this stream"]), 2);
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn hear_under_fire(host: &Host, preset: &str, audio: &[u8], kills: &mut usize, s
         client.audio(frame);
     }
     client.say(&json!({"type": "finish"}));
-    let recoveries = || host.logged(&["going on with a fresh processor"]);
+    let recoveries = || host.logged(&["continuing with a new processor"]);
     let settle = Duration::from_millis(100);
     let (mut expected, mut recovered) = (recoveries(), Instant::now().checked_sub(settle));
     while let Some(event) = client.next() {

@@ -1,24 +1,24 @@
-//! What bounds a stream.
+//! The limits of a stream.
 
 use auricle_core::Pace;
 
-/// What bounds a stream.
+/// The limits of a stream.
 #[derive(Debug, Clone)]
 pub struct StreamSettings {
     /// Who sets the pace.
     pub pace: Pace,
-    /// Live: seconds of audio behind before it fails.
+    /// Live streams: seconds of unprocessed audio at which the stream fails.
     pub max_lag_seconds: f64,
-    /// Live: seconds of audio behind from which on it says so.
+    /// Live streams: seconds of unprocessed audio from which the stream reports its lag.
     pub report_lag_seconds: f64,
-    /// File: seconds of audio waiting before its connection is no longer read.
+    /// Files: seconds of unprocessed audio above which the connection is not read.
     pub file_buffer_seconds: f64,
-    /// Events waiting for the client before the stream pauses; a live one then falls behind, up to its limit.
+    /// Unsent events at which the stream pauses. A live stream then falls behind, up to its limit.
     pub max_unsent_events: usize,
-    /// Bytes of one text.
+    /// The largest size of one text, in bytes.
     pub max_text_bytes: usize,
-    /// Events of one call.
+    /// The largest number of events of one call.
     pub max_events_per_call: usize,
-    /// Seconds of audio kept for an engine that dies.
+    /// Seconds of audio kept for a replay if the engine dies.
     pub replay_seconds: f64,
 }

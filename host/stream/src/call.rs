@@ -1,35 +1,37 @@
-//! The sink of one call into an engine: makes of the engine's word what clients may rely on.
+//! The sink of one engine call: receives the engine's events and checks them before clients see them.
 //!
-//! Nonsense is put right where that loses nothing (times outside the audio or out of order, invalid UTF-8, outer white
-//! space), with one warning a stream; what cannot be (endless text, endless events) becomes the stream's failure.
+//! It sanitises events where that loses nothing (times outside the audio or out of order, invalid UTF-8, outer white
+//! space), with one warning per stream. Endless text or endless events fail the stream.
+//!
+//! Threads: the model thread that makes the call.
 
 use super::{
     engine_session::CallContext,
-    replay::{ReplayBuffer, ReplayFilter, RestartPoint, Told},
+    replay::{ReplayBuffer, ReplayFilter, RestartPoint, Sent},
 };
 use auricle_core::Event;
 use auricle_core::{Failure, FailureCode};
 use auricle_plugin_api::{Segment, Word, host::EventSink};
 use serde_json::{Map, Value};
 
-/// The largest state of a restart point.
+/// The largest state of a restart point, in bytes.
 const MAX_STATE: usize = 1 << 20;
 
-/// What a stream's calls leave behind for the next one.
+/// What a stream's calls have done so far, for the next call.
 #[derive(Debug, Default)]
 pub(super) struct Record {
     /// Samples inserted in this epoch.
     pub(super) position: u64,
-    /// Up to where things were told.
-    pub(super) told: Told,
-    /// What comes again after a recovery.
+    /// The position of the last events that were sent.
+    pub(super) sent: Sent,
+    /// Drops events that a replay repeats.
     pub(super) filter: ReplayFilter,
-    /// What a fresh processor would need.
+    /// What a replacement of the processor would need.
     pub(super) replay: ReplayBuffer,
     warned: bool,
 }
 
-/// Takes the events of one call.
+/// The sink of one call.
 pub(super) struct CallSink<'a> {
     context: &'a CallContext<'a>,
     epoch: u32,
@@ -43,7 +45,7 @@ impl<'a> CallSink<'a> {
         Self { context, epoch, record, events: 0, failure: None }
     }
 
-    /// Why the stream cannot go on after what the engine said, if so.
+    /// The stream's failure, if the engine's events caused one.
     pub(super) fn into_failure(self) -> Option<Failure> {
         self.failure
     }
@@ -65,12 +67,12 @@ impl<'a> CallSink<'a> {
 
     fn warn(&mut self, problem: &str) {
         if !self.record.warned {
-            tracing::warn!("the engine reports {problem}; put right, here and from now on");
+            tracing::warn!("the engine reports {problem}; this is corrected now and from here on");
             self.record.warned = true;
         }
     }
 
-    /// A time within the audio heard.
+    /// Limits a time to the audio inserted so far.
     fn time(&mut self, sample: u64) -> u64 {
         if sample > self.record.position {
             self.warn("times beyond the audio it was given");
@@ -78,18 +80,18 @@ impl<'a> CallSink<'a> {
         sample.min(self.record.position)
     }
 
-    /// When an event that is not a text was, unless it was told before.
+    /// The time of an event without text; `None` if the event was sent before.
     fn moment(&mut self, sample: u64) -> Option<u64> {
         if self.record.filter.is_old(sample) {
             return None;
         }
         let sample = self.time(sample);
-        self.record.told.other = sample;
-        self.record.replay.tell();
+        self.record.sent.other = sample;
+        self.record.replay.note_sent();
         Some(sample)
     }
 
-    /// A text as a client may see it; `None` where it is too long.
+    /// Sanitises a text; `None` if it is too long.
     fn text(&mut self, segment: Segment) -> Option<Segment> {
         let most = self.context.settings.max_text_bytes;
         let length = length(&segment);
@@ -100,7 +102,7 @@ impl<'a> CallSink<'a> {
         if std::str::from_utf8(segment.text_bytes()).is_err() {
             self.warn("text that is not UTF-8");
         }
-        let earliest = self.record.told.text;
+        let earliest = self.record.sent.text;
         if segment.start < earliest || segment.end < segment.start {
             self.warn("texts out of order");
         }
@@ -120,7 +122,7 @@ impl<'a> CallSink<'a> {
     }
 }
 
-/// Bytes of all that a text says.
+/// The size of a text with all its fields, in bytes.
 fn length(segment: &Segment) -> usize {
     let extra =
         |extra: &Map<String, Value>| if extra.is_empty() { 0 } else { Value::from(extra.clone()).to_string().len() };
@@ -144,8 +146,8 @@ impl EventSink for CallSink<'_> {
             return;
         };
         let Some(segment) = self.text(segment) else { return };
-        self.record.told.text = segment.end;
-        self.record.replay.tell();
+        self.record.sent.text = segment.end;
+        self.record.replay.note_sent();
         if !segment.text_bytes().is_empty() {
             self.push(Event::Segment(segment));
         }
@@ -168,13 +170,13 @@ impl EventSink for CallSink<'_> {
             self.warn("a restart point whose state is above 1 MiB (ignored)");
             return;
         }
-        // In this process there will be nobody to go on from it.
+        // In this process nothing could continue from it: a crash of the engine ends the server.
         if !self.context.model.is_isolated() {
             return;
         }
         let sample = self.time(sample);
         let point = RestartPoint { sample, state: state.to_vec() };
-        self.record.replay.restart(point, self.record.filter.untold());
+        self.record.replay.restart(point, self.record.filter.to_skip());
     }
 
     fn cancelled(&self) -> bool {

@@ -1,6 +1,6 @@
-//! What a second of audio costs a model: how long its calls take for it, of late.
+//! The cost of a model: how long its recent calls took per second of audio.
 //!
-//! Older calls count for less: half as much after [`HALF_LIFE`]. Threads: the model's note, anybody asks.
+//! The weight of a call halves every [`HALF_LIFE`]. Threads: the model's threads write, any thread reads.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -8,10 +8,10 @@ use std::{
 };
 
 const HALF_LIFE: Duration = Duration::from_secs(10);
-/// With less audio than this, in seconds, nothing is known yet: the first calls are slow.
+/// Below this much audio, in seconds, the cost is unknown, because the first calls are slow.
 const KNOWN_AFTER: f64 = 3.0;
 
-/// Of one model.
+/// The cost of one model.
 #[derive(Debug, Default)]
 pub(super) struct Cost(Mutex<Option<Sums>>);
 
@@ -19,21 +19,21 @@ pub(super) struct Cost(Mutex<Option<Sums>>);
 struct Sums {
     busy: f64,
     audio: f64,
-    /// Of the last call: up to there the sums have faded.
+    /// The time of the last call. The sums are decayed up to this time.
     at: Instant,
 }
 
 impl Cost {
-    /// A call for so much audio, in seconds, took so long.
+    /// Records a call that took `busy` for `audio` seconds of audio.
     pub(super) fn note(&self, busy: Duration, audio: f64, now: Instant) {
         let mut sums = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let before = sums.unwrap_or(Sums { busy: 0.0, audio: 0.0, at: now });
-        let faded = 0.5f64.powf((now - before.at).as_secs_f64() / HALF_LIFE.as_secs_f64());
-        let (busy, audio) = (before.busy * faded + busy.as_secs_f64(), before.audio * faded + audio);
+        let decay = 0.5f64.powf((now - before.at).as_secs_f64() / HALF_LIFE.as_secs_f64());
+        let (busy, audio) = (before.busy * decay + busy.as_secs_f64(), before.audio * decay + audio);
         *sums = Some(Sums { busy, audio, at: now });
     }
 
-    /// Seconds for a second of audio, once enough has been heard.
+    /// Seconds of processing per second of audio, once enough audio has been processed.
     pub(super) fn per_second(&self) -> Option<f64> {
         let sums = (*self.0.lock().unwrap_or_else(PoisonError::into_inner))?;
         (sums.audio >= KNOWN_AFTER).then(|| sums.busy / sums.audio)
@@ -52,7 +52,7 @@ mod tests {
         cost.note(Duration::from_secs(1), 2.0, start);
         assert_eq!(cost.per_second(), Some(0.5));
         cost.note(Duration::from_secs(4), 4.0, start + HALF_LIFE);
-        // Half of 2 in 4, and 4 in 4.
+        // Half of 2 s for 4 s of audio, and 4 s for 4 s.
         assert_eq!(cost.per_second(), Some(5.0 / 6.0));
     }
 }

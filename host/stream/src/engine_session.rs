@@ -1,7 +1,7 @@
-//! The engine's end of a stream: its processor, what came of the calls so far, and what it takes to go on without it.
+//! The engine's side of a stream: its processor, the record of its calls, and what is needed to replace the processor.
 //!
-//! Held by the one thread that calls the engine for the stream, parked in the stream between calls. A processor that died
-//! with its worker is replaced by the next work: a fresh one goes on from the last restart point (see `replay`).
+//! The thread that calls the engine for the stream holds it. Between calls it is parked in the stream. If a processor
+//! died with its worker, the next work creates another one, which continues from the last restart point (see `replay`).
 
 use super::{
     StreamSettings,
@@ -16,19 +16,19 @@ use auricle_core::{Failure, FailureCode};
 use auricle_plugin_api::{Error, ErrorCode, Replay};
 use serde_json::{Map, Value};
 
-/// Without a processor at first: the first work makes it.
+/// A stream's processor with the record of its calls. The first work creates the processor.
 #[derive(Default)]
 pub(super) struct EngineSession {
     processor: Option<Box<dyn Processor>>,
-    /// The processor was started in this epoch: one that takes its place has to go on from there.
+    /// Whether the processor was started in this epoch. If so, a replacement must continue where it stopped.
     started: bool,
     pub(super) epoch: u32,
     record: Record,
-    /// How far it had come, by epoch and sample, when the engine last died of it.
+    /// The position, as epoch and sample, at which the engine last died on this stream.
     struck: Option<(u32, u64)>,
 }
 
-/// What a piece of work needs of its stream.
+/// The parts of a stream that a call needs.
 pub(super) struct CallContext<'a> {
     pub(super) id: &'a str,
     pub(super) model: &'a dyn Model,
@@ -37,21 +37,21 @@ pub(super) struct CallContext<'a> {
     pub(super) outbox: &'a Outbox,
 }
 
-/// What comes after a piece of work.
+/// Whether the stream continues after a piece of work.
 pub(super) enum Next {
     GoesOn,
     Done,
 }
 
-/// Why a piece of work was not done.
+/// Why a piece of work failed.
 pub(super) enum StepError {
     /// The stream ends.
     Failed(Failure),
-    /// The worker died of it; it can be done filter.
+    /// The worker died during it. The work can be repeated.
     Died(Death, Work),
 }
 
-/// The call into the engine that a piece of work is mostly made of, for people.
+/// The name of the main engine call of a piece of work, for messages.
 pub(super) fn call_name(work: &Work) -> &'static str {
     match work {
         Work::Open => "processor",
@@ -62,37 +62,38 @@ pub(super) fn call_name(work: &Work) -> &'static str {
 }
 
 impl EngineSession {
-    /// Samples heard in this epoch.
+    /// The number of samples inserted in this epoch.
     pub(super) fn position(&self) -> u64 {
         self.record.position
     }
 
-    /// Notes that the engine died of this stream. Returns whether it had died of it before and got no further since.
+    /// Records that the engine died on this stream. Returns whether it had died before and made no progress since.
     pub(super) fn strike(&mut self) -> bool {
         let now = (self.epoch, self.record.position);
         self.struck.replace(now).is_some_and(|before| now <= before)
     }
 
-    /// Calls the engine; its events go to the outbox as they come.
+    /// Does a piece of work. The engine's events go to the outbox immediately.
     pub(super) fn perform(&mut self, work: Work, context: &CallContext<'_>) -> Result<Next, StepError> {
         let mut failure = None;
         let start = self.record.position;
-        let outcome =
-            self.go_on(&work, context, &mut failure).and_then(|()| self.call(&work, context, start, &mut failure));
+        let outcome = self
+            .ensure_processor(&work, context, &mut failure)
+            .and_then(|()| self.call(&work, context, start, &mut failure));
         if matches!(outcome, Err(CallError::Died(_))) {
             self.record.position = start;
         }
         self.conclude(work, context, outcome, failure)
     }
 
-    /// Whether this work can be done together with that of other streams: full chunks, and ends where the model takes
-    /// them, but not where a processor is to be made first.
+    /// Whether this work can be batched with that of other streams: full chunks, and ends if the model supports them.
+    /// Not if a processor must be created first.
     pub(super) fn joins(&self, work: &Work, model: &dyn Model) -> bool {
         let suited = work.batchable().is_some_and(|(_, ends)| !ends || model.metadata().ends_in_batch);
         suited && self.processor.as_ref().is_some_and(|processor| !processor.is_dead())
     }
 
-    /// As [`perform`](Self::perform), for the work of each of several streams that [`joins`](Self::joins).
+    /// Like [`perform`](Self::perform), for several streams in one call. Each must satisfy [`joins`](Self::joins).
     pub(super) fn perform_together(
         batch: Vec<(&mut Self, Work)>,
         contexts: &[CallContext<'_>],
@@ -116,7 +117,7 @@ impl EngineSession {
                 audio,
                 ends: *ends,
                 sink,
-                outcome: Err(CallError::Unavailable("it was not worked on".into())),
+                outcome: Err(CallError::Unavailable("it was not processed".into())),
             })
             .collect();
         model.process_batch(&mut entries);
@@ -153,8 +154,8 @@ impl EngineSession {
         }
     }
 
-    /// Has a processor that can do this work, in the place of one that died if need be.
-    fn go_on(
+    /// Makes sure that there is a processor for this work. Replaces one that died, and replays the audio to it.
+    fn ensure_processor(
         &mut self,
         work: &Work,
         context: &CallContext<'_>,
@@ -168,14 +169,18 @@ impl EngineSession {
         if !self.started || matches!(work, Work::Open | Work::Reset(_)) {
             return Ok(());
         }
-        let plan = self.record.replay.plan(context.model.metadata().replay, self.record.told);
-        tracing::info!(from = plan.origin.sample(), "going on with a fresh processor");
+        let plan = self.record.replay.plan(context.model.metadata().replay, self.record.sent);
+        tracing::info!(from = plan.origin.sample(), "continuing with a new processor");
         let started = match &plan.origin {
             Origin::Start(sample) => processor.init(*sample),
             Origin::Restart(point) => processor.restore(point.sample, &point.state),
         };
         if let Some((from, to)) = plan.gap {
-            tracing::warn!(from, to, "audio is lost: more than `limits.replay_seconds` had to be heard again");
+            tracing::warn!(
+                from,
+                to,
+                "audio is lost: more than `limits.replay_seconds` would have to be processed again"
+            );
             context.outbox.push(Some(self.epoch), Event::Gap(from, to));
         }
         self.record.position = plan.origin.sample();
@@ -185,14 +190,14 @@ impl EngineSession {
             if outcome.is_ok() && failure.is_none() {
                 outcome = self.process(&piece, false, context, failure);
             }
-            // Also what was not heard: the next one will.
+            // Also the audio that was not processed: the next processor will process it.
             self.record.replay.remember(start, piece, self.most_kept(context));
         }
         outcome
     }
 
-    /// Does the work, whose audio begins at `start`: before a restart point that was told in the call that the engine died of,
-    /// it is not heard filter.
+    /// Does the work, whose audio begins at `start`. If the engine reported a restart point within this audio before it
+    /// died, the audio before that point is not processed again.
     fn call(
         &mut self,
         work: &Work,
@@ -203,8 +208,8 @@ impl EngineSession {
         if failure.is_some() {
             return Ok(Next::GoesOn);
         }
-        let heard = self.record.position.saturating_sub(start) as usize;
-        let from = |audio: &[f32]| heard.min(audio.len());
+        let processed = self.record.position.saturating_sub(start) as usize;
+        let from = |audio: &[f32]| processed.min(audio.len());
         match work {
             Work::Open => {
                 self.start(0)?;
@@ -259,7 +264,7 @@ impl EngineSession {
         outcome
     }
 
-    /// After a work that was done: its audio belongs to the buffer.
+    /// After successful work: keeps its audio for a replay.
     fn settle(&mut self, work: Work, context: &CallContext<'_>) {
         if !context.model.is_isolated() {
             return;
@@ -269,7 +274,7 @@ impl EngineSession {
             self.record.replay.remember(start, audio, self.most_kept(context));
         }
         if context.model.metadata().replay == Replay::None {
-            self.record.replay.settle(self.record.told.text);
+            self.record.replay.settle(self.record.sent.text);
         }
     }
 
@@ -278,7 +283,7 @@ impl EngineSession {
     }
 }
 
-/// An engine's error as its client sees it.
+/// Converts an engine's error to a failure for the client.
 fn explain(call: &str, error: Error) -> Failure {
     let code = match error.code {
         ErrorCode::CAPACITY => FailureCode::Capacity,

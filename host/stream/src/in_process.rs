@@ -1,4 +1,4 @@
-//! A model in this process, called directly. A crash of the engine is the process's own.
+//! A model in this process, called directly. A crash of the engine ends the process.
 
 use super::model::{BatchEntry, CallError, Model, Processor};
 use auricle_plugin_api::{

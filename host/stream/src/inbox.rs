@@ -1,29 +1,29 @@
-//! Audio and commands waiting for the engine, cut to the engine's grid.
+//! Audio and commands that wait for the engine, cut to the engine's grid.
 //!
-//! Invariant: what the engine is given depends only on the samples and the commands between them, never on how they
-//! arrived: full chunks from the start of the epoch (or the last flush), the first of which may have a length of its own, and
-//! one shorter rest before a flush or the end.
+//! Invariant: the engine's input depends only on the samples and the commands between them, not on the frames in which
+//! they arrived. It consists of full chunks from the start of the epoch or the last flush, of which the first may have
+//! another length, and one shorter rest before a flush or the end. Threads: any, under the stream's lock.
 
 use auricle_plugin_api::Metadata;
 use std::{collections::VecDeque, time::Instant};
 
-/// What the engine is to do next.
+/// One piece of work for the engine.
 #[derive(Debug, PartialEq)]
 pub(super) enum Work {
-    /// Make the processor.
+    /// Create the processor.
     Open,
-    /// Work on a full chunk.
+    /// Process a full chunk.
     Chunk(Vec<f32>),
-    /// Report everything up to here and go on; the rest of the audio, and the client's frame count.
+    /// Report all text up to here and continue. Holds the remaining audio and the client's frame count.
     Flush(Vec<f32>, u64),
-    /// Forget everything and start the epoch.
+    /// Discard everything and start this epoch.
     Reset(u32),
-    /// Report everything and end; the rest of the audio.
+    /// Report all text and end. Holds the remaining audio.
     Finish(Vec<f32>),
 }
 
 impl Work {
-    /// The audio of a chunk or of the end, and whether it is the end: what several streams can be heard together with.
+    /// If the work can be batched with that of other streams: its audio, and whether the stream ends.
     pub(super) fn batchable(&self) -> Option<(&[f32], bool)> {
         match self {
             Self::Chunk(audio) => Some((audio, false)),
@@ -32,7 +32,7 @@ impl Work {
         }
     }
 
-    /// How much audio it brings.
+    /// The number of samples in the work.
     pub(super) fn samples(&self) -> usize {
         match self {
             Self::Chunk(audio) | Self::Flush(audio, _) | Self::Finish(audio) => audio.len(),
@@ -45,12 +45,12 @@ impl Work {
 #[derive(Debug)]
 pub(super) struct Inbox {
     chunk: usize,
-    /// Of the first chunk after a start.
+    /// The length of the first chunk after a start.
     first: usize,
-    /// Of the chunk that `pending` becomes.
+    /// The length of the chunk that `pending` becomes.
     wanted: usize,
     work: VecDeque<(Instant, Work)>,
-    /// Audio not yet a full chunk, and when its first sample came.
+    /// Audio that does not fill a chunk yet. `pending_since` is the arrival time of its first sample.
     pending: Vec<f32>,
     pending_since: Instant,
     /// Samples in `work`.
@@ -66,7 +66,7 @@ impl Inbox {
         Self { chunk, first, wanted: first, work, pending: Vec::new(), pending_since: now, queued: 0 }
     }
 
-    /// Adds audio that came at `now`.
+    /// Adds audio that arrived at `now`.
     pub(super) fn push(&mut self, samples: &[f32], now: Instant) {
         let mut samples = samples;
         while !samples.is_empty() {
@@ -86,7 +86,7 @@ impl Inbox {
         }
     }
 
-    /// Adds a flush or the end, with the audio that is not a full chunk.
+    /// Adds a flush or the end, with the remaining audio.
     pub(super) fn push_end(&mut self, now: Instant, end: impl FnOnce(Vec<f32>) -> Work) {
         let rest = std::mem::take(&mut self.pending);
         self.wanted = self.first;
@@ -94,7 +94,7 @@ impl Inbox {
         self.work.push_back((now, end(rest)));
     }
 
-    /// Drops all audio and commands (but not the making of the processor) and adds the reset.
+    /// Drops all audio and commands except [`Work::Open`], and adds the reset.
     pub(super) fn reset(&mut self, now: Instant, epoch: u32) {
         self.pending.clear();
         self.wanted = self.first;
@@ -110,26 +110,26 @@ impl Inbox {
         self.queued = 0;
     }
 
-    /// The next work.
+    /// Takes the next work.
     pub(super) fn pop(&mut self) -> Option<Work> {
         let (_, work) = self.work.pop_front()?;
         self.queued -= work.samples();
         Some(work)
     }
 
-    /// Puts back what was taken out, to be done filter.
+    /// Puts back work that was taken, to be done again.
     pub(super) fn put_back(&mut self, work: Work) {
         self.queued += work.samples();
         let since = self.oldest().unwrap_or_else(Instant::now);
         self.work.push_front((since, work));
     }
 
-    /// When the oldest work came, if there is any.
+    /// The arrival time of the oldest work.
     pub(super) fn oldest(&self) -> Option<Instant> {
         self.work.front().map(|(since, _)| *since)
     }
 
-    /// Samples that wait in full chunks and rests: the audio that could be worked on now.
+    /// The number of waiting samples in full chunks and rests, which could be processed now.
     pub(super) fn queued(&self) -> usize {
         self.queued
     }

@@ -1,7 +1,7 @@
-//! A stream: one client's audio on one processor, from the queue to the events.
+//! A stream: one client's audio on one processor, from the queue of audio to the events.
 //!
-//! The connection's task puts audio and commands into the stream's inbox; the model's threads take them out, call the
-//! engine, and put events into the outbox; the connection's writer takes those. Nothing else is shared.
+//! The connection's reading task puts audio and commands into the stream's inbox. The model's threads take them, call
+//! the engine, and put events into the outbox. The connection's writing task takes the events. They share nothing else.
 #![forbid(unsafe_code)]
 
 mod bounds;

@@ -1,6 +1,6 @@
-//! What a stream needs of a model and its processors, wherever they run: in this process or in another.
+//! The traits of models and processors, as streams use them. They run in this process or in a worker.
 //!
-//! Threads: a model is called from any, a processor by one at a time.
+//! Threads: any thread may call a model; one thread at a time may call a processor.
 
 use auricle_plugin_api::{Error, Metadata, host::EventSink};
 use serde_json::{Map, Value};
@@ -8,36 +8,36 @@ use std::{any::Any, fmt};
 
 /// A loaded model.
 pub trait Model: Send + Sync {
-    /// What the model says of itself.
+    /// The model's metadata.
     fn metadata(&self) -> &Metadata;
 
-    /// A fresh processor for a stream, with the whole configuration.
+    /// Creates a processor for a stream. `stream` is the stream's id, `options` its complete configuration.
     ///
     /// # Errors
     /// See [`CallError`].
     fn processor(&self, stream: &str, options: &Map<String, Value>) -> Result<Box<dyn Processor>, CallError>;
 
-    /// Inserts each one's audio and works on all of them in one call, or finishes those that end; each gets its outcome. The
-    /// processors are this model's, and none is dead.
+    /// Inserts the audio of each entry and processes all entries in one call. Entries that end are finished. Each entry
+    /// gets its own outcome. All processors must belong to this model and be alive.
     fn process_batch(&self, batch: &mut [BatchEntry<'_>]);
 
-    /// Whether it runs in a process of its own: its calls end by themselves, with the process if need be, and streams can
-    /// go on when it dies.
+    /// Whether the model runs in a worker process. Its calls then always return, because the process is killed if
+    /// necessary, and streams can continue after it died.
     fn is_isolated(&self) -> bool {
         false
     }
 
-    /// The same model in a process of its own, for one stream; `None` where it is in this one.
+    /// The same model in another worker process, for one stream; `None` if the model is not isolated.
     fn dedicated(&self) -> Option<Box<dyn Model>> {
         None
     }
 
-    /// Why it is not to be used for now, if so.
+    /// Why the model must not be used now, or `None` if it may be used.
     fn unavailable(&self) -> Option<String> {
         None
     }
 
-    /// A stream's call was running when the process died.
+    /// Records that a call for this stream was running when the process died.
     fn note_death(&self, stream: &str, death: &Death) {
         let _ = (stream, death);
     }
@@ -45,7 +45,7 @@ pub trait Model: Send + Sync {
 
 /// A stream's processor.
 pub trait Processor: Any + Send {
-    /// Whether it died with its process.
+    /// Whether the processor's process has died.
     fn is_dead(&self) -> bool {
         false
     }
@@ -62,35 +62,35 @@ pub trait Processor: Any + Send {
     /// See [`CallError`].
     fn restore(&mut self, sample: u64, state: &[u8]) -> Result<(), CallError>;
 
-    /// Inserts audio, if there is any, then works on it, or finishes.
+    /// Inserts the audio, unless it is empty, and then processes it, or finishes if `ends`.
     ///
     /// # Errors
     /// See [`CallError`].
     fn process(&mut self, audio: &[f32], ends: bool, sink: &mut dyn EventSink) -> Result<(), CallError>;
 }
 
-/// One stream's part in [`Model::process_batch`].
+/// The part of one stream in [`Model::process_batch`].
 pub struct BatchEntry<'a> {
-    /// Its processor.
+    /// The stream's processor.
     pub processor: &'a mut dyn Processor,
-    /// A full chunk, or the rest where it ends.
+    /// A full chunk, or the remaining audio if the stream ends.
     pub audio: &'a [f32],
-    /// Whether the audio ends with it. Only where the metadata say `ends_in_batch`.
+    /// Whether the stream ends. Only if the model's metadata have `ends_in_batch`.
     pub ends: bool,
-    /// Where its events go.
+    /// Receives the stream's events.
     pub sink: &'a mut dyn EventSink,
-    /// What came of it.
+    /// The result of the call.
     pub outcome: Result<(), CallError>,
 }
 
-/// Why a call brought nothing.
+/// Why a call failed.
 #[derive(Debug)]
 pub enum CallError {
-    /// The engine says why.
+    /// The engine returned an error.
     Engine(Error),
-    /// The process died during the call, or had died before.
+    /// The process died during the call or before it.
     Died(Death),
-    /// There is no process for it, and why.
+    /// There is no process to make the call in; the text says why.
     Unavailable(String),
 }
 
@@ -100,16 +100,17 @@ impl From<Error> for CallError {
     }
 }
 
-/// How a model's process died: `crashed (SIGSEGV)`, `did not return from finish within 30 s and was ended`.
+/// How a worker process died. Displays as a predicate, such as `crashed (SIGSEGV)` or
+/// `did not return from finish within 30 s and was ended`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Death {
-    /// Which process.
+    /// The process id.
     pub pid: u32,
     how: String,
 }
 
 impl Death {
-    /// What is said of it follows a noun, as `the engine` or `a worker`.
+    /// Creates a description. `how` must continue a noun, such as `the engine` or `a worker`.
     pub fn new(pid: u32, how: String) -> Self {
         Self { pid, how }
     }

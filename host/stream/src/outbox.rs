@@ -1,7 +1,8 @@
-//! Events on their way to the client.
+//! Events that wait to be sent to the client.
 //!
-//! Invariants: a partial that the client has not got when the next text comes is dropped; nothing else is ever dropped,
-//! except by a reset or after the end. After `Failed` or `Done` nothing is taken.
+//! Invariants: a partial that was not sent is replaced by the next text. No other event is dropped, except by a reset
+//! or because the client is gone. No event is accepted after `Failed` or `Done`. Threads: the model's threads write,
+//! the connection's writing task reads.
 
 use auricle_core::Event;
 use std::{
@@ -10,7 +11,7 @@ use std::{
 };
 use tokio::sync::Notify;
 
-/// Of one stream: written by the model's threads, read by the connection's writer.
+/// The outbox of one stream.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     state: Mutex<State>,
@@ -21,14 +22,14 @@ pub(super) struct Outbox {
 struct State {
     events: VecDeque<Event>,
     epoch: u32,
-    /// Nothing more is taken.
+    /// `Failed` or `Done` was pushed: no further event is accepted.
     ended: bool,
-    /// Nobody reads: events are dropped as they come.
+    /// The client is gone: events are dropped.
     unread: bool,
 }
 
 impl Outbox {
-    /// Takes an event of `epoch`, or one that is of no epoch; one of an epoch that is over is dropped.
+    /// Adds an event of `epoch`, or of no epoch if `None`. An event of an earlier epoch is dropped.
     pub(super) fn push(&self, epoch: Option<u32>, event: Event) {
         let mut state = self.lock();
         if state.ended || epoch.is_some_and(|epoch| epoch != state.epoch) {
@@ -47,7 +48,7 @@ impl Outbox {
         self.filled.notify_one();
     }
 
-    /// Drops what waits and takes only events of a new epoch from now on; returns it.
+    /// Starts a new epoch and returns it. Drops the waiting events; from now on drops those of earlier epochs.
     pub(super) fn start_epoch(&self) -> u32 {
         let mut state = self.lock();
         if !state.ended {
@@ -57,25 +58,25 @@ impl Outbox {
         state.epoch
     }
 
-    /// Whether nobody will see events of `epoch` any more.
+    /// Whether events of `epoch` would be dropped.
     pub(super) fn is_over(&self, epoch: u32) -> bool {
         let state = self.lock();
         state.ended || state.unread || state.epoch != epoch
     }
 
-    /// Nobody will read any more.
+    /// Drops all waiting and all later events, because the client is gone.
     pub(super) fn abandon(&self) {
         let mut state = self.lock();
         state.unread = true;
         state.events.clear();
     }
 
-    /// Takes the events that there are.
+    /// Takes all waiting events.
     pub(super) fn take(&self) -> VecDeque<Event> {
         std::mem::take(&mut self.lock().events)
     }
 
-    /// Waits for events and takes all of them; never empty.
+    /// Waits for events and takes all of them. Never empty.
     pub(super) async fn wait(&self) -> VecDeque<Event> {
         loop {
             let events = self.take();
@@ -86,7 +87,7 @@ impl Outbox {
         }
     }
 
-    /// How many events wait.
+    /// The number of waiting events.
     pub(super) fn waiting(&self) -> usize {
         self.lock().events.len()
     }

@@ -1,35 +1,38 @@
-//! The audio that a fresh processor needs if the engine dies: everything since a point from which it can go on.
+//! The audio that a new processor needs if the engine dies: everything since a point from which it can continue.
 //!
-//! That place is the engine's last restart point, else where it was last started; an engine that reports none is started
-//! anew after the last segment. Of audio that reaches too far back the oldest is let go: a recovery then leaves a gap.
+//! That point is the engine's last restart point, or else the position where it was last started. An engine without
+//! restart points is started after the last segment. If the audio is longer than the limit, the oldest is dropped, and
+//! a recovery leaves a gap.
 //!
-//! What was told since that place must not be told twice. An engine whose replay is exact tells the same events again, so
-//! they are counted; otherwise a text's time decides.
+//! Events sent since that point must not be sent twice. An engine whose replay is exact repeats the same events, so
+//! they are counted. For other engines a text's time decides.
+//!
+//! Threads: the model thread that holds the stream's engine.
 
 use auricle_plugin_api::{Replay, Segment};
 use std::collections::VecDeque;
 
-/// From where a fresh processor could go on.
+/// A point from which a new processor can continue, as reported by the engine.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct RestartPoint {
-    /// The first sample it needs.
+    /// The first sample that the processor needs.
     pub(super) sample: u64,
-    /// What it must be given.
+    /// The state that the processor is restored with.
     pub(super) state: Vec<u8>,
 }
 
-/// The audio of a stream since the last point from which a fresh processor can go on.
+/// The audio of a stream since the last point from which a new processor can continue.
 #[derive(Debug, Default)]
 pub(super) struct ReplayBuffer {
     origin: Origin,
-    /// Pieces as the engine was given them, each with its first sample.
+    /// Pieces of audio as they were inserted, each with the position of its first sample.
     audio: VecDeque<(u64, Vec<f32>)>,
     kept: usize,
-    /// Events told since the origin, partials aside.
-    told: usize,
+    /// The number of events sent since the origin, without partials.
+    sent: usize,
 }
 
-/// From where to go on.
+/// Where a new processor starts.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Origin {
     Start(u64),
@@ -51,61 +54,61 @@ impl Origin {
     }
 }
 
-/// What a recovery has to do.
+/// The steps of one recovery.
 #[derive(Debug)]
 pub(super) struct ReplayPlan {
     pub(super) origin: Origin,
     pub(super) audio: VecDeque<(u64, Vec<f32>)>,
-    /// Audio that is lost, from and to, where some is.
+    /// Audio that is missing, from and to.
     pub(super) gap: Option<(u64, u64)>,
     pub(super) filter: ReplayFilter,
 }
 
 impl ReplayBuffer {
-    /// The engine is started at `offset`.
+    /// The engine was started at `offset`.
     pub(super) fn start(&mut self, offset: u64) {
         *self = Self { origin: Origin::Start(offset), ..Self::default() };
     }
 
-    /// The engine reports a restart point, after events of which `untold` are still to be told filter.
-    pub(super) fn restart(&mut self, point: RestartPoint, untold: usize) {
-        self.told = untold;
+    /// The engine reported a restart point. During a replay, `to_skip` events after it have been sent already.
+    pub(super) fn restart(&mut self, point: RestartPoint, to_skip: usize) {
+        self.sent = to_skip;
         self.origin = Origin::Restart(point);
-        self.let_go();
+        self.drop_before_origin();
     }
 
-    /// Everything up to `sample` is told, by an engine that reports no restart points.
+    /// All text up to `sample` was sent, by an engine that reports no restart points.
     pub(super) fn settle(&mut self, sample: u64) {
         let ends_after = |(start, piece): &(u64, Vec<f32>)| start + piece.len() as u64 > sample;
         if let Some((start, _)) = self.audio.iter().find(|piece| ends_after(piece)) {
             self.origin = Origin::Start((*start).max(self.origin.sample()));
-            self.let_go();
+            self.drop_before_origin();
         }
     }
 
-    /// An event that is not a partial was told.
-    pub(super) fn tell(&mut self) {
-        self.told += 1;
+    /// An event other than a partial was sent.
+    pub(super) fn note_sent(&mut self) {
+        self.sent += 1;
     }
 
-    /// The engine was given a piece; at most `most` samples are kept.
+    /// A piece of audio was inserted, whose first sample is `start`. At most `most` samples are kept.
     pub(super) fn remember(&mut self, start: u64, piece: Vec<f32>, most: usize) {
         self.kept += piece.len();
         self.audio.push_back((start, piece));
-        self.let_go();
+        self.drop_before_origin();
         while self.kept > most && self.audio.len() > 1 {
             self.drop_first();
         }
     }
 
-    /// How to go on, after a death. The audio is taken out: it is to be remembered again as it is heard.
-    pub(super) fn plan(&mut self, replay: Replay, told: Told) -> ReplayPlan {
+    /// Plans the recovery after a death. Takes out the audio; the caller remembers it again when it is processed.
+    pub(super) fn plan(&mut self, replay: Replay, sent: Sent) -> ReplayPlan {
         let sample = self.origin.sample();
         let first = self.audio.front().map_or(sample, |(start, _)| *start);
         let until = self.audio.back().map_or(sample, |(start, piece)| start + piece.len() as u64);
-        let gap = (first > sample).then(|| (told.text.clamp(sample, first), first));
+        let gap = (first > sample).then(|| (sent.text.clamp(sample, first), first));
         let filter =
-            ReplayFilter { until, skip: (replay == Replay::Exact && gap.is_none()).then_some(self.told), told };
+            ReplayFilter { until, skip: (replay == Replay::Exact && gap.is_none()).then_some(self.sent), sent };
         if gap.is_some() {
             self.origin = Origin::Start(first);
         }
@@ -119,7 +122,7 @@ impl ReplayBuffer {
         ReplayPlan { origin: self.origin.clone(), audio, gap, filter }
     }
 
-    fn let_go(&mut self) {
+    fn drop_before_origin(&mut self) {
         let origin = self.origin.sample();
         while self.audio.front().is_some_and(|(start, piece)| start + piece.len() as u64 <= origin) {
             self.drop_first();
@@ -133,38 +136,38 @@ impl ReplayBuffer {
     }
 }
 
-/// Up to where things were told.
+/// The position of the last events that were sent, in samples.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Told {
-    /// End of the last segment.
+pub(super) struct Sent {
+    /// The end of the last segment.
     pub(super) text: u64,
-    /// Sample of the last other event, partials aside.
+    /// The time of the last other event that is not a partial.
     pub(super) other: u64,
 }
 
-/// What comes again after a recovery and is not to be told filter. Without a recovery: nothing.
+/// Drops events that were sent before a crash and are repeated by the replay. The default drops none.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ReplayFilter {
-    /// Up to this sample the engine has been before: its partials are old.
+    /// The sample up to which the engine had come: partials up to here are old.
     until: u64,
-    /// Events to come that were told, where the engine repeats itself exactly.
+    /// The number of events to come that were sent before, if the replay is exact.
     skip: Option<usize>,
-    /// What was told before, where it does not.
-    told: Told,
+    /// The position of the last events before the crash, if the replay is not exact.
+    sent: Sent,
 }
 
 impl ReplayFilter {
-    /// Events still to come that were told.
-    pub(super) fn untold(&self) -> usize {
+    /// The number of events to come that were sent before.
+    pub(super) fn to_skip(&self) -> usize {
         self.skip.unwrap_or(0)
     }
 
-    /// Whether a partial is old, told when `position` samples had been heard.
+    /// Whether a partial is old. `position` is the number of samples inserted when it was reported.
     pub(super) fn is_old_partial(&self, position: u64) -> bool {
         position <= self.until && self.until > 0
     }
 
-    /// Whether an event at `sample` was told before.
+    /// Whether an event at `sample` was sent before.
     pub(super) fn is_old(&mut self, sample: u64) -> bool {
         match &mut self.skip {
             Some(skip) => {
@@ -172,20 +175,20 @@ impl ReplayFilter {
                 *skip = skip.saturating_sub(1);
                 old
             }
-            None => sample <= self.told.other && self.told.other > 0,
+            None => sample <= self.sent.other && self.sent.other > 0,
         }
     }
 
-    /// What of a segment was not told before.
+    /// The part of a segment that was not sent before.
     pub(super) fn new_part(&mut self, mut segment: Segment, separator: &str) -> Option<Segment> {
         if self.skip.is_some() {
             return (!self.is_old(segment.end)).then_some(segment);
         }
-        let told = self.told.text;
-        if segment.start >= told {
+        let sent = self.sent.text;
+        if segment.start >= sent {
             return Some(segment);
         }
-        let is_new = |start: u64, end: u64| start + end > 2 * told;
+        let is_new = |start: u64, end: u64| start + end > 2 * sent;
         let words = segment.words.len();
         segment.words.retain(|word| is_new(word.start, word.end));
         if words == 0 {
@@ -223,12 +226,12 @@ mod tests {
     #[test]
     fn a_restart_point_lets_go_of_what_is_before_it() {
         let mut buffer = buffer();
-        buffer.tell();
+        buffer.note_sent();
         buffer.restart(RestartPoint { sample: 14, state: vec![1] }, 0);
-        buffer.tell();
-        let plan = buffer.plan(Replay::Exact, Told::default());
+        buffer.note_sent();
+        let plan = buffer.plan(Replay::Exact, Sent::default());
         assert_eq!(starts(&plan.audio), [(14, 6), (20, 10), (30, 10)]);
-        assert_eq!((plan.origin.sample(), plan.gap, plan.filter.untold()), (14, None, 1));
+        assert_eq!((plan.origin.sample(), plan.gap, plan.filter.to_skip()), (14, None, 1));
         let mut filter = plan.filter;
         assert!(filter.is_old(39) && !filter.is_old(39));
         assert!(filter.is_old_partial(40) && !filter.is_old_partial(41));
@@ -240,7 +243,7 @@ mod tests {
         for start in [0, 10, 20, 30] {
             buffer.remember(start, vec![0.0; 10], 25);
         }
-        let plan = buffer.plan(Replay::Exact, Told { text: 7, other: 0 });
+        let plan = buffer.plan(Replay::Exact, Sent { text: 7, other: 0 });
         assert_eq!((starts(&plan.audio), plan.gap), (vec![(20, 10), (30, 10)], Some((7, 20))));
         assert_eq!(plan.origin, Origin::Start(20));
     }
@@ -249,14 +252,14 @@ mod tests {
     fn without_restart_points_it_goes_on_after_the_last_segment() {
         let mut buffer = buffer();
         buffer.settle(25);
-        let plan = buffer.plan(Replay::None, Told { text: 25, other: 0 });
+        let plan = buffer.plan(Replay::None, Sent { text: 25, other: 0 });
         assert_eq!((plan.origin.sample(), starts(&plan.audio)), (20, vec![(20, 10), (30, 10)]));
         assert_eq!(plan.gap, None);
     }
 
     #[test]
     fn a_text_told_in_part_is_cut_at_a_word() {
-        let mut filter = ReplayFilter { told: Told { text: 20, other: 20 }, ..ReplayFilter::default() };
+        let mut filter = ReplayFilter { sent: Sent { text: 20, other: 20 }, ..ReplayFilter::default() };
         let word = |start, text: &str| Word::new(start, start + 8, text);
         let words = vec![word(0, "one"), word(13, "two"), word(21, "three"), word(30, "four")];
         let segment = Segment::new(0, 38, "one two three four").words(words.clone());

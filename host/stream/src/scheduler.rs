@@ -1,11 +1,14 @@
-//! A loaded model at work: its queue of streams and the threads that call it.
+//! A loaded model's queue of streams, and the threads that call it.
 //!
-//! Among the streams with work the one whose oldest unprocessed audio came first goes next; a model that works on several
-//! at once gets those that wait, up to its share, and nobody waits for more to come. A call past its limit has its
-//! thread written off (nothing can stop it) and replaced, and its stream fails; after several the model is refused.
-//! A model in a worker process needs no watchdog: its calls end by themselves, with the process if need be. Threads:
-//! `concurrency` workers and perhaps one watchdog per model, which end when the last handle is dropped and take the model
-//! with them.
+//! The stream whose oldest unprocessed audio arrived first goes next. A model that supports batches gets several
+//! waiting streams at once, but no call waits for more streams to come.
+//!
+//! A call that exceeds its limit cannot be stopped. Its thread is abandoned and replaced, and its stream fails. After
+//! several such calls the model is refused. A model in a worker process needs no watchdog: its calls always return,
+//! because the process is killed if necessary.
+//!
+//! Threads: `concurrency` model threads and at most one watchdog per model. They end when the last handle is dropped,
+//! and the model is dropped with the last of them.
 
 use super::{
     Stream,
@@ -31,43 +34,43 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The id of the next model of this process.
+/// The id of the next model in this process.
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
 /// How a model is run.
 #[derive(Debug, Clone)]
 pub struct SchedulerSettings {
-    /// For the log and thread names.
+    /// The model's name, for the log and thread names.
     pub name: String,
     /// The engine, for the metrics.
     pub engine: String,
-    /// Calls at the same time.
+    /// The number of concurrent calls.
     pub concurrency: usize,
     /// The longest a call may take.
     pub call_limit: Duration,
-    /// Calls past the limit before the model is refused.
+    /// The number of calls past the limit at which the model is refused.
     pub max_call_timeouts: u32,
-    /// Streams at the same time.
+    /// The number of concurrent streams.
     pub max_streams: usize,
-    /// Streams that may have a worker of their own, after one died of them.
+    /// The number of streams that may have a dedicated worker at a time.
     pub max_dedicated_workers: usize,
 }
 
-/// Why a stream has no worker of its own.
+/// Why a stream gets no dedicated worker.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DedicatedError {
-    #[error("{most} streams of this preset have workers of their own already")]
-    NoPlace { most: usize },
-    #[error("it is not in a worker process")]
+    #[error("{most} streams of this preset have dedicated workers already")]
+    NoPermit { most: usize },
+    #[error("the model is not in a worker process")]
     NotIsolated,
-    #[error("no thread for it: {0}")]
+    #[error("cannot start a thread for it: {0}")]
     Thread(io::Error),
 }
 
-/// A model's handle: the threads live as long as it does.
+/// The handle of a loaded model. Its threads end when it is dropped.
 pub struct ModelScheduler(Arc<Shared>);
 
-/// What the handle, the threads and the places share.
+/// The state that the handle and the threads share.
 pub struct Shared {
     id: u64,
     model: Box<dyn Model>,
@@ -76,21 +79,21 @@ pub struct Shared {
     cost: Arc<Cost>,
     queue: Mutex<Queue>,
     filled: Condvar,
-    places: Permits,
+    permits: Permits,
     streams: Mutex<Vec<Weak<Stream>>>,
     threads: Mutex<Threads>,
     refused: OnceLock<String>,
     sequence: AtomicU64,
-    /// Streams with a worker of their own.
+    /// Permits for dedicated workers.
     dedicated: Permits,
-    /// This one's count, where it is for a stream with a worker of their own.
-    _counted: Option<Permit>,
+    /// The permit of this model, if it is a dedicated worker.
+    _permit: Option<Permit>,
 }
 
 #[derive(Default)]
 struct Queue {
     ready: BTreeMap<(Instant, u64), Arc<Stream>>,
-    /// Threads that wait for a stream.
+    /// The number of threads that wait for a stream.
     idle: usize,
     stopping: bool,
 }
@@ -120,22 +123,22 @@ impl ModelScheduler {
     /// Starts the threads for a model.
     ///
     /// # Errors
-    /// Where the system gives no threads.
+    /// The system cannot start a thread.
     pub fn start(model: Box<dyn Model>, settings: SchedulerSettings, metrics: &Metrics) -> io::Result<Arc<Self>> {
         let meter = metrics.model(&settings.name, &settings.engine);
-        Self::start_counted(model, settings, meter, None)
+        Self::start_with(model, settings, meter, None)
     }
 
-    fn start_counted(
+    fn start_with(
         model: Box<dyn Model>,
         settings: SchedulerSettings,
         meter: ModelMeter,
-        counted: Option<Permit>,
+        permit: Option<Permit>,
     ) -> io::Result<Arc<Self>> {
         let concurrency = settings.concurrency;
         let watched = !model.is_isolated();
         let engine = model.metadata().max_streams.map_or(usize::MAX, |most| most as usize);
-        let (places, dedicated) =
+        let (permits, dedicated) =
             (Permits::new(settings.max_streams.min(engine)), Permits::new(settings.max_dedicated_workers));
         let shared = Arc::new(Shared {
             model,
@@ -145,15 +148,15 @@ impl ModelScheduler {
             cost: Arc::default(),
             queue: Mutex::default(),
             filled: Condvar::new(),
-            places,
+            permits,
             streams: Mutex::default(),
             threads: Mutex::default(),
             refused: OnceLock::new(),
             sequence: AtomicU64::new(0),
             dedicated,
-            _counted: counted,
+            _permit: permit,
         });
-        // Before the first thread: dropping the handle ends those that did start.
+        // Made before the first thread: if one cannot start, dropping the handle ends the others.
         let scheduler = Arc::new(Self(Arc::clone(&shared)));
         for _ in 0..concurrency {
             shared.add_thread()?;
@@ -165,18 +168,18 @@ impl ModelScheduler {
         Ok(scheduler)
     }
 
-    /// The same model in a worker of its own, for one stream.
+    /// The same model in a dedicated worker, for one stream.
     ///
     /// # Errors
-    /// Why there is none.
+    /// Why the stream gets no dedicated worker.
     pub(super) fn dedicated(&self) -> Result<Arc<Self>, DedicatedError> {
         let most = self.0.dedicated.limit();
-        let place = self.0.dedicated.try_take().ok_or(DedicatedError::NoPlace { most })?;
+        let permit = self.0.dedicated.try_take().ok_or(DedicatedError::NoPermit { most })?;
         let model = self.model.dedicated().ok_or(DedicatedError::NotIsolated)?;
         let name = format!("{}-dedicated", self.settings.name);
         let settings = SchedulerSettings { name, concurrency: 1, ..self.settings.clone() };
         let meter = self.meter.clone();
-        Self::start_counted(model, settings, meter, Some(place)).map_err(DedicatedError::Thread)
+        Self::start_with(model, settings, meter, Some(permit)).map_err(DedicatedError::Thread)
     }
 }
 
@@ -188,27 +191,28 @@ impl Drop for ModelScheduler {
 }
 
 impl Shared {
-    /// Tells it from every other model of this process.
+    /// A number that is unique among the models of this process.
     pub fn id(&self) -> u64 {
         self.id
     }
 
-    /// What the model says of itself.
+    /// The model's metadata.
     pub fn metadata(&self) -> &Metadata {
         self.model.metadata()
     }
 
-    /// Why the model serves no more, if so.
+    /// Why the model accepts no streams, or `None` if it does.
     pub fn refused(&self) -> Option<String> {
         self.refused.get().cloned().or_else(|| self.model.unavailable())
     }
 
-    /// Open streams.
+    /// The number of open streams.
     pub fn open_streams(&self) -> usize {
-        self.places.taken()
+        self.permits.taken()
     }
 
-    /// How busy the model's threads would be with so many live streams, from 0 to 1 and beyond; once that is known.
+    /// How busy the model's threads would be with this many live streams: 1 is fully busy, and it may be more. `None`
+    /// while the model's cost is unknown.
     pub fn load_with(&self, streams: usize) -> Option<f64> {
         Some(self.cost.per_second()? * streams as f64 / self.settings.concurrency as f64)
     }
@@ -217,22 +221,22 @@ impl Shared {
         &*self.model
     }
 
-    /// A place for one stream.
+    /// Takes a permit for one stream.
     ///
     /// # Errors
-    /// Where the model takes no further stream.
+    /// The model is unavailable or accepts no further stream.
     pub fn take_place(&self) -> Result<Permit, Failure> {
         if let Some(reason) = self.refused() {
             return Err(Failure::new(FailureCode::EngineUnavailable, reason));
         }
-        self.places.try_take().ok_or_else(|| {
-            let most = self.places.limit();
-            let message = format!("this preset serves {most} streams at once and has no room; try again later");
+        self.permits.try_take().ok_or_else(|| {
+            let most = self.permits.limit();
+            let message = format!("this preset serves at most {most} streams at once; try again later");
             Failure::new(FailureCode::Capacity, message)
         })
     }
 
-    /// Remembers a stream, to be ended if the model is refused.
+    /// Remembers a stream, which fails if the model is refused.
     pub(super) fn note_stream(&self, stream: &Arc<Stream>) {
         let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
         if streams.len() >= 32 && streams.len() >= 2 * self.open_streams() {
@@ -241,7 +245,7 @@ impl Shared {
         streams.push(Arc::downgrade(stream));
     }
 
-    /// Puts a stream in the queue, by when its oldest work came.
+    /// Puts a stream in the queue, ordered by the arrival of its oldest work.
     pub(super) fn enqueue(&self, since: Instant, stream: Arc<Stream>) {
         let number = self.sequence.fetch_add(1, Ordering::Relaxed);
         let idle = {
@@ -250,7 +254,7 @@ impl Shared {
             self.meter.queued();
             queue.idle > 0
         };
-        // A call into the system, even where nobody waits.
+        // Only if a thread waits: notifying is a system call.
         if idle {
             self.filled.notify_one();
         }
@@ -277,29 +281,29 @@ impl Shared {
 
     fn work(&self, slot: &Slot<Stream>) {
         while let Some(mut streams) = self.next() {
-            let wanted = match streams.pop() {
+            let may_continue = match streams.pop() {
                 Some(stream) if streams.is_empty() => stream.step(slot),
                 last => {
                     streams.extend(last);
                     Stream::step_together(streams, self, slot)
                 }
             };
-            if !wanted {
+            if !may_continue {
                 tracing::warn!(
                     model = self.settings.name,
-                    "a call written off has returned after all; its thread ends"
+                    "a call past its limit has returned after all; its thread ends"
                 );
                 return;
             }
         }
     }
 
-    /// The streams to work on, the first at least; `None` when the model is no longer needed.
+    /// Waits for work and takes the next streams, at least one; `None` when the model is no longer needed.
     fn next(&self) -> Option<Vec<Arc<Stream>>> {
         let most = self.metadata().max_batch.max(1) as usize;
-        let (mut queue, mut patient) = (self.queue(), true);
+        let (mut queue, mut may_yield) = (self.queue(), true);
         loop {
-            // Threads that are idle get their share.
+            // Leave a share for each idle thread.
             let share = queue.ready.len().div_ceil(queue.idle + 1).min(most);
             if share > 0 {
                 self.meter.taken(share);
@@ -308,17 +312,18 @@ impl Shared {
             if queue.stopping {
                 return None;
             }
-            if patient {
-                // To fall asleep and be woken costs more than most calls: whoever has audio to add may do it first.
+            if may_yield {
+                // Sleeping and waking up takes longer than most calls. Yield once, so that another thread can add
+                // audio.
                 drop(queue);
                 thread::yield_now();
-                (queue, patient) = (self.queue(), false);
+                (queue, may_yield) = (self.queue(), false);
                 continue;
             }
             queue.idle += 1;
             queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
             queue.idle -= 1;
-            patient = true;
+            may_yield = true;
         }
     }
 
@@ -330,7 +335,7 @@ impl Shared {
             let late: Vec<Call<Stream>> = {
                 let mut threads = self.threads();
                 let mut late = Vec::new();
-                threads.slots.retain(|slot| match slot.write_off(self.settings.call_limit) {
+                threads.slots.retain(|slot| match slot.abandon_late(self.settings.call_limit) {
                     Some(call) => {
                         late.push(call);
                         false
@@ -349,7 +354,7 @@ impl Shared {
         let limit = self.settings.call_limit.as_secs_f64();
         let message = format!("the engine did not return from {} within {limit} s", call.what);
         for stream in &call.streams {
-            stream.write_off(Failure::new(FailureCode::EngineTimeout, &message));
+            stream.abandon_call(Failure::new(FailureCode::EngineTimeout, &message));
         }
         let timeouts = {
             let mut threads = self.threads();
@@ -362,7 +367,7 @@ impl Shared {
             }
             return;
         }
-        let reason = format!("the engine did not return from {timeouts} calls; it is not called any more");
+        let reason = format!("the engine did not return from {timeouts} calls; it gets no further calls");
         tracing::error!(model = self.settings.name, "{reason}");
         let reason = self.refused.get_or_init(|| reason);
         let streams = std::mem::take(&mut *self.streams.lock().unwrap_or_else(PoisonError::into_inner));

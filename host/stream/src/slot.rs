@@ -1,8 +1,8 @@
-//! What each thread of a model is doing: the calls into the engine for streams `S`, as the watchdog sees them and as they are
-//! measured.
+//! The running call of each model thread, for streams of type `S`: the watchdog reads it, and the metrics are measured
+//! here.
 //!
-//! Invariant: a thread that was written off stays so, and is told at the end of its call. Threads: the slot's own, and the
-//! watchdog.
+//! Invariant: an abandoned thread stays abandoned, and learns it when its call ends. Threads: the slot's own thread,
+//! and the watchdog.
 
 use super::cost::Cost;
 use auricle_core::metrics::ModelMeter;
@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What a worker is doing, as the watchdog sees it; how long that takes is measured here.
+/// The running call of one model thread. Measures how long calls take.
 pub(super) struct Slot<S> {
     state: Mutex<SlotState<S>>,
     meter: ModelMeter,
@@ -20,30 +20,30 @@ pub(super) struct Slot<S> {
 
 struct SlotState<S> {
     call: Option<Call<S>>,
-    written_off: bool,
+    abandoned: bool,
 }
 
-/// A call that is being made.
+/// A running call.
 pub(super) struct Call<S> {
     pub(super) streams: Vec<Arc<S>>,
     pub(super) what: &'static str,
-    /// Seconds that it brings, of all its streams together.
+    /// Seconds of audio in the call, for all its streams together.
     audio: f64,
     since: Instant,
 }
 
 impl<S> Slot<S> {
     pub(super) fn new(meter: ModelMeter, cost: Arc<Cost>) -> Self {
-        let state = SlotState { call: None, written_off: false };
+        let state = SlotState { call: None, abandoned: false };
         Self { state: Mutex::new(state), meter, cost }
     }
 
-    /// A call for these streams begins; it brings so many seconds of audio.
+    /// Records that a call for these streams begins, with `audio` seconds of audio.
     pub(super) fn begin(&self, streams: Vec<Arc<S>>, what: &'static str, audio: f64) {
         self.lock().call = Some(Call { streams, what, audio, since: Instant::now() });
     }
 
-    /// The call is over; returns whether the thread is still wanted.
+    /// Records that the call has ended. Returns whether the thread may continue: not if it was abandoned.
     pub(super) fn end(&self) -> bool {
         let mut state = self.lock();
         if let Some(call) = state.call.take() {
@@ -54,15 +54,15 @@ impl<S> Slot<S> {
                 self.cost.note(busy, call.audio, now);
             }
         }
-        !state.written_off
+        !state.abandoned
     }
 
-    /// Writes the thread off if its call takes longer than `limit`.
-    pub(super) fn write_off(&self, limit: Duration) -> Option<Call<S>> {
+    /// Abandons the thread if its call takes longer than `limit`; returns that call.
+    pub(super) fn abandon_late(&self, limit: Duration) -> Option<Call<S>> {
         let mut state = self.lock();
         let Call { streams, what, audio, since } = state.call.as_ref().filter(|call| call.since.elapsed() > limit)?;
         let call = Call { streams: streams.clone(), what, audio: *audio, since: *since };
-        state.written_off = true;
+        state.abandoned = true;
         Some(call)
     }
 

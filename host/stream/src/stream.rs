@@ -1,10 +1,14 @@
-//! One stream: what its connection and its model's threads share.
+//! One stream: the state that its connection and its model's threads share.
 //!
-//! Invariants: at most one thread is in a call for the stream (it holds the `EngineSession`); a stream that has work, a parked
-//! engine and room for events is in its model's queue, once. A stream of which a worker died goes on on the same model in a
-//! worker of its own (`scheduler` of `Inner`; its place stays with the first). A processor is made, called and dropped on its model's
-//! threads only. An engine's last word is passed on when its processor is gone, so that the client's next stream finds
-//! the place free. Threads: the connection's tasks call everything that is `pub`; the model's threads call what is in `turn`.
+//! Invariants:
+//! - At most one thread is in a call for the stream. It holds the `EngineSession`.
+//! - A stream that has work, a parked engine and room for events is in its model's queue, exactly once.
+//! - A stream that crashed a worker continues on the same model in a dedicated worker (`scheduler` of `Inner`). Its
+//!   permit stays with the first model.
+//! - A processor is created, called and dropped only on its model's threads.
+//! - The last event is sent after the processor was dropped, so that the client's next stream finds the permit free.
+//!
+//! Threads: the connection's tasks call all methods that are `pub`; the model's threads call those in `turn`.
 
 use super::{
     ModelScheduler, StreamSettings,
@@ -37,14 +41,14 @@ pub struct Stream {
 }
 
 pub(super) struct Inner {
-    /// Where it is worked on.
+    /// The model that processes the stream now.
     pub(super) scheduler: Arc<ModelScheduler>,
     pub(super) inbox: Inbox,
     /// Absent while a call is running, and after the end.
     pub(super) engine: Option<EngineSession>,
-    /// Held until the processor is dropped, or its thread written off.
-    place: Option<Permit>,
-    /// What is said then.
+    /// The model's permit, held until the processor is dropped or its thread abandoned.
+    permit: Option<Permit>,
+    /// The last event, pushed when the permit is returned.
     last: Option<Event>,
     pub(super) queued: bool,
     pub(super) ended: bool,
@@ -58,12 +62,12 @@ impl fmt::Debug for Stream {
 }
 
 impl Stream {
-    /// Opens a stream on a model, in a place of its. `options` is the whole configuration. `Event::Ready` comes when the
-    /// processor is made; audio may be pushed before.
+    /// Opens a stream on a model, with a permit of that model. `options` is the complete configuration. `Event::Ready`
+    /// follows when the processor is created. Audio may be pushed before that.
     pub fn open(
         id: String,
         scheduler: Arc<ModelScheduler>,
-        place: Permit,
+        permit: Permit,
         options: Map<String, Value>,
         settings: StreamSettings,
     ) -> Arc<Self> {
@@ -71,7 +75,7 @@ impl Stream {
             scheduler: Arc::clone(&scheduler),
             inbox: Inbox::new(scheduler.metadata()),
             engine: Some(EngineSession::default()),
-            place: Some(place),
+            permit: Some(permit),
             last: None,
             queued: false,
             ended: false,
@@ -98,12 +102,12 @@ impl Stream {
         &self.id
     }
 
-    /// The model it is on.
+    /// The model on which the stream was opened.
     pub fn scheduler(&self) -> &Arc<ModelScheduler> {
         &self.home
     }
 
-    /// Adds samples at the model's rate that came at `now`.
+    /// Adds samples at the model's rate that arrived at `now`. Fails a live stream that is too far behind.
     pub fn push(self: &Arc<Self>, samples: &[f32], now: Instant) {
         let mut inner = self.lock();
         if inner.ended {
@@ -117,7 +121,7 @@ impl Stream {
                 let message = format!("{unread} events wait for the client to read them, and {behind:.1} s of audio");
                 Failure::new(FailureCode::SlowReader, message)
             } else {
-                let message = format!("{behind:.1} s of audio wait for the engine: more than it can follow");
+                let message = format!("{behind:.1} s of audio wait for the engine: more than it can process in time");
                 Failure::new(FailureCode::LagExceeded, message)
             };
             self.end(&mut inner, failure);
@@ -127,61 +131,61 @@ impl Stream {
         self.schedule(&mut inner);
     }
 
-    /// Has everything so far decoded and reported; `Event::Flushed(frames)` follows.
+    /// Processes all audio so far and reports its text; `Event::Flushed(frames)` follows.
     pub fn flush(self: &Arc<Self>, frames: u64) {
         self.command(|inbox| inbox.push_end(Instant::now(), |rest| Work::Flush(rest, frames)));
     }
 
-    /// Has everything decoded and reported; `Event::Done` follows.
+    /// Ends the audio: all text is reported, then `Event::Done` follows.
     pub fn finish(self: &Arc<Self>) {
         self.command(|inbox| inbox.push_end(Instant::now(), Work::Finish));
     }
 
-    /// Discards what was not reported and starts at time 0; `Event::Ready` follows.
+    /// Discards unprocessed audio and unsent events and starts a new epoch at time 0; `Event::Ready` follows.
     pub fn reset(self: &Arc<Self>) {
         let epoch = self.outbox.start_epoch();
         self.command(|inbox| inbox.reset(Instant::now(), epoch));
     }
 
-    /// The client is gone: what it sent is still worked on and the processor finished, the events are dropped.
+    /// For a client that is gone: its audio is still processed and the processor finished, but the events are dropped.
     pub fn abandon(self: &Arc<Self>) {
         self.outbox.abandon();
         self.finish();
     }
 
-    /// Ends the stream with a failure; what was reported before still goes out.
+    /// Ends the stream with a failure. Events reported before are still sent.
     pub fn fail(self: &Arc<Self>, failure: Failure) {
         self.end(&mut self.lock(), failure);
     }
 
-    /// Ends the stream whose call will not return in time, if ever.
-    pub(super) fn write_off(self: &Arc<Self>, failure: Failure) {
+    /// Ends the stream after its call took too long. The call may never return.
+    pub(super) fn abandon_call(self: &Arc<Self>, failure: Failure) {
         let mut inner = self.lock();
-        // What is said last is said when the place is free.
+        // First, so that the permit is free when the last event is sent.
         self.leave(&mut inner);
         self.end(&mut inner, failure);
     }
 
-    /// Waits for events and takes all of them; never empty.
+    /// Waits for events and takes all of them. Never empty.
     pub async fn events(self: &Arc<Self>) -> VecDeque<Event> {
         let events = self.outbox.wait().await;
         self.taken(events)
     }
 
-    /// Takes the events that there are.
+    /// Takes all waiting events.
     pub fn take_events(self: &Arc<Self>) -> VecDeque<Event> {
         self.taken(self.outbox.take())
     }
 
     fn taken(self: &Arc<Self>, events: VecDeque<Event>) -> VecDeque<Event> {
         if events.len() >= self.settings.max_unsent_events {
-            // It was paused for its client to read.
+            // The stream was paused until its client reads.
             self.schedule(&mut self.lock());
         }
         events
     }
 
-    /// Completes when the stream can take more audio: at once, except for a file that is ahead of the engine.
+    /// Waits until the stream accepts more audio. Returns at once, except for a file that is ahead of the engine.
     pub async fn room(&self) {
         if self.settings.pace == Pace::Live {
             return;
@@ -189,18 +193,18 @@ impl Stream {
         self.until(|inner| self.seconds(inner.inbox.queued()) <= self.settings.file_buffer_seconds).await;
     }
 
-    /// Completes when nothing waits for the engine, and no call is running.
+    /// Waits until no work waits for the engine and no call is running.
     pub async fn caught_up(&self) {
         self.until(|inner| inner.engine.is_some() && inner.inbox.oldest().is_none()).await;
     }
 
-    /// Completes when something is so, or the stream has ended.
-    async fn until(&self, so: impl Fn(&Inner) -> bool) {
+    /// Waits until the condition holds or the stream has ended.
+    async fn until(&self, holds: impl Fn(&Inner) -> bool) {
         loop {
             let stepped = self.stepped.notified();
             {
                 let inner = self.lock();
-                if inner.ended || so(&inner) {
+                if inner.ended || holds(&inner) {
                     return;
                 }
             }
@@ -216,7 +220,7 @@ impl Stream {
         }
     }
 
-    /// Puts the stream into its model's queue if it can be worked on.
+    /// Puts the stream into its model's queue if there is work that can be done now.
     pub(super) fn schedule(self: &Arc<Self>, inner: &mut Inner) {
         if inner.queued || inner.engine.is_none() {
             return;
@@ -224,7 +228,7 @@ impl Stream {
         let paused = self.outbox.waiting() >= self.settings.max_unsent_events;
         let since = match inner.inbox.oldest() {
             Some(since) if !paused => since,
-            // Nothing to do but to drop the processor.
+            // Only to drop the processor.
             None if inner.ended => Instant::now(),
             _ => return,
         };
@@ -235,12 +239,12 @@ impl Stream {
     fn end(self: &Arc<Self>, inner: &mut Inner, failure: Failure) {
         if !inner.ended {
             self.stop(inner, Event::Failed(failure));
-            self.say_last(inner);
+            self.push_last(inner);
             self.schedule(inner);
         }
     }
 
-    /// Nothing more is worked on; `last` is still to be said.
+    /// Ends the work. `last` is pushed when the permit is returned.
     pub(super) fn stop(&self, inner: &mut Inner, last: Event) {
         if let Event::Failed(failure) = &last {
             let _in_stream = self.span.enter();
@@ -252,13 +256,13 @@ impl Stream {
         self.stepped.notify_waiters();
     }
 
-    /// The processor is gone, or will never be.
+    /// Returns the permit and pushes the last event, when the processor is dropped or its thread abandoned.
     pub(super) fn leave(&self, inner: &mut Inner) {
-        inner.place = None;
-        self.say_last(inner);
+        inner.permit = None;
+        self.push_last(inner);
     }
 
-    fn say_last(&self, inner: &mut Inner) {
+    fn push_last(&self, inner: &mut Inner) {
         if let Some(last) = inner.last.take() {
             self.outbox.push(None, last);
         }

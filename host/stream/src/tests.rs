@@ -1,4 +1,4 @@
-//! Streams on an engine whose calls wait to be let through, so that a test decides what happens meanwhile.
+//! Streams on an engine whose calls wait at a gate, so that a test decides what happens meanwhile.
 
 use super::{ModelScheduler, SchedulerSettings, Stream, StreamSettings};
 use auricle_core::{Event, Pace};
@@ -13,11 +13,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What must happen happens within this.
+/// The time within which an expected event must happen.
 const LIMIT: Duration = Duration::from_secs(60);
 const CHUNK: usize = 10;
 
-/// Holds calls until they are let through.
+/// Holds calls until the test lets them through.
 #[derive(Clone, Default)]
 struct Gate(Arc<(Mutex<Calls>, Condvar)>);
 
@@ -28,7 +28,7 @@ struct Calls {
 }
 
 impl Gate {
-    /// A call arrives, and waits.
+    /// A call arrives and waits.
     fn pass(&self, call: String) {
         let (calls, changed) = &*self.0;
         let mut calls = calls.lock().unwrap();
@@ -43,7 +43,7 @@ impl Gate {
         self.0.1.notify_all();
     }
 
-    /// Waits until so many calls have arrived; all that have.
+    /// Waits until `number` calls have arrived, and returns all of them.
     fn seen(&self, number: usize) -> Vec<String> {
         let (calls, changed) = &*self.0;
         let (calls, late) =
@@ -53,7 +53,8 @@ impl Gate {
     }
 }
 
-/// A segment for each chunk; `process_iter` and drop go through the gate, as `a0`, `a1`, ... `a-drop`.
+/// An engine that reports a segment for each chunk. `process_iter` and drop go through the gate, as `a0`, `a1`, ...
+/// `a-drop`.
 struct Gated(Gate);
 
 impl ModelLoader for Gated {
@@ -161,10 +162,10 @@ async fn next(stream: &Arc<Stream>) -> Vec<Event> {
     tokio::time::timeout(LIMIT, stream.events()).await.unwrap().into()
 }
 
-/// Everything up to the first event that is like this.
-async fn until(stream: &Arc<Stream>, like: impl Fn(&Event) -> bool) -> Vec<Event> {
+/// All events up to the first that matches.
+async fn until(stream: &Arc<Stream>, matches: impl Fn(&Event) -> bool) -> Vec<Event> {
     let mut events = Vec::new();
-    while !events.iter().any(&like) {
+    while !events.iter().any(&matches) {
         events.extend(next(stream).await);
     }
     events
@@ -185,7 +186,7 @@ async fn the_oldest_audio_goes_first() {
     let (a, b) = (open(&scheduler, "a", SETTINGS).await, open(&scheduler, "b", SETTINGS).await);
     a.push(&[0.0; CHUNK], Instant::now());
     gate.seen(1);
-    // `a` has more, and its turn would be next; but the audio of `b` was there before the rest of it.
+    // `a` has more audio, but the audio of `b` arrived before it, so `b` is next.
     b.push(&[0.0; CHUNK], Instant::now());
     a.push(&[0.0; 2 * CHUNK], Instant::now());
     b.push(&[0.0; CHUNK], Instant::now());
@@ -239,19 +240,19 @@ async fn a_stream_whose_events_nobody_reads_pauses() {
         let settings =
             StreamSettings { pace, max_unsent_events: 3, max_lag_seconds: 1.0, report_lag_seconds: 2.0, ..SETTINGS };
         let stream = open(&model(&gate, LIMIT, 1), "a", settings).await;
-        // The events of a hundred chunks come to a client that reads them, at most three at a time.
+        // A client that reads gets the events of a hundred chunks, at most three at a time.
         stream.push(&[0.0; 100 * CHUNK], Instant::now());
         stream.finish();
-        let (mut heard, mut most) = (0, 0);
+        let (mut received, mut most) = (0, 0);
         loop {
             let events = next(&stream).await;
-            (heard, most) = (heard + segments(&events), most.max(segments(&events)));
+            (received, most) = (received + segments(&events), most.max(segments(&events)));
             if events.last() == Some(&Event::Done(1_000)) {
                 break;
             }
         }
-        // Fewer at a time where the client is quicker than the engine.
-        assert!(heard == 100 && most <= 3, "{heard} {most}");
+        // Fewer at a time if the client is faster than the engine.
+        assert!(received == 100 && most <= 3, "{received} {most}");
     }
     let settings = StreamSettings { max_unsent_events: 3, max_lag_seconds: 1.0, report_lag_seconds: 2.0, ..SETTINGS };
     let stream = open(&model(&gate, LIMIT, 1), "b", settings).await;
@@ -273,7 +274,7 @@ async fn the_place_is_free_when_the_last_event_comes() {
     assert_eq!(try_open(&scheduler, "b", SETTINGS).err(), Some(FailureCode::Capacity));
     stream.finish();
     gate.seen(1);
-    // The processor is being dropped: not the time to let the client go.
+    // The processor is being dropped: the last event must wait.
     assert_eq!(stream.outbox.waiting(), 0);
     gate.let_through(1);
     assert_eq!(next(&stream).await, [Event::Done(0)]);
@@ -290,7 +291,7 @@ async fn a_call_written_off_gives_its_place_back() {
     assert_eq!(failure(&next(&stream).await), Some(FailureCode::EngineTimeout));
     let next_one = open(&scheduler, "b", SETTINGS).await;
     next_one.finish();
-    // Its drop hangs, too; that is not its client's concern.
+    // Its drop hangs, too, but the client need not wait for it.
     assert_eq!(next(&next_one).await, [Event::Done(0)]);
     gate.let_through(100);
     open(&scheduler, "c", SETTINGS).await;

@@ -1,7 +1,7 @@
-//! A stream's turn on a thread of its model: work is taken, the engine called, and what came of it put back.
+//! A stream's turn on a thread of its model: takes work, calls the engine, and puts back the result.
 //!
-//! Invariants: those of `stream`. A call is begun and ended in the thread's slot, so that the watchdog sees it; a thread that was
-//! written off meanwhile touches the stream no more. Threads: the model's.
+//! Invariants: those of `stream`. Each call is recorded in the thread's slot, so that the watchdog sees it. A thread
+//! that was abandoned during a call does not touch the stream afterwards. Threads: the model's.
 
 use super::{
     Stream,
@@ -17,8 +17,8 @@ use auricle_core::{Failure, FailureCode};
 use std::sync::Arc;
 
 impl Stream {
-    /// One piece of work, on a thread of the model. Returns whether the thread may go on: not if the call took so long
-    /// that the thread was written off.
+    /// Does one piece of work, on a model thread. Returns whether the thread may continue: not if it was abandoned
+    /// because the call took too long.
     pub(super) fn step(self: &Arc<Self>, slot: &Slot<Stream>) -> bool {
         match self.take_turn() {
             Some((engine, work)) => self.work(engine, work, slot),
@@ -26,9 +26,9 @@ impl Stream {
         }
     }
 
-    /// A turn for several streams that wait, the one that waits longest first: what can be is worked on together. Other
-    /// work is done alone, in its turn. Those that get none go back to the queue: in the hands of this thread they would wait
-    /// for ever if a call does not return. Returns as [`step`](Self::step) does.
+    /// A turn for several waiting streams, the one that has waited longest first. Work that can be batched is done in
+    /// one call. Other work is done alone, if it comes first. Streams that get no turn go back to the queue: if this
+    /// thread kept them, they would wait forever if its call does not return. Returns as [`step`](Self::step) does.
     pub(super) fn step_together(streams: Vec<Arc<Self>>, scheduler: &Shared, slot: &Slot<Stream>) -> bool {
         let (mut together, mut alone) = (Vec::new(), None);
         for stream in streams {
@@ -67,14 +67,14 @@ impl Stream {
         }
         for ((stream, engine), outcome) in streams.into_iter().zip(engines).zip(outcomes) {
             if let Some(engine) = stream.settle(engine, outcome) {
-                // To let it go may not return either: a turn of its own.
+                // Dropping the processor may hang, too, so it gets a turn of its own.
                 stream.give_back(engine, None);
             }
         }
         true
     }
 
-    /// What is to be done next, if nobody is at it.
+    /// Takes the engine and the next work, unless another thread has the engine.
     fn take_turn(&self) -> Option<(EngineSession, Option<Work>)> {
         let mut inner = self.lock();
         inner.queued = false;
@@ -102,31 +102,31 @@ impl Stream {
 
     fn work(self: &Arc<Self>, mut engine: EngineSession, work: Option<Work>, slot: &Slot<Stream>) -> bool {
         let _in_stream = self.span.enter();
-        let Some(work) = work else { return self.let_go(engine, slot) };
+        let Some(work) = work else { return self.drop_engine(engine, slot) };
         let scheduler = Arc::clone(&self.lock().scheduler);
         slot.begin(vec![Arc::clone(self)], call_name(&work), self.seconds(work.samples()));
         let outcome = engine.perform(work, &self.context(&scheduler));
         if !slot.end() {
-            // Long over for everybody else.
+            // The stream was ended when this thread was abandoned.
             drop(engine);
             return false;
         }
         match self.settle(engine, outcome) {
-            Some(engine) => self.let_go(engine, slot),
+            Some(engine) => self.drop_engine(engine, slot),
             None => true,
         }
     }
 
-    /// Drops the processor of a stream that has ended, which runs code of the engine too. Returns as `step` does.
-    fn let_go(self: &Arc<Self>, engine: EngineSession, slot: &Slot<Stream>) -> bool {
+    /// Drops the processor of an ended stream. This runs engine code, too. Returns as `step` does.
+    fn drop_engine(self: &Arc<Self>, engine: EngineSession, slot: &Slot<Stream>) -> bool {
         slot.begin(vec![Arc::clone(self)], "drop", 0.0);
         drop(engine);
-        let wanted = slot.end();
+        let may_continue = slot.end();
         self.leave(&mut self.lock());
-        wanted
+        may_continue
     }
 
-    /// After a call: parks the engine, or returns it to be let go.
+    /// After a call: parks the engine, or returns it for the caller to drop.
     fn settle(self: &Arc<Self>, mut engine: EngineSession, outcome: Result<Next, StepError>) -> Option<EngineSession> {
         let mut inner = self.lock();
         if inner.ended {
@@ -152,20 +152,20 @@ impl Stream {
         None
     }
 
-    /// A worker died during a call for this stream, which may be to blame: from now on it has a worker of its own. Where
-    /// the engine dies of it again and it got no further, it is.
+    /// A worker died during a call for this stream. The stream may be the cause, so it gets a dedicated worker. If the
+    /// engine dies again and the stream has made no progress, the stream is the cause.
     fn isolate(&self, inner: &mut Inner, engine: &mut EngineSession, death: &Death) -> Result<(), Failure> {
         let _in_stream = self.span.enter();
         let crashed = |message: String| Failure::new(FailureCode::EngineCrashed, message);
         inner.scheduler.model().note_death(&self.id, death);
-        tracing::warn!("the engine {death} while working on this stream");
+        tracing::warn!("the engine {death} while processing this stream");
         if engine.strike() {
             return Err(crashed(format!("the engine {death}, twice at the same place in this stream")));
         }
         if Arc::ptr_eq(&inner.scheduler, &self.home) {
             match self.home.dedicated() {
                 Ok(dedicated) => inner.scheduler = dedicated,
-                Err(problem) => tracing::warn!("the stream has no worker of its own: {problem}"),
+                Err(problem) => tracing::warn!("the stream has no dedicated worker: {problem}"),
             }
         }
         Ok(())
