@@ -87,7 +87,7 @@ fn what_cannot_be_kept_is_not_said() {
     fs::remove_dir(&journal).unwrap();
     fs::write(&journal, "in the way").unwrap();
     let message = Client::start(&host, "tone", json!({})).fails("journal_failed", 4507);
-    assert!(message.contains("cannot keep"), "{message}");
+    assert!(message.contains("cannot write the journal"), "{message}");
     // The engine never hears of a stream that may not begin.
     let called = |host: &Host| host.get("/metrics").1.contains(r#"engine="tone",call="processor""#);
     assert!(!called(&host));

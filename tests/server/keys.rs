@@ -86,7 +86,7 @@ fn a_key_is_for_its_presets_and_so_many_streams() {
     let mut client = Client::knock(&host, &query, &[]).unwrap();
     client.say_start("other", json!({}));
     let told = client.fails("forbidden_preset", 4406);
-    assert!(told.contains("`alice`") && told.ends_with("it is for: tone"), "{told}");
+    assert!(told.contains("`alice`") && told.ends_with("it allows: tone"), "{told}");
 
     host.wait_for("the place", || host.json(&format!("/v1/presets{query}"))["presets"][0]["streams"] == 0);
     let open: Vec<_> = (0..2).map(|_| Client::knock(&host, &query, &[])).filter_map(Result::ok).collect();

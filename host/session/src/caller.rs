@@ -1,4 +1,4 @@
-//! Who asks for a session, and what he may have. How a caller shows who he is, is the server's matter.
+//! Who requests a session, and what its key allows. The server authenticates the caller. Threads: any.
 
 use auricle_core::{
     Failure, FailureCode,
@@ -7,57 +7,58 @@ use auricle_core::{
 use std::{net::IpAddr, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
-/// Who asks.
+/// The client that requests a session.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// The other end of the connection; a proxy's where there is one.
+    /// The address of the connection's other end: the proxy's if there is a proxy.
     pub address: IpAddr,
-    /// The key that it showed, or that its listener is bound to; nothing where keys are not asked for.
+    /// The key that the client sent or that its listener is bound to; `None` if keys are not required.
     pub key: Option<Arc<Key>>,
-    /// Its streams are to finish now: the server stops, or the key is no more.
+    /// Cancelled when its streams must end, because the server stops or the key was removed.
     pub drain: CancellationToken,
 }
 
 impl Caller {
-    /// Whether it may know of a preset and use it.
+    /// Whether the caller may see and use a preset.
     pub fn may_use(&self, preset: &str) -> bool {
         self.key.as_ref().is_none_or(|key| key.may_use(preset))
     }
 
-    /// As [`may_use`](Self::may_use).
+    /// Checks that the caller may use a preset.
     ///
     /// # Errors
-    /// For the client, where it may not.
+    /// The key does not allow the preset.
     pub fn check_preset(&self, preset: &str) -> Result<(), Failure> {
         match &self.key {
             Some(key) if !key.may_use(preset) => {
                 let presets = key.limits.presets.as_deref().unwrap_or_default().join(", ");
-                let message = format!("the key `{}` is not for preset `{preset}`; it is for: {presets}", key.name());
+                let message =
+                    format!("the key `{}` does not allow preset `{preset}`; it allows: {presets}", key.name());
                 Err(Failure::new(FailureCode::ForbiddenPreset, message))
             }
             _ => Ok(()),
         }
     }
 
-    /// Whether it may see what belongs to others.
+    /// Whether the caller may see other clients' streams and use the operator's routes.
     pub fn is_operator(&self) -> bool {
         self.key.as_ref().is_none_or(|key| key.limits.operator)
     }
 
-    /// The name of its key.
+    /// The name of the caller's key.
     pub fn key_name(&self) -> Option<&str> {
         self.key.as_deref().map(Key::name)
     }
 }
 
-/// What a key allows.
+/// The rights and limits of a key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeyLimits {
-    /// The presets it may use; all where absent.
+    /// The presets it allows; `None` allows all.
     pub presets: Option<Vec<String>>,
-    /// Streams at once; no limit of its own where absent.
+    /// The number of concurrent streams; `None` sets no limit.
     pub max_streams: Option<usize>,
-    /// Whether it opens the operator's routes.
+    /// Whether it allows the operator's routes.
     pub operator: bool,
 }
 
@@ -67,25 +68,25 @@ impl KeyLimits {
     }
 }
 
-/// A key in service, without its secret.
+/// A key in use, without its secret.
 #[derive(Debug)]
 pub struct Key {
     name: String,
     limits: KeyLimits,
-    /// For its streams.
+    /// One permit per stream.
     permits: Permits,
-    /// Its streams are to finish.
+    /// Cancelled when its streams must end.
     revoked: CancellationToken,
 }
 
 impl Key {
-    /// A key without streams; `revoked` is cancelled when it is withdrawn, or the server stops.
+    /// Creates a key without streams. `revoked` is cancelled when the key is removed or the server stops.
     pub fn new(name: impl Into<String>, limits: KeyLimits, revoked: CancellationToken) -> Self {
         let permits = Permits::new(limits.most());
         Self { name: name.into(), limits, permits, revoked }
     }
 
-    /// The same key with other limits: its streams are counted on.
+    /// The same key with other limits. Its open streams still count.
     #[must_use]
     pub fn with_limits(&self, limits: KeyLimits) -> Self {
         let permits = self.permits.with_limit(limits.most());
@@ -97,29 +98,29 @@ impl Key {
         &self.name
     }
 
-    /// Whether it is for this preset.
+    /// Whether it allows this preset.
     pub fn may_use(&self, preset: &str) -> bool {
         self.limits.presets.as_ref().is_none_or(|presets| presets.iter().any(|name| name == preset))
     }
 
-    /// Whether it opens the operator's routes.
+    /// Whether it allows the operator's routes.
     pub fn is_operator(&self) -> bool {
         self.limits.operator
     }
 
-    /// Cancelled when it is withdrawn, or the server stops.
+    /// Cancelled when the key is removed or the server stops.
     pub fn drain(&self) -> &CancellationToken {
         &self.revoked
     }
 
-    /// A place for one stream.
+    /// Takes a permit for one stream.
     ///
     /// # Errors
-    /// Where all its places are taken.
+    /// The key has reached its limit of streams.
     pub fn take_place(&self) -> Result<Permit, Failure> {
         self.permits.try_take().ok_or_else(|| {
             let most = self.permits.limit();
-            let message = format!("the key has all the streams it may have ({most}); end one, or try again later");
+            let message = format!("the key has reached its limit of {most} streams; end one, or try again later");
             Failure::new(FailureCode::KeyStreams, message)
         })
     }

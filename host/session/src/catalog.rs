@@ -1,7 +1,8 @@
-//! From a preset's name to a model at work: presets and engines brought together, models loaded once and shared.
+//! The catalog: finds the loaded model of a preset. Each model is loaded once and shared.
 //!
-//! Streams that agree on the engine's file, on every load field and on how the model is run share one model. A model that
-//! no preset asks for any more is let go: its running streams keep it until they end.
+//! Streams share a model if the engine's file, all load fields and the way the model is run are the same. A model that
+//! no preset uses any more is removed; its running streams keep it until they end. Threads: any; each model is loaded
+//! on a thread of its own.
 
 use super::presets::{Preset, PresetError, Presets};
 use auricle_core::{Failure, FailureCode, metrics::Metrics, times::wait};
@@ -24,28 +25,28 @@ use std::{
 };
 use tokio::sync::{Mutex, oneshot};
 
-/// A model that failed to load is not tried again before this has passed.
+/// The time after which a model that failed to load may be tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 
-/// How models are run, where a preset does not say.
+/// How models are run, unless a preset overrides it.
 #[derive(Debug, Clone)]
 pub struct CatalogSettings {
     /// The program that runs as a worker.
     pub program: PathBuf,
-    /// Plugins, by id, whose engines run in the server's own process.
+    /// The ids of plugins whose engines run in the server's process.
     pub trusted: Vec<String>,
     /// The longest a call into an engine may take.
     pub call_limit: Duration,
     /// The longest a model may take to load.
     pub load_limit: Duration,
-    /// Calls past their time before a model is refused.
+    /// The number of calls past the limit at which a model is refused.
     pub max_call_timeouts: u32,
-    /// Streams of one model that may have a worker of their own, after one died of them.
+    /// The number of streams of one model that may have a dedicated worker at a time.
     pub max_dedicated_workers: usize,
-    /// Where crash reports are kept.
+    /// The directory for crash reports.
     pub crash_reports: PathBuf,
-    /// How many of them, the newest.
+    /// The number of crash reports to keep, the newest ones.
     pub max_crash_reports: usize,
 }
 
@@ -68,7 +69,7 @@ enum ModelState {
     Failed(Instant, Failure),
 }
 
-/// Why a model is not at work.
+/// Why a model is not loaded.
 #[derive(Debug, thiserror::Error)]
 enum ModelError {
     #[error(transparent)]
@@ -79,15 +80,15 @@ enum ModelError {
     Threads(io::Error),
     #[error("it did not load within {} s", .0.as_secs_f64())]
     Slow(Duration),
-    #[error("the loading thread ended without a word")]
+    #[error("the loading thread ended without a result")]
     Silent,
 }
 
-/// What a model is known by: the engine's generation, its load fields, and how it is run.
+/// Identifies a shared model: the engine's file, the load fields, and the way the model is run.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct ModelKey {
     engine: String,
-    /// JSON.
+    /// The load fields with defaults, as JSON.
     fields: String,
     isolation: Isolation,
     sandbox: bool,
@@ -97,38 +98,38 @@ struct ModelKey {
     call_seconds: Option<u64>,
 }
 
-/// A preset with its engine, checked.
+/// A valid preset with its engine.
 struct Resolved {
     preset: Arc<Preset>,
     engine: Arc<Engine>,
 }
 
-/// What a stream is opened with.
+/// The model and configuration of a new stream.
 pub struct Opening {
     /// The preset.
     pub preset: Arc<Preset>,
-    /// The model at work.
+    /// The loaded model.
     pub scheduler: Arc<ModelScheduler>,
-    /// The whole configuration, the client's options laid over the preset's fields.
+    /// The complete configuration: the preset's fields, overridden by the client's options.
     pub fields: Map<String, Value>,
 }
 
-/// A preset's state, for people and programs.
+/// The state of a preset, for people and programs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PresetReport {
-    /// The name clients use.
+    /// The preset's name.
     pub name: String,
-    /// A line for people.
+    /// A title for people.
     pub title: String,
-    /// The engine; empty where the preset cannot be read.
+    /// The engine's backend name; empty if the preset is invalid.
     pub backend: String,
     /// Whether streams can be opened.
     pub state: PresetState,
-    /// What is wrong.
+    /// Why the preset is unavailable, or why its current file is not used.
     pub reason: Option<String>,
-    /// The fields clients may set, as JSON Schemas.
+    /// The fields that clients may set, as JSON Schemas.
     pub options: Map<String, Value>,
-    /// Open streams on its model (which other presets may share).
+    /// The number of open streams on its model, which other presets may share.
     pub streams: usize,
 }
 
@@ -142,12 +143,12 @@ pub enum PresetState {
     Loading,
     /// The model is loaded.
     Ready,
-    /// The preset, its engine or its model is not in order.
+    /// The preset, its engine or its model cannot be used.
     Unavailable,
 }
 
 impl Catalog {
-    /// Brings presets and engines together.
+    /// Creates a catalog without loaded models.
     pub fn new(
         registry: Arc<Registry>,
         presets: Arc<Presets>,
@@ -158,10 +159,10 @@ impl Catalog {
         Self { registry, presets, models: SyncMutex::default(), settings, reports, metrics }
     }
 
-    /// The model and configuration for a stream on `preset` with the client's `options`. Loads the model if need be.
+    /// The model and configuration for a stream on `preset` with the client's `options`. Loads the model if necessary.
     ///
     /// # Errors
-    /// What the client, or the operator, must change.
+    /// What the client or the operator must change.
     pub async fn open(&self, preset: &str, options: Map<String, Value>) -> Result<Opening, Failure> {
         let resolved = self.resolve(preset)?;
         let mut fields = resolved.preset.fields.clone();
@@ -178,14 +179,15 @@ impl Catalog {
         Ok(Opening { preset: resolved.preset, scheduler, fields })
     }
 
-    /// The state of every preset, by name.
+    /// The states of all presets, sorted by name.
     pub fn report(&self) -> Vec<PresetReport> {
         self.presets.list().into_iter().map(|(name, problem)| self.describe(name, problem)).collect()
     }
 
-    /// After a change of presets or engines: says what is wrong, starts preloads, lets go of models no longer asked for.
+    /// Call it after presets or engines have changed: logs what is wrong, starts preloads, removes models that no
+    /// preset uses any more.
     pub fn refresh(self: &Arc<Self>) {
-        let mut wanted = HashSet::new();
+        let mut used = HashSet::new();
         for (name, _) in self.presets.list() {
             let resolved = match self.resolve(&name) {
                 Ok(resolved) => resolved,
@@ -198,14 +200,14 @@ impl Catalog {
             if !unknown.is_empty() {
                 tracing::warn!(preset = name, "fields the engine does not list: {}", unknown.join(", "));
             }
-            wanted.insert(self.model_key(&resolved));
+            used.insert(self.model_key(&resolved));
             if resolved.preset.host.preload {
                 let catalog = Arc::clone(self);
-                // A failure is logged where it happens.
+                // A failure is logged by `load_model`.
                 tokio::spawn(async move { catalog.model(&resolved).await.is_ok() });
             }
         }
-        self.models().retain(|key, _| wanted.contains(key));
+        self.models().retain(|key, _| used.contains(key));
     }
 
     fn resolve(&self, name: &str) -> Result<Resolved, Failure> {
@@ -238,7 +240,7 @@ impl Catalog {
             title: String::new(),
             backend: String::new(),
             state: PresetState::Unavailable,
-            reason: problem.map(|problem| format!("the file as it is now is not used: {problem}")),
+            reason: problem.map(|problem| format!("the current file is not used: {problem}")),
             options: Map::new(),
             streams: 0,
             name,
@@ -278,7 +280,7 @@ impl Catalog {
         report
     }
 
-    /// The loaded model of a preset; loads it if this is the first to ask.
+    /// The loaded model of a preset. The first call loads it.
     async fn model(&self, resolved: &Resolved) -> Result<Arc<ModelScheduler>, Failure> {
         let model = Arc::clone(self.models().entry(self.model_key(resolved)).or_default());
         let mut state = Arc::clone(&model).lock_owned().await;
@@ -289,8 +291,8 @@ impl Catalog {
         }
         let (engine, name) = (Arc::clone(&resolved.engine), resolved.preset.name.clone());
         let load = self.load_spec(resolved);
-        let settings = self.runtime_settings(&resolved.preset);
-        // Goes on if the client that asked first goes away.
+        let settings = self.scheduler_settings(&resolved.preset);
+        // A task of its own, so that loading continues if the client disconnects.
         let loading = tokio::spawn(async move {
             let result = load_model(engine, name, load, settings).await;
             *state = match &result {
@@ -300,11 +302,11 @@ impl Catalog {
             result
         });
         loading.await.unwrap_or_else(|error| {
-            Err(Failure::new(FailureCode::EngineUnavailable, format!("loading the model was cut short: {error}")))
+            Err(Failure::new(FailureCode::EngineUnavailable, format!("loading the model was interrupted: {error}")))
         })
     }
 
-    fn runtime_settings(&self, preset: &Preset) -> SchedulerSettings {
+    fn scheduler_settings(&self, preset: &Preset) -> SchedulerSettings {
         SchedulerSettings {
             name: preset.name.clone(),
             engine: preset.backend.clone(),
@@ -364,7 +366,7 @@ impl Catalog {
     }
 }
 
-/// The fields a model is loaded with: all but the stream fields.
+/// The fields with which a model is loaded: all except stream fields.
 fn load_fields(preset: &Preset, schema: &Schema) -> Map<String, Value> {
     preset.fields.iter().filter(|(name, _)| schema.scope(name) != Some(Scope::Stream)).collect_owned()
 }
@@ -411,7 +413,7 @@ async fn load_model(
             .load(load)
             .map_err(ModelError::Load)
             .and_then(|model| ModelScheduler::start(model, settings, &metrics).map_err(ModelError::Threads));
-        // Nobody listens after the time limit; the model is then let go.
+        // After the time limit nobody receives the result, and the model is dropped.
         let _ = done.send(result);
     };
     thread::Builder::new()

@@ -1,7 +1,8 @@
-//! The events of a session on their way out: each is in the journal, measured and numbered before a dialect gets it.
+//! The events of a session. Each is written to the journal, measured and numbered before a dialect gets it.
 //!
-//! Invariants: numbers count from 0 without gaps, over resets too; an event is kept as it was sent until it is acknowledged,
-//! within [`MAX_RETAINED_BYTES`] and [`RETAIN_FOR`]; after the last event none comes. One task: the connection's writer.
+//! Invariants: numbers start at 0 and have no gaps, also over resets. An event is retained as it was sent until it is
+//! acknowledged, within [`MAX_RETAINED_BYTES`] and [`RETAIN_FOR`]. No event follows the last one. Threads: one task,
+//! the connection's writing task.
 
 use super::session::Shared;
 use auricle_core::{Event, Failure, FailureCode};
@@ -12,28 +13,28 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The most that is kept of events that nobody acknowledged; the oldest go first.
+/// The largest size of unacknowledged events that are retained. The oldest are dropped first.
 const MAX_RETAINED_BYTES: usize = 1 << 20;
-/// The longest that an event is kept.
+/// The longest time that an event is retained.
 const RETAIN_FOR: Duration = Duration::from_secs(300);
 
 /// An event with its number.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NumberedEvent {
-    /// 0 for the first of the session.
+    /// The number, from 0 for the session's first event.
     pub seq: u64,
-    /// What happened.
+    /// The event.
     pub event: Event,
 }
 
 impl NumberedEvent {
-    /// Whether nothing comes after it.
+    /// Whether this is the last event.
     pub fn is_last(&self) -> bool {
         matches!(self.event, Event::Done(_) | Event::Failed(_))
     }
 }
 
-/// The events of one session. Dropped, what is still to come is dropped too.
+/// The events of one session. When it is dropped, later events are dropped, too.
 #[derive(Debug)]
 pub struct SessionEvents {
     shared: Arc<Shared>,
@@ -47,7 +48,8 @@ impl SessionEvents {
         Self { shared, next: 0, ended: false, retained: Retained::default() }
     }
 
-    /// Waits for events and takes all that there are; empty after the last one. A call that is dropped loses none.
+    /// Waits for events and takes all of them. Returns none after the last event. Cancel-safe: no event is lost if the
+    /// future is dropped.
     pub async fn next(&mut self) -> Vec<Arc<NumberedEvent>> {
         if self.ended {
             return Vec::new();
@@ -56,7 +58,7 @@ impl SessionEvents {
         self.number(events)
     }
 
-    /// Takes the events that there are.
+    /// Takes all waiting events.
     pub fn take(&mut self) -> Vec<Arc<NumberedEvent>> {
         if self.ended {
             return Vec::new();
@@ -65,15 +67,15 @@ impl SessionEvents {
         self.number(events)
     }
 
-    /// Everything up to this number has reached the client, as far as the dialect can tell.
+    /// Drops the retained events up to this number, because they have reached the client.
     pub fn acknowledge(&mut self, seq: u64) {
         self.retained.acknowledge(seq);
     }
 
-    /// Ends the session of a client that takes no events; none would tell it so.
+    /// Ends the session of a client that does not read. No event is sent for it, because the client would not read it.
     pub fn give_up(&mut self, failure: Failure) {
         if !self.ended {
-            // Where the journal cannot be written, that is in the log.
+            // An error of the journal has been logged.
             let _ = self.shared.lease.sending(&Event::Failed(failure.clone()));
             self.shared.stream.fail(failure);
             self.ended = true;
@@ -105,7 +107,7 @@ impl SessionEvents {
     }
 }
 
-/// Events sent and not acknowledged.
+/// Events that were sent but not acknowledged.
 #[derive(Debug, Default)]
 struct Retained {
     events: VecDeque<(Instant, Arc<NumberedEvent>)>,
@@ -136,7 +138,7 @@ impl Retained {
     }
 }
 
-/// About how much memory an event takes.
+/// The approximate memory of an event, in bytes.
 fn size(event: &Event) -> usize {
     let text = |segment: &Segment| {
         let words: usize = segment.words.iter().map(|word| size_of_val(word) + word.text_bytes().len()).sum();

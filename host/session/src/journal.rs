@@ -1,11 +1,12 @@
-//! What was said, kept on disk: only where the settings ask for it.
+//! The journal: recognized text, written to disk if the settings enable it.
 //!
-//! Invariant: a segment is in its stream's file before it is given to the client's connection. What was written survives
-//! the death of this process; the death of the machine too, where each write waits for the disk (`sync`). A file is only
-//! ever appended to, and nobody but the server's user can read it.
+//! Invariant: a segment is in its session's file before it is given to the client's connection. Written text survives a
+//! crash of this process, and with `sync` also a crash of the machine. Files are only appended to, and only the
+//! server's user can read them.
 //!
-//! One file a stream, of JSON lines: `start`, then `segment` and `reset` as they come, then `end`; a stream without `end`
-//! was open when the server died. Threads: each stream's writing task; one that removes old files now and then.
+//! Each session has one file of JSON lines: `start`, then `segment` and `reset`, then `end`. A file without `end` was
+//! open when the server died, or still is. Threads: each session's writing task, and a blocking thread that deletes old
+//! files.
 
 mod sessions;
 
@@ -22,23 +23,23 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// How a journal's file ends.
+/// The extension of journal files.
 const SUFFIX: &str = "jsonl";
 
-/// What was said, kept on disk: `[journal]`.
+/// The settings `[journal]`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JournalSettings {
-    /// The directory, of mode 0700.
+    /// The directory; created with mode 0700.
     pub dir: PathBuf,
-    /// Each write waits for the disk, so that it survives the machine, not only the server.
+    /// Whether each write waits for the disk, so that text survives a crash of the machine.
     #[serde(default)]
     pub sync: bool,
-    /// Days after which a session is removed; never unless given.
+    /// Days after which a session is deleted. If absent, sessions are kept.
     pub keep_days: Option<u32>,
 }
 
-/// A directory of sessions.
+/// A directory of session files.
 #[derive(Debug)]
 pub struct Journal {
     dir: PathBuf,
@@ -46,48 +47,48 @@ pub struct Journal {
     keep: Option<Duration>,
 }
 
-/// A line of a session's file. Times are seconds, as clients see them.
+/// A line of a session file. Times are in seconds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Line {
-    /// The first one.
+    /// The first line.
     Start(Start),
     /// Final text.
     Segment(SessionText),
-    /// Times start at 0 again, in this epoch.
+    /// A new epoch; times start at 0 again.
     Reset {
-        /// As clients see it.
+        /// The epoch's number, as in the protocol.
         epoch: u32,
     },
-    /// The last one: `done`, or the code of a failure.
+    /// The last line.
     End {
-        /// How.
+        /// `done`, or the code of a failure.
         outcome: String,
     },
 }
 
-/// Who began what and when.
+/// The start of a session.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Start {
     /// The stream's id, as in the log.
     pub stream: String,
-    /// Its preset.
+    /// The preset's name.
     pub preset: String,
-    /// Its engine.
+    /// The engine's backend name.
     pub backend: String,
     /// The name of the client's API key.
     pub key: Option<String>,
-    /// RFC 3339, UTC.
+    /// The time of the start: RFC 3339, UTC.
     pub time: String,
-    /// Joins segments' texts.
+    /// The text between segments.
     pub separator: String,
 }
 
 impl Journal {
-    /// Opens the directory, made if need be.
+    /// Opens the directory, and creates it if necessary.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// The directory cannot be written.
     pub fn open(settings: &JournalSettings) -> io::Result<Self> {
         let cannot = |error: io::Error| {
             io::Error::new(error.kind(), format!("journal {} (`journal.dir`): {error}", settings.dir.display()))
@@ -98,13 +99,13 @@ impl Journal {
         Ok(Self { dir: settings.dir.clone(), sync: settings.sync, keep })
     }
 
-    /// Begins a session's file.
+    /// Creates the file of a session.
     ///
     /// # Errors
-    /// The system's.
+    /// The file cannot be created or written.
     pub fn begin(&self, start: Start, sample_rate: u32) -> io::Result<Recorder> {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        // Sorted by name they are sorted by time.
+        // The names sort by time.
         let path = self.dir.join(format!("{:013}-{}.{SUFFIX}", since.as_millis(), start.stream));
         let mut options = OpenOptions::new();
         options.append(true).create_new(true);
@@ -113,13 +114,13 @@ impl Journal {
         let recorder = Recorder { file: Mutex::new(options.open(path)?), sync: self.sync, sample_rate };
         recorder.write(&Line::Start(start))?;
         if self.sync {
-            // The file's name, too.
+            // Also write the directory entry to disk.
             tokio::task::block_in_place(|| File::open(&self.dir)?.sync_all())?;
         }
         Ok(recorder)
     }
 
-    /// Removes what is older than it may be kept.
+    /// Deletes files that are older than `keep_days`.
     pub fn remove_old(&self) {
         let Some(keep) = self.keep else { return };
         let Ok(entries) = fs::read_dir(&self.dir) else { return };
@@ -138,7 +139,7 @@ fn is_session(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == SUFFIX)
 }
 
-/// Writes one session.
+/// Writes the file of one session.
 #[derive(Debug)]
 pub struct Recorder {
     file: Mutex<File>,
@@ -147,10 +148,10 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Notes an event that is about to be told; those that are not to be kept are passed over.
+    /// Writes an event that is about to be sent. Ignores kinds of events that are not kept.
     ///
     /// # Errors
-    /// The system's: what is not written must not be told.
+    /// The file cannot be written. The event must not be sent then.
     pub fn note(&self, event: &Event) -> io::Result<()> {
         match event {
             Event::Segment(segment) => self.write(&Line::Segment(SessionText::new(segment, self.sample_rate))),
@@ -167,7 +168,7 @@ impl Recorder {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let write = || file.write_all(&bytes).and_then(|()| if self.sync { file.sync_data() } else { Ok(()) });
         if self.sync {
-            // The disk takes its time; others on this thread need not wait for it.
+            // The disk is slow: let the other tasks of this thread continue elsewhere.
             tokio::task::block_in_place(write)
         } else {
             let mut write = write;

@@ -1,8 +1,9 @@
-//! What a session holds while it is open: its places, its line in the registry, its journal; and what is measured of it on
-//! the way: audio when it comes, events when they go.
+//! A session's lease: what it holds while it is open (permits, registry entry, journal), and its measurements (audio
+//! when it arrives, events when they are sent).
 //!
-//! A delay is counted from when the audio of a text's end came to when the text is given to the connection. Threads: the
-//! tasks that read and write the connection, each for a few instructions under a lock of the session's own.
+//! A delay is the time from the arrival of the audio of a text's end to the moment when the text is given to the
+//! connection. Threads: the tasks that read and write the connection, each for a few instructions under a lock of the
+//! session.
 
 use super::{
     admission::Places,
@@ -20,12 +21,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Audio that came within this time is taken as having come at once.
+/// Audio that arrives within this time counts as one arrival.
 const GRAIN: Duration = Duration::from_millis(50);
-/// Moments remembered: what a text that ends before them was delayed is not known.
+/// The number of arrivals kept. The delay of a text that ends before them is unknown.
 const MOMENTS: usize = 256;
 
-/// Held by a session until its end.
+/// Resources and measurements of an open session.
 #[derive(Debug)]
 pub(super) struct Lease {
     entry: Arc<Entry>,
@@ -37,10 +38,10 @@ pub(super) struct Lease {
     _places: Places,
 }
 
-/// A session whose texts cannot be kept, though they are to be.
-pub(super) fn not_kept(error: &io::Error) -> Failure {
+/// The failure of a session whose journal cannot be written.
+pub(super) fn journal_failure(error: &io::Error) -> Failure {
     tracing::error!("the journal cannot be written: {error}");
-    Failure::new(FailureCode::JournalFailed, "the server cannot keep what is said, as it has been told to")
+    Failure::new(FailureCode::JournalFailed, "the server cannot write the journal of this session")
 }
 
 impl Lease {
@@ -58,12 +59,12 @@ impl Lease {
         Self { entry, registry, metrics, meter, arrivals: Mutex::default(), recorder, _places: places }
     }
 
-    /// Samples came, at the model's rate.
+    /// Counts samples that arrived, at the model's rate.
     pub(super) fn received(&self, samples: usize, now: Instant) {
         self.entry.add_samples(samples as u64);
         let mut arrivals = self.lock();
         arrivals.note(samples as u64, now);
-        // Not for every frame: all streams of a preset share the counter.
+        // Not for every frame, because all streams of a preset share the counter.
         let rate = u64::from(self.entry.sample_rate);
         if arrivals.uncounted >= rate {
             let samples = std::mem::take(&mut arrivals.uncounted);
@@ -71,18 +72,18 @@ impl Lease {
         }
     }
 
-    /// Times start at 0 again.
+    /// Starts a new epoch: times start at 0 again.
     pub(super) fn reset(&self) {
         self.lock().restart();
     }
 
-    /// An event is about to go to the client; it is in the journal then, if there is one.
+    /// Writes an event to the journal, if there is one, and measures it. Call it before the event is sent.
     ///
     /// # Errors
-    /// Where it cannot be kept: it must not go.
+    /// The journal cannot be written. The event must not be sent.
     pub(super) fn sending(&self, event: &Event) -> Result<(), Failure> {
         if let Some(recorder) = &self.recorder {
-            recorder.note(event).map_err(|error| not_kept(&error))?;
+            recorder.note(event).map_err(|error| journal_failure(&error))?;
         }
         match event {
             Event::Lag(samples) => self.entry.set_lag(*samples),
@@ -95,24 +96,24 @@ impl Lease {
         Ok(())
     }
 
-    /// The session failed, though no event says so.
+    /// Counts a failure for which there is no event.
     pub(super) fn failed(&self, code: FailureCode) {
-        // What it had waiting is dropped: it is no part of its model's lag any more.
+        // The waiting audio was dropped, so it is no longer part of the model's lag.
         self.entry.set_lag(0);
         self.metrics.stream_failed(&self.entry.preset, &self.entry.backend, code);
     }
 
-    /// How long ago the audio before `sample` came. A file comes faster than it was spoken: its delays say nothing.
-    fn delay(&self, sample: u64, last_word: bool) -> Option<Duration> {
+    /// The time since the audio before `sample` arrived. `None` for files, which arrive faster than they were spoken.
+    fn delay(&self, sample: u64, is_final: bool) -> Option<Duration> {
         if self.entry.pace == Pace::File {
             return None;
         }
         let mut arrivals = self.lock();
-        let came = arrivals.moment(sample);
-        if last_word {
+        let arrived = arrivals.moment(sample);
+        if is_final {
             arrivals.forget(sample);
         }
-        came.map(|came| came.elapsed())
+        arrived.map(|arrived| arrived.elapsed())
     }
 
     fn lock(&self) -> MutexGuard<'_, Arrivals> {
@@ -128,15 +129,15 @@ impl Drop for Lease {
     }
 }
 
-/// When the audio of an epoch came.
+/// When the audio of an epoch arrived.
 #[derive(Debug, Default)]
 struct Arrivals {
     position: u64,
     /// Samples not yet in the metrics.
     uncounted: u64,
-    /// Samples up to there came by then; ordered.
+    /// Positions, and when all audio before each had arrived. Sorted.
     moments: VecDeque<(u64, Instant)>,
-    /// When the last moment began.
+    /// The start of the last moment.
     begun: Option<Instant>,
 }
 
@@ -158,14 +159,14 @@ impl Arrivals {
 
     fn moment(&self, sample: u64) -> Option<Instant> {
         let at = self.moments.partition_point(|(position, _)| *position < sample);
-        // What ended before the first moment known may have come long before.
+        // Audio before the first known moment may have arrived long before.
         if at == 0 && self.moments.len() == MOMENTS {
             return None;
         }
-        self.moments.get(at).map(|(_, came)| *came)
+        self.moments.get(at).map(|(_, arrived)| *arrived)
     }
 
-    /// No text to come ends before `sample`.
+    /// Drops the moments before `sample`, because no later text ends there.
     fn forget(&mut self, sample: u64) {
         let past = self.moments.partition_point(|(position, _)| *position < sample);
         self.moments.drain(..past);

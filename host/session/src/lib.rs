@@ -1,5 +1,5 @@
-//! Sessions: one client's conversation with the server, whatever its protocol: who may open one, on which model, what goes in
-//! and comes out, and what is kept of it.
+//! Sessions: the conversation of one client with the server, independent of the protocol. Admission, the choice of the
+//! model, audio in, events out, and the journal.
 #![forbid(unsafe_code)]
 
 mod admission;

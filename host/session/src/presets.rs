@@ -1,7 +1,7 @@
-//! Presets: named JSON files, each an engine's configuration with the server's own keys under `"host"`.
+//! Presets: named JSON files. Each holds an engine's configuration, and the server's own fields under `"host"`.
 //!
-//! Read anew when a file changes. A file that cannot be read leaves what was read before it in service, with the reason
-//! shown. Threads: one looks at the directory at a time, anybody reads.
+//! A file is read again when it changes. If it cannot be read or is invalid, the previous version stays in service, and
+//! the reason is reported. Threads: one at a time reads the directory, any thread reads the presets.
 
 use auricle_core::{one_line, times::is_wait};
 use auricle_engines::{Isolation, stamp::FileStamp};
@@ -16,40 +16,40 @@ use std::{
 };
 use tokio::sync::watch;
 
-/// What is wrong with a preset, in one line. It continues the preset's name.
+/// Why a preset is invalid, in one line. The text continues the preset's name.
 #[derive(Debug, thiserror::Error)]
 pub enum PresetError {
-    /// There is no reading its file.
+    /// The file cannot be read.
     #[error("cannot be read: {0}")]
     Read(io::Error),
-    /// The text is none.
+    /// The text is not a JSON object.
     #[error("is not a JSON object: {}", one_line(.0))]
     NotAnObject(serde_json::Error),
-    /// The server's own fields are not in order.
+    /// The server's own fields are invalid.
     #[error("field `host`: {}", one_line(.0))]
     Host(serde_json::Error),
-    /// Threads that nobody has.
-    #[error("field `host.concurrency` is {0}: 1 to 1024")]
+    /// `host.concurrency` is out of range.
+    #[error("field `host.concurrency` is {0}: it must be from 1 to 1024")]
     Concurrency(usize),
-    /// Seconds that no clock can keep.
-    #[error("field `host.call_seconds` must be a positive number, 0.001 to 1e9")]
+    /// `host.call_seconds` is out of range.
+    #[error("field `host.call_seconds` is {0}: it must be from 0.001 to 1e9")]
     CallSeconds(f64),
-    /// MiB of which the bytes cannot be counted.
-    #[error("field `host.memory_mb` is more than there can be")]
+    /// `host.memory_mb` is out of range: the limit in bytes must fit into 64 bits.
+    #[error("field `host.memory_mb` is {0}: it must be at most {most}", most = u64::MAX >> 20)]
     MemoryMb(u64),
-    /// The engine's name is no text.
-    #[error("field `backend` must be a text")]
+    /// The engine's name is not a string.
+    #[error("field `backend` must be a string")]
     BackendKind,
-    /// No engine is named.
+    /// The engine's name is missing.
     #[error("field `backend` is missing: it names the engine")]
     NoBackend,
-    /// A field is open to clients that is the model's.
+    /// `host.open` lists a field with which the model is loaded.
     #[error("`host.open` lists `{}`, which chooses the model: only stream fields can be opened", one_line(.name))]
     OpenLoadField {
         /// The field.
         name: String,
     },
-    /// A field is open to clients that the engine has not.
+    /// `host.open` lists a field that the engine does not have.
     #[error("`host.open` lists `{}`, which the engine `{}` does not know", one_line(.name), one_line(.backend))]
     OpenUnknownField {
         /// The field.
@@ -59,40 +59,40 @@ pub enum PresetError {
     },
 }
 
-/// A preset as it was read: an `AsrConfig` and what the server is to do with it.
+/// A valid preset: an engine's configuration and the server's fields.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Preset {
     /// The file's name without `.json`.
     pub name: String,
-    /// Which engine.
+    /// The engine's backend name.
     pub backend: String,
     /// The engine's fields: everything but `backend` and `host`.
     pub fields: Map<String, Value>,
-    /// The server's own.
+    /// The server's own fields.
     pub host: HostFields,
 }
 
-/// The object `"host"` of a preset.
+/// The server's own fields of a preset: the object `"host"`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct HostFields {
-    /// A line for people.
+    /// A title for people.
     pub title: String,
     /// Stream fields that clients may set.
     pub open: Vec<String>,
-    /// Load the model when the server starts instead of at the first stream.
+    /// Whether to load the model when the server starts, instead of at the first stream.
     pub preload: bool,
-    /// Calls into the model at the same time: its compute threads.
+    /// The number of concurrent calls into the model, which is the number of its model threads.
     pub concurrency: usize,
-    /// Streams of this model at once; the engine's own limit counts as well.
+    /// The number of concurrent streams of this model. The engine may have a lower limit.
     pub max_streams: Option<usize>,
-    /// Seconds one call may take; the server's setting unless given.
+    /// Seconds that one call may take. If absent, the server's setting.
     pub call_seconds: Option<f64>,
-    /// Where the engine's code runs: in a worker process, unless the server's settings trust its plugin.
+    /// Where the engine's code runs. If absent, in a worker process, unless the server's settings trust its plugin.
     pub isolation: Option<Isolation>,
-    /// A worker process gives up what engines do not need: other files, new sockets, other programs.
+    /// Whether a worker process drops the rights that engines do not need: other files, new sockets, other programs.
     pub sandbox: bool,
-    /// MiB of memory its worker process may have.
+    /// The memory limit of its worker process, in MiB.
     pub memory_mb: Option<u64>,
 }
 
@@ -116,7 +116,7 @@ impl Preset {
     /// Reads a preset from JSON text.
     ///
     /// # Errors
-    /// What is wrong.
+    /// Why the preset is invalid.
     pub fn parse(name: &str, text: &str) -> Result<Self, PresetError> {
         let mut fields: Map<String, Value> = serde_json::from_str(text).map_err(PresetError::NotAnObject)?;
         let host = match fields.remove("host") {
@@ -140,7 +140,7 @@ impl Preset {
         Ok(Self { name: name.to_owned(), backend, fields, host })
     }
 
-    /// Checks what only the engine's schema can tell.
+    /// Checks `host.open` against the engine's schema.
     ///
     /// # Errors
     /// The first field that cannot be opened.
@@ -155,13 +155,13 @@ impl Preset {
         })
     }
 
-    /// Fields that the engine's schema does not list: passed on, but perhaps misspelt.
+    /// The fields that the engine's schema does not list. They are passed to the engine, but may be misspelt.
     pub fn unknown_fields<'a>(&'a self, schema: &'a Schema) -> impl Iterator<Item = &'a str> {
         self.fields.keys().map(String::as_str).filter(|name| schema.scope(name).is_none() && !is_base(name))
     }
 }
 
-/// The fields every `AsrConfig` may have, whether its engine reads them or not.
+/// Whether every configuration may have this field, even if its engine does not read it.
 fn is_base(name: &str) -> bool {
     matches!(name, "model" | "lan")
 }
@@ -171,8 +171,8 @@ fn is_base(name: &str) -> bool {
 pub struct Presets {
     dir: PathBuf,
     entries: RwLock<BTreeMap<String, Entry>>,
-    /// One look at the directory at a time.
-    looking: Mutex<()>,
+    /// Held while the directory is read.
+    reading: Mutex<()>,
     changes: watch::Sender<u64>,
 }
 
@@ -184,53 +184,54 @@ struct Entry {
 }
 
 impl Presets {
-    /// Reads the presets of `dir`. A directory that does not exist has none.
+    /// Reads the presets of `dir`. If the directory does not exist, there are none.
     pub fn read(dir: &Path) -> Self {
         let presets = Self {
             dir: dir.to_owned(),
             entries: RwLock::default(),
-            looking: Mutex::default(),
+            reading: Mutex::default(),
             changes: watch::Sender::new(0),
         };
         presets.refresh();
         presets
     }
 
-    /// A preset by name: the last good version of its file, or what is wrong with it; `None` where there is no file.
+    /// Looks up a preset: the last valid version of its file, or the error if there was none. `None` if there is no
+    /// file.
     pub fn get(&self, name: &str) -> Option<Result<Arc<Preset>, Arc<PresetError>>> {
         let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
         let entry = entries.get(name)?;
         entry.preset.clone().map(Ok).or_else(|| entry.problem.clone().map(Err))
     }
 
-    /// The names, in order, each with what is wrong with the file now, if anything.
+    /// The names, sorted, each with the error of its current file, if there is one.
     pub fn list(&self) -> Vec<(String, Option<Arc<PresetError>>)> {
         let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
         entries.iter().map(|(name, entry)| (name.clone(), entry.problem.clone())).collect()
     }
 
-    /// Counts changes; wait on it to hear of the next.
+    /// A counter of changes. Wait on it for the next change.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }
 
-    /// Looks for changed files. Cheap: only changed files are read.
+    /// Reads changed files. Cheap, because other files are not read.
     pub fn refresh(&self) {
-        self.look(false);
+        self.read_dir(false);
     }
 
-    /// Reads all files again, whatever they look like.
+    /// Reads all files again, even unchanged ones.
     pub fn read_again(&self) {
-        self.look(true);
+        self.read_dir(true);
     }
 
-    fn look(&self, always: bool) {
-        let _looking = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
+    fn read_dir(&self, always: bool) {
+        let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let files = match list_files(&self.dir) {
             Ok(files) => files,
             Err(error) => {
                 if error.kind() != io::ErrorKind::NotFound {
-                    tracing::error!(dir = %self.dir.display(), "cannot look for presets: {error}; those read before stay");
+                    tracing::error!(dir = %self.dir.display(), "cannot read the presets: {error}; those read before stay in service");
                     return;
                 }
                 BTreeMap::new()
@@ -255,7 +256,7 @@ impl Presets {
                     (Some(Arc::new(preset)), None)
                 }
                 Err(problem) => {
-                    let kept = if last_good.is_some() { "; the version before stays in service" } else { "" };
+                    let kept = if last_good.is_some() { "; the previous version stays in service" } else { "" };
                     tracing::error!(preset = name, file = %path.display(), "preset {problem}{kept}");
                     (last_good, Some(Arc::new(problem)))
                 }
@@ -307,7 +308,7 @@ mod tests {
         for (text, problem) in [
             ("[]", "is not a JSON object"),
             (r#"{"model": "x"}"#, "`backend` is missing"),
-            (r#"{"backend": 3}"#, "`backend` must be a text"),
+            (r#"{"backend": 3}"#, "`backend` must be a string"),
             (r#"{"backend": "x", "host": {"opn": []}}"#, "opn"),
             (r#"{"backend": "x", "host": {"o\np": []}}"#, "unknown field `o p`"),
             (r#"{"backend": "x", "host": {"memory_mb": 17592186044416}}"#, "`host.memory_mb`"),

@@ -1,6 +1,7 @@
-//! The sessions that are open, as the operator and admission see them.
+//! The registry of open sessions, for the operator and for admission.
 //!
-//! The lock is held while streams come, go and are listed, never while they work: what changes meanwhile is atomic.
+//! Threads: any. The lock is held only while sessions are added, removed or listed. The values that change while a
+//! session is open are atomic.
 
 use super::{Caller, presets::Preset};
 use auricle_core::{Pace, times::seconds};
@@ -19,50 +20,50 @@ use std::{
 #[derive(Debug, Default)]
 pub struct SessionRegistry(Mutex<HashMap<String, Arc<Entry>>>);
 
-/// One session.
+/// One open session.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) id: String,
     pub(super) preset: String,
     pub(super) backend: String,
-    /// Tells loaded models apart.
+    /// The id of the loaded model.
     pub(super) model: u64,
     pub(super) pace: Pace,
-    /// Of the samples counted.
+    /// The rate of the counted samples.
     pub(super) sample_rate: u32,
     key: Option<String>,
     address: String,
     since: Instant,
     samples: AtomicU64,
-    /// Samples behind, as last reported; 0 below the server's `report_lag_seconds`.
+    /// Samples of lag, as last reported to the client; 0 below the server's `report_lag_seconds`.
     lag: AtomicU64,
 }
 
-/// What `GET /v1/streams` says of a stream.
+/// A stream in the response to `GET /v1/streams`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StreamReport {
     /// The id, as in the log.
     pub stream: String,
-    /// As in `start`.
+    /// The preset's name.
     pub preset: String,
-    /// The engine.
+    /// The engine's backend name.
     pub backend: String,
-    /// The name of the client's key, where keys are asked for.
+    /// The name of the client's key, if keys are required.
     pub key: Option<String>,
-    /// The client's address; a proxy's where there is one.
+    /// The client's address, or the proxy's if there is a proxy.
     pub address: String,
     /// Who sets the pace.
     pub pace: Pace,
-    /// Since it was opened.
+    /// Seconds since it was opened.
     pub open_seconds: f64,
-    /// Audio received.
+    /// Seconds of audio received.
     pub audio_seconds: f64,
-    /// Audio that waits for the engine, as the client was last told.
+    /// Seconds of audio that wait for the engine, as last reported to the client.
     pub lag_seconds: f64,
 }
 
 impl Entry {
-    /// A session that opens now, on a model that is told from others by a number.
+    /// An entry for a session that is opened now.
     pub(super) fn new(id: &str, preset: &Preset, caller: &Caller, pace: Pace, model: &ModelScheduler) -> Self {
         Self {
             id: id.to_owned(),
@@ -111,14 +112,14 @@ impl Entry {
 }
 
 impl SessionRegistry {
-    /// Every stream, the oldest first.
+    /// All streams, the oldest first.
     pub fn report(&self) -> Vec<StreamReport> {
         let mut entries: Vec<_> = self.lock().values().map(Arc::clone).collect();
         entries.sort_by_key(|entry| entry.since);
         entries.iter().map(|entry| entry.report()).collect()
     }
 
-    /// The greatest lag of each preset and engine with live streams, in seconds.
+    /// The largest lag of each preset and engine with live streams, in seconds.
     pub fn greatest_lags(&self) -> HashMap<(String, String), f64> {
         let mut greatest = HashMap::new();
         for entry in self.lock().values().filter(|entry| entry.pace == Pace::Live) {
@@ -128,12 +129,12 @@ impl SessionRegistry {
         greatest
     }
 
-    /// How many of these streams are live.
+    /// The number of live streams that match.
     pub(super) fn live(&self, of: impl Fn(&Entry) -> bool) -> usize {
         self.lock().values().filter(|entry| entry.pace == Pace::Live && of(entry)).count()
     }
 
-    /// The lag that half of these live streams have at least, in seconds; 0 where there are none.
+    /// The median lag of the live streams that match, in seconds; 0 if there are none.
     pub(super) fn median_lag(&self, of: impl Fn(&Entry) -> bool) -> f64 {
         let mut lags: Vec<_> = {
             let entries = self.lock();
@@ -143,7 +144,7 @@ impl SessionRegistry {
         if lags.is_empty() {
             return 0.0;
         }
-        // Of an even number the lower one: more than half must be behind.
+        // Of an even number the lower median: more than half must be behind.
         let middle = (lags.len() - 1) / 2;
         *lags.select_nth_unstable_by(middle, f64::total_cmp).1
     }

@@ -1,7 +1,7 @@
-//! One session, as the task that reads its client drives it: audio and commands in.
+//! One session: audio and commands from the client, driven by the task that reads the connection.
 //!
-//! Invariants: audio reaches the stream in the order it came, decoded and resampled, and is counted and measured before that;
-//! a session that is dropped without its end is cancelled, so that every way out finishes the processor. Threads: one task
+//! Invariants: audio reaches the stream in order, decoded and resampled, and is counted and measured before that. A
+//! session that is dropped before its end is cancelled, so that its processor is always finished. Threads: one task
 //! drives a [`Session`], one takes its [`SessionEvents`](super::SessionEvents).
 
 use super::lease::Lease;
@@ -12,39 +12,39 @@ use auricle_stream::Stream;
 use bytes::Bytes;
 use std::{sync::Arc, time::Instant};
 
-/// Bytes of audio decoded and resampled before other tasks get a turn.
+/// Bytes of audio that are decoded and resampled before the task yields.
 const BYTES_PER_TURN: usize = 1 << 14;
 
-/// What both halves of a session share.
+/// The state that both halves of a session share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) stream: Arc<Stream>,
     pub(super) lease: Lease,
 }
 
-/// What a client may know of its session.
+/// The properties of a session that its client may see.
 #[derive(Debug, Clone)]
 pub struct SessionInfo {
     /// The id, as in the log.
     pub id: String,
     /// The preset's name.
     pub preset: String,
-    /// The engine.
+    /// The engine's backend name.
     pub backend: String,
-    /// What the model says of itself.
+    /// The model's metadata.
     pub metadata: Metadata,
-    /// The client's audio as understood.
+    /// The format of the client's audio.
     pub audio: AudioFormat,
 }
 
-/// The half of an open session that takes audio and commands.
+/// The half of an open session that accepts audio and commands.
 pub struct Session {
     shared: Arc<Shared>,
     info: Arc<SessionInfo>,
     intake: Intake,
-    /// Frames received in this epoch before the format was last changed.
+    /// Frames received in this epoch before the last change of the format.
     before: u64,
-    /// The samples of one turn; kept for its room.
+    /// The samples of one turn. Kept to reuse its memory.
     samples: Vec<f32>,
 }
 
@@ -53,23 +53,24 @@ impl Session {
         Self { shared, info: Arc::new(info), intake, before: 0, samples: Vec::new() }
     }
 
-    /// What a client may know of it.
+    /// The properties of the session that its client may see.
     pub fn info(&self) -> &Arc<SessionInfo> {
         &self.info
     }
 
-    /// The client's sample frames received in this epoch; a frame cut in two counts when it is whole.
+    /// The number of the client's sample frames received in this epoch. A frame that is split between packets counts
+    /// when it is complete.
     pub fn received(&self) -> u64 {
         self.before + self.intake.frames()
     }
 
-    /// Takes a packet of audio. Waits for room where the server sets the pace.
+    /// Accepts a packet of audio. If the server sets the pace, waits until the stream accepts more.
     pub async fn audio(&mut self, packet: Bytes) {
         self.audio_and(packet, || None).await;
     }
 
-    /// As [`audio`](Self::audio), and with it the packets that `more` says have come meanwhile: the stream and its model are
-    /// troubled once for all of them. Between turns other tasks have theirs.
+    /// Like [`audio`](Self::audio), but also accepts the packets that `more` returns because they have arrived
+    /// meanwhile. All of them are pushed to the stream at once. Yields to other tasks between turns.
     pub async fn audio_and(&mut self, packet: Bytes, mut more: impl FnMut() -> Option<Bytes>) {
         let mut packet = packet;
         loop {
@@ -95,10 +96,10 @@ impl Session {
         }
     }
 
-    /// The audio from here on is of another format.
+    /// Changes the format of the audio from here on.
     ///
     /// # Errors
-    /// What is out of range; nothing has changed then.
+    /// The first field that is out of range. The session is unchanged then.
     pub fn configure(&mut self, audio: AudioFormat) -> Result<(), Failure> {
         let intake = Intake::new(audio, self.info.metadata.sample_rate)
             .map_err(|problem| Failure::new(FailureCode::BadAudio, problem))?;
@@ -109,19 +110,19 @@ impl Session {
         Ok(())
     }
 
-    /// Has everything so far decoded and reported; `Event::Flushed` follows.
+    /// Processes all audio so far and reports its text; `Event::Flushed` follows.
     pub fn flush(&mut self) {
         self.push_rest();
         self.shared.stream.flush(self.received());
     }
 
-    /// Ends the audio: everything is decoded and reported, and `Event::Done` is the last event.
+    /// Ends the audio: all text is reported, and `Event::Done` is the last event.
     pub fn finish(&mut self) {
         self.push_rest();
         self.shared.stream.finish();
     }
 
-    /// Discards what was not reported and starts at time 0 in a new epoch; `Event::Ready` follows.
+    /// Discards unprocessed audio and unsent events and starts a new epoch at time 0; `Event::Ready` follows.
     pub fn reset(&mut self) {
         self.intake.reset();
         self.before = 0;
@@ -129,16 +130,16 @@ impl Session {
         self.shared.stream.reset();
     }
 
-    /// Ends the session with a failure; what was reported before still goes out.
+    /// Ends the session with a failure. Events reported before are still sent.
     pub fn fail(&mut self, failure: Failure) {
         self.shared.stream.fail(failure);
     }
 
-    /// The client is gone: what it sent is still worked on and the processor finished, the events are dropped.
+    /// For a client that is gone: its audio is still processed and the processor finished, but the events are dropped.
     pub fn cancel(self) {}
 
-    /// Completes when the engine has worked on all audio that it can be given, or the session has ended. For protocols that
-    /// answer each packet. Take the events meanwhile: a session whose events nobody takes pauses.
+    /// Waits until the engine has processed all audio that fills its chunks, or the session has ended. For protocols
+    /// that answer each packet. Take the events meanwhile: a session whose events are not taken pauses.
     pub async fn caught_up(&mut self) {
         self.shared.stream.caught_up().await;
     }

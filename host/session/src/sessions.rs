@@ -1,15 +1,15 @@
-//! The door to all sessions: whoever carries a protocol opens them here, and nowhere else.
+//! Opens all sessions. Every protocol uses this entry point.
 //!
-//! Invariant: the ritual's order. Places first, so that nobody who is refused costs anything; then the preset and its model;
-//! then a place on the model; then the journal; and the stream is scheduled last, so that no engine hears of a session that may
-//! not begin. What is refused is counted and logged here.
+//! Invariant: the order of the steps. First the permits of server and key, so that a refused client costs little; then
+//! the preset and its model; then the model's permit; then the journal; last the stream is scheduled, so that no engine
+//! gets a session that may not begin. Refusals are counted and logged here. Threads: any.
 
 use super::{
     AdmissionSettings, Caller, Catalog, Journal, Presets, Session, SessionEvents, SessionInfo, SessionRegistry,
     admission::{Admission, Places},
     catalog::Opening,
     journal,
-    lease::{Lease, not_kept},
+    lease::{Lease, journal_failure},
     registry::Entry,
     session::Shared,
 };
@@ -20,14 +20,14 @@ use serde_json::{Map, Value};
 use std::{sync::Arc, time::SystemTime};
 use tokio_util::sync::CancellationToken;
 
-/// What a client asks for.
+/// A client's request for a session.
 #[derive(Debug, Clone)]
 pub struct SessionRequest {
-    /// A preset's name.
+    /// The preset's name.
     pub preset: String,
-    /// Stream fields that the preset opens to clients.
+    /// Stream fields, which the preset must open to clients.
     pub options: Map<String, Value>,
-    /// What audio will come.
+    /// The format of the client's audio.
     pub audio: AudioFormat,
     /// Who sets the pace.
     pub pace: Pace,
@@ -41,13 +41,13 @@ pub struct Sessions {
     registry: Arc<SessionRegistry>,
     admission: Admission,
     journal: Option<Arc<Journal>>,
-    /// Bounds of each stream; the pace is the client's.
+    /// The limits of each stream. The client's request replaces the pace.
     stream: StreamSettings,
     metrics: Arc<Metrics>,
     stopping: CancellationToken,
 }
 
-/// A caller that was let in and may open one session.
+/// An admitted caller, who may open one session.
 #[derive(Debug)]
 pub struct Admitted {
     sessions: Arc<Sessions>,
@@ -56,7 +56,7 @@ pub struct Admitted {
 }
 
 impl Sessions {
-    /// Without open sessions.
+    /// Creates an instance without open sessions.
     pub fn new(
         catalog: Arc<Catalog>,
         presets: Arc<Presets>,
@@ -71,17 +71,17 @@ impl Sessions {
         Self { catalog, presets, registry, admission, journal, stream, metrics, stopping }
     }
 
-    /// The sessions that are open.
+    /// The open sessions.
     pub fn registry(&self) -> &SessionRegistry {
         &self.registry
     }
 
-    /// What is counted.
+    /// The server's metrics.
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
     }
 
-    /// No session is opened from now on.
+    /// Refuses all new sessions from now on.
     pub fn stop(&self) {
         self.stopping.cancel();
     }
@@ -91,21 +91,22 @@ impl Sessions {
         self.stopping.is_cancelled()
     }
 
-    /// The names of the presets that a caller may use, in order.
+    /// The names of the presets that a caller may use, sorted.
     pub fn presets(&self, caller: &Caller) -> Vec<String> {
         self.presets.list().into_iter().map(|(name, _)| name).filter(|name| caller.may_use(name)).collect()
     }
 
-    /// Lets a caller in, before it has said which preset it wants.
+    /// Admits a caller, before its preset is known.
     ///
     /// # Errors
-    /// Why it gets no session, whatever it would ask for. Not counted yet: see [`refused`](Self::refused).
+    /// The caller can open no session, whatever preset it requests. The failure is not counted yet: see
+    /// [`refused`](Self::refused).
     pub fn admit(self: &Arc<Self>, caller: Caller) -> Result<Admitted, Failure> {
         let places = self.admission.take_places(&caller)?;
         Ok(Admitted { sessions: Arc::clone(self), caller, places })
     }
 
-    /// Counts and logs that a client was refused before it could ask for a session.
+    /// Counts and logs that a client was refused before it could request a session.
     pub fn refused(&self, failure: &Failure) {
         tracing::info!(code = %failure.code, "stream refused: {failure}");
         self.metrics.refused(failure.code.name());
@@ -113,21 +114,21 @@ impl Sessions {
 }
 
 impl Admitted {
-    /// Who was let in.
+    /// The admitted caller.
     pub fn caller(&self) -> &Caller {
         &self.caller
     }
 
-    /// All sessions of the server.
+    /// The sessions of the server.
     pub fn sessions(&self) -> &Arc<Sessions> {
         &self.sessions
     }
 
-    /// Opens the session; loads the model if need be. `Event::Ready` comes when the processor is made; audio may be given
-    /// before.
+    /// Opens the session, and loads the model if necessary. `Event::Ready` follows when the processor is created. Audio
+    /// may be sent before that.
     ///
     /// # Errors
-    /// What the client, or the operator, must change, or that it must come later. It has been counted.
+    /// What the client or the operator must change, or that the client must try later. The failure has been counted.
     pub async fn open(self, request: SessionRequest) -> Result<(Session, SessionEvents), Failure> {
         let sessions = Arc::clone(&self.sessions);
         let opened = self.try_open(request).await;
@@ -143,7 +144,7 @@ impl Admitted {
         let metadata = scheduler.metadata().clone();
         let intake =
             Intake::new(audio, metadata.sample_rate).map_err(|problem| Failure::new(FailureCode::BadAudio, problem))?;
-        let place = scheduler.take_place()?;
+        let permit = scheduler.take_place()?;
         let id = uuid::Uuid::new_v4().simple().to_string();
         let start = || journal::Start {
             stream: id.clone(),
@@ -154,13 +155,13 @@ impl Admitted {
             separator: metadata.separator.clone(),
         };
         let recorder = sessions.journal.as_ref().map(|journal| journal.begin(start(), metadata.sample_rate));
-        let recorder = recorder.transpose().map_err(|error| not_kept(&error))?;
+        let recorder = recorder.transpose().map_err(|error| journal_failure(&error))?;
         let entry = Entry::new(&id, &preset, &caller, pace, &scheduler);
         let (registry, metrics) = (Arc::clone(&sessions.registry), Arc::clone(&sessions.metrics));
         let lease = Lease::new(entry, places, registry, metrics, recorder);
         tracing::info!(stream = id, preset = preset.name, pace = ?pace, key = caller.key_name(), "stream opened");
         let settings = StreamSettings { pace, ..sessions.stream.clone() };
-        let stream = Stream::open(id.clone(), scheduler, place, fields, settings);
+        let stream = Stream::open(id.clone(), scheduler, permit, fields, settings);
         let shared = Arc::new(Shared { stream, lease });
         let (preset, backend) = (preset.name.clone(), preset.backend.clone());
         let info = SessionInfo { id, preset, backend, metadata, audio };

@@ -1,4 +1,4 @@
-//! Reading a journal, of a server that runs or not.
+//! Reads a journal, also while the server writes it.
 
 use super::{Line, Start, is_session};
 use auricle_core::times::seconds;
@@ -9,31 +9,31 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// One stream's file.
+/// The file of one session.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Session {
-    /// Its first line.
+    /// The first line.
     #[serde(flatten)]
     pub start: Start,
-    /// In their order; of the last epoch where the client reset the stream.
+    /// The segments of the last epoch, in order.
     pub segments: Vec<SessionText>,
-    /// `done` or the code of a failure; nothing where the server died, or the stream is open.
+    /// `done` or the code of a failure; `None` if the server died or the session is open.
     pub outcome: Option<String>,
 }
 
-/// A segment as it is kept.
+/// A segment in the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SessionText {
-    /// Seconds.
+    /// The start, in seconds.
     pub start: f64,
-    /// Seconds.
+    /// The end, in seconds.
     pub end: f64,
-    /// What was said.
+    /// The recognized text.
     pub text: String,
-    /// 0 to 1.
+    /// The confidence, 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f32>,
-    /// BCP 47.
+    /// The language, a BCP 47 tag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
 }
@@ -51,7 +51,7 @@ impl SessionText {
 }
 
 impl Session {
-    /// All texts, joined.
+    /// The texts of all segments, joined by the separator.
     pub fn text(&self) -> String {
         let texts: Vec<_> = self.segments.iter().map(|segment| segment.text.as_str()).collect();
         texts.join(&self.start.separator)
@@ -61,7 +61,7 @@ impl Session {
 /// The files of a journal, oldest first.
 ///
 /// # Errors
-/// Where the directory cannot be read.
+/// The directory cannot be read.
 pub fn list(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let mut paths: Vec<_> =
         fs::read_dir(dir)?.flatten().map(|entry| entry.path()).filter(|path| is_session(path)).collect();
@@ -69,17 +69,17 @@ pub fn list(dir: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// Reads a session. A last line that is cut short, as by the end of a machine, is passed over; so is a kind of line that a
-/// later version writes.
+/// Reads a session file. Ignores an incomplete last line, which a crash of the machine can leave, and unknown kinds of
+/// lines, which a later version may write.
 ///
 /// # Errors
-/// Where the file cannot be read, or does not begin as a session does.
+/// The file cannot be read, or its first line is not a `start`.
 pub fn read(path: &Path) -> io::Result<Session> {
     let bytes = fs::read(path)?;
     let mut lines = bytes.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n"));
     let first = lines.next().and_then(|line| serde_json::from_slice(line).ok());
     let Some(Line::Start(start)) = first else {
-        let problem = format!("{}: not a session of a journal", path.display());
+        let problem = format!("{}: not a journal file", path.display());
         return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
     };
     let mut session = Session { start, segments: Vec::new(), outcome: None };
