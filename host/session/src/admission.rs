@@ -110,7 +110,7 @@ impl Admission {
             && let Some(load) = model.load_with(live + 1).filter(|load| *load > self.settings.max_load)
         {
             let message = format!(
-                "preset `{preset}` has as many streams as its engine can process: with one more the engine would be busy for \
+                "preset `{preset}` has as many streams as its engine can process: with one more it would be busy for \
                  {:.0} % of the time; try again later",
                 load * 100.0
             );

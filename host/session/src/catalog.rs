@@ -292,7 +292,7 @@ impl Catalog {
         let (engine, name) = (Arc::clone(&resolved.engine), resolved.preset.name.clone());
         let load = self.load_spec(resolved);
         let settings = self.scheduler_settings(&resolved.preset);
-        // A task of its own, so that loading continues if the client disconnects.
+        // In a separate task, so that loading continues if the client disconnects.
         let loading = tokio::spawn(async move {
             let result = load_model(engine, name, load, settings).await;
             *state = match &result {
@@ -413,7 +413,7 @@ async fn load_model(
             .load(load)
             .map_err(ModelError::Load)
             .and_then(|model| ModelScheduler::start(model, settings, &metrics).map_err(ModelError::Threads));
-        // After the time limit nobody receives the result, and the model is dropped.
+        // After the time limit there is no receiver, and the model is dropped.
         let _ = done.send(result);
     };
     thread::Builder::new()

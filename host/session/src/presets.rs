@@ -231,7 +231,10 @@ impl Presets {
             Ok(files) => files,
             Err(error) => {
                 if error.kind() != io::ErrorKind::NotFound {
-                    tracing::error!(dir = %self.dir.display(), "cannot read the presets: {error}; those read before stay in service");
+                    tracing::error!(
+                        dir = %self.dir.display(),
+                        "cannot read the presets: {error}; those read before stay in service"
+                    );
                     return;
                 }
                 BTreeMap::new()

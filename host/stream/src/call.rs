@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 /// The largest state of a restart point, in bytes.
 const MAX_STATE: usize = 1 << 20;
 
-/// What a stream's calls have done so far, for the next call.
+/// The record of a stream's calls, which the next call continues.
 #[derive(Debug, Default)]
 pub(super) struct Record {
     /// Samples inserted in this epoch.
@@ -26,7 +26,7 @@ pub(super) struct Record {
     pub(super) sent: Sent,
     /// Drops events that a replay repeats.
     pub(super) filter: ReplayFilter,
-    /// What a replacement of the processor would need.
+    /// The audio and restart point for a replacement of the processor.
     pub(super) replay: ReplayBuffer,
     warned: bool,
 }

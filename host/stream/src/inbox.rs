@@ -168,11 +168,11 @@ mod tests {
             let given = drain(&mut pieces);
             prop_assert_eq!(&given, &drain(&mut whole));
             prop_assert_eq!(pieces.queued(), 0);
-            let heard: Vec<f32> = given.into_iter().flat_map(|work| match work {
+            let processed: Vec<f32> = given.into_iter().flat_map(|work| match work {
                 Work::Chunk(audio) | Work::Finish(audio) => audio,
                 _ => Vec::new(),
             }).collect();
-            prop_assert_eq!(heard, samples);
+            prop_assert_eq!(processed, samples);
         }
     }
 

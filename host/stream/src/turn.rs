@@ -67,7 +67,7 @@ impl Stream {
         }
         for ((stream, engine), outcome) in streams.into_iter().zip(engines).zip(outcomes) {
             if let Some(engine) = stream.settle(engine, outcome) {
-                // Dropping the processor may hang, too, so it gets a turn of its own.
+                // Dropping the processor may hang, too, so it is done in a separate turn.
                 stream.give_back(engine, None);
             }
         }
