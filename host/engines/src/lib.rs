@@ -1,4 +1,4 @@
-//! Engines: found in a directory, registered by name, and run, in this process or in workers of their own.
+//! Engines: finds them in a directory, registers them by name, and runs them in this process or in worker processes.
 #![forbid(unsafe_code)]
 
 mod library;

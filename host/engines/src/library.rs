@@ -1,4 +1,4 @@
-//! From a plugin's file or folder to its opened library.
+//! Finds and opens the library of a plugin file or engine folder. Threads: any.
 
 use crate::platform;
 use auricle_plugin_api::{
@@ -11,16 +11,16 @@ use std::{
     sync::Arc,
 };
 
-/// Why there is no library to open, or why it cannot be opened.
+/// Why a plugin's library was not found or cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum LibraryError {
-    /// A healthy shared library without a manifest: something else than a plugin.
+    /// A valid shared library without a manifest: not a plugin.
     #[error("is not a plugin")]
     NotAPlugin,
-    /// What the plugin API has against the file or its manifest.
+    /// The plugin API refuses the file or its manifest.
     #[error("{0}")]
     Manifest(String),
-    /// The engine folder cannot be looked into.
+    /// The engine folder cannot be read.
     #[error("cannot be read: {0}")]
     Folder(io::Error),
     /// The engine folder has more than one library with a manifest.
@@ -34,15 +34,15 @@ pub enum LibraryError {
     /// The engine folder has no library with a manifest.
     #[error("the engine folder holds no plugin library")]
     NoPlugin,
-    /// What the plugin API has against a library in the engine folder.
+    /// The plugin API refuses a library in the engine folder.
     #[error("{name}: {reason}")]
     InFolder {
         /// The file's name.
         name: String,
-        /// One line.
+        /// The reason, in one line.
         reason: String,
     },
-    /// What came of opening it, as the plugin API tells it.
+    /// The plugin API cannot open the library.
     #[error("{0}")]
     Open(String),
 }
@@ -56,14 +56,15 @@ impl From<NotLoadable> for LibraryError {
     }
 }
 
-/// Where a plugin's library and own files are: a file stands alone, a folder holds one library with a manifest.
+/// A plugin's library and the directory of its own files. A plugin is a single file, or a folder that holds one library
+/// with a manifest.
 pub(crate) struct Origin {
     pub(crate) manifest: Manifest,
     library: PathBuf,
     dir: PathBuf,
 }
 
-/// Finds the library of a plugin file or engine folder and reads its manifest, without running any of its code.
+/// Finds the library of a plugin file or engine folder and reads its manifest. Runs none of its code.
 pub(crate) fn find_library(path: &Path) -> Result<Origin, LibraryError> {
     if !path.is_dir() {
         let dir = path.parent().unwrap_or(Path::new(".")).to_owned();
@@ -86,7 +87,7 @@ pub(crate) fn find_library(path: &Path) -> Result<Origin, LibraryError> {
                 }
                 found = Some(Origin { manifest, library, dir: path.to_owned() });
             }
-            // A library that the engine brings along.
+            // A library that the engine depends on.
             Err(NotLoadable::NotAPlugin) => {}
             Err(NotLoadable::Refused(reason)) => return Err(LibraryError::InFolder { name, reason }),
         }
@@ -98,11 +99,11 @@ fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// Opens the plugin in this process and makes its engines. Runs its code. `services` is given the directory of the
+/// Opens the plugin in this process and creates its engines, which runs its code. `services` gets the directory of the
 /// plugin's own files.
 ///
 /// # Errors
-/// What is wrong with it.
+/// Why the plugin cannot be opened.
 pub fn open_library(
     path: &Path,
     services: impl FnOnce(PathBuf) -> Arc<dyn HostServices>,

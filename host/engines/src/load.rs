@@ -1,4 +1,4 @@
-//! How a model is loaded and where.
+//! How and where a model is loaded.
 
 use super::worker::CrashReports;
 use auricle_core::metrics::Metrics;
@@ -10,40 +10,40 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Isolation {
-    /// In the server's own process: a crash of the engine is the server's.
+    /// In the server's process. A crash of the engine ends the server.
     InProcess,
-    /// In a process of its own.
+    /// In a worker process.
     Process,
 }
 
 impl Isolation {
-    /// Where the code of a plugin runs that nobody trusts; in the server where there are no workers.
+    /// Where the code of an untrusted plugin runs: in a worker, or in the server on systems without workers.
     pub const UNTRUSTED: Self = if cfg!(unix) { Self::Process } else { Self::InProcess };
 }
 
-/// How a model is loaded and where.
+/// How and where a model is loaded.
 #[derive(Debug, Clone)]
 pub struct LoadSpec {
-    /// The preset that asked for it, for the log.
+    /// The preset for which the model is loaded, for the log.
     pub preset: String,
-    /// The fields it is loaded with.
+    /// The load fields.
     pub fields: Map<String, Value>,
-    /// Where its code runs. The rest is for a worker process.
+    /// Where the engine's code runs. The fields below are for worker processes.
     pub isolation: Isolation,
-    /// The program that runs as the worker; its first argument is `worker`.
+    /// The program to run as worker. Its first argument is `worker`.
     pub program: PathBuf,
-    /// Calls at the same time.
+    /// The number of concurrent calls.
     pub lanes: usize,
     /// The longest a call may take.
     pub call_limit: Duration,
-    /// The longest the loading may take.
+    /// The longest that loading may take.
     pub load_limit: Duration,
-    /// Bytes of memory it may have.
+    /// The memory limit of the worker, in bytes.
     pub memory_limit: Option<u64>,
-    /// Whether it gives up what engines do not need.
+    /// Whether the worker enters the sandbox.
     pub sandbox: bool,
-    /// Where what is known of its death is written.
+    /// Where crash reports are written.
     pub reports: Arc<CrashReports>,
-    /// Where it is counted.
+    /// The metrics that count restarts.
     pub metrics: Arc<Metrics>,
 }

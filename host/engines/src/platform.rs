@@ -1,4 +1,4 @@
-//! What differs between operating systems. Linux is run and tested; macOS and Windows are written for.
+//! Differences between operating systems. Tested on Linux; written for macOS and Windows, too. Threads: any.
 
 use std::{
     io,
@@ -6,23 +6,23 @@ use std::{
     process::{Command, ExitStatus},
 };
 
-/// Whether the file's name is that of a shared library here.
+/// Whether the file name has this system's extension of shared libraries.
 pub fn is_library(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == std::env::consts::DLL_EXTENSION)
 }
 
-/// The running program, also after its file was replaced.
+/// The path of the running program. On Linux it is valid even after the file was replaced.
 ///
 /// # Errors
-/// Where the system does not tell.
+/// The system does not report the path.
 pub fn this_program() -> io::Result<PathBuf> {
     if cfg!(target_os = "linux") { Ok(PathBuf::from("/proc/self/exe")) } else { std::env::current_exe() }
 }
 
-/// Makes a directory that only this user can enter; parents as usual.
+/// Creates a directory that only this user can access, and its parents.
 ///
 /// # Errors
-/// The system's.
+/// The directory cannot be created.
 pub fn make_private_dir(path: &Path) -> io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
@@ -31,7 +31,7 @@ pub fn make_private_dir(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// Bytes of memory that a process has in use, where the system tells.
+/// The resident memory of a process in bytes, if the system reports it.
 pub fn resident_bytes(pid: u32) -> Option<u64> {
     // proc_pid_status(5), in KiB.
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
@@ -39,7 +39,7 @@ pub fn resident_bytes(pid: u32) -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kibibytes| kibibytes << 10)
 }
 
-/// How a process ended, for people: `crashed (SIGSEGV)`, `ended with status 3`.
+/// Describes how a process ended, such as `crashed (SIGSEGV)` or `ended with status 3`.
 pub fn describe_exit(status: ExitStatus) -> String {
     #[cfg(unix)]
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
@@ -61,7 +61,7 @@ pub fn describe_exit(status: ExitStatus) -> String {
     }
 }
 
-/// Keeps the signals that come to the terminal's whole foreground (Ctrl-C, its end) from a child process.
+/// Puts a child process in its own group, so that it does not get the terminal's signals (Ctrl-C, hangup).
 pub fn own_process_group(command: &mut Command) {
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(command, 0);

@@ -1,11 +1,11 @@
-//! Finding engines: from files in a directory to registered backends.
+//! Plugins: turns files in directories into registered engines.
 //!
-//! A file goes through `scan` (is it there, has it stopped changing), `copy` (a private copy under its hash), `probe`
-//! (a child process opens the copy and says what it holds), and is then entered in the [`Registry`]. Whatever goes wrong
-//! on the way becomes a reason in the registry, never an error of the server. Code of a plugin runs in this process only
-//! when a model is loaded in it.
+//! A file passes `scan` (it exists and has stopped changing), `copy` (a private copy under its hash), `trust` (it may
+//! run) and `probe` (a child process opens the copy and reports its engines), and is then entered in the [`Registry`].
+//! Every failure on the way becomes a reason in the registry, never an error of the server. Plugin code runs in this
+//! process only if a model is loaded in it.
 //!
-//! Threads: one watcher thread does all of it; everybody else reads the registry.
+//! Threads: one watcher thread, with one probe thread per file. All other threads only read the registry.
 
 mod copy;
 mod engine;

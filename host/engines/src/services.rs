@@ -1,4 +1,4 @@
-//! What this server does for its plugins.
+//! The services that the server offers to its plugins: logging and directories. Threads: any.
 
 use auricle_plugin_api::host::{HostServices, LogLevel};
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ pub(crate) struct Services {
 }
 
 impl Services {
-    /// The most detailed level that this process's log takes.
+    /// The most detailed level that this process logs.
     pub(crate) fn current_level() -> LogLevel {
         match LevelFilter::current() {
             level if level >= LevelFilter::TRACE => LogLevel::Trace,
@@ -23,7 +23,7 @@ impl Services {
         }
     }
 
-    /// Writes a plugin's line to this process's log. The stream's id comes from the span that the thread is in.
+    /// Writes a plugin's line to this process's log. The stream's id comes from the thread's current span.
     pub(crate) fn write(plugin: &str, level: LogLevel, target: &str, message: &str) {
         match level {
             LogLevel::Error => tracing::error!(target: "auricle::engine", plugin, from = target, "{message}"),

@@ -1,9 +1,10 @@
-//! What a file looked like: if its stamp has changed, the file may have changed.
+//! File stamps: if a file's stamp has changed, the file may have changed.
 //!
-//! Invariant: a stamp is of the file itself, not of a link to it, and compares equal only where nothing that the system
-//! tells has changed. Times alone miss files that a tool lays down with a fixed time (Nix, container images, `cp -p`), so on
-//! Unix the file's identity and its change time, which nobody can set, count as well. The other way round a new stamp is
-//! no proof: a chmod or another hard link makes one too. What is read anew then must be fit to be read twice. Threads: any.
+//! Invariant: a stamp describes the file itself, not a link to it. Two stamps are equal only if no attribute has
+//! changed that the system reports. Times alone are not enough, because some tools set a fixed time (Nix, container
+//! images, `cp -p`). On Unix the stamp therefore includes the file's identity and its change time, which cannot be set.
+//! A new stamp does not prove a change: a chmod or another hard link also causes one. Reading a file again without a
+//! change must therefore be harmless. Threads: any.
 
 use std::{
     fs::{self, Metadata},
@@ -12,7 +13,7 @@ use std::{
     time::SystemTime,
 };
 
-/// What a file looked like.
+/// The attributes of a file that reveal a change.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FileStamp {
     length: u64,
@@ -21,10 +22,10 @@ pub struct FileStamp {
 }
 
 impl FileStamp {
-    /// The stamp of the file that `path` leads to, through links.
+    /// The stamp of the file at `path`. Follows links.
     ///
     /// # Errors
-    /// The system's: there is no file, or it may not be seen.
+    /// The file does not exist or is not accessible.
     pub fn of(path: &Path) -> io::Result<Self> {
         fs::metadata(path).map(|metadata| Self::from(&metadata))
     }
@@ -32,7 +33,7 @@ impl FileStamp {
 
 impl From<&Metadata> for FileStamp {
     fn from(metadata: &Metadata) -> Self {
-        // Without a time there are the other facts.
+        // Without a time the other attributes must do.
         Self { length: metadata.len(), modified: metadata.modified().ok(), identity: identity(metadata) }
     }
 }
@@ -47,7 +48,7 @@ fn identity(metadata: &Metadata) -> Identity {
     (metadata.dev(), metadata.ino(), metadata.ctime(), metadata.ctime_nsec())
 }
 
-/// Nothing more is known of a file here.
+/// Other systems report no identity.
 #[cfg(not(unix))]
 type Identity = ();
 
@@ -60,7 +61,7 @@ mod tests {
     #[cfg(unix)]
     use std::{fs::File, thread, time::Duration};
 
-    /// With the length and the time that every file has here.
+    /// Writes a file with a fixed modification time. All texts in these tests have the same length.
     #[cfg(unix)]
     fn write(file: &Path, text: &str) {
         fs::write(file, text).unwrap();

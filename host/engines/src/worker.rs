@@ -1,14 +1,15 @@
-//! Models in processes of their own, so that an engine that crashes takes nobody along.
+//! Models in worker processes, so that a crash of an engine does not end the server.
 //!
-//! A worker is this same program on one plugin and one model (`child`). Its standard input is the control socket: the
-//! host sends the [`wire::Setup`] and the sockets of its lanes, and hears log lines and the outcome of the loading in
-//! return. What an engine does not need is given up first (`sandbox`). Each lane carries one call at a time, asked by one of the model's threads (`remote`) and answered by one of
-//! the worker's (`lanes`). The host watches over the process (`process`) and replaces it when it dies (`supervisor`);
-//! what the streams on it need to go on is theirs (`stream`).
+//! A worker runs this same program with one plugin and one model (`child`). Its standard input is the control socket:
+//! the host sends the [`wire::Setup`] and the sockets of the lanes, and receives log lines and the result of loading.
+//! Before it runs plugin code, the worker enters the sandbox (`sandbox`). A lane carries one call at a time: a model
+//! thread of the host sends the request (`remote`), and a lane thread of the worker answers it (`lanes`). The host
+//! monitors the process (`process`, `monitor`) and replaces it when it dies (`supervisor`). The streams recover by
+//! themselves, from the state that the crate `stream` keeps.
 //!
-//! Threads: in the host two for each worker, one that hears the control socket and one that reads what the engine
-//! prints; in the worker the main thread, one for each lane, and one that hears the control socket and ends the worker when the
-//! host is gone. The signals by which the server is asked to stop do not end a worker: it ignores them.
+//! Threads: in the host two per worker, one that receives from the control socket and one that reads what the engine
+//! prints. In the worker the main thread, one per lane, and one that receives from the control socket and ends the
+//! worker when the host is gone. A worker ignores the signals that ask the server to stop.
 
 #[cfg(unix)]
 mod child;

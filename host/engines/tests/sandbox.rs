@@ -1,7 +1,7 @@
-//! The sandbox of worker processes, from inside. Linux.
+//! Tests the sandbox of worker processes from inside. Linux only.
 //!
-//! It binds a process for good and takes one without threads, which the usual test harness is not: this file has a
-//! `main` of its own. Each case is this program again, whose main thread enters the sandbox and tries things.
+//! The sandbox restricts a process permanently and needs one without other threads. The usual test harness has threads,
+//! so this file has its own `main`. Each case runs this program again, and its main thread enters the sandbox.
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
@@ -10,7 +10,7 @@ fn main() {}
 
 #[cfg(target_os = "linux")]
 fn main() {
-    // Not by arguments: those are the test runner's.
+    // Not as arguments, because those are the test runner's.
     let [case, on] = ["SANDBOX_CASE", "SANDBOX_ON"].map(|name| std::env::var_os(name).unwrap_or_default());
     match case.to_str() {
         Some("inside") => linux::inside(on.as_ref()),
@@ -42,11 +42,11 @@ mod linux {
         time::SystemTime,
     };
 
-    /// Tells what went against expectation.
+    /// Prints unexpected results.
     fn check<T>(what: &str, refused: bool, result: io::Result<T>) {
         match result {
             Ok(_) if refused => println!("{what}: allowed"),
-            // Refused by the sandbox and by nothing else.
+            // A refusal must come from the sandbox and nothing else.
             Err(error) if !refused || error.kind() != PermissionDenied => println!("{what}: {error}"),
             _ => {}
         }
@@ -60,7 +60,7 @@ mod linux {
         check(what, false, result);
     }
 
-    /// In a child, in the folder that [`what_is_refused_and_what_is_not`] lays out.
+    /// Runs in a child, in the folder made by [`what_is_refused_and_what_is_not`].
     pub(super) fn inside(files: &Path) {
         let read = vec![files.join("models"), files.join("absent")];
         let protection = enter(&Files { read, scratch: Some(files.join("scratch")) }).unwrap();
@@ -135,7 +135,7 @@ mod linux {
         UdpSocket::bind("127.0.0.1:0").unwrap();
     }
 
-    /// In a child, on a kernel that seems to lack a part: a filter answers in its place.
+    /// Runs in a child, on a kernel that seems to lack a part, because a filter refuses its system calls.
     pub(super) fn without(part: &OsStr) {
         let (call, errno) = match part.to_str() {
             Some("landlock") => (libc::SYS_landlock_create_ruleset, libc::ENOSYS),
@@ -168,7 +168,7 @@ mod linux {
             fs::write(path.join(file), "content").unwrap();
         }
         symlink("../../store/weights", path.join("models/small/weights")).unwrap();
-        // Outside it is possible: what refuses is the sandbox.
+        // Without the sandbox these are possible.
         fs::read(path.join("secret")).unwrap();
         UdpSocket::bind("127.0.0.1:0").unwrap();
         assert!(Command::new("/bin/true").status().unwrap().success());

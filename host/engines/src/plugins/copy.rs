@@ -1,7 +1,7 @@
-//! Private copies of plugin files: what was probed is what is opened, and what is open never changes under us.
+//! Private copies of plugin files. The server opens exactly the file that was probed, and an open file never changes.
 //!
-//! A copy lies at `RUN/<sha256>/<original name>`. `RUN` is a 0700 directory of this process, removed at its end; what a
-//! killed server left behind is removed by the next one (it can lock the directory's lock file).
+//! A copy is at `RUN/<sha256>/<original name>`. `RUN` is a 0700 directory of this process, which deletes it at its end.
+//! If a server was killed, the next one deletes its directory: it can lock that directory's lock file. Threads: any.
 
 use super::scan::{FOLDER_DEPTH, is_engine_folder};
 use crate::platform;
@@ -23,7 +23,7 @@ pub(super) struct CopyStore {
 /// A plugin's private copy.
 #[derive(Debug, Clone)]
 pub(super) struct PluginCopy {
-    /// Of the content, as hex.
+    /// The SHA-256 of the content, in hex.
     pub(super) sha256: String,
     /// The copy of the file or folder.
     pub(super) path: PathBuf,
@@ -32,29 +32,29 @@ pub(super) struct PluginCopy {
 const LOCK: &str = "lock";
 
 impl CopyStore {
-    /// Makes this process's directory below `cache`, or below the system's place for caches.
+    /// Creates this process's directory in `cache`, or in the user's cache directory.
     pub(super) fn new(cache: Option<&Path>) -> io::Result<Self> {
         let root = cache_dir(cache);
-        let no_place = |error: io::Error| {
-            let message = format!("no place for copies of plugin files in {} (`cache`): {error}", root.display());
+        let cannot = |error: io::Error| {
+            let message = format!("cannot copy plugin files to {} (`cache`): {error}", root.display());
             io::Error::new(error.kind(), message)
         };
-        platform::make_private_dir(&root).map_err(no_place)?;
+        platform::make_private_dir(&root).map_err(cannot)?;
         remove_leftovers(&root);
-        let dir = tempfile::Builder::new().prefix("run-").tempdir_in(&root).map_err(no_place)?;
+        let dir = tempfile::Builder::new().prefix("run-").tempdir_in(&root).map_err(cannot)?;
         platform::make_private_dir(dir.path())?;
         let lock = File::create(dir.path().join(LOCK))?;
         lock.lock()?;
         Ok(Self { dir, _lock: lock })
     }
 
-    /// Removes all copies now, whoever else may still hold the store.
+    /// Deletes all copies now, even if other threads still hold the store.
     pub(super) fn remove(&self) {
-        // What cannot be removed is left to the next server.
+        // The next server deletes what is left.
         let _ = fs::remove_dir_all(self.dir.path());
     }
 
-    /// Copies a plugin file or engine folder. The same content gives the same path.
+    /// Copies a plugin file or engine folder. The same content and name give the same path.
     pub(super) fn copy(&self, source: &Path) -> io::Result<PluginCopy> {
         let name = source.file_name().ok_or(io::ErrorKind::InvalidInput)?;
         let incoming = tempfile::Builder::new().prefix("incoming-").tempdir_in(self.dir.path())?;
@@ -76,7 +76,7 @@ impl CopyStore {
     }
 }
 
-/// Where the server keeps what need not last: `cache`, or its own folder in the system's place for caches.
+/// The server's cache directory: `cache`, or `auricle` in the user's cache directory.
 pub fn cache_dir(cache: Option<&Path>) -> PathBuf {
     if let Some(cache) = cache {
         return cache.to_owned();
@@ -96,7 +96,7 @@ fn remove_leftovers(root: &Path) {
         let ours = entry.file_name().as_encoded_bytes().starts_with(b"run-");
         let unused = || File::open(path.join(LOCK)).is_ok_and(|lock| lock.try_lock().is_ok());
         if ours && unused() {
-            // Another server may be removing it at the same time.
+            // Another server may be deleting it at the same time.
             let _ = fs::remove_dir_all(&path);
         }
     }
@@ -121,7 +121,7 @@ fn copy_folder(source: &Path, target: &Path, hash: &mut Sha256, depth: usize) ->
     Ok(())
 }
 
-/// Copies and hashes in one pass, so that the hash is that of the copy.
+/// Copies and hashes in one pass, so that the hash is the copy's.
 fn copy_file(source: &Path, target: &Path, hash: &mut Sha256) -> io::Result<()> {
     let mut from = File::open(source)?;
     let mut to = File::create_new(target)?;

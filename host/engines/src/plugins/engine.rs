@@ -1,7 +1,7 @@
-//! A plugin that was found in order, and its engines: the one place through which the server comes to plugin code.
+//! A loaded plugin and its engines. The server calls plugin code only through this file.
 //!
-//! What is known of a plugin was told by the child process that tried it; its library is opened in this process only when
-//! a model is to run here.
+//! The child process that probed the plugin has reported its engines. The library is opened in this process only when a
+//! model is loaded here. Threads: any.
 
 use super::{error::PluginError, probe::ProbeReport};
 use crate::{
@@ -22,48 +22,48 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-/// Why a configuration is none of the engine's.
+/// Why an engine does not accept a configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// A field has a value that the schema does not allow.
     #[error("field `{field}`: {error}")]
     Field {
-        /// The field; its path, where it lies in another.
+        /// The field, or its path if it is nested.
         field: String,
-        /// What the schema has against it.
+        /// The schema's error.
         error: Box<ValidationError<'static>>,
     },
-    /// A field is missing or not known, or fields do not go together.
+    /// A field is missing or unknown, or fields contradict each other.
     #[error("{0}")]
     Fields(Box<ValidationError<'static>>),
 }
 
-/// Why a model is not loaded.
+/// Why a model cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The library cannot be opened in this process.
     #[error("{0}")]
     Library(Arc<LibraryError>),
-    /// Opened here the library has not the engine that it had in the child process.
-    #[error("the plugin has no engine `{0}` any more")]
+    /// The library, opened in this process, does not have an engine that it had in the child process.
+    #[error("the plugin no longer has the engine `{0}`")]
     NoEngine(String),
-    /// The engine's own error, or what became of the worker.
+    /// The engine's error, or how the worker ended.
     #[error("{0}")]
     Engine(Error),
 }
 
-/// A plugin: one generation of one file.
+/// One version of one plugin file.
 #[derive(Debug)]
 pub struct Plugin {
-    /// What it says of itself.
+    /// The plugin's manifest.
     pub manifest: Manifest,
-    /// In the plugin's order.
+    /// The engines, in the plugin's order.
     pub engines: Vec<Arc<Engine>>,
-    /// What became of its workers.
+    /// The record of its workers' crashes.
     pub quarantine: Arc<Quarantine>,
 }
 
-/// The file behind a plugin's engines.
+/// The file of a plugin's engines.
 #[derive(Debug)]
 struct Source {
     /// The plugin's id.
@@ -74,14 +74,14 @@ struct Source {
     path: PathBuf,
     resource_dirs: Vec<PathBuf>,
     quarantine: Arc<Quarantine>,
-    /// Its engines in this process, or why they cannot be here.
+    /// The engines as opened in this process, or why they cannot be opened.
     opened: OnceLock<Result<Vec<LoadedEngine>, Arc<LibraryError>>>,
 }
 
 /// An engine of a plugin.
 #[derive(Debug)]
 pub struct Engine {
-    /// Tells generations of a plugin apart: the content's hash and the backend name.
+    /// Identifies the engine in one version of the file: the content's hash and the backend name.
     pub key: String,
     backend: String,
     schema: Schema,
@@ -90,10 +90,10 @@ pub struct Engine {
 }
 
 impl Plugin {
-    /// From what the child process found in a private copy whose content has this hash.
+    /// Creates a plugin from the child process's report on a private copy, whose content has the hash `sha256`.
     ///
     /// # Errors
-    /// What is wrong with an engine's schema.
+    /// An engine's schema is invalid.
     pub(super) fn new(
         manifest: Manifest,
         report: ProbeReport,
@@ -125,7 +125,7 @@ impl Plugin {
 }
 
 impl Engine {
-    /// The name presets choose it by.
+    /// The name by which presets select the engine.
     pub fn backend(&self) -> &str {
         &self.backend
     }
@@ -145,7 +145,7 @@ impl Engine {
         &self.source.id
     }
 
-    /// Why it is not to be used for now, if so.
+    /// Why the plugin is in quarantine, if it is.
     pub fn quarantined(&self) -> Option<String> {
         self.source.quarantine.reason()
     }
@@ -153,7 +153,7 @@ impl Engine {
     /// Checks a configuration against the schema.
     ///
     /// # Errors
-    /// The first thing that the schema has against it.
+    /// The first violation of the schema.
     pub fn check(&self, fields: &Map<String, Value>) -> Result<(), ConfigError> {
         let fields = Value::Object(fields.clone());
         let Some(error) = self.validator.iter_errors(&fields).next() else { return Ok(()) };
@@ -162,10 +162,10 @@ impl Engine {
         Err(if field.is_empty() { ConfigError::Fields(error) } else { ConfigError::Field { field, error } })
     }
 
-    /// Loads a model, here or in a worker process. Blocks, perhaps for long.
+    /// Loads a model in this process or in a worker process. Blocks, possibly for a long time.
     ///
     /// # Errors
-    /// The engine's, or what became of the worker.
+    /// The engine's error, or how the worker ended.
     pub fn load(&self, load: LoadSpec) -> Result<Box<dyn Model>, LoadError> {
         let source = &self.source;
         match load.isolation {

@@ -1,43 +1,43 @@
-//! Why a file or folder of a plugin directory is not taken. Each is one line.
+//! Why a file or folder of a plugin directory is refused. Each message is one line.
 
 use super::trust::TrustError;
 use crate::{library::LibraryError, platform::describe_exit};
 use jsonschema::ValidationError;
 use std::{io, process::ExitStatus, time::Duration};
 
-/// Why a plugin is not taken. In the order in which a file is tried.
+/// Why a plugin is refused. The variants are in the order of the checks.
 #[derive(Debug, thiserror::Error)]
 pub enum PluginError {
-    /// Its library has no manifest, or one that this server cannot take.
+    /// The library has no manifest, or one that this server does not support.
     #[error(transparent)]
     Library(#[from] LibraryError),
-    /// There is no private copy of it.
+    /// It cannot be copied.
     #[error("cannot be copied: {0}")]
     Copy(io::Error),
-    /// It may not run here.
+    /// It is not trusted.
     #[error(transparent)]
     Trust(#[from] TrustError),
-    /// The child process that tries it cannot be started, or not be waited for.
-    #[error("could not be tried in a child process: {0}")]
+    /// The child process that probes it cannot be started or waited for.
+    #[error("could not be probed in a child process: {0}")]
     Child(io::Error),
-    /// The child process had to be killed.
+    /// The child process took too long and was killed.
     #[error("did not finish loading within {} s", .0.as_secs_f64())]
     Slow(Duration),
     /// The child process ended without a report.
     #[error("{} while being loaded", describe_exit(*.0))]
     Died(ExitStatus),
-    /// What the child process says of it.
+    /// The child process reported an error.
     #[error("{0}")]
     Refused(String),
-    /// An engine's schema is no JSON Schema.
+    /// An engine's schema is not a valid JSON Schema.
     #[error("the schema of its engine `{backend}` is not valid: {error}")]
     Schema {
-        /// The engine.
+        /// The engine's backend name.
         backend: String,
-        /// What is wrong.
+        /// The error in the schema.
         error: Box<ValidationError<'static>>,
     },
-    /// An engine's schema does not list fields.
+    /// An engine's schema does not have the expected form.
     #[error("{0}")]
     Fields(serde_json::Error),
 }

@@ -1,8 +1,9 @@
-//! Tries a plugin in a child process: opening a library runs its code before anything can be checked.
+//! Probes a plugin in a child process, because opening a library runs its code before anything can be checked.
 //!
-//! The child is this program. It opens the library with all symbols resolved, makes the engines, and writes what it
-//! found to a file: the plugin may print what it likes, crash, exit, or never return. It ends with its parent, which
-//! holds the other end of its standard input.
+//! The child is this program. It opens the library with all symbols resolved, creates the engines, and writes its
+//! report to a file: the plugin may print anything, crash, exit, or never return. The child ends when its parent ends,
+//! which holds the other end of its standard input. Threads: one per probe in the server; the main thread and one that
+//! waits for the parent's end in the child.
 
 use super::error::PluginError;
 use crate::{
@@ -25,46 +26,46 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What a plugin turned out to be.
+/// The report on a plugin that could be opened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProbeReport {
     /// The plugin's id.
     pub id: String,
     /// The plugin's version.
     pub version: String,
-    /// One line on it.
+    /// The plugin's description, one line.
     pub description: String,
     /// The plugin API it was built against.
     pub api: String,
-    /// What it was compiled for.
+    /// The target for which it was compiled.
     pub target: String,
-    /// Its engines: backend names with their schemas.
+    /// Its engines.
     pub engines: Vec<ProbedEngine>,
 }
 
 /// An engine of a [`ProbeReport`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProbedEngine {
-    /// The name presets choose it by.
+    /// The name by which presets select the engine.
     pub backend: String,
-    /// Its configuration, a JSON Schema.
+    /// The JSON Schema of its configuration.
     pub schema: serde_json::Value,
 }
 
-/// What the child writes to its file.
+/// The outcome that the child writes to its file.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Outcome {
-    /// It can be opened.
+    /// The plugin can be opened.
     Opened(ProbeReport),
-    /// It cannot; one line says why.
+    /// The plugin cannot be opened. The reason, in one line.
     Refused(String),
 }
 
-/// Reads the manifest of a plugin file or folder and, if that is in order, has `program` open it in a child process.
+/// Reads the manifest of a plugin file or folder. If it is valid, `program` opens the plugin in a child process.
 ///
 /// # Errors
-/// What is wrong with it.
+/// Why the plugin is refused.
 pub fn examine(
     program: &Path,
     path: &Path,
@@ -90,7 +91,7 @@ pub fn examine(
     }
 }
 
-/// The child's end, or `None` where it had to be killed.
+/// Waits for the child to end. Returns `None` if it exceeded the limit and was killed.
 fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<std::process::ExitStatus>> {
     let end = Instant::now() + limit;
     let mut pause = Duration::from_millis(1);
@@ -108,12 +109,12 @@ fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<std::process::E
     }
 }
 
-/// The child's work: opens the plugin and writes the report. Returns whether it could be opened.
+/// Runs in the child: opens the plugin and writes the report. Returns whether the plugin could be opened.
 ///
 /// # Errors
-/// Where the report cannot be written.
+/// The report cannot be written.
 pub fn probe_child(path: &Path, resource_dirs: &[PathBuf], report: &Path) -> io::Result<bool> {
-    // Whoever stops the server may send the signal to all its processes: that says nothing of the plugin.
+    // The signal that stops the server may reach all its processes. It must not look like a fault of the plugin.
     ignore_requests_to_stop()?;
     end_with_parent()?;
     let outcome = match open_and_describe(path, resource_dirs) {
@@ -124,19 +125,19 @@ pub fn probe_child(path: &Path, resource_dirs: &[PathBuf], report: &Path) -> io:
     Ok(matches!(outcome, Outcome::Opened(_)))
 }
 
-/// Ends this process when its parent ends, whatever the plugin does.
+/// Ends this process when its parent ends, even if the plugin hangs.
 fn end_with_parent() -> io::Result<()> {
     let (ready, watching) = mpsc::channel();
     thread::Builder::new().name("parent-watch".into()).spawn(move || {
-        // Nothing more may be set up from here on: a plugin that hangs in its constructor holds the loader's lock, and
-        // thread-locals wait for that.
+        // From here on this thread must not initialise thread-locals: they need the loader's lock, and a plugin that
+        // hangs in its constructor holds it.
         let mut input = io::stdin().lock();
         let _ = ready.send(());
         while input.read(&mut [0; 64]).is_ok_and(|count| count > 0) {}
         // Not `exit`, for the same reason.
         std::process::abort();
     })?;
-    // The thread sends, or has died and said so.
+    // Returns when the thread is ready, or with an error if it has ended.
     let _ = watching.recv();
     Ok(())
 }

@@ -1,8 +1,8 @@
-//! Which engine serves which backend, and what became of every file.
+//! The registry: which engine serves each backend, and the state of every plugin file.
 //!
-//! Invariant: `serving` is a function of the entries, the pins and who served before; it is recomputed at every change.
-//! Of two plugins with one id the higher version serves. A plugin that claims a backend another id already serves is
-//! refused. Threads: the watcher writes, anybody reads.
+//! Invariant: `serving` is a function of the entries, the pins and the previous value; it is recomputed at every
+//! change. If two files have the same plugin id, the higher version serves. A plugin does not get a backend that
+//! another id serves already. Threads: the watcher writes, any thread reads.
 
 use super::{Engine, Plugin};
 use auricle_plugin_api::Manifest;
@@ -15,7 +15,7 @@ use std::{
 };
 use tokio::sync::watch;
 
-/// The registered engines and the reasons why others are not.
+/// The registered engines, and why other files are not registered.
 #[derive(Debug)]
 pub struct Registry {
     state: RwLock<State>,
@@ -33,9 +33,9 @@ struct State {
 #[derive(Debug)]
 struct Entry {
     plugin: Option<Arc<Plugin>>,
-    /// When it was admitted, relative to others.
+    /// The number of its admission, which orders the entries by time.
     order: u64,
-    /// Why the file as it is now cannot be loaded; a `plugin` beside it is of the file before.
+    /// Why the current file cannot be loaded. `plugin` is then of the previous file.
     refusal: Option<String>,
 }
 
@@ -46,7 +46,7 @@ struct Serving {
     id: String,
 }
 
-/// What became of a file.
+/// The state of a plugin file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FileState {
@@ -54,20 +54,20 @@ pub enum FileState {
     Registered,
     /// A higher version of the same plugin serves.
     Superseded,
-    /// It cannot serve; the reason says why.
+    /// The file cannot serve; the reason says why.
     Refused,
-    /// It killed too many workers; the reason says how.
+    /// It crashed too many workers; the reason says how.
     Quarantined,
 }
 
-/// A file of the plugin directories, for people and programs.
+/// The state of a plugin file, for people and programs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FileReport {
     /// The file's or folder's name.
     pub file: String,
-    /// What became of it.
+    /// The state.
     pub state: FileState,
-    /// Why, unless all is well.
+    /// Why it is not registered, or why not all of it is.
     pub reason: Option<String>,
     /// The plugin's id.
     pub plugin: Option<String>,
@@ -75,14 +75,14 @@ pub struct FileReport {
     pub version: Option<String>,
     /// The plugin API it was built against.
     pub api: Option<String>,
-    /// One line on it.
+    /// The plugin's description, one line.
     pub description: Option<String>,
     /// The backends it serves.
     pub backends: Vec<String>,
 }
 
 impl Registry {
-    /// An empty registry; `pins` maps a backend to the plugin id, or `id@version`, that must serve it.
+    /// Creates an empty registry. `pins` maps a backend to the plugin id, or `id@version`, that must serve it.
     pub fn new(pins: BTreeMap<String, String>) -> Self {
         Self { state: RwLock::default(), pins, changes: watch::Sender::new(0) }
     }
@@ -92,25 +92,25 @@ impl Registry {
         self.read().serving.get(backend).map(|serving| Arc::clone(&serving.engine))
     }
 
-    /// The backends served, in order.
+    /// The backends that are served, sorted.
     pub fn backends(&self) -> Vec<String> {
         let mut names: Vec<_> = self.read().serving.keys().cloned().collect();
         names.sort();
         names
     }
 
-    /// Counts changes; wait on it to hear of the next.
+    /// A counter of changes. Wait on it for the next change.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }
 
-    /// What became of every file, by name.
+    /// The states of all files, sorted by path.
     pub fn report(&self) -> Vec<FileReport> {
         let state = self.read();
         state.entries.iter().map(|(path, entry)| state.describe(path, entry, &self.pins)).collect()
     }
 
-    /// Lifts the quarantine of the plugin in `file`, a name as [`FileReport::file`]. Returns whether there was one.
+    /// Lifts the quarantine of the plugin in `file`, a name as in [`FileReport::file`]. Returns whether there was one.
     pub fn release(&self, file: &str) -> bool {
         let plugins: Vec<_> = {
             let state = self.read();
@@ -124,7 +124,7 @@ impl Registry {
         lifted
     }
 
-    /// Enters a plugin, new or in place of the one at that path. Returns the backends that changed hands.
+    /// Enters a plugin, which replaces the one at the same path. Returns the backends that another engine serves now.
     pub(super) fn admit(&self, path: &Path, plugin: Arc<Plugin>) -> Vec<String> {
         self.change(|state| {
             state.admitted += 1;
@@ -133,7 +133,7 @@ impl Registry {
         })
     }
 
-    /// Notes why a file cannot be loaded; a plugin that this path had before goes on serving.
+    /// Records why a file cannot be loaded. The plugin of the previous file continues to serve.
     pub(super) fn refuse(&self, path: &Path, reason: String) {
         self.change(|state| {
             let entry = state.entries.entry(path.to_owned()).or_insert(Entry { plugin: None, order: 0, refusal: None });
@@ -141,12 +141,13 @@ impl Registry {
         });
     }
 
-    /// Whether a plugin of this path is entered, of the file as it is or as it was.
+    /// Whether the registry has a plugin of this path, from the current or a previous file.
     pub(super) fn has_plugin(&self, path: &Path) -> bool {
         self.read().entries.get(path).is_some_and(|entry| entry.plugin.is_some())
     }
 
-    /// Forgets a file. Running streams keep their engine; no new ones get it.
+    /// Forgets a file. Running streams keep their engine; new streams do not get it. Returns the backends that another
+    /// engine, or none, serves now.
     pub(super) fn remove(&self, path: &Path) -> Vec<String> {
         if !self.read().entries.contains_key(path) {
             return Vec::new();
@@ -241,7 +242,7 @@ impl State {
         let (state, reason) = match (&entry.plugin, &entry.refusal) {
             (None, reason) => (FileState::Refused, reason.clone()),
             (Some(plugin), refusal) => {
-                let before = refusal.as_ref().map(|reason| format!("the file as it is now is refused: {reason}"));
+                let before = refusal.as_ref().map(|reason| format!("the current file is refused: {reason}"));
                 if let Some(reason) = plugin.quarantine.reason() {
                     return self.report(path, manifest, backends, FileState::Quarantined, Some(reason));
                 }
@@ -279,13 +280,14 @@ impl State {
         }
     }
 
-    /// Why a loaded plugin does not serve a backend it has.
+    /// Why a loaded plugin does not serve one of its backends.
     fn loses(&self, path: &Path, plugin: &Plugin, pins: &BTreeMap<String, String>) -> Option<(FileState, String)> {
         let id = plugin.manifest.id();
         plugin.engines.iter().map(|engine| engine.backend()).find_map(|backend| {
             let Some(winner) = self.serving.get(backend) else {
                 let pin = pins.get(backend)?;
-                let reason = format!("backend `{backend}` is kept for plugin {pin} by `[backends]` in auricle.toml");
+                let reason =
+                    format!("backend `{backend}` is reserved for plugin {pin} by `[backends]` in auricle.toml");
                 return Some((FileState::Refused, reason));
             };
             if winner.path == path {
@@ -378,8 +380,8 @@ mod tests {
     }
 
     proptest! {
-        /// Against a list of what is there: the highest version of an id that is there serves, and an id keeps what it
-        /// serves for as long as it is there.
+        /// Compares with a simple list of files: the highest version of an id serves, and an id keeps a backend as long
+        /// as it has a file.
         #[test]
         fn whatever_comes_and_goes_the_right_one_serves(changes in proptest::collection::vec(change(), 1..40)) {
             let registry = Registry::new(BTreeMap::new());

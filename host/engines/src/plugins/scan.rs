@@ -1,4 +1,4 @@
-//! Which files of the plugin directories are candidates, and whether they have stopped changing.
+//! Finds the candidates in plugin directories, and their fingerprints, which reveal changes. Threads: any.
 
 use crate::{platform, stamp::FileStamp};
 use std::{
@@ -7,12 +7,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What a candidate looked like: it has changed if this has.
+/// The stamps of a candidate's files. If the fingerprint has changed, the candidate may have changed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Fingerprint(Vec<(PathBuf, FileStamp)>);
 
 impl Fingerprint {
-    /// Of one file, or of all files below a directory down to `depth` levels.
+    /// The fingerprint of a file, or of all files below a directory, down to `depth` levels.
     pub(super) fn of(path: &Path, depth: usize) -> io::Result<Self> {
         let mut files = Vec::new();
         collect(path, depth, &mut files)?;
@@ -20,7 +20,7 @@ impl Fingerprint {
         Ok(Self(files))
     }
 
-    /// Takes another one in.
+    /// Adds the files of another fingerprint.
     pub(super) fn extend(&mut self, other: Self) {
         self.0.extend(other.0);
     }
@@ -41,7 +41,7 @@ fn collect(path: &Path, depth: usize, files: &mut Vec<(PathBuf, FileStamp)>) -> 
 }
 
 /// The candidates in `dir`, with their fingerprints: shared libraries and folders `NAME.engine`. Hidden names are
-/// skipped; a candidate that vanishes meanwhile is left out.
+/// skipped; a candidate that disappears meanwhile is omitted.
 pub(super) fn candidates(dir: &Path) -> io::Result<BTreeMap<PathBuf, Fingerprint>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(dir)? {
@@ -55,7 +55,7 @@ pub(super) fn candidates(dir: &Path) -> io::Result<BTreeMap<PathBuf, Fingerprint
     Ok(found)
 }
 
-/// How deep an engine folder may be.
+/// The number of levels that are read in an engine folder.
 pub(super) const FOLDER_DEPTH: usize = 8;
 
 fn is_candidate(path: &Path) -> bool {

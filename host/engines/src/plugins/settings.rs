@@ -1,36 +1,37 @@
-//! Where plugins are looked for and how they are tried.
+//! Where plugins are searched and how they are probed.
 
 use crate::platform;
 use std::{collections::BTreeMap, io, path::PathBuf, time::Duration};
 
-/// Where plugins are looked for and how they are tried.
+/// Where plugins are searched and how they are probed.
 #[derive(Debug, Clone)]
 pub struct DiscoverySettings {
     /// Directories of plugin files and engine folders.
     pub plugins: Vec<PathBuf>,
     /// Directories where engines look for models and shared runtimes, in order.
     pub resources: Vec<PathBuf>,
-    /// Where private copies of plugin files are kept; the system's place for caches unless given.
+    /// The directory for private copies of plugin files. If absent, the user's cache directory.
     pub cache: Option<PathBuf>,
-    /// Which plugin serves a backend that several claim: backend name to plugin id, or to `id@version`.
+    /// Which plugin serves a backend that several plugins have: maps backend names to plugin ids, or to `id@version`.
     pub backends: BTreeMap<String, String>,
-    /// SHA-256 of the plugin files and engine folders that may run, by name; where there are any, nothing else may.
+    /// The SHA-256 hashes of the plugin files and engine folders that may run, by name. If not empty, no others may
+    /// run.
     pub pins: BTreeMap<String, String>,
-    /// How long a plugin may take to load when it is tried.
+    /// How long a plugin may take to load when it is probed.
     pub probe_limit: Duration,
-    /// Different streams that a plugin's workers die of, within `quarantine_window`, before it is no longer used.
+    /// The number of worker crashes on unrelated streams within `quarantine_window` that puts a plugin in quarantine.
     pub quarantine_streams: usize,
     /// See `quarantine_streams`.
     pub quarantine_window: Duration,
-    /// The program that tries a plugin; its first argument is `probe-child`. And the one that runs workers.
+    /// The program that probes plugins, with `probe-child` as its first argument.
     pub program: PathBuf,
 }
 
 impl DiscoverySettings {
-    /// With this program for child processes, and no directory to look into.
+    /// Default settings: this program for child processes, and no directories.
     ///
     /// # Errors
-    /// Where the system does not tell which program this is.
+    /// The system does not report the path of this program.
     pub fn of_this_program() -> io::Result<Self> {
         Ok(Self {
             plugins: Vec::new(),

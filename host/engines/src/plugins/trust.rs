@@ -1,9 +1,9 @@
-//! Whether a plugin may run with the server's rights.
+//! Decides whether a plugin may run with the server's rights.
 //!
-//! Where plugins are pinned, the content decides: only what is listed runs, whoever could have written it. Else the place
-//! decides: nobody but root, the server's user and its group may be able to write the file, or to put another one in its
-//! place. Either way what is judged is what will run: the private copy by its content, the original by who could have
-//! changed it before it was copied.
+//! If there are pins, the content decides: only listed files run, regardless of who can write them. Otherwise file
+//! permissions decide: only root, the server's user and its group may be able to write or replace the file. Pins are
+//! compared with the private copy, which is what will run. Permissions are those of the original, because others could
+//! have changed it before it was copied. Threads: any.
 
 use super::scan::FOLDER_DEPTH;
 use sha2::{Digest, Sha256};
@@ -14,76 +14,76 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A pin that is no SHA-256.
+/// A pin is not a SHA-256.
 #[derive(Debug, thiserror::Error)]
 #[error("`[pins]`: `{name}` must have 64 hexadecimal digits, as `auricle probe` prints them")]
 pub struct PinError {
-    /// The file or folder that is pinned.
+    /// The name of the pinned file or folder.
     pub name: String,
 }
 
-/// Why a plugin must not run, or why a file cannot be relied on.
+/// Why a plugin must not run, or why a file is not trusted.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
-    /// It cannot be told whether it is what is pinned.
+    /// The copy cannot be hashed, so it cannot be compared with the pin.
     #[error("cannot be hashed: {0}")]
     Hash(io::Error),
-    /// It has another content than its pin.
-    #[error("is not what is pinned: its SHA-256 is {digest}")]
+    /// The content differs from the pin.
+    #[error("differs from its pin: its SHA-256 is {digest}")]
     OtherContent {
-        /// What it has.
+        /// The actual hash.
         digest: String,
     },
-    /// There are pins, and none for it.
-    #[error("is not pinned, and others are: its SHA-256 is {digest}")]
+    /// There are pins, but none for this file.
+    #[error("is not listed in `[pins]`: its SHA-256 is {digest}")]
     NotPinned {
-        /// What it has.
+        /// The actual hash.
         digest: String,
     },
-    /// It cannot be told who can write a place.
+    /// The permissions of a file or directory cannot be read.
     #[error("{}: {error}", .place.display())]
     Unseen {
         /// The file or directory.
         place: PathBuf,
-        /// The system's.
+        /// The system's error.
         error: io::Error,
     },
-    /// Somebody else can write a place.
+    /// Others can write a file or directory.
     #[error("cannot be trusted: {} {who}", .place.display())]
     Writable {
-        /// The file, or a directory on the way to it or in it.
+        /// The file, or a directory on its path or in it.
         place: PathBuf,
-        /// Who, and by what.
+        /// Who can write it.
         who: Outsider,
     },
 }
 
-/// Who can write what only root, the server's user and its group should.
+/// Who can write a file, apart from root, the server's user and its group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Outsider {
-    /// Its owner, by id.
+    /// Its owner, a user id.
     #[error("belongs to user {0}, who is neither root nor the server's user")]
     Owner(u32),
     /// Everybody.
     #[error("can be written by everybody (chmod o-w)")]
     Everybody,
-    /// A group, by id.
+    /// Its group, a group id.
     #[error("can be written by group {0} (chmod g-w)")]
     Group(u32),
 }
 
-/// Says which plugins may run.
+/// Decides which plugins may run.
 #[derive(Debug, Clone)]
 pub struct Trust {
-    /// SHA-256 by name of file or folder; empty where none is pinned.
+    /// SHA-256 hashes by name of file or folder. If empty, permissions decide.
     pins: BTreeMap<String, String>,
 }
 
 impl Trust {
-    /// From the settings.
+    /// Reads the pins from the settings.
     ///
     /// # Errors
-    /// Names the pin that is none.
+    /// The first pin that is not a SHA-256.
     pub fn new(pins: &BTreeMap<String, String>) -> Result<Self, PinError> {
         for (name, pin) in pins {
             if pin.len() != 64 || !pin.bytes().all(|digit| digit.is_ascii_hexdigit()) {
@@ -93,7 +93,7 @@ impl Trust {
         Ok(Self { pins: pins.iter().map(|(name, pin)| (name.clone(), pin.to_ascii_lowercase())).collect() })
     }
 
-    /// Checks a plugin before anything of it runs: `source` is the file or folder in the plugin directory, `copy` its
+    /// Checks a plugin before any of its code runs. `source` is the file or folder in the plugin directory, `copy` its
     /// private copy.
     ///
     /// # Errors
@@ -112,10 +112,11 @@ impl Trust {
     }
 }
 
-/// The SHA-256 of a file; of a folder, that of a list as `sha256sum` writes it, of all files in it by their paths.
+/// The SHA-256 of a file. For a folder, the SHA-256 of a list of its files in the format of `sha256sum`, sorted by
+/// path.
 ///
 /// # Errors
-/// The system's.
+/// The file or folder cannot be read.
 pub fn digest(path: &Path) -> io::Result<String> {
     let mut hash = Sha256::new();
     if path.is_dir() {
@@ -153,10 +154,10 @@ fn list_files(folder: &Path, prefix: &str, depth: usize, list: &mut Vec<(String,
     Ok(())
 }
 
-/// Checks that nobody else can write `path` and what is in it, or any directory on the way to it.
+/// Checks that no others can write `path`, its content, or any directory on its path.
 ///
 /// # Errors
-/// Names the first place where somebody can.
+/// The first file or directory that others can write.
 #[cfg(unix)]
 pub fn check_writers(path: &Path) -> Result<(), TrustError> {
     check_writers_within(path, FOLDER_DEPTH)
@@ -180,7 +181,7 @@ fn check_writers_within(path: &Path, depth: usize) -> Result<(), TrustError> {
             Some(who) => Err(TrustError::Writable { place: real, who }),
         }
     };
-    // The directory that names it, and the way to what the name stands for, which may be a link.
+    // The path to the directory entry, and the path to its target if the entry is a link.
     for place in [path.parent(), Some(path)].into_iter().flatten().filter(|place| !place.as_os_str().is_empty()) {
         let (real, _) = seen(place)?;
         real.ancestors().try_for_each(check_one)?;
@@ -194,7 +195,7 @@ fn check_writers_within(path: &Path, depth: usize) -> Result<(), TrustError> {
     Ok(())
 }
 
-/// Checks nothing: who may write a file is not told by bits of a mode here.
+/// Checks nothing, because mode bits do not tell who may write a file on this system.
 ///
 /// # Errors
 /// None.
@@ -203,8 +204,8 @@ pub fn check_writers(_: &Path) -> Result<(), TrustError> {
     Ok(())
 }
 
-/// Who else can write, if anybody. In a directory with the sticky bit others can only add files, which are theirs and so
-/// refused.
+/// Who else can write, if anyone. In a directory with the sticky bit others can only add files. They own those files,
+/// so they are refused.
 #[cfg(unix)]
 fn others_can_write(mode: u32, owner: u32, owning_group: u32, user: u32, group: u32) -> Option<Outsider> {
     const DIRECTORY: u32 = 0o040_000;
@@ -273,7 +274,7 @@ mod tests {
             }
             set_mode(place, tight);
         }
-        // A link in a directory that others can write could be made to mean something else.
+        // Others could replace a link in a directory that they can write.
         let open = dir.path().join("open");
         fs::create_dir(&open).unwrap();
         symlink(&file, open.join("link.so")).unwrap();
@@ -299,12 +300,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("x.so");
         fs::write(&file, "abc").unwrap();
-        // As `sha256sum` has it.
+        // As printed by `sha256sum`.
         let known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(digest(&file).unwrap(), known);
         let pinned = |name: &str, pin: &str| Trust::new(&BTreeMap::from([(name.to_owned(), pin.to_owned())]));
         let trust = pinned("x.so", &known.to_uppercase()).unwrap();
-        // Whoever could have written it.
+        // Regardless of who can write it.
         set_mode(&file, 0o666);
         trust.check(&file, &file).unwrap();
         Trust::new(&BTreeMap::new()).unwrap().check(&file, &file).unwrap_err();

@@ -1,11 +1,11 @@
-//! Watches the plugin directories and keeps the registry true.
+//! Watches the plugin directories and keeps the registry up to date.
 //!
-//! Each file is copied and tried on a thread of its own, so that one that hangs delays no other; the watching thread
-//! alone writes the registry.
+//! Threads: each file is copied and probed on its own thread, so that a plugin that hangs does not delay others. Only
+//! the watcher thread writes the registry.
 //!
-//! It looks every 100 ms and compares fingerprints: that works on every file system, sees every way a file can change,
-//! and costs a few microseconds. A file is taken once it has looked the same for 200 ms. Refused files are tried again
-//! when they change, and when anything in the plugin or resource directories does.
+//! It compares fingerprints every 100 ms. This works on every file system, detects every kind of change, and takes a
+//! few microseconds. A file is probed once its fingerprint has not changed for 200 ms. A refused file is probed again
+//! when it changes, or when anything in the plugin or resource directories changes.
 
 use super::{
     FileReport, Plugin, Registry,
@@ -35,13 +35,13 @@ use tokio::sync::watch;
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 const STABLE_FOR: Duration = Duration::from_millis(200);
-/// Resource directories may be large; only refused plugins wait for them.
+/// Resource directories may be large, and only refused plugins depend on them.
 const RESOURCES_EVERY: Duration = Duration::from_secs(2);
 const RESOURCES_DEPTH: usize = 3;
-/// A file that takes longer does not keep the server from being ready.
+/// A file that takes longer does not delay the server's readiness.
 const SETTLED_AFTER: Duration = Duration::from_secs(2);
 
-/// The watching thread; dropping it ends the thread and removes the private copies.
+/// The watcher thread. Dropping it ends the thread and deletes the private copies.
 #[derive(Debug)]
 pub struct Watcher {
     stop: Option<Sender<()>>,
@@ -50,10 +50,10 @@ pub struct Watcher {
 }
 
 impl Watcher {
-    /// Begins to watch.
+    /// Starts to watch.
     ///
     /// # Errors
-    /// Where there is no place for private copies, or a plugin directory cannot be read.
+    /// The directory for private copies cannot be created, or a plugin directory cannot be read.
     pub fn start(settings: &DiscoverySettings, registry: Arc<Registry>) -> io::Result<Self> {
         let mut state = Watching::new(settings, registry)?;
         state.look(Duration::ZERO)?;
@@ -64,8 +64,7 @@ impl Watcher {
         Ok(Self { stop: Some(stop), thread: Some(thread), settled })
     }
 
-    /// Becomes true when every file that was there at the start is registered, refused, or still being tried after a
-    /// while.
+    /// Becomes true when every file present at the start is registered or refused, or after 2 s at the latest.
     pub fn settled(&self) -> watch::Receiver<bool> {
         self.settled.clone()
     }
@@ -75,21 +74,21 @@ impl Drop for Watcher {
     fn drop(&mut self) {
         self.stop = None;
         if let Some(thread) = self.thread.take() {
-            // It ends at the closed channel; what it may have panicked with is in the log.
+            // The closed channel ends it. A panic of the thread has been logged.
             let _ = thread.join();
         }
     }
 }
 
-/// Takes what is in the directories once and reports on it, without a server.
+/// Examines the directories once and reports the result, without a server.
 ///
 /// # Errors
-/// As [`Watcher::start`].
+/// See [`Watcher::start`].
 pub fn look_once(settings: &DiscoverySettings) -> io::Result<Vec<FileReport>> {
     let registry = Arc::new(Registry::new(settings.backends.clone()));
     let mut state = Watching::new(settings, Arc::clone(&registry))?;
     state.look(Duration::ZERO)?;
-    while state.trying > 0 {
+    while state.probing > 0 {
         state.settle(LOOK_EVERY);
     }
     Ok(registry.report())
@@ -104,22 +103,22 @@ struct Watching {
     resource_dirs: Vec<PathBuf>,
     probe_limit: Duration,
     files: HashMap<PathBuf, Watched>,
-    /// Once per content: a library that was opened stays open for ever, and a bad record stays, too.
+    /// One plugin per content: an opened library stays open until the process ends, and its quarantine record is kept.
     known: HashMap<String, Arc<Plugin>>,
     quarantine: (usize, Duration),
-    /// When the resource directories were last looked at.
+    /// When the resource directories were last read.
     resources_seen: Instant,
-    /// Files being tried now.
-    trying: usize,
-    tried: (Sender<Tried>, Receiver<Tried>),
+    /// The number of files being probed now.
+    probing: usize,
+    probed: (Sender<Probed>, Receiver<Probed>),
 }
 
-/// The outcome of trying a file.
-struct Tried {
+/// The outcome of probing a file.
+struct Probed {
     path: PathBuf,
-    /// What the file looked like then.
+    /// The file's fingerprint when the probe began.
     fingerprint: Fingerprint,
-    /// What the resource directories looked like then.
+    /// The fingerprint of the resource directories when the probe began.
     resources: Fingerprint,
     result: Result<(PluginCopy, ProbeReport), PluginError>,
 }
@@ -128,7 +127,7 @@ struct Watched {
     fingerprint: Fingerprint,
     since: Instant,
     verdict: Verdict,
-    /// What the resource directories looked like when it was tried.
+    /// The fingerprint of the resource directories when the file was probed.
     resources: Fingerprint,
 }
 
@@ -141,7 +140,7 @@ impl Watched {
 #[derive(Clone, Copy, PartialEq)]
 enum Verdict {
     Pending,
-    Trying,
+    Probing,
     Taken,
     Refused,
     Ignored,
@@ -161,8 +160,8 @@ impl Watching {
             known: HashMap::new(),
             quarantine: (settings.quarantine_streams, settings.quarantine_window),
             resources_seen: Instant::now(),
-            trying: 0,
-            tried: channel(),
+            probing: 0,
+            probed: channel(),
         })
     }
 
@@ -171,13 +170,13 @@ impl Watching {
         let mut silent = false;
         while stopped.try_recv() == Err(TryRecvError::Empty) {
             self.settle(LOOK_EVERY);
-            if !*settle.borrow() && (self.trying == 0 || begun.elapsed() > SETTLED_AFTER) {
+            if !*settle.borrow() && (self.probing == 0 || begun.elapsed() > SETTLED_AFTER) {
                 settle.send_replace(true);
             }
             match self.look(STABLE_FOR) {
                 Ok(()) => silent = false,
                 Err(error) if !silent => {
-                    tracing::error!("cannot look for plugins: {error}; what is registered stays");
+                    tracing::error!("cannot look for plugins: {error}; registered plugins stay");
                     silent = true;
                 }
                 Err(_) => {}
@@ -185,18 +184,18 @@ impl Watching {
         }
     }
 
-    /// Waits for `pause`, less if a file has been tried meanwhile, and deals with those that have.
+    /// Waits for `pause`, or until a file has been probed. Handles all outcomes.
     fn settle(&mut self, pause: Duration) {
-        // Both ends of the channel are ours: it cannot be closed.
-        let mut next = self.tried.1.recv_timeout(pause).ok();
-        while let Some(tried) = next {
-            self.trying -= 1;
-            self.decide(tried);
-            next = self.tried.1.try_recv().ok();
+        // This struct has both ends of the channel, so it cannot be closed.
+        let mut next = self.probed.1.recv_timeout(pause).ok();
+        while let Some(probed) = next {
+            self.probing -= 1;
+            self.decide(probed);
+            next = self.probed.1.try_recv().ok();
         }
     }
 
-    /// One look: notes what changed, takes what has been stable for long enough, forgets what is gone.
+    /// One scan: records changes, probes files that have been stable for long enough, forgets missing files.
     fn look(&mut self, stable_for: Duration) -> io::Result<()> {
         let mut found = BTreeMap::new();
         for dir in &self.plugin_dirs {
@@ -227,38 +226,38 @@ impl Watching {
             self.files.iter().filter(|(_, watched)| ready(watched)).map(|(path, _)| path.clone()).collect();
         due.sort();
         for path in due {
-            self.try_out(&path);
+            self.start_probe(&path);
         }
         Ok(())
     }
 
-    /// Copies and tries a file on a thread of its own.
-    fn try_out(&mut self, path: &Path) {
+    /// Copies and probes a file on its own thread.
+    fn start_probe(&mut self, path: &Path) {
         let Some(watched) = self.files.get_mut(path) else { return };
         let (path, fingerprint) = (path.to_owned(), watched.fingerprint.clone());
         let (copies, trust) = (Arc::clone(&self.copies), self.trust.clone());
         let (program, dirs, limit) = (self.program.clone(), self.resource_dirs.clone(), self.probe_limit);
-        let report = self.tried.0.clone();
+        let report = self.probed.0.clone();
         let job = move || {
-            let resources = look_into(&dirs);
+            let resources = fingerprint_of(&dirs);
             let result = copy_and_examine(&copies, &trust, &path, &program, &dirs, limit);
-            // Nobody listens when the server has stopped.
-            let _ = report.send(Tried { path, fingerprint, resources, result });
+            // The receiver is gone when the server has stopped.
+            let _ = report.send(Probed { path, fingerprint, resources, result });
         };
         match thread::Builder::new().name("plugin-probe".into()).spawn(job) {
             Ok(_) => {
-                watched.verdict = Verdict::Trying;
-                self.trying += 1;
+                watched.verdict = Verdict::Probing;
+                self.probing += 1;
             }
-            Err(error) => tracing::error!("cannot start a thread to try a plugin: {error}"),
+            Err(error) => tracing::error!("cannot start a thread to probe a plugin: {error}"),
         }
     }
 
-    fn decide(&mut self, tried: Tried) {
-        let Tried { path, fingerprint, resources, result } = tried;
+    fn decide(&mut self, probed: Probed) {
+        let Probed { path, fingerprint, resources, result } = probed;
         let current = self.files.get(&path).is_some_and(|watched| watched.fingerprint == fingerprint);
         if !current {
-            // Changed or gone meanwhile: the next look sees to it.
+            // Changed or deleted meanwhile: the next scan handles it.
             return;
         }
         let loaded = result.and_then(|(copy, report)| self.enter(copy, report));
@@ -269,7 +268,7 @@ impl Watching {
         }
     }
 
-    /// Returns whether anything was missing.
+    /// Forgets files that were deleted. Returns whether there were any.
     fn forget_missing(&mut self, found: &BTreeMap<PathBuf, Fingerprint>) -> bool {
         let gone: Vec<_> = self.files.keys().filter(|path| !found.contains_key(*path)).cloned().collect();
         let any = !gone.is_empty();
@@ -281,13 +280,13 @@ impl Watching {
         any
     }
 
-    /// Has refused files tried again where the resources are not what they were then.
+    /// Marks refused files for another probe if the resource directories have changed since the last one.
     fn look_at_resources(&mut self) {
         let refused = |watched: &Watched| watched.verdict == Verdict::Refused;
         if self.resources_seen.elapsed() < RESOURCES_EVERY || !self.files.values().any(refused) {
             return;
         }
-        let resources = look_into(&self.resource_dirs);
+        let resources = fingerprint_of(&self.resource_dirs);
         for watched in self.files.values_mut().filter(|watched| refused(watched) && watched.resources != resources) {
             watched.verdict = Verdict::Pending;
         }
@@ -304,10 +303,10 @@ impl Watching {
                 Verdict::Taken
             }
             Err(PluginError::Library(LibraryError::NotAPlugin)) if self.registry.has_plugin(path) => {
-                self.refuse(path, "is not a plugin: a library without a manifest".into())
+                self.refuse(path, "is not a plugin: the library has no manifest".into())
             }
             Err(PluginError::Library(LibraryError::NotAPlugin)) => {
-                tracing::debug!(%file, "a library without a plugin manifest: ignored");
+                tracing::debug!(%file, "ignored: a library without a plugin manifest");
                 self.registry.remove(path);
                 Verdict::Ignored
             }
@@ -321,7 +320,7 @@ impl Watching {
         Verdict::Refused
     }
 
-    /// The plugin of a private copy that a child process could open.
+    /// The plugin of a private copy that was probed successfully.
     fn enter(&mut self, copy: PluginCopy, report: ProbeReport) -> Result<Arc<Plugin>, PluginError> {
         let PluginCopy { sha256, path } = copy;
         if let Some(plugin) = self.known.get(&sha256) {
@@ -337,14 +336,14 @@ impl Watching {
     }
 }
 
-/// A thread with a file that hangs holds the copies, too: they go now.
+/// Deletes the copies now, because a probe thread that hangs also holds the store.
 impl Drop for Watching {
     fn drop(&mut self) {
         self.copies.remove();
     }
 }
 
-fn look_into(resource_dirs: &[PathBuf]) -> Fingerprint {
+fn fingerprint_of(resource_dirs: &[PathBuf]) -> Fingerprint {
     let mut all = Fingerprint::default();
     for dir in resource_dirs {
         all.extend(Fingerprint::of(dir, RESOURCES_DEPTH).unwrap_or_default());
@@ -360,10 +359,10 @@ fn copy_and_examine(
     resource_dirs: &[PathBuf],
     limit: Duration,
 ) -> Result<(PluginCopy, ProbeReport), PluginError> {
-    // The manifest first: no need to copy what is no plugin.
+    // The manifest first: other files need not be copied.
     find_library(path)?;
     let copy = copies.copy(path).map_err(PluginError::Copy)?;
-    // Before anything of it runs.
+    // Before any of its code runs.
     trust.check(path, &copy.path)?;
     let report = examine(program, &copy.path, resource_dirs, limit)?;
     Ok((copy, report))

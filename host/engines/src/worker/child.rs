@@ -1,8 +1,10 @@
-//! The worker's own side: from its start to the last lane's end.
+//! The worker's side: from its start until the last lane is closed.
 //!
-//! The order matters: the lanes and the setup are taken, what is not needed is given up, and only then is there a second
-//! thread or any code of the plugin. The process ends when the host closes the lanes, after dropping the model; when the
-//! host is gone it ends at once, whatever the engine does.
+//! The order matters: the worker receives the lanes and the setup, then enters the sandbox, and only then starts other
+//! threads and runs plugin code. When the host closes the lanes, the worker drops the model and ends. When the host is
+//! gone, the worker ends at once, even during a call.
+//!
+//! Threads: the main thread, one per lane, and `host-watch`.
 
 use super::{
     files,
@@ -33,12 +35,12 @@ use std::{
     time::Duration,
 };
 
-/// How often lines of the log that the host did not take are offered again.
-const OFFER_EVERY: Duration = Duration::from_millis(500);
-/// For the last that is said to reach the host.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How often log lines that the host did not accept are sent again.
+const RETRY_EVERY: Duration = Duration::from_millis(500);
+/// How long the last notices may take to reach the host.
+const LAST_NOTICES: Duration = Duration::from_secs(1);
 
-/// Runs a worker with so many lanes; its standard input is the control socket.
+/// Runs a worker with this number of lanes. Standard input is the control socket.
 pub fn main(lanes: usize) -> ExitCode {
     match run(lanes) {
         Ok(()) => end_now(),
@@ -50,19 +52,19 @@ pub fn main(lanes: usize) -> ExitCode {
     }
 }
 
-/// Ends this process without running what libraries have registered for its end: nothing is left to be done, and engines'
-/// libraries are not made to be taken apart while their threads run.
+/// Ends this process without running exit handlers. Nothing is left to do, and handlers of engines' libraries may crash
+/// while their threads still run.
 fn end_now() -> ! {
-    // A process may always end itself.
+    // A process may always kill itself.
     let _ = kill_process(getpid(), Signal::KILL);
     std::process::abort()
 }
 
 fn run(count: usize) -> io::Result<()> {
-    // Whoever stops the server may send the signal to all its processes. Streams may still end then.
+    // The signal that stops the server may reach all its processes, but streams must still be able to end.
     ignore_requests_to_stop()?;
     let control = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
-    // For the plugin's code there is no standard input.
+    // The plugin's code must not read the control socket.
     rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
     let sockets = (0..count).map(|_| files::receive(&control)).collect::<io::Result<Vec<_>>>()?;
     let (sender, mut receiver) = framed::split(control)?;
@@ -73,38 +75,38 @@ fn run(count: usize) -> io::Result<()> {
     let level = AtomicU8::new(setup.log_level);
     let host = Arc::new(Host { control: Mutex::new(Notices::new(sender)), level, setup });
     host.log_panics();
-    if let Err(problem) = host.give_up_the_rest() {
-        host.tell_last(&Notice::NotLoaded(Error::from(problem).into()));
+    if let Err(problem) = host.enter_sandbox() {
+        host.notify_last(&Notice::NotLoaded(Error::from(problem).into()));
         return Ok(());
     }
     host.serve(receiver)?;
-    host.tell_of_crashes();
+    host.report_crashes();
     let model = match host.load() {
         Ok(model) => model,
         Err(problem) => {
-            host.tell_last(&Notice::NotLoaded(problem.into()));
+            host.notify_last(&Notice::NotLoaded(problem.into()));
             return Ok(());
         }
     };
-    host.tell(&Notice::Loaded(serde_json::to_string(model.metadata())?));
+    host.notify(&Notice::Loaded(serde_json::to_string(model.metadata())?));
     let table = Arc::new(ProcessorTable::new(model));
     let threads = sockets.into_iter().enumerate().map(|(number, socket)| {
         let table = Arc::clone(&table);
         thread::Builder::new().name(format!("lane-{number}")).spawn(move || table.serve(socket))
     });
     for thread in threads.collect::<io::Result<Vec<_>>>()? {
-        // A panic there is in the log.
+        // A panic of the thread has been logged.
         let _ = thread.join();
     }
     drop(table);
-    host.control().end(LAST_WORDS);
+    host.control().end(LAST_NOTICES);
     Ok(())
 }
 
 /// The host, as this process sees it.
 struct Host {
     control: Mutex<Notices>,
-    /// What is worth sending now.
+    /// The most detailed log level that the host needs.
     level: AtomicU8,
     setup: Setup,
 }
@@ -114,50 +116,50 @@ impl Host {
         self.control.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell(&self, notice: &Notice) {
-        self.control().tell(notice);
+    fn notify(&self, notice: &Notice) {
+        self.control().notify(notice);
     }
 
-    /// As [`tell`](Self::tell), before the process ends.
-    fn tell_last(&self, notice: &Notice) {
+    /// Like [`notify`](Self::notify), but waits until the notice is sent. For the last notice before the process ends.
+    fn notify_last(&self, notice: &Notice) {
         let mut control = self.control();
-        control.tell(notice);
-        control.end(LAST_WORDS);
+        control.notify(notice);
+        control.end(LAST_NOTICES);
     }
 
     fn log(&self, level: LogLevel, from: &str, message: String) {
-        self.control().log(level, from, lanes::stream_at_work(), message);
+        self.control().log(level, from, lanes::current_stream(), message);
     }
 
-    /// Panics of this program; an engine's are told by the engine.
+    /// Logs panics of this program. The plugin logs panics of its engines.
     fn log_panics(self: &Arc<Self>) {
         let host = Arc::clone(self);
         std::panic::set_hook(Box::new(move |info| {
-            // Where it panicked in there, the panic itself must not wait for ever.
+            // Not `lock`: if the panic happened while the lock was held, it would wait forever.
             if let Ok(mut control) = host.control.try_lock() {
                 control.log(LogLevel::Error, "worker", None, describe_panic(info));
             }
         }));
     }
 
-    /// Hears of the log's level, and ends this process when the host is gone.
+    /// Receives the log level from the host, and ends this process when the host is gone.
     fn serve(self: &Arc<Self>, mut control: Receiver) -> io::Result<()> {
-        control.limit(OFFER_EVERY)?;
+        control.limit(RETRY_EVERY)?;
         let host = Arc::clone(self);
-        let hear = move || {
+        let receive = move || {
             loop {
                 match control.receive() {
                     Ok(Received::Message(level)) => host.level.store(level, Ordering::Relaxed),
-                    Ok(Received::Nothing) => host.control().push_on(),
+                    Ok(Received::Nothing) => host.control().retry(),
                     Ok(Received::Closed) | Err(_) => end_now(),
                 }
             }
         };
-        thread::Builder::new().name("host-watch".into()).spawn(hear).map(drop)
+        thread::Builder::new().name("host-watch".into()).spawn(receive).map(drop)
     }
 
-    /// Enters the sandbox, where it is asked for.
-    fn give_up_the_rest(&self) -> Result<(), SandboxError> {
+    /// Enters the sandbox, if the setup requires it.
+    fn enter_sandbox(&self) -> Result<(), SandboxError> {
         let Some(read) = self.setup.sandbox.clone() else { return Ok(()) };
         let protection = sandbox::enter(&Files { read, scratch: None })?;
         if let Some(message) = protection.warning() {
@@ -166,16 +168,16 @@ impl Host {
         Ok(())
     }
 
-    /// Without it the host sees the signal, but not from where it came.
-    fn tell_of_crashes(self: &Arc<Self>) {
+    /// Reports fatal signals to the host. Without this the host would see the signal, but no backtrace.
+    fn report_crashes(self: &Arc<Self>) {
         let host = Arc::clone(self);
-        let told = on_crash(move |crash| {
+        let installed = on_crash(move |crash| {
             let what = crash.to_string();
-            // What matters comes first: finding the frames' names may fail.
-            host.tell_last(&Notice::Crashed { what: what.clone(), frames: Vec::new() });
-            host.tell_last(&Notice::Crashed { what, frames: crash.frames() });
+            // The signal first, because finding the frames' names may fail.
+            host.notify_last(&Notice::Crashed { what: what.clone(), frames: Vec::new() });
+            host.notify_last(&Notice::Crashed { what, frames: crash.frames() });
         });
-        if let Err(problem) = told {
+        if let Err(problem) = installed {
             self.log(LogLevel::Warn, "worker", format!("there will be no backtrace: {problem}"));
         }
     }
@@ -191,7 +193,7 @@ impl Host {
     }
 }
 
-/// The services of a plugin in a worker: log lines go to the host.
+/// The services of a plugin in a worker. Log lines are sent to the host.
 struct Forwarding {
     host: Arc<Host>,
     origin_dir: PathBuf,

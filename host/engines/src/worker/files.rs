@@ -1,4 +1,5 @@
-//! Open sockets handed from one process to another (`SCM_RIGHTS`, unix(7)): there is no path that others could open.
+//! Passes open sockets between processes (`SCM_RIGHTS`, unix(7)), so that there is no path that others could open.
+//! Threads: any.
 
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
@@ -13,10 +14,10 @@ use std::{
     },
 };
 
-/// Sends a socket; the caller's copy stays open.
+/// Sends a socket. The caller's copy stays open.
 ///
 /// # Errors
-/// The system's.
+/// The system's error.
 pub(super) fn send(through: &UnixStream, socket: &UnixStream) -> io::Result<()> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = SendAncillaryBuffer::new(&mut space);
@@ -26,10 +27,10 @@ pub(super) fn send(through: &UnixStream, socket: &UnixStream) -> io::Result<()> 
     Ok(())
 }
 
-/// Receives a socket that [`send`] sent. Nothing else may come before it.
+/// Receives a socket sent by [`send`]. Nothing else may arrive before it.
 ///
 /// # Errors
-/// Where something else came, or nothing.
+/// Something else arrived, or the socket was closed.
 pub(super) fn receive(through: &UnixStream) -> io::Result<UnixStream> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
@@ -42,7 +43,7 @@ pub(super) fn receive(through: &UnixStream) -> io::Result<UnixStream> {
         })
         .flatten()
         .next();
-    received.map(UnixStream::from).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "no socket came"))
+    received.map(UnixStream::from).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "no socket was received"))
 }
 
 #[cfg(test)]
@@ -57,8 +58,8 @@ mod tests {
         send(&near, &given).unwrap();
         drop(given);
         receive(&far).unwrap().write_all(b"hello").unwrap();
-        let mut heard = String::new();
-        kept.read_to_string(&mut heard).unwrap();
-        assert_eq!(heard, "hello");
+        let mut received = String::new();
+        kept.read_to_string(&mut received).unwrap();
+        assert_eq!(received, "hello");
     }
 }

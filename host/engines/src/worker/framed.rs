@@ -1,6 +1,7 @@
-//! Messages over a local socket, read and written by threads that may wait.
+//! Messages over a local socket, with blocking reads and writes.
 //!
-//! The two ends of a socket are apart, because what was read last is still looked at while events are written.
+//! Sender and receiver are separate types, because the message read last is borrowed while events are written. Threads:
+//! each is used by one thread at a time.
 
 use super::wire::{self, WireError};
 use rustix::{
@@ -15,21 +16,21 @@ use std::{
     time::Duration,
 };
 
-/// The least that is asked of the socket at a time.
+/// The smallest number of bytes requested per read.
 const READ_BYTES: usize = 16 << 10;
-/// What is gathered before it is sent in any case.
-const MOST_GATHERED: usize = 256 << 10;
+/// The number of added bytes at which they are sent.
+const MOST_BUFFERED: usize = 256 << 10;
 
-/// Both ends of a socket.
+/// Splits a socket into a sender and a receiver.
 ///
 /// # Errors
-/// The system's.
+/// The socket cannot be duplicated.
 pub(super) fn split(socket: UnixStream) -> io::Result<(Sender, Receiver)> {
     let sender = Sender { socket: socket.try_clone()?, bytes: Vec::new() };
     Ok((sender, Receiver { socket, bytes: Vec::new(), read: 0, filled: 0 }))
 }
 
-/// The end that writes.
+/// Writes messages.
 #[derive(Debug)]
 pub(super) struct Sender {
     socket: UnixStream,
@@ -37,36 +38,36 @@ pub(super) struct Sender {
 }
 
 impl Sender {
-    /// Sends a message, behind those that were added.
+    /// Sends a message, after those that were added before.
     ///
     /// # Errors
-    /// `InvalidInput` where it is too long (it is not sent then), else the system's.
+    /// `InvalidInput` if the message is too long; it is not sent then. Otherwise the system's error.
     pub(super) fn send(&mut self, message: &impl Serialize) -> io::Result<()> {
         self.encode(message)?;
         self.flush()
     }
 
-    /// Adds a message, to be sent with the next one at the latest.
+    /// Adds a message to the buffer. It is sent with the next sent message at the latest.
     ///
     /// # Errors
-    /// As [`send`](Self::send).
+    /// See [`send`](Self::send).
     pub(super) fn add(&mut self, message: &impl Serialize) -> io::Result<()> {
         self.encode(message)?;
-        if self.bytes.len() < MOST_GATHERED { Ok(()) } else { self.flush() }
+        if self.bytes.len() < MOST_BUFFERED { Ok(()) } else { self.flush() }
     }
 
-    /// Adds a message, to be sent some time.
+    /// Adds a message to the buffer, without sending.
     ///
     /// # Errors
-    /// `InvalidInput` where it is too long.
+    /// `InvalidInput` if the message is too long.
     pub(super) fn encode(&mut self, message: &impl Serialize) -> io::Result<()> {
         wire::encode(message, &mut self.bytes).map_err(|problem| io::Error::new(ErrorKind::InvalidInput, problem))
     }
 
-    /// Sends what was added as far as the other end takes it now; the rest stays.
+    /// Sends as much of the buffer as the other end accepts without waiting. The rest stays.
     ///
     /// # Errors
-    /// The system's.
+    /// The system's error; the buffer is empty then.
     pub(super) fn try_flush(&mut self) -> io::Result<()> {
         while !self.bytes.is_empty() {
             match rustix::net::send(&self.socket, &self.bytes, SendFlags::DONTWAIT) {
@@ -82,55 +83,55 @@ impl Sender {
         Ok(())
     }
 
-    /// How many bytes were added and not sent.
+    /// The number of bytes in the buffer.
     pub(super) fn waiting(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Sends what was added.
+    /// Sends the buffer.
     ///
     /// # Errors
-    /// The system's.
+    /// The system's error.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         let sent = self.socket.write_all(&self.bytes);
         self.bytes.clear();
         sent
     }
 
-    /// Bounds how long a message may take to send.
+    /// Limits how long a write may wait.
     pub(super) fn limit(&self, limit: Duration) -> io::Result<()> {
         self.socket.set_write_timeout(Some(limit))
     }
 
-    /// Whether the other end has sent something that was not read, or is gone.
-    pub(super) fn is_called(&self) -> bool {
+    /// Whether there is unread input, or the other end has closed the socket.
+    pub(super) fn has_input(&self) -> bool {
         let peek = rustix::net::recv(&self.socket, &mut [0u8; 1][..], RecvFlags::PEEK | RecvFlags::DONTWAIT);
         peek.is_ok()
     }
 }
 
-/// The end that reads.
+/// Reads messages.
 #[derive(Debug)]
 pub(super) struct Receiver {
     socket: UnixStream,
     bytes: Vec<u8>,
-    /// Of `bytes`: up to where it was returned, and up to where it is filled.
+    /// The positions in `bytes` up to which messages were returned, and up to which it is filled.
     read: usize,
     filled: usize,
 }
 
-/// What reading brought.
+/// The result of [`Receiver::receive`].
 #[derive(Debug)]
 pub(super) enum Received<M> {
     Message(M),
-    /// Nothing whole within the time limit.
+    /// No complete message came within the time limit.
     Nothing,
-    /// The other end is gone.
+    /// The other end has closed the socket.
     Closed,
 }
 
 impl Receiver {
-    /// Bounds how long [`receive`](Self::receive) waits.
+    /// Limits how long [`receive`](Self::receive) waits.
     pub(super) fn limit(&self, limit: Duration) -> io::Result<()> {
         self.socket.set_read_timeout(Some(limit))
     }
@@ -138,11 +139,11 @@ impl Receiver {
     /// Waits for a message.
     ///
     /// # Errors
-    /// `InvalidData` where what comes is no message, else the system's.
+    /// `InvalidData` if the bytes are not a valid message, otherwise the system's error.
     pub(super) fn receive<'a, M: Deserialize<'a>>(&'a mut self) -> io::Result<Received<M>> {
         let invalid = |problem| io::Error::new(ErrorKind::InvalidData, problem);
         loop {
-            if let Some(message) = self.whole().map_err(invalid)? {
+            if let Some(message) = self.next_message().map_err(invalid)? {
                 let message = wire::decode(&self.bytes[message]).map_err(invalid)?;
                 return Ok(Received::Message(message));
             }
@@ -160,8 +161,8 @@ impl Receiver {
         }
     }
 
-    /// Where the next message is, if all of it is there; it counts as read then.
-    fn whole(&mut self) -> Result<Option<Range<usize>>, WireError> {
+    /// The range of the next message, if it is complete. It counts as read then.
+    fn next_message(&mut self) -> Result<Option<Range<usize>>, WireError> {
         let Some(length) = wire::length(&self.bytes[self.read..self.filled])? else { return Ok(None) };
         let (begin, end) = (self.read + 4, self.read + 4 + length);
         if end > self.filled {
@@ -177,7 +178,7 @@ impl Receiver {
         if self.bytes.len() < self.filled + READ_BYTES {
             self.bytes.resize((2 * self.bytes.len()).max(self.filled + READ_BYTES), 0);
         } else if self.filled == 0 && self.bytes.len() > 64 * READ_BYTES {
-            // After a long message.
+            // Release the memory of a long message.
             self.bytes = vec![0; READ_BYTES];
         }
     }
@@ -197,8 +198,8 @@ mod tests {
         let sent = texts.clone();
         let writing = thread::spawn(move || texts.iter().for_each(|text| sender.send(text).unwrap()));
         for text in sent {
-            let Received::Message(heard) = receiver.receive::<String>().unwrap() else { panic!("closed") };
-            assert_eq!(heard, text);
+            let Received::Message(received) = receiver.receive::<String>().unwrap() else { panic!("closed") };
+            assert_eq!(received, text);
         }
         writing.join().unwrap();
         assert!(matches!(receiver.receive::<String>().unwrap(), Received::Closed));
@@ -215,7 +216,7 @@ mod tests {
         sender.send(&2u8).unwrap();
         assert!(matches!(receiver.receive().unwrap(), Received::Message(1u8)));
         assert!(matches!(receiver.receive().unwrap(), Received::Message(2u8)));
-        thread::spawn(move || sender.add(&vec![7u8; MOST_GATHERED]).unwrap());
+        thread::spawn(move || sender.add(&vec![7u8; MOST_BUFFERED]).unwrap());
         receiver.limit(Duration::from_secs(10)).unwrap();
         assert!(matches!(receiver.receive::<Vec<u8>>().unwrap(), Received::Message(_)));
     }
@@ -227,9 +228,9 @@ mod tests {
         let (back, mut receiver) = split(far).unwrap();
         receiver.limit(Duration::from_millis(1)).unwrap();
         assert!(matches!(receiver.receive::<u8>().unwrap(), Received::Nothing));
-        assert!(!back.is_called());
+        assert!(!back.has_input());
         sender.send(&1u8).unwrap();
-        assert!(back.is_called());
+        assert!(back.has_input());
         assert!(matches!(receiver.receive().unwrap(), Received::Message(1u8)));
     }
 

@@ -1,6 +1,6 @@
-//! The worker's calls: a thread for each lane takes a request, calls the engine, and answers.
+//! The worker's calls: each lane thread receives a request, calls the engine, and sends the response.
 //!
-//! Invariant: a processor is in the table or with the one lane that calls it.
+//! Invariant: a processor is in the table or held by the one lane that calls it. Threads: one per lane.
 
 use super::{
     framed::{self, Received, Sender},
@@ -20,12 +20,12 @@ use std::{
 };
 
 thread_local! {
-    static AT_WORK: RefCell<Option<Arc<str>>> = const { RefCell::new(None) };
+    static CURRENT_STREAM: RefCell<Option<Arc<str>>> = const { RefCell::new(None) };
 }
 
-/// The stream that this thread calls the engine for, if it is a lane's thread in a call for one.
-pub(super) fn stream_at_work() -> Option<String> {
-    AT_WORK.try_with(|stream| stream.borrow().as_deref().map(str::to_owned)).ok().flatten()
+/// The id of the stream for which this thread calls the engine, if it is a lane thread in a call for one stream.
+pub(super) fn current_stream() -> Option<String> {
+    CURRENT_STREAM.try_with(|stream| stream.borrow().as_deref().map(str::to_owned)).ok().flatten()
 }
 
 /// The model and its processors.
@@ -43,7 +43,7 @@ struct ProcessorEntry {
 type Outcome = Result<(), Error>;
 
 impl ProcessorEntry {
-    /// Inserts audio, where there is any.
+    /// Inserts the audio, unless it is empty.
     fn insert(&mut self, audio: &[u8]) -> Outcome {
         if audio.is_empty() { Ok(()) } else { self.processor.insert_audio_chunk(&wire::to_samples(audio)) }
     }
@@ -61,15 +61,15 @@ impl ProcessorTable {
         loop {
             let request = match receiver.receive::<Request<'_>>() {
                 Ok(Received::Message(request)) => request,
-                // The call that it was meant for was over already.
                 Ok(Received::Nothing) => continue,
                 Ok(Received::Closed) | Err(_) => return,
             };
+            // The call to cancel has already ended.
             if request == Request::Cancel {
                 continue;
             }
             let outcomes = self.perform(request, &sender);
-            AT_WORK.set(None);
+            CURRENT_STREAM.set(None);
             let answer = Answer::Over(outcomes.into_iter().map(|outcome| outcome.map_err(Into::into)).collect());
             if sender.borrow_mut().send(&answer).is_err() {
                 return;
@@ -103,7 +103,7 @@ impl ProcessorTable {
 
     fn open(&self, number: u64, stream: &str, options: &str) -> Outcome {
         let stream: Arc<str> = stream.into();
-        AT_WORK.set(Some(Arc::clone(&stream)));
+        CURRENT_STREAM.set(Some(Arc::clone(&stream)));
         let options: Map<String, Value> = serde_json::from_str(options)?;
         let processor = self.model.processor(&options)?;
         self.table().insert(number, ProcessorEntry { processor, stream });
@@ -116,9 +116,9 @@ impl ProcessorTable {
         for (place, Share { processor, audio, ends }) in batch.iter().enumerate() {
             outcomes.push(self.take(*processor).and_then(|mut one| {
                 let inserted = one.insert(audio);
-                let told = inserted.and_then(|()| if *ends { one.processor.announce_end() } else { Ok(()) });
+                let ready = inserted.and_then(|()| if *ends { one.processor.announce_end() } else { Ok(()) });
                 entry.push((place, one));
-                told
+                ready
             }));
         }
         let mut sinks: Vec<_> = entry.iter().map(|(place, _)| LaneSink::new(sender, *place as u32, true)).collect();
@@ -142,7 +142,7 @@ impl ProcessorTable {
 
     fn with(&self, number: u64, call: impl FnOnce(&mut ProcessorEntry) -> Outcome) -> Outcome {
         let mut entry = self.take(number)?;
-        AT_WORK.set(Some(Arc::clone(&entry.stream)));
+        CURRENT_STREAM.set(Some(Arc::clone(&entry.stream)));
         let outcome = call(&mut entry);
         self.table().insert(number, entry);
         outcome
@@ -158,38 +158,38 @@ impl ProcessorTable {
     }
 }
 
-/// Passes an engine's events on to the host.
+/// Sends an engine's events to the host.
 struct LaneSink<'a> {
     sender: &'a RefCell<Sender>,
     place: u32,
-    /// Events go with the outcome: what several streams are told comes all at once.
-    gathers: bool,
+    /// Whether events are buffered until the outcome is sent. Used for batches.
+    buffers: bool,
     cancelled: Cell<bool>,
     failure: Option<Error>,
 }
 
 impl<'a> LaneSink<'a> {
-    fn new(sender: &'a RefCell<Sender>, place: u32, gathers: bool) -> Self {
-        Self { sender, place, gathers, cancelled: Cell::new(false), failure: None }
+    fn new(sender: &'a RefCell<Sender>, place: u32, buffers: bool) -> Self {
+        Self { sender, place, buffers, cancelled: Cell::new(false), failure: None }
     }
 
-    /// Whether everything could be passed on.
+    /// The error of the first event that could not be sent, if any.
     fn outcome(&self) -> Outcome {
         self.failure.clone().map_or(Ok(()), Err)
     }
 
-    fn pass_on(&mut self, event: EngineEvent<'_>) {
+    fn forward(&mut self, event: EngineEvent<'_>) {
         if self.failure.is_some() {
             return;
         }
         let (message, mut sender) = (Answer::Event { place: self.place, event }, self.sender.borrow_mut());
-        let sent = if self.gathers { sender.add(&message) } else { sender.send(&message) };
+        let sent = if self.buffers { sender.add(&message) } else { sender.send(&message) };
         drop(sender);
         match sent {
             Err(error) if error.kind() == ErrorKind::InvalidInput => {
                 self.failure = Some(Error::new(ErrorCode::CONTRACT, format!("the engine reported {error}")));
             }
-            // The host is gone, or tired of it: see `cancelled`.
+            // The host is gone or does not read any more. The call is cancelled.
             Err(_) => self.cancelled.set(true),
             Ok(()) => {}
         }
@@ -198,28 +198,28 @@ impl<'a> LaneSink<'a> {
 
 impl EventSink for LaneSink<'_> {
     fn partial(&mut self, segment: Segment) {
-        self.pass_on(EngineEvent::Partial(segment.into()));
+        self.forward(EngineEvent::Partial(segment.into()));
     }
 
     fn segment(&mut self, segment: Segment) {
-        self.pass_on(EngineEvent::Segment(segment.into()));
+        self.forward(EngineEvent::Segment(segment.into()));
     }
 
     fn speech_started(&mut self, sample: u64) {
-        self.pass_on(EngineEvent::SpeechStarted(sample));
+        self.forward(EngineEvent::SpeechStarted(sample));
     }
 
     fn endpoint(&mut self, sample: u64) {
-        self.pass_on(EngineEvent::Endpoint(sample));
+        self.forward(EngineEvent::Endpoint(sample));
     }
 
     fn restart_point(&mut self, sample: u64, state: &[u8]) {
-        self.pass_on(EngineEvent::RestartPoint(sample, state));
+        self.forward(EngineEvent::RestartPoint(sample, state));
     }
 
     fn cancelled(&self) -> bool {
-        // During a call the host says nothing else.
-        if !self.cancelled.get() && self.sender.borrow().is_called() {
+        // During a call the host sends only `Cancel`.
+        if !self.cancelled.get() && self.sender.borrow().has_input() {
             self.cancelled.set(true);
         }
         self.cancelled.get() || self.failure.is_some()

@@ -1,7 +1,8 @@
-//! Monitors a worker process: its output, memory and end, and why it was killed.
+//! Monitors a worker process: its output, its memory, its end, and why it was killed.
 //!
-//! Invariant: a process that has died stays dead, and how is known from then on. Threads: one hears the control socket,
-//! measures memory and takes note of the end, another reads what the engine prints; the rest is for any.
+//! Invariant: once a process is recorded as dead, its cause of death is known and does not change. Threads: one
+//! receives from the control socket, measures memory and waits for the end; another reads what the engine prints. Any
+//! thread may call the other methods.
 
 use super::{
     framed::{Received, Receiver, Sender},
@@ -25,16 +26,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How often the watch looks at the worker's memory.
+/// How often the worker's memory is measured.
 pub(super) const MEASURE_EVERY: Duration = Duration::from_millis(250);
-/// For a worker to drop its model when nobody needs it any more.
+/// How long an unused worker may take to drop its model and end.
 const RETIRE_WITHIN: Duration = Duration::from_secs(10);
-/// For a worker that has closed a socket to end.
+/// How long a worker may take to end after it has closed a socket.
 const END_WITHIN: Duration = Duration::from_secs(3);
 const PRINTED_LINES: usize = 30;
 const PRINTED_BYTES: u64 = 2_000;
 
-/// What the host knows of a process; outlives the handle until the process has ended.
+/// The host's state of a worker process. It outlives the handle until the process has ended.
 #[derive(Debug)]
 pub(super) struct WorkerMonitor {
     pub(super) spec: Arc<WorkerSpec>,
@@ -42,13 +43,13 @@ pub(super) struct WorkerMonitor {
     child: Mutex<Child>,
     calls: Mutex<BTreeMap<u64, CallNote>>,
     begun: AtomicU64,
-    /// The last of what the engine printed.
+    /// The last lines that the engine printed.
     printed: Mutex<VecDeque<String>>,
-    /// What the worker said of the signal that ends it.
+    /// The worker's report on the fatal signal: the signal and the call, and the backtrace.
     crash: Mutex<Option<(String, Vec<String>)>>,
-    /// Why the host ended it.
+    /// Why the host killed it.
     kill_reason: OnceLock<String>,
-    /// Since when nobody needs it.
+    /// Since when it is no longer needed.
     retired: OnceLock<Instant>,
     over: (Mutex<Option<Death>>, Condvar),
 }
@@ -81,7 +82,7 @@ impl WorkerMonitor {
         self.crash.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A call begins; returns the number to [`returned`](Self::returned) it by.
+    /// Records that a call begins. Returns its number for [`returned`](Self::returned).
     pub(super) fn begin(&self, note: CallNote) -> u64 {
         let number = self.begun.fetch_add(1, Ordering::Relaxed);
         self.calls().insert(number, note);
@@ -92,7 +93,7 @@ impl WorkerMonitor {
         self.calls().remove(&number);
     }
 
-    /// Nobody needs it any more.
+    /// Records that the worker is no longer needed.
     pub(super) fn retire(&self) {
         let _ = self.retired.set(Instant::now());
     }
@@ -101,57 +102,57 @@ impl WorkerMonitor {
         self.over.0.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
-    /// Ends a process that no thread watches and waits for.
-    pub(super) fn end_unwatched(&self) {
+    /// Kills a process that has no monitor thread, and waits for its end.
+    pub(super) fn kill_unwatched(&self) {
         let mut child = self.child();
         let _ = child.kill().and_then(|()| child.wait());
     }
 
-    /// Ends the process, for a reason that its death is told by.
-    pub(super) fn end(&self, reason: String) {
+    /// Kills the process. `reason` becomes its cause of death, unless there is one already.
+    pub(super) fn kill(&self, reason: String) {
         let _ = self.kill_reason.set(reason);
-        // Where it cannot be killed it has ended.
+        // If it cannot be killed, it has ended.
         let _ = self.child().kill();
     }
 
-    /// Waits for the end of a process that has been ended, or has closed a socket.
+    /// Waits for the end of a process that was killed or has closed a socket.
     pub(super) fn death(&self) -> Death {
-        let (over, told) = &self.over;
+        let (over, changed) = &self.over;
         let mut over = over.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             if let Some(death) = &*over {
                 return death.clone();
             }
-            let (after, waited) = told.wait_timeout(over, END_WITHIN).unwrap_or_else(PoisonError::into_inner);
+            let (after, waited) = changed.wait_timeout(over, END_WITHIN).unwrap_or_else(PoisonError::into_inner);
             over = after;
             if waited.timed_out() {
-                self.end("closed a lane without ending".into());
+                self.kill("closed a lane without ending".into());
             }
         }
     }
 
-    /// The watching thread.
+    /// The monitor thread.
     pub(super) fn watch(
         &self,
         mut control: Sender,
-        mut said: Receiver,
+        mut notices: Receiver,
         loaded: &mpsc::Sender<Result<Metadata, Error>>,
     ) {
         let (mut measured, mut level) = (Instant::now(), None);
         loop {
             let current = Services::current_level();
             if level.replace(current) != Some(current) {
-                // Where it cannot be told it is dying.
+                // If the level cannot be sent, the worker is dying.
                 let _ = control.send(&current.number());
             }
-            match said.receive::<Notice>() {
+            match notices.receive::<Notice>() {
                 Ok(Received::Message(Notice::Log { level, from, stream, message })) => {
                     self.log(level, &from, stream.as_deref(), &message);
                 }
-                // Nobody listens after the time limit.
+                // After the time limit there is no receiver.
                 Ok(Received::Message(Notice::Loaded(metadata))) => drop(loaded.send(read_metadata(&metadata))),
                 Ok(Received::Message(Notice::NotLoaded(problem))) => {
-                    // It ends by itself.
+                    // The worker ends without being killed.
                     self.retire();
                     let _ = loaded.send(Err(problem.into()));
                 }
@@ -159,7 +160,7 @@ impl WorkerMonitor {
                 Ok(Received::Nothing) => {}
                 Ok(Received::Closed) => break,
                 Err(error) => {
-                    self.end(format!("did not keep to the protocol: {error}"));
+                    self.kill(format!("did not keep to the protocol: {error}"));
                     break;
                 }
             }
@@ -172,28 +173,28 @@ impl WorkerMonitor {
         if self.retired.get().is_none() || self.crash().is_some() {
             self.report(&how);
         }
-        // Where its model was never loaded.
+        // For a model that was not loaded. Otherwise there is no receiver.
         let _ = loaded.send(Err(Error::other(format!("the engine {how} while loading its model"))));
         *self.over.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Death::new(self.pid, how));
         self.over.1.notify_all();
     }
 
-    /// Ends a worker that has too much memory, or that takes too long to go.
+    /// Kills a worker that uses too much memory, or that does not end in time after it was retired.
     fn measure(&self) {
         if self.retired.get().is_some_and(|since| since.elapsed() > RETIRE_WITHIN) {
-            self.end("did not end by itself when nobody needed it any more".into());
+            self.kill("did not end when it was no longer needed".into());
         }
-        // One that tells how it crashes needs memory to read its own symbols, and is about to end.
+        // A crashing worker needs memory to read its symbols for the backtrace, and is about to end.
         let Some(limit) = self.spec.load.memory_limit.filter(|_| self.crash().is_none()) else { return };
         if let Some(bytes) = platform::resident_bytes(self.pid).filter(|bytes| *bytes > limit) {
             let (bytes, limit) = (bytes >> 20, limit >> 20);
-            self.end(format!(
+            self.kill(format!(
                 "had {bytes} MiB of memory, of the {limit} it may have (`host.memory_mb`), and was ended"
             ));
         }
     }
 
-    /// How it ended; ends it first if the control socket is closed and it does not go.
+    /// Waits for the end after the control socket was closed, and returns the cause. Kills a worker that does not end.
     fn wait(&self) -> String {
         let since = Instant::now();
         let status = loop {
@@ -203,7 +204,7 @@ impl WorkerMonitor {
                 Ok(None) => {}
             }
             if since.elapsed() > END_WITHIN {
-                self.end("closed its control socket without ending".into());
+                self.kill("closed its control socket without ending".into());
             }
             thread::sleep(Duration::from_millis(2));
         };
@@ -220,7 +221,7 @@ impl WorkerMonitor {
         drop(in_stream);
     }
 
-    /// The thread that reads what the engine prints.
+    /// The thread that logs what the engine prints.
     pub(super) fn read_output(&self, printed: impl Read) {
         let mut printed = BufReader::new(printed);
         loop {

@@ -1,8 +1,8 @@
-//! The worker's notices on their way to the host.
+//! The worker's notices to the host: log lines, the result of loading, crash reports.
 //!
-//! Invariants: a line of the log never waits for the host; what the socket does not take at once waits here, in the room
-//! that the host's own log has, and what finds none is dropped and counted. Notices arrive in the order they were made.
-//! Threads: any, one at a time; one pushes on what waits.
+//! Invariants: writing a log line never waits for the host. Bytes that the socket does not accept at once wait here,
+//! within the limits of `auricle_core::log`; lines beyond them are dropped and counted. Notices arrive in order.
+//! Threads: any, one at a time; one thread regularly sends what waits.
 
 use super::{framed::Sender, wire::Notice};
 use auricle_core::log::{Dropped, takes};
@@ -10,7 +10,7 @@ use auricle_plugin_api::host::LogLevel;
 use std::time::Duration;
 use tracing::Level;
 
-/// What goes to the host.
+/// The queue of notices to the host.
 #[derive(Debug)]
 pub(super) struct Notices {
     sender: Sender,
@@ -22,42 +22,42 @@ impl Notices {
         Self { sender, dropped: Dropped::default() }
     }
 
-    /// Says what must be heard, behind all that was said before, without waiting.
-    pub(super) fn tell(&mut self, notice: &Notice) {
-        // Without a host there is nobody to tell, and nothing to go on for: the watch ends the process.
+    /// Queues a notice that must not be dropped. Does not wait.
+    pub(super) fn notify(&mut self, notice: &Notice) {
+        // An error means that the host is gone. `host-watch` then ends the process.
         let _ = self.sender.encode(notice);
         let _ = self.sender.try_flush();
     }
 
-    /// Says a line of the log, without waiting.
+    /// Queues or drops a log line. Does not wait.
     pub(super) fn log(&mut self, level: LogLevel, from: &str, stream: Option<String>, message: String) {
-        self.push_on();
+        self.retry();
         let (named, length) = (name(level), from.len() + message.len());
         if !takes(named, length, self.sender.waiting(), !self.dropped.is_empty()) {
             return self.dropped.add(named);
         }
-        self.tell_of_dropped();
-        self.tell(&Notice::Log { level: level.number(), from: from.to_owned(), stream, message });
+        self.report_dropped();
+        self.notify(&Notice::Log { level: level.number(), from: from.to_owned(), stream, message });
     }
 
-    /// Hands over what waits, as far as the host takes it.
-    pub(super) fn push_on(&mut self) {
+    /// Sends what waits, as far as the host accepts it. Does not wait.
+    pub(super) fn retry(&mut self) {
         let _ = self.sender.try_flush();
         if takes(Level::INFO, 0, self.sender.waiting(), true) {
-            self.tell_of_dropped();
+            self.report_dropped();
         }
     }
 
-    /// Hands over what waits, for so long at most.
+    /// Sends what waits. Waits for at most `limit`.
     pub(super) fn end(&mut self, limit: Duration) {
         let _ = self.sender.limit(limit);
         let _ = self.sender.flush();
     }
 
-    fn tell_of_dropped(&mut self) {
+    fn report_dropped(&mut self) {
         if !self.dropped.is_empty() {
             let message = std::mem::take(&mut self.dropped).to_string();
-            self.tell(&Notice::Log { level: LogLevel::Warn.number(), from: "log".into(), stream: None, message });
+            self.notify(&Notice::Log { level: LogLevel::Warn.number(), from: "log".into(), stream: None, message });
         }
     }
 }
@@ -90,20 +90,20 @@ mod tests {
         for _ in 0..10 {
             notices.log(LogLevel::Debug, "engine", None, long.clone());
         }
-        // It reads again; the worker has nothing more to say.
+        // The host reads again. The worker logs nothing more.
         let (_, mut receiver) = framed::split(far).unwrap();
         receiver.limit(Duration::from_millis(1)).unwrap();
-        let mut heard: Vec<String> = Vec::new();
-        while !heard.last().is_some_and(|last| last.ends_with(": 10 debug")) {
+        let mut received: Vec<String> = Vec::new();
+        while !received.last().is_some_and(|last| last.ends_with(": 10 debug")) {
             match receiver.receive::<Notice>().unwrap() {
-                Received::Message(Notice::Log { message, .. }) => heard.push(message),
-                Received::Nothing => notices.push_on(),
+                Received::Message(Notice::Log { message, .. }) => received.push(message),
+                Received::Nothing => notices.retry(),
                 other => panic!("{other:?}"),
             }
         }
-        let lines = heard.iter().filter(|line| **line == long).count();
+        let lines = received.iter().filter(|line| **line == long).count();
         assert!((500..4_000).contains(&lines), "{lines}");
-        let [missed, error, _] = &heard[lines..] else { panic!("{:?}", &heard[lines..]) };
+        let [missed, error, _] = &received[lines..] else { panic!("{:?}", &received[lines..]) };
         assert!(missed.ends_with(&format!(": {} info", 5_000 - lines)), "{missed}");
         assert_eq!(error, "bad");
     }

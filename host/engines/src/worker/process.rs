@@ -1,7 +1,7 @@
-//! A worker process in the host's hands: started, called, dropped.
+//! The host's handle of a worker process: starts it, makes calls, ends it when dropped.
 //!
-//! Invariants: every way out of a call that is not the worker's answer ends the process, so a lane that is free is silent.
-//! Threads: calls come from the model's threads, one on each lane; [`WorkerMonitor`] has threads of its own.
+//! Invariant: a call ends with the worker's response, or the process is killed. So a free lane has no unread input.
+//! Threads: the model's threads make calls, one per lane; [`WorkerMonitor`] has its own threads.
 
 use super::{
     files,
@@ -30,10 +30,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How often a call looks whether somebody still waits for it.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How often a call checks whether it was cancelled.
+const CHECK_EVERY: Duration = Duration::from_millis(50);
 
-/// How a worker that still runs failed a call.
+/// Why a call failed although the worker still runs.
 #[derive(Debug, thiserror::Error)]
 enum Breach {
     #[error("did not keep to the protocol: {0}")]
@@ -44,7 +44,7 @@ enum Breach {
     Late { what: &'static str, limit: Duration },
 }
 
-/// A running worker, or one that has died. Dropped, it may finish what it is at and ends.
+/// A worker that runs or has died. When the handle is dropped, the worker finishes its running calls and ends.
 #[derive(Debug)]
 pub(super) struct Process {
     monitor: Arc<WorkerMonitor>,
@@ -64,18 +64,18 @@ impl Process {
     /// Starts a worker and waits until its model is loaded.
     ///
     /// # Errors
-    /// The engine's, or what became of the process.
+    /// The engine's error, or how the process ended.
     pub(super) fn start(spec: &Arc<WorkerSpec>) -> Result<Self, Error> {
         let cannot = |error: io::Error| Error::other(format!("cannot start a worker process: {error}"));
-        let (monitor, lanes, (control, said)) = spawn(spec).map_err(cannot)?;
-        let (tell, loaded) = mpsc::channel();
+        let (monitor, lanes, (control, notices)) = spawn(spec).map_err(cannot)?;
+        let (report, loaded) = mpsc::channel();
         let (watching, name) = (Arc::clone(&monitor), format!("worker-{}", monitor.pid));
-        let watch = move || watching.watch(control, said, &tell);
+        let watch = move || watching.watch(control, notices, &report);
         if let Err(error) = thread::Builder::new().name(name).spawn(watch) {
-            monitor.end_unwatched();
+            monitor.kill_unwatched();
             return Err(cannot(error));
         }
-        // Ended on every way out from here, except the last.
+        // From here on, dropping `process` on an error ends the worker.
         let mut process = Self {
             monitor,
             lanes: Mutex::new(lanes),
@@ -86,7 +86,7 @@ impl Process {
         process.metadata = match loaded.recv_timeout(spec.load.load_limit) {
             Ok(loaded) => loaded?,
             Err(_) => {
-                process.monitor.end(format!("did not load its model within {} s", spec.load.load_limit.as_secs_f64()));
+                process.monitor.kill(format!("did not load its model within {} s", spec.load.load_limit.as_secs_f64()));
                 return Err(Error::other(format!("the engine {}", process.monitor.death())));
             }
         };
@@ -98,7 +98,7 @@ impl Process {
         &self.metadata
     }
 
-    /// For a new processor.
+    /// The number of a new processor.
     pub(super) fn next_number(&self) -> u64 {
         self.numbers.fetch_add(1, Ordering::Relaxed)
     }
@@ -107,10 +107,10 @@ impl Process {
         self.monitor.is_over()
     }
 
-    /// Carries out a call; events go to the sinks as they come.
+    /// Makes a call. Events go to the sinks as they arrive.
     ///
     /// # Errors
-    /// How the worker died of it, or before.
+    /// How the worker died, during the call or before it.
     pub(super) fn call(
         &self,
         note: CallNote,
@@ -129,9 +129,10 @@ impl Process {
                 Ok(outcomes)
             }
             Err(breach) => {
-                // What is not known to have answered is not spoken to again. A worker that closed the lane is dying by itself.
+                // The lane's state is unknown now, so the worker is killed. A worker that closed the lane is already
+                // dying.
                 if let Some(breach) = breach {
-                    self.monitor.end(breach.to_string());
+                    self.monitor.kill(breach.to_string());
                 }
                 let death = self.monitor.death();
                 self.lanes().push(lane);
@@ -141,8 +142,10 @@ impl Process {
         }
     }
 
+    /// Sends the request and receives events until the outcome.
+    ///
     /// # Errors
-    /// `None` where the worker has closed the lane.
+    /// `None` if the worker has closed the lane.
     fn converse(
         &self,
         lane: &mut Lane,
@@ -159,11 +162,11 @@ impl Process {
                 _ => None,
             });
         }
-        let mut told = false;
+        let mut cancelled = false;
         loop {
             match lane.receiver.receive::<Answer<'_>>() {
                 Ok(Received::Message(Answer::Event { place, event })) => match sinks.get_mut(place as usize) {
-                    Some(sink) => event.tell(*sink),
+                    Some(sink) => event.send_to(*sink),
                     None => return Err(Some(Breach::ForeignEvent)),
                 },
                 Ok(Received::Message(Answer::Over(outcomes))) => {
@@ -176,15 +179,15 @@ impl Process {
             if since.elapsed() > limit {
                 return Err(Some(Breach::Late { what, limit }));
             }
-            if !told && !sinks.is_empty() && sinks.iter().all(|sink| sink.cancelled()) {
-                told = true;
-                // Where it cannot be told it is dying: the answer will say so.
+            if !cancelled && !sinks.is_empty() && sinks.iter().all(|sink| sink.cancelled()) {
+                cancelled = true;
+                // If it cannot be sent, the worker is dying, which the next read shows.
                 let _ = lane.sender.send(&Request::Cancel);
             }
         }
     }
 
-    /// There is a lane for each of the model's threads; a processor dropped by another thread may have to wait.
+    /// Takes a free lane. Each model thread has one; another thread that drops a processor may have to wait.
     fn take_lane(&self) -> Lane {
         let mut lanes = self.lanes();
         loop {
@@ -202,7 +205,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // The lanes close with the last field; the watch sees to the rest.
+        // The lanes are closed when their field is dropped. The monitor thread does the rest.
         self.monitor.retire();
     }
 }
@@ -216,15 +219,15 @@ fn spawn(spec: &Arc<WorkerSpec>) -> io::Result<(Arc<WorkerMonitor>, Vec<Lane>, C
     let mut command = Command::new(&spec.load.program);
     command.arg("worker").arg("--lanes").arg(spec.load.lanes.to_string());
     if spec.load.sandbox {
-        // What else is in there may be secret, and the engine could read it.
+        // Other variables may be secret, and the engine could read them.
         command.env_clear().envs(env::vars_os().filter(|(name, _)| is_harmless(name)));
     }
-    // ONNX Runtime would keep a database of its own use in the user's home.
+    // ONNX Runtime would keep a telemetry database in the user's home.
     command.env("ORT_DISABLE_TELEMETRY", "1");
     command.stdin(Stdio::from(OwnedFd::from(far_control))).stderr(output.try_clone()?).stdout(output);
     platform::own_process_group(&mut command);
     let child = command.spawn()?;
-    // The far ends that the command holds would keep the worker's end from being seen.
+    // While the command holds the far ends, the host would not notice that the worker has closed them.
     drop(command);
     let monitor = Arc::new(WorkerMonitor::new(Arc::clone(spec), child));
     let talk = || -> io::Result<_> {
@@ -234,7 +237,7 @@ fn spawn(spec: &Arc<WorkerSpec>) -> io::Result<(Arc<WorkerMonitor>, Vec<Lane>, C
             files::send(&control, &far)?;
             let (sender, receiver) = framed::split(near)?;
             sender.limit(spec.load.call_limit)?;
-            receiver.limit(LOOK_EVERY)?;
+            receiver.limit(CHECK_EVERY)?;
             lanes.push(Lane { sender, receiver });
         }
         let (mut sender, receiver) = framed::split(control)?;
@@ -255,13 +258,13 @@ fn spawn(spec: &Arc<WorkerSpec>) -> io::Result<(Arc<WorkerMonitor>, Vec<Lane>, C
     match talk() {
         Ok((lanes, control)) => Ok((monitor, lanes, control)),
         Err(error) => {
-            monitor.end_unwatched();
+            monitor.kill_unwatched();
             Err(error)
         }
     }
 }
 
-/// Whether a variable of the environment is of use to libraries and no secret.
+/// Whether an environment variable is useful to libraries and not secret.
 fn is_harmless(name: &OsStr) -> bool {
     const NAMES: &[&str] = &["HOME", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ"];
     const FAMILIES: &[&str] = &["LC_", "OMP_", "ORT_", "RUST_"];

@@ -1,7 +1,7 @@
-//! Deaths of one plugin's workers: where they die of streams that have nothing to do with one another, it is at fault.
+//! Quarantine: if a plugin's workers die on several unrelated streams, the plugin is at fault, not the streams.
 //!
-//! A plugin in quarantine opens no streams and starts no workers; streams on workers that live go on. A new file is a new
-//! plugin with a record of its own; an operator may lift it. Threads: any.
+//! A plugin in quarantine gets no new streams and starts no new workers. Streams on running workers continue. A new
+//! file has a new record. An operator may lift the quarantine. Threads: any.
 
 use auricle_stream::Death;
 use std::{
@@ -10,11 +10,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Of the content of one plugin file.
+/// The deaths of one plugin's workers, and its quarantine. One record per content of a plugin file.
 #[derive(Debug)]
 pub struct Quarantine {
     plugin: String,
-    /// Deaths of different streams within `window` that make it one.
+    /// The number of unrelated deaths within `window` that causes a quarantine.
     most: usize,
     window: Duration,
     state: Mutex<State>,
@@ -26,7 +26,7 @@ struct State {
     reason: Option<String>,
 }
 
-/// A worker's death, and the streams whose call was running.
+/// A worker's death, and the streams whose calls were running.
 #[derive(Debug)]
 struct Record {
     at: Instant,
@@ -35,12 +35,12 @@ struct Record {
 }
 
 impl Quarantine {
-    /// A clean record of a plugin, named for people.
+    /// Creates an empty record. `plugin` is the plugin's id and version, for messages.
     pub fn new(plugin: String, most: usize, window: Duration) -> Self {
         Self { plugin, most, window, state: Mutex::default() }
     }
 
-    /// A stream's call was running when a worker died.
+    /// Records that a stream's call was running when a worker died.
     pub fn note_death(&self, stream: &str, death: &Death) {
         let mut state = self.lock();
         state.deaths.retain(|record| record.at.elapsed() < self.window);
@@ -54,16 +54,16 @@ impl Quarantine {
         let count = unrelated(&state.deaths);
         if count >= self.most && state.reason.is_none() {
             let reason = format!(
-                "{} is in quarantine: workers died {count} times within {} s, of different streams, the last {death}",
+                "{} is in quarantine: workers died {count} times within {} s on unrelated streams; the last one {death}",
                 self.plugin,
                 self.window.as_secs()
             );
-            tracing::error!("{reason}; replace the file, or lift it by `auricle engines --release`");
+            tracing::error!("{reason}; replace the file, or lift the quarantine with `auricle engines --release`");
             state.reason = Some(reason);
         }
     }
 
-    /// Why its engines are not to be used, if so.
+    /// Why the plugin is in quarantine, if it is.
     pub fn reason(&self) -> Option<String> {
         self.lock().reason.clone()
     }
@@ -80,7 +80,7 @@ impl Quarantine {
     }
 }
 
-/// Deaths that no stream of an earlier one had a part in. In a batch many have a part in one.
+/// Counts the deaths that share no stream with an earlier death. In a batch, one death involves many streams.
 fn unrelated(deaths: &[Record]) -> usize {
     let (mut seen, mut count) = (HashSet::new(), 0);
     for record in deaths {
@@ -99,7 +99,7 @@ mod tests {
     fn it_takes_several_deaths_of_several_streams() {
         let record = Quarantine::new("x 1.0.0".into(), 3, Duration::from_secs(60));
         let note = |worker, stream| record.note_death(stream, &Death::new(worker, "crashed (SIGSEGV)".into()));
-        // A stream that dies again and again, and a batch.
+        // A stream that crashes several workers, and a batch.
         for (worker, stream) in [(1, "a"), (2, "a"), (3, "a"), (4, "b"), (4, "c"), (4, "d")] {
             note(worker, stream);
             assert_eq!(record.reason(), None);

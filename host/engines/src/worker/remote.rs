@@ -1,4 +1,4 @@
-//! A processor in a worker, called as if it were here.
+//! A processor in a worker, called like one in this process. Threads: one at a time, the stream's.
 
 use super::{
     process::Process,
@@ -11,30 +11,30 @@ use serde_bytes::Bytes;
 use serde_json::{Map, Value};
 use std::{any::Any, sync::Arc};
 
-/// A processor of a worker's model. Bound to that one process: dead when it is.
+/// A processor in a worker process. It is dead when that process is dead.
 #[derive(Debug)]
 pub(super) struct RemoteProcessor {
     process: Arc<Process>,
     number: u64,
     stream: Arc<str>,
-    /// Samples, since it was made.
-    heard: u64,
+    /// The number of samples inserted since it was created.
+    inserted: u64,
 }
 
 impl RemoteProcessor {
-    /// Makes one for a stream, with the whole configuration.
+    /// Creates a processor for a stream. `options` is the complete configuration.
     pub(super) fn open(process: Arc<Process>, stream: &str, options: &Map<String, Value>) -> Result<Self, CallError> {
         let (number, options) = (process.next_number(), Value::Object(options.clone()).to_string());
-        let note = CallNote { call: "processor", stream: stream.into(), heard: 0, brought: 0 };
+        let note = CallNote { call: "processor", stream: stream.into(), inserted: 0, brought: 0 };
         let stream = Arc::clone(&note.stream);
         let request = Request::Open { processor: number, stream: &stream, options: &options };
-        // Where it fails there is nothing to close, and nothing may keep the process.
+        // On failure there is nothing to close, so no `Self` is made, which would hold the process.
         call_for_one(&process, note, &request, &mut [])?;
-        Ok(Self { process, number, stream, heard: 0 })
+        Ok(Self { process, number, stream, inserted: 0 })
     }
 
-    /// Inserts each one's audio into its processor and has the worker work on all of them in one call. Processors that live
-    /// are in the same process.
+    /// Inserts the audio of each entry and processes all entries in one call. All processors must be in the same
+    /// process.
     pub(super) fn process_batch(batch: &mut [BatchEntry<'_>]) {
         let mut processors = Vec::with_capacity(batch.len());
         let mut sinks: Vec<&mut dyn EventSink> = Vec::with_capacity(batch.len());
@@ -51,7 +51,7 @@ impl RemoteProcessor {
         let note = CallNote {
             call: "process_batch",
             stream: streams.join(", stream ").into(),
-            heard: first.heard,
+            inserted: first.inserted,
             brought: audio.len(),
         };
         let shares = processors.iter().map(|(processor, audio, ends)| Share {
@@ -63,7 +63,7 @@ impl RemoteProcessor {
         let result = Arc::clone(&first.process).call(note, &request, &mut sinks);
         drop(request);
         for (processor, audio, _) in processors {
-            processor.heard += audio.len() as u64;
+            processor.inserted += audio.len() as u64;
         }
         match result {
             Ok(results) => {
@@ -82,7 +82,7 @@ impl RemoteProcessor {
         request: &Request<'_>,
         sinks: &mut [&mut dyn EventSink],
     ) -> Result<(), CallError> {
-        let note = CallNote { call, stream: Arc::clone(&self.stream), heard: self.heard, brought };
+        let note = CallNote { call, stream: Arc::clone(&self.stream), inserted: self.inserted, brought };
         call_for_one(&self.process, note, request, sinks)
     }
 }
@@ -104,7 +104,7 @@ impl Processor for RemoteProcessor {
         let request = Request::Process { processor: self.number, audio: wire::to_bytes(audio), ends };
         let what = if ends { "finish" } else { "process_iter" };
         let outcome = self.call(what, audio.len(), &request, &mut [sink]);
-        self.heard += audio.len() as u64;
+        self.inserted += audio.len() as u64;
         outcome
     }
 }
@@ -122,7 +122,7 @@ fn call_for_one(
 impl Drop for RemoteProcessor {
     fn drop(&mut self) {
         if !self.is_dead() {
-            // A worker that dies of it is in the log; nobody needs this processor any more.
+            // If the worker dies during this call, that is logged. The processor is no longer needed.
             let _ = self.call("drop", 0, &Request::Close { processor: self.number }, &mut []);
         }
     }

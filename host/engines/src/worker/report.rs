@@ -1,4 +1,4 @@
-//! What is known of a worker's death, as text for the author of its engine.
+//! The crash report on a worker's death, for the author of its engine. Threads: any.
 
 use super::WorkerSpec;
 use std::{fmt::Write as _, sync::Arc, time::SystemTime};
@@ -6,22 +6,22 @@ use std::{fmt::Write as _, sync::Arc, time::SystemTime};
 /// A call that was running.
 #[derive(Debug, Clone)]
 pub(super) struct CallNote {
-    /// Which.
+    /// The name of the call.
     pub(super) call: &'static str,
-    /// For which stream.
+    /// The id of the stream, or of several in a batch.
     pub(super) stream: Arc<str>,
-    /// How many samples its processor had heard before, since it was made.
-    pub(super) heard: u64,
-    /// How many this call brought.
+    /// The number of samples that were inserted into its processor before this call.
+    pub(super) inserted: u64,
+    /// The number of samples in this call.
     pub(super) brought: usize,
 }
 
-/// What is known of a death.
+/// The facts of a death.
 pub(super) struct Report<'a> {
     pub(super) spec: &'a WorkerSpec,
     pub(super) worker: u32,
     pub(super) how: &'a str,
-    /// What the worker itself said.
+    /// The worker's own report on the signal; empty if there is none.
     pub(super) what: String,
     pub(super) calls: Vec<CallNote>,
     /// Innermost first.
@@ -30,14 +30,14 @@ pub(super) struct Report<'a> {
 }
 
 impl Report<'_> {
-    /// For the log: in which calls.
+    /// The calls that were running, for the log.
     pub(super) fn during(&self) -> String {
         let mut names: Vec<_> = self.calls.iter().map(|note| note.call).collect();
         names.dedup();
         if names.is_empty() { "between calls".into() } else { format!("in {}", names.join(", ")) }
     }
 
-    /// The report, of several lines.
+    /// The report, in several lines.
     pub(super) fn text(&self) -> String {
         let Self { spec, worker, how, what, calls, frames, printed } = self;
         let time = humantime::format_rfc3339_seconds(SystemTime::now());
@@ -55,8 +55,8 @@ impl Report<'_> {
         if calls.is_empty() {
             line(format_args!("call: none was running"));
         }
-        for CallNote { call, stream, heard, brought } in calls {
-            line(format_args!("call: {call} with {brought} samples after {heard}, stream {stream}"));
+        for CallNote { call, stream, inserted, brought } in calls {
+            line(format_args!("call: {call} with {brought} samples after {inserted}, stream {stream}"));
         }
         for (number, frame) in frames.iter().enumerate() {
             line(format_args!("{}{number:4}: {frame}", if number == 0 { "backtrace:\n" } else { "" }));
@@ -91,7 +91,7 @@ mod tests {
         };
         let (path, plugin, backend) = ("x.so".into(), "x 1.0.0".into(), "x".into());
         let spec = WorkerSpec { plugin, path, resource_dirs: Vec::new(), backend, load };
-        let call = CallNote { call: "finish", stream: "abc".into(), heard: 32_000, brought: 7 };
+        let call = CallNote { call: "finish", stream: "abc".into(), inserted: 32_000, brought: 7 };
         let report = Report {
             spec: &spec,
             worker: 3,

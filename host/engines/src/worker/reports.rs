@@ -1,4 +1,4 @@
-//! Crash reports for the authors of engines: one file for each worker that died, the newest few kept.
+//! The directory of crash reports: one file per dead worker; only the newest are kept. Threads: any.
 
 use std::{
     fs, io,
@@ -14,16 +14,16 @@ pub struct CrashReports {
 }
 
 impl CrashReports {
-    /// Keeps at most `keep` reports in `dir`, which is made when the first is written.
+    /// Keeps at most `keep` reports in `dir`, which is created with the first report.
     pub fn new(dir: PathBuf, keep: usize) -> Self {
         Self { dir, keep }
     }
 
-    /// Writes a report on a worker, told from others by its engine and process; returns its path.
+    /// Writes a report and returns its path. The name contains the time, the engine and the worker's process id.
     pub(super) fn write(&self, backend: &str, worker: u32, text: &str) -> io::Result<PathBuf> {
         fs::create_dir_all(&self.dir)?;
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        // Sorted by name they are sorted by time.
+        // The names sort by time.
         let name = format!("crash-{:013}-{backend}-{worker}.txt", since.as_millis());
         let path = self.dir.join(name);
         fs::write(&path, text)?;

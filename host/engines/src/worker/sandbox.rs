@@ -1,15 +1,17 @@
-//! What a worker process gives up before plugin code runs in it.
+//! The sandbox: a worker process drops rights before plugin code runs in it.
 //!
-//! An engine needs its files, memory and threads, no more. One that was taken over, by a crafted model or recording,
-//! must not reach the network, the files of the user that the server runs as, or other processes. On Linux a worker
-//! therefore enters three things that cannot be left again: `no_new_privs`, landlock (`files`: reading what was named and
-//! what the system's runtimes need, writing next to nothing) and seccomp (`calls`: no new socket, no new process, no
-//! other file's attributes). Whatever was open before stays usable: that is how the worker talks to the host.
+//! An engine needs only its files, memory and threads. If it is taken over by a crafted model or recording, it must not
+//! reach the network, the files of the server's user, or other processes. On Linux a worker therefore applies three
+//! restrictions that cannot be undone: `no_new_privs`, landlock (`files`: it can read the named files and those that
+//! system runtimes need, and write almost nothing) and seccomp (`calls`: no new sockets, no new processes, no changes
+//! of file attributes). Files and sockets that were open before stay usable; this is how the worker communicates with
+//! the host.
 //!
-//! What remains possible: asking whether a foreign path exists and how large it is, using up memory and processor time,
-//! and changing the priority of another process of the same user.
+//! Still possible: checking whether any path exists and its size, using up memory and processor time, and changing the
+//! priority of another process of the same user.
 //!
-//! Threads: landlock and seccomp bind the calling thread and those that it starts later, so there must be no other yet.
+//! Threads: landlock and seccomp restrict the calling thread and the threads that it starts later, so there must be no
+//! other thread yet.
 
 #[cfg(target_os = "linux")]
 mod calls;
@@ -21,44 +23,45 @@ pub use error::SandboxError;
 
 use std::path::PathBuf;
 
-/// The files that the engine is there for. The system's libraries and what runtimes read of `/proc` and `/sys` are known.
+/// The files that the engine may use. The system's libraries, and the parts of `/proc` and `/sys` that runtimes read,
+/// are always readable.
 ///
-/// A path that does not exist is passed over: the engine that misses it says so better.
+/// Paths that do not exist are ignored, because the engine reports a missing file better.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Files {
-    /// Files, and folders with all that is below them, that may be read: the plugin's copy, models, runtimes. Links
-    /// within the folders may lead elsewhere, as they do in caches of models.
+    /// Files and folders that may be read, with all their content: the plugin's copy, models, runtimes. Links in the
+    /// folders may point elsewhere, as they do in model caches.
     pub read: Vec<PathBuf>,
-    /// A private folder for temporary files, where files may also be made, written and removed.
+    /// A private folder for temporary files, where files may also be created, written and deleted.
     pub scratch: Option<PathBuf>,
 }
 
-/// What [`enter`] achieved.
+/// The parts of the sandbox that [`enter`] could apply.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Protection {
     lacking: Vec<&'static str>,
 }
 
 impl Protection {
-    /// Whether all of it is in force.
+    /// Whether the whole sandbox is in force.
     pub fn is_full(&self) -> bool {
         self.lacking.is_empty()
     }
 
-    /// A line for the log where a part could not be had.
+    /// A line for the log, if a part is not available.
     pub fn warning(&self) -> Option<String> {
         (!self.is_full()).then(|| format!("engines are sandboxed in part only: {}", self.lacking.join("; ")))
     }
 }
 
-/// Gives up what an engine does not need, for good. To be called once, before the first thread and before a plugin's
-/// library is opened.
+/// Enters the sandbox, permanently. Call it once, before other threads start and before a plugin's library is opened.
 ///
-/// A part that this system does not have is told in the [`Protection`]; elsewhere than on Linux that is all of it.
+/// The [`Protection`] lists parts that this system does not have. On systems other than Linux that is the whole
+/// sandbox.
 ///
 /// # Errors
-/// Where the process has threads already or the system refuses what it should be able to do. The process may
-/// be bound by a part then.
+/// The process has other threads, or the system refuses a restriction that it should support. Some restrictions may be
+/// in force then.
 pub fn enter(files: &Files) -> Result<Protection, SandboxError> {
     #[cfg(target_os = "linux")]
     {

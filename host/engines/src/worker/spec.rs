@@ -1,9 +1,9 @@
-//! What a worker is started with.
+//! The specification of a worker.
 
 use crate::load::LoadSpec;
 use std::path::PathBuf;
 
-/// What a worker is started with.
+/// The plugin, engine and model of a worker.
 #[derive(Debug, Clone)]
 pub struct WorkerSpec {
     /// The plugin's id and version.
@@ -12,15 +12,15 @@ pub struct WorkerSpec {
     pub path: PathBuf,
     /// Where engines look for models and runtimes.
     pub resource_dirs: Vec<PathBuf>,
-    /// The engine.
+    /// The engine's backend name.
     pub backend: String,
-    /// The model.
+    /// How to load the model.
     pub load: LoadSpec,
 }
 
 impl WorkerSpec {
-    /// What the engine may read: the plugin's own files, the resource directories, and whatever path a field of its
-    /// configuration names.
+    /// The files that the engine may read: the plugin's own files, the resource directories, and every existing path in
+    /// its configuration.
     #[cfg(unix)]
     pub(super) fn files(&self) -> Vec<PathBuf> {
         let named = self.load.fields.values().filter_map(serde_json::Value::as_str).map(PathBuf::from);

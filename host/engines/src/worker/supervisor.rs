@@ -1,6 +1,6 @@
-//! Keeps a model served: a worker that died is replaced when the next call needs one, at growing intervals.
+//! Keeps a model running: replaces a worker that died when the next call needs one, with growing delays.
 //!
-//! Threads: the model's; those that need a worker while one is being started wait for it.
+//! Threads: the model's. Those that need a worker while one is being started wait for it.
 
 use super::{Quarantine, WorkerSpec, process::Process, remote::RemoteProcessor};
 use auricle_plugin_api::{Error, Metadata};
@@ -14,12 +14,12 @@ use std::{
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// Whatever keeps a model that was loaded before from being loaded again may pass.
+/// The number of attempts to start a worker. The model could be loaded before, so a failure may be temporary.
 const TRIES: u32 = 3;
-/// A worker that lived so long is replaced at once.
+/// A worker that lived longer than this is replaced without a delay.
 const STEADY_AFTER: Duration = Duration::from_secs(10);
 
-/// A model that is served by worker processes, one after another.
+/// A model that runs in worker processes, one after another.
 #[derive(Debug)]
 pub struct Supervisor {
     spec: Arc<WorkerSpec>,
@@ -39,13 +39,13 @@ impl Supervisor {
     /// Starts the first worker and waits until it has loaded the model.
     ///
     /// # Errors
-    /// The engine's, or what became of the process.
+    /// The engine's error, or how the process ended.
     pub fn start(spec: WorkerSpec, quarantine: Arc<Quarantine>) -> Result<Self, Error> {
         if !spec.load.sandbox {
             tracing::warn!(
                 preset = spec.load.preset,
                 plugin = spec.plugin,
-                "its worker has no sandbox (`host.sandbox`)"
+                "the worker has no sandbox (`host.sandbox`)"
             );
         }
         let spec = Arc::new(spec);
@@ -66,7 +66,7 @@ impl Supervisor {
         if state.started.is_some_and(|started| started.elapsed() > STEADY_AFTER) {
             state.pause = Duration::ZERO;
         }
-        // Those who wait for the lock wait for the same.
+        // Other threads that wait for the lock need the same worker.
         let process = (1..=TRIES).find_map(|attempt| {
             thread::sleep(state.pause);
             state.pause = (2 * state.pause).clamp(FIRST_PAUSE, LONGEST_PAUSE);
@@ -74,16 +74,16 @@ impl Supervisor {
             (started.is_ok() || attempt == TRIES).then_some(started)
         });
         state.started = Some(Instant::now());
-        let process = process.unwrap_or_else(|| Err(Error::other("it was not tried")));
+        let process = process.unwrap_or_else(|| Err(Error::other("no worker was started")));
         let process = process.map_err(|error| CallError::Unavailable(error.message))?;
-        let fed = |of: &Metadata| (of.sample_rate, of.chunk_samples, of.first_chunk_samples, of.ends_in_batch);
-        if fed(process.metadata()) != fed(&self.metadata) {
-            return Err(CallError::Unavailable("the model is not fed as before: its metadata have changed".into()));
+        let input = |of: &Metadata| (of.sample_rate, of.chunk_samples, of.first_chunk_samples, of.ends_in_batch);
+        if input(process.metadata()) != input(&self.metadata) {
+            return Err(CallError::Unavailable("the model's metadata have changed, so streams cannot continue".into()));
         }
         let process = Arc::new(process);
         state.process = Some(Arc::clone(&process));
         self.spec.load.metrics.worker_restarted(&self.spec.load.preset, &self.spec.backend);
-        tracing::info!(preset = self.spec.load.preset, "a new worker has taken over");
+        tracing::info!(preset = self.spec.load.preset, "a new worker has replaced the one that died");
         Ok(process)
     }
 }
@@ -93,7 +93,7 @@ impl Model for Supervisor {
         &self.metadata
     }
 
-    /// In a new worker if the last one died.
+    /// Starts a new worker if the last one died.
     fn processor(&self, stream: &str, options: &Map<String, Value>) -> Result<Box<dyn Processor>, CallError> {
         Ok(Box::new(RemoteProcessor::open(self.process()?, stream, options)?))
     }
@@ -106,7 +106,7 @@ impl Model for Supervisor {
         true
     }
 
-    /// With one lane; the worker starts when it is needed.
+    /// Has one lane. Its worker starts with the first call.
     fn dedicated(&self) -> Option<Box<dyn Model>> {
         let mut spec = (*self.spec).clone();
         spec.load.lanes = 1;

@@ -1,5 +1,5 @@
-//! Systems without workers: their sockets cannot be handed from process to process as it is done here. Models run in the
-//! server's own process there, and a preset that asks for a worker is told so.
+//! Systems without workers, because sockets cannot be passed between processes as it is done here. Models run in the
+//! server's process there, and a preset that requires a worker fails with an error.
 
 use super::{Quarantine, WorkerSpec};
 use auricle_plugin_api::{Error, Metadata};
@@ -7,16 +7,16 @@ use auricle_stream::{BatchEntry, CallError, Model, Processor};
 use serde_json::{Map, Value};
 use std::{process::ExitCode, sync::Arc};
 
-/// There is nothing to run.
+/// Fails, because there are no workers.
 pub fn child_main(_: usize) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Has no value.
+/// Has no values.
 #[derive(Debug)]
 pub enum Supervisor {}
 
-#[allow(missing_docs, reason = "as where there are workers")]
+#[allow(missing_docs, reason = "the same as on systems with workers")]
 impl Supervisor {
     pub fn start(_: WorkerSpec, _: Arc<Quarantine>) -> Result<Self, Error> {
         Err(Error::other("there are no worker processes on this system: set `host.isolation` to `in-process`"))

@@ -1,7 +1,8 @@
-//! What host and worker say to each other.
+//! The messages between host and worker.
 //!
-//! A message is a length (`u32`, little-endian) and so many bytes of postcard. Both ends are the same program, started
-//! from the same file; [`VERSION`] is checked all the same. Text of the engine travels as bytes, its JSON as text. The host takes nothing on trust that comes from a worker: what cannot be read is an error.
+//! A message is a length (`u32`, little-endian) followed by that many bytes of postcard. Both ends are the same
+//! program, started from the same file; [`VERSION`] is checked nevertheless. Text of the engine is sent as bytes, its
+//! JSON as text. The host does not trust a worker: a message that cannot be decoded is an error.
 
 use auricle_plugin_api::{Error, ErrorCode, Segment, Word, host::EventSink};
 use serde::{Deserialize, Serialize};
@@ -9,40 +10,40 @@ use serde_bytes::Bytes;
 use serde_json::{Map, Value};
 use std::path::PathBuf;
 
-/// Of the messages below.
+/// The version of the messages below.
 pub const VERSION: u32 = 3;
 
-/// The most bytes of one message. Far above the longest text and the largest restart point that a stream may have.
+/// The largest size of a message in bytes. Far above the longest text and the largest restart point of a stream.
 pub const MOST_BYTES: usize = 64 << 20;
 
-/// Why a message cannot be written or read.
+/// Why a message cannot be encoded or decoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {
-    /// It is longer than [`MOST_BYTES`].
+    /// The message is longer than [`MOST_BYTES`].
     #[error("a message of {length} bytes; the limit is {MOST_BYTES}")]
     TooLong {
-        /// Bytes.
+        /// Its size in bytes.
         length: usize,
     },
-    /// What comes says that it is longer than [`MOST_BYTES`].
+    /// The announced length is above [`MOST_BYTES`].
     #[error("a message of {length} bytes is announced; the limit is {MOST_BYTES}")]
     TooLongAnnounced {
-        /// Bytes.
+        /// Its size in bytes.
         length: usize,
     },
-    /// So many bytes are left over behind it.
-    #[error("a message with {0} bytes to spare")]
-    ToSpare(usize),
-    /// The bytes are no such message.
-    #[error("a message that cannot be read: {0}")]
+    /// Bytes are left over after the message.
+    #[error("a message with {0} surplus bytes")]
+    Surplus(usize),
+    /// The bytes are not a message of the expected type.
+    #[error("a message that cannot be decoded: {0}")]
     Unreadable(postcard::Error),
-    /// The message has a form that cannot be written.
+    /// The message cannot be encoded.
     #[error("{0}")]
     Unwritable(postcard::Error),
 }
 
-/// The first message on the control socket, from the host; the lanes' sockets have come before. Behind it the host says
-/// nothing but [`log_level`](Self::log_level), as a `u8`, where that changes.
+/// The first message on the control socket, from the host. The sockets of the lanes are sent before it. After it the
+/// host sends only changes of [`log_level`](Self::log_level), as `u8`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Setup {
     /// [`VERSION`].
@@ -51,27 +52,26 @@ pub struct Setup {
     pub plugin: PathBuf,
     /// Where engines look for models and runtimes.
     pub resource_dirs: Vec<PathBuf>,
-    /// The engine.
+    /// The engine's backend name.
     pub backend: String,
     /// The model's fields, a JSON object.
     pub fields: String,
-    /// The most detailed level worth sending; numbers as [`LogLevel::number`](auricle_plugin_api::host::LogLevel::number) has
-    /// them.
+    /// The most detailed level that the host logs, as [`LogLevel::number`](auricle_plugin_api::host::LogLevel::number).
     pub log_level: u8,
-    /// The files and folders that it needs, if it is to give up all else before any code of the plugin runs.
+    /// The files and folders that the worker may read, if it must enter the sandbox before plugin code runs.
     pub sandbox: Option<Vec<PathBuf>>,
 }
 
-/// What a worker says on the control socket.
+/// A worker's message on the control socket.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Notice {
     /// A line for the log.
     Log {
-        /// Numbers as in [`Setup`].
+        /// The level, as in [`Setup::log_level`].
         level: u8,
-        /// Where in the engine.
+        /// The module of the engine.
         from: String,
-        /// The stream it was working on.
+        /// The stream for which the engine was called.
         stream: Option<String>,
         /// The line.
         message: String,
@@ -80,11 +80,11 @@ pub enum Notice {
     Loaded(String),
     /// The model cannot be loaded.
     NotLoaded(Problem),
-    /// A fatal signal came; the worker is about to end by it. Said again when more is known.
+    /// A fatal signal arrived, and the worker is about to end. Sent again when the backtrace is known.
     Crashed {
-        /// The signal, and what was being called.
+        /// The signal, and the call that was running.
         what: String,
-        /// Where, innermost first.
+        /// The backtrace, innermost frame first; may be empty.
         frames: Vec<String>,
     },
 }
@@ -108,7 +108,7 @@ impl From<Problem> for Error {
     }
 }
 
-/// One processor's share of a call for several.
+/// The part of one processor in a batch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Share<'a> {
     /// Which.
@@ -116,20 +116,20 @@ pub struct Share<'a> {
     /// Samples, see [`to_bytes`]; nothing is inserted where there are none.
     #[serde(borrow)]
     pub audio: &'a Bytes,
-    /// Whether it is finished with them.
+    /// Whether the processor is finished after this audio.
     pub ends: bool,
 }
 
-/// What the host asks on a lane.
+/// A request of the host on a lane.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Request<'a> {
-    /// Make a processor.
+    /// Create a processor.
     Open {
-        /// Its number from now on.
+        /// The number of the new processor.
         processor: u64,
         /// The stream's id, for the log.
         stream: &'a str,
-        /// The whole configuration, a JSON object.
+        /// The complete configuration, a JSON object.
         options: &'a str,
     },
     /// [`AsrProcessor::init`](auricle_plugin_api::AsrProcessor::init).
@@ -145,47 +145,47 @@ pub enum Request<'a> {
         processor: u64,
         /// The first sample.
         sample: u64,
-        /// Of the restart point.
+        /// The state of the restart point.
         #[serde(with = "serde_bytes")]
         state: &'a [u8],
     },
-    /// Insert audio, then work on it, or finish.
+    /// Insert audio, then process it, or finish.
     Process {
         /// Which.
         processor: u64,
         /// Samples, see [`to_bytes`]; nothing is inserted where there are none.
         #[serde(with = "serde_bytes")]
         audio: &'a [u8],
-        /// `finish` instead of `process_iter`.
+        /// Whether to call `finish` instead of `process_iter`.
         ends: bool,
     },
-    /// Insert audio into each processor, then work on all of them together, or finish those that end.
+    /// Insert audio into each processor, then process all of them in one call, or finish those that end.
     ProcessBatch(#[serde(borrow)] Vec<Share<'a>>),
     /// Drop a processor.
     Close {
         /// Which.
         processor: u64,
     },
-    /// During a call: nobody waits for it any more. Not answered.
+    /// During a call: its result is no longer needed. This request has no response.
     Cancel,
 }
 
-/// What the worker answers: any number of events, then the outcome.
+/// The worker's response on a lane: any number of events, then the outcome.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Answer<'a> {
-    /// To the sink.
+    /// An event for the sink of one processor.
     Event {
-        /// Of which processor, in the order asked.
+        /// The processor's index in the request.
         place: u32,
-        /// What.
+        /// The event.
         #[serde(borrow)]
         event: EngineEvent<'a>,
     },
-    /// The call is over; one outcome for each processor.
+    /// The call has ended. One outcome per processor, in the order of the request.
     Over(Vec<Result<(), Problem>>),
 }
 
-/// An event of an engine, unchecked.
+/// An engine's event, unchecked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum EngineEvent<'a> {
     /// See [`EventSink::partial`].
@@ -201,8 +201,8 @@ pub enum EngineEvent<'a> {
 }
 
 impl EngineEvent<'_> {
-    /// Tells a sink.
-    pub fn tell(self, sink: &mut dyn EventSink) {
+    /// Passes the event to a sink.
+    pub fn send_to(self, sink: &mut dyn EventSink) {
         match self {
             Self::Partial(text) => sink.partial(text.into()),
             Self::Segment(text) => sink.segment(text.into()),
@@ -213,7 +213,7 @@ impl EngineEvent<'_> {
     }
 }
 
-/// A [`Segment`].
+/// A [`Segment`] on the wire.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Text {
     piece: Piece,
@@ -221,7 +221,7 @@ pub struct Text {
     words: Vec<Piece>,
 }
 
-/// A [`Word`], or what a segment has in common with it.
+/// A [`Word`], or the fields that a segment shares with a word.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Piece {
     start: u64,
@@ -229,7 +229,7 @@ struct Piece {
     #[serde(with = "serde_bytes")]
     text: Vec<u8>,
     confidence: Option<f32>,
-    /// A JSON object; empty where there is nothing.
+    /// A JSON object, or empty if it has no fields.
     extra: String,
 }
 
@@ -238,7 +238,7 @@ fn pack(extra: &Map<String, Value>) -> String {
 }
 
 fn unpack(extra: &str) -> Map<String, Value> {
-    // What is no object was not written by `pack`: nobody misses it.
+    // Anything that is not an object does not come from `pack`, and is dropped.
     serde_json::from_str(extra).unwrap_or_default()
 }
 
@@ -281,25 +281,25 @@ impl From<Text> for Segment {
     }
 }
 
-/// Samples as they travel: as they lie in memory, for both ends are on one machine.
+/// Samples as bytes, in the machine's byte order, because both ends are on one machine.
 pub fn to_bytes(samples: &[f32]) -> &[u8] {
     bytemuck::cast_slice(samples)
 }
 
-/// Samples as they came; a rest of less than four bytes is none.
+/// Samples from bytes. A remainder of less than four bytes is ignored.
 pub fn to_samples(bytes: &[u8]) -> Vec<f32> {
     bytes.as_chunks().0.iter().map(|bytes| f32::from_ne_bytes(*bytes)).collect()
 }
 
-/// Adds a message to `out`.
+/// Appends a message to `out`.
 ///
 /// # Errors
-/// Where it is longer than [`MOST_BYTES`], by how much it is; `out` is as it was.
+/// The message is longer than [`MOST_BYTES`]; `out` is unchanged then.
 pub fn encode(message: &impl Serialize, out: &mut Vec<u8>) -> Result<(), WireError> {
     let begin = out.len();
     out.extend_from_slice(&[0; 4]);
     let outcome = postcard::to_extend(message, std::mem::take(out)).map_err(WireError::Unwritable);
-    // Into a vector it cannot fail; if it did, the vector is gone with all that it held.
+    // Encoding into a vector does not fail. If it did, the vector and its content would be lost.
     *out = outcome?;
     let length = out.len() - begin - 4;
     match u32::try_from(length).ok().filter(|_| length <= MOST_BYTES) {
@@ -314,10 +314,10 @@ pub fn encode(message: &impl Serialize, out: &mut Vec<u8>) -> Result<(), WireErr
     }
 }
 
-/// The length of the message that `bytes` begin with, once its first four bytes are there.
+/// The length of the message at the start of `bytes`; `None` until its first four bytes are there.
 ///
 /// # Errors
-/// Where it is longer than a message may be.
+/// The length is above [`MOST_BYTES`].
 pub fn length(bytes: &[u8]) -> Result<Option<usize>, WireError> {
     let Some(head) = bytes.first_chunk() else { return Ok(None) };
     let length = u32::from_le_bytes(*head) as usize;
@@ -327,14 +327,14 @@ pub fn length(bytes: &[u8]) -> Result<Option<usize>, WireError> {
     Ok(Some(length))
 }
 
-/// Reads a message without its length.
+/// Decodes a message, given without its length.
 ///
 /// # Errors
-/// Where it is none, or has bytes to spare.
+/// The bytes are not a message of this type, or bytes are left over.
 pub fn decode<'a, M: Deserialize<'a>>(bytes: &'a [u8]) -> Result<M, WireError> {
     match postcard::take_from_bytes(bytes) {
         Ok((message, [])) => Ok(message),
-        Ok((_, rest)) => Err(WireError::ToSpare(rest.len())),
+        Ok((_, rest)) => Err(WireError::Surplus(rest.len())),
         Err(error) => Err(WireError::Unreadable(error)),
     }
 }
@@ -387,8 +387,8 @@ mod tests {
             let mut bytes = Vec::new();
             encode(&request, &mut bytes).unwrap();
             prop_assert_eq!(decode::<Request<'_>>(&bytes[4..]).unwrap(), request);
-            let heard: Vec<u32> = to_samples(audio).into_iter().map(f32::to_bits).collect();
-            prop_assert_eq!(heard, samples.into_iter().map(f32::to_bits).collect::<Vec<_>>());
+            let received: Vec<u32> = to_samples(audio).into_iter().map(f32::to_bits).collect();
+            prop_assert_eq!(received, samples.into_iter().map(f32::to_bits).collect::<Vec<_>>());
         }
 
         #[test]

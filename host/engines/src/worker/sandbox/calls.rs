@@ -1,8 +1,9 @@
-//! Seccomp: which system calls a worker can make.
+//! Seccomp: restricts the system calls that a worker can make.
 //!
-//! All are allowed but those listed: engines bring runtimes of their own, whose calls nobody could list. A refused call
-//! fails with `EPERM`, which every library can take, rather than end the process. Numbers are those of the processor
-//! that this was compiled for; a call by another numbering (32 bits) ends the process, or does not exist (x32).
+//! All calls are allowed except those listed, because engines bring their own runtimes, whose calls cannot be listed. A
+//! refused call fails with `EPERM`, which libraries handle, instead of ending the process. The numbers are those of the
+//! target processor. A call by another numbering ends the process (32 bits) or fails as if it did not exist (x32).
+//! Threads: the main thread of the worker.
 
 use super::error::SandboxError;
 use libc::{EINVAL, ENOSYS, EPERM, c_long};
@@ -12,18 +13,18 @@ use seccompiler::{
 };
 use std::{collections::BTreeMap, env::consts::ARCH, process};
 
-/// Newer than the names in `libc`; these numbers are the same on all processors.
+/// Not in `libc` yet. These numbers are the same on all processors.
 const SYS_FCHMODAT2: c_long = 452;
 const SYS_SETXATTRAT: c_long = 463;
 const SYS_REMOVEXATTRAT: c_long = 466;
 const SYS_FILE_SETATTR: c_long = 469;
-/// Not in `libc`; the same on all processors that are filtered for.
+/// Not in `libc`. The same on all processors that have a filter.
 const FS_IOC_FSSETXATTR: u32 = 0x401c_5820;
 
-/// Refused whatever the arguments.
+/// Calls that are always refused.
 const REFUSED: &[c_long] = &[
-    // Network, and sockets of any other kind: nothing is to be told to anybody. (Not sending and receiving: the worker
-    // has its socket to the host.)
+    // Network and all other sockets, so that no data can leave. Sending and receiving stay allowed, because the worker
+    // uses its socket to the host.
     libc::SYS_socket,
     libc::SYS_socketpair,
     libc::SYS_connect,
@@ -31,7 +32,7 @@ const REFUSED: &[c_long] = &[
     libc::SYS_listen,
     libc::SYS_accept,
     libc::SYS_accept4,
-    // Programs. (New processes: below.)
+    // Programs. New processes are below.
     libc::SYS_execve,
     libc::SYS_execveat,
     // Other processes of this user: their memory, files, messages. Landlock refuses some of it again.
@@ -59,7 +60,7 @@ const REFUSED: &[c_long] = &[
     libc::SYS_semctl,
     libc::SYS_mq_open,
     libc::SYS_mq_unlink,
-    // Attributes of files, and emptying them: landlock has no say in the former, an old one none in the latter.
+    // File attributes, which landlock does not cover, and truncating, which old versions of it do not cover.
     libc::SYS_fchmod,
     libc::SYS_fchmodat,
     SYS_FCHMODAT2,
@@ -76,12 +77,12 @@ const REFUSED: &[c_long] = &[
     SYS_REMOVEXATTRAT,
     SYS_FILE_SETATTR,
     libc::SYS_truncate,
-    // Ways around a filter: the ring makes calls that no filter sees, a handle opens a file by no path.
+    // Ways around the filters: io_uring makes calls that no filter sees, and a handle opens a file without a path.
     libc::SYS_io_uring_setup,
     libc::SYS_io_uring_enter,
     libc::SYS_io_uring_register,
     libc::SYS_open_by_handle_at,
-    // Parts of the kernel that engines have no use for and attacks on it like.
+    // Parts of the kernel that engines do not need and that attacks often use.
     libc::SYS_bpf,
     libc::SYS_perf_event_open,
     libc::SYS_userfaultfd,
@@ -90,7 +91,7 @@ const REFUSED: &[c_long] = &[
     libc::SYS_keyctl,
     libc::SYS_unshare,
     libc::SYS_setns,
-    // Running the machine: a worker may be root, in a container for instance.
+    // Administration of the machine, because a worker may be root, for instance in a container.
     libc::SYS_mount,
     libc::SYS_umount2,
     libc::SYS_pivot_root,
@@ -123,9 +124,9 @@ const REFUSED: &[c_long] = &[
     libc::SYS_vhangup,
 ];
 
-/// The same by the older calls that only x86 has.
+/// The older variants of these calls, which only x86 has.
 #[cfg(target_arch = "x86_64")]
-const REFUSED_OF_OLD: &[c_long] = &[
+const REFUSED_ON_X86: &[c_long] = &[
     libc::SYS_fork,
     libc::SYS_vfork,
     libc::SYS_chmod,
@@ -139,9 +140,9 @@ const REFUSED_OF_OLD: &[c_long] = &[
     libc::SYS_modify_ldt,
 ];
 #[cfg(not(target_arch = "x86_64"))]
-const REFUSED_OF_OLD: &[c_long] = &[];
+const REFUSED_ON_X86: &[c_long] = &[];
 
-/// Binds the calling thread. Says what this system does not have.
+/// Restricts the calling thread. Returns a text if this system lacks a part.
 pub(super) fn restrict() -> Result<Option<&'static str>, SandboxError> {
     let Ok(arch) = TargetArch::try_from(ARCH) else {
         return Ok(Some(
@@ -162,11 +163,11 @@ pub(super) fn restrict() -> Result<Option<&'static str>, SandboxError> {
 }
 
 fn programs(arch: TargetArch) -> Result<Vec<BpfProgram>, BackendError> {
-    let mut refused: Rules = REFUSED.iter().chain(REFUSED_OF_OLD).map(|call| (*call, Vec::new())).collect();
+    let mut refused: Rules = REFUSED.iter().chain(REFUSED_ON_X86).map(|call| (*call, Vec::new())).collect();
     refused.extend(refused_sometimes()?);
     let programs = vec![
         program(refused, EPERM, arch)?,
-        // The C library's first choice for a thread, whose flags a filter cannot see: without it, it takes `clone`.
+        // The C library prefers this call for threads, but a filter cannot see its flags. Without it, it uses `clone`.
         program(Rules::from([(libc::SYS_clone3, Vec::new())]), ENOSYS, arch)?,
         #[cfg(target_arch = "x86_64")]
         no_x32(),
@@ -174,7 +175,7 @@ fn programs(arch: TargetArch) -> Result<Vec<BpfProgram>, BackendError> {
     Ok(programs)
 }
 
-/// Refused calls, each with the cases in which it is; always, where there are none.
+/// Refused calls, each with the cases in which it is refused. No cases means always.
 type Rules = BTreeMap<c_long, Vec<SeccompRule>>;
 
 fn program(rules: Rules, errno: i32, arch: TargetArch) -> Result<BpfProgram, BackendError> {
@@ -183,21 +184,21 @@ fn program(rules: Rules, errno: i32, arch: TargetArch) -> Result<BpfProgram, Bac
 
 fn refused_sometimes() -> Result<Rules, BackendError> {
     use SeccompCmpOp::{Eq, MaskedEq, Ne};
-    // The kernel takes the lower half of each of these arguments, whatever the upper one holds.
+    // The kernel uses only the lower half of these arguments.
     let when = |argument, operation, value| SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operation, value);
     let case = |conditions: Vec<SeccompCondition>| SeccompRule::new(conditions);
     let own = u64::from(process::id());
     let mut rules = Rules::new();
-    // A process, but not a thread.
+    // New processes, but not new threads.
     let thread = libc::CLONE_THREAD.unsigned_abs().into();
     rules.insert(libc::SYS_clone, vec![case(vec![when(0, MaskedEq(thread), 0)?])?]);
-    // Signals to others. `abort` sends one to its own process.
+    // Signals to other processes. `abort` sends one to its own process.
     for call in [libc::SYS_kill, libc::SYS_tgkill, libc::SYS_rt_sigqueueinfo, libc::SYS_rt_tgsigqueueinfo] {
         rules.insert(call, vec![case(vec![when(0, Ne, own)?])?]);
     }
-    // Limits of others; 0 is the caller.
+    // Limits of other processes; 0 is the caller.
     rules.insert(libc::SYS_prlimit64, vec![case(vec![when(0, Ne, own)?, when(0, Ne, 0)?])?]);
-    // Typing into the terminal that the server was started from, and the flags of files.
+    // Simulated input on the server's terminal, and file flags.
     let mut cases = Vec::new();
     for request in [libc::TIOCSTI as u32, libc::TIOCLINUX as u32, libc::FS_IOC_SETFLAGS as u32, FS_IOC_FSSETXATTR] {
         cases.push(case(vec![when(1, Eq, request.into())?])?);
@@ -206,7 +207,7 @@ fn refused_sometimes() -> Result<Rules, BackendError> {
     Ok(rules)
 }
 
-/// Refuses the numbering of x32, through which each call listed above could be made by another number.
+/// Refuses the x32 numbering, by which each refused call could be made under another number.
 #[cfg(target_arch = "x86_64")]
 fn no_x32() -> BpfProgram {
     use libc::{BPF_ABS, BPF_JGE, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W, SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO};
@@ -214,7 +215,7 @@ fn no_x32() -> BpfProgram {
     const X32: u32 = 1 << 30;
     let step = |code: u32, k: u32, otherwise: u8| sock_filter { code: code as u16, jt: 0, jf: otherwise, k };
     vec![
-        // The call's number is the first of what a filter sees.
+        // The call's number is the first field of a filter's input.
         step(BPF_LD | BPF_W | BPF_ABS, 0, 0),
         step(BPF_JMP | BPF_JGE | BPF_K, X32, 1),
         step(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS.unsigned_abs(), 0),

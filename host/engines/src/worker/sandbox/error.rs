@@ -1,14 +1,14 @@
-//! Why a sandbox cannot be entered. Each is one line.
+//! Reasons why a process cannot enter the sandbox. Each message is one line.
 
 use std::io;
 
-/// Why a process could not give up what an engine does not need.
+/// Why a process could not enter the sandbox.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
-    /// It cannot be told how many threads there are.
+    /// The threads cannot be counted.
     #[error("cannot sandbox: /proc is not readable: {0}")]
     Proc(io::Error),
-    /// Other threads would stay free.
+    /// There are other threads, which would not be restricted.
     #[error("cannot sandbox: the process has {0} threads already")]
     Threads(usize),
     /// Landlock refuses its rules.

@@ -1,8 +1,8 @@
-//! Landlock: which files a worker can open.
+//! Landlock: restricts the files that a worker can open.
 //!
-//! Invariant: every right that landlock knows is handled, so that what is not granted here is refused. Nothing may be
-//! executed; loading a library takes reading only. A rule holds for the folder that was found at the time, and
-//! `/proc/self` is this process's own.
+//! Invariant: every right that landlock knows is handled, so all rights that are not granted here are refused. Nothing
+//! may be executed; loading a library needs only the right to read. A rule applies to the folder as it was when the
+//! rule was made, and `/proc/self` is this process. Threads: the main thread of the worker.
 
 use super::{Files, error::SandboxError};
 use landlock::{
@@ -14,16 +14,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The version whose rights are known here: files, devices, TCP, signals, abstract sockets. A kernel with an older one
-/// enforces what it has; seccomp covers the network and signals again.
+/// The landlock version whose rights are used here: files, devices, TCP, signals, abstract sockets. A kernel with an
+/// older version enforces the rights that it knows. Seccomp covers the network and signals, too.
 const KNOWN: ABI = ABI::V6;
 
-/// The first version that keeps a file that may be read from being truncated.
+/// The first version that prevents truncating a readable file.
 const SUFFICIENT: ABI = ABI::V3;
 
-/// What may be read on any system.
+/// Paths that may be read on every system.
 const SYSTEM: &[&str] = &[
-    // The dynamic linker's list, and where libraries are.
+    // The dynamic linker's cache, and the directories of libraries.
     "/etc/ld.so.cache",
     "/lib",
     "/lib64",
@@ -36,7 +36,7 @@ const SYSTEM: &[&str] = &[
     "/etc/localtime",
     "/usr/share/zoneinfo",
     "/usr/share/locale",
-    // What runtimes look at to choose kernels, thread counts and sizes of pages.
+    // Runtimes read these to choose kernels, thread counts and page sizes.
     "/proc/cpuinfo",
     "/proc/meminfo",
     "/proc/stat",
@@ -46,18 +46,18 @@ const SYSTEM: &[&str] = &[
     "/sys/devices/system",
     "/sys/fs/cgroup",
     "/sys/kernel/mm",
-    // This process: its memory map, limits, threads and program (for the names in a backtrace).
+    // This process: its memory map, limits, threads, and its program for the names in a backtrace.
     "/proc/self",
     "/proc/self/exe",
 ];
 
-/// Devices that are data only.
+/// Devices that only provide or discard data.
 const DEVICES: &[&str] = &["/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"];
 
-/// How deep links are looked for below a folder that may be read: `MODELS/NAME/onnx/FILE`.
+/// How many levels below a readable folder are searched for links, such as `MODELS/NAME/onnx/FILE`.
 const LINK_DEPTH: u32 = 3;
 
-/// Binds the calling thread. Says what this kernel does not have.
+/// Restricts the calling thread. Returns a text if this kernel lacks a part.
 pub(super) fn restrict(files: &Files) -> Result<Option<&'static str>, SandboxError> {
     match try_restrict(files).map_err(SandboxError::Landlock)? {
         LandlockStatus::NotImplemented => {
@@ -67,7 +67,7 @@ pub(super) fn restrict(files: &Files) -> Result<Option<&'static str>, SandboxErr
             "landlock is not enabled in this kernel (`lsm=`), the engine can read and write what the server could",
         )),
         LandlockStatus::Available { effective_abi, .. } if effective_abi < SUFFICIENT => Ok(Some(
-            "this kernel's landlock is old (Linux 6.2 has what it takes), the engine can empty files it may read",
+            "this kernel's landlock is too old (needs Linux 6.2), the engine can truncate files that it may read",
         )),
         LandlockStatus::Available { .. } => Ok(None),
     }
@@ -93,20 +93,22 @@ fn try_restrict(files: &Files) -> Result<LandlockStatus, RulesetError> {
     Ok(status.landlock)
 }
 
-/// What may be done in the folder for temporary files: no program, device or socket is made there.
+/// The rights in the folder for temporary files. They do not allow programs, devices or sockets.
 fn scratch() -> BitFlags<AccessFs> {
     make_bitflags!(AccessFs::{
         ReadFile | ReadDir | WriteFile | Truncate | MakeReg | MakeDir | MakeSym | RemoveFile | RemoveDir | Refer
     })
 }
 
-/// The folders that the operator tells the dynamic linker of. It takes an empty entry for the working directory.
+/// The absolute folders in `LD_LIBRARY_PATH`. The dynamic linker takes an empty entry for the working directory, which
+/// is not added.
 fn library_path() -> Vec<PathBuf> {
     let path = env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
     env::split_paths(&path).filter(|folder| folder.is_absolute()).collect()
 }
 
-/// Adds where the links in a folder lead: a model's folder may consist of links to a store of files.
+/// Adds the links in a folder, whose targets then become readable. A model's folder may consist of links to a store of
+/// files.
 fn links_below(folder: &Path, depth: u32, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         match entry.file_type() {
