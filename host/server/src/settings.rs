@@ -280,6 +280,16 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_that_would_serve_nobody_is_refused() {
+        for field in ["max_streams", "max_connections", "max_unsent_events", "max_call_timeouts", "quarantine_streams"]
+        {
+            let error = read(&format!("[limits]\n{field} = 0")).unwrap_err().to_string();
+            assert!(error.ends_with(&format!("`limits.{field}` must be at least 1")), "{error}");
+        }
+        assert!(read("[limits]\nmax_dedicated_workers = 0\nmax_crash_reports = 0").is_ok());
+    }
+
+    #[test]
     fn a_wait_must_be_positive() {
         assert!(read("[timeouts]\ncall_seconds = -1.0").unwrap_err().to_string().contains("timeouts.call_seconds"));
         assert!(read("[timeouts]\ncall_seconds = nan").unwrap_err().to_string().contains("timeouts.call_seconds"));

@@ -51,6 +51,12 @@ pub enum SettingsError {
         /// With its table.
         field: &'static str,
     },
+    /// A number with which no stream could be served.
+    #[error("`{field}` must be at least 1")]
+    Zero {
+        /// With its table.
+        field: &'static str,
+    },
     /// `timeouts.drain_seconds` is no time to wait.
     #[error("`timeouts.drain_seconds` must be 0, or {SHORTEST} to {LONGEST}")]
     Drain,

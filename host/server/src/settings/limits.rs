@@ -152,6 +152,20 @@ pub(super) fn check(limits: &Limits, timeouts: &Timeouts) -> Result<(), Settings
         ("timeouts.load_seconds", timeouts.load_seconds),
         ("timeouts.probe_seconds", timeouts.probe_seconds),
     ];
+    let whole = [
+        ("limits.max_streams", limits.max_streams),
+        ("limits.max_connections", limits.max_connections.unwrap_or(1)),
+        ("limits.max_connections_per_address", limits.max_connections_per_address.unwrap_or(1)),
+        ("limits.max_message_bytes", limits.max_message_bytes),
+        ("limits.max_unsent_events", limits.max_unsent_events),
+        ("limits.max_text_bytes", limits.max_text_bytes),
+        ("limits.max_events_per_call", limits.max_events_per_call),
+        ("limits.max_call_timeouts", limits.max_call_timeouts as usize),
+        ("limits.quarantine_streams", limits.quarantine_streams),
+    ];
+    if let Some((field, _)) = whole.into_iter().find(|(_, value)| *value == 0) {
+        return Err(SettingsError::Zero { field });
+    }
     let given = phases.iter().filter_map(|(name, value)| Some((*name, (*value)?)));
     if let Some((field, _)) = positive.into_iter().chain(given).find(|(_, value)| !is_wait(*value)) {
         return Err(SettingsError::NotPositive { field });
