@@ -398,7 +398,7 @@ fn stream_says_what_of_a_file_it_did_not_hear() {
         let ran = stream(&host, &["-", "--preset", "tone"], &file);
         assert_eq!(ran.code, Some(3), "{ran:?}");
         assert_eq!(ran.out.lines().collect::<Vec<_>>(), expected);
-        assert!(ran.err.contains(what) && ran.err.contains("not all of the audio was heard"), "{ran:?}");
+        assert!(ran.err.contains(what) && ran.err.contains("not all of the audio was transcribed"), "{ran:?}");
     }
 }
 

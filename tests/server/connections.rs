@@ -65,7 +65,7 @@ fn connections_are_counted_over_the_server_and_by_address() {
             answer == status
         });
         let told = told.into_inner();
-        assert!(told.contains("has all the connections it may have"), "{told}");
+        assert!(told.contains("has reached its limit of connections"), "{told}");
         drop(stream);
         host.wait_for("a place", || host.get("/healthz").0 == 200);
         works(&host);

@@ -66,7 +66,7 @@ fn a_key_opens_the_door_wherever_it_is_shown() {
         ("", vec![("Sec-WebSocket-Protocol", "auricle, auricle.key.x")]),
     ] {
         let (status, told) = refused(&host, query, &headers);
-        assert!(status == 401 && told.contains("a key is needed"), "{status} {told}");
+        assert!(status == 401 && told.contains("an API key is required"), "{status} {told}");
     }
     // Neither the log nor the file knows the key.
     assert!(!host.log().contains(&key));
@@ -191,7 +191,7 @@ fn a_key_of_a_name_that_is_taken_is_not_made() {
     let file = dir.path().join("keys.toml");
     made(&file, &["alice"]);
     let before = fs::read_to_string(&file).unwrap();
-    for (args, problem) in [(["alice"], "duplicate key"), (["a lice"], "no name of a key")] {
+    for (args, problem) in [(["alice"], "duplicate key"), (["a lice"], "not a key name")] {
         let output = key_new(&file, &args);
         let told = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success() && output.stdout.is_empty() && told.contains(problem), "{told}");
@@ -216,7 +216,7 @@ fn the_client_shows_its_key() {
     assert!(stream(Some(&key)).status.success());
     let refused = stream(None);
     assert_eq!(refused.status.code(), Some(4));
-    assert!(String::from_utf8(refused.stderr).unwrap().contains("401 Unauthorized: a key is needed"));
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("401 Unauthorized: an API key is required"));
 }
 
 #[test]
@@ -241,7 +241,7 @@ fn a_listed_page_is_told_by_the_connection_what_it_could_not_read_in_http() {
     let host = setup.start();
     let page = ("Origin", "https://app.example");
     let told = Client::knock(&host, "", &[page]).unwrap().fails("unauthorized", 4401);
-    assert!(told.contains("a key is needed"), "{told}");
+    assert!(told.contains("an API key is required"), "{told}");
     let query = format!("?key={key}");
     let open = Client::knock(&host, &query, &[page]).unwrap();
     let told = Client::knock(&host, &query, &[page]).unwrap().fails("capacity", 4429);

@@ -152,7 +152,7 @@ fn a_client_that_does_not_read_is_dropped_and_others_are_not() {
         for preset in ["tone", "faulty"] {
             assert_served(&host, preset);
         }
-        host.wait_for("the end", || host.logged(&["slow_reader", "took nothing for 2 s"]) > already);
+        host.wait_for("the end", || host.logged(&["slow_reader", "read nothing for 2 s"]) > already);
         streams_end(&host, "faulty");
         assert!([4414, 1006].contains(&client.to_end().code));
         assert!(!client.heard.iter().any(|event| event["type"] == "done"));
@@ -202,7 +202,7 @@ fn a_client_must_start_and_then_be_alive() {
             client.audio(&bytes(&noise(9, 4_000)));
             streams_end(&host, "faulty");
             let told = client.fails("idle_timeout", 4408);
-            assert!(told.contains("nothing came for 3 s"), "{told}");
+            assert!(told.contains("nothing was received for 3 s"), "{told}");
             assert!(!client.events("partial").is_empty());
         }
         quiet.join().unwrap();

@@ -241,7 +241,7 @@ fn a_listener_that_cannot_be_is_refused_with_the_reason() {
         (listener("tls = true"), "there is no [tls]"),
         (
             "[[listeners]]\naddress = \"unix:a.sock\"\nallow = [\"10.0.0.0/8\"]".to_owned(),
-            "means nothing for the socket file",
+            "has no effect on the socket file",
         ),
         (listener("key = \"kitchen\""), "bound to the key `kitchen`, which `keys` does not have"),
         (listener("[dialects.vosk]\npresets = \"x\""), "presets"),

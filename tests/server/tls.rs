@@ -144,7 +144,7 @@ fn a_handshake_that_goes_nowhere_is_given_up() {
         socket.set_read_timeout(Some(LIMIT)).unwrap();
         assert_eq!(socket.read(&mut [0; 16]).unwrap_or_default(), 0);
     }
-    host.wait_for("the log", || host.logged(&["no request", "in 2 s"]) == 3);
+    host.wait_for("the log", || host.logged(&["no TLS handshake within 2 s"]) == 3);
     assert_serves(&host, "one");
 }
 

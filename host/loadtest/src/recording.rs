@@ -33,7 +33,7 @@ pub enum AudioError {
         name: String,
     },
     /// The server has no text for it before its end.
-    #[error("{name}: no text came while it was heard, so none can be late")]
+    #[error("{name}: no text came before its end, so none can be late")]
     NoText {
         /// The file's name.
         name: String,

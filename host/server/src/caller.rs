@@ -35,7 +35,7 @@ impl App {
             false => OwnOrigin::Listed,
         };
         if !self.origins.allow(headers, own) {
-            let message = "this web page may not use the server (`origins` in its settings lists those that may)";
+            let message = "this web page is not allowed (the setting `origins` lists those that are)";
             return Err(Failure::new(FailureCode::Origin, message));
         }
         let key = match &self.keys {
@@ -53,7 +53,7 @@ impl App {
                     return Ok(self.unnamed(connection));
                 }
                 Some(key.ok_or_else(|| {
-                    let message = "a key is needed: `Authorization: Bearer KEY`, `?key=KEY`, or the subprotocols \
+                    let message = "an API key is required: `Authorization: Bearer KEY`, `?key=KEY`, or the subprotocols \
                                    `auricle, auricle.key.KEY`";
                     Failure::new(FailureCode::Unauthorized, message)
                 })?)
@@ -86,7 +86,7 @@ impl FromRequestParts<App> for Operator {
         if caller.is_operator() {
             return Ok(Self);
         }
-        let message = "this needs a key with `operator = true`";
+        let message = "this requires an operator's key (`operator = true`)";
         Err(Failure::new(FailureCode::NotOperator, message).into())
     }
 }

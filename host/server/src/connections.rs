@@ -49,13 +49,13 @@ impl Connections {
         let mut open = self.lock();
         let of_address = open.by_address.get(&network(address)).copied().unwrap_or_default();
         let refusal = if !served {
-            let message = "this address is not served here (`allow` of the listener)";
+            let message = "this listener does not serve your address (`allow` in its settings)";
             Some(Failure::new(FailureCode::Address, message))
         } else if open.total >= self.most {
-            let message = "the server has all the connections it may have (limits.max_connections)";
+            let message = "the server has reached its limit of connections (limits.max_connections)";
             Some(Failure::new(FailureCode::Connections, message))
         } else if of_address >= self.most_per_address {
-            let message = "this address has all the connections it may have (limits.max_connections_per_address)";
+            let message = "this address has reached its limit of connections (limits.max_connections_per_address)";
             Some(Failure::new(FailureCode::AddressConnections, message))
         } else {
             None

@@ -85,7 +85,7 @@ where
     // Between requests a client need not hurry, and may go away. (Half of a second head looks the same here.)
     let idle = error.is_timeout() && served.load(Ordering::Relaxed);
     if (error.is_timeout() || timed_out(&error)) && !idle {
-        tracing::info!(client = %address, "no request, or no taker for its answer, in time: {error}");
+        tracing::info!(client = %address, "too slow to send a request or to read the response: {error}");
         metrics.refused(FailureCode::SlowRequest.name());
     } else {
         tracing::debug!(client = %address, "connection ended: {error}");

@@ -242,7 +242,7 @@ async fn bind(
         Some(ListenerTls::Use(true)) | None => settings.tls.as_ref(),
     };
     if !listener.allow.is_empty() && matches!(listener.address, ListenAddress::Unix(_)) {
-        let message = format!("`allow` means nothing for the socket file {}: its permissions decide", listener.address);
+        let message = format!("`allow` has no effect on the socket file {}: its permissions decide", listener.address);
         return Err(io::Error::other(message));
     }
     check_exposure(settings, listener, tls.is_some(), shows_keys).map_err(io::Error::other)?;

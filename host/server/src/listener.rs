@@ -187,7 +187,7 @@ async fn serve(socket: Accepted, certificate: Option<Arc<Certificate>>, client: 
         Ok(Ok(socket)) => converse(socket, client, address).await,
         Ok(Err(error)) => tracing::debug!(client = %address, "no TLS handshake: {error}"),
         Err(_) => {
-            tracing::info!(client = %address, "no request, not even a TLS handshake, in {} s", limit.as_secs_f64());
+            tracing::info!(client = %address, "no TLS handshake within {} s", limit.as_secs_f64());
             metrics.refused(FailureCode::SlowRequest.name());
         }
     }

@@ -73,9 +73,9 @@ impl<T> Reloaded<T> {
         match (self.read)(Some(&self.get())) {
             Ok(value) => {
                 *self.value.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(value);
-                tracing::info!(files = ?self.files, "read anew");
+                tracing::info!(files = ?self.files, "reloaded");
             }
-            Err(problem) => tracing::error!("{problem}; what was read before stays in service"),
+            Err(problem) => tracing::error!("{problem}; the previous version stays in service"),
         }
     }
 }

@@ -24,12 +24,12 @@ impl Files {
     pub(super) fn reload<E: Display>(&self, settings: &impl Fn() -> Result<(), E>) {
         let _reloading = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(problem) = settings() {
-            tracing::error!("not reloaded: {problem}; all stays as it was");
+            tracing::error!("not reloaded: {problem}; nothing was changed");
             return;
         }
         self.presets.read_again();
         self.keys.as_ref().inspect(|keys| keys.read_again());
         self.certificates.iter().for_each(|certificate| certificate.read_again());
-        tracing::info!("reloaded: what to log, presets, keys and certificates");
+        tracing::info!("reloaded: log level, presets, keys and certificates");
     }
 }

@@ -40,7 +40,7 @@ pub enum End {
     #[error(transparent)]
     Source(SourceError),
     /// Parts of the audio were left out, each of which the observer was told of; the rest has been transcribed.
-    #[error("not all of the audio was heard: {} left out", count(*.parts, "part"))]
+    #[error("not all of the audio was transcribed: {} left out", count(*.parts, "part"))]
     Damaged {
         /// How many.
         parts: u64,

@@ -24,7 +24,7 @@ pub(super) async fn serve(socket: WebSocket, settings: &ConnectionSettings, admi
             Err(Some(Failure::new(FailureCode::IdleTimeout, message)))
         }),
         () = drain.cancelled() => {
-            let message = "the server is going away; connect again";
+            let message = "the server is shutting down; connect again";
             Err(Some(Failure::new(FailureCode::ShuttingDown, message)))
         }
     };

@@ -88,7 +88,7 @@ impl Reader {
                 // One that can send no sign of life any more is gone when it takes nothing.
                 _ = check.tick(), if !self.receiver.is_over() => {
                     if alive.elapsed() >= idle_limit {
-                        let message = format!("nothing came for {} s, not even an answer to a ping", idle_limit.as_secs_f64());
+                        let message = format!("nothing was received for {} s, not even an answer to a ping", idle_limit.as_secs_f64());
                         session.fail(Failure::new(FailureCode::IdleTimeout, message));
                     }
                     self.ping.notify_one();
@@ -106,7 +106,7 @@ impl Reader {
             }
         }
         if !finished {
-            tracing::info!(stream = session.info().id, "client gone; the rest of its audio is worked on");
+            tracing::info!(stream = session.info().id, "client disconnected; the rest of its audio is processed");
         }
         session.cancel();
         writing.abort();
@@ -122,7 +122,7 @@ impl Reader {
 fn obey(session: &mut Session, message: ClientMessage) -> Result<bool, Failure> {
     match message {
         ClientMessage::Start(_) => {
-            return Err(Failure::new(FailureCode::BadMessage, "a second `start`: one stream a connection"));
+            return Err(Failure::new(FailureCode::BadMessage, "a second `start`: a connection carries one stream"));
         }
         ClientMessage::Flush {} => session.flush(),
         ClientMessage::Reset {} => session.reset(),

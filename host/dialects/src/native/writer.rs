@@ -57,7 +57,7 @@ impl Writer {
                 // The reader is told by this task's end, and finishes the stream.
                 Err(Unsent::Lost) => return self,
                 Err(Unsent::Late) => {
-                    let message = format!("the client took nothing for {} s", self.sender.limit().as_secs_f64());
+                    let message = format!("the client read nothing for {} s", self.sender.limit().as_secs_f64());
                     events.give_up(Failure::new(FailureCode::SlowReader, message));
                     return self;
                 }

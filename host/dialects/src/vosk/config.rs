@@ -18,7 +18,7 @@ pub(super) enum ConfigError {
     SampleRate(f64),
     #[error("`config.phrase_list` is {kind}, not a list of texts")]
     NoPhrases { kind: &'static str },
-    #[error("`config.phrase_list` holds what is no text")]
+    #[error("`config.phrase_list` holds a value that is not a string")]
     NoText,
     #[error("`config.model` is {kind}, not a name")]
     NoModel { kind: &'static str },
@@ -220,7 +220,7 @@ mod tests {
             ),
             (json!({"max_alternatives": []}), "`config.max_alternatives` is a list, not a number"),
             (json!({"phrase_list": "one"}), "`config.phrase_list` is a text, not a list of texts"),
-            (json!({"phrase_list": ["one", 2]}), "`config.phrase_list` holds what is no text"),
+            (json!({"phrase_list": ["one", 2]}), "`config.phrase_list` holds a value that is not a string"),
             (json!({"model": 5}), "`config.model` is a number, not a name"),
         ] {
             assert_eq!(Config::read(&config).unwrap_err().to_string(), problem);

@@ -85,7 +85,7 @@ impl Connection {
             End::Failed(Failure::new(FailureCode::IdleTimeout, format!("{what} within {limit} s")))
         };
         let going_away =
-            || End::from(Failure::new(FailureCode::ShuttingDown, "the server is going away; connect again"));
+            || End::from(Failure::new(FailureCode::ShuttingDown, "the server is shutting down; connect again"));
         let mut next = tokio::select! {
             first = timeout(settings.start_limit, self.first()) => {
                 first.map_err(|_| late("no message came", settings.start_limit.as_secs_f64()))?
@@ -120,7 +120,7 @@ impl Connection {
                     _ = check.tick() => {
                         if alive.elapsed() >= settings.idle_limit {
                             let limit = settings.idle_limit.as_secs_f64();
-                            return Err(late("nothing came, not even an answer to a ping,", limit));
+                            return Err(late("nothing was received, not even an answer to a ping,", limit));
                         }
                         self.sender.ping().await.map_err(|_| End::Gone)?;
                     }
@@ -178,7 +178,7 @@ impl Connection {
         self.sender.send([Message::text(answer.to_string())]).await.map_err(|unsent| match unsent {
             Unsent::Lost => End::Gone,
             Unsent::Late => {
-                let message = format!("the client took nothing for {} s", self.sender.limit().as_secs_f64());
+                let message = format!("the client read nothing for {} s", self.sender.limit().as_secs_f64());
                 End::Late(Failure::new(FailureCode::SlowReader, message))
             }
         })

@@ -16,7 +16,7 @@ use std::fmt;
 /// Why a text is no message of a client.
 #[derive(Debug, thiserror::Error)]
 enum MessageError {
-    #[error("a text message is no JSON: {0}")]
+    #[error("a text message is not JSON: {0}")]
     NoJson(serde_json::Error),
     #[error(transparent)]
     Config(#[from] ConfigError),

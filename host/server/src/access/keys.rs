@@ -25,7 +25,7 @@ pub enum KeysError {
     #[error(transparent)]
     Toml(#[from] TomlError),
     /// Names stand in logs, in TOML and on terminals.
-    #[error("`{0}` is no name of a key: 1 to {NAME_LENGTH} letters, digits, `-` and `_`")]
+    #[error("`{0}` is not a key name: 1 to {NAME_LENGTH} letters, digits, `-` and `_`")]
     Name(String),
     /// The hash of the key of this name is none.
     #[error("key `{0}`: `sha256` must be 64 hexadecimal digits")]

@@ -59,7 +59,7 @@ pub(super) enum Occupied {
 pub(super) enum FolderError {
     #[error("{}: {error}", .folder.display())]
     Io { folder: PathBuf, error: io::Error },
-    #[error("{}: another `auricle pull` is at work there", .folder.display())]
+    #[error("{}: another `auricle pull` is running there", .folder.display())]
     Busy { folder: PathBuf },
     /// Where it is from cannot be written down.
     #[error("{0}")]
