@@ -92,7 +92,7 @@ fn a_key_is_for_its_presets_and_so_many_streams() {
     let open: Vec<_> = (0..2).map(|_| Client::knock(&host, &query, &[])).filter_map(Result::ok).collect();
     assert_eq!(open.len(), 2);
     let (status, told) = refused(&host, &query, &[]);
-    assert!(status == 429 && told.contains("all the streams it may have (2)"), "{status} {told}");
+    assert!(status == 429 && told.contains("limit of open streams (2)"), "{status} {told}");
     drop(open);
     host.wait_for("a place", || Client::knock(&host, &query, &[]).is_ok());
 }
@@ -245,7 +245,7 @@ fn a_listed_page_is_told_by_the_connection_what_it_could_not_read_in_http() {
     let query = format!("?key={key}");
     let open = Client::knock(&host, &query, &[page]).unwrap();
     let told = Client::knock(&host, &query, &[page]).unwrap().fails("capacity", 4429);
-    assert!(told.contains("all the streams it may have (1)"), "{told}");
+    assert!(told.contains("limit of open streams (1)"), "{told}");
     works(open, "tone");
     assert_eq!(refused(&host, &query, &[("Origin", "https://evil.example")]).0, 403);
 }

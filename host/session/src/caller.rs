@@ -120,7 +120,8 @@ impl Key {
     pub fn take_place(&self) -> Result<Permit, Failure> {
         self.permits.try_take().ok_or_else(|| {
             let most = self.permits.limit();
-            let message = format!("the key has reached its limit of {most} streams; end one, or try again later");
+            let message =
+                format!("the key has reached its limit of open streams ({most}); end one, or try again later");
             Failure::new(FailureCode::KeyStreams, message)
         })
     }
