@@ -219,7 +219,7 @@ mod tests {
             ("[keys.one]", "sha256"),
             ("[keys.one]\nsha256 = \"abc\"", "key `one`: `sha256` must be 64"),
             ("[keys.one]\nsha265 = \"abc\"", "line 2"),
-            ("[keys.\"o n e\"]\nsha256 = \"abc\"", "`o n e` is no name"),
+            ("[keys.\"o n e\"]\nsha256 = \"abc\"", "`o n e` is not a key name"),
         ] {
             let error = parse(text, None).unwrap_err().to_string();
             assert!(error.contains(problem) && error.lines().count() == 1, "{error}");
