@@ -1,6 +1,6 @@
 //! What vosk's clients are answered: exactly one text to each message of audio, one to `reset` and one to `eof`.
 //!
-//! No I/O and no clock: whoever serves a connection hands the stream's events in as they come ([`Replies::hear`]) and takes
+//! No I/O and no clock: whoever serves a connection hands the stream's events in as they come ([`Replies::apply`]) and takes
 //! an answer out for each message of the client. A segment is told once, in the answer that comes next; a partial is told in
 //! each answer until another text replaces it.
 
