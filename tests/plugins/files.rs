@@ -450,7 +450,7 @@ fn the_operator_chooses_who_serves_a_backend() {
     // Nobody else, even where the chosen one is not there.
     let host = with_tone().settings("[backends]\ntone = \"absent\"").start();
     let file = host.wait_for_file(TONE, refused);
-    assert!(reason(&file).contains("kept for plugin absent"), "{file}");
+    assert!(reason(&file).contains("reserved for plugin absent"), "{file}");
 }
 
 #[test]

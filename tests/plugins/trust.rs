@@ -55,7 +55,10 @@ fn only_what_is_pinned_runs() {
     assert_eq!(state(&host).0, "registered");
     let faulty = library("faulty").file_name().unwrap().to_str().unwrap().to_owned();
     let other = host.file(&faulty).unwrap();
-    assert!(other["state"] == "refused" && other["reason"].as_str().unwrap().contains("is not pinned"), "{other}");
+    assert!(
+        other["state"] == "refused" && other["reason"].as_str().unwrap().contains("is not listed in `[pins]`"),
+        "{other}"
+    );
     let (refused, reason) = state(&pinned(&"0".repeat(64)));
     assert!(refused == "refused" && reason.contains(&format!("its SHA-256 is {digest}")), "{reason}");
 }
