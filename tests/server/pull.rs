@@ -336,7 +336,7 @@ fn a_pull_that_is_killed_leaves_nothing_that_looks_whole() {
             thread::sleep(Duration::from_millis(10));
         }
         // Two at once would spoil it for each other.
-        assert!(room.refused(&["me/nano"]).contains("another `auricle pull` is at work"));
+        assert!(room.refused(&["me/nano"]).contains("another `auricle pull` is running"));
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(!room.path("models/nano").exists());

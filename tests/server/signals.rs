@@ -80,7 +80,7 @@ fn a_reload_takes_what_to_log_anew_also_in_workers() {
     settings(&host, "auricle=loud");
     host.signal("HUP");
     host.wait_for("the refusal", || host.logged(&["ERROR", "auricle.toml", "auricle=loud"]) == 1);
-    assert_eq!((host.logged(&["ERROR"]), host.logged(&["reloaded: what"])), (1, 1));
+    assert_eq!((host.logged(&["ERROR"]), host.logged(&["reloaded: log"])), (1, 1));
     let before = host.logged(&["a segment is told"]);
     client.audio(&bytes(&noise(1, 16_000)));
     client.until("segment");
@@ -104,7 +104,7 @@ fn the_command_line_decides_what_to_log() {
     let host = setup().settings("log = \"error\"").log("info").start();
     assert!(host.logged(&["INFO", "streams at"]) == 1);
     host.signal("HUP");
-    host.wait_for("the reload", || host.logged(&["INFO", "reloaded: what"]) == 1);
+    host.wait_for("the reload", || host.logged(&["INFO", "reloaded: log"]) == 1);
 }
 
 /// Writes a file of the same length anew so that it looks as before.
@@ -138,7 +138,7 @@ fn a_reload_reads_presets_and_keys_whatever_their_files_look_like() {
     exchange(&keys, &fs::read_to_string(host.path("others.toml")).unwrap());
     exchange(&host.path("configs/presets/tone.json"), &preset("two"));
     host.signal("HUP");
-    host.wait_for("the reload", || host.logged(&["INFO", "reloaded: what"]) == 1);
+    host.wait_for("the reload", || host.logged(&["INFO", "reloaded: log"]) == 1);
     assert_eq!((opens(&first), opens(&second)), (false, true));
     assert!(titled(&second, "\"two\""));
 }

@@ -73,7 +73,7 @@ impl<T> Reloaded<T> {
         match (self.read)(Some(&self.get())) {
             Ok(value) => {
                 *self.value.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(value);
-                tracing::info!(files = ?self.files, "reloaded");
+                tracing::info!(files = ?self.files, "read again");
             }
             Err(problem) => tracing::error!("{problem}; the previous version stays in service"),
         }
