@@ -20,7 +20,7 @@ pub(super) enum CertificateError {
     #[error("[tls] {}: no certificate in it", .file.display())]
     Empty { file: PathBuf },
     #[error("[tls] {}: does not go with the key {}: {error}", .certificate.display(), .key.display())]
-    Pair { certificate: PathBuf, key: PathBuf, error: rustls::Error },
+    Pair { certificate: PathBuf, key: PathBuf, error: Box<rustls::Error> },
     /// The library has none of the versions.
     #[error("{0}")]
     Versions(rustls::Error),
@@ -72,7 +72,11 @@ fn read(Tls { certificate, key }: &Tls) -> Result<ServerConfig, CertificateError
         .map_err(CertificateError::Versions)?
         .with_no_client_auth()
         .with_single_cert(chain, private)
-        .map_err(|error| CertificateError::Pair { certificate: certificate.clone(), key: key.clone(), error })?;
+        .map_err(|error| CertificateError::Pair {
+            certificate: certificate.clone(),
+            key: key.clone(),
+            error: Box::new(error),
+        })?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }

@@ -70,7 +70,7 @@ pub(super) struct PullArgs {
 #[derive(Debug, thiserror::Error)]
 enum PullError {
     #[error("{} is there already: {what}; --again replaces it, --into DIR puts this one elsewhere", .folder.display())]
-    Occupied { folder: PathBuf, what: Occupied },
+    Occupied { folder: PathBuf, what: Box<Occupied> },
     #[error(transparent)]
     Hub(#[from] HubError),
     #[error("{endpoint} cannot be reached: {why}; {by_hand}")]
@@ -118,7 +118,7 @@ fn pull(args: &PullArgs, Model { repository, folder }: &Model) -> Result<Value, 
             return Ok(preset(folder, precision));
         }
         Some(Err(what)) if !args.again => {
-            return Err(PullError::Occupied { folder: destination.folder().to_owned(), what });
+            return Err(PullError::Occupied { folder: destination.folder().to_owned(), what: Box::new(what) });
         }
         _ => {}
     }
