@@ -4,6 +4,7 @@
 
 mod digits;
 mod faults;
+mod in_process;
 mod speech;
 mod whisper;
 mod workers;

@@ -9,7 +9,7 @@ mod variant;
 
 pub use auricle_plugin_test::{
     audio::{bytes, noise, wav},
-    server::{Client, Closed, Host, LIMIT, Process, Setup, auricle, host_program},
+    server::{Client, Closed, Host, Process, Setup, auricle, host_program, limit},
     words::{word_errors, words},
 };
 pub use files::{fixture, library, long, models, runtime, shared_audio, shared_digits, staged};

@@ -1,6 +1,6 @@
 //! What clients get wrong, by mistake or on purpose: each gets a clear answer, and nobody else notices.
 
-use auricle_tests::{Client, Host, LIMIT, Setup, bytes, library, noise, tone_segments};
+use auricle_tests::{Client, Host, Setup, bytes, library, limit, noise, tone_segments};
 use serde_json::{Value, json};
 use std::{
     io::{Read, Write},
@@ -39,7 +39,7 @@ fn raw_text(bytes: &[u8]) -> Message {
 /// Sends bytes and reads whatever comes until the server closes.
 fn raw(host: &Host, bytes: &[u8]) -> String {
     let mut socket = TcpStream::connect(host.address()).unwrap();
-    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    socket.set_read_timeout(Some(limit())).unwrap();
     socket.write_all(bytes).unwrap();
     read(&mut socket)
 }
@@ -360,7 +360,7 @@ fn what_is_no_websocket_handshake_gets_a_helpful_answer() {
     // A head that never ends is cut off, by its size or by its time.
     let endless = format!("GET /v1/stream HTTP/1.1\r\nX: {}", "x".repeat(1 << 20));
     let mut socket = TcpStream::connect(host.address()).unwrap();
-    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    socket.set_read_timeout(Some(limit())).unwrap();
     let _ = socket.write_all(endless.as_bytes());
     read(&mut socket);
     thread::scope(|scope| {
@@ -370,7 +370,7 @@ fn what_is_no_websocket_handshake_gets_a_helpful_answer() {
     });
     // A handshake and then no WebSocket.
     let mut socket = TcpStream::connect(host.address()).unwrap();
-    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    socket.set_read_timeout(Some(limit())).unwrap();
     let garbage = [upgrade(&format!("{key}Sec-WebSocket-Version: 13\r\n")).as_bytes(), &[0xff; 5_000]].concat();
     socket.write_all(&garbage).unwrap();
     let answer = read(&mut socket);

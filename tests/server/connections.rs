@@ -1,6 +1,6 @@
 //! Connections are bounded in number and in time: floods and dawdlers cost nobody else anything.
 
-use auricle_tests::{Client, Host, LIMIT, Setup, bytes, library, noise, tone_segments};
+use auricle_tests::{Client, Host, Setup, bytes, library, limit, noise, tone_segments};
 use serde_json::json;
 use std::{
     cell::RefCell,
@@ -23,7 +23,7 @@ fn host(settings: &str) -> Host {
 
 fn connect(host: &Host) -> TcpStream {
     let socket = TcpStream::connect(host.address()).unwrap();
-    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    socket.set_read_timeout(Some(limit())).unwrap();
     socket
 }
 

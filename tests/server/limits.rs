@@ -1,6 +1,6 @@
 //! Everything that waits is bounded, and reaching a bound is said, costs nobody else anything, and is not for ever.
 
-use auricle_tests::{Client, Host, LIMIT, Setup, bytes, library, noise, tone_segments};
+use auricle_tests::{Client, Host, Setup, bytes, library, limit, noise, tone_segments};
 use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader, Write},
@@ -36,7 +36,7 @@ fn streams_end(host: &Host, preset: &str) {
 /// A WebSocket handshake; the connection, and the head of the answer to it.
 fn handshake(host: &Host) -> (TcpStream, String) {
     let mut socket = TcpStream::connect(host.address()).unwrap();
-    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    socket.set_read_timeout(Some(limit())).unwrap();
     let head = "GET /v1/stream HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
                 Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     socket.write_all(head.as_bytes()).unwrap();

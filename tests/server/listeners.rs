@@ -1,6 +1,6 @@
 //! Listeners: addresses of every kind, dialects of their own, and whom each serves.
 
-use auricle_tests::{Client, LIMIT, Setup, auricle, bytes, library, noise, tone_segments};
+use auricle_tests::{Client, Setup, auricle, bytes, library, limit, noise, tone_segments};
 use serde_json::json;
 use std::{
     fs,
@@ -33,7 +33,7 @@ fn status(mut socket: impl Read + Write, path: &str, more: &str) -> String {
 
 fn at(address: &str) -> TcpStream {
     let socket = TcpStream::connect(address).unwrap();
-    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    socket.set_read_timeout(Some(limit())).unwrap();
     socket
 }
 
@@ -70,7 +70,7 @@ fn a_socket_file_is_listened_to_and_removed() {
     assert_eq!(status(UnixStream::connect(&path).unwrap(), "/readyz", ""), "HTTP/1.1 200 OK");
     let upgrade = "Upgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
     let mut socket = UnixStream::connect(&path).unwrap();
-    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    socket.set_read_timeout(Some(limit())).unwrap();
     write!(socket, "GET /v1/stream HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n{upgrade}\r\n").unwrap();
     let mut begin = [0; 12];
     socket.read_exact(&mut begin).unwrap();
@@ -210,7 +210,7 @@ fn a_client_that_reads_late_has_the_time_of_a_stream_not_of_a_request() {
                     \"unix:auricle.sock\"";
     let _host = setup.settings(settings).start();
     let socket = UnixStream::connect(&path).unwrap();
-    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    socket.set_read_timeout(Some(limit())).unwrap();
     let (mut client, _) = tungstenite::client("ws://x/v1/stream", socket).unwrap();
     client.send(Message::text(r#"{"type": "start", "preset": "many", "pace": "file"}"#)).unwrap();
     // More segments than fit into the socket, and nobody reads them for a while (for how long depends on the machine); no more than may wait

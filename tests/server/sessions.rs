@@ -7,7 +7,7 @@ use auricle_session::{
     SessionEvents, SessionRequest, Sessions,
 };
 use auricle_stream::StreamSettings;
-use auricle_tests::{LIMIT, bytes, host_program, library, noise, tone_segments};
+use auricle_tests::{bytes, host_program, library, limit, noise, tone_segments};
 use serde_json::Map;
 use std::{
     collections::HashMap,
@@ -45,8 +45,8 @@ async fn fixture(dir: &Path) -> Fixture {
     let catalog = CatalogSettings {
         program: host_program(),
         trusted: Vec::new(),
-        call_limit: LIMIT,
-        load_limit: LIMIT,
+        call_limit: limit(),
+        load_limit: limit(),
         max_call_timeouts: 3,
         max_dedicated_workers: 8,
         crash_reports: dir.join("crashes"),
@@ -85,7 +85,7 @@ impl Fixture {
 async fn until(events: &mut SessionEvents, kind: impl Fn(&Event) -> bool) -> Vec<Arc<NumberedEvent>> {
     let mut all = Vec::new();
     while !all.iter().any(|event: &Arc<NumberedEvent>| kind(&event.event)) {
-        all.extend(timeout(LIMIT, events.next()).await.unwrap());
+        all.extend(timeout(limit(), events.next()).await.unwrap());
     }
     all
 }
@@ -122,7 +122,7 @@ async fn a_session_goes_its_way_and_gives_its_place_back() {
     session.finish();
     let last = until(&mut events, |event| matches!(event, Event::Done(_))).await;
     assert_eq!(texts(&last), tone_segments(&audio[..20_000], 16_000));
-    assert!(timeout(LIMIT, events.next()).await.unwrap().is_empty(), "nothing follows the end");
+    assert!(timeout(limit(), events.next()).await.unwrap().is_empty(), "nothing follows the end");
     drop((session, events));
     fixture.open(AudioFormat::default()).await.unwrap();
 }
@@ -175,5 +175,5 @@ async fn a_session_that_is_dropped_is_worked_on_and_its_processor_finished() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    timeout(LIMIT, counted).await.unwrap();
+    timeout(limit(), counted).await.unwrap();
 }

@@ -1,6 +1,6 @@
 //! TLS: only for those who trust the certificate, which may be replaced under a running server.
 
-use auricle_tests::{Host, LIMIT, Setup, auricle, bytes, fixture, library, noise, tone_segments};
+use auricle_tests::{Host, Setup, auricle, bytes, fixture, library, limit, noise, tone_segments};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
 use std::{
@@ -100,7 +100,7 @@ fn a_client_that_trusts_the_authority_is_served_and_no_other() {
     assert_eq!(engines("two").status.code(), Some(2));
     // Clear text is not answered in clear text.
     let mut socket = TcpStream::connect(host.address()).unwrap();
-    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    socket.set_read_timeout(Some(limit())).unwrap();
     socket.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
     let mut answer = Vec::new();
     let _ = socket.read_to_end(&mut answer);
@@ -141,7 +141,7 @@ fn a_handshake_that_goes_nowhere_is_given_up() {
     let host = start(setup());
     let silent: Vec<_> = (0..3).map(|_| TcpStream::connect(host.address()).unwrap()).collect();
     for mut socket in silent {
-        socket.set_read_timeout(Some(LIMIT)).unwrap();
+        socket.set_read_timeout(Some(limit())).unwrap();
         assert_eq!(socket.read(&mut [0; 16]).unwrap_or_default(), 0);
     }
     host.wait_for("the log", || host.logged(&["no TLS handshake within 2 s"]) == 3);

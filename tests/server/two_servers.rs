@@ -1,7 +1,7 @@
 //! Two servers in one process: what each measures, opens and refuses is its own.
 
 use auricle_server::{Server, settings::Settings};
-use auricle_tests::{LIMIT, bytes, host_program, library, noise};
+use auricle_tests::{bytes, host_program, library, limit, noise};
 use std::{
     fs,
     io::{Read, Write},
@@ -44,7 +44,7 @@ fn get(address: &str, path: &str) -> String {
 /// One stream to its end.
 fn stream(address: &str) {
     let socket = TcpStream::connect(address).unwrap();
-    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    socket.set_read_timeout(Some(limit())).unwrap();
     let (mut client, _) = client_with_config(format!("ws://{address}/v1/stream"), socket, None).unwrap();
     client.send(Message::text(r#"{"type": "start", "preset": "tone"}"#)).unwrap();
     client.send(Message::binary(bytes(&noise(1, 20_000)))).unwrap();
@@ -65,7 +65,7 @@ fn each_counts_what_is_its_own() {
     let [first, second] = ["first", "second"].map(|name| runtime.block_on(start(&dir.path().join(name))));
     let begun = Instant::now();
     while !get(&first, "/readyz").contains("ready\n") || !get(&second, "/readyz").contains("ready\n") {
-        assert!(begun.elapsed() < LIMIT);
+        assert!(begun.elapsed() < limit());
         thread::sleep(Duration::from_millis(20));
     }
     stream(&first);

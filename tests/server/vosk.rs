@@ -6,7 +6,7 @@
 //! directory; where that cannot be made, their tests say so and are skipped.
 
 use auricle_tests::{
-    Client, Host, LIMIT, Setup, bytes, fixture, library, models, noise, runtime, tone_segments, wav, words,
+    Client, Host, Setup, bytes, fixture, library, limit, models, noise, runtime, tone_segments, wav, words,
 };
 use serde_json::{Value, json};
 use std::{
@@ -54,8 +54,8 @@ struct Vosk(WebSocket<TcpStream>);
 impl Vosk {
     fn connect(address: &str, path: &str) -> Self {
         let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(LIMIT)).unwrap();
-        stream.set_write_timeout(Some(LIMIT)).unwrap();
+        stream.set_read_timeout(Some(limit())).unwrap();
+        stream.set_write_timeout(Some(limit())).unwrap();
         let (socket, _) = client_with_config(format!("ws://{address}{path}"), stream, None).unwrap();
         Self(socket)
     }

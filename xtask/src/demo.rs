@@ -5,21 +5,20 @@ use crate::{
     stage::{self, Built},
 };
 use std::{
-    io::{BufRead, BufReader, Read, Write},
-    net::TcpStream,
-    path::Path,
-    process::{Child, Command, ExitStatus, Stdio},
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-const MINUTE: Duration = Duration::from_secs(60);
+/// How long the host may take to register an engine.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// Builds, starts the host, streams a recording to each recogniser, and stops the host or leaves it running.
 pub(crate) fn demo(serve: bool) -> Done {
     let built = stage::release_without_pocketsphinx()?;
     eprintln!("\nStarting the host on {} ...", built.plugins.display());
-    let (mut host, address) = start(&mut command(&built))?;
+    let (mut host, address) = start(&built)?;
     let shown = show(&built, &address).and_then(|()| if serve { wait(&mut host, &address) } else { Ok(()) });
     stop(&mut host);
     shown
@@ -27,15 +26,35 @@ pub(crate) fn demo(serve: bool) -> Done {
 
 /// The neural network that comes with the repository first; then another engine is added while the host runs.
 fn show(built: &Built, address: &str) -> Done {
-    until("get ready", MINUTE, || get(address, "/readyz"))?;
+    wait_for_engine(built, address, "onnx")?;
     stream(built, address, "fixtures/digits.wav", "digits")?;
-    eprintln!("\nAnother engine: PocketSphinx is built and dropped into the plugin directory; the host goes on ...");
+    eprintln!("\nPocketSphinx is built and copied into the plugin directory while the host runs ...");
     stage::add_pocketsphinx(built)?;
-    until("take up PocketSphinx", MINUTE, || {
-        get(address, "/v1/engines").filter(|body| body.contains("\"pocketsphinx\""))
-    })?;
-    run(Command::new(&built.host).args(["engines", "--url", &format!("http://{address}")]))?;
+    wait_for_engine(built, address, "pocketsphinx")?;
+    run(&mut engines(built, address))?;
     stream(built, address, "fixtures/demo.wav", "pocketsphinx")
+}
+
+/// Waits until the host has registered an engine.
+fn wait_for_engine(built: &Built, address: &str, backend: &str) -> Done {
+    let begun = Instant::now();
+    loop {
+        let output = engines(built, address).args(["--format", "json"]).output();
+        let list = output.map_err(|error| format!("{}: {error}", built.host.display()))?.stdout;
+        if String::from_utf8_lossy(&list).contains(&format!("\"{backend}\"")) {
+            return Ok(());
+        }
+        if begun.elapsed() > LIMIT {
+            return Err(format!("the host did not register `{backend}` within {} s", LIMIT.as_secs()));
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn engines(built: &Built, address: &str) -> Command {
+    let mut command = Command::new(&built.host);
+    command.args(["engines", "--url", &format!("http://{address}")]);
+    command
 }
 
 fn stream(built: &Built, address: &str, recording: &str, preset: &str) -> Done {
@@ -43,29 +62,6 @@ fn stream(built: &Built, address: &str, recording: &str, preset: &str) -> Done {
     let url = format!("ws://{address}/v1/stream");
     let options = ["--url", &url, "--preset", preset, "--realtime"];
     run(Command::new(&built.host).arg("stream").arg(root().join(recording)).args(options))
-}
-
-/// Waits for what the host must do within a time.
-pub(crate) fn until<T>(what: &str, limit: Duration, mut so: impl FnMut() -> Option<T>) -> Done<T> {
-    let begun = Instant::now();
-    loop {
-        if let Some(done) = so() {
-            return Ok(done);
-        }
-        if begun.elapsed() > limit {
-            return Err(format!("the host did not {what} within {} s", limit.as_secs()));
-        }
-        thread::sleep(Duration::from_millis(50));
-    }
-}
-
-/// The answer to a GET, where its status is 200.
-pub(crate) fn get(address: &str, path: &str) -> Option<String> {
-    let mut socket = TcpStream::connect(address).ok()?;
-    write!(socket, "GET {path} HTTP/1.1\r\nHost: auricle\r\nConnection: close\r\n\r\n").ok()?;
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).ok()?;
-    answer.starts_with("HTTP/1.1 200").then_some(answer)
 }
 
 fn command(built: &Built) -> Command {
@@ -76,11 +72,10 @@ fn command(built: &Built) -> Command {
     command
 }
 
-/// Starts a host; returns it and the address it listens on.
-pub(crate) fn start(command: &mut Command) -> Done<(Child, String)> {
-    let program = Path::new(command.get_program()).display().to_string();
-    let mut host =
-        command.stdout(Stdio::piped()).spawn().map_err(|error| format!("{program} cannot be started: {error}"))?;
+/// Starts the host; returns it and the address it listens on.
+fn start(built: &Built) -> Done<(Child, String)> {
+    let started = command(built).stdout(Stdio::piped()).spawn();
+    let mut host = started.map_err(|error| format!("{} cannot be started: {error}", built.host.display()))?;
     let mut line = String::new();
     if let Some(out) = host.stdout.take() {
         BufReader::new(out).read_line(&mut line).map_err(|error| format!("the host's output: {error}"))?;
@@ -101,12 +96,12 @@ fn wait(host: &mut Child, address: &str) -> Done {
 }
 
 /// Asks the host to stop, and waits for its end.
-pub(crate) fn stop(host: &mut Child) -> Option<ExitStatus> {
+fn stop(host: &mut Child) {
     let asked = cfg!(unix)
         && Command::new("kill").args(["-TERM", &host.id().to_string()]).status().is_ok_and(|status| status.success());
+    // Errors here mean that it has ended already.
     if !asked {
-        // It may have ended by itself.
         let _ = host.kill();
     }
-    host.wait().ok()
+    let _ = host.wait();
 }

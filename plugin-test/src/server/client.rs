@@ -1,6 +1,6 @@
 //! A WebSocket client that says exactly what a test wants said, and keeps all it hears.
 
-use super::{Host, LIMIT};
+use super::{Host, limit};
 use serde_json::{Value, json};
 use std::{
     net::TcpStream,
@@ -36,8 +36,8 @@ impl Client {
     /// Connects, and says nothing.
     pub fn connect(host: &Host) -> Self {
         let stream = TcpStream::connect(host.address()).unwrap();
-        stream.set_read_timeout(Some(LIMIT)).unwrap();
-        stream.set_write_timeout(Some(LIMIT)).unwrap();
+        stream.set_read_timeout(Some(limit())).unwrap();
+        stream.set_write_timeout(Some(limit())).unwrap();
         let url = format!("ws://{}/v1/stream", host.address());
         let config = WebSocketConfig::default().max_frame_size(None).max_message_size(None);
         let (socket, _) = client_with_config(url, stream, Some(config)).unwrap();
@@ -50,8 +50,8 @@ impl Client {
     /// The server's answer in HTTP.
     pub fn knock(host: &Host, query: &str, headers: &[(&'static str, &str)]) -> Result<Self, (u16, String)> {
         let stream = TcpStream::connect(host.address()).unwrap();
-        stream.set_read_timeout(Some(LIMIT)).unwrap();
-        stream.set_write_timeout(Some(LIMIT)).unwrap();
+        stream.set_read_timeout(Some(limit())).unwrap();
+        stream.set_write_timeout(Some(limit())).unwrap();
         let mut request = format!("ws://{}/v1/stream{query}", host.address()).into_client_request().unwrap();
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().unwrap());
@@ -118,7 +118,7 @@ impl Client {
     pub fn next(&mut self) -> Option<Value> {
         let begun = Instant::now();
         loop {
-            assert!(begun.elapsed() < LIMIT, "only pings for {LIMIT:?}; before that: {:?}", self.heard.last());
+            assert!(begun.elapsed() < limit(), "only pings for {:?}; before that: {:?}", limit(), self.heard.last());
             match self.socket.read() {
                 Ok(Message::Text(text)) => {
                     let event: Value = serde_json::from_str(text.as_str()).unwrap();
@@ -132,7 +132,7 @@ impl Client {
                 }
                 Ok(_) => {}
                 Err(tungstenite::Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                    panic!("the server said nothing for {LIMIT:?}; before that: {:?}", self.heard.last());
+                    panic!("the server said nothing for {:?}; before that: {:?}", limit(), self.heard.last());
                 }
                 Err(_) => {
                     self.closed.get_or_insert(Closed { code: 1006, reason: String::new() });
@@ -212,7 +212,7 @@ impl Client {
         let begun = Instant::now();
         self.socket.get_ref().set_read_timeout(Some(Duration::from_millis(50))).unwrap();
         while !so() {
-            assert!(begun.elapsed() < LIMIT, "listened in vain; the last was {:?}", self.heard.last());
+            assert!(begun.elapsed() < limit(), "listened in vain; the last was {:?}", self.heard.last());
             match self.socket.read() {
                 Ok(Message::Text(text)) => self.heard.push(serde_json::from_str(text.as_str()).unwrap()),
                 Err(tungstenite::Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {}
@@ -220,7 +220,7 @@ impl Client {
                 Err(error) => panic!("{error}"),
             }
         }
-        self.socket.get_ref().set_read_timeout(Some(LIMIT)).unwrap();
+        self.socket.get_ref().set_read_timeout(Some(limit())).unwrap();
     }
 
     /// Goes away without a word.

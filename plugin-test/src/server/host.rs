@@ -1,6 +1,6 @@
 //! A running server with its directories and its HTTP routes.
 
-use super::{LIMIT, Process, Setup, setup::place};
+use super::{Process, Setup, limit, setup::place};
 use serde_json::Value;
 use std::{
     fs,
@@ -68,7 +68,7 @@ impl Host {
     /// Status and body of a GET.
     pub fn get(&self, path: &str) -> (u16, String) {
         let url = format!("http://{}{path}", self.address());
-        let request = ureq::get(&url).config().http_status_as_error(false).timeout_global(Some(LIMIT)).build();
+        let request = ureq::get(&url).config().http_status_as_error(false).timeout_global(Some(limit())).build();
         let mut answer =
             request.call().unwrap_or_else(|problem| panic!("{url}: {problem}; the host said:\n{}", self.log()));
         (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
@@ -109,7 +109,7 @@ impl Host {
     pub fn wait_for(&self, what: &str, so: impl Fn() -> bool) {
         let begun = Instant::now();
         while !so() {
-            assert!(begun.elapsed() < LIMIT, "waited in vain for {what}; the host said:\n{}", self.log());
+            assert!(begun.elapsed() < limit(), "waited in vain for {what}; the host said:\n{}", self.log());
             thread::sleep(Duration::from_millis(20));
         }
     }

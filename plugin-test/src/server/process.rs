@@ -2,7 +2,7 @@
 //!
 //! Threads: one reads the process's standard error, one its standard output, each to its end.
 
-use super::LIMIT;
+use super::limit;
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -86,7 +86,7 @@ impl Process {
         let mut listeners = self.listeners.lock().unwrap();
         let (lines, output) = &mut *listeners;
         while lines.len() <= n {
-            let line = output.recv_timeout(LIMIT);
+            let line = output.recv_timeout(limit());
             lines.push(
                 line.unwrap_or_else(|_| panic!("no listener {n}, only {lines:?}; the host said:\n{}", self.log())),
             );
@@ -168,7 +168,7 @@ impl Process {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
-            assert!(begun.elapsed() < LIMIT, "the host does not end; it said:\n{}", self.log());
+            assert!(begun.elapsed() < limit(), "the host does not end; it said:\n{}", self.log());
             thread::sleep(Duration::from_millis(20));
         }
     }
