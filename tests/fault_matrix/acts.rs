@@ -6,7 +6,8 @@ use auricle_tests::{Client, Host, Setup, Variant, library, models, runtime};
 use serde_json::json;
 use std::{
     fs::{self, File},
-    io::Write,
+    io::{self, Write},
+    mem,
     net::TcpStream,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -43,8 +44,30 @@ pub(crate) fn start(setup: Setup, column: Column, act: Option<Act>) -> Result<Ho
             command.env("ORT_DISABLE_TELEMETRY", "1");
             setup.start_by(command)
         }
+        Some(Act::CloseLog) => {
+            let (_, writer) = io::pipe().unwrap();
+            logging_to(setup, writer)
+        }
+        Some(Act::BlockLog) => {
+            let (reader, mut writer) = io::pipe().unwrap();
+            // The size of a pipe on Linux.
+            writer.write_all(&[b'\n'; 64 << 10]).unwrap();
+            // Open as long as the tests run.
+            mem::forget(reader);
+            logging_to(setup, writer)
+        }
+        Some(Act::FillLog) => {
+            let full = File::options().write(true).open("/dev/full");
+            logging_to(setup, full.map_err(|error| format!("/dev/full: {error}"))?)
+        }
         _ => setup.start(),
     })
+}
+
+fn logging_to(setup: Setup, stderr: impl Into<Stdio>) -> Host {
+    let setup = setup.log("trace");
+    let command = setup.command();
+    setup.start_with(command, stderr)
 }
 
 /// The same command from a shell that has done something first; the process stays the same.
@@ -84,7 +107,7 @@ pub(crate) fn preset(act: Act) -> &'static str {
 
 /// Whether it happens while the stream is open; otherwise it happened when the server was started.
 pub(crate) fn is_mid_stream(act: Act) -> bool {
-    !matches!(act, Act::CutModel | Act::LimitAddresses)
+    !matches!(act, Act::CutModel | Act::LimitAddresses | Act::CloseLog | Act::BlockLog | Act::FillLog)
 }
 
 /// Acts that are still to be undone.
@@ -135,7 +158,14 @@ impl Disturbance {
                 self.connections = (0..2 * DESCRIPTORS).map(|_| TcpStream::connect(host.address()).unwrap()).collect();
                 host.wait_for("the last descriptor", || host.logged(&["cannot accept a connection"]) > 0);
             }
-            Act::LimitAddresses | Act::CutModel => {}
+            Act::SignalAll(name) => {
+                host.signal_all(name);
+                if name != "HUP" {
+                    host.wait_for("the stop", || host.logged(&["stopping: no new streams"]) > 0);
+                }
+            }
+            Act::SignalWorkers(name) => host.workers().into_iter().for_each(|pid| signal(pid, name)),
+            Act::LimitAddresses | Act::CutModel | Act::CloseLog | Act::BlockLog | Act::FillLog => {}
         }
     }
 

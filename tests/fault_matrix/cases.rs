@@ -27,6 +27,7 @@ pub(crate) fn chapters() -> Vec<Chapter> {
         ("The engine reports invalid data", lies()),
         ("The model fails", models()),
         ("Files, memory and descriptors", surroundings()),
+        ("Log and signals", log_and_signals()),
     ]
 }
 
@@ -458,5 +459,24 @@ fn surroundings() -> Vec<Case> {
             Cell::closed(EngineUnavailable, "model.onnx"),
             Cell::closed(EngineUnavailable, "model.onnx"),
         ),
+    ]
+}
+
+fn log_and_signals() -> Vec<Case> {
+    let row = |fault, place, act, cell| alike(fault, place, How::Act(act, json!({})), cell);
+    vec![
+        row("the log's reader has gone", "always", Act::CloseLog, Cell::whole),
+        row("the log's reader does not read", "always", Act::BlockLog, Cell::whole),
+        row("the disk of the log is full", "always", Act::FillLog, Cell::whole),
+        row("SIGINT to the server and its workers", "mid-stream", Act::SignalAll("INT"), Cell::stops),
+        row("SIGTERM to the server and its workers", "mid-stream", Act::SignalAll("TERM"), Cell::stops),
+        row("SIGHUP to the server and its workers", "mid-stream", Act::SignalAll("HUP"), Cell::whole),
+        Case {
+            fault: "SIGTERM to the workers",
+            place: "mid-stream",
+            how: How::Act(Act::SignalWorkers("TERM"), json!({})),
+            in_process: Cell::nothing(),
+            worker: Cell::whole(),
+        },
     ]
 }

@@ -39,6 +39,16 @@ pub(crate) enum Act {
     Connect,
     /// A preset of the engine `onnx`, whose model is cut short.
     CutModel,
+    /// The log, at level `trace` as in the next two, is a pipe that has no reader any more.
+    CloseLog,
+    /// The log is a full pipe whose reader does not read.
+    BlockLog,
+    /// The log is a file on a full disk.
+    FillLog,
+    /// A signal to the server and to all of its workers.
+    SignalAll(&'static str),
+    /// A signal to the workers only.
+    SignalWorkers(&'static str),
 }
 
 /// Where the engine's code runs.
@@ -70,6 +80,8 @@ pub(crate) enum Outcome {
     Sanitised(&'static str),
     /// It is closed with this code; the message holds the text. What was reported before has arrived.
     Closed(FailureCode, &'static str),
+    /// Its client gets all of its text, as do the others; then the server, which was asked to stop, exits with status 0.
+    Stops,
     /// The server ends.
     Ends(Ending),
     /// There is no such thing in this column.
@@ -127,6 +139,10 @@ impl Cell {
 
     pub(crate) fn closed(code: FailureCode, text: &'static str) -> Self {
         Self::of(Outcome::Closed(code, text))
+    }
+
+    pub(crate) fn stops() -> Self {
+        Self::of(Outcome::Stops)
     }
 
     pub(crate) fn ends(ending: Ending) -> Self {

@@ -31,7 +31,7 @@ fn page() -> String {
         page.push_str(&format!("\n## {heading}\n\n| fault | where | in the server's process | in a worker |\n"));
         page.push_str("| --- | --- | --- | --- |\n");
         for case in cases {
-            let place = if case.place.contains(' ') || case.place == "mid-stream" {
+            let place = if case.place.contains(' ') || ["mid-stream", "always"].contains(&case.place) {
                 case.place.to_owned()
             } else {
                 format!("`{}`", case.place)
@@ -49,6 +49,7 @@ fn describe(cell: &Cell) -> String {
         Outcome::Whole => "whole".into(),
         Outcome::Sanitised(_) => "sanitised".into(),
         Outcome::Closed(code, _) => format!("`{}` {}", code.name(), close_code(code)),
+        Outcome::Stops => "whole; then the server exits with status 0".into(),
         Outcome::Ends(Ending::Signal(name, _)) => format!("**the server ends** by {name}"),
         Outcome::Ends(Ending::Status(status)) => format!("**the server ends** with status {status}"),
         Outcome::Nothing => "not applicable".into(),
