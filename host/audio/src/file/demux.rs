@@ -1,10 +1,11 @@
 //! WebM, Matroska and MP4: containers that crate `symphonia` takes apart.
 //!
-//! Invariant: a file's first track of audio that is understood is heard, from where its encoder says that it begins to where it
-//! ends. Where the track has a gap, or the file ends before the track does, that is told, and so is another file behind it. WebM is read as it comes, so sizes and
-//! the length may be unknown, as in what a browser records. The index of MP4 may stand at its end: it is held whole.
+//! Invariant: the first audio track that can be decoded is read from the beginning to the end that its encoder states. A gap in
+//! the track, a file that ends before its track does, and another file behind the first are reported. WebM is read as it
+//! comes: sizes and length may be unknown, as in a browser's recording. MP4 is held whole, because its index may be at the end.
 
 mod edits;
+mod elements;
 
 use super::{
     codec::Codec,
@@ -15,26 +16,30 @@ use super::{
     layout::Layout,
 };
 use edits::Edits;
-use std::io::{Cursor, ErrorKind, Read};
+use elements::{Elements, Followed};
+use std::{
+    io::{self, Cursor, ErrorKind, Read},
+    sync::{Arc, Mutex, PoisonError},
+};
 use symphonia::{
     core::{
         codecs::CodecParameters,
         errors::Error,
         formats::{FormatReader, Track},
-        io::{MediaSource, MediaSourceStream, ReadBytes, ReadOnlySource},
+        io::{MediaSource, MediaSourceStream, ReadOnlySource},
         units::TimeBase,
     },
     default::formats::{IsoMp4Reader, MkvReader},
 };
 
-/// Bytes of MP4 that are held at most.
+/// The size of the largest MP4 file, in bytes.
 const MOST_HELD: u64 = 1 << 30;
 
-/// Seconds that may be missing before anything is said: recorders of WebM stamp blocks with the clock. MP4 counts exactly.
-const UNSAID: f64 = 0.25;
-const UNSAID_EXACT: f64 = 0.02;
-/// Bytes behind a recording that may be anything.
-const UNSAID_BEHIND: u64 = 1_024;
+/// Seconds that may be missing without a report: recorders of WebM stamp blocks with the clock. MP4 counts exactly.
+const TOLERATED: f64 = 0.25;
+const TOLERATED_EXACT: f64 = 0.02;
+/// Bytes behind a recording that are not reported.
+const TOLERATED_BEHIND: u64 = 1_024;
 
 /// A file being read.
 pub(super) struct Demux {
@@ -55,8 +60,8 @@ pub(super) struct Demux {
     damage: Option<Damage>,
     /// MP4: there is another recording behind this one.
     joined: bool,
-    /// WebM: where it ends, in bytes, where it says so.
-    end: Option<u64>,
+    /// WebM: the elements read so far.
+    elements: Arc<Mutex<Elements>>,
 }
 
 impl Demux {
@@ -64,8 +69,8 @@ impl Demux {
     ///
     /// # Errors
     /// There is none, or no audio that is understood.
-    pub(super) fn webm(mut input: Input) -> Result<Self, ReadError> {
-        let end = segment_end(input.peek(128));
+    pub(super) fn webm(input: Input) -> Result<Self, ReadError> {
+        let (input, elements) = Followed::new(input);
         let reader =
             Box::new(MkvReader::try_new(stream(ReadOnlySource::new(input)), Default::default()).map_err(failed)?);
         let info = reader.media_info();
@@ -75,7 +80,7 @@ impl Demux {
         let mut demux = Self::new(reader, other)?;
         let rate = f64::from(demux.codec.layout().sample_rate);
         demux.until = duration.map(|(ticks, base)| (ticks.get() as f64 * seconds(base) * rate).round() as i64);
-        demux.end = end;
+        demux.elements = elements;
         Ok(demux)
     }
 
@@ -134,7 +139,7 @@ impl Demux {
                         next: None,
                         damage: None,
                         joined: false,
-                        end: None,
+                        elements: Arc::default(),
                     });
                 }
                 Err(ReadError::Unknown) => {}
@@ -144,21 +149,27 @@ impl Demux {
         Err(problem)
     }
 
-    /// Compares what was heard with what there is.
-    fn end(&mut self) -> Option<Damage> {
-        let bytes = self.reader.take().map_or(0, |reader| reader.into_inner().pos());
-        let behind = self.end.map_or(0, |end| bytes.saturating_sub(end));
-        self.damage = if self.joined {
+    /// Compares the decoded audio with what the file states, and looks at what is behind it.
+    fn end(&mut self) -> Result<Option<Damage>, ReadError> {
+        if let Some(reader) = self.reader.take() {
+            io::copy(&mut reader.into_inner(), &mut io::sink())?;
+        }
+        let missing = self.until.and_then(|until| self.missing(until.saturating_sub(self.next.unwrap_or(0))));
+        let elements = self.elements.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = elements.bytes_behind();
+        self.damage = if self.joined || elements.is_joined() {
             Some(Damage::Recording)
+        } else if elements.is_cut_off() && missing.is_none() {
+            Some(Damage::CutOff)
         } else {
-            (behind > UNSAID_BEHIND).then_some(Damage::Unknown { bytes: behind })
+            (bytes > TOLERATED_BEHIND).then_some(Damage::Unknown { bytes })
         };
-        self.missing(self.until?.saturating_sub(self.next.unwrap_or(0)))
+        Ok(missing)
     }
 
     fn missing(&self, frames: i64) -> Option<Damage> {
         let seconds = frames as f64 / f64::from(self.layout().sample_rate);
-        (seconds > if self.exact { UNSAID_EXACT } else { UNSAID }).then_some(Damage::Missing { seconds })
+        (seconds > if self.exact { TOLERATED_EXACT } else { TOLERATED }).then_some(Damage::Missing { seconds })
     }
 }
 
@@ -184,7 +195,7 @@ impl Container for Demux {
             Err(Error::IoError(error)) if error.kind() != ErrorKind::UnexpectedEof => return Err(error.into()),
             // Where sizes are unknown, the end is what the crate did not expect.
             Ok(None) | Err(Error::IoError(_)) => {
-                let missing = self.end();
+                let missing = self.end()?;
                 return Ok(missing.map_or(Got::Audio(layout), Got::Damage));
             }
             Err(error) => return Err(failed(error)),
@@ -208,24 +219,6 @@ impl Container for Demux {
         self.skip -= skipped;
         Ok(got)
     }
-}
-
-/// Where WebM ends by its first bytes; what is recorded as it comes cannot say.
-fn segment_end(start: &[u8]) -> Option<u64> {
-    let (header, at) = size(start, 4)?;
-    let at = usize::try_from(header).ok()?.checked_add(at)?;
-    let (segment, at) = size(start, at.checked_add(4)?)?;
-    segment.checked_add(at as u64)
-}
-
-/// A size as EBML writes it, and where it ends: the zeros before the first one tell how many bytes follow; all ones: unknown.
-fn size(bytes: &[u8], at: usize) -> Option<(u64, usize)> {
-    let first = *bytes.get(at)?;
-    let width = first.leading_zeros() as usize + 1;
-    let written = bytes.get(at..at.checked_add(width)?)?;
-    let value = written.iter().fold(0_u64, |value, byte| value << 8 | u64::from(*byte));
-    let ones = (1_u64 << (7 * width).min(63)) - 1;
-    (width <= 8 && value & ones != ones).then_some((value & ones, at + width))
 }
 
 fn stream(source: impl MediaSource + 'static) -> MediaSourceStream<'static> {

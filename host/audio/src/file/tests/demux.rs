@@ -33,19 +33,28 @@ fn webm_of_unknown_length_is_heard() {
 }
 
 #[test]
-fn another_file_behind_webm_or_mp4_is_told() {
+fn a_cut_file_and_another_file_behind_are_reported() {
     for file in [M4A, &streamed()] {
         let clean = whole(read(file, None).unwrap());
         assert_eq!(all(read(&file.repeat(2), None).unwrap()), (clean, vec![Damage::Recording]));
     }
-    // The same segment with its length.
+    // WebM with the length of its segment, and without.
     let start = WEBM.windows(4).position(|seen| seen == b"\x18\x53\x80\x67").unwrap() + 4;
     let length = 1 << 56 | (WEBM.len() - start - 8) as u64;
     let known = [&WEBM[..start], &length.to_be_bytes(), &WEBM[start + 8..]].concat();
-    let clean = whole(read(&known, None).unwrap());
-    assert_eq!(clean, whole(read(WEBM, None).unwrap()));
-    let bytes = known.len() as u64;
-    assert_eq!(all(read(&known.repeat(2), None).unwrap()), (clean, vec![Damage::Unknown { bytes }]));
+    let clean = whole(read(WEBM, None).unwrap());
+    for file in [WEBM, &known] {
+        assert_eq!(whole(read(file, None).unwrap()), clean);
+        let (bytes, damages) = all(read(&file.repeat(2), None).unwrap());
+        assert_eq!((bytes.len(), bytes == clean, damages), (clean.len(), true, vec![Damage::Recording]));
+        let cut = &file[..file.len() - 3];
+        let (bytes, damages) = all(read(cut, None).unwrap());
+        assert!(clean.starts_with(&bytes) && bytes.len() < clean.len());
+        assert_eq!(damages, [Damage::CutOff]);
+    }
+    // Bytes behind a segment of known length.
+    let followed = [&known[..], &[7; 2_000]].concat();
+    assert_eq!(all(read(&followed, None).unwrap()), (clean, vec![Damage::Unknown { bytes: 2_000 }]));
 }
 
 /// A box of MP4.
