@@ -11,7 +11,8 @@ use auricle_tests::{
 use serde_json::{Value, json};
 use std::{
     env, fs,
-    net::TcpStream,
+    io::Write,
+    net::{Shutdown, TcpStream},
     path::{Path, PathBuf},
     process::{Command, Output},
     sync::LazyLock,
@@ -361,6 +362,30 @@ fn words_are_those_of_the_native_protocol() {
     assert_eq!(best.iter().flat_map(|each| words(each[0]["text"].as_str().unwrap())).collect::<Vec<_>>(), spoken);
     let words = || best.iter().flat_map(|each| each[0]["result"].as_array().into_iter().flatten());
     assert!(words().count() == native.len() && words().all(|word| word.get("conf").is_none()), "{best:?}");
+}
+
+/// Whatever a client sends after `eof`, and whenever: it gets its last answer.
+#[test]
+fn nothing_done_after_eof_costs_a_word() {
+    // The end takes long enough for what is sent after `eof` to be read before it.
+    let slow = json!({"backend": "faulty", "fault": "sleep", "at": "finish", "seconds": 0.4});
+    let host = Setup::new().plugin(&library("faulty")).preset("slow", &slow).settings(LISTENERS).start();
+    let audio = noise(6, 20_000);
+    let last = |after: &dyn Fn(&mut Vosk)| {
+        let mut client = Vosk::open(&host, json!({"sample_rate": 16_000}));
+        client.audio_in_messages(&bytes(&audio[..8_000]), 8_000);
+        client.say(r#"{"eof" : 1}"#);
+        after(&mut client);
+        client.hear()
+    };
+    let expected = last(&|_| {});
+    assert_ne!(expected["text"], "", "{expected}");
+    for text in [r#"{"eof" : 1}"#, r#"{"reset" : 1}"#, r#"{"config": {"sample_rate": 8000}}"#, "Done", "", "{"] {
+        assert_eq!(last(&|client| client.say(text)), expected, "{text}");
+    }
+    assert_eq!(last(&|client| client.0.send(Message::binary(vec![0; 2 << 20])).unwrap()), expected);
+    assert_eq!(last(&|client| client.0.get_mut().write_all(b"\xffthis is no frame").unwrap()), expected);
+    assert_eq!(last(&|client| client.0.get_mut().shutdown(Shutdown::Write).unwrap()), expected);
 }
 
 #[test]
