@@ -125,7 +125,7 @@ fn a_pulled_model_is_heard_with() {
     let room = Room::new();
     let ran = room.pull(&["me/nano"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert!(ran.err.contains("me/nano, commit 0123456789") && ran.err.contains("models/nano is whole"), "{ran:?}");
+    assert!(ran.err.contains("me/nano, commit 0123456789") && ran.err.contains("models/nano is complete"), "{ran:?}");
     assert!(ran.err.contains("\nonnx/encoder_model.onnx: 68.15 kB\n"), "{ran:?}");
     room.has("models/nano", &nano());
     let preset: Value = serde_json::from_str(&ran.out).unwrap();
@@ -206,7 +206,7 @@ fn a_folder_that_is_there_is_kept_unless_it_is_to_be_fetched_again() {
     room.hub.asked();
     let kept = room.pull(&["me/nano"]);
     assert_eq!((kept.code, &kept.out), (Some(0), &first.out), "{kept:?}");
-    assert!(kept.err.contains("models/nano is there already and is kept (me/nano, commit 0123"), "{kept:?}");
+    assert!(kept.err.contains("models/nano already exists (me/nano, commit 0123"), "{kept:?}");
     assert_eq!((fs::read(&config).unwrap(), room.hub.asked().len()), (b"mine".to_vec(), 0));
     // Another model by the same name, or another precision of it, is no reason to go on as if it were there.
     for other in [&["you/nano"][..], &["me/nano", "--precision", "int8"]] {
@@ -230,7 +230,7 @@ fn what_the_repository_does_not_have_is_said_with_what_it_has() {
     let room = Room::new();
     let line = room.refused(&["me/nano", "--precision", "int8"]);
     assert!(line.contains("me/nano has no encoder_model_int8.onnx with a decoder"), "{line}");
-    assert!(line.ends_with("it has the plain export only: leave --precision out"), "{line}");
+    assert!(line.ends_with("only the plain export is available: omit --precision"), "{line}");
     room.hub.publish("me/none", BTreeMap::from([("README.md".into(), vec![])]));
     assert!(room.refused(&["me/none"]).ends_with("it has no JSON files at all"));
 }
@@ -239,17 +239,17 @@ fn what_the_repository_does_not_have_is_said_with_what_it_has() {
 fn a_hub_that_says_no_is_quoted_and_told_from_one_that_says_nothing() {
     let room = Room::new();
     let has = |line: String, parts: &[&str]| assert!(parts.iter().all(|part| line.contains(part)), "{line}");
-    has(room.refused(&["me/nono"]), &["has no me/nono at revision main (404)", "is the name right?"]);
+    has(room.refused(&["me/nono"]), &["has no me/nono at revision main (404)", "check the name"]);
     has(room.refused(&["me/nano", "--revision", "v3"]), &["me/nano", "has no revision v3 (404)"]);
     let refusing = |status, code| room.hub.behave(Manner { refusal: Some((status, code)), ..Manner::default() });
     refusing(401, "RepoNotFound");
-    has(room.refused(&["me/nano"]), &["shows no me/nano to strangers (401)", "HF_TOKEN"]);
+    has(room.refused(&["me/nano"]), &["has no public me/nano (401)", "HF_TOKEN"]);
     refusing(401, "GatedRepo");
     has(room.refused(&["me/nano"]), &["me/nano is gated (401)", &format!("{}/me/nano", room.hub.url)]);
     refusing(403, "");
     has(room.refused(&["me/nano"]), &["me/nano is gated (403)", "HF_TOKEN"]);
     refusing(503, "");
-    has(room.refused(&["me/nano"]), &["answers 503", "try again later"]);
+    has(room.refused(&["me/nano"]), &["returned 503", "try again later"]);
 
     let nobody = format!("http://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
     let line = room.refused(&["me/nano", "--precision", "int8", "--endpoint", &nobody]);
@@ -271,7 +271,7 @@ fn a_token_opens_a_private_repository_and_goes_nowhere_else() {
     room.hub.behave(Manner { token: Some("hf_secret"), ..Manner::default() });
     let with = |token: &str| Ran::from(room.command(&["me/nano"]).env("HF_TOKEN", token).output().unwrap());
     let wrong = with("hf_other").last_line();
-    assert!(wrong.contains("to the owner of this token (401)") && !wrong.contains("hf_other"), "{wrong}");
+    assert!(wrong.contains("that this token may read (401)") && !wrong.contains("hf_other"), "{wrong}");
     assert!(with("hf\nother").last_line().contains("letters that no token has"));
     room.hub.asked();
     assert_eq!(with("hf_secret").code, Some(0));
@@ -294,7 +294,7 @@ fn a_list_with_hostile_names_is_refused_whole() {
         files.insert(name.to_owned(), b"escaped".to_vec());
         room.hub.publish("me/nano", files);
         let line = room.refused(&["me/nano"]);
-        assert!(line.contains("would not stay in its folder") && line.contains("nothing was fetched"), "{line}");
+        assert!(line.contains("outside its folder") && line.contains("nothing was downloaded"), "{line}");
         assert!(!line.contains('\u{1b}'), "{line}");
         assert_eq!(fs::read_dir(room.dir.path()).unwrap().count(), 0, "{name}");
     }
@@ -309,15 +309,15 @@ fn a_file_that_breaks_off_is_taken_up_again_and_then_by_the_next_pull() {
     room.hub.behave(Manner { most: Some((10_000, Then::Closes)), ..Manner::default() });
     let line = room.refused(&["me/nano"]);
     assert!(
-        line.contains("cannot be reached any more: onnx/encoder_model.onnx broke off at byte 50000 of 68150"),
+        line.contains("was lost: onnx/encoder_model.onnx stopped at byte 50000 of 68150"),
         "{line}"
     );
-    assert!(line.ends_with("the same command goes on where this one stopped"), "{line}");
+    assert!(line.ends_with("run the same command again to resume"), "{line}");
     room.hub.asked();
     room.hub.behave(Manner::default());
     let ran = room.pull(&["me/nano"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert!(ran.err.contains("onnx/encoder_model.onnx: 68.15 kB, of which 50.00 kB were there"), "{ran:?}");
+    assert!(ran.err.contains("onnx/encoder_model.onnx: 68.15 kB, of which 50.00 kB were downloaded before"), "{ran:?}");
     room.has("models/nano", &nano());
     let asked: Vec<_> = room.hub.asked().into_iter().filter(|asked| asked.path.contains("/cdn/")).collect();
     assert_eq!(asked.iter().map(|asked| asked.range.as_deref()).collect::<Vec<_>>(), [Some("bytes=50000-"), None]);
@@ -352,7 +352,7 @@ fn a_damaged_file_is_not_taken() {
     let room = Room::new();
     room.hub.behave(Manner { damage: true, ..Manner::default() });
     let line = room.refused(&["me/nano"]);
-    assert!(line.contains("onnx/encoder_model.onnx: what came is not what the hub's list says (SHA-256 "), "{line}");
+    assert!(line.contains("onnx/encoder_model.onnx: the downloaded file has SHA-256 "), "{line}");
     room.hub.behave(Manner::default());
     assert_eq!(room.pull(&["me/nano"]).code, Some(0));
     room.has("models/nano", &nano());

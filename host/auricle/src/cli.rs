@@ -20,7 +20,7 @@ use clap::{Parser, Subcommand};
 use output::{Format, fail, print, print_json, with_runtime};
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
-/// Real-time speech recognition; engines are shared libraries.
+/// Real-time speech recognition with engines loaded from shared libraries.
 #[derive(Debug, Parser)]
 #[command(
     name = "auricle",
@@ -44,10 +44,10 @@ enum Command {
     Pull(pull::PullArgs),
     Sessions(sessions::SessionsArgs),
     Key(key::KeyArgs),
-    /// Opens a plugin in this process, on behalf of `probe` and `serve`.
+    /// Opens a plugin in this process; `probe` and `serve` start it as a child process.
     #[command(hide = true)]
     ProbeChild(ProbeChildArgs),
-    /// Serves one model on behalf of `serve`; its standard input is a socket.
+    /// Serves one model in a worker process; `serve` starts it with a socket as standard input.
     #[command(hide = true)]
     Worker {
         #[arg(long)]
@@ -61,7 +61,7 @@ enum Command {
     after_help = "Example:\n  auricle probe target/release/libmy_engine.so\n\nExit status: 0 the plugin can be loaded, 1 it cannot."
 )]
 struct ProbeArgs {
-    /// A shared library, or a folder NAME.engine
+    /// A shared library, or an engine folder NAME.engine
     file: PathBuf,
     /// Format of the result
     #[arg(long, value_enum, default_value_t)]
@@ -83,7 +83,7 @@ struct ProbeChildArgs {
     resources: Vec<PathBuf>,
 }
 
-/// Runs the command that the process was started with.
+/// Parses the command line and runs the command.
 pub(crate) fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(args) => serve::run(args),

@@ -1,15 +1,15 @@
-//! The log's last lines, when a fatal signal ends the process: what was being called, and from where the signal came.
+//! Logs a fatal signal before it ends the process: the call that was running, and where the signal came from.
 
 use auricle_plugin_api::host::on_crash;
 use tracing::{Level, debug, enabled, error, warn};
 
-/// Has crashes of this process logged. To be called once there is a log, before any engine is called.
+/// Installs the crash handler. Call it once the log has started, before any engine is called.
 ///
-/// `drain` waits until what was logged is written: the process ends when it returns, or where it does not, after the time
-/// that [`on_crash`] gives it. The line is then written to standard error without the log, if that takes it.
+/// `drain` waits until the log is written. The process ends when `drain` returns, or after the time that [`on_crash`]
+/// gives it. In the latter case the line goes directly to standard error, if that accepts it.
 pub(crate) fn log_crashes(drain: impl Fn() + Send + 'static) {
     let installed = on_crash(move |crash| {
-        // The line that matters comes first: finding the frames' names may fail.
+        // The most important line comes first: resolving the frames' names may fail.
         error!("{crash}");
         drain();
         if enabled!(Level::DEBUG) {

@@ -1,7 +1,7 @@
-//! The log's way out of the process: whoever logs never waits for whoever reads.
+//! Writes the log without blocking: a thread that logs never waits for the reader.
 //!
-//! Lines go into a bounded [`queue`]; a thread of its own writes them (`writer`). What finds no room, or cannot be
-//! written, is dropped and counted by level, and one line says so when lines can be written again.
+//! Lines go into a bounded [`queue`]; a thread of their own writes them (`writer`). A line that does not fit, or cannot
+//! be written, is dropped and counted by level. The counts are logged as soon as lines can be written again.
 
 mod queue;
 mod writer;

@@ -1,4 +1,4 @@
-//! `auricle bench`: how many real-time streams a server holds.
+//! `auricle bench`: measures how many real-time streams a server can handle.
 
 use super::{logging, output::fail};
 use auricle_client::args::{AddressError, address};
@@ -68,7 +68,7 @@ pub(super) struct BenchArgs {
     #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = count())]
     streams: Vec<u64>,
 
-    /// The first number of streams
+    /// Number of streams at the first level
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = count(), conflicts_with = "streams")]
     from: u64,
 
@@ -104,7 +104,7 @@ pub(super) struct BenchArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = positive)]
     stagger: f64,
 
-    /// How long to wait for the last text after the end of the audio
+    /// Time to wait for the last text after the end of the audio
     #[arg(long, value_name = "SECONDS", default_value_t = 20.0, value_parser = positive)]
     patience: f64,
 
@@ -118,36 +118,36 @@ pub(super) struct BenchArgs {
     #[arg(long)]
     pid: Option<u32>,
 
-    /// Write the result to this file
+    /// Write the result to this file, as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 
-    /// Plot the result into this file
+    /// Write a plot of the result to this file, as SVG
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
 }
 
-/// Options that do not go together, or make no sense.
+/// The options contradict each other, or the address is wrong.
 #[derive(Debug, thiserror::Error)]
 enum OptionsError {
-    #[error("--stagger must be shorter than --seconds, so that all streams speak at once")]
+    #[error("--stagger must be shorter than --seconds, so that all streams overlap")]
     Stagger,
     #[error(transparent)]
     Address(#[from] AddressError),
 }
 
-/// What an option's number must be.
+/// The value of a numeric option is out of range.
 #[derive(Debug, thiserror::Error)]
 enum NumberError {
-    #[error("a number above 0 is wanted, up to 86400")]
+    #[error("must be a number above 0, up to 86400")]
     Positive,
-    #[error("a number above 1 is wanted, up to 100")]
+    #[error("must be a number above 1, up to 100")]
     AboveOne,
-    #[error("a number from 0 to 1 is wanted")]
+    #[error("must be a number from 0 to 1")]
     Share,
 }
 
-/// Why the result is not in its file.
+/// A result file cannot be written.
 #[derive(Debug, thiserror::Error)]
 enum ResultError {
     #[error("{0}")]
@@ -169,10 +169,10 @@ pub(super) fn run(args: BenchArgs) -> ExitCode {
     };
     raise_file_limit(match &load.amount {
         Amount::Levels(levels) => levels.iter().copied().max().unwrap_or_default(),
-        // Not the most, which may be far beyond what there will be.
+        // Not `ramp.most`: it may be far beyond the levels that are reached.
         Amount::Most(ramp) => ramp.from,
     });
-    // One thread: what it does is next to nothing, and it leaves the other processors to the server.
+    // One thread is enough for this little work, and leaves the other processors to the server.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(format_args!("cannot start: {error}")),
@@ -191,15 +191,15 @@ pub(super) fn run(args: BenchArgs) -> ExitCode {
     }
 }
 
-/// A level is over.
+/// Prints the result of a level.
 fn show(level: &Level) {
-    // Whoever closed the pipe has enough, but the files are still to be written.
+    // A closed pipe is no reason to stop: the result files are still to be written.
     let _ = writeln!(io::stdout(), "{}", line(level));
     if level.tool_was_late() {
         let late = level.tool.late_p99_ms;
         let _ = writeln!(
             io::stderr(),
-            "auricle: this tool itself was late to send: 1 % of the frames by {late:.0} ms or more. Give it a processor"
+            "auricle: this tool sent 1 % of its frames at least {late:.0} ms late; give it a processor of its own"
         );
     }
 }
@@ -212,7 +212,7 @@ fn conclude(report: &Report, json: Option<&Path>, svg: Option<&Path>) -> ExitCod
     if report.most_streams > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Writes the result into the files that are asked for.
+/// Writes the result files that were requested.
 fn write(report: &Report, json: Option<&Path>, svg: Option<&Path>) -> Result<(), ResultError> {
     if let Some(path) = json {
         let text = serde_json::to_string_pretty(report).map_err(ResultError::Json)?;

@@ -1,4 +1,4 @@
-//! `auricle engines`: what is registered, and why the rest is not.
+//! `auricle engines`: lists the plugin files, with the reason where one is not registered.
 
 use super::output::{Format, fail, print, print_json};
 use auricle_engines::plugins::{DiscoverySettings, FileReport, FileState, look_once};
@@ -10,9 +10,9 @@ use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  auricle engines                                  of the server on this machine
+  auricle engines                                  the server on this machine
   auricle engines --url http://127.0.0.1:9000
-  auricle engines --plugins target/plugins         without a server: each file is tried in a child process
+  auricle engines --plugins target/plugins         no server needed: loads each file in a child process
   auricle engines --release libmy_engine.so
 
 Exit status: 0 all files are in order; 1 at least one is refused or in quarantine; 2 the server or directory cannot be read.")]
@@ -40,23 +40,23 @@ pub(super) struct EnginesArgs {
     format: Format,
 }
 
-/// Why the server or the directory cannot be read.
+/// The server or the directory cannot be read.
 #[derive(Debug, thiserror::Error)]
 enum EnginesError {
-    /// The plugin directory, or what it takes to look at it.
+    /// The plugin directory, or something needed to examine it, cannot be read.
     #[error("{0}")]
     Directory(io::Error),
-    #[error("authorities {}: {error}", .file.display())]
+    #[error("--ca {}: {error}", .file.display())]
     AuthoritiesFile { file: PathBuf, error: io::Error },
-    #[error("authorities {}: {error}", .file.display())]
+    #[error("--ca {}: {error}", .file.display())]
     Authorities { file: PathBuf, error: ureq::Error },
-    #[error("{url}: the server asks for an operator's key: give --key")]
+    #[error("{url}: the server requires an operator's key: use --key")]
     Key { url: String },
-    #[error("{url}: no plugin file of that name is in quarantine")]
+    #[error("{url}: no plugin file with that name is in quarantine")]
     NotQuarantined { url: String },
-    #[error("{url}: {error}; is the server running there? (or give --plugins DIR)")]
+    #[error("{url}: {error}; is the server running there? (--plugins DIR works without a server)")]
     Server { url: String, error: ureq::Error },
-    #[error("{url}: not an Auricle server's answer: {error}")]
+    #[error("{url}: not a response of an Auricle server: {error}")]
     Answer { url: String, error: serde_json::Error },
 }
 
@@ -126,7 +126,7 @@ fn release(args: &EnginesArgs, file: &str) -> Result<String, EnginesError> {
     }
 }
 
-/// Trusts the authorities that it is told to.
+/// Creates the HTTP client. With `--ca` it trusts only the certificates in that file.
 fn agent(args: &EnginesArgs) -> Result<ureq::Agent, EnginesError> {
     let mut tls = TlsConfig::builder();
     if let Some(file) = &args.ca {
@@ -145,7 +145,7 @@ fn agent(args: &EnginesArgs) -> Result<ureq::Agent, EnginesError> {
     Ok(config.tls_config(tls.build()).build().into())
 }
 
-/// The request with the key in it.
+/// Adds the API key to the request.
 fn shown<B>(request: ureq::RequestBuilder<B>, args: &EnginesArgs) -> ureq::RequestBuilder<B> {
     match &args.key {
         Some(key) => request.header("Authorization", format!("Bearer {key}")),

@@ -52,14 +52,14 @@ struct NewArgs {
     into: Option<PathBuf>,
 }
 
-/// Why no key was made, or why it was not kept.
+/// The key cannot be created, or its entry cannot be written.
 #[derive(Debug, thiserror::Error)]
 enum KeyError {
     #[error(transparent)]
     Make(#[from] KeysError),
     #[error("{}: {error}", .file.display())]
     File { file: PathBuf, error: io::Error },
-    /// With the new key the file is none any more.
+    /// The key file, with the new entry, is invalid.
     #[error("{}: {problem}", .file.display())]
     Content { file: PathBuf, problem: KeysError },
 }
@@ -75,7 +75,7 @@ pub(super) fn run(args: &KeyArgs) -> ExitCode {
     let made = NewKey::make(&args.name, entry).map_err(KeyError::Make).and_then(|key| {
         match &args.into {
             Some(file) => append(file, &key.toml)?,
-            None => eprint!("Add this to the server's file of keys (`keys` in auricle.toml):\n\n{}\n", key.toml),
+            None => eprint!("Add this to the server's key file (`keys` in auricle.toml):\n\n{}\n", key.toml),
         }
         Ok(key)
     });
@@ -85,7 +85,7 @@ pub(super) fn run(args: &KeyArgs) -> ExitCode {
     }
 }
 
-/// Puts a new file in the place of the old, so that a server never reads half of one.
+/// Appends by replacing the file, so that a server never reads a partial one.
 fn append(file: &Path, entry: &str) -> Result<(), KeyError> {
     let of = |error| KeyError::File { file: file.to_owned(), error };
     let before = match fs::read_to_string(file) {
@@ -95,7 +95,7 @@ fn append(file: &Path, entry: &str) -> Result<(), KeyError> {
     };
     let gap = if before.is_empty() { "" } else { "\n" };
     let text = format!("{before}{gap}{entry}");
-    // Among others a second key of that name is an error.
+    // Fails on a duplicate name, among others.
     Keys::parse(&text, None, &CancellationToken::new())
         .map_err(|problem| KeyError::Content { file: file.to_owned(), problem })?;
     let write = || {

@@ -1,4 +1,4 @@
-//! What is logged, and how: to standard error, for people or as JSON lines.
+//! The log's destination, format and filter. It goes to standard error, as text or as JSON lines.
 
 use crate::log::LogWriter;
 use auricle_core::log::describe_panic;
@@ -19,19 +19,19 @@ use tracing_subscriber::{
     util::{SubscriberInitExt, TryInitError},
 };
 
-/// For the log to be written when the server stops.
+/// Time limit for writing the remaining lines when the server stops.
 const DRAIN: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum LogFormat {
-    /// For people
+    /// Plain text
     #[default]
     Text,
-    /// One JSON object a line
+    /// One JSON object per line
     Json,
 }
 
-/// Why there is no log, or none as it is now wanted.
+/// The log cannot be started, or its filter cannot be changed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LogError {
     #[error("{name} {directives}: {error}")]
@@ -47,13 +47,13 @@ pub(super) enum LogError {
 /// The server's log.
 pub(super) struct Log {
     pub(super) writer: LogWriter,
-    /// `--log`
+    /// The value of `--log`.
     flag: Option<String>,
     filter: reload::Handle<EnvFilter, Registry>,
 }
 
 impl Log {
-    /// Starts the log, and logs panics. `RUST_LOG` wins over `flag`, and that over the `setting`.
+    /// Starts the log and a hook that logs panics. `RUST_LOG` takes precedence over `flag`, and `flag` over `setting`.
     pub(super) fn start(flag: Option<String>, setting: &str, format: LogFormat) -> Result<Self, LogError> {
         let filter = filter(flag.as_deref(), setting)?;
         let writer = LogWriter::start(stderr(), move |what| line(what, format)).map_err(LogError::Writer)?;
@@ -61,7 +61,7 @@ impl Log {
         let lines = fmt::layer()
             .with_writer(writer.clone())
             .with_ansi(io::stderr().is_terminal())
-            // They would be printed, by whoever logs.
+            // The calling thread would print them.
             .log_internal_errors(false);
         let lines = match format {
             LogFormat::Text => lines.boxed(),
@@ -72,18 +72,18 @@ impl Log {
         Ok(Self { writer, flag, filter: handle })
     }
 
-    /// Takes the setting as it is now, where neither `RUST_LOG` nor the flag decide.
+    /// Applies a changed setting. Without effect where `RUST_LOG` or `--log` is given.
     pub(super) fn set(&self, setting: &str) -> Result<(), LogError> {
         self.filter.reload(filter(self.flag.as_deref(), setting)?).map_err(LogError::Reload)
     }
 
-    /// Says why the server ends.
+    /// Logs why the server stops.
     pub(super) fn fail(&self, problem: impl Display) -> ExitCode {
         self.writer.add(Level::ERROR, format!("auricle: {problem}\n"));
         ExitCode::FAILURE
     }
 
-    /// Gives the log a moment to be written.
+    /// Waits until the log is written, for at most [`DRAIN`].
     pub(super) fn drain(&self) {
         self.writer.drain(DRAIN);
     }
@@ -103,7 +103,7 @@ fn filter(flag: Option<&str>, setting: &str) -> Result<EnvFilter, LogError> {
     }
 }
 
-/// Standard error without the lock that the writer would hold for as long as nobody reads.
+/// Standard error without its lock, which the writer would hold while nobody reads.
 fn stderr() -> impl Write + Send + 'static {
     #[cfg(unix)]
     if let Ok(own) = std::os::fd::AsFd::as_fd(&io::stderr()).try_clone_to_owned() {
@@ -112,7 +112,7 @@ fn stderr() -> impl Write + Send + 'static {
     Box::new(io::stderr()) as Box<dyn Write + Send>
 }
 
-/// A line of the log's own, as those of `tracing-subscriber` look.
+/// Formats a line of the log itself like those of `tracing-subscriber`.
 fn line(what: &str, format: LogFormat) -> String {
     let (time, target) = (humantime::format_rfc3339_micros(SystemTime::now()), "auricle::log");
     match format {
@@ -126,10 +126,10 @@ fn line(what: &str, format: LogFormat) -> String {
     }
 }
 
-/// Starts the client's log: warnings only, unless `RUST_LOG` says otherwise. Damaged audio the client reports itself.
+/// Starts the client's log: warnings only, unless `RUST_LOG` is set. The client itself reports damaged audio.
 pub(super) fn init_client() {
     let Ok(filter) = filter(None, "warn,symphonia=off") else { return };
-    // Without a log the client works as well.
+    // The client also works without a log.
     let _ = fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)

@@ -1,4 +1,4 @@
-//! What every command shares: results on standard output, problems on standard error, an exit code.
+//! Shared by all commands: results go to standard output, errors to standard error.
 
 use clap::ValueEnum;
 use std::{
@@ -6,13 +6,13 @@ use std::{
     process::ExitCode,
 };
 
-/// How a result is written.
+/// Output format of a result.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
-    /// For people
+    /// Plain text
     #[default]
     Text,
-    /// For programs
+    /// JSON
     Json,
 }
 
@@ -24,7 +24,7 @@ pub(super) fn print_json(value: &impl serde::Serialize) -> ExitCode {
     }
 }
 
-/// Writes a command's result. Whoever closed the pipe has enough.
+/// Prints a command's result. A closed pipe is not an error.
 pub(super) fn print(text: &str) -> ExitCode {
     match writeln!(io::stdout(), "{text}") {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -34,19 +34,19 @@ pub(super) fn print(text: &str) -> ExitCode {
     }
 }
 
-/// Says what went wrong.
+/// Prints an error.
 pub(super) fn fail(problem: impl std::fmt::Display) -> ExitCode {
-    // Who has closed standard error does not want to know.
+    // If standard error is closed, the exit code remains.
     let _ = writeln!(io::stderr(), "auricle: {problem}");
     ExitCode::FAILURE
 }
 
-/// Runs a command that waits for many things at once.
+/// Runs an asynchronous command on a multi-threaded runtime.
 pub(super) fn with_runtime<T: Into<ExitCode>>(work: impl Future<Output = T>) -> ExitCode {
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => {
             let code = runtime.block_on(work).into();
-            // A thread in a blocking read (standard input) must not hold up the exit.
+            // A thread that blocks on standard input must not delay the exit.
             runtime.shutdown_background();
             code
         }

@@ -1,8 +1,8 @@
-//! `auricle pull`: a published Whisper model becomes a folder that a preset can name.
+//! `auricle pull`: downloads a published Whisper model into a folder that a preset can name.
 //!
-//! [`catalogue`] knows names, [`hub`] what a repository holds, [`selection`] which of that makes a model, [`download`]
-//! brings a file, [`folder`] puts the whole into its destination. One thread. The preset is the command's result and goes to
-//! standard output; everything else goes to standard error.
+//! [`catalogue`] has the short names, [`hub`] lists a repository's files, [`selection`] picks those that make a model,
+//! [`download`] fetches a file, [`folder`] moves the complete model to its destination. One thread. The preset is the
+//! command's result and goes to standard output; everything else goes to standard error.
 
 mod catalogue;
 mod download;
@@ -33,7 +33,7 @@ use std::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  auricle pull --list                              the names of the catalogue
+  auricle pull --list                              list the catalogue
   auricle pull tiny                                into models/tiny
   auricle pull base.en --precision int8 --into /usr/share/auricle
   auricle pull OWNER/NAME --revision v2            any repository in this layout
@@ -66,7 +66,7 @@ pub(super) struct PullArgs {
     list: bool,
 }
 
-/// Why there is no model.
+/// The model cannot be downloaded.
 #[derive(Debug, thiserror::Error)]
 enum PullError {
     #[error("{} is there already: {what}; --again replaces it, --into DIR puts this one elsewhere", .folder.display())]
@@ -75,9 +75,9 @@ enum PullError {
     Hub(#[from] HubError),
     #[error("{endpoint} cannot be reached: {why}; {by_hand}")]
     Unreachable { endpoint: String, why: String, by_hand: String },
-    #[error("{endpoint} cannot be reached any more: {why}; the same command goes on where this one stopped")]
+    #[error("the connection to {endpoint} was lost: {why}; run the same command again to resume")]
     BrokenOff { endpoint: String, why: String },
-    /// What the hub answers, or what is wrong with what came of it.
+    /// The hub refused the request, or a downloaded file is wrong.
     #[error("{0}")]
     Refused(String),
     #[error("{repository} {problem}")]
@@ -86,12 +86,12 @@ enum PullError {
     Folder(#[from] FolderError),
 }
 
-/// A precision that is no end of a file's name.
+/// The precision is not a suffix of a file name.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not the end of a file's name, such as int8 or fp16")]
 struct PrecisionError;
 
-/// A revision that is no part of an address.
+/// The revision cannot be part of a URL.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a branch, tag or commit")]
 struct RevisionError;
@@ -107,14 +107,14 @@ pub(super) fn run(args: &PullArgs) -> ExitCode {
     }
 }
 
-/// Brings the model to its place; returns a preset for it.
+/// Downloads the model unless it exists; returns a preset for it.
 fn pull(args: &PullArgs, Model { repository, folder }: &Model) -> Result<Value, PullError> {
     let PullArgs { into, precision, revision, .. } = args;
     let destination = Destination::new(into, folder);
     let here = destination.folder().display();
     match destination.holds(repository, revision, precision) {
         Some(Ok(what)) if !args.again => {
-            eprintln!("{here} is there already and is kept ({what}); --again fetches it anew");
+            eprintln!("{here} already exists ({what}); --again downloads it again");
             return Ok(preset(folder, precision));
         }
         Some(Err(what)) if !args.again => {
@@ -148,11 +148,11 @@ fn pull(args: &PullArgs, Model { repository, folder }: &Model) -> Result<Value, 
     if has_converter(Path::new("")) && matches!(precision.as_str(), "" | "fp16") {
         eprintln!("faster to run: cargo xtask convert whisper {here} --out {here}.fast");
     }
-    eprintln!("{here} is whole; a preset for it, on a server with --resources {}:", into.display());
+    eprintln!("{here} is complete; preset for a server with --resources {}:", into.display());
     Ok(preset(folder, precision))
 }
 
-/// The files that make a model, as the hub describes them.
+/// The files that make up the model.
 fn choose<'a>(snapshot: &'a Snapshot<'_>, precision: &str) -> Result<Vec<&'a RemoteFile>, SelectionError> {
     let chosen = Names::new(snapshot.files.iter().map(|file| file.name.as_str()))?.choose(precision)?;
     Ok(chosen.iter().filter_map(|name| snapshot.files.iter().find(|file| file.name == *name)).collect())
@@ -166,7 +166,8 @@ fn preset(folder: &str, precision: &str) -> Value {
     preset
 }
 
-/// Whether this is a checkout, with the converter into the engine's own layout. It takes what is not quantized.
+/// Whether this is a checkout with the converter to the engine's own layout. The converter accepts unquantized models
+/// only.
 fn has_converter(here: &Path) -> bool {
     here.join("plugins/whisper/convert/convert.py").is_file()
 }

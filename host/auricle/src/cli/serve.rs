@@ -28,7 +28,7 @@ SIGTERM or Ctrl-C stops the server: no new streams; open streams have `timeouts.
 SIGHUP reloads keys, certificates, presets and `log` from auricle.toml; on a terminal it stops the server.
 Exit status: 0 stopped normally, 1 could not start.")]
 pub(super) struct ServeArgs {
-    /// Directory of plugin files and engine folders; may be given more than once
+    /// Directory with plugin files and engine folders; may be given more than once
     #[arg(long, value_name = "DIR")]
     plugins: Vec<PathBuf>,
     /// Directory with auricle.toml and presets/*.json
@@ -50,7 +50,7 @@ pub(super) struct ServeArgs {
     log_format: LogFormat,
 }
 
-/// Why the settings are not taken.
+/// The settings are invalid.
 #[derive(Debug, thiserror::Error)]
 enum ServeError {
     #[error("--configs {}: not a directory", .0.display())]
@@ -84,7 +84,7 @@ async fn serve(args: ServeArgs, start: Settings, log: Arc<Log>) -> ExitCode {
     let served = async {
         let server = Server::bind(start, this_program()?, Arc::new(Metrics::new(log.writer.meter().clone()))).await?;
         let urls = server.urls()?;
-        // A line for each, for programs that start this one: with port 0 they cannot know it.
+        // One line per address, for programs that start this one: they cannot know the port that 0 picked.
         for url in &urls {
             print(&format!("listening on {url}"));
         }

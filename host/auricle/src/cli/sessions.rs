@@ -1,4 +1,4 @@
-//! `auricle sessions`: what a journal holds.
+//! `auricle sessions`: lists and exports the sessions in a journal.
 
 use super::output::{Format, fail, print, print_json};
 use auricle_session::journal::{self, Session};
@@ -66,8 +66,8 @@ fn read(args: &SessionsArgs) -> io::Result<Vec<Session>> {
     for path in journal::list(&args.journal)? {
         match journal::read(&path) {
             Ok(session) => sessions.push(session),
-            // Removed meanwhile, or not the server's.
-            Err(error) => eprintln!("passed over: {error}"),
+            // Removed in the meantime, or not written by a server.
+            Err(error) => eprintln!("skipped: {error}"),
         }
     }
     Ok(sessions)

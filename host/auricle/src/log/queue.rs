@@ -1,8 +1,8 @@
-//! Log lines that wait to be written.
+//! Queue of the log lines to be written.
 //!
-//! Invariants: adding a line never waits for the writer; the lines that wait are bounded in bytes, with the last room kept
-//! for errors and some for warnings; a line that finds no room is counted, and the counts come out at the place in the
-//! queue where the lines are missing. Threads: any add, one takes.
+//! Invariants: adding a line never waits for the writer. The queue is bounded in bytes; its last part is reserved for
+//! errors, and some more for warnings. Lines that do not fit are counted, and the count takes their place in the queue.
+//! Threads: any adds, one takes.
 
 use auricle_core::log::{Dropped, LOW, takes};
 use std::{
@@ -13,14 +13,14 @@ use std::{
 };
 use tracing::Level;
 
-/// What a line takes beside its text.
+/// Bytes that a line takes beside its text.
 const OVERHEAD: usize = 64;
 
-/// What the writer takes out.
+/// An entry of the queue.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Item {
     Line(Level, Vec<u8>),
-    /// Lines are missing here.
+    /// Lines were dropped here.
     Gap(Dropped),
 }
 
@@ -34,16 +34,16 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct State {
     items: VecDeque<Item>,
-    /// Of the lines in `items`.
+    /// Sum over the lines in `items`.
     bytes: usize,
     /// Dropped since the last gap in `items`.
     dropped: Dropped,
-    /// An item was taken that the writer is still at.
+    /// The writer still processes the item that it took last.
     busy: bool,
 }
 
 impl State {
-    /// Notes the missing lines in their place, once there is room for further ones.
+    /// Queues the count of dropped lines, once there is room for further lines.
     fn close_gap(&mut self) {
         if !self.dropped.is_empty() && self.bytes <= LOW {
             self.items.push_back(Item::Gap(mem::take(&mut self.dropped)));
@@ -52,7 +52,7 @@ impl State {
 }
 
 impl Queue {
-    /// Adds a line; `false` where it is dropped.
+    /// Adds a line; returns `false` if it is dropped.
     pub(super) fn add(&self, level: Level, line: Vec<u8>) -> bool {
         let mut state = self.state();
         let length = line.len() + OVERHEAD;
@@ -68,7 +68,7 @@ impl Queue {
         taken
     }
 
-    /// Waits for the next item. The one taken before is done with.
+    /// Waits for the next item. The previous one counts as written.
     pub(super) fn take(&self) -> Item {
         let mut state = self.state();
         state.busy = false;
@@ -86,7 +86,7 @@ impl Queue {
         }
     }
 
-    /// Waits until everything is done with, or for so long.
+    /// Waits until all items are written, for at most `limit`.
     pub(super) fn drain(&self, limit: Duration) {
         let (since, mut state) = (Instant::now(), self.state());
         while state.busy || !state.items.is_empty() {
@@ -131,7 +131,7 @@ mod tests {
         for _ in 0..taken {
             assert_eq!(queue.take(), Item::Line(Level::INFO, line()));
         }
-        // There was room again long before, behind the error.
+        // There was room again long ago, behind the error.
         assert!(queue.add(Level::INFO, b"later".to_vec()));
         assert_eq!(queue.take(), Item::Line(Level::ERROR, b"bad".to_vec()));
         let Item::Gap(dropped) = queue.take() else { panic!("no gap") };

@@ -1,7 +1,7 @@
 //! The thread that writes the log.
 //!
-//! Invariants: only this thread waits for whoever reads the log; a line that cannot be written costs that line and is
-//! counted. A line that was written in part is ended before the next. Threads: `log-writer`; any log.
+//! Invariants: only this thread waits for the log's reader. A line that cannot be written is dropped and counted. A
+//! line that was written in part is ended before the next one. Threads: `log-writer`; any thread logs.
 
 use super::queue::{Item, Queue};
 use auricle_core::{log::Dropped, metrics::LogMeter};
@@ -14,10 +14,10 @@ use std::{
 use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
 
-/// How long the writer leaves a descriptor alone that somebody made non-blocking and nobody reads.
+/// Pause before the next write where the descriptor is non-blocking and nobody reads.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Where lines are added; clones add to the same.
+/// Adds lines to the log; clones share the queue.
 #[derive(Debug, Clone)]
 pub(crate) struct LogWriter {
     queue: Arc<Queue>,
@@ -25,10 +25,10 @@ pub(crate) struct LogWriter {
 }
 
 impl LogWriter {
-    /// Starts the thread. `tell` makes a line of the log, with its end, of what is to be said of missing lines.
+    /// Starts the thread. `tell` formats a message about dropped lines as a line of the log, with its line end.
     ///
     /// # Errors
-    /// The system's.
+    /// The thread cannot be started.
     pub(crate) fn start(
         out: impl Write + Send + 'static,
         tell: impl Fn(&str) -> String + Send + 'static,
@@ -39,19 +39,19 @@ impl LogWriter {
         Ok(log)
     }
 
-    /// Adds a line with its end, without waiting.
+    /// Adds a line, which includes its line end. Does not wait.
     pub(crate) fn add(&self, level: Level, line: impl Into<Vec<u8>>) {
         if !self.queue.add(level, line.into()) {
             self.meter.dropped(level);
         }
     }
 
-    /// What is counted of lines that are dropped.
+    /// Counts the dropped lines.
     pub(crate) fn meter(&self) -> &LogMeter {
         &self.meter
     }
 
-    /// Waits until all lines are written or dropped, or for so long.
+    /// Waits until all lines are written or dropped, for at most `limit`.
     pub(crate) fn drain(&self, limit: Duration) {
         self.queue.drain(limit);
     }
@@ -65,7 +65,7 @@ impl LogWriter {
             if let Item::Gap(dropped) = &item {
                 missing.join(dropped);
             }
-            // Before the next line: in the place of those that are missing.
+            // Before the next line, where the dropped ones would be.
             if !missing.is_empty() && out.line(tell(&missing.to_string()).as_bytes()).is_ok() {
                 missing = Dropped::default();
             }
@@ -81,7 +81,7 @@ impl LogWriter {
 
 struct Out<W> {
     to: W,
-    /// The last line has a beginning only.
+    /// The last line was written in part.
     torn: bool,
 }
 
@@ -110,7 +110,7 @@ impl<W: Write> Out<W> {
     }
 }
 
-/// For `tracing-subscriber`, which writes each line at once.
+/// `tracing-subscriber` writes each line with one call.
 impl<'a> MakeWriter<'a> for LogWriter {
     type Writer = Line<'a>;
 
@@ -123,7 +123,7 @@ impl<'a> MakeWriter<'a> for LogWriter {
     }
 }
 
-/// A line of a level.
+/// Writes lines of one level.
 #[derive(Debug)]
 pub(crate) struct Line<'a> {
     log: &'a LogWriter,
@@ -154,7 +154,8 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(60);
 
-    /// What was written, and what becomes of the next writes: so many bytes, or an error; all, where nothing is said.
+    /// The text that was written, and the results of the next writes: a number of bytes, or an error. Without an entry
+    /// a write takes everything.
     #[derive(Clone, Default)]
     struct Paper {
         text: Arc<Mutex<String>>,
@@ -191,7 +192,7 @@ mod tests {
     fn a_line_that_cannot_be_written_is_counted_and_told_of_before_the_next() {
         let paper = Paper::default();
         let log = LogWriter::start(paper.clone(), tell).unwrap();
-        // Two lines, and once that they are missing: that is tried before the second, too.
+        // Two lines, and a report of dropped lines: the writer tries that before the second line, too.
         paper.then([Err(ErrorKind::StorageFull), Err(ErrorKind::BrokenPipe), Err(ErrorKind::StorageFull)]);
         log.add(Level::ERROR, "one\n");
         log.add(Level::INFO, "two\n");
@@ -215,7 +216,7 @@ mod tests {
         assert_eq!(paper.text(), "on\n1 warn\ntwo\n");
     }
 
-    /// Nobody reads until the other end is dropped.
+    /// Does not write until the other end of the channel is dropped.
     struct Stuck(Receiver<()>, Paper);
 
     impl Write for Stuck {

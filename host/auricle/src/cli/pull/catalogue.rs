@@ -1,10 +1,10 @@
-//! The models that have a short name, and what may be named beside them: any repository.
+//! Names of models on the command line: a short name of the catalogue, or any repository.
 //!
-//! The catalogue is a list of names, nothing more: what a repository holds is asked of the hub. Add a line to extend it.
+//! The catalogue only maps names. The files of a repository are looked up at the hub. Add a line to extend it.
 
 use std::{fmt::Write, str::FromStr};
 
-/// Short name, repository, and a line about it.
+/// Short name, repository, description.
 const MODELS: [(&str, &str, &str); 13] = [
     ("tiny", "onnx-community/whisper-tiny", "multilingual, 39 M parameters"),
     ("tiny.en", "onnx-community/whisper-tiny.en", "English, 39 M"),
@@ -21,14 +21,14 @@ const MODELS: [(&str, &str, &str); 13] = [
     ("distil-large-v3.5", "onnx-community/distil-large-v3.5-ONNX", "English, 756 M"),
 ];
 
-/// What is to be pulled: a repository of the hub, and the name of the folder it becomes.
+/// A model to download: its repository, and the name of its local folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Model {
     pub(super) repository: String,
     pub(super) folder: String,
 }
 
-/// A name that is neither in the catalogue nor a repository's.
+/// The name is neither in the catalogue nor a repository's.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("neither a repository OWNER/NAME nor one of {}", MODELS.map(|(short, ..)| short).join(", "))]
 pub(super) struct NameError;
@@ -49,14 +49,14 @@ impl FromStr for Model {
     }
 }
 
-/// Whether this can be a part of a repository's name, and so a folder's.
+/// Whether the text is valid as a part of a repository's name and as a folder's name.
 fn is_plain(part: &str) -> bool {
     let mut letters = part.bytes();
     letters.next().is_some_and(|first| first.is_ascii_alphanumeric() || first == b'_')
         && letters.all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
-/// The catalogue, for people.
+/// The catalogue as a table.
 pub(super) fn table() -> String {
     MODELS.iter().fold(format!("{:18}{:40}about", "name", "repository"), |mut table, (name, repository, about)| {
         // Writing to a string cannot fail.

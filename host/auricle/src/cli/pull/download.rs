@@ -1,7 +1,7 @@
-//! One file of a repository, from the hub into the folder where the model comes together.
+//! Downloads one file of a repository.
 //!
-//! Invariant: a file has its own name only when all of it is there and it is what the hub's list says; until then it is
-//! `NAME.part`, from whose end the next try goes on.
+//! Invariant: a file has its own name only when it is complete and matches the size and hash in the hub's list. Until
+//! then it is `NAME.part`, and a retry continues at its end.
 
 use super::{
     hub::{Failure, RemoteFile, Snapshot},
@@ -15,11 +15,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// How often a connection that broke off is followed by another, if it brought something.
+/// How often a lost connection is followed by another one, provided that it brought data.
 const MORE_TRIES: usize = 4;
 const PIECE: usize = 1 << 16;
 
-/// Fetches what is missing of the file, at its name below `folder`.
+/// Downloads the missing part of the file to its path below `folder`.
 pub(super) fn fetch(snapshot: &Snapshot<'_>, file: &RemoteFile, folder: &Path) -> Result<(), Failure> {
     let whole = folder.join(&file.name);
     let part = PathBuf::from(format!("{}.part", whole.display()));
@@ -45,7 +45,7 @@ pub(super) fn fetch(snapshot: &Snapshot<'_>, file: &RemoteFile, folder: &Path) -
         if found != *expected {
             fs::remove_file(&part).map_err(local(&part))?;
             return Err(Failure::Refused(format!(
-                "{}: what came is not what the hub's list says (SHA-256 {found}, not {expected}): run the same command again",
+                "{}: the downloaded file has SHA-256 {found}, the hub lists {expected}: run the same command again",
                 file.name
             )));
         }
@@ -57,7 +57,7 @@ pub(super) fn fetch(snapshot: &Snapshot<'_>, file: &RemoteFile, folder: &Path) -
     Ok(())
 }
 
-/// Appends to the part what is missing of it, over one connection.
+/// Appends the missing bytes to the partial file, over one connection.
 fn go_on(
     snapshot: &Snapshot<'_>,
     file: &RemoteFile,
@@ -69,12 +69,15 @@ fn go_on(
         progress.get_or_insert_with(|| Progress::begin(&file.name, have, have));
         return Ok(());
     }
-    // Longer than it can be: it is of something else.
+    // A partial file that is too long belongs to something else.
     let from = if file.size.is_some_and(|size| have > size) { 0 } else { have };
     let mut rest = snapshot.open(&file.name, from)?;
     if let Some(size) = file.size.filter(|size| *size != rest.size) {
         let sent = rest.size;
-        return Err(Failure::Refused(format!("{}: the hub's list says {size} bytes, its server {sent}", file.name)));
+        return Err(Failure::Refused(format!(
+            "{}: the hub lists {size} bytes, but its server sends {sent}",
+            file.name
+        )));
     }
     let mut to = OpenOptions::new().create(true).append(true).open(part).map_err(local(part))?;
     to.set_len(rest.start).map_err(local(part))?;
@@ -84,7 +87,7 @@ fn go_on(
     while at < rest.size {
         let room = piece.len().min(usize::try_from(rest.size - at).unwrap_or(usize::MAX));
         let count = match rest.bytes.read(&mut piece[..room]) {
-            Ok(0) => return Err(broken_off(file, at, rest.size, "the server closed")),
+            Ok(0) => return Err(broken_off(file, at, rest.size, "the server closed the connection")),
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(broken_off(file, at, rest.size, &error.to_string())),
@@ -97,10 +100,10 @@ fn go_on(
 }
 
 fn broken_off(file: &RemoteFile, at: u64, size: u64, why: &str) -> Failure {
-    Failure::Unreachable(format!("{} broke off at byte {at} of {size}: {why}", file.name))
+    Failure::Unreachable(format!("{} stopped at byte {at} of {size}: {why}", file.name))
 }
 
-/// A local file cannot be read or written.
+/// Maps an error of a local file.
 fn local(path: &Path) -> impl Fn(io::Error) -> Failure {
     move |error| Failure::Refused(format!("{}: {error}", path.display()))
 }

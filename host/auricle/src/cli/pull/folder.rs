@@ -1,8 +1,8 @@
-//! The folder that a model becomes, and the one beside it in which it comes together.
+//! The model's folder, and the temporary folder in which its files are collected.
 //!
-//! Invariant: `DIR/NAME` is there whole or not at all. Files gather in `DIR/.NAME.pulling`, which one process at a time
-//! holds; it becomes the folder by being renamed. What is left of an interrupted pull is gone on with if it was of the
-//! very same model, else thrown away.
+//! Invariant: `DIR/NAME` exists only when it is complete. Files are collected in `DIR/.NAME.pulling`, which one process
+//! at a time locks, and which is renamed in the end. An interrupted download of the same model, commit and precision is
+//! resumed; the remains of any other are deleted.
 
 use super::selection::{Names, SelectionError};
 use serde::{Deserialize, Serialize};
@@ -13,21 +13,21 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// In the folder, beside the model: where it is from.
+/// File in the folder that records where the model is from.
 const SOURCE: &str = "pulled.json";
 
-/// Where a model is from, and what of it was taken.
+/// Where a model is from, and its precision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Source {
     pub(super) repository: String,
-    /// As it was asked for.
+    /// As given by the user.
     pub(super) revision: String,
-    /// What that was then.
+    /// The commit of the revision at that time.
     pub(super) commit: String,
     pub(super) precision: String,
 }
 
-/// Where the model at a place is from.
+/// How an existing model got into its folder.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Origin {
     Pulled(Source),
@@ -43,10 +43,10 @@ impl fmt::Display for Origin {
     }
 }
 
-/// What is at a place where another model is wanted.
+/// The destination exists, but is not the requested model.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Occupied {
-    #[error("no folder that can be read")]
+    #[error("not a readable folder")]
     Unreadable,
     #[error("{} at {} in {}", .0.repository, .0.revision, if .0.precision.is_empty() { "the plain export" } else { &.0.precision })]
     Other(Source),
@@ -54,26 +54,26 @@ pub(super) enum Occupied {
     NoModel(SelectionError),
 }
 
-/// Why a model does not come to its destination.
+/// The model cannot be written to its destination.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FolderError {
     #[error("{}: {error}", .folder.display())]
     Io { folder: PathBuf, error: io::Error },
     #[error("{}: another `auricle pull` is running there", .folder.display())]
     Busy { folder: PathBuf },
-    /// Where it is from cannot be written down.
+    /// The [`Source`] cannot be serialized.
     #[error("{0}")]
     Source(serde_json::Error),
 }
 
-/// A place for a model.
+/// The folder that a model is downloaded to.
 pub(super) struct Destination {
     folder: PathBuf,
     gathering: PathBuf,
     displaced: PathBuf,
 }
 
-/// The folder in which files gather, held by this process.
+/// The temporary folder, locked by this process.
 pub(super) struct Gathering<'a> {
     destination: &'a Destination,
     /// The open `pulled.json`, locked.
@@ -90,7 +90,7 @@ impl Destination {
         &self.folder
     }
 
-    /// What is at the place already: nothing, the model that is wanted, or something else.
+    /// What exists at the destination: nothing (`None`), the requested model, or something else.
     pub(super) fn holds(&self, repository: &str, revision: &str, precision: &str) -> Option<Result<Origin, Occupied>> {
         fs::symlink_metadata(&self.folder).ok()?;
         let Ok(names) = names(&self.folder) else { return Some(Err(Occupied::Unreadable)) };
@@ -108,7 +108,7 @@ impl Destination {
         })
     }
 
-    /// Takes hold of the folder beside, with what an earlier pull of the same left in it.
+    /// Locks the temporary folder. It keeps files that an earlier download of the same `source` left there.
     pub(super) fn gather(&self, source: &Source) -> Result<Gathering<'_>, FolderError> {
         let problem = |error| FolderError::Io { folder: self.gathering.clone(), error };
         fs::create_dir_all(&self.gathering).map_err(problem)?;
@@ -147,10 +147,10 @@ impl Gathering<'_> {
         &self.destination.gathering
     }
 
-    /// All is there: makes it the model's folder, in place of one that is there.
+    /// Moves the complete model to its destination and replaces an existing one.
     pub(super) fn finish(self) -> Result<(), FolderError> {
         let Destination { folder, gathering, displaced } = self.destination;
-        // Windows renames no folder with an open file in it; elsewhere nobody else gets in before it is done.
+        // Windows cannot rename a folder with an open file in it. Elsewhere the lock is held until the rename is done.
         let held = if cfg!(windows) { None } else { Some(self.held) };
         let moved = || {
             if fs::symlink_metadata(folder).is_ok() {
@@ -158,7 +158,7 @@ impl Gathering<'_> {
                 fs::rename(folder, displaced)?;
             }
             if let Err(error) = fs::rename(gathering, folder) {
-                // What was there is better than nothing. If even that fails, the first reason is the one to tell.
+                // Restore the previous folder. If that fails too, the first error is the one to report.
                 let _ = fs::rename(displaced, folder);
                 return Err(error);
             }
@@ -170,7 +170,7 @@ impl Gathering<'_> {
     }
 }
 
-/// The files of a model's folder: those in it and in its `onnx`, which is how deep a model goes.
+/// The files in a model's folder and in its subfolder `onnx`. A model has no others.
 fn names(folder: &Path) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for (prefix, folder) in [("", folder.to_owned()), ("onnx/", folder.join("onnx"))] {
@@ -187,7 +187,7 @@ fn names(folder: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// Removes a file or a folder with all in it, if it is there.
+/// Removes a file or a folder with its contents, if it exists.
 fn remove(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Ok(kind) if kind.is_dir() => fs::remove_dir_all(path),
@@ -238,7 +238,7 @@ mod tests {
             assert_eq!(other, Occupied::Other(source("a")));
             assert_eq!(other.to_string(), "me/x at main in int8");
         }
-        // Another in its place; nothing of the old one stays.
+        // Another model replaces it; no file of the old one remains.
         fs::write(destination.folder().join("old"), "").unwrap();
         let gathering = destination.gather(&source("b")).unwrap();
         fill(gathering.path());

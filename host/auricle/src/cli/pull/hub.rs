@@ -1,7 +1,7 @@
-//! The hub's side: what a repository holds at a revision, and the bytes of its files.
+//! The Hugging Face Hub: the files of a repository at a revision, and their contents.
 //!
-//! `hf-hub` knows the addresses, carries the token, and its client makes the requests. Files are not left to it: it names
-//! them on disk by what the server's headers say, and does not look at what came.
+//! `hf-hub` provides the addresses, the token and the HTTP client. Its download is not used: it names the files on disk
+//! after the server's headers and does not verify what it received.
 
 use hf_hub::{
     Cache, Repo, RepoType,
@@ -15,38 +15,38 @@ use ureq::{
     typestate::WithoutBody,
 };
 
-/// How long a server may say nothing.
+/// Longest time to wait for the server to send something.
 const PATIENCE: Option<Duration> = Some(Duration::from_secs(60));
 
-/// Why nothing can be asked.
+/// The hub's client cannot be created.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum HubError {
     #[error("--endpoint (or HF_ENDPOINT) {0:?}: not an address like https://HOST")]
     Endpoint(String),
-    #[error("the token (HF_TOKEN, or of an earlier login) holds letters that no token has")]
+    #[error("the token (HF_TOKEN, or from a previous login) contains characters that are not allowed in a token")]
     Token,
-    /// The library makes no client.
+    /// `hf-hub` cannot create its client.
     #[error("{0}")]
     Client(ApiError),
 }
 
-/// Why something did not come.
+/// A request failed.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// There was no answer, or not all of it.
+    /// No response, or an incomplete one; a retry may help.
     Unreachable(String),
-    /// There was one, and it will not change by asking again; or this machine is the cause.
+    /// The server's response is final, or the cause is on this machine; a retry does not help.
     Refused(String),
 }
 
-/// A server that answers like the Hugging Face Hub.
+/// A client for a server with the Hugging Face Hub's API.
 pub(super) struct Hub {
     api: Api,
     endpoint: String,
     has_token: bool,
 }
 
-/// A repository as it was at a commit.
+/// A repository at a commit.
 pub(super) struct Snapshot<'a> {
     hub: &'a Hub,
     id: String,
@@ -55,21 +55,21 @@ pub(super) struct Snapshot<'a> {
     pub(super) files: Vec<RemoteFile>,
 }
 
-/// A file of a repository, by what the hub's list says of it.
+/// A file of a repository, as the hub lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RemoteFile {
     pub(super) name: String,
-    /// Some mirrors do not say.
+    /// `None` with some mirrors.
     pub(super) size: Option<u64>,
-    /// Known of large files.
+    /// `None` for small files.
     pub(super) sha256: Option<String>,
 }
 
-/// What a server sends of a file.
+/// A file's contents, as the server sends them.
 pub(super) struct Rest {
-    /// Where in the file it begins.
+    /// Offset of the first byte in the file.
     pub(super) start: u64,
-    /// Of the whole file.
+    /// Size of the whole file.
     pub(super) size: u64,
     pub(super) bytes: Box<dyn Read>,
 }
@@ -93,7 +93,8 @@ struct Lfs {
 }
 
 impl Hub {
-    /// A client of the hub at an address, with the token of `HF_TOKEN` or of an earlier login, if there is one.
+    /// Creates a client for the hub at `endpoint`. The token comes from `HF_TOKEN` or a previous login, if there is
+    /// one.
     pub(super) fn new(endpoint: &str) -> Result<Self, HubError> {
         let endpoint = endpoint.trim_end_matches('/').to_owned();
         let address: Option<Uri> = endpoint.parse().ok();
@@ -109,7 +110,7 @@ impl Hub {
             return Err(HubError::Token);
         }
         let has_token = token.is_some();
-        // Nothing is ever kept in this cache.
+        // Nothing is ever stored in this cache.
         let builder =
             ApiBuilder::from_cache(Cache::new(PathBuf::new())).with_endpoint(endpoint.clone()).with_token(token);
         let api = builder.build().map_err(HubError::Client)?;
@@ -120,18 +121,18 @@ impl Hub {
         &self.endpoint
     }
 
-    /// What a repository holds at a revision, from here on at the commit that this is now.
+    /// Lists a repository at a revision. The snapshot stays at the commit that the revision names now.
     pub(super) fn look(&self, id: &str, revision: &str) -> Result<Snapshot<'_>, Failure> {
         let at = |revision: &str| self.api.repo(Repo::with_revision(id.into(), RepoType::Model, revision.into()));
         let answer = self.ask(at(revision).info_request().query("blobs", "true"))?;
         if !answer.status().is_success() {
             return Err(Failure::Refused(self.refusal(&answer, id, revision)));
         }
-        let odd = |problem: &str| Failure::Refused(format!("{}: not a hub's answer: {problem}", self.endpoint));
+        let odd = |problem: &str| Failure::Refused(format!("{}: not a response of a hub: {problem}", self.endpoint));
         let text = answer.into_body().read_to_string().map_err(|error| self.failure(error))?;
         let Info { sha, siblings } = serde_json::from_str(&text).map_err(|error| odd(&error.to_string()))?;
         if sha.is_empty() || !sha.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            return Err(odd(&format!("{sha:?} for a commit")));
+            return Err(odd(&format!("{sha:?} is not a commit")));
         }
         let file = |Sibling { rfilename, size, lfs }| RemoteFile {
             name: rfilename,
@@ -146,13 +147,13 @@ impl Hub {
         let request = request
             .config()
             .http_status_as_error(false)
-            // Whoever began with encryption is not led away from it.
+            // No redirect from HTTPS to HTTP.
             .https_only(self.endpoint.starts_with("https:"))
             .timeout_resolve(PATIENCE)
             .timeout_connect(PATIENCE)
             .timeout_recv_response(PATIENCE)
             .timeout_per_read(PATIENCE)
-            // Places in a file are counted as it is, not as it was compressed.
+            // Offsets count uncompressed bytes.
             .accept_encoding("identity")
             .build();
         request.call().map_err(|error| self.failure(error))
@@ -161,7 +162,7 @@ impl Hub {
     fn failure(&self, error: Error) -> Failure {
         match error {
             Error::Io(error) => Failure::Unreachable(error.to_string()),
-            Error::Timeout(_) => Failure::Unreachable("it does not answer".into()),
+            Error::Timeout(_) => Failure::Unreachable("no response".into()),
             error @ (Error::HostNotFound | Error::ConnectionFailed | Error::Tls(_) | Error::Rustls(_)) => {
                 Failure::Unreachable(error.to_string())
             }
@@ -170,36 +171,34 @@ impl Hub {
         }
     }
 
-    /// A line on an answer that is no.
+    /// Describes an error response.
     fn refusal(&self, answer: &Response<Body>, id: &str, revision: &str) -> String {
         let (status, endpoint) = (answer.status(), &self.endpoint);
         match (text(answer.headers(), "x-error-code"), status) {
             (Some("GatedRepo"), _) | (_, StatusCode::FORBIDDEN) => format!(
-                "{id} is gated ({}): ask for access at {endpoint}/{id}, then give your token in HF_TOKEN",
+                "{id} is gated ({}): request access at {endpoint}/{id}, then set HF_TOKEN to your token",
                 status.as_u16()
             ),
             (Some("RevisionNotFound"), _) => {
                 format!("{id} at {endpoint} has no revision {revision} ({})", status.as_u16())
             }
-            // The hub does not tell strangers whether there is such a repository.
+            // The hub hides from anonymous users whether a repository exists.
             (_, StatusCode::UNAUTHORIZED) if self.has_token => {
-                format!("{endpoint} shows no {id} to the owner of this token (401): is the name right, and HF_TOKEN?")
+                format!("{endpoint} has no {id} that this token may read (401): check the name and HF_TOKEN")
             }
             (_, StatusCode::UNAUTHORIZED) => {
-                format!(
-                    "{endpoint} shows no {id} to strangers (401): is the name right? If it is private, set HF_TOKEN"
-                )
+                format!("{endpoint} has no public {id} (401): check the name; for a private repository set HF_TOKEN")
             }
             (_, StatusCode::NOT_FOUND) => {
-                format!("{endpoint} has no {id} at revision {revision} (404): is the name right?")
+                format!("{endpoint} has no {id} at revision {revision} (404): check the name")
             }
-            _ => format!("{endpoint} answers {status} for {id}: try again later"),
+            _ => format!("{endpoint} returned {status} for {id}: try again later"),
         }
     }
 }
 
 impl Snapshot<'_> {
-    /// The bytes of a file, from a place on; the server may begin earlier.
+    /// Requests a file's contents from offset `from`. The server may start at 0 instead.
     pub(super) fn open(&self, name: &str, from: u64) -> Result<Rest, Failure> {
         let mut request = self.at_commit.info_request().uri(self.at_commit.url(name));
         if from > 0 {
@@ -219,12 +218,17 @@ impl Snapshot<'_> {
             }
         }
         .filter(|(start, _)| *start == 0 || *start == from)
-        .ok_or_else(|| Failure::Refused(format!("{name}: {} does not say which part of it came", self.hub.endpoint)))?;
+        .ok_or_else(|| {
+            Failure::Refused(format!(
+                "{name}: the response of {} does not state which part of the file it contains",
+                self.hub.endpoint
+            ))
+        })?;
         Ok(Rest { start, size, bytes: Box::new(answer.into_body().into_reader()) })
     }
 }
 
-/// Where a part begins, and the size of the whole: `bytes 100-199/200`.
+/// The first offset and the total size in `Content-Range: bytes 100-199/200`.
 fn place(headers: &HeaderMap) -> Option<(u64, u64)> {
     let (part, size) = text(headers, "content-range")?.strip_prefix("bytes ")?.split_once('/')?;
     Some((part.split_once('-')?.0.parse().ok()?, size.parse().ok()?))

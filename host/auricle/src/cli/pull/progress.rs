@@ -1,19 +1,19 @@
-//! How far a file is: a bar on a terminal, a line for each file otherwise. On standard error.
+//! Progress of a download on standard error: a bar on a terminal, otherwise a line per file.
 
 use indicatif::{DecimalBytes, ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 
-/// A file on its way.
+/// A file that is being downloaded.
 pub(super) struct Progress {
     name: String,
     size: u64,
-    /// What was there before.
+    /// Bytes that existed before.
     kept: u64,
     bar: Option<ProgressBar>,
 }
 
 impl Progress {
-    /// Of a file of `size` bytes, of which the first `kept` are there already.
+    /// Starts at `kept` of `size` bytes.
     pub(super) fn begin(name: &str, size: u64, kept: u64) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(size).with_position(kept).with_message(name.to_owned());
@@ -27,28 +27,28 @@ impl Progress {
         Self { name: name.to_owned(), size, kept, bar }
     }
 
-    /// So much is there now.
+    /// Sets the number of bytes that are downloaded.
     pub(super) fn at(&self, position: u64) {
         if let Some(bar) = &self.bar {
             bar.set_position(position);
         }
     }
 
-    /// All of it is there.
+    /// Marks the file as complete.
     pub(super) fn done(&self) {
         match &self.bar {
             Some(bar) => bar.finish(),
             None if self.kept == 0 => eprintln!("{}: {}", self.name, DecimalBytes(self.size)),
             None => {
                 let (size, kept) = (DecimalBytes(self.size), DecimalBytes(self.kept));
-                eprintln!("{}: {size}, of which {kept} were there", self.name);
+                eprintln!("{}: {size}, of which {kept} were downloaded before", self.name);
             }
         }
     }
 }
 
 impl Drop for Progress {
-    /// A bar of a file that did not come leaves its line to the error.
+    /// Leaves the bar of a failed download as it is; the error follows on the next line.
     fn drop(&mut self) {
         if let Some(bar) = self.bar.as_ref().filter(|bar| !bar.is_finished()) {
             bar.abandon();

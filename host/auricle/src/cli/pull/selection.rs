@@ -1,40 +1,40 @@
-//! Which of a repository's files make a model folder that engine `whisper` can read, in one precision.
+//! Selects the files of a repository that make up a model for engine `whisper`, in one precision.
 //!
-//! Only names known here are ever chosen, so none of a repository's making becomes a path on this machine; a list with a
-//! name that would leave its folder is refused as a whole all the same. Source: the layout of Optimum's export, as the
-//! engine reads it (`plugins/whisper/src/folder.rs`).
+//! Only file names known here are selected, so a repository cannot choose paths on this machine. A list with a name
+//! that leaves its folder is still refused as a whole. Source: the layout of Optimum's export, as the engine reads it
+//! (`plugins/whisper/src/folder.rs`).
 
 use std::collections::BTreeSet;
 
-/// Without these the engine has no model.
+/// Required by the engine.
 const NEEDED: [&str; 3] = ["config.json", "preprocessor_config.json", "tokenizer.json"];
-/// What older exports lack.
+/// Missing in older exports.
 const WELCOME: &str = "generation_config.json";
-/// Where the networks may be.
+/// Folders that may contain the networks.
 const FOLDERS: [&str; 2] = ["", "onnx/"];
-/// What their names may begin with: the encoder, and the decoder as one file or as two.
+/// Beginnings of the networks' names: the encoder, and the decoder as one file or as two.
 const ENCODER: &str = "encoder_model";
 const MERGED: &str = "decoder_model_merged";
 const SPLIT: [&str; 2] = ["decoder_model", "decoder_with_past_model"];
 
-/// Why files make no model. It continues the name of where they are.
+/// The files do not make up a model. The text continues the name of the repository or folder.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum SelectionError {
-    #[error("lists a file that would not stay in its folder: {name:?}; nothing was fetched")]
+    #[error("lists a file outside its folder: {name:?}; nothing was downloaded")]
     Outside { name: String },
-    /// `there` says which files of that kind there are.
+    /// `there` lists the files of that kind.
     #[error("has no {name}, which a Whisper model needs; {there}")]
     Missing { name: &'static str, there: String },
-    /// `there` says which precisions there are, or else which networks.
-    #[error("has no {ENCODER}{} with a decoder, no Whisper {}; {there}", ending(.precision), spoken(.precision))]
+    /// `there` lists the available precisions, or else the networks.
+    #[error("has no {ENCODER}{} with a decoder, so no Whisper model {}; {there}", ending(.precision), spoken(.precision))]
     Networks { precision: String, there: String },
 }
 
-/// The names of a repository's, or a folder's, files.
+/// The file names of a repository or folder.
 pub(super) struct Names<'a>(BTreeSet<&'a str>);
 
 impl<'a> Names<'a> {
-    /// Refuses a list with a name that is no path below the folder.
+    /// Refuses a list with a name that leaves the folder.
     pub(super) fn new(names: impl IntoIterator<Item = &'a str>) -> Result<Self, SelectionError> {
         let names: BTreeSet<_> = names.into_iter().collect();
         match names.iter().find(|name| !stays_below(name)) {
@@ -43,7 +43,7 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// The files of the model in a precision, or what is missing and what there is instead.
+    /// Selects the model's files in a precision. The error lists what is missing and what is available.
     pub(super) fn choose(&self, precision: &str) -> Result<Vec<String>, SelectionError> {
         if let Some(name) = NEEDED.into_iter().find(|name| !self.0.contains(name)) {
             let has: Vec<_> = self.0.iter().filter(|name| name.ends_with(".json")).copied().collect();
@@ -64,7 +64,7 @@ impl<'a> Names<'a> {
         Ok(chosen)
     }
 
-    /// The encoder and the decoder with this ending, where both are there.
+    /// The encoder and the decoder with this ending, if both exist.
     fn networks(&self, ending: &str) -> Option<Vec<String>> {
         let find = |name: &str| {
             FOLDERS
@@ -80,20 +80,20 @@ impl<'a> Names<'a> {
         Some(networks)
     }
 
-    /// What `--precision` may be instead.
+    /// Lists the available values of `--precision`.
     fn other_precisions(&self) -> String {
         let ends = FOLDERS.iter().flat_map(|folder| {
             let names = self.0.iter().filter_map(move |name| name.strip_prefix(folder)?.strip_prefix(ENCODER));
             names.filter(|ending| self.networks(ending).is_some())
         });
-        // As `--precision` takes them; the plain export is what has no name.
+        // Without the underscore, as `--precision` takes them. The plain export has no suffix.
         let there: BTreeSet<_> = ends.filter_map(|ending| ending.strip_suffix(".onnx")).collect();
         let named: Vec<_> = there.iter().filter_map(|end| end.strip_prefix('_')).collect();
         let plain = there.contains("");
         match (named.is_empty(), plain) {
             (false, true) => format!("--precision may be {}, or left out", named.join(", ")),
             (false, false) => format!("--precision may be {}", named.join(", ")),
-            (true, true) => "it has the plain export only: leave --precision out".to_owned(),
+            (true, true) => "only the plain export is available: omit --precision".to_owned(),
             (true, false) => {
                 let onnx: Vec<_> = self.0.iter().filter(|name| name.ends_with(".onnx")).copied().collect();
                 listed("ONNX files", &onnx)
@@ -102,12 +102,12 @@ impl<'a> Names<'a> {
     }
 }
 
-/// What to put where by hand, when the repository cannot be asked what it has.
+/// Describes how to download the model by hand, for when the hub cannot be reached.
 pub(super) fn by_hand(repository: &str, precision: &str, folder: &str) -> String {
     let ending = ending(precision);
     format!(
-        "by hand: put {}, {WELCOME} of {repository} into {folder}, its onnx/{ENCODER}{ending} and onnx/{MERGED}{ending} (with \
-         their .onnx_data, where there are such) into {folder}/onnx",
+        "by hand: put {}, {WELCOME} of {repository} into {folder}, and its onnx/{ENCODER}{ending} and onnx/{MERGED}{ending} \
+         (with their .onnx_data files, if any) into {folder}/onnx",
         NEEDED.join(", "),
     )
 }
@@ -120,7 +120,7 @@ fn spoken(precision: &str) -> String {
     if precision.is_empty() { "in full precision".to_owned() } else { format!("in precision {precision}") }
 }
 
-/// Whether the file holds weights that a network keeps outside of its own: `NETWORK_data`, or in parts `NETWORK_data_1`.
+/// Whether the file holds external weights of a network: `NETWORK_data`, or its parts `NETWORK_data_1` and so on.
 fn is_data_of(network: &str, name: &str) -> bool {
     match name.strip_prefix(network) {
         Some("_data" | ".data") => true,
@@ -137,7 +137,7 @@ fn stays_below(name: &str) -> bool {
 fn listed(what: &str, names: &[&str]) -> String {
     const MOST: usize = 12;
     match names.len() {
-        0 => format!("it has no {what} at all"),
+        0 => format!("it has no {what}"),
         count if count > MOST => format!("its {what}: {} and {} more", names[..MOST].join(", "), count - MOST),
         _ => format!("its {what}: {}", names.join(", ")),
     }
@@ -201,9 +201,9 @@ mod tests {
         assert!(all.contains("no encoder_model_fp16.onnx with a decoder"), "{all}");
         assert!(all.ends_with("--precision may be q4, or left out"), "{all}");
         assert!(refusal(&quantized, "").ends_with("in full precision; --precision may be q4"));
-        assert!(refusal(&both, "int8").ends_with("the plain export only: leave --precision out"));
+        assert!(refusal(&both, "int8").ends_with("only the plain export is available: omit --precision"));
         assert!(refusal(&["onnx/model.onnx"], "").ends_with("its ONNX files: onnx/model.onnx"));
-        assert!(refusal(&[], "").ends_with("it has no ONNX files at all"));
+        assert!(refusal(&[], "").ends_with("it has no ONNX files"));
         let many: Vec<_> = (0..20).map(|n| format!("{n:02}.onnx")).collect();
         let many = refusal(&many.iter().map(String::as_str).collect::<Vec<_>>(), "");
         assert!(many.ends_with("10.onnx, 11.onnx and 8 more"), "{many}");
@@ -219,7 +219,7 @@ mod tests {
         for name in ["../x.onnx", "/etc/passwd", "onnx/../../x", "onnx//x", "", ".", "a\\..\\b", "onnx/\u{1b}[2J", "x/"]
         {
             let refusal = choose(&with(&[name]), "").unwrap_err().to_string();
-            assert!(refusal.contains("would not stay in its folder"), "{name}: {refusal}");
+            assert!(refusal.contains("outside its folder"), "{name}: {refusal}");
             assert!(!refusal.contains('\u{1b}'), "{refusal}");
         }
         assert!(Names::new(["..onnx/x..y", "a b", "é"]).is_ok());
