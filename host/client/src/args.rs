@@ -11,10 +11,10 @@ use clap::{
 use serde_json::{Map, Value};
 use std::path::PathBuf;
 
-/// Where the server listens unless told otherwise.
+/// Default address of the server.
 pub const DEFAULT_URL: &str = "ws://127.0.0.1:8770/v1/stream";
 
-/// Where Auricle's own protocol is spoken.
+/// URL path of the native protocol.
 pub const STREAM_PATH: &str = "/v1/stream";
 
 const MORE: &str = "\
@@ -71,7 +71,7 @@ pub struct StreamArgs {
     #[arg(long)]
     pub realtime: bool,
 
-    /// What to print
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 
@@ -85,11 +85,11 @@ pub struct StreamArgs {
     #[arg(long, value_name = "ENCODING", value_parser = encoding())]
     pub raw: Option<Encoding>,
 
-    /// With --raw: samples per second, 8000 to 192000 [default: 16000]
+    /// With --raw: sample rate in Hz, 8000 to 192000 [default: 16000]
     #[arg(long, value_name = "N", requires = "raw", value_parser = clap::value_parser!(u32).range(8_000..=192_000))]
     pub rate: Option<u32>,
 
-    /// With --raw: channels, 1 to 64 [default: 1]
+    /// With --raw: number of channels, 1 to 64 [default: 1]
     #[arg(long, value_name = "N", requires = "raw", value_parser = clap::value_parser!(u16).range(1..=i64::from(MOST_CHANNELS)))]
     pub channels: Option<u16>,
 
@@ -104,7 +104,7 @@ pub struct StreamArgs {
     pub show_partials: bool,
 }
 
-/// What is printed.
+/// Output format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// The text of each segment, one per line; on a terminal with its times
@@ -114,7 +114,7 @@ pub enum Format {
 }
 
 impl StreamArgs {
-    /// How to read the audio.
+    /// Options for reading the audio.
     pub(super) fn source(&self) -> Options {
         let default = AudioFormat::default();
         let raw = self.raw.map(|encoding| AudioFormat {
@@ -126,7 +126,7 @@ impl StreamArgs {
         Options { length: None, raw, channel: self.channel }
     }
 
-    /// What to ask of the server.
+    /// Options of the session with the server.
     pub(super) fn session(&self) -> Session {
         Session {
             url: self.url.clone(),
@@ -139,20 +139,20 @@ impl StreamArgs {
     }
 }
 
-/// Why a text is no server's address.
+/// The text is not the address of a server.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
-    /// Another scheme than WebSocket's, or HTTP's for it.
-    #[error("`{0}` is neither `ws` nor `wss`: give an address such as {DEFAULT_URL}")]
+    /// The scheme is not `ws`, `wss`, `http` or `https`.
+    #[error("the scheme must be `ws` or `wss`, not `{0}`: use an address such as {DEFAULT_URL}")]
     Scheme(String),
-    /// Nothing where the host should be.
-    #[error("there is no host in it: give an address such as {DEFAULT_URL}")]
+    /// The host is missing.
+    #[error("the host is missing: use an address such as {DEFAULT_URL}")]
     NoHost,
 }
 
-/// A text that is no `key=value`.
+/// The text has no `=`, or nothing before it.
 #[derive(Debug, thiserror::Error)]
-#[error("give KEY=VALUE, such as language=de")]
+#[error("must be KEY=VALUE, such as language=de")]
 struct OptionError;
 
 /// Completes the address of a server that speaks the native protocol.
@@ -160,10 +160,10 @@ fn url(text: &str) -> Result<String, AddressError> {
     address(text, STREAM_PATH)
 }
 
-/// Completes an address: `ws` and this path unless it says otherwise.
+/// Completes an address: the default scheme is `ws`, the default path `default_path`.
 ///
 /// # Errors
-/// What it lacks.
+/// The scheme is unknown, or the host is missing.
 pub fn address(text: &str, default_path: &str) -> Result<String, AddressError> {
     let (scheme, rest) = text.split_once("://").unwrap_or(("ws", text));
     let scheme = match scheme {
@@ -179,7 +179,7 @@ pub fn address(text: &str, default_path: &str) -> Result<String, AddressError> {
     Ok(format!("{scheme}://{host}{path}"))
 }
 
-/// `key=value`.
+/// Parses `key=value`.
 fn option(text: &str) -> Result<(String, Value), OptionError> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => {
@@ -190,7 +190,7 @@ fn option(text: &str) -> Result<(String, Value), OptionError> {
     }
 }
 
-/// The names of the encodings, as on the wire.
+/// Parses an encoding by its name in the protocol.
 fn encoding() -> impl TypedValueParser<Value = Encoding> {
     PossibleValuesParser::new(["s16le", "f32le", "mulaw", "alaw"])
         .try_map(|name| serde_json::from_value(Value::String(name)))

@@ -1,7 +1,7 @@
-//! The client behind `auricle stream`: audio from a file or a pipe to a server, its events to the screen.
+//! The client behind `auricle stream`: sends audio from a file or a pipe to a server and prints the events.
 //!
-//! [`source`] reads, [`session`] speaks the protocol, [`render`] shows; each can be used without the others, as a
-//! benchmark does with [`session`]. One task, and one thread that reads and decodes.
+//! [`source`] reads audio, [`session`] speaks the protocol, [`render`] prints. Each can be used without the others, as
+//! the load tool does with [`session`]. One task, and one thread that reads and decodes.
 #![forbid(unsafe_code)]
 
 pub mod args;
@@ -22,7 +22,7 @@ use std::{
 };
 use tokio::sync::mpsc;
 
-/// Streams as the arguments say; the exit code is in their help.
+/// Streams the audio that the arguments name. The command's help lists the exit codes.
 pub async fn run(args: StreamArgs) -> ExitCode {
     let mut interrupts = interrupts();
     let opened = tokio::select! {
@@ -53,7 +53,7 @@ pub async fn run(args: StreamArgs) -> ExitCode {
     };
     match end {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever read the output has enough.
+        // A closed pipe is not an error.
         Err(End::Output(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(end) => {
             let _ = writeln!(io::stderr(), "auricle: {end}");
@@ -66,11 +66,11 @@ async fn open(args: &StreamArgs) -> Result<Source, End> {
     Source::open(&args.file, args.source()).await.map_err(End::Source)
 }
 
-/// One item for each Ctrl-C from now on.
+/// Sends one item for each Ctrl-C from now on.
 fn interrupts() -> mpsc::Receiver<()> {
-    let (tell, told) = mpsc::channel(2);
-    tokio::spawn(async move { while tokio::signal::ctrl_c().await.is_ok() && tell.send(()).await.is_ok() {} });
-    told
+    let (sender, interrupts) = mpsc::channel(2);
+    tokio::spawn(async move { while tokio::signal::ctrl_c().await.is_ok() && sender.send(()).await.is_ok() {} });
+    interrupts
 }
 
 fn exit_code(end: &End) -> u8 {

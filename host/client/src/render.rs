@@ -1,8 +1,9 @@
-//! What a person or a script sees of a stream.
+//! Prints a stream's events for people or for scripts.
 //!
-//! Invariant: standard output carries nothing but the transcript (or, as `jsonl`, the server's messages), one line each;
-//! everything else goes to standard error. Control characters from the server never reach either, and none of our own
-//! are written where standard error is not a terminal. Errors of standard error are ignored: it is not the result.
+//! Invariant: standard output carries only the transcript (or, as `jsonl`, the server's messages), one line each.
+//! Everything else goes to standard error. Control characters from the server are never printed, and this module prints
+//! none where standard error is not a terminal. Write errors on standard error are ignored, because it does not carry
+//! the result.
 
 use super::session::{End, Observer, Report};
 use auricle_dialects::native::messages::{ServerEvent, ServerMessage, Text as Spoken};
@@ -11,20 +12,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Time between two showings of the progress alone.
+/// Minimum time between two updates that only change the progress.
 const REFRESH: Duration = Duration::from_millis(100);
 
-/// Where the lines go.
+/// Which outputs are terminals.
 #[derive(Debug, Clone, Copy)]
 pub struct Screen {
-    /// Standard output is a terminal.
+    /// Whether standard output is a terminal.
     pub out: bool,
-    /// Standard error is one: gives its width in columns.
+    /// Returns the width in columns, if standard error is a terminal.
     pub err: Option<fn() -> usize>,
 }
 
 impl Screen {
-    /// As this process has them.
+    /// The outputs of this process.
     pub fn of_process() -> Self {
         let width = || usize::from(console::Term::stderr().size().1);
         let err = console::Term::stderr().is_term().then_some(width as fn() -> usize);
@@ -32,30 +33,30 @@ impl Screen {
     }
 }
 
-/// The transcript for people: final text line by line, the unstable text in place.
+/// The transcript for people: final text line by line, partial text in a status line that is overwritten.
 #[derive(Debug)]
 pub struct Text<O, E> {
     out: O,
     err: E,
     screen: Screen,
     show_partials: bool,
-    /// Audio expected and sent, in seconds.
+    /// Length of the audio, and of the part that was sent, in seconds.
     total: Option<f64>,
     sent: f64,
     partial: String,
-    /// Columns of the line in place.
+    /// Width of the status line in columns.
     shown: usize,
     shown_at: Option<Instant>,
 }
 
 impl<O: Write, E: Write> Text<O, E> {
-    /// Text to `out`, the rest to `err`. `total` is the audio's length in seconds where it is known;
-    /// `show_partials` prints partials, line by line, where `err` is not a terminal.
+    /// Prints text to `out`, everything else to `err`. `total` is the audio's length in seconds, if known.
+    /// `show_partials` prints partials line by line where `err` is not a terminal.
     pub fn new(out: O, err: E, screen: Screen, total: Option<f64>, show_partials: bool) -> Self {
         Self { out, err, screen, show_partials, total, sent: 0.0, partial: String::new(), shown: 0, shown_at: None }
     }
 
-    /// Writes the last lines: what the stream took, if there was one.
+    /// Prints the summary, if the stream was opened.
     pub fn finish(&mut self, report: &Report) {
         self.erase();
         summarize(&mut self.err, report);
@@ -94,14 +95,14 @@ impl<O: Write, E: Write> Text<O, E> {
         self.show();
     }
 
-    /// Writes the line in place.
+    /// Prints the status line.
     fn show(&mut self) {
         let Some(width) = self.screen.err else { return };
         let progress = match self.total {
             Some(total) => format!("{:.1} / {:.1} s", self.sent, total.max(self.sent)),
             None => format!("{:.1} s", self.sent),
         };
-        // The last column stays free: some terminals begin a new line after it.
+        // The last column stays empty: some terminals start a new line after it.
         let room = width().saturating_sub(1);
         let progress = console::truncate_str(&progress, room, "").into_owned();
         let partial = tail(&self.partial, room.saturating_sub(columns(&progress) + 2));
@@ -114,7 +115,7 @@ impl<O: Write, E: Write> Text<O, E> {
         self.shown_at = Some(Instant::now());
     }
 
-    /// Clears the line in place, by overwriting it: any terminal understands that.
+    /// Clears the status line by overwriting it, which any terminal supports.
     fn erase(&mut self) {
         if let (Some(width), 1..) = (self.screen.err, self.shown) {
             let columns = self.shown.min(width().saturating_sub(1));
@@ -155,7 +156,7 @@ impl<O: Write, E: Write> Observer for Text<O, E> {
     }
 }
 
-/// Every message as it came, one a line.
+/// Prints the server's messages unchanged, one per line.
 #[derive(Debug)]
 pub struct Jsonl<O, E> {
     out: O,
@@ -163,12 +164,12 @@ pub struct Jsonl<O, E> {
 }
 
 impl<O: Write, E: Write> Jsonl<O, E> {
-    /// Messages to `out`, notices to `err`.
+    /// Prints messages to `out`, notices to `err`.
     pub fn new(out: O, err: E) -> Self {
         Self { out, err }
     }
 
-    /// Writes the last lines: what the stream took, if there was one.
+    /// Prints the summary, if the stream was opened.
     pub fn finish(&mut self, report: &Report) {
         summarize(&mut self.err, report);
     }
@@ -176,7 +177,7 @@ impl<O: Write, E: Write> Jsonl<O, E> {
 
 impl<O: Write, E: Write> Observer for Jsonl<O, E> {
     fn message(&mut self, line: &str, _message: Option<&ServerMessage>) -> io::Result<()> {
-        // A line break in JSON is only ever space between two tokens.
+        // In JSON, line breaks only occur as white space between tokens.
         writeln!(self.out, "{}", line.replace(['\r', '\n'], " "))?;
         self.out.flush()
     }
@@ -194,22 +195,22 @@ fn summarize(err: &mut impl Write, report: &Report) {
     }
 }
 
-/// A text with its times.
+/// A text with its start and end time.
 fn timed(spoken: &Spoken, text: &str) -> String {
     format!("[{:6.2} - {:6.2}] {text}", spoken.start, spoken.end)
 }
 
-/// One line without control characters.
+/// Replaces control characters, so that the text is one line.
 fn printable(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
 
-/// Columns on a terminal.
+/// Width on a terminal.
 fn columns(text: &str) -> usize {
     console::measure_text_width(text)
 }
 
-/// The end of a text, in at most so many columns.
+/// The end of a text, at most `room` columns wide.
 fn tail(text: &str, room: usize) -> String {
     if columns(text) <= room {
         return text.to_owned();

@@ -1,16 +1,17 @@
-//! One stream from a client's side: audio out, events in, until `done`.
+//! One stream from the client's side: sends audio and reads events until `done`.
 //!
-//! Invariant: whatever ends the audio (its end, an unreadable file, Ctrl-C), `finish` is sent and the events are read to
-//! the last, so no words are lost; only a second Ctrl-C, an output that cannot be written, or the server ends it sooner.
+//! Invariant: when the audio ends, for whatever reason (its end, a read error, Ctrl-C), `finish` is sent and all
+//! remaining events are read, so no text is lost. Only a second Ctrl-C, an error of the output, or the server ends the
+//! session sooner.
 //!
-//! Runs in the caller's task: sending and reading are two futures polled side by side, so a server that does not read
-//! for a while cannot keep its events from being heard. In a live stream the n-th piece of audio is due when a
-//! microphone would have it whole, counted from the start, so delays do not add up.
+//! Runs in the caller's task. Sending and reading are two futures polled side by side, so a server that does not read
+//! for a while cannot delay its own events. In a live stream each piece of audio is due when a microphone would have
+//! recorded all of it, counted from the start, so delays do not add up.
 
+pub mod closing;
 pub mod connect;
 mod end;
 mod feed;
-pub mod heard;
 
 pub use end::End;
 
@@ -19,10 +20,10 @@ use super::{
     summary::{Meter, Summary},
 };
 use auricle_dialects::native::messages::{ClientMessage, Pace, ServerEvent, ServerMessage, Start};
+use closing::Closing;
 use connect::Connector;
-use feed::{Feed, News};
+use feed::{Feed, Progress};
 use futures_util::StreamExt;
-use heard::Heard;
 use serde_json::{Map, Value};
 use std::{io, path::PathBuf, pin::pin};
 use tokio::{
@@ -31,32 +32,32 @@ use tokio::{
 };
 use tokio_tungstenite::tungstenite::Message;
 
-/// What to stream to where.
+/// A stream to run: its audio's destination, preset and options.
 #[derive(Debug, Clone)]
 pub struct Session {
     /// `ws://host:port/v1/stream`, or `wss://`.
     pub url: String,
-    /// To be shown, where the server asks for one.
+    /// API key, if the server requires one.
     pub key: Option<String>,
-    /// The file of the authorities to trust instead of the public ones.
+    /// PEM file of CA certificates to trust instead of the public ones.
     pub authorities: Option<PathBuf>,
-    /// As in `start`.
+    /// Sent in `start`.
     pub preset: String,
-    /// As in `start`.
+    /// Sent in `start`.
     pub options: Map<String, Value>,
-    /// Live: the audio is sent at the speed of speech. File: as fast as the server takes it.
+    /// Live: audio is sent at the speed of speech. File: as fast as the server accepts it.
     pub pace: Pace,
 }
 
-/// Hears of everything that happens in a session. An error ends the session.
+/// Receives everything that happens in a session. An error ends the session.
 pub trait Observer {
-    /// A message came: the line as it was on the wire, and what it says unless this client does not know its type.
+    /// Called for each message: the line as received, and the parsed message unless its type is unknown.
     ///
     /// # Errors
     /// Ends the session with [`End::Output`].
     fn message(&mut self, line: &str, message: Option<&ServerMessage>) -> io::Result<()>;
 
-    /// So many seconds of audio have been sent, the last of them just now.
+    /// Called when audio is being sent; `_seconds` is the length of the audio sent so far.
     ///
     /// # Errors
     /// Ends the session with [`End::Output`].
@@ -64,7 +65,7 @@ pub trait Observer {
         Ok(())
     }
 
-    /// Something to tell the user.
+    /// Called with a notice for the user.
     ///
     /// # Errors
     /// Ends the session with [`End::Output`].
@@ -73,12 +74,12 @@ pub trait Observer {
     }
 }
 
-/// How a session went.
+/// Result of a session.
 #[derive(Debug)]
 pub struct Report {
-    /// `Ok` where the server said `done` after all of the audio.
+    /// `Ok` if the server sent `done` after all of the audio.
     pub end: Result<(), End>,
-    /// What it took, up to wherever it went.
+    /// Timings and counts, up to the point where the session ended.
     pub summary: Summary,
 }
 
@@ -109,30 +110,30 @@ impl Session {
             Some(()) = interrupts.recv() => return Err(End::Interrupted),
         };
         let (ready, stop) = (Notify::new(), Notify::new());
-        let (tell, mut told) = mpsc::channel(1);
-        let feed = Feed { live: self.pace == Pace::Live, ready: &ready, stop: &stop, tell };
+        let (sender, mut progress) = mpsc::channel(1);
+        let feed = Feed { live: self.pace == Pace::Live, ready: &ready, stop: &stop, progress: sender };
         let mut feeding = pin!(feed.run(start, sink, source));
         let (mut fed, mut unread) = (false, None);
         let (mut begun, mut interrupted) = (false, false);
-        let mut heard = Heard::default();
+        let mut closing = Closing::default();
         loop {
             tokio::select! {
-                // In this order, so that the meter hears of the audio before it hears of what the audio led to.
+                // In this order, so that the meter counts audio before the events that it led to.
                 biased;
-                Some(news) = told.recv() => match news {
-                    News::Begun => {
+                Some(progress) = progress.recv() => match progress {
+                    Progress::Begun => {
                         begun = true;
                         meter.begin();
                     }
-                    News::Sending(seconds) => {
+                    Progress::Sending(seconds) => {
                         meter.sent(seconds);
                         observer.sent(seconds).map_err(End::Output)?;
                     }
-                    News::Damage(what) => {
+                    Progress::Damage(what) => {
                         meter.damage();
                         observer.notice(&what).map_err(End::Output)?;
                     }
-                    News::Ended(at) => meter.audio_ended(at),
+                    Progress::Ended(at) => meter.audio_ended(at),
                 },
                 Some(()) = interrupts.recv() => {
                     if interrupted || !begun {
@@ -140,25 +141,25 @@ impl Session {
                     }
                     interrupted = true;
                     stop.notify_one();
-                    observer.notice("interrupted: waiting for the last words (again to quit)").map_err(End::Output)?;
+                    observer.notice("interrupted: waiting for the remaining text (Ctrl-C again quits)").map_err(End::Output)?;
                 }
-                result = &mut feeding, if !fed && !heard.all() => {
+                result = &mut feeding, if !fed && !closing.has_ended() => {
                     fed = true;
                     match result {
                         Ok(error) => unread = error,
-                        // Not yet the end: the server's reason may still be on its way.
-                        Err(error) => heard.broke(&error),
+                        // Do not stop yet: the server's reason may still arrive.
+                        Err(error) => closing.failed(&error),
                     }
                 }
                 message = incoming.next() => match message {
                     None => break,
                     Some(Err(error)) => {
-                        heard.broke(&error);
+                        closing.failed(&error);
                         break;
                     }
-                    Some(Ok(Message::Close(frame))) => heard.close(frame.as_ref()),
+                    Some(Ok(Message::Close(frame))) => closing.close(frame.as_ref()),
                     Some(Ok(Message::Text(line))) => {
-                        let message = heard.line(&line);
+                        let message = closing.line(&line);
                         if let Some(ServerMessage { event, .. }) = &message {
                             meter.event(event);
                             if matches!(event, ServerEvent::Ready(_)) {
@@ -169,10 +170,10 @@ impl Session {
                     }
                     Some(Ok(_)) => {}
                 },
-                () = sleep_until(heard.deadline.unwrap_or_else(Instant::now)), if heard.all() => break,
+                () = sleep_until(closing.deadline.unwrap_or_else(Instant::now)), if closing.has_ended() => break,
             }
         }
-        heard.end()?;
+        closing.result()?;
         match (unread, meter.damaged()) {
             (Some(error), _) => Err(End::Source(error)),
             (None, 0) => Ok(()),

@@ -1,43 +1,43 @@
-//! What one stream took: counted while it runs, then printed or written to a file.
+//! Timings and counts of one stream, collected while it runs.
 
 use auricle_dialects::native::messages::ServerEvent;
 use serde::Serialize;
 use std::fmt;
 use tokio::time::Instant;
 
-/// A stream's timings. Milliseconds are by the client's clock.
+/// A stream's timings and counts. Milliseconds are by the client's clock.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[non_exhaustive]
 pub struct Summary {
-    /// Audio sent.
+    /// Length of the audio sent.
     pub audio_seconds: f64,
-    /// From the first audio sent to the end.
+    /// Time from the first audio sent to the end.
     pub wall_seconds: f64,
-    /// Wall seconds per second of audio; absent where no audio was sent.
+    /// Wall time divided by audio time; `None` if no audio was sent.
     pub real_time_factor: Option<f64>,
-    /// From connecting to `ready`.
+    /// Time from connecting to `ready`.
     pub ready_ms: Option<f64>,
-    /// Audio sent when the first partial came.
+    /// Length of the audio sent when the first partial arrived.
     pub first_partial_audio_ms: Option<f64>,
-    /// From the first audio sent to the first partial.
+    /// Time from the first audio sent to the first partial.
     pub first_partial_wall_ms: Option<f64>,
-    /// From the end of the audio to the last segment; negative where the segment came before.
+    /// Time from the end of the audio to the last segment; negative if the segment arrived before.
     pub last_segment_ms: Option<f64>,
-    /// From the end of the audio to `done`.
+    /// Time from the end of the audio to `done`.
     pub done_ms: Option<f64>,
     /// Segments received.
     pub segments: u64,
     /// Partials received.
     pub partials: u64,
-    /// Most that the server said it was behind.
+    /// The longest lag that the server reported.
     pub lag_seconds: f64,
-    /// Audio the server said it lost.
+    /// Length of the audio that the server reported as lost.
     pub lost_seconds: f64,
-    /// Damaged parts of the file that were left out.
+    /// Damaged parts of the file that were skipped.
     pub damaged: u64,
 }
 
-/// Makes a summary, event by event.
+/// Builds a summary, event by event.
 #[derive(Debug)]
 pub(super) struct Meter {
     connecting: Instant,
@@ -65,27 +65,27 @@ impl Meter {
         self.begun = Some(Instant::now());
     }
 
-    /// So much audio has been sent by now.
+    /// Sets the length of the audio sent so far.
     pub(super) fn sent(&mut self, seconds: f64) {
         self.summary.audio_seconds = seconds;
     }
 
-    /// The last audio was sent then.
+    /// The last audio was sent at `at`.
     pub(super) fn audio_ended(&mut self, at: Instant) {
         self.audio_ended = Some(at);
     }
 
-    /// A part of the file was left out.
+    /// A part of the file was skipped.
     pub(super) fn damage(&mut self) {
         self.summary.damaged += 1;
     }
 
-    /// How many parts were left out so far.
+    /// Number of parts skipped so far.
     pub(super) fn damaged(&self) -> u64 {
         self.summary.damaged
     }
 
-    /// An event came.
+    /// Counts an event that arrived now.
     pub(super) fn event(&mut self, event: &ServerEvent) {
         let now = Instant::now();
         let summary = &mut self.summary;
@@ -109,7 +109,7 @@ impl Meter {
         }
     }
 
-    /// All of it, at the end.
+    /// The summary at the end of the session.
     pub(super) fn summary(self) -> Summary {
         let end = self.done.unwrap_or_else(Instant::now);
         let wall_seconds = self.begun.map_or(0.0, |begun| milliseconds(begun, end) / 1000.0);
@@ -125,7 +125,7 @@ impl Meter {
     }
 }
 
-/// From one moment to another, which may be earlier.
+/// Time between two moments; negative if `to` is earlier.
 fn milliseconds(from: Instant, to: Instant) -> f64 {
     let forth = to.saturating_duration_since(from);
     let back = from.saturating_duration_since(to);
@@ -133,7 +133,7 @@ fn milliseconds(from: Instant, to: Instant) -> f64 {
 }
 
 impl fmt::Display for Summary {
-    /// For people, in a few lines.
+    /// A few lines of text.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.2} s of audio in {:.2} s", self.audio_seconds, self.wall_seconds)?;
         if let Some(factor) = self.real_time_factor {
@@ -144,11 +144,11 @@ impl fmt::Display for Summary {
         }
         write!(f, "\n{}, {}", count(self.segments, "segment"), count(self.partials, "partial"))?;
         if let (Some(audio), Some(wall)) = (self.first_partial_audio_ms, self.first_partial_wall_ms) {
-            write!(f, "; the first partial after {audio:.0} ms of audio ({wall:.0} ms on the clock)")?;
+            write!(f, "; first partial after {audio:.0} ms of audio (wall time {wall:.0} ms)")?;
         }
         if let Some(last) = self.last_segment_ms {
             let when = if last < 0.0 { "before" } else { "after" };
-            write!(f, "; the last segment {:.0} ms {when} the end of the audio", last.abs())?;
+            write!(f, "; last segment {:.0} ms {when} the end of the audio", last.abs())?;
         }
         if self.lag_seconds > 0.0 {
             write!(f, "\nthe server was up to {:.1} s behind", self.lag_seconds)?;
@@ -157,13 +157,13 @@ impl fmt::Display for Summary {
             write!(f, "\nthe server lost {:.1} s of audio", self.lost_seconds)?;
         }
         if self.damaged > 0 {
-            write!(f, "\n{} of the file left out", count(self.damaged, "damaged part"))?;
+            write!(f, "\n{} of the file skipped", count(self.damaged, "damaged part"))?;
         }
         Ok(())
     }
 }
 
-/// So many things, in words.
+/// A number with its noun, in the singular or plural.
 pub(super) fn count(number: u64, thing: &str) -> String {
     if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
 }

@@ -1,6 +1,6 @@
-//! Charts: lines over a horizontal axis, with axes, a grid and a legend; one below the other in an SVG file.
+//! Draws line charts with axes, a grid and a legend, one below the other in an SVG file.
 //!
-//! The load tool and the benchmarks draw with it; what is drawn, and in which colours, is theirs. Threads: the caller's.
+//! Used by the load tool and the benchmarks, which choose contents and colours. Threads: the caller's.
 
 use plotters::{
     coord::{
@@ -19,43 +19,43 @@ pub use plotters::style::{BLACK, BLUE, GREEN, MAGENTA, RED, RGBColor};
 
 const WIDTH: u32 = 900;
 
-/// A picture that cannot be drawn or written.
+/// A chart cannot be drawn or written.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {error}", .file.display())]
 pub struct ChartError {
-    /// The file.
+    /// The SVG file.
     pub file: PathBuf,
-    /// Why.
+    /// The cause.
     pub error: DrawingAreaErrorKind<io::Error>,
 }
 
-/// One chart.
+/// A chart.
 #[derive(Debug)]
 pub struct Chart {
-    /// Above it.
+    /// Printed above the chart.
     pub title: &'static str,
-    /// What the horizontal axis counts.
+    /// Label of the horizontal axis.
     pub unit: &'static str,
-    /// From where to where the horizontal axis goes.
+    /// Range of the horizontal axis.
     pub across: Range<f64>,
-    /// From where to where the vertical axis goes.
+    /// Range of the vertical axis.
     pub up: Range<f64>,
-    /// How both axes are divided.
+    /// Scale of both axes.
     pub scale: Scale,
-    /// Drawn in this order.
+    /// The lines, drawn in this order.
     pub lines: Vec<Line>,
 }
 
-/// How an axis is divided.
+/// Scale of an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
-    /// Evenly.
+    /// Linear.
     Linear,
-    /// By factors; both ends of the axis are positive.
+    /// Logarithmic; both ends of the axis must be positive.
     Logarithmic,
 }
 
-/// A line. Without points it is left out, of the legend too.
+/// A line. Without points it is omitted, also from the legend.
 #[derive(Debug, Clone)]
 pub struct Line {
     name: String,
@@ -65,19 +65,19 @@ pub struct Line {
 }
 
 impl Line {
-    /// A thin line through points, with nothing on them.
+    /// A thin line through `points`, without markers.
     pub fn new(name: impl Into<String>, colour: RGBColor, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
         Self { name: name.into(), points: points.into_iter().collect(), style: colour.into(), rings: 0 }
     }
 
-    /// In pixels.
+    /// Sets the width in pixels.
     #[must_use]
     pub fn width(mut self, pixels: u32) -> Self {
         self.style = self.style.stroke_width(pixels);
         self
     }
 
-    /// A ring of this radius on every point.
+    /// Draws a ring with this radius, in pixels, around every point.
     #[must_use]
     pub fn rings(mut self, pixels: u32) -> Self {
         self.rings = pixels;
@@ -88,7 +88,7 @@ impl Line {
 /// Writes charts as SVG, each `height` pixels high.
 ///
 /// # Errors
-/// Where it cannot be drawn or written.
+/// A chart cannot be drawn, or the file cannot be written.
 pub fn draw(path: &Path, height: u32, charts: &[Chart]) -> Result<(), ChartError> {
     let fail = |error| ChartError { file: path.to_owned(), error };
     let rows = charts.len().max(1);
@@ -153,7 +153,7 @@ mod tests {
         for (text, times) in [("above", 1), ("below", 1), ("streams", 2), ("rising", 2), ("level", 2), ("nothing", 0)] {
             assert_eq!(lines.iter().filter(|line| **line == text).count(), times, "{text}");
         }
-        // A ring on each of the two points of the one line that has them, in both charts.
+        // Two charts, each with one ring for each of the two points of the only line with rings.
         assert_eq!(svg.matches("<circle").count(), 4);
     }
 

@@ -1,12 +1,15 @@
-//! The load tool behind `auricle bench`: how many real-time streams a server holds, whichever of several protocols it speaks.
+//! The load tool behind `auricle bench`: measures how many real-time streams a server can handle, in any of several
+//! protocols.
 //!
-//! `protocol` has what is said on the wire, `recording` the audio, `stream` sends it at the moments of a plan and notes
-//! what comes back. A lone stream says which audio each text needs (`reference`); then come levels of many streams, whose
-//! numbers are in `outcome`; `ramp` finds the most that are held.
+//! `protocol` selects the messages, `recording` prepares the audio, `stream` sends it on schedule and records the texts
+//! that arrive. A reference stream, run alone, shows which audio each text needs (`reference`). Then levels of many
+//! streams run; `outcome` computes their numbers, and `ramp` searches for the largest level that is held.
 //!
-//! Invariant: all protocols are measured alike, by the texts that come and when, and from the moment at which audio was due.
+//! Invariant: all protocols are measured alike, by the texts and their arrival times relative to when their audio was
+//! due.
 //!
-//! Threads: everything in the caller's runtime, which may be of one thread; a thread more while a recording is read.
+//! Threads: everything runs in the caller's runtime, which may have a single thread, plus one thread while a recording
+//! is read.
 #![forbid(unsafe_code)]
 
 pub mod chart;
@@ -42,12 +45,12 @@ use tokio::{
 use usage::Usage;
 use watch::Watch;
 
-/// Between one level and the next, and how often the server is looked at then.
+/// Pause between two levels; the server's usage is checked twice as often.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Processors that a server which has nothing to do may keep busy, and how long it is waited for at the most.
+/// A server counts as idle below this many busy processors; the time limit for waiting until it is idle.
 const RESTING: f64 = 0.1;
 const LONGEST_REST: Duration = Duration::from_secs(60);
-/// Audio that the server hears once before it counts, so that whatever it does at its first stream is done.
+/// Length of the first stream, which is not measured: it absorbs the server's work at its first stream.
 const WARMING: Duration = Duration::from_secs(2);
 
 /// A load test.
@@ -55,79 +58,79 @@ const WARMING: Duration = Duration::from_secs(2);
 pub struct Load {
     /// The server's address.
     pub url: String,
-    /// What it speaks.
+    /// The server's protocol.
     pub protocol: Protocol,
-    /// The key to show.
+    /// API key, if the server requires one.
     pub key: Option<String>,
-    /// The file of the authorities to trust instead of the public ones.
+    /// PEM file of CA certificates to trust instead of the public ones.
     pub authorities: Option<PathBuf>,
-    /// What to ask the server for: a preset, or a model.
+    /// Preset or model to use.
     pub preset: Option<String>,
-    /// What the streams say, in turns.
+    /// Audio files; the streams take turns.
     pub audio: Vec<PathBuf>,
-    /// How long each stream speaks.
+    /// Length of the audio of each stream.
     pub seconds: Duration,
-    /// How much audio is sent at a time.
+    /// Length of an audio frame.
     pub frame: Duration,
-    /// The streams of a level begin evenly within this.
+    /// The streams of a level start evenly over this time.
     pub stagger: Duration,
-    /// How long to wait for the last text after the end of a stream's audio.
+    /// Time to wait for the last text after the end of a stream's audio.
     pub patience: Duration,
-    /// Milliseconds that the 95th percentile of partial delays may be.
+    /// Bound on the 95th percentile of partial delays, in milliseconds.
     pub bound_ms: f64,
-    /// Share of the words that may differ from those of a lone stream.
+    /// Share of the words that may differ from the reference stream's.
     pub tolerance: f64,
-    /// The server's process, to say what it uses.
+    /// Process id of the server, to measure its usage.
     pub pid: Option<u32>,
-    /// How many streams.
+    /// The numbers of streams to test.
     pub amount: Amount,
 }
 
-/// How many streams.
+/// The numbers of streams to test.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Amount {
-    /// These, one level after another.
+    /// Exactly these, one level after another.
     Levels(Vec<usize>),
-    /// As many as are held.
+    /// Searches for the largest number that is held.
     Most(Ramp),
 }
 
-/// Why there is nothing to report.
+/// The load test cannot run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
     /// The audio cannot be used.
     #[error(transparent)]
     Audio(#[from] AudioError),
-    /// A stream alone does not get through.
-    #[error("a stream alone: {0}")]
+    /// The reference stream was refused or failed.
+    #[error("reference stream: {0}")]
     Alone(String),
-    /// There is no way to the server.
+    /// The connection cannot be set up.
     #[error(transparent)]
     Transport(#[from] End),
-    /// There is no such process.
-    #[error("there is no process {0}, or the system does not tell what it uses")]
+    /// The process cannot be measured.
+    #[error("process {0} does not exist, or this system does not report its usage")]
     Process(u32),
 }
 
-/// What a load test needs to know before it begins: the recordings, and what each gives when it is alone. It holds for as many
-/// tests of a server as are wanted, also with other settings.
+/// The recordings with their reference streams. They can be used for any number of load tests of a server, also with
+/// other server settings.
 pub struct Known(Vec<(Arc<Recording>, Reference)>);
 
 impl Load {
-    /// Learns what it needs to know, and runs it; `each` hears of every level when it is over.
+    /// Measures the reference streams and runs the test. `each` is called after every level.
     ///
     /// # Errors
-    /// What keeps it from beginning.
+    /// The test cannot run; see [`Problem`].
     pub async fn run(&self, each: impl FnMut(&Level)) -> Result<Report, Problem> {
         let known = self.learn().await?;
         self.run_with(&known, each).await
     }
 
-    /// Has each recording heard alone.
+    /// Runs each recording alone, as a reference stream.
     ///
     /// # Errors
-    /// What keeps it from beginning.
+    /// The test cannot run; see [`Problem`].
     pub async fn learn(&self) -> Result<Known, Problem> {
         let connector = self.connector()?;
         let mut recordings = Vec::new();
@@ -138,10 +141,10 @@ impl Load {
         Bench { load: self, way: connector }.learn(recordings).await
     }
 
-    /// Runs it. What is known is of the same recordings, protocol and lengths.
+    /// Runs the test. `known` must be from the same recordings, protocol and lengths.
     ///
     /// # Errors
-    /// What keeps it from beginning.
+    /// The test cannot run; see [`Problem`].
     pub async fn run_with(&self, known: &Known, each: impl FnMut(&Level)) -> Result<Report, Problem> {
         Ok(Bench { load: self, way: self.connector()? }.run(known, each).await)
     }
@@ -154,7 +157,7 @@ impl Load {
     }
 }
 
-/// A load test, and its way to the server.
+/// A load test with its transport to the server.
 struct Bench<'a, W> {
     load: &'a Load,
     way: W,
@@ -210,8 +213,8 @@ impl<W: Transport> Bench<'_, W> {
         Report::new(self.load, held, levels)
     }
 
-    /// Waits until the server is done with the streams that were: it may be far behind, also with those that are gone. Where its
-    /// process is not known, as long as it was given to end them.
+    /// Waits until the server has processed the streams of the last level, which may take a while after they are gone.
+    /// If its process is not known, waits for `patience` after a level that was not held.
     async fn rest(&self, held: bool) {
         sleep(PAUSE).await;
         let Some(mut before) = self.load.pid.and_then(Usage::of) else {
@@ -230,7 +233,7 @@ impl<W: Transport> Bench<'_, W> {
         }
     }
 
-    /// So many streams at once.
+    /// Runs `streams` streams at the same time.
     async fn level(&self, Known(known): &Known, streams: usize) -> Level {
         let Load { stagger, seconds, frame, tolerance, bound_ms, .. } = *self.load;
         let start = Instant::now() + LEAD;
@@ -248,7 +251,7 @@ impl<W: Transport> Bench<'_, W> {
             let compared = reference.compare(&run, frame.as_secs_f64());
             (run, compared)
         };
-        // Once all have ended, so that no comparing keeps this program from sending.
+        // Compare after all streams have ended, so that comparing never delays sending.
         let runs: Vec<_> = tasks.join_all().await.into_iter().map(compare).collect();
         let recording = &known[0].0;
         let bound = Bound { milliseconds: bound_ms, tolerance };
@@ -269,7 +272,7 @@ impl<W: Transport> Bench<'_, W> {
         }
     }
 
-    /// What is used from one moment to another.
+    /// Measures the usage between two moments.
     async fn used(&self, from: Instant, to: Instant) -> Used {
         let look = || (self.load.pid.and_then(Usage::of), Usage::own());
         sleep_until(from).await;

@@ -1,7 +1,8 @@
-//! What a level came to: numbers of all its streams, and whether it was held.
+//! Results of a level: the numbers of all its streams, and whether it was held.
 //!
-//! A level is held if every stream got all of its text, and the 95th percentile of the partial delays is within the bound, of the
-//! whole run and of the last 30 % of each stream's audio: a server that falls behind slowly has not held it.
+//! A level is held if every stream got all of its text, and the 95th percentile of the partial delays is within the
+//! bound, both over the whole run and over the last 30 % of each stream's audio. The latter detects a server that falls
+//! behind slowly.
 
 use super::{
     reference::{Compared, Words},
@@ -11,46 +12,46 @@ use super::{
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Of a stream's audio, what counts as its end.
+/// The share of a stream's audio that counts as its last part.
 const LAST: f64 = 0.3;
-/// Frames that this program sends later than that make its figures doubtful.
+/// If this tool sends frames later than this, the results are unreliable.
 const LATE_MS: f64 = 20.0;
 
-/// A level's numbers.
+/// Results of a level.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Level {
-    /// How many streams there were.
+    /// Number of streams.
     pub streams: usize,
-    /// Whether they were held.
+    /// Whether the level was held.
     pub held: bool,
-    /// Why not.
+    /// Reasons why it was not held.
     pub reasons: Vec<String>,
-    /// From when the audio of a text was due to the text.
+    /// Time from when the audio of a text was due to the text.
     pub partial: Delays,
-    /// 95th percentile of the same of the last 30 % of the audio, in milliseconds.
+    /// 95th percentile of the same over the last 30 % of the audio, in milliseconds.
     pub late_p95_ms: f64,
-    /// From the end of the audio to the last final text.
+    /// Time from the end of the audio to the last final text.
     pub end: Delays,
-    /// Streams that got no text at all, or no end.
+    /// Streams that got no text, or did not end.
     pub lost: usize,
-    /// Streams whose text in the end is not the lone stream's.
+    /// Streams whose final text differs from the reference stream's.
     pub changed: usize,
-    /// Words of the streams that ended.
+    /// Words of the streams that ended normally.
     pub words: Words,
-    /// Streams that were not let in, by reason.
+    /// Number of refused streams, by reason.
     pub refused: BTreeMap<String, usize>,
-    /// Streams that broke off, by reason.
+    /// Number of failed streams, by reason.
     pub failed: BTreeMap<String, usize>,
-    /// What the server used while all streams were open, if its process was named.
+    /// Usage of the server while all streams were open, if its process is known.
     pub server: Option<Server>,
-    /// What this program used.
+    /// Usage of this program.
     pub tool: Tool,
 }
 
-/// Percentiles in milliseconds.
+/// Percentiles of delays, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub struct Delays {
-    /// How many there are.
+    /// Number of delays.
     pub count: usize,
     /// Median.
     pub p50_ms: f64,
@@ -58,42 +59,43 @@ pub struct Delays {
     pub p95_ms: f64,
     /// 99th percentile.
     pub p99_ms: f64,
-    /// The longest.
+    /// Maximum.
     pub max_ms: f64,
 }
 
-/// What the server used, its child processes included.
+/// Usage of the server and its child processes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Server {
-    /// Processors kept busy.
+    /// Busy processors.
     pub cores: f64,
-    /// Milliseconds of processor time for a second of a stream.
+    /// Processor time per second of a stream, in milliseconds.
     pub ms_per_stream_second: f64,
     /// Resident memory, in MiB.
     pub memory_mib: f64,
-    /// How many processes there are.
+    /// Number of processes.
     pub processes: usize,
 }
 
-/// What this program used, and how late it was.
+/// Usage of this program, and its delays.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub struct Tool {
-    /// Processors kept busy; 0 where the system does not tell.
+    /// Busy processors; 0 if the system does not report it.
     pub cores: f64,
-    /// By how much frames were sent late through no fault of the server: 99th percentile, in milliseconds.
+    /// 99th percentile of the delays with which this program sent frames, without those caused by the server, in
+    /// milliseconds.
     pub late_p99_ms: f64,
 }
 
-/// What is asked of a level.
+/// Requirements for a level to be held.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bound {
-    /// Milliseconds for the 95th percentile of partial delays.
+    /// Bound on the 95th percentile of partial delays, in milliseconds.
     pub(super) milliseconds: f64,
-    /// Share of words that may differ from the lone stream's.
+    /// Share of words that may differ from the reference stream's.
     pub(super) tolerance: f64,
 }
 
-/// Usage at the beginning and the end of the time in which all streams were open.
+/// Usage at the start and end of the time in which all streams were open.
 #[derive(Debug, Default)]
 pub(super) struct Used {
     pub(super) server: Option<(Usage, Usage)>,
@@ -101,7 +103,8 @@ pub(super) struct Used {
 }
 
 impl Level {
-    /// Of the streams' runs, each beside what the comparison with its reference gave; `seconds` is the audio's length, in `frames`.
+    /// Computes the results from the streams' runs, each with its comparison to the reference. `seconds` is the length
+    /// of the audio, `frames` its number of frames.
     pub(super) fn of(runs: &[(StreamRun, Compared)], seconds: f64, frames: usize, used: &Used, bound: Bound) -> Self {
         let streams = runs.len();
         let last = ((1.0 - LAST) * frames as f64) as usize;
@@ -151,7 +154,7 @@ impl Level {
         level
     }
 
-    /// What is to be held against it.
+    /// The reasons why the level is not held.
     fn judge(&self, bound: Bound) -> Vec<String> {
         let mut reasons = Vec::new();
         let Bound { milliseconds, tolerance } = bound;
@@ -164,7 +167,7 @@ impl Level {
             reasons.push(format!("p95 of the last 30 % {:.0} ms", self.late_p95_ms));
         }
         if self.partial.count == 0 && self.lost < self.streams {
-            reasons.push("no text is one of the lone stream's".into());
+            reasons.push("no text matches the reference stream".into());
         }
         let broken = self.refused.values().chain(self.failed.values()).sum::<usize>();
         if self.lost > broken {
@@ -177,7 +180,7 @@ impl Level {
         reasons
     }
 
-    /// Whether this program was too late itself for its figures to be trusted.
+    /// Whether this program sent so late that the results are unreliable.
     pub fn tool_was_late(&self) -> bool {
         self.tool.late_p99_ms > LATE_MS
     }
@@ -189,7 +192,7 @@ impl Delays {
         let last = milliseconds.len().saturating_sub(1);
         let share = |share: f64| {
             let value = milliseconds.get((last as f64 * share).round() as usize).copied().unwrap_or_default();
-            // To the microsecond: there is no more in it.
+            // Rounded to a microsecond; more digits are noise.
             (value * 1000.0).round() / 1000.0
         };
         let [p50_ms, p95_ms, p99_ms, max_ms] = [0.5, 0.95, 0.99, 1.0].map(share);
@@ -199,13 +202,13 @@ impl Delays {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::stream::Heard, *};
+    use super::{super::stream::TimedText, *};
 
     const BOUND: Bound = Bound { milliseconds: 500.0, tolerance: 0.0 };
 
-    /// A stream of ten frames of a second whose texts are so late.
+    /// A stream of ten frames of one second, whose texts have these delays.
     fn stream(delays: &[f64], different: usize) -> (StreamRun, Compared) {
-        let texts = vec![Heard { at: 1.0, sent: 1, text: "a".into() }];
+        let texts = vec![TimedText { at: 1.0, sent: 1, text: "a".into() }];
         let run = StreamRun { texts, finished: Some(10.25), ..StreamRun::default() };
         let delays = delays.iter().enumerate().map(|(n, delay)| (n + 1, *delay)).collect();
         (run, Compared { delays, words: Words { expected: 10, different } })
@@ -230,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_server_that_falls_behind_in_the_end_has_not_held() {
-        // Many quick texts hide the last one in the percentile of all.
+        // The many small delays keep the overall percentile low.
         let mut runs = vec![stream(&[0.1; 7], 0); 50];
         assert!(level(&runs, BOUND).held);
         runs.push(stream(&[0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.9, 0.9], 0));

@@ -1,4 +1,4 @@
-//! The plot: delays above, what the server used below, over the number of streams.
+//! Plots delays, processors and memory over the number of streams.
 
 use super::{
     Level, Report,
@@ -8,7 +8,7 @@ use std::path::Path;
 
 const HEIGHT: u32 = 320;
 
-/// A line: its name, its colour, and its value at a level, if it has one there.
+/// A line: its name, its colour, and its value at a level, if there is one.
 type Of = (&'static str, RGBColor, fn(&Level) -> Option<f64>);
 
 const DELAYS: &[Of] = &[
@@ -22,18 +22,17 @@ const CORES: &[Of] = &[
 ];
 const MEMORY: &[Of] = &[("server", BLUE, |level| level.server.map(|server| server.memory_mib))];
 
-/// Writes it as SVG.
+/// Writes the plot as SVG.
 ///
 /// # Errors
-/// Where it cannot be drawn or written.
+/// The plot cannot be drawn, or the file cannot be written.
 pub fn plot(report: &Report, path: &Path) -> Result<(), ChartError> {
     let mut levels: Vec<_> = report.levels.iter().collect();
     levels.sort_by_key(|level| level.streams);
     let most = levels.last().map_or(1, |level| level.streams) as f64;
-    // Levels far beyond the bound would leave no room for the others.
+    // Clipped, because levels far beyond the bound would squeeze the others.
     let ceiling = 4.0 * report.bound_ms;
-    let charts =
-        [("text after its audio, ms", DELAYS, true), ("processors", CORES, false), ("memory, MiB", MEMORY, false)];
+    let charts = [("text delay, ms", DELAYS, true), ("processors", CORES, false), ("memory, MiB", MEMORY, false)];
     let charts = charts.map(|(title, lines, bounded)| {
         let values = |line: &Of| -> Vec<_> {
             let at = |level: &&Level| Some((level.streams as f64, line.2(level)?));

@@ -1,4 +1,4 @@
-//! The protocols that can be measured, and the client's side of each.
+//! The protocols that can be measured, each with its client's side.
 
 use auricle_client::args::STREAM_PATH;
 use auricle_core::Encoding;
@@ -6,13 +6,13 @@ use auricle_dialects::{client::ClientSide, native, sherpa, vosk, whisper_live};
 use clap::ValueEnum;
 use serde::Serialize;
 
-/// What a server speaks.
+/// The protocol of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Protocol {
-    /// Auricle's own, docs/protocol.md
+    /// Auricle's native protocol (docs/protocol.md)
     Auricle,
-    /// sherpa-onnx's online servers, in C++ and in Python
+    /// sherpa-onnx's online servers (C++ and Python)
     SherpaOnnx,
     /// vosk-server
     Vosk,
@@ -21,7 +21,7 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    /// Where servers listen unless the address says otherwise.
+    /// Default URL path.
     pub fn path(self) -> &'static str {
         match self {
             Self::Auricle => STREAM_PATH,
@@ -29,7 +29,7 @@ impl Protocol {
         }
     }
 
-    /// How samples are written; all of these take 16 kHz, mono.
+    /// Encoding of the samples. All protocols use 16 kHz, mono.
     pub(super) fn encoding(self) -> Encoding {
         match self {
             Self::Auricle | Self::Vosk => Encoding::S16le,
@@ -37,7 +37,7 @@ impl Protocol {
         }
     }
 
-    /// A stream's side. `preset` is what it asks the server for, where it can ask.
+    /// Creates the client's side of a stream. `preset` is used if the protocol can name a model.
     pub(super) fn dialect(self, preset: Option<&str>) -> Box<dyn ClientSide> {
         match self {
             Self::Auricle => Box::new(native::client::Native::new(preset.unwrap_or_default())),

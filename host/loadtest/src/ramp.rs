@@ -1,34 +1,35 @@
-//! Which number of streams is tried next: more and more until the bound breaks, then halfway between.
+//! Chooses the next number of streams: it grows until a level is not held, then bisects.
 //!
-//! Invariant: the answer depends only on the most streams that were held and the fewest that were not, so a run that is begun
-//! anew in the middle goes the same way.
+//! Invariant: the choice depends only on the largest level that was held and the smallest that was not, so a search
+//! that is restarted in the middle takes the same steps.
 
-/// A search for the most streams that are held.
+/// A search for the largest number of streams that is held.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Ramp {
     /// The first level.
     pub from: usize,
-    /// How it goes on while the bound holds.
+    /// Growth while levels are held.
     pub growth: Growth,
-    /// Where fewer than these are held, how many is not looked for; 0 to look for it in any case.
+    /// If this many streams are not held, the search stops; 0 searches in any case.
     pub least: usize,
-    /// Where it ends if the bound never breaks.
+    /// Upper limit of the search.
     pub most: usize,
-    /// How far apart what is held and what is not may be in the end, as a share of what is held.
+    /// The search ends when the gap between held and not held is at most this share of what is held.
     pub precision: f64,
 }
 
-/// From one level to the next.
+/// Growth from one level to the next.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Growth {
-    /// So many times as many.
+    /// Multiply the number of streams by this.
     Factor(f64),
-    /// So many more.
+    /// Add this many streams.
     Step(usize),
 }
 
 impl Ramp {
-    /// The next level, where `held` are the most that were held (0 for none) and `broke` the fewest that were not.
+    /// The next level; `None` at the end. `held` is the largest level that was held (0 for none), `broke` the smallest
+    /// that was not.
     pub fn next(&self, held: usize, broke: Option<usize>) -> Option<usize> {
         match broke {
             Some(broke) if broke <= self.least => None,
@@ -55,7 +56,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Tries a server that holds so many: what was tried, and what the search says it holds.
+    /// Simulates a server with this capacity; returns the levels tried and the result.
     fn search(ramp: &Ramp, capacity: usize) -> (Vec<usize>, usize) {
         let (mut tried, mut held, mut broke) = (Vec::new(), 0, None);
         while let Some(streams) = ramp.next(held, broke) {

@@ -1,4 +1,4 @@
-//! What streams say: a recording as frames on the wire, made once and shared by all of them.
+//! Prepares the audio of streams: a recording as encoded frames, shared by all of them.
 
 use auricle_audio::{Intake, IntakeError, file::Options};
 use auricle_client::source::{Piece, Source, SourceError};
@@ -6,28 +6,28 @@ use auricle_core::Encoding;
 use std::{path::Path, time::Duration};
 use tokio_tungstenite::tungstenite::Bytes;
 
-/// What all the protocols take, in samples per second.
+/// Sample rate of all the protocols, in Hz.
 const RATE: u32 = 16_000;
 
-/// Why a recording is of no use. Each begins with the file's name.
+/// A recording cannot be used. Each message begins with the file's name.
 #[derive(Debug, thiserror::Error)]
 pub enum AudioError {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// It cannot be brought to the rate that is sent.
+    /// The audio cannot be converted to the rate that is sent.
     #[error("{name}: {error}")]
     Intake {
         /// The file's name.
         name: String,
-        /// What is out of range.
+        /// The cause.
         error: IntakeError,
     },
-    /// A part of it cannot be decoded.
+    /// A part of the file cannot be decoded.
     #[error("{0}")]
     Damage(String),
-    /// It holds no audio.
-    #[error("{name}: there is no audio in it")]
+    /// The file contains no audio.
+    #[error("{name}: the file contains no audio")]
     Empty {
         /// The file's name.
         name: String,
@@ -40,22 +40,22 @@ pub enum AudioError {
     },
 }
 
-/// Audio for one stream.
+/// Audio of a stream.
 #[derive(Debug, Clone)]
 pub(super) struct Recording {
     /// The file's name.
     pub(super) name: String,
-    /// Frames of the same length.
+    /// Encoded frames of equal length.
     pub(super) frames: Vec<Bytes>,
-    /// That length.
+    /// Length of a frame.
     pub(super) frame: Duration,
 }
 
 impl Recording {
-    /// Reads a file in any format that `auricle stream` reads. It is cut, or repeated, to `length` in whole frames.
+    /// Reads a file in any format that `auricle stream` supports, and cuts or repeats it to `length`, in whole frames.
     ///
     /// # Errors
-    /// What is wrong with the file, beginning with its name.
+    /// See [`AudioError`]; each message begins with the file's name.
     pub(super) async fn read(
         path: &Path,
         encoding: Encoding,
@@ -86,7 +86,7 @@ impl Recording {
         Ok(Self { name, ..Self::of(&samples, encoding, frame, length) })
     }
 
-    /// Of samples in [-1, 1].
+    /// Encodes samples in [-1, 1].
     pub(super) fn of(samples: &[f32], encoding: Encoding, frame: Duration, length: Duration) -> Self {
         let in_frame = (frame.as_secs_f64() * f64::from(RATE)).round() as usize;
         let count = (length.as_secs_f64() / frame.as_secs_f64()).round() as usize;
@@ -95,13 +95,13 @@ impl Recording {
         Self { name: String::new(), frames, frame }
     }
 
-    /// How long it is.
+    /// Total length.
     pub(super) fn length(&self) -> Duration {
         self.frame * self.frames.len() as u32
     }
 }
 
-/// Samples on the wire: as floats, or else as `s16le`, the only other encoding that a protocol here asks for.
+/// Encodes samples as `f32le` or `s16le`; the protocols use no other encoding.
 fn encode(samples: impl Iterator<Item = f32>, encoding: Encoding) -> Bytes {
     let full = |sample: f32| (sample * 32_768.0).clamp(-32_768.0, 32_767.0) as i16;
     match encoding {

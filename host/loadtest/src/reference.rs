@@ -1,104 +1,105 @@
-//! What a stream gives when it is alone, and by how much another one with the same audio is late.
+//! The texts of a reference stream, and the delays of other streams with the same audio.
 //!
-//! A server does not say which audio a text needed. A lone stream does: the last frame that it had sent before the text came. From
-//! then on a text is due when that frame is whole.
+//! A server does not report which audio a text needed. The reference stream shows it: the last frame that was sent
+//! before the text arrived. A text of another stream is due once that frame would have been recorded.
 //!
-//! Invariant: each text of the lone stream counts once in every other one. If it did not come by itself, because the server tells a
-//! slow reader the newest text only, it counts at the arrival of the next one after it. A text that the lone stream did not have
-//! counts for the one that ends alike, and for no other; where none does, it says nothing of when it was due.
+//! Invariant: each text of the reference stream counts once in every other stream. If it did not arrive, because the
+//! server sends a slow reader only the newest text, it counts when the next text arrives. A text that the reference
+//! stream did not have counts as the one with the same ending; without such a match it is ignored.
 
 use super::stream::StreamRun;
 use serde::Serialize;
 use std::{cmp::Reverse, mem::replace};
 
-/// Bytes at the end of a text that tell which one it is: at the least, where fewer are alike by chance, and at the most.
+/// Number of bytes compared at the end of two texts: fewer than `LEAST` may match by chance, and `MOST` are enough.
 const LEAST: usize = 8;
 const MOST: usize = 32;
 
-/// A lone stream's texts.
+/// The texts of a reference stream.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Reference {
-    /// The texts in their order, the first of them empty, and how many frames each needed.
+    /// The texts in order, beginning with an empty one, and the number of frames that each needed.
     texts: Vec<(String, usize)>,
-    /// How many frames there are.
+    /// Number of frames in the audio.
     frames: usize,
 }
 
-/// Another stream beside it.
+/// The comparison of another stream with the reference.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Compared {
-    /// For each text that came while there was audio: how many frames it needed, and by how many seconds it was late.
+    /// For each text that arrived during the audio: the number of frames it needed, and its delay in seconds.
     pub(super) delays: Vec<(usize, f64)>,
-    /// How its last text differs.
+    /// Differences of the last text.
     pub(super) words: Words,
 }
 
-/// Words of texts.
+/// Word counts of a comparison.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Words {
-    /// Of the lone stream.
+    /// Words in the reference stream.
     pub expected: usize,
-    /// Put in, left out or replaced.
+    /// Words inserted, deleted or replaced.
     pub different: usize,
 }
 
 impl Reference {
-    /// Of the run of a lone stream with so many frames.
+    /// Records the run of a reference stream with `frames` frames.
     pub(super) fn learn(run: &StreamRun, frames: usize) -> Self {
-        let texts = run.texts.iter().map(|heard| (heard.text.clone(), heard.sent));
+        let texts = run.texts.iter().map(|text| (text.text.clone(), text.sent));
         Self { texts: [(String::new(), 0)].into_iter().chain(texts).collect(), frames }
     }
 
-    /// How many texts came before the end of the audio.
+    /// Number of texts that arrived before the end of the audio.
     pub(super) fn texts_before_end(&self) -> usize {
         self.texts[1..].iter().filter(|(_, needed)| *needed < self.frames).count()
     }
 
-    /// The text at the end.
+    /// The last text.
     pub(super) fn text(&self) -> &str {
         self.texts.last().map_or("", |(text, _)| text)
     }
 
-    /// Compares another run, whose frames last so many seconds each.
+    /// Compares another run. `frame` is the length of a frame in seconds.
     pub(super) fn compare(&self, run: &StreamRun, frame: f64) -> Compared {
         let (mut delays, mut place) = (Vec::new(), 0);
-        for heard in &run.texts {
-            let first = match self.place(place, &heard.text) {
+        for arrived in &run.texts {
+            let first = match self.place(place, &arrived.text) {
                 Some(TextMatch::Same(at)) => replace(&mut place, at) + 1,
                 Some(TextMatch::Alike(at)) => at.max(replace(&mut place, at) + 1),
                 None => continue,
             };
             for (_, needed) in self.texts.iter().take(place + 1).skip(first) {
-                // What came after the end of the audio is no partial delay: the end itself is measured.
+                // Texts after the end of the audio do not count as partials; the delay at the end is measured
+                // separately.
                 if *needed < self.frames {
-                    delays.push((*needed, (heard.at - *needed as f64 * frame).max(0.0)));
+                    delays.push((*needed, (arrived.at - *needed as f64 * frame).max(0.0)));
                 }
             }
         }
-        let last = run.texts.last().map_or("", |heard| &heard.text);
+        let last = run.texts.last().map_or("", |text| &text.text);
         let [expected, found] = [self.text(), last].map(words);
         Compared { delays, words: Words { expected: expected.len(), different: distance(&expected, &found) } }
     }
 
-    /// Which of the texts from a place on this one is.
+    /// Finds the reference text, from index `from` on, that matches `text`.
     fn place(&self, from: usize, text: &str) -> Option<TextMatch> {
         let rest = || self.texts.iter().map(|(other, _)| other.as_str()).enumerate().skip(from);
         let same = rest().find(|(_, other)| *other == text).map(|(place, _)| TextMatch::Same(place));
-        // Whatever was changed earlier in all of them. Of several the first.
+        // Matches texts that differ only earlier; the first of several.
         let alike = || rest().map(|(place, other)| (alike(other, text), Reverse(place))).max();
         same.or_else(|| alike().filter(|(bytes, _)| *bytes >= LEAST).map(|(_, Reverse(place))| TextMatch::Alike(place)))
     }
 }
 
-/// Where a text belongs in the order of the lone stream's.
+/// A match in the list of reference texts.
 enum TextMatch {
-    /// It is this one.
+    /// The text at this index is the same.
     Same(usize),
-    /// It ends like this one.
+    /// The text at this index has the same ending.
     Alike(usize),
 }
 
-/// For how many bytes two texts are the same from their ends back, up to as many as count.
+/// Number of equal bytes at the end of two texts, at most `MOST`.
 fn alike(one: &str, other: &str) -> usize {
     one.bytes().rev().zip(other.bytes().rev()).take(MOST).take_while(|(a, b)| a == b).count()
 }
@@ -116,14 +117,15 @@ fn distance(one: &[&str], other: &[&str]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::stream::Heard, *};
+    use super::{super::stream::TimedText, *};
 
     fn run(texts: &[(&str, usize, f64)]) -> StreamRun {
-        let heard = |(text, sent, at): &(&str, usize, f64)| Heard { at: *at, sent: *sent, text: (*text).to_owned() };
-        StreamRun { texts: texts.iter().map(heard).collect(), ..StreamRun::default() }
+        let timed =
+            |(text, sent, at): &(&str, usize, f64)| TimedText { at: *at, sent: *sent, text: (*text).to_owned() };
+        StreamRun { texts: texts.iter().map(timed).collect(), ..StreamRun::default() }
     }
 
-    /// With frames of 100 ms, ten of them: texts that need 2, 5 and 8 frames, and one that needs the end.
+    /// Ten frames of 100 ms. The texts need 2, 5, 8 and all 10 frames.
     fn reference() -> Reference {
         Reference::learn(&run(&[("a", 2, 0.21), ("a b", 5, 0.52), ("a b c", 8, 0.81), ("a b c d", 10, 1.1)]), 10)
     }
@@ -172,7 +174,7 @@ mod tests {
             run(&texts.iter().map(|(text, n, at)| (text.as_str(), *n, *at)).collect::<Vec<_>>())
         };
         let compared = Reference::learn(&of(&reference), 100).compare(&of(&changed), 1.0);
-        // From the first of which the end is long enough.
+        // From the first text whose ending is long enough.
         let expected: Vec<_> = (4..40).map(|n| (n, 0.5)).collect();
         assert_eq!((compared.delays, compared.words.different), (expected, 1));
     }

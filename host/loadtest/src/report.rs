@@ -1,33 +1,33 @@
-//! A load test's result: a table for people, a document for programs.
+//! The result of a load test, as a table for people and as a document for programs.
 
 use super::{Amount, Level, Load, Protocol};
 use serde::Serialize;
 use std::fmt::Write;
 
-/// A load test's result, as it is written to a file.
+/// The result of a load test, as written to a file.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
     /// The server's address.
     pub url: String,
-    /// What it speaks.
+    /// The server's protocol.
     pub protocol: Protocol,
-    /// What it was asked for.
+    /// The preset or model.
     pub preset: Option<String>,
-    /// The recordings.
+    /// The audio files.
     pub audio: Vec<String>,
-    /// How long each stream spoke.
+    /// Length of the audio of each stream, in seconds.
     pub seconds: f64,
-    /// How much audio was sent at a time, in milliseconds.
+    /// Length of an audio frame, in milliseconds.
     pub frame_ms: f64,
     /// The bound on the 95th percentile of partial delays, in milliseconds.
     pub bound_ms: f64,
-    /// Share of the words that might differ.
+    /// Share of the words that may differ.
     pub tolerance: f64,
-    /// Whether the most streams that are held were looked for.
+    /// Whether the test searched for the largest number of streams.
     pub searched: bool,
-    /// The most streams that were held; 0 for none.
+    /// The largest number of streams that was held; 0 for none.
     pub most_streams: usize,
-    /// The levels, in the order in which they were tried.
+    /// The levels, in the order in which they ran.
     pub levels: Vec<Level>,
 }
 
@@ -48,11 +48,11 @@ impl Report {
         }
     }
 
-    /// The last line for people.
+    /// The last line of the table.
     pub fn conclusion(&self) -> String {
         let Self { bound_ms, most_streams, .. } = self;
         match (self.searched, *most_streams) {
-            (true, 0) => format!("not one stream was held with p95 <= {bound_ms} ms"),
+            (true, 0) => format!("no stream was held with p95 <= {bound_ms} ms"),
             (true, most) => format!("{most} streams were held with p95 <= {bound_ms} ms"),
             (false, _) => {
                 let held = self.levels.iter().filter(|level| level.held).count();
@@ -62,11 +62,11 @@ impl Report {
     }
 }
 
-/// The table's head.
+/// The header of the table.
 pub fn head() -> String {
     let mut text = format!(
         "{:>7} | {:^31} | {:^13} | {:^22} | {:^11} |\n",
-        "", "text after its audio, ms", "end to final", "server", "tool"
+        "", "text delay, ms", "end to final", "server", "tool"
     );
     let _ = write!(
         text,
@@ -76,7 +76,7 @@ pub fn head() -> String {
     text
 }
 
-/// A level's line in it.
+/// The table's line for a level.
 pub fn line(level: &Level) -> String {
     let Level { streams, partial, late_p95_ms, end, server, tool, .. } = level;
     let mut text = format!(

@@ -1,15 +1,15 @@
-//! One stream: audio out at the moments of a plan, and a note of every new text that comes back.
+//! Runs one stream: sends audio on schedule and records every new text.
 //!
-//! Invariant: moments count from the plan, whenever the audio could in fact be sent. A server that answers the handshake late or
-//! does not read makes its own texts late, not the plan.
+//! Invariant: times count from the schedule, not from when the audio could actually be sent. If the server is slow to
+//! answer the handshake or to read, its texts are late; the schedule does not move.
 //!
 //! One task: sending and reading are two futures polled side by side.
 
 use super::{recording::Recording, watch::Watch};
 use auricle_client::session::{
     End,
+    closing::{close_reason, failure},
     connect::{Connector, Socket},
-    heard::{broke, closed},
 };
 use auricle_dialects::client::{ClientSide, Update};
 use futures_util::{Sink, SinkExt, StreamExt};
@@ -28,17 +28,17 @@ use tokio_tungstenite::{
     tungstenite::{Error as WsError, Message},
 };
 
-/// From the handshake to when the first frame begins.
+/// Time from the start of the handshake to the beginning of the first frame.
 pub(super) const LEAD: Duration = Duration::from_millis(500);
-/// For the server to answer a close.
+/// Time limit for the server to answer a close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A way to the server.
+/// Opens connections to the server.
 pub(super) trait Transport: Clone + Send + Sync + 'static {
-    /// What the bytes go through.
+    /// The byte stream of a connection.
     type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
-    /// A new connection.
+    /// Opens a connection.
     fn connect(&self) -> impl Future<Output = Result<WebSocketStream<Self::Io>, End>> + Send;
 }
 
@@ -50,47 +50,47 @@ impl Transport for Connector {
     }
 }
 
-/// What a stream is to do.
+/// The schedule of a stream.
 pub(super) struct Plan<'a> {
     pub(super) recording: &'a Recording,
-    /// When its first frame begins; each is due when it is whole.
+    /// Start of the first frame. Each frame is due at its end.
     pub(super) start: Instant,
-    /// How long to wait for the last text after the end of the audio.
+    /// Time to wait for the last text after the end of the audio.
     pub(super) patience: Duration,
 }
 
-/// What came of it. Moments are seconds since the plan's start.
+/// The record of a stream. Times are in seconds since the schedule's start.
 #[derive(Debug, Clone, Default)]
 pub(super) struct StreamRun {
-    /// Every text that differed from the one before it.
-    pub(super) texts: Vec<Heard>,
-    /// When the last final text came, if all was told.
+    /// Every text that differs from the previous one.
+    pub(super) texts: Vec<TimedText>,
+    /// When the last final text arrived, if the stream ended normally.
     pub(super) finished: Option<f64>,
-    /// How it ended, where it did not end well.
+    /// The reason, if the stream did not end normally.
     pub(super) end: Option<Ending>,
-    /// For each frame by how many seconds this program itself was late to send it.
+    /// For each frame: by how many seconds this program sent it late.
     pub(super) late: Vec<f32>,
 }
 
-/// All text that there was at a moment, final or not, its words set apart by single spaces.
+/// The whole text at a moment, final and partial, with single spaces between words.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Heard {
+pub(super) struct TimedText {
     pub(super) at: f64,
-    /// Frames sent before it came.
+    /// Frames sent before the text arrived.
     pub(super) sent: usize,
     pub(super) text: String,
 }
 
-/// A stream that did not end well; why.
+/// Why a stream did not end normally.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Ending {
-    /// It was never let in.
+    /// The server refused it.
     Refused(String),
-    /// It was lost on the way.
+    /// It failed later.
     Failed(String),
 }
 
-/// Opens a stream and sees it through.
+/// Opens a stream and runs it to its end.
 pub(super) async fn run<W: Transport>(
     way: W,
     dialect: Box<dyn ClientSide>,
@@ -120,29 +120,29 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     watch: &Watch,
 ) -> StreamRun {
     let (mut sink, mut incoming) = socket.split();
-    let (sent, let_in) = (AtomicUsize::new(0), Notify::new());
+    let (sent, ready) = (AtomicUsize::new(0), Notify::new());
     let mut notes = Notes::new(plan);
-    let (mut late, mut told) = (Vec::with_capacity(plan.recording.frames.len()), Vec::new());
+    let (mut late, mut updates) = (Vec::with_capacity(plan.recording.frames.len()), Vec::new());
     let mut open = !dialect.waits();
     let reason = {
         let hello = dialect.hello();
-        let talk = Talk { plan, hello, wait: dialect.waits().then_some(&let_in), end: dialect.end(), sent: &sent };
-        let mut speaking = pin!(talk.speak(&mut sink, &mut late));
+        let talk = SendHalf { plan, hello, wait: dialect.waits().then_some(&ready), end: dialect.end(), sent: &sent };
+        let mut speaking = pin!(talk.run(&mut sink, &mut late));
         let mut patience = pin!(sleep_until(plan.start + plan.recording.length() + plan.patience));
         let (mut spoken, mut broken) = (false, None);
-        'hearing: loop {
+        'reading: loop {
             let message = tokio::select! {
                 biased;
                 message = incoming.next() => message,
                 result = &mut speaking, if !spoken => {
                     spoken = true;
-                    // What the server has to say about it may still be on its way.
-                    broken = result.err().map(|error| broke(&error));
+                    // The server's reason may still arrive.
+                    broken = result.err().map(|error| failure(&error));
                     continue;
                 }
                 () = &mut patience => {
-                    let what = if open { "no end" } else { "not let in" };
-                    break Some(format!("{what} within {} s of the end of the audio", plan.patience.as_secs_f64()));
+                    let what = if open { "no end" } else { "not ready" };
+                    break Some(format!("{what} within {} s after the end of the audio", plan.patience.as_secs_f64()));
                 }
             };
             let now = Instant::now();
@@ -152,49 +152,49 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
                     notes.done(now);
                     break None;
                 }
-                Some(Ok(Message::Close(frame))) => break Some(closed(frame.as_ref())),
-                Some(Err(error)) => break Some(broken.unwrap_or_else(|| broke(&error))),
-                None => break Some(broken.unwrap_or_else(|| closed(None))),
+                Some(Ok(Message::Close(frame))) => break Some(close_reason(frame.as_ref())),
+                Some(Err(error)) => break Some(broken.unwrap_or_else(|| failure(&error))),
+                None => break Some(broken.unwrap_or_else(|| close_reason(None))),
                 Some(Ok(_)) => continue,
             };
-            dialect.receive(&line, &mut told);
-            for told in told.drain(..) {
-                match told {
+            dialect.receive(&line, &mut updates);
+            for update in updates.drain(..) {
+                match update {
                     Update::Ready => {
                         open = true;
-                        let_in.notify_one();
+                        ready.notify_one();
                     }
                     Update::Partial(text) => notes.partial(now, sent.load(Relaxed), &text),
                     Update::Final(text) => notes.last(now, sent.load(Relaxed), &text),
                     Update::Done => {
                         notes.done(now);
-                        break 'hearing None;
+                        break 'reading None;
                     }
-                    Update::Failed(reason) => break 'hearing Some(reason),
+                    Update::Failed(reason) => break 'reading Some(reason),
                 }
             }
             watch.message();
         }
     };
-    // It was all said, or is no use any more.
+    // The stream is over, normally or not.
     let _ = timeout(CLOSE_TIMEOUT, sink.close()).await;
     let end = reason.map(if open { Ending::Failed } else { Ending::Refused });
     StreamRun { texts: notes.texts, finished: notes.finished, end, late }
 }
 
 /// The sending half.
-struct Talk<'a> {
+struct SendHalf<'a> {
     plan: &'a Plan<'a>,
     hello: Option<Message>,
-    /// To be let in before there is any audio.
+    /// Set if the client must wait for the server to be ready before it sends audio.
     wait: Option<&'a Notify>,
     end: Message,
     /// Frames sent so far.
     sent: &'a AtomicUsize,
 }
 
-impl Talk<'_> {
-    async fn speak(
+impl SendHalf<'_> {
+    async fn run(
         self,
         sink: &mut (impl Sink<Message, Error = WsError> + Unpin),
         late: &mut Vec<f32>,
@@ -210,7 +210,7 @@ impl Talk<'_> {
         for (number, frame) in recording.frames.iter().enumerate() {
             due += recording.frame;
             sleep_until(due).await;
-            // Since it was due, or since the server had taken the one before it.
+            // Counts from when the frame was due, or from when the server had accepted the previous one.
             late.push(due.max(free).elapsed().as_secs_f32());
             sink.send(Message::Binary(frame.clone())).await?;
             self.sent.store(number + 1, Relaxed);
@@ -220,13 +220,13 @@ impl Talk<'_> {
     }
 }
 
-/// What was heard so far.
+/// The texts recorded so far.
 struct Notes {
     start: Instant,
-    /// When the audio ends, in seconds.
+    /// End of the audio, in seconds.
     end: f64,
-    texts: Vec<Heard>,
-    /// All text that is final, and when the last of it came.
+    texts: Vec<TimedText>,
+    /// All final text, and when the last of it arrived.
     finals: String,
     last: f64,
     finished: Option<f64>,
@@ -250,14 +250,14 @@ impl Notes {
         self.note(now, sent, self.finals.clone());
     }
 
-    /// There is nothing more. Where no final text came after the end of the audio, it is this that makes the text final.
+    /// The stream ended normally. If no final text arrived after the end of the audio, the text is final only now.
     fn done(&mut self, now: Instant) {
         self.finished = Some(if self.last >= self.end { self.last } else { self.at(now) });
     }
 
     fn note(&mut self, now: Instant, sent: usize, text: String) {
         if self.texts.last().map_or("", |last| &last.text) != text {
-            self.texts.push(Heard { at: self.at(now), sent, text });
+            self.texts.push(TimedText { at: self.at(now), sent, text });
         }
     }
 
@@ -266,7 +266,7 @@ impl Notes {
     }
 }
 
-/// Appends words, with single spaces between them.
+/// Appends words, separated by single spaces.
 fn append(words: &mut String, more: &str) {
     for word in more.split_whitespace() {
         if !words.is_empty() {

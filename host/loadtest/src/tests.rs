@@ -1,5 +1,5 @@
-//! Against servers that follow a script, each in its protocol, over pipes in memory and on a clock that stands still while there is
-//! something to do: a delay is what the script says, to the millisecond.
+//! Streams against servers that follow a script in each protocol, over in-memory pipes and with a paused clock: delays
+//! are exactly those of the script, to a millisecond.
 
 use super::*;
 use auricle_core::Encoding;
@@ -15,26 +15,26 @@ use tokio_tungstenite::{
     },
 };
 
-/// Frames of a stream, and after how many of them there is a new word.
+/// Number of frames in a stream, and of frames per word.
 const FRAMES: usize = 20;
 const PERIOD: usize = 4;
 const WORDS: [&str; 6] = ["zero", "one", "two", "three", "four", "five"];
 
-/// What a server does besides recognising.
+/// Behaviour of a server, besides recognition.
 #[derive(Clone, Copy)]
 struct Script {
     protocol: Protocol,
-    /// By how much its texts are late, from the n-th connection on. The warming and the lone stream are the first two.
+    /// Delay of the texts on the n-th connection. The first two connections are the warm-up and the reference stream.
     late: fn(usize) -> Duration,
-    /// How long the n-th handshake takes.
+    /// Duration of the n-th handshake.
     handshake: fn(usize) -> Duration,
-    /// How many streams it takes at once.
+    /// Maximum number of concurrent streams.
     room: usize,
-    /// After how many frames the n-th connection breaks off.
+    /// Number of frames after which the n-th connection fails.
     breaks: fn(usize) -> usize,
-    /// What it says instead of `three`, on the n-th connection.
+    /// The word sent instead of `three` on the n-th connection.
     three: fn(usize) -> &'static str,
-    /// Whether it leaves out each second partial text.
+    /// Whether every second partial is omitted.
     skips: fn(usize) -> bool,
 }
 
@@ -46,7 +46,7 @@ impl Script {
     }
 }
 
-/// A way to a server of this script.
+/// Opens connections to a server that follows this script.
 #[derive(Clone)]
 struct Pipes {
     script: Script,
@@ -77,7 +77,7 @@ impl Transport for Pipes {
     }
 }
 
-/// One connection, from the server's side.
+/// The server's side of a connection.
 struct Server {
     socket: WebSocketStream<DuplexStream>,
     script: Script,
@@ -85,8 +85,8 @@ struct Server {
 }
 
 impl Server {
-    async fn say(&mut self, message: Value) {
-        // The client may have heard enough.
+    async fn send(&mut self, message: Value) {
+        // The client may be gone.
         let _ = self.socket.send(Message::text(message.to_string())).await;
     }
 
@@ -111,21 +111,21 @@ impl Server {
                         "sample_rate": 16000, "chunk_seconds": 0.1, "languages": [], "capabilities": [],
                         "audio": { "format": "s16le", "sample_rate": 16000, "channels": 1 },
                     });
-                    self.say(ready).await;
+                    self.send(ready).await;
                 }
                 Protocol::Auricle => {
-                    self.say(json!({"seq": 0, "type": "error", "code": "overloaded", "message": "try later"})).await;
+                    self.send(json!({"seq": 0, "type": "error", "code": "overloaded", "message": "try later"})).await;
                     return self.close(4430).await;
                 }
                 Protocol::Vosk => assert_eq!(hello, json!({"config": {"sample_rate": 16000}})),
                 _ => {
                     id = hello["uid"].as_str().unwrap().to_owned();
-                    let told = if takes {
+                    let status = if takes {
                         json!({"uid": id, "message": "SERVER_READY", "backend": "faster_whisper"})
                     } else {
                         json!({"uid": id, "status": "WAIT", "message": 1.5})
                     };
-                    self.say(told).await;
+                    self.send(status).await;
                 }
             }
         }
@@ -171,7 +171,7 @@ impl Server {
 
     async fn partial(&mut self, id: &str, words: &[&str]) {
         let text = words.join(" ");
-        self.say(match self.script.protocol {
+        self.send(match self.script.protocol {
             Protocol::Auricle => json!({"seq": 1, "type": "partial", "start": 0.0, "end": 1.0, "text": text}),
             Protocol::SherpaOnnx => json!({"text": text, "segment": 0, "is_final": false}),
             Protocol::Vosk => json!({"partial": text}),
@@ -186,18 +186,18 @@ impl Server {
         let text = words.join(" ");
         match self.script.protocol {
             Protocol::Auricle => {
-                self.say(json!({"seq": 2, "type": "segment", "start": 0.0, "end": 2.0, "text": text})).await;
-                self.say(json!({"seq": 3, "type": "done", "seconds": 2.0})).await;
+                self.send(json!({"seq": 2, "type": "segment", "start": 0.0, "end": 2.0, "text": text})).await;
+                self.send(json!({"seq": 3, "type": "done", "seconds": 2.0})).await;
             }
             Protocol::SherpaOnnx => {
-                self.say(json!({"text": text, "segment": 0, "is_final": true})).await;
+                self.send(json!({"text": text, "segment": 0, "is_final": true})).await;
                 let _ = self.socket.send(Message::text("Done!")).await;
-                // It waits for the client to close.
+                // Waits for the client to close.
                 while let Some(Ok(_)) = self.socket.next().await {}
             }
-            Protocol::Vosk => self.say(json!({"text": text})).await,
+            Protocol::Vosk => self.send(json!({"text": text})).await,
             Protocol::WhisperLive => {
-                self.say(json!({"uid": id, "segments": [{"start": "0.000", "end": "2.000", "text": text, "completed": true}]}))
+                self.send(json!({"uid": id, "segments": [{"start": "0.000", "end": "2.000", "text": text, "completed": true}]}))
                     .await;
             }
         }
@@ -240,11 +240,11 @@ async fn level(script: Script, streams: usize) -> Level {
 const ALL: [Protocol; 4] = [Protocol::Auricle, Protocol::SherpaOnnx, Protocol::Vosk, Protocol::WhisperLive];
 
 fn near(milliseconds: f64, expected: f64) -> bool {
-    // The clock's own grain is a millisecond.
+    // The clock has a resolution of one millisecond.
     (milliseconds - expected).abs() <= 2.0
 }
 
-/// After the streams that are alone.
+/// Whether a connection comes after the warm-up and the reference stream.
 fn later(number: usize) -> bool {
     number >= 2
 }
@@ -255,7 +255,7 @@ async fn each_protocol_is_spoken_and_its_delays_are_known() {
         let late = |number| Duration::from_millis(if later(number) { 120 } else { 7 });
         let level = level(Script { late, ..Script::new(protocol) }, 8).await;
         assert!(level.held, "{protocol:?} {level:?}");
-        // The last word comes with the last frame's text, after the audio's end.
+        // The last word arrives with the last frame's text, after the end of the audio.
         assert_eq!((level.partial.count, level.end.count), (8 * 4, 8), "{protocol:?} {level:?}");
         let Delays { p50_ms, p95_ms, p99_ms, .. } = level.partial;
         assert!([p50_ms, p95_ms, p99_ms].iter().all(|delay| near(*delay, 120.0)), "{protocol:?} {level:?}");
@@ -267,7 +267,7 @@ async fn each_protocol_is_spoken_and_its_delays_are_known() {
 #[tokio::test(start_paused = true)]
 async fn a_server_that_passes_texts_over_looks_no_better() {
     let level = level(Script { skips: later, ..Script::new(Protocol::Auricle) }, 4).await;
-    // The first and the third word come with the one after.
+    // The first and the third word arrive with the next one.
     assert!(near(level.partial.p50_ms, 407.0) || near(level.partial.p50_ms, 7.0), "{level:?}");
     assert_eq!(level.partial.count, 4 * 4);
     assert!(near(level.partial.p95_ms, 407.0), "{level:?}");
@@ -276,7 +276,7 @@ async fn a_server_that_passes_texts_over_looks_no_better() {
 
 #[tokio::test(start_paused = true)]
 async fn a_late_handshake_makes_texts_late() {
-    // The audio is due from half a second after the client knocks; the first word would need 400 ms of it.
+    // The audio is due half a second after the client connects; the first word needs 400 ms of it.
     let handshake = |number| Duration::from_millis(if later(number) { 1_300 } else { 0 });
     for protocol in ALL {
         let level = level(Script { handshake, ..Script::new(protocol) }, 2).await;
@@ -330,7 +330,7 @@ async fn the_most_streams_are_found() {
 async fn what_a_stream_alone_does_not_get_is_a_problem() {
     let all = Amount::Levels(vec![1]);
     let refused = run(Script { room: 0, ..Script::new(Protocol::Auricle) }, all.clone()).await.unwrap_err();
-    assert_eq!(refused.to_string(), "a stream alone: overloaded: try later");
+    assert_eq!(refused.to_string(), "reference stream: overloaded: try later");
     let broken = run(Script { breaks: |_| 3, ..Script::new(Protocol::Vosk) }, all).await.unwrap_err();
-    assert!(broken.to_string().starts_with("a stream alone: "), "{broken}");
+    assert!(broken.to_string().starts_with("reference stream: "), "{broken}");
 }

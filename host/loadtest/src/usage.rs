@@ -1,23 +1,23 @@
-//! What the system says of processes: time on processors and resident memory, children included. Linux only; elsewhere nothing is
-//! known.
+//! Reads the processor time and resident memory of processes and their children. Linux only; elsewhere the functions
+//! return `None`.
 
 use std::fs;
 use tokio::time::Instant;
 
-/// Of a process with its children, at one moment.
+/// Usage of a process and its children at one moment.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Usage {
     at: Instant,
-    /// Seconds of processor time so far.
+    /// Processor time so far, in seconds.
     cpu: f64,
-    /// Resident bytes.
+    /// Resident memory, in bytes.
     pub(super) memory: u64,
-    /// How many there are.
+    /// Number of processes.
     pub(super) processes: usize,
 }
 
 impl Usage {
-    /// What a process and those that it started use; `None` where there is no such process.
+    /// Usage of a process and its descendants; `None` if there is no such process.
     pub(super) fn of(pid: u32) -> Option<Self> {
         let mut usage = Self { at: Instant::now(), cpu: cpu(pid)?, memory: 0, processes: 0 };
         let mut family = vec![pid];
@@ -27,20 +27,20 @@ impl Usage {
             family.extend(all.iter().filter(|(_, of)| *of == parent).map(|(child, _)| *child));
             next += 1;
         }
-        // What has ended meanwhile is left out.
+        // Processes that have ended in the meantime are skipped.
         usage.cpu = family.iter().filter_map(|pid| cpu(*pid)).sum();
         usage.memory = family.iter().filter_map(|pid| memory(*pid)).sum();
         usage.processes = family.len();
         Some(usage)
     }
 
-    /// What this process uses.
+    /// Usage of this process.
     pub(super) fn own() -> Option<Self> {
         let pid = std::process::id();
         Some(Self { at: Instant::now(), cpu: cpu(pid)?, memory: memory(pid)?, processes: 1 })
     }
 
-    /// Processors kept busy since an earlier moment.
+    /// Average number of busy processors since `earlier`.
     pub(super) fn cores_since(&self, earlier: &Self) -> f64 {
         (self.cpu - earlier.cpu) / self.at.duration_since(earlier.at).as_secs_f64().max(1e-9)
     }
@@ -58,7 +58,7 @@ fn memory(pid: u32) -> Option<u64> {
     Some(stat(pid)?.get(21)?.parse::<u64>().ok()? * page_size())
 }
 
-/// The fields of proc_pid_stat(5) after the name, which may have any characters in it.
+/// The fields of proc_pid_stat(5) after the name, which may contain any characters.
 fn stat(pid: u32) -> Option<Vec<String>> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     Some(stat.rsplit_once(')')?.1.split_whitespace().map(str::to_owned).collect())
@@ -84,7 +84,7 @@ fn ticks_per_second() -> f64 {
     100.0
 }
 
-/// All processes, each with the one that started it.
+/// All processes with their parents.
 fn relations() -> Vec<(u32, u32)> {
     let parent = |pid: &u32| -> Option<u32> { stat(*pid)?.get(1)?.parse().ok() };
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn children_count() {
-        // A shell, and another that it started.
+        // A shell, and a shell that it starts.
         let script = "sh -c 'echo there; read line; :'; :";
         let mut shell =
             Command::new("sh").args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();

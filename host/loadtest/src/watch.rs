@@ -1,4 +1,4 @@
-//! How far a run is, for whoever waits: counted by its streams, shown where standard error is a terminal.
+//! Shows the progress of a run in a line on standard error, if that is a terminal.
 
 use indicatif::ProgressBar;
 use std::{
@@ -14,10 +14,10 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-/// How often the line is written anew.
+/// Time between two updates of the line.
 const PERIOD: Duration = Duration::from_millis(250);
 
-/// Counts of one run. The line goes when this is dropped.
+/// Counts connections and messages of a run. The line is removed when this is dropped.
 pub(super) struct Watch {
     counts: Arc<Counts>,
     line: Option<JoinHandle<()>>,
@@ -29,24 +29,24 @@ struct Counts {
     messages: AtomicUsize,
 }
 
-/// An open connection, until it is dropped.
+/// Counts an open connection until it is dropped.
 pub(super) struct Open<'a>(&'a Counts);
 
 impl Watch {
-    /// Of a run of that name which ends then.
+    /// Starts a run with this name, which is expected to end at `end`.
     pub(super) fn new(name: String, end: Instant) -> Self {
         let counts = Arc::new(Counts::default());
         let line = std::io::stderr().is_terminal().then(|| tokio::spawn(show(name, end, Arc::clone(&counts))));
         Self { counts, line }
     }
 
-    /// A connection was opened.
+    /// Counts a new connection.
     pub(super) fn open(&self) -> Open<'_> {
         self.counts.open.fetch_add(1, Relaxed);
         Open(&self.counts)
     }
 
-    /// A message came.
+    /// Counts a message.
     pub(super) fn message(&self) {
         self.counts.messages.fetch_add(1, Relaxed);
     }
@@ -66,7 +66,7 @@ impl Drop for Watch {
     }
 }
 
-/// Keeps the line up to date; dropping the bar takes it off the screen.
+/// Keeps the line up to date. Dropping the bar removes it from the screen.
 async fn show(name: String, end: Instant, counts: Arc<Counts>) {
     let bar = ProgressBar::new_spinner();
     let _clear = Clear(&bar);

@@ -1,4 +1,4 @@
-//! What a terminal, a script and a reader of JSON see of the same events.
+//! The same events on a terminal, for a script and as JSON lines.
 
 use super::*;
 use crate::summary::Summary;
@@ -7,7 +7,7 @@ use auricle_dialects::native::messages::Ready;
 const WIDE: Screen = Screen { out: false, err: Some(|| 40) };
 const NONE: Screen = Screen { out: false, err: None };
 
-/// Of a stream that went well.
+/// Report of a successful stream.
 fn report() -> Report {
     Report { end: Ok(()), summary: Summary { ready_ms: Some(3.0), ..Summary::default() } }
 }
@@ -24,7 +24,7 @@ fn spoken(start: f64, end: f64, text: &str) -> Spoken {
     }
 }
 
-/// What both outputs get to see of a short stream.
+/// The contents of both outputs after a short stream.
 fn show(screen: Screen, show_partials: bool, finish: bool) -> (String, String) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let mut text = Text::new(&mut out, &mut err, screen, Some(4.0), show_partials);
@@ -44,7 +44,7 @@ fn show(screen: Screen, show_partials: bool, finish: bool) -> (String, String) {
     (String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
 }
 
-/// What a terminal shows of it: a carriage return goes back to the start of the line.
+/// What a terminal shows: a carriage return goes back to the start of the line.
 fn terminal(written: &str) -> Vec<String> {
     let mut lines = Vec::new();
     for line in written.split('\n') {

@@ -1,4 +1,4 @@
-//! Opening connections: the key shown in a header, TLS for `wss`.
+//! Opens connections, with the API key in a header and TLS for `wss`.
 
 use super::end::End;
 use std::{
@@ -26,13 +26,13 @@ use tokio_tungstenite::{
     },
 };
 
-/// To connect.
+/// Time limit for connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A connection.
+/// An open WebSocket connection.
 pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// The way into a server, found once for any number of connections.
+/// Opens connections to one server; can be used any number of times.
 #[derive(Clone)]
 pub struct Connector {
     url: String,
@@ -41,13 +41,13 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// For a server's address, with the key to show and the file of the authorities to trust, if any.
+    /// Prepares connections to `url`, with the API key and the file of CA certificates, if any.
     pub fn new(url: &str, key: Option<&str>, authorities: Option<&Path>) -> Result<Self, End> {
         let failed = |reason: String| End::Connect { url: url.to_owned(), reason };
         let mut request = url.into_client_request().map_err(|error| failed(error.to_string()))?;
         if let Some(key) = key {
             let mut value = HeaderValue::from_str(&format!("Bearer {key}"))
-                .map_err(|_| failed("the key has characters that no key has".to_owned()))?;
+                .map_err(|_| failed("the key contains characters that are not allowed in a key".to_owned()))?;
             value.set_sensitive(true);
             request.headers_mut().insert(header::AUTHORIZATION, value);
         }
@@ -58,7 +58,7 @@ impl Connector {
         Ok(Self { url: url.to_owned(), request, connector })
     }
 
-    /// Opens a connection, without delay for small frames.
+    /// Opens a connection. Small frames are sent without delay (`TCP_NODELAY`).
     pub async fn open(&self) -> Result<Socket, End> {
         let Self { url, request, connector } = self;
         let failed = |reason: String| End::Connect { url: url.clone(), reason };
@@ -100,18 +100,18 @@ fn speaks_no_tls(error: &io::Error) -> bool {
 /// Why nobody can be trusted.
 #[derive(Debug, thiserror::Error)]
 enum TrustError {
-    #[error("authorities {}: {error}", .file.display())]
+    #[error("CA certificates {}: {error}", .file.display())]
     Read { file: PathBuf, error: pem::Error },
-    #[error("authorities {}: {error}", .file.display())]
+    #[error("CA certificates {}: {error}", .file.display())]
     Authority { file: PathBuf, error: rustls::Error },
-    #[error("authorities {}: no certificate in it", .file.display())]
+    #[error("CA certificates {}: the file contains no certificate", .file.display())]
     Empty { file: PathBuf },
-    /// The library has none of the versions.
+    /// The TLS library supports none of the protocol versions.
     #[error("{0}")]
     Versions(rustls::Error),
 }
 
-/// Trusts the authorities of a file, or the public ones that are built in.
+/// TLS settings that trust the certificates in a file, or the built-in public ones.
 fn trust(authorities: Option<&Path>) -> Result<Arc<ClientConfig>, TrustError> {
     let mut roots = RootCertStore::empty();
     match authorities {

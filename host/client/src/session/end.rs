@@ -1,39 +1,39 @@
-//! How a stream ended before its time, from the client's side.
+//! Reasons why a stream ended early, from the client's side.
 
 use crate::{source::SourceError, summary::count};
 use std::io;
 
-/// Why a session ended before its time.
+/// Why a session ended early.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum End {
-    /// Nobody there.
+    /// The server cannot be reached.
     #[error("cannot connect to {url}: {reason}")]
     Connect {
-        /// Where.
+        /// The server's address.
         url: String,
-        /// Why.
+        /// The cause.
         reason: String,
     },
-    /// An HTTP answer instead of a WebSocket.
+    /// The server sent an HTTP response instead of opening a WebSocket.
     #[error("{url} refused the stream: {status}{}", after_colon(.line))]
     Refused {
-        /// Where.
+        /// The server's address.
         url: String,
-        /// Such as `503 Service Unavailable`.
+        /// For example `503 Service Unavailable`.
         status: String,
-        /// First line of the answer's body; may be empty.
+        /// First line of the response's body; may be empty.
         line: String,
     },
     /// The server's `error` event.
     #[error("the server ended the stream: {message} ({code})")]
     Server {
-        /// The wire's name for it.
+        /// The failure code, as in the protocol.
         code: String,
-        /// For people.
+        /// The server's message.
         message: String,
     },
-    /// The connection broke, or was closed without a word.
+    /// The connection failed, or was closed without `done` or `error`.
     #[error("the connection was lost: {0}")]
     Lost(String),
     /// The audio could not be read to its end; what was read has been transcribed.
@@ -42,13 +42,13 @@ pub enum End {
     /// Parts of the audio were left out, each of which the observer was told of; the rest has been transcribed.
     #[error("not all of the audio was transcribed: {} left out", count(*.parts, "part"))]
     Damaged {
-        /// How many.
+        /// Number of skipped parts.
         parts: u64,
     },
     /// The observer's error.
     #[error("cannot write the output: {0}")]
     Output(io::Error),
-    /// Interrupted twice, or before there was anything to finish.
+    /// Interrupted twice, or before audio was sent.
     #[error("interrupted")]
     Interrupted,
 }

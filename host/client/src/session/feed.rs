@@ -1,4 +1,4 @@
-//! The sending half of a session: `start`, the audio at its pace, `finish`.
+//! The sending half of a session: `start`, the audio, `finish`.
 
 use crate::source::{Piece, Source, SourceError};
 use auricle_dialects::native::messages::ClientMessage;
@@ -10,32 +10,32 @@ use tokio::{
 };
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
-/// How to send.
+/// Settings and signals of the sending half.
 pub(super) struct Feed<'a> {
-    /// At the speed of speech.
+    /// Send at the speed of speech.
     pub(super) live: bool,
-    /// The server is ready for audio.
+    /// Notified when the server is ready for audio.
     pub(super) ready: &'a Notify,
-    /// No more audio, please.
+    /// Notified to end the audio.
     pub(super) stop: &'a Notify,
-    /// Hears how far it is.
-    pub(super) tell: mpsc::Sender<News>,
+    /// Receives the progress.
+    pub(super) progress: mpsc::Sender<Progress>,
 }
 
-/// How far it is.
-pub(super) enum News {
-    /// Audio is about to be.
+/// Progress of the sending half.
+pub(super) enum Progress {
+    /// The first audio is about to be sent.
     Begun,
-    /// Up to so many seconds of it are being sent.
+    /// The audio up to this time, in seconds, is being sent.
     Sending(f64),
-    /// A damaged part is left out.
+    /// A damaged part is skipped.
     Damage(String),
-    /// All of it has been sent, at that moment.
+    /// All audio was sent at this time.
     Ended(Instant),
 }
 
 impl Feed<'_> {
-    /// Sends everything; gives the source's error where it ended with one.
+    /// Sends everything. Returns the source's error if the audio ended with one.
     pub(super) async fn run(
         self,
         start: ClientMessage,
@@ -44,9 +44,9 @@ impl Feed<'_> {
     ) -> Result<Option<SourceError>, WsError> {
         sink.send(text(&start)?).await?;
         self.ready.notified().await;
-        self.tell(News::Begun).await;
+        self.report(Progress::Begun).await;
         let unread = self.audio(&mut sink, source).await?;
-        self.tell(News::Ended(Instant::now())).await;
+        self.report(Progress::Ended(Instant::now())).await;
         sink.send(text(&ClientMessage::Finish {})?).await?;
         Ok(unread)
     }
@@ -69,7 +69,7 @@ impl Feed<'_> {
                 None => return Ok(None),
                 Some(Err(error)) => return Ok(Some(error)),
                 Some(Ok(Piece::Damage(what))) => {
-                    self.tell(News::Damage(what)).await;
+                    self.report(Progress::Damage(what)).await;
                     continue;
                 }
                 Some(Ok(Piece::Audio(bytes))) => bytes,
@@ -83,15 +83,15 @@ impl Feed<'_> {
                     () = sleep_until(begun + Duration::from_secs_f64(seconds)) => {}
                 }
             }
-            // Told first, so that nobody hears of text before its audio.
-            self.tell(News::Sending(seconds)).await;
+            // Reported first, so that the audio is counted before its text.
+            self.report(Progress::Sending(seconds)).await;
             sink.send(Message::Binary(bytes)).await?;
         }
     }
 
-    async fn tell(&self, news: News) {
-        // The listener goes only when the session is over, and this with it.
-        let _ = self.tell.send(news).await;
+    async fn report(&self, progress: Progress) {
+        // The receiver is dropped only with the whole session, which ends this future too.
+        let _ = self.progress.send(progress).await;
     }
 }
 

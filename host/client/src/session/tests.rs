@@ -1,4 +1,4 @@
-//! Against a server that follows a script. Nothing here depends on how long anything takes.
+//! Sessions against a server that follows a script. No test depends on timing.
 
 use super::*;
 use auricle_audio::file::Options;
@@ -25,7 +25,7 @@ use tokio_tungstenite::{
 
 type Socket = WebSocketStream<TcpStream>;
 
-/// Remembers everything; fails at the message of that number.
+/// Records everything. Fails at message number `full_at`.
 #[derive(Default)]
 struct Seen {
     lines: Vec<String>,
@@ -64,12 +64,12 @@ fn ready() -> Value {
     })
 }
 
-async fn say(socket: &mut Socket, message: Value) {
+async fn send(socket: &mut Socket, message: Value) {
     socket.send(Message::text(message.to_string())).await.unwrap();
 }
 
-/// The next text message, and the bytes of audio before it.
-async fn hear(socket: &mut Socket) -> (Value, usize) {
+/// Receives the next text message; returns it with the number of audio bytes before it.
+async fn receive(socket: &mut Socket) -> (Value, usize) {
     let mut bytes = 0;
     loop {
         match socket.next().await.unwrap().unwrap() {
@@ -86,7 +86,7 @@ async fn close(mut socket: Socket, code: u16, reason: &str) {
     while let Some(Ok(_)) = socket.next().await {}
 }
 
-/// Serves one connection by the script; gives the address.
+/// Serves one connection by the script. Returns a session for its address.
 async fn serve<F: Future<Output = ()> + Send + 'static>(
     script: impl FnOnce(Socket) -> F + Send + 'static,
 ) -> (Session, JoinHandle<()>) {
@@ -128,14 +128,14 @@ async fn run(session: &Session, seen: &mut Seen) -> Report {
 #[tokio::test]
 async fn what_is_left_out_is_told_at_once_and_at_the_end() {
     let (session, served) = serve(|mut socket| async move {
-        hear(&mut socket).await;
-        say(&mut socket, ready()).await;
-        assert_eq!(hear(&mut socket).await, (json!({ "type": "finish" }), 8));
-        say(&mut socket, json!({ "seq": 1, "type": "done", "seconds": 0.0 })).await;
+        receive(&mut socket).await;
+        send(&mut socket, ready()).await;
+        assert_eq!(receive(&mut socket).await, (json!({ "type": "finish" }), 8));
+        send(&mut socket, json!({ "seq": 1, "type": "done", "seconds": 0.0 })).await;
         close(socket, 1000, "").await;
     })
     .await;
-    // Its header says that there is a second.
+    // The header announces one second of audio.
     let header = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x80\x3e\0\0\0\x7d\0\0\x02\0\x10\0data\0\x7d\0\0";
     let file = Cursor::new([header.as_slice(), &[0; 8]].concat());
     let source = Source::read("x", file, Options::default()).await.unwrap();
@@ -153,13 +153,13 @@ async fn a_stream_goes_from_start_to_done() {
             "type": "start", "preset": "p", "options": { "language": "de" },
             "format": "s16le", "sample_rate": 16000, "channels": 1, "pace": "file",
         });
-        assert_eq!(hear(&mut socket).await, (start, 0));
-        say(&mut socket, ready()).await;
-        say(&mut socket, json!({ "seq": 1, "type": "unheard_of" })).await;
-        say(&mut socket, json!({ "seq": 2, "type": "partial", "start": 0.0, "end": 0.1, "text": "go" })).await;
-        assert_eq!(hear(&mut socket).await, (json!({ "type": "finish" }), 8_000));
-        say(&mut socket, json!({ "seq": 3, "type": "segment", "start": 0.0, "end": 0.2, "text": "go on" })).await;
-        say(&mut socket, json!({ "seq": 4, "type": "done", "seconds": 0.25 })).await;
+        assert_eq!(receive(&mut socket).await, (start, 0));
+        send(&mut socket, ready()).await;
+        send(&mut socket, json!({ "seq": 1, "type": "unheard_of" })).await;
+        send(&mut socket, json!({ "seq": 2, "type": "partial", "start": 0.0, "end": 0.1, "text": "go" })).await;
+        assert_eq!(receive(&mut socket).await, (json!({ "type": "finish" }), 8_000));
+        send(&mut socket, json!({ "seq": 3, "type": "segment", "start": 0.0, "end": 0.2, "text": "go on" })).await;
+        send(&mut socket, json!({ "seq": 4, "type": "done", "seconds": 0.25 })).await;
         close(socket, 1000, "").await;
     })
     .await;
@@ -177,8 +177,8 @@ async fn a_stream_goes_from_start_to_done() {
 async fn the_reason_of_the_server_is_told() {
     for code in ["unknown_preset", "a_code_of_tomorrow"] {
         let (session, _) = serve(move |mut socket| async move {
-            hear(&mut socket).await;
-            say(&mut socket, json!({ "seq": 0, "type": "error", "code": code, "message": "no such thing" })).await;
+            receive(&mut socket).await;
+            send(&mut socket, json!({ "seq": 0, "type": "error", "code": code, "message": "no such thing" })).await;
             close(socket, 4404, code).await;
         })
         .await;
@@ -190,7 +190,7 @@ async fn the_reason_of_the_server_is_told() {
 #[tokio::test]
 async fn a_lost_connection_is_not_done() {
     let (session, _) = serve(|mut socket| async move {
-        hear(&mut socket).await;
+        receive(&mut socket).await;
     })
     .await;
     assert!(matches!(run(&session, &mut Seen::default()).await.end, Err(End::Lost(_))));
@@ -215,7 +215,7 @@ async fn a_refusal_is_told_with_its_reason() {
     let url = format!("ws://127.0.0.1:{port}/v1/stream");
     assert_eq!(end.to_string(), format!("{url} refused the stream: 503 Service Unavailable: full up"));
     server.await.unwrap();
-    // By now nobody listens there.
+    // Now nobody listens there.
     let end = run(&session(port), &mut Seen::default()).await.end.unwrap_err();
     assert!(matches!(end, End::Connect { .. }), "{end}");
 }
@@ -223,8 +223,8 @@ async fn a_refusal_is_told_with_its_reason() {
 #[tokio::test]
 async fn an_output_that_cannot_be_written_ends_it() {
     let (session, _) = serve(|mut socket| async move {
-        hear(&mut socket).await;
-        say(&mut socket, ready()).await;
+        receive(&mut socket).await;
+        send(&mut socket, ready()).await;
         while let Some(Ok(_)) = socket.next().await {}
     })
     .await;
@@ -242,10 +242,10 @@ async fn audio_that_breaks_off_is_still_transcribed() {
         }
     }
     let (session, served) = serve(|mut socket| async move {
-        hear(&mut socket).await;
-        say(&mut socket, ready()).await;
-        assert_eq!(hear(&mut socket).await, (json!({ "type": "finish" }), 8_000));
-        say(&mut socket, json!({ "seq": 1, "type": "done", "seconds": 0.25 })).await;
+        receive(&mut socket).await;
+        send(&mut socket, ready()).await;
+        assert_eq!(receive(&mut socket).await, (json!({ "type": "finish" }), 8_000));
+        send(&mut socket, json!({ "seq": 1, "type": "done", "seconds": 0.25 })).await;
         close(socket, 1000, "").await;
     })
     .await;
@@ -256,7 +256,7 @@ async fn audio_that_breaks_off_is_still_transcribed() {
     served.await.unwrap();
 }
 
-/// A quarter of a second, and then nothing more as long as the sender is kept, and no end either.
+/// A quarter of a second of audio; then the reader blocks while the sender exists.
 async fn endless() -> (Source, std::sync::mpsc::Sender<()>) {
     struct Waiting(std::sync::Mutex<std::sync::mpsc::Receiver<()>>);
     impl Read for Waiting {
@@ -275,19 +275,19 @@ async fn an_interrupt_ends_the_audio_and_the_next_the_stream() {
     for twice in [false, true] {
         let (interrupt, mut interrupts) = mpsc::channel(1);
         let (session, served) = serve(move |mut socket| async move {
-            hear(&mut socket).await;
-            say(&mut socket, ready()).await;
-            // As soon as there is audio.
+            receive(&mut socket).await;
+            send(&mut socket, ready()).await;
+            // As soon as audio arrives.
             assert!(socket.next().await.unwrap().unwrap().is_binary());
             interrupt.send(()).await.unwrap();
-            assert_eq!(hear(&mut socket).await.0, json!({ "type": "finish" }));
+            assert_eq!(receive(&mut socket).await.0, json!({ "type": "finish" }));
             if twice {
                 interrupt.send(()).await.unwrap();
                 while let Some(Ok(_)) = socket.next().await {}
                 return;
             }
-            say(&mut socket, json!({ "seq": 1, "type": "segment", "start": 0.0, "end": 0.1, "text": "last" })).await;
-            say(&mut socket, json!({ "seq": 2, "type": "done", "seconds": 0.1 })).await;
+            send(&mut socket, json!({ "seq": 1, "type": "segment", "start": 0.0, "end": 0.1, "text": "last" })).await;
+            send(&mut socket, json!({ "seq": 2, "type": "done", "seconds": 0.1 })).await;
             close(socket, 1000, "").await;
         })
         .await;
@@ -309,8 +309,8 @@ async fn an_interrupt_ends_the_audio_and_the_next_the_stream() {
 async fn live_audio_is_sent_when_it_would_have_been_spoken() {
     let (ready, stop) = (Notify::new(), Notify::new());
     ready.notify_one();
-    let (tell, mut told) = mpsc::channel(16);
-    let feed = Feed { live: true, ready: &ready, stop: &stop, tell };
+    let (sender, mut progress) = mpsc::channel(16);
+    let feed = Feed { live: true, ready: &ready, stop: &stop, progress: sender };
     let start = ClientMessage::Reset {};
     let began = Instant::now();
     let mut sent = Vec::new();
@@ -328,8 +328,8 @@ async fn live_audio_is_sent_when_it_would_have_been_spoken() {
     assert!(feed.run(start, sink, &mut source).await.unwrap().is_none());
     assert_eq!(sent, [100, 200, 350, 400, 490]);
     let mut seconds = Vec::new();
-    while let Some(news) = told.recv().await {
-        if let News::Sending(sent) = news {
+    while let Some(news) = progress.recv().await {
+        if let Progress::Sending(sent) = news {
             seconds.push(sent);
         }
     }

@@ -1,4 +1,4 @@
-//! What the server said about the end of a session.
+//! Collects what the server sends about the end of a session.
 
 use super::end::End;
 use auricle_dialects::native::messages::{ServerEvent, ServerMessage};
@@ -7,34 +7,34 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::{Error as WsError, error::ProtocolError, protocol::CloseFrame};
 
-/// For the server to close the connection, once it has said its last.
+/// Time limit for the server to close the connection after its last message.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Collects the reasons; the first said counts.
+/// The reasons for the end; the first one counts.
 #[derive(Debug, Default)]
-pub(super) struct Heard {
+pub(super) struct Closing {
     done: bool,
-    error: Option<Failed>,
+    error: Option<ErrorEvent>,
     broken: Option<String>,
-    /// Once there is nothing more to hear: until when to wait for the connection to be closed.
+    /// Set once nothing more is expected: the time until which to wait for the connection to close.
     pub(super) deadline: Option<Instant>,
 }
 
-/// An `error` event, also one with a code that this client does not know.
+/// An `error` event, including those with a code that this client does not know.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename = "error")]
-struct Failed {
+struct ErrorEvent {
     code: String,
     message: String,
 }
 
-impl Heard {
-    /// Everything has been said.
-    pub(super) fn all(&self) -> bool {
+impl Closing {
+    /// Whether the server has sent its last message.
+    pub(super) fn has_ended(&self) -> bool {
         self.deadline.is_some()
     }
 
-    /// A text frame; `None` where it is not a message that this client knows.
+    /// Processes a text frame; returns `None` if this client does not know the message.
     pub(super) fn line(&mut self, line: &str) -> Option<ServerMessage> {
         let message = serde_json::from_str::<ServerMessage>(line).ok();
         match message.as_ref().map(|message| &message.event) {
@@ -43,38 +43,38 @@ impl Heard {
             Some(_) => {}
         }
         if self.done || self.error.is_some() {
-            self.last();
+            self.end_soon();
         }
         message
     }
 
-    /// The close frame.
+    /// Processes the close frame.
     pub(super) fn close(&mut self, frame: Option<&CloseFrame>) {
-        self.broken.get_or_insert_with(|| closed(frame));
-        self.last();
+        self.broken.get_or_insert_with(|| close_reason(frame));
+        self.end_soon();
     }
 
-    /// The connection failed.
-    pub(super) fn broke(&mut self, error: &WsError) {
-        self.broken.get_or_insert_with(|| broke(error));
+    /// Notes that the connection failed.
+    pub(super) fn failed(&mut self, error: &WsError) {
+        self.broken.get_or_insert_with(|| failure(error));
     }
 
-    /// How it ended.
-    pub(super) fn end(self) -> Result<(), End> {
+    /// The result of the session.
+    pub(super) fn result(self) -> Result<(), End> {
         match self.error {
-            Some(Failed { code, message }) => Err(End::Server { code, message }),
+            Some(ErrorEvent { code, message }) => Err(End::Server { code, message }),
             None if self.done => Ok(()),
             None => Err(End::Lost(self.broken.unwrap_or_else(|| "closed before the end".to_owned()))),
         }
     }
 
-    fn last(&mut self) {
+    fn end_soon(&mut self) {
         self.deadline.get_or_insert_with(|| Instant::now() + CLOSE_TIMEOUT);
     }
 }
 
-/// What a close frame says.
-pub fn closed(frame: Option<&CloseFrame>) -> String {
+/// Describes a close frame.
+pub fn close_reason(frame: Option<&CloseFrame>) -> String {
     match frame {
         None => "closed by the server without a reason".to_owned(),
         Some(CloseFrame { code, reason }) if reason.is_empty() => format!("closed by the server with code {code}"),
@@ -82,12 +82,12 @@ pub fn closed(frame: Option<&CloseFrame>) -> String {
     }
 }
 
-/// How a connection failed.
-pub fn broke(error: &WsError) -> String {
+/// Describes the failure of a connection.
+pub fn failure(error: &WsError) -> String {
     match error {
         WsError::Io(error) => error.to_string(),
         WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
-            "the server vanished without closing it".to_owned()
+            "the server disconnected without a close frame".to_owned()
         }
         error => error.to_string(),
     }
