@@ -141,7 +141,7 @@ fn only_an_operators_key_opens_the_operators_routes() {
     };
     let refused = engines(&alice);
     assert_eq!(refused.status.code(), Some(2));
-    assert!(String::from_utf8(refused.stderr).unwrap().contains("asks for an operator's key"));
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("requires an operator's key"));
     assert!(engines(&operator).status.success());
 }
 

@@ -235,22 +235,22 @@ fn a_client_that_reads_late_has_the_time_of_a_stream_not_of_a_request() {
 fn a_listener_that_cannot_be_is_refused_with_the_reason() {
     let listener = |more: &str| format!("[[listeners]]\naddress = \"127.0.0.1:0\"\n{more}");
     for (settings, problem) in [
-        (listener("dialects = [\"klingon\"]"), "names a dialect `klingon`; there are: native, vosk"),
+        (listener("dialects = [\"klingon\"]"), "has an unknown dialect `klingon`; known dialects: native, vosk"),
         (listener("dialects = []"), "`dialects` of the listener on 127.0.0.1:0 is empty"),
-        (listener("dialects = [\"vosk\", \"vosk\"]"), "names the dialect `vosk` twice"),
+        (listener("dialects = [\"vosk\", \"vosk\"]"), "has the dialect `vosk` twice"),
         (listener("tls = true"), "there is no [tls]"),
         (
             "[[listeners]]\naddress = \"unix:a.sock\"\nallow = [\"10.0.0.0/8\"]".to_owned(),
             "has no effect on the socket file",
         ),
-        (listener("key = \"kitchen\""), "bound to the key `kitchen`, which `keys` does not have"),
+        (listener("key = \"kitchen\""), "bound to the key `kitchen`, which is not in `keys`"),
         (listener("[dialects.vosk]\npresets = \"x\""), "presets"),
-        ("listen = \"nowhere\"".to_owned(), "`nowhere` is no address to listen on: give an IP address"),
+        ("listen = \"nowhere\"".to_owned(), "`nowhere` is not an address to listen on: use an IP address"),
         ("[[listeners]]\naddress = \"0.0.0.0:0\"".to_owned(), "without API keys"),
         (
             "allow_network_without_keys = true\n[[listeners]]\naddress = \"0.0.0.0:0\"\ndialects = [\"vosk\"]"
                 .to_owned(),
-            "clients cannot show a key",
+            "clients cannot send a key",
         ),
     ] {
         let told = refused(setup(), &settings);

@@ -272,7 +272,7 @@ fn a_token_opens_a_private_repository_and_goes_nowhere_else() {
     let with = |token: &str| Ran::from(room.command(&["me/nano"]).env("HF_TOKEN", token).output().unwrap());
     let wrong = with("hf_other").last_line();
     assert!(wrong.contains("that this token may read (401)") && !wrong.contains("hf_other"), "{wrong}");
-    assert!(with("hf\nother").last_line().contains("letters that no token has"));
+    assert!(with("hf\nother").last_line().contains("characters that are not allowed in a token"));
     room.hub.asked();
     assert_eq!(with("hf_secret").code, Some(0));
     for asked in room.hub.asked() {

@@ -123,7 +123,7 @@ fn a_certificate_is_replaced_under_open_streams() {
 
     // Half of a pair: the one before stays in service.
     fs::copy(host.path("configs/two.pem"), host.path("configs/server.pem")).unwrap();
-    host.wait_for("the complaint", || host.logged(&["does not go with the key", "stays in service"]) == 1);
+    host.wait_for("the complaint", || host.logged(&["does not match the key", "stays in service"]) == 1);
     assert_serves(&host, "one");
     install(&host.path("configs"), "two");
     host.wait_for("the certificate", || run(&host, Some("two"), &[]).status.success());

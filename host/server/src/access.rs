@@ -1,4 +1,4 @@
-//! Who may do what: API keys, origins of web pages, and whether the server may be reached from a network at all.
+//! Access control: API keys, origins of web pages, and listeners that other machines can reach.
 
 mod exposure;
 mod keys;

@@ -1,20 +1,20 @@
-//! Where a listener listens: a number, this machine's own name, or a socket file.
+//! Addresses to listen on: IP address and port, `localhost`, or a socket file.
 
 use serde::{Deserialize, Deserializer};
 use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
 
-/// Why a text is no address to listen on.
+/// The text is not an address to listen on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
-    /// A socket file without its path.
-    #[error("`unix:` needs the path of a socket file, such as `unix:/run/auricle.sock`")]
+    /// The path of the socket file is missing.
+    #[error("`unix:` must be followed by the path of a socket file, such as `unix:/run/auricle.sock`")]
     NoPath,
-    /// A socket file where there are none.
-    #[error("there are no socket files on this system")]
+    /// This system does not support socket files.
+    #[error("this system does not support socket files")]
     NoSocketFiles,
     /// Anything else.
     #[error(
-        "`{0}` is no address to listen on: give an IP address and a port, such as `127.0.0.1:8770`, `0.0.0.0:8770` or \
+        "`{0}` is not an address to listen on: use an IP address and a port, such as `127.0.0.1:8770`, `0.0.0.0:8770` or \
          `[::1]:8770`, or `localhost:8770`, or `unix:/run/auricle.sock`"
     )]
     NoAddress(String),
@@ -23,7 +23,7 @@ pub enum AddressError {
 /// An address to listen on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ListenAddress {
-    /// `127.0.0.1:8770`, `[::1]:8770`, or `localhost:8770`, which is the first of these.
+    /// `127.0.0.1:8770` or `[::1]:8770`; `localhost:8770` means the former.
     Tcp(SocketAddr),
     /// `unix:/run/auricle.sock`.
     Unix(PathBuf),

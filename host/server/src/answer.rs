@@ -1,4 +1,4 @@
-//! How a failure is answered in HTTP: one table of statuses.
+//! HTTP responses for failures.
 
 use auricle_core::{Failure, FailureCode};
 use axum::{
@@ -6,10 +6,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-/// How long a client is asked to wait, in seconds.
+/// Time to wait before the next try, in seconds.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
-/// A failure as the answer to a request. The answer carries the code, by which the listener counts it.
+/// A response for a failure. Its extensions carry the code, which the listener counts.
 #[derive(Debug)]
 pub(super) struct Refused(pub(super) Failure);
 
@@ -39,7 +39,7 @@ impl IntoResponse for Refused {
     }
 }
 
-/// The status for a code.
+/// The HTTP status of a failure code.
 pub(super) fn status(code: FailureCode) -> StatusCode {
     use FailureCode as C;
     match code {

@@ -1,4 +1,4 @@
-//! What every request sees: the server's parts, and what its listener says of it.
+//! State of the request handlers: the server's parts, and the settings of the listener.
 
 use crate::{
     access::{Keys, Origins},
@@ -12,27 +12,27 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// What every request sees.
+/// State of the request handlers.
 #[derive(Clone)]
 pub(super) struct App {
     pub(super) registry: Arc<Registry>,
     pub(super) catalog: Arc<Catalog>,
     pub(super) sessions: Arc<Sessions>,
     pub(super) metrics: Arc<Metrics>,
-    /// Without them nobody is asked for a key.
+    /// `None` if no keys are required.
     pub(super) keys: Option<Arc<Reloaded<Keys>>>,
-    /// The listener's: every caller is this key's.
+    /// The key that the listener is bound to: it applies to every caller.
     pub(super) bound_key: Option<Arc<str>>,
-    /// Whether the listener speaks TLS.
+    /// Whether the listener uses TLS.
     pub(super) has_tls: bool,
-    /// Whether the listener serves those who show no key.
+    /// Whether the listener accepts clients without a key.
     pub(super) serves_without_key: bool,
     pub(super) origins: Arc<Origins>,
-    /// Whether the plugin directories have been looked at.
+    /// Whether the plugin directories have been scanned.
     pub(super) settled: watch::Receiver<bool>,
     pub(super) connection: Arc<ConnectionSettings>,
     /// One task for each open WebSocket.
     pub(super) streams: TaskTracker,
-    /// Open streams are to finish now.
+    /// Cancelled to finish all open streams.
     pub(super) drain: CancellationToken,
 }

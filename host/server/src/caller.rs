@@ -1,4 +1,4 @@
-//! Who sends a request: every route but the health checks asks.
+//! Authenticates the sender of a request, on every route but the health checks.
 
 use super::{answer::Refused, app::App, connections::Connection};
 use crate::access::{OwnOrigin, presented_key};
@@ -11,17 +11,17 @@ use axum::{
 };
 use std::{net::Ipv4Addr, sync::Arc};
 
-/// A caller of an HTTP route.
+/// An authenticated caller of an HTTP route.
 pub(super) struct Authenticated(pub(super) Caller);
 
-/// A caller that may see what belongs to others.
+/// Proof that the caller is an operator.
 pub(super) struct Operator;
 
 impl App {
-    /// Who sends a request on a connection, of a dialect or for one of the server's own routes.
+    /// Authenticates a request to a dialect, or to one of the server's own routes if `dialect` is `None`.
     ///
     /// # Errors
-    /// Why the request is not served.
+    /// The request is refused.
     pub(super) fn caller(
         &self,
         headers: &HeaderMap,

@@ -1,7 +1,7 @@
-//! Bounds on open connections, overall and per address: no flood takes the file descriptors or all the places.
+//! Limits the open connections, in total and per address, so that a flood cannot use up file descriptors or permits.
 //!
-//! A connection past a bound is answered with the reason, as long as few of them are being answered; the rest are
-//! dropped at once. An IPv6 customer has a whole /64, so that counts as one address.
+//! A connection past a limit gets the reason, as long as few such responses are in progress; further ones are dropped
+//! at once. An IPv6 customer usually has a whole /64, so a /64 counts as one address.
 
 use auricle_core::{Failure, FailureCode, metrics::Metrics};
 use std::{
@@ -10,10 +10,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// Connections that are told why they are refused, at the same time.
+/// Maximum number of refused connections that get a reason at the same time.
 const REFUSED_AT_ONCE: usize = 64;
 
-/// The count of open connections.
+/// Counts the open connections.
 #[derive(Debug)]
 pub(super) struct Connections {
     most: usize,
@@ -29,11 +29,11 @@ struct Open {
     refused: usize,
 }
 
-/// One open connection.
+/// An open connection; it is counted until it is dropped.
 #[derive(Debug)]
 pub(super) struct Connection {
     address: IpAddr,
-    /// Why it is not served.
+    /// Set if the connection is refused.
     refusal: Option<Failure>,
     connections: Arc<Connections>,
 }
@@ -43,7 +43,8 @@ impl Connections {
         Self { most, most_per_address, open: Mutex::default(), metrics }
     }
 
-    /// Counts a new connection, of an address that its listener serves or not; `None` where it is to be dropped.
+    /// Counts a new connection; `served` is whether its listener serves the address. Returns `None` if it must be
+    /// dropped.
     pub(super) fn admit(self: &Arc<Self>, address: IpAddr, served: bool) -> Option<Connection> {
         let address = address.to_canonical();
         let mut open = self.lock();
@@ -81,12 +82,12 @@ impl Connections {
 }
 
 impl Connection {
-    /// The other end.
+    /// The client's address.
     pub(super) fn address(&self) -> IpAddr {
         self.address
     }
 
-    /// Why it is not served, if so.
+    /// Why the connection is refused, if it is.
     pub(super) fn refusal(&self) -> Option<&Failure> {
         self.refusal.as_ref()
     }
@@ -111,7 +112,7 @@ impl Drop for Connection {
     }
 }
 
-/// What counts as one address.
+/// The network that counts as one address.
 fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
@@ -164,9 +165,9 @@ mod tests {
     #[test]
     fn past_the_few_that_are_told_why_they_are_dropped() {
         let connections = connections(0, 1);
-        let told: Vec<_> = (0..REFUSED_AT_ONCE).map(|_| admit(&connections, "10.0.0.1").unwrap()).collect();
+        let answered: Vec<_> = (0..REFUSED_AT_ONCE).map(|_| admit(&connections, "10.0.0.1").unwrap()).collect();
         assert!(admit(&connections, "10.0.0.1").is_none());
-        drop(told);
+        drop(answered);
         assert!(admit(&connections, "10.0.0.1").is_some());
     }
 }

@@ -1,7 +1,7 @@
-//! HTTP/1.1 on one connection: requests one after another, of which one may become a WebSocket.
+//! HTTP/1.1 on one connection: a sequence of requests, one of which may become a WebSocket.
 //!
-//! Each phase has its own limit: the head of a request (and the wait for it), its body at a least rate, and the answer, which must
-//! be taken. So a slow client holds its own connection, for a while.
+//! Each phase has its own limit: waiting for and reading the head of a request, its body (at a minimum rate), and
+//! sending the response. So a slow client occupies only its own connection, for a limited time.
 
 use super::{
     answer::Refused,
@@ -34,23 +34,23 @@ use std::{
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// For the head of a request.
+/// Maximum size of the head of a request.
 const HEAD_BYTES: usize = 16 << 10;
 
-/// How long a client has for each phase of a request.
+/// Time limits for the phases of a request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PhaseLimits {
-    /// To shake hands, with TLS.
+    /// For the TLS handshake.
     pub(super) handshake: Duration,
-    /// To send the head of its next request.
+    /// For the head of the next request.
     pub(super) head: Duration,
-    /// To send its body.
+    /// For the body.
     pub(super) body: BodyPace,
-    /// To take some more of the answer.
+    /// For each wait until the client accepts more of the response.
     pub(super) answer: Duration,
 }
 
-/// What a connection's requests need.
+/// Shared by all requests on a connection.
 #[derive(Clone)]
 pub(super) struct Client {
     pub(super) routes: Router,
@@ -59,7 +59,7 @@ pub(super) struct Client {
     pub(super) limits: PhaseLimits,
 }
 
-/// Answers requests until the client is done, too slow, or a WebSocket.
+/// Serves requests until the client is done or too slow, or until a request becomes a WebSocket.
 pub(super) async fn converse<S>(socket: S, client: Client, address: IpAddr)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -82,7 +82,7 @@ where
         .with_upgrades()
         .await;
     let Err(error) = done else { return };
-    // Between requests a client need not hurry, and may go away. (Half of a second head looks the same here.)
+    // Between requests a client may be slow, and may leave. (Half of a second head cannot be told apart from that.)
     let idle = error.is_timeout() && served.load(Ordering::Relaxed);
     if (error.is_timeout() || timed_out(&error)) && !idle {
         tracing::info!(client = %address, "too slow to send a request or to read the response: {error}");
@@ -96,7 +96,7 @@ impl Client {
     async fn answer(self, mut request: Request<Incoming>) -> Result<axum::response::Response, Infallible> {
         let Self { routes, connection, metrics, limits } = self;
         let response = match connection.refusal() {
-            // The next connection may fare better.
+            // The next connection may be accepted.
             Some(failure) => ([(header::CONNECTION, "close")], Refused(failure.clone())).into_response(),
             None => {
                 request.extensions_mut().insert(connection);

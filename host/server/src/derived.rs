@@ -1,4 +1,4 @@
-//! What each part of the server needs of its settings.
+//! Derives the settings of each part from the server's settings.
 
 use super::{conversation::PhaseLimits, paced_body::BodyPace, settings::Settings};
 use auricle_core::{Pace, times::wait};

@@ -1,4 +1,4 @@
-//! Which dialects there are, and which of them a listener speaks.
+//! Selects the dialects that a listener serves.
 
 use crate::{
     address::ListenAddress,
@@ -7,26 +7,26 @@ use crate::{
 use auricle_dialects::{Dialect, native::Native, vosk::Vosk};
 use std::sync::Arc;
 
-/// What a listener speaks.
+/// The dialects of a listener.
 pub(super) enum Dialects {
-    /// Each at its paths, beside the HTTP routes.
+    /// Each at its own paths, beside the HTTP routes.
     Shared(Vec<Arc<dyn Dialect>>),
-    /// One at every path: for clients that name none.
+    /// A single one at every path, for clients that do not choose a path.
     Own(Arc<dyn Dialect>),
 }
 
-/// What is wrong with a listener's `dialects`.
+/// A listener's `dialects` is invalid.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DialectsError {
-    #[error("the listener on {address} names a dialect `{name}`; there are: {known}")]
+    #[error("the listener on {address} has an unknown dialect `{name}`; known dialects: {known}")]
     Unknown { address: ListenAddress, name: String, known: String },
-    #[error("the listener on {address} names the dialect `{name}` twice")]
+    #[error("the listener on {address} has the dialect `{name}` twice")]
     Twice { address: ListenAddress, name: String },
     #[error("`dialects` of the listener on {0} is empty")]
     Empty(ListenAddress),
 }
 
-/// What a listener speaks.
+/// Selects the dialects of a listener.
 pub(super) fn dialects(settings: &Settings, listener: &ListenerSettings) -> Result<Dialects, DialectsError> {
     let all: [Arc<dyn Dialect>; 2] = [Arc::new(Native), Arc::new(Vosk::new(settings.dialects.vosk.clone()))];
     let Some(names) = &listener.dialects else { return Ok(Dialects::Shared(all.into())) };

@@ -19,33 +19,34 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use std::{future::ready as ready_now, sync::Arc};
 
-/// Answer of `GET /v1/engines`.
+/// Response of `GET /v1/engines`.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct EnginesReport {
-    /// The backends served.
+    /// The registered backends.
     pub backends: Vec<String>,
-    /// What became of every file in the plugin directories.
+    /// Every file in the plugin directories, with its state.
     pub files: Vec<FileReport>,
 }
 
-/// Answer of `GET /v1/presets`.
+/// Response of `GET /v1/presets`.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct PresetsReport {
-    /// By name.
+    /// Sorted by name.
     pub presets: Vec<PresetReport>,
 }
 
-/// Answer of `GET /v1/streams`.
+/// Response of `GET /v1/streams`.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct StreamsReport {
-    /// The oldest first.
+    /// Oldest first.
     pub streams: Vec<StreamReport>,
 }
 
-/// What Prometheus asks for, and takes others for an older format.
+/// The content type that Prometheus requires; it would take any other for an older format.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Where keys are asked for, any key opens streams and presets, an operator's everything; health is open to all.
+/// Builds the routes. If keys are required, any key may open streams and list presets, an operator's key may use all
+/// routes, and the health checks need none.
 pub(super) fn routes(app: App, dialects: &Dialects) -> Router {
     let health = Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready));
     let dialects = match dialects {
@@ -84,12 +85,12 @@ fn upgrading(dialect: &Arc<dyn Dialect>) -> MethodRouter<App> {
     get(move |State(app): State<App>, request: Request| upgrade(Arc::clone(&dialect), app, request))
 }
 
-/// 200 once the plugin directories have been looked at and until the server is asked to stop.
+/// Returns 200 from when the plugin directories have been scanned until the server is asked to stop.
 async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
     if app.sessions.is_stopping() {
         (StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
     } else if !*app.settled.borrow() {
-        (StatusCode::SERVICE_UNAVAILABLE, "looking for plugins\n")
+        (StatusCode::SERVICE_UNAVAILABLE, "scanning the plugin directories\n")
     } else {
         (StatusCode::OK, "ready\n")
     }
@@ -99,17 +100,17 @@ async fn engines(State(app): State<App>, _: Operator) -> Json<EnginesReport> {
     Json(EnginesReport { backends: app.registry.backends(), files: app.registry.report() })
 }
 
-/// Lifts the quarantine of a plugin file.
+/// Releases a plugin file from quarantine.
 async fn release(State(app): State<App>, _: Operator, Path(file): Path<String>) -> (StatusCode, String) {
     if app.registry.release(&file) {
-        tracing::info!(file, "quarantine lifted");
-        (StatusCode::OK, format!("{file} is released\n"))
+        tracing::info!(file, "released from quarantine");
+        (StatusCode::OK, format!("{file} was released from quarantine\n"))
     } else {
         (StatusCode::NOT_FOUND, format!("no plugin file `{file}` is in quarantine\n"))
     }
 }
 
-/// Those that the caller may use.
+/// Lists the presets that the caller may use.
 async fn presets(State(app): State<App>, Authenticated(caller): Authenticated) -> Json<PresetsReport> {
     let mut presets = app.catalog.report();
     presets.retain(|preset| caller.may_use(&preset.name));

@@ -1,4 +1,4 @@
-//! The server: its listeners, and the order of starting and stopping.
+//! The server: sets up its listeners, and starts and stops in a fixed order.
 #![forbid(unsafe_code)]
 
 pub mod access;
@@ -51,7 +51,7 @@ use tls::{Certificate, Certificates};
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// How often presets, keys and certificates are looked at for changes.
+/// Time between two checks of presets, keys and certificates for changes.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// A server that is bound to its addresses.
@@ -67,15 +67,14 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts looking for plugins and presets and binds the addresses. Plugins register as they are found. `program` runs as worker
-    /// and tries plugins: see `worker` and `probe-child` of the command line.
+    /// Binds the addresses, and starts to look for plugins and presets. Plugins are registered as they are found.
+    /// `program` is run as worker process and to probe plugins, with the commands `worker` and `probe-child`.
     ///
     /// # Errors
-    /// Where the settings would leave the server open to a network, keys or certificates cannot be read, an address is
-    /// taken, there is no place for private copies, a plugin directory cannot be read, or the system does not let it
-    /// hear of requests to stop.
+    /// The settings would expose the server to a network, keys or certificates cannot be read, an address is in use,
+    /// private copies cannot be stored, a plugin directory cannot be read, or the signal handlers cannot be installed.
     pub async fn bind(settings: Settings, program: PathBuf, metrics: Arc<Metrics>) -> io::Result<Self> {
-        // First of all: before that, SIGHUP would end the process.
+        // First, because until then SIGHUP would end the process.
         let requests = Requests::new()?;
         let drain = CancellationToken::new();
         let origins = Origins::new(&settings.origins).map_err(io::Error::other)?;
@@ -158,24 +157,25 @@ impl Server {
         })
     }
 
-    /// Where it is reached, in the order of the settings: `http://127.0.0.1:8770`, `ws://127.0.0.1:2700 (vosk)`.
+    /// The URLs of the listeners, in the order of the settings: `http://127.0.0.1:8770`, `ws://127.0.0.1:2700 (vosk)`.
     ///
     /// # Errors
-    /// The system's.
+    /// A local address cannot be read.
     pub fn urls(&self) -> io::Result<Vec<String>> {
         self.listeners.iter().map(Listener::url).collect()
     }
 
-    /// Serves until asked to stop; then open streams may end by themselves for the drain time, and are finished after
-    /// it. A second request to stop ends it at once. Asked to reload it reads keys, certificates and presets again, after
-    /// `reread`, which takes what is the program's own of the settings; where that fails nothing else is read.
+    /// Serves until asked to stop. Then open streams may continue for the drain time; after it they are finished. A
+    /// second request to stop ends them at once. When asked to reload, it first calls `reread`, which applies the
+    /// program's own settings, and then reads keys, certificates and presets again. If `reread` fails, nothing else is
+    /// read.
     pub async fn run<E: Display + 'static>(self, reread: impl Fn() -> Result<(), E> + Send + Sync + 'static) {
         let Self { listeners, connections, phases, app, watcher, mut requests, files, drain_limit } = self;
         let (files, reread) = (Arc::new(files), Arc::new(reread));
         let mut stop = async || {
             while requests.next().await == Request::Reload {
                 let (files, reread) = (Arc::clone(&files), Arc::clone(&reread));
-                // Not waited for: a file that cannot be read in time does not keep the server from stopping.
+                // Not awaited: a file that cannot be read in time must not delay stopping.
                 tokio::task::spawn_blocking(move || files.reload(&*reread));
             }
         };
@@ -192,7 +192,7 @@ impl Server {
                 tracing::info!(streams = app.streams.len(), "finishing the streams that are still open");
                 app.drain.cancel();
                 if tokio::time::timeout(drain_limit.max(Duration::from_secs(5)), app.streams.wait()).await.is_err() {
-                    tracing::warn!(streams = app.streams.len(), "streams that did not finish are dropped");
+                    tracing::warn!(streams = app.streams.len(), "dropping streams that did not finish");
                 }
             }
         };
@@ -201,12 +201,12 @@ impl Server {
             () = stop() => tracing::warn!(streams = app.streams.len(), "stopped at once"),
         }
         accepting.shutdown().await;
-        // Here, not with the last task that is let go: it removes the private copies.
+        // Drop it here, not with the last task: it removes the private copies.
         drop(watcher);
     }
 }
 
-/// Binds a listener, where it may be.
+/// Checks the settings of a listener and binds it.
 async fn bind(
     settings: &Settings,
     listener: &ListenerSettings,
@@ -221,9 +221,9 @@ async fn bind(
     if let Some(name) = &listener.key {
         let key = keys.and_then(|keys| keys.get().named(name).cloned());
         let problem = match key {
-            None => "which `keys` does not have",
+            None => "which is not in `keys`",
             Some(key) if key.is_operator() && !listener.address.is_local() => {
-                "which is an operator's: whoever reaches the address would be one"
+                "which is an operator's key: everybody who can reach the address would be an operator"
             }
             Some(_) => "",
         };
@@ -236,7 +236,7 @@ async fn bind(
         Some(ListenerTls::Own(tls)) => Some(tls),
         Some(ListenerTls::Use(false)) => None,
         Some(ListenerTls::Use(true)) if settings.tls.is_none() => {
-            let message = format!("the listener on {} has `tls = true`, and there is no [tls]", listener.address);
+            let message = format!("the listener on {} has `tls = true`, but there is no [tls]", listener.address);
             return Err(io::Error::other(message));
         }
         Some(ListenerTls::Use(true)) | None => settings.tls.as_ref(),
@@ -250,14 +250,14 @@ async fn bind(
     Listener::bind(listener, dialects, certificate).await
 }
 
-/// Keeps the catalog true while presets and engines change.
+/// Refreshes the catalog when presets or engines change.
 async fn follow_changes(
     mut settled: watch::Receiver<bool>,
     registry: Arc<Registry>,
     presets: Arc<Presets>,
     catalog: Arc<Catalog>,
 ) {
-    // Before the first look at the plugin directories has ended every preset would lack its engine.
+    // Before the first scan of the plugin directories is complete, every preset would lack its engine.
     if settled.wait_for(|settled| *settled).await.is_err() {
         return;
     }
@@ -268,7 +268,7 @@ async fn follow_changes(
         tokio::select! {
             _ = tick.tick() => {
                 let presets = Arc::clone(&presets);
-                // A panic in there is already in the log.
+                // A panic is already logged.
                 let _ = tokio::task::spawn_blocking(move || presets.refresh()).await;
             }
             Ok(()) = engines.changed() => catalog.refresh(),
@@ -277,7 +277,7 @@ async fn follow_changes(
     }
 }
 
-/// Keeps keys and certificates as their files are.
+/// Reads keys and certificates again when their files change.
 async fn follow_files(keys: Option<Arc<Reloaded<Keys>>>, certificates: Vec<Arc<Certificate>>) {
     if keys.is_none() && certificates.is_empty() {
         return;
@@ -290,18 +290,18 @@ async fn follow_files(keys: Option<Arc<Reloaded<Keys>>>, certificates: Vec<Arc<C
             keys.inspect(|keys| keys.refresh());
             certificates.iter().for_each(|certificate| certificate.refresh());
         };
-        // A panic in there is already in the log.
+        // A panic is already logged.
         let _ = tokio::task::spawn_blocking(look).await;
     }
 }
 
-/// Removes what the journal has kept for long enough.
+/// Removes expired sessions from the journal.
 async fn tidy(journal: Arc<Journal>) {
     let mut tick = tokio::time::interval(Duration::from_secs(3_600));
     loop {
         tick.tick().await;
         let journal = Arc::clone(&journal);
-        // A panic in there is already in the log.
+        // A panic is already logged.
         let _ = tokio::task::spawn_blocking(move || journal.remove_old()).await;
     }
 }

@@ -1,7 +1,7 @@
-//! A listener: an address with its TLS, its dialects, and whom it serves.
+//! A listener: an address with its TLS, its dialects, and its access rules.
 //!
-//! Accepts until aborted. A connection that fails is its client's business; a failing accept is waited out. Tasks: one accepts,
-//! one for each connection.
+//! It accepts until it is aborted. An error on a connection only affects its client; after an error of accept it pauses
+//! and tries again. Tasks: one accepts, one per connection.
 
 use super::{
     address::ListenAddress,
@@ -20,15 +20,15 @@ use std::{io, net::IpAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, time::timeout};
 use tokio_rustls::TlsAcceptor;
 
-/// What it is found by, and by whom.
+/// A bound address with its settings.
 pub(super) struct Listener {
     address: ListenAddress,
     socket: Bound,
     certificate: Option<Arc<Certificate>>,
     pub(super) dialects: Dialects,
-    /// Every caller is this key's.
+    /// The key that applies to every caller.
     pub(super) key: Option<Arc<str>>,
-    /// Whom it serves; everybody where there are none.
+    /// The networks that are served; all if empty.
     allow: Vec<IpNet>,
 }
 
@@ -41,14 +41,14 @@ enum Bound {
     },
 }
 
-/// Removed with its listener.
+/// The path of a socket file, which is removed when this is dropped.
 #[cfg(unix)]
 struct SocketFile(std::path::PathBuf);
 
 #[cfg(unix)]
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // Somebody else may have removed it.
+        // The file may be gone already.
         let _ = std::fs::remove_file(&self.0);
     }
 }
@@ -57,7 +57,7 @@ impl Listener {
     /// Binds the address.
     ///
     /// # Errors
-    /// Where it is taken, or not this machine's.
+    /// The address is in use, or does not belong to this machine.
     pub(super) async fn bind(
         settings: &ListenerSettings,
         dialects: Dialects,
@@ -86,10 +86,10 @@ impl Listener {
         })
     }
 
-    /// Where it is reached, such as `http://127.0.0.1:8770` or `ws://127.0.0.1:2700 (vosk)`.
+    /// The URL of the listener, such as `http://127.0.0.1:8770` or `ws://127.0.0.1:2700 (vosk)`.
     ///
     /// # Errors
-    /// The system's.
+    /// The local address cannot be read.
     pub(super) fn url(&self) -> io::Result<String> {
         let address = match &self.socket {
             Bound::Tcp(socket) => socket.local_addr()?.to_string(),
@@ -104,7 +104,7 @@ impl Listener {
         })
     }
 
-    /// Accepts until aborted.
+    /// Accepts connections until aborted.
     pub(super) async fn accept(self, mut app: App, connections: Arc<Connections>, limits: PhaseLimits) {
         app.bound_key.clone_from(&self.key);
         app.serves_without_key = self.serves_without_key();
@@ -115,7 +115,7 @@ impl Listener {
             let (socket, address) = match self.socket.accept().await {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    // Out of file descriptors, say: others may be closed meanwhile.
+                    // For example, there are no free file descriptors; other connections may be closed in the meantime.
                     tracing::warn!("cannot accept a connection: {error}");
                     tokio::time::sleep(Duration::from_millis(100)).await;
                     continue;
@@ -135,7 +135,7 @@ impl Listener {
             || self.allow.iter().any(|network| network.contains(&address))
     }
 
-    /// Whether a client that cannot show a key is served because of where it is.
+    /// Whether a client that cannot send a key is served because of its network.
     fn serves_without_key(&self) -> bool {
         matches!(&self.dialects, Dialects::Own(dialect) if !dialect.shows_keys())
             && !self.allow.is_empty()
@@ -168,7 +168,7 @@ enum Accepted {
     Other(Box<dyn Duplex>),
 }
 
-/// One connection, from the TLS handshake to its last answer; a WebSocket goes on by itself.
+/// Serves a connection, from the TLS handshake to the last response. A WebSocket continues in its own task.
 async fn serve(socket: Accepted, certificate: Option<Arc<Certificate>>, client: Client, address: IpAddr) {
     let metrics = Arc::clone(&client.metrics);
     let Some(certificate) = certificate else {
@@ -185,7 +185,7 @@ async fn serve(socket: Accepted, certificate: Option<Arc<Certificate>>, client: 
     };
     match shaken {
         Ok(Ok(socket)) => converse(socket, client, address).await,
-        Ok(Err(error)) => tracing::debug!(client = %address, "no TLS handshake: {error}"),
+        Ok(Err(error)) => tracing::debug!(client = %address, "TLS handshake failed: {error}"),
         Err(_) => {
             tracing::info!(client = %address, "no TLS handshake within {} s", limit.as_secs_f64());
             metrics.refused(FailureCode::SlowRequest.name());
@@ -193,7 +193,7 @@ async fn serve(socket: Accepted, certificate: Option<Arc<Certificate>>, client: 
     }
 }
 
-/// A socket file that a killed server has left: nobody listens on it.
+/// Removes a socket file that a killed server left behind, on which nobody listens.
 #[cfg(unix)]
 fn remove_leftover(path: &std::path::Path) {
     use std::os::unix::{fs::FileTypeExt, net::UnixStream};

@@ -1,5 +1,4 @@
-//! A request's body, at its sender's own pace but not below a least rate: who sends slower than that holds a connection for
-//! nothing.
+//! The body of a request, which must arrive at a minimum rate so that a slow sender cannot occupy a connection.
 
 use axum::body::{Body, Bytes, HttpBody};
 use http_body::{Frame, SizeHint};
@@ -11,16 +10,16 @@ use std::{
 };
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// Bounds on how slowly a body may come.
+/// The minimum speed of a body.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BodyPace {
-    /// For the first bytes, and on top of the rest.
+    /// Time for the first bytes; it is added to the time for the rest.
     pub(super) grace: Duration,
-    /// Bytes per second over all of it, after the grace.
+    /// Bytes per second over the whole body, after the grace.
     pub(super) least_rate: f64,
 }
 
-/// A body that fails where it comes too slowly.
+/// A body that fails if it arrives too slowly.
 pub(super) struct PacedBody {
     body: Body,
     pace: BodyPace,
@@ -30,7 +29,7 @@ pub(super) struct PacedBody {
 }
 
 impl PacedBody {
-    /// From now on.
+    /// Starts the time now.
     pub(super) fn new(body: Body, pace: BodyPace) -> Self {
         let begun = Instant::now();
         Self { body, pace, received: 0, begun, deadline: Box::pin(sleep_until(begun + pace.grace)) }
@@ -50,7 +49,7 @@ impl HttpBody for PacedBody {
             this.deadline.as_mut().reset(this.begun + this.pace.grace + earned);
         }
         if frame.is_pending() && this.deadline.as_mut().poll(context).is_ready() {
-            let late = io::Error::new(io::ErrorKind::TimedOut, "the request's body comes too slowly");
+            let late = io::Error::new(io::ErrorKind::TimedOut, "the request's body arrives too slowly");
             return Poll::Ready(Some(Err(axum::Error::new(late))));
         }
         frame
@@ -70,7 +69,7 @@ mod tests {
     use super::*;
     use futures_util::stream::unfold;
 
-    /// A body of 20 pieces of 100 bytes, each `pause` after the one before.
+    /// A body of 20 pieces of 100 bytes, with a pause before each.
     fn body(pause: Duration) -> PacedBody {
         let pieces = unfold(0, move |n| async move {
             tokio::time::sleep(pause).await;

@@ -1,8 +1,8 @@
-//! What is read from files anew when they change: API keys, certificates.
+//! Values that are read again when their files change: API keys, certificates.
 //!
-//! Invariant: the value in service is that of the last good reading. A file that is missing or wrong leaves it there, with
-//! a line in the log: a slip of the pen neither locks everybody out nor lets anybody in. Threads: one refreshes, anybody
-//! reads.
+//! Invariant: the value in use is always from the last successful read. If a file is missing or invalid, the value
+//! stays and an error is logged, so a typing error neither locks out all clients nor admits any. Threads: one
+//! refreshes, any reads.
 
 use auricle_engines::stamp::FileStamp;
 use std::{
@@ -12,13 +12,13 @@ use std::{
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
-/// Makes a value of the files, knowing the one before.
+/// Reads the value from its files; the argument is the previous value.
 type Read<T> = dyn Fn(Option<&T>) -> Result<T, Box<dyn Error>> + Send + Sync;
 
-/// `None` where the file cannot be seen.
+/// `None` if the file cannot be examined.
 type Stamp = Option<FileStamp>;
 
-/// A value and the files it comes from.
+/// A value and the files that it is read from.
 pub struct Reloaded<T> {
     files: Vec<PathBuf>,
     read: Box<Read<T>>,
@@ -36,29 +36,29 @@ impl<T> Reloaded<T> {
     /// Reads the files for the first time.
     ///
     /// # Errors
-    /// Those of `read`: there is no value to go on with.
+    /// The errors of `read`.
     pub fn new<E: Error + 'static>(
         files: Vec<PathBuf>,
         read: impl Fn(Option<&T>) -> Result<T, E> + Send + Sync + 'static,
     ) -> Result<Self, E> {
-        // Before the reading: what changes meanwhile is seen at the next look.
+        // Taken before reading, so that a change during the read is noticed by the next refresh.
         let seen = stamps(&files);
         let value = read(None)?;
         let read = move |before: Option<&T>| read(before).map_err(Into::into);
         Ok(Self { files, read: Box::new(read), value: RwLock::new(Arc::new(value)), seen: Mutex::new(seen) })
     }
 
-    /// The value as of the last good reading.
+    /// The value of the last successful read.
     pub fn get(&self) -> Arc<T> {
         Arc::clone(&self.value.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Reads the files again where they have changed. Cheap where they have not.
+    /// Reads the files again if they have changed. Cheap if they have not.
     pub fn refresh(&self) {
         self.read(false);
     }
 
-    /// Reads the files again, whatever they look like.
+    /// Reads the files again even if they have not changed.
     pub fn read_again(&self) {
         self.read(true);
     }

@@ -1,17 +1,18 @@
-//! What the system asks of the server, and what the server asks of the system: signals, and the limit of open files.
+//! Signals to the server, and the limit of open files.
 
 use std::io;
 
-/// What the server can be asked by a signal.
+/// A request to the server by a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Request {
-    /// SIGTERM, Ctrl-C; SIGHUP where standard input is a terminal, for it says then that the terminal is gone.
+    /// SIGTERM or Ctrl-C; also SIGHUP if standard input is a terminal, because it then means that the terminal was
+    /// closed.
     Stop,
     /// SIGHUP otherwise.
     Reload,
 }
 
-/// The requests that come to the process from now on.
+/// Receives the requests to the process.
 #[derive(Debug)]
 pub struct Requests {
     #[cfg(unix)]
@@ -25,15 +26,15 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// Begins to listen, within a Tokio runtime.
+    /// Installs the signal handlers. Must be called within a Tokio runtime.
     ///
     /// # Errors
-    /// Where the system refuses to tell.
+    /// A signal handler cannot be installed.
     pub fn new() -> io::Result<Self> {
         #[cfg(unix)]
         {
             use tokio::signal::unix::{SignalKind, signal};
-            // Now: a terminal that is gone is none any more.
+            // Checked now, because a closed terminal no longer counts as one.
             let meaning = if io::IsTerminal::is_terminal(&io::stdin()) { Request::Stop } else { Request::Reload };
             Ok(Self {
                 terminate: signal(SignalKind::terminate())?,
@@ -45,7 +46,7 @@ impl Requests {
         Ok(Self { interrupt: tokio::signal::windows::ctrl_c()? })
     }
 
-    /// Waits for the next one.
+    /// Waits for the next request.
     pub async fn next(&mut self) -> Request {
         #[cfg(unix)]
         return tokio::select! {
@@ -61,13 +62,12 @@ impl Requests {
     }
 }
 
-/// Lets the process have as many open files as the system's administrator allows, and says so where that is too few for
-/// so many connections.
+/// Raises the limit of open files as far as the system allows, and logs a warning if that is too low for `connections`.
 pub fn raise_file_limit(connections: usize) {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-        /// Plugins, models, copies, the log.
+        /// For plugins, models, private copies and the log.
         const OTHERS: u64 = 200;
         let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
         if current.is_some() && setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_err() {
@@ -75,7 +75,9 @@ pub fn raise_file_limit(connections: usize) {
         }
         let wanted = (connections as u64).saturating_add(OTHERS);
         if let Some(limit) = getrlimit(Resource::Nofile).current.filter(|limit| *limit < wanted) {
-            tracing::warn!("{limit} files may be open, {wanted} would be needed for all connections: see `ulimit -n`");
+            tracing::warn!(
+                "the limit of open files is {limit}, but all connections would need {wanted}: raise it with `ulimit -n`"
+            );
         }
     }
     #[cfg(not(unix))]

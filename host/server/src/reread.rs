@@ -1,6 +1,6 @@
-//! What a reload reads again: the settings that can change, then presets, keys and certificates.
+//! A reload: reads the settings that can change, then presets, keys and certificates.
 //!
-//! Those are followed as their files change, too; a reload does it at once, and whatever the files look like.
+//! These files are also read when they change. A reload reads them immediately, even if they look unchanged.
 
 use super::tls::Certificate;
 use crate::{access::Keys, reload::Reloaded};
@@ -10,9 +10,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// What is read from files while the server runs.
+/// The files that can be read again while the server runs.
 pub(super) struct Files {
-    /// One reload at a time.
+    /// Serialises the reloads.
     pub(super) reloading: Mutex<()>,
     pub(super) presets: Arc<Presets>,
     pub(super) keys: Option<Arc<Reloaded<Keys>>>,
@@ -20,7 +20,7 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Reads all of it again, after `settings`; nothing where that fails. What is wrong with a file is in the log.
+    /// Reads all files again, after `settings`; nothing if that fails. Problems of a file are logged.
     pub(super) fn reload<E: Display>(&self, settings: &impl Fn() -> Result<(), E>) {
         let _reloading = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(problem) = settings() {

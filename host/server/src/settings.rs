@@ -1,4 +1,4 @@
-//! The server's own configuration, `auricle.toml`: every field, its default, and what it is for.
+//! The server's settings in `auricle.toml`, with their defaults.
 
 mod error;
 mod limits;
@@ -22,71 +22,71 @@ use tracing_subscriber::EnvFilter;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Where to listen. Loopback unless said otherwise. The short form of one of `listeners`.
+    /// Address to listen on. The short form of a single entry in `listeners`.
     pub listen: ListenAddress,
-    /// Where to listen and what to speak there, in place of `listen`.
+    /// Addresses to listen on, each with its dialects, instead of `listen`.
     pub listeners: Vec<ListenerSettings>,
-    /// What dialects need to know.
+    /// Settings of the dialects.
     pub dialects: DialectSettings,
-    /// What to log, as `--log` takes it; taken anew on SIGHUP.
+    /// Log filter, in the syntax of `--log`; read again on SIGHUP.
     pub log: String,
-    /// Directories of plugin files and engine folders.
+    /// Directories with plugin files and engine folders.
     pub plugins: Vec<PathBuf>,
     /// Directories where engines look for models and shared runtimes, in order.
     pub resources: Vec<PathBuf>,
-    /// The directory of presets.
+    /// Directory of the presets.
     pub presets: PathBuf,
-    /// Where private copies of plugin files are kept while the server runs; the system's place for caches unless given.
+    /// Directory for private copies of plugin files while the server runs; by default in the system's cache directory.
     pub cache: Option<PathBuf>,
-    /// Which plugin serves a backend that several claim: backend name to plugin id, or to `id@version`.
+    /// The plugin to use for a backend that several plugins provide: backend name to plugin id, or to `id@version`.
     pub backends: BTreeMap<String, String>,
-    /// Plugins, by id, whose engines run in the server's own process unless a preset says otherwise; all others run in
-    /// worker processes.
+    /// Ids of the plugins whose engines run in the server's own process, unless a preset sets it otherwise. All other
+    /// engines run in worker processes.
     pub trusted: Vec<String>,
-    /// Where crash reports of engines are kept; beside the private copies unless given.
+    /// Directory for crash reports of engines; by default beside the private copies.
     pub crash_reports: Option<PathBuf>,
-    /// SHA-256 of the plugin files and engine folders that may run, by name; where there are any, nothing else may.
+    /// SHA-256 of the plugin files and engine folders that may run, by name. If it has any entry, nothing else may run.
     pub pins: BTreeMap<String, String>,
-    /// The file of API keys; without one nobody is asked for a key.
+    /// The key file; without one, no keys are required.
     pub keys: Option<PathBuf>,
-    /// Web pages that may use the server, as browsers name them (`https://app.example`); `*` is any.
+    /// Origins of the web pages that may use the server, as browsers send them (`https://app.example`); `*` allows any.
     pub origins: Vec<String>,
-    /// Certificate and key; without them the server speaks clear text.
+    /// Certificate and private key; without them the server does not use TLS.
     pub tls: Option<Tls>,
-    /// Where what was said is kept; nowhere unless given.
+    /// Journal of the sessions; none by default.
     pub journal: Option<JournalSettings>,
-    /// Lets other machines in without API keys.
+    /// Allows listening for other machines without API keys.
     pub allow_network_without_keys: bool,
-    /// Lets other machines in without TLS.
+    /// Allows listening for other machines without TLS.
     pub allow_network_without_tls: bool,
-    /// Bounds.
+    /// Limits.
     pub limits: Limits,
-    /// Waits.
+    /// Timeouts.
     pub timeouts: Timeouts,
 }
 
-/// An address to listen on, and what is served there to whom.
+/// An address to listen on, with its dialects and access rules.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ListenerSettings {
-    /// Where.
+    /// The address.
     pub address: ListenAddress,
-    /// What is spoken there, by name; everything that is told apart by its path, unless given. One alone is spoken at every path.
+    /// Names of the dialects; by default all, each at its own paths. A single one is served at every path.
     #[serde(default)]
     pub dialects: Option<Vec<String>>,
-    /// Other TLS than the server's: none (`false`), or a certificate of its own.
+    /// TLS settings that differ from the server's: none (`false`), or a certificate of its own.
     #[serde(default)]
     pub tls: Option<ListenerTls>,
-    /// The name of the key whose presets and limits hold for everybody who connects here.
+    /// Name of the key whose presets and limits apply to all clients of this listener.
     #[serde(default)]
     pub key: Option<String>,
-    /// The networks that are served; all unless given.
+    /// The networks that are served; all by default.
     #[serde(default)]
     pub allow: Vec<IpNet>,
 }
 
 impl ListenerSettings {
-    /// Everything at one address.
+    /// A listener for everything at one address.
     pub fn at(address: ListenAddress) -> Self {
         Self { address, dialects: None, tls: None, key: None, allow: Vec::new() }
     }
@@ -96,27 +96,27 @@ impl ListenerSettings {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(untagged)]
 pub enum ListenerTls {
-    /// Whether the server's is used.
+    /// Whether the server's certificate is used.
     Use(bool),
     /// A certificate of its own.
     Own(Tls),
 }
 
-/// What dialects need to know, each under its name.
+/// Settings of the dialects, by name.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DialectSettings {
-    /// vosk-server's protocol.
+    /// The dialect of vosk-server.
     pub vosk: VoskSettings,
 }
 
-/// Files in PEM; read again when they change.
+/// Certificate and key, as PEM files that are read again when they change.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tls {
-    /// The certificate, and those that lead from it to the authority's, in this order.
+    /// The certificate chain: the certificate first, then the intermediate ones.
     pub certificate: PathBuf,
-    /// The certificate's private key.
+    /// The private key of the certificate.
     pub key: PathBuf,
 }
 
@@ -154,10 +154,10 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Reads `auricle.toml` in `dir`; all defaults where there is none.
+    /// Reads `auricle.toml` in `dir`; without the file all settings have their defaults.
     ///
     /// # Errors
-    /// What is wrong with it, and where.
+    /// The file cannot be read or is invalid.
     pub fn read(dir: &Path) -> Result<Self, SettingsFileError> {
         let file = dir.join("auricle.toml");
         let mut settings = match fs::read_to_string(&file) {
@@ -190,17 +190,17 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Reads settings from TOML text, paths as they are.
+    /// Parses settings; paths are not resolved.
     ///
     /// # Errors
-    /// What is wrong, and where.
+    /// The text is invalid.
     pub fn parse(text: &str) -> Result<Self, SettingsError> {
         let settings: Self = toml::from_str(text).map_err(|error| TomlError::new(text, &error))?;
         settings.check()?;
         Ok(settings)
     }
 
-    /// Where to listen.
+    /// The listeners, from `listeners` or `listen`.
     pub fn listeners(&self) -> Vec<ListenerSettings> {
         if self.listeners.is_empty() { vec![ListenerSettings::at(self.listen.clone())] } else { self.listeners.clone() }
     }
@@ -262,8 +262,8 @@ mod tests {
         assert_eq!((&listeners[1].tls, listeners[1].key.as_deref()), (&Some(ListenerTls::Use(false)), Some("kitchen")));
         assert_eq!(read("listen = \"localhost:0\"").unwrap().listeners().len(), 1);
         for (wrong, problem) in [
-            ("listen = \"example.org:1\"", "`example.org:1` is no address"),
-            ("listen = \"127.0.0.1:1\"\n[[listeners]]\naddress = \"localhost:1\"", "give one of the two"),
+            ("listen = \"example.org:1\"", "`example.org:1` is not an address"),
+            ("listen = \"127.0.0.1:1\"\n[[listeners]]\naddress = \"localhost:1\"", "set only one of them"),
             ("[[listeners]]\ndialects = []", "address"),
             ("[[listeners]]\naddress = \"localhost:1\"\nallow = [\"here\"]", "invalid IP address"),
         ] {
@@ -293,7 +293,7 @@ mod tests {
     fn a_wait_must_be_positive() {
         assert!(read("[timeouts]\ncall_seconds = -1.0").unwrap_err().to_string().contains("timeouts.call_seconds"));
         assert!(read("[timeouts]\ncall_seconds = nan").unwrap_err().to_string().contains("timeouts.call_seconds"));
-        // A timer of no length at all, and one that ends after the clock does.
+        // A timer without length, and one that ends after the clock does.
         assert!(read("[timeouts]\nidle_seconds = 1e-9").unwrap_err().to_string().contains("timeouts.idle_seconds"));
         assert!(read("[timeouts]\nprobe_seconds = 1e19").unwrap_err().to_string().contains("timeouts.probe_seconds"));
         assert!(read("[timeouts]\ndrain_seconds = 0.0").is_ok());

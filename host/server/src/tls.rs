@@ -1,4 +1,4 @@
-//! TLS, by rustls: versions 1.2 and 1.3, certificates read again when their files change.
+//! TLS 1.2 and 1.3 with rustls; certificates are read again when their files change.
 
 use super::settings::Tls;
 use crate::reload::Reloaded;
@@ -12,7 +12,7 @@ use tokio_rustls::rustls::{
     },
 };
 
-/// Why there is no certificate.
+/// A certificate or its key cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CertificateError {
     #[error("[tls] {}: {error}", .file.display())]
@@ -26,18 +26,18 @@ pub(super) enum CertificateError {
     Versions(rustls::Error),
 }
 
-/// The configuration of the certificate in service.
+/// The TLS configuration with the current certificate.
 pub(super) type Certificate = Reloaded<ServerConfig>;
 
-/// The certificates of all listeners; those of the same files are one.
+/// The certificates of all listeners. Listeners with the same files share one.
 #[derive(Default)]
 pub(super) struct Certificates(pub(super) Vec<Arc<Certificate>>, Vec<Tls>);
 
 impl Certificates {
-    /// The certificate of these files.
+    /// Reads the certificate in these files, unless it is loaded already.
     ///
     /// # Errors
-    /// What is wrong with one of them.
+    /// A file cannot be read, or certificate and key do not match.
     pub(super) fn read(&mut self, files: &Tls) -> Result<Arc<Certificate>, CertificateError> {
         if let Some(known) = self.1.iter().position(|known| known == files) {
             return Ok(Arc::clone(&self.0[known]));
@@ -52,7 +52,7 @@ impl Certificates {
 /// Reads certificate and key.
 ///
 /// # Errors
-/// What is wrong with one of them.
+/// A file cannot be read, or certificate and key do not match.
 fn certificate(files: &Tls) -> Result<Certificate, CertificateError> {
     let own = files.clone();
     Reloaded::new(vec![files.certificate.clone(), files.key.clone()], move |_| read(&own))

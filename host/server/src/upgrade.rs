@@ -1,4 +1,4 @@
-//! From an HTTP request to a WebSocket (RFC 6455, section 4.2), which a dialect then carries.
+//! Upgrades an HTTP request to a WebSocket (RFC 6455, section 4.2) and hands that to a dialect.
 
 use super::{answer::Refused, app::App, connections::Connection, write_limit::WriteLimit};
 use auricle_core::{Failure, FailureCode};
@@ -20,7 +20,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-/// A request at one of a dialect's paths.
+/// Handles a request at one of a dialect's paths.
 pub(super) async fn upgrade(dialect: Arc<dyn Dialect>, app: App, mut request: Request) -> axum::response::Response {
     let is_http_11 = request.method() == Method::GET && request.version() == Version::HTTP_11;
     let Some(accept) = accept_key(request.headers()).filter(|_| is_http_11) else {
@@ -30,7 +30,7 @@ pub(super) async fn upgrade(dialect: Arc<dyn Dialect>, app: App, mut request: Re
     };
     let connection: Option<Arc<Connection>> = request.extensions().get().cloned();
     let headers = request.headers();
-    // A script in a web page never sees an answer in HTTP: it is told by the close frame.
+    // A script in a web page cannot read an HTTP response, so it gets the failure in the close frame.
     let is_script = headers.contains_key(header::ORIGIN);
     let caller = app.caller(headers, request.uri(), Some(&*dialect), connection.as_ref());
     let admitted = match caller.and_then(|caller| app.sessions.admit(caller)) {
@@ -59,7 +59,7 @@ pub(super) async fn upgrade(dialect: Arc<dyn Dialect>, app: App, mut request: Re
     response
 }
 
-/// Whether a web page that is on the list may know of it.
+/// Whether a script on an allowed web page may see this failure.
 fn is_for_scripts(code: FailureCode) -> bool {
     use FailureCode as C;
     matches!(code, C::Unauthorized | C::KeyStreams | C::Streams | C::Overloaded | C::ShuttingDown)
@@ -72,7 +72,7 @@ async fn carry(dialect: Arc<dyn Dialect>, upgraded: Upgraded, app: &App, admitte
     dialect.serve(socket, settings, admitted).await;
 }
 
-/// The connection's own socket, without the limits of HTTP, and what has been read of it.
+/// Takes the connection's own socket, without the HTTP limits, and the bytes that were read already.
 fn take_socket(upgraded: Upgraded) -> (Socket, Vec<u8>) {
     type Limited<S> = TokioIo<WriteLimit<S>>;
     let upgraded = match upgraded.downcast::<Limited<TcpStream>>() {
@@ -89,7 +89,7 @@ fn take_socket(upgraded: Upgraded) -> (Socket, Vec<u8>) {
     }
 }
 
-/// The answer to a valid WebSocket handshake.
+/// The value of `Sec-WebSocket-Accept`; `None` if the handshake is invalid.
 fn accept_key(headers: &HeaderMap) -> Option<HeaderValue> {
     let has = |name, token: &str| {
         headers

@@ -1,4 +1,4 @@
-//! A socket whose other end must take what is sent: a write that makes no progress for too long fails.
+//! A socket on which a write fails if it makes no progress for too long.
 
 use std::{
     io,
@@ -11,11 +11,11 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-/// A socket with a limit on each wait to write.
+/// A socket with a time limit on each wait to write.
 pub(super) struct WriteLimit<S> {
     socket: S,
     limit: Duration,
-    /// Since a write made no progress.
+    /// Runs while a write makes no progress.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
@@ -24,7 +24,7 @@ impl<S> WriteLimit<S> {
         Self { socket, limit, stalled: None }
     }
 
-    /// The socket, without a limit.
+    /// Returns the socket, without a limit.
     pub(super) fn into_inner(self) -> S {
         self.socket
     }

@@ -1,41 +1,41 @@
-//! Whether a listener may be reached from a network.
+//! Checks whether a listener may be reachable from other machines.
 //!
-//! On loopback whoever reaches it is on this machine already. Anywhere else it asks for keys and speaks TLS, or the
-//! settings say in so many words that it need not. A dialect whose clients cannot show a key is served there only by a listener
-//! that is bound to a key, or to networks.
+//! Invariant: a listener on loopback is open, since its clients are on this machine already. Any other listener
+//! requires keys and TLS, unless the settings explicitly allow otherwise. If the clients of its dialect cannot send a
+//! key, it must be bound to a key or restricted to networks.
 
 use crate::{
     address::ListenAddress,
     settings::{ListenerSettings, Settings},
 };
 
-/// What a listener that other machines can reach lacks, and what to do.
+/// A listener that other machines can reach lacks protection.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExposureError {
-    /// A key that its clients cannot show, or networks.
+    /// Its clients cannot send a key, and it has neither a key nor networks.
     #[error(
-        "will not listen on {0}, where other machines can reach it, with a dialect whose clients cannot show a key: give its \
-         [[listeners]] entry `key = \"NAME\"` or `allow = [\"NETWORK\"]`, or listen on 127.0.0.1"
+        "refusing to listen on {0}, which other machines can reach, with a dialect whose clients cannot send a key: set \
+         `key = \"NAME\"` or `allow = [\"NETWORK\"]` in its [[listeners]] entry, or listen on 127.0.0.1"
     )]
     Unbound(ListenAddress),
-    /// API keys.
+    /// There are no API keys.
     #[error(
-        "will not listen on {0}, where other machines can reach it, without API keys: set `keys` in auricle.toml, listen on \
-         127.0.0.1 behind a proxy, or say `allow_network_without_keys = true`"
+        "refusing to listen on {0}, which other machines can reach, without API keys: set `keys` in auricle.toml, listen on \
+         127.0.0.1 behind a proxy, or set `allow_network_without_keys = true`"
     )]
     NoKeys(ListenAddress),
-    /// TLS.
+    /// There is no TLS.
     #[error(
-        "will not listen on {0}, where other machines can reach it, without TLS: set `[tls]` in auricle.toml, listen on \
-         127.0.0.1 behind a proxy, or say `allow_network_without_tls = true`"
+        "refusing to listen on {0}, which other machines can reach, without TLS: set `[tls]` in auricle.toml, listen on \
+         127.0.0.1 behind a proxy, or set `allow_network_without_tls = true`"
     )]
     NoTls(ListenAddress),
 }
 
-/// Checks that a listener that can be reached from other machines is locked.
+/// Checks that a listener is protected if other machines can reach it.
 ///
 /// # Errors
-/// What is missing, and what to do.
+/// The missing protection, with advice.
 pub fn check_exposure(
     settings: &Settings,
     listener: &ListenerSettings,

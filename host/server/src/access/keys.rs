@@ -1,9 +1,9 @@
-//! API keys: who may open streams, on which presets, and how many.
+//! API keys: who may open streams, with which presets, and how many.
 //!
-//! The file of keys holds SHA-256 hashes. That is enough: a key is 192 random bits, so there is nothing to guess that salt or
-//! a slow hash would make harder. A key is compared with every hash, each in constant time: how long that takes says
-//! nothing of how close it was. What is counted of a key, and the token that ends its streams, outlive a new reading of
-//! the file as long as name and hash are the same.
+//! The key file holds SHA-256 hashes. A salt or a slow hash would add nothing, because a key has 192 random bits and
+//! cannot be guessed. A presented key is compared with every hash in constant time, so the time reveals nothing about
+//! the match. When the file is read again, a key with the same name and hash keeps its stream count and the token that
+//! ends its streams.
 
 use crate::settings::TomlError;
 use auricle_session::{Key, KeyLimits};
@@ -13,32 +13,32 @@ use std::{collections::BTreeMap, sync::Arc};
 use subtle::ConstantTimeEq;
 use tokio_util::sync::CancellationToken;
 
-/// Begins every key, so that one that leaked is known for what it is.
+/// Prefix of every key, so that a leaked key can be recognised.
 const PREFIX: &str = "auricle_";
 const RANDOM_BYTES: usize = 24;
 const NAME_LENGTH: usize = 64;
 
-/// Why there are no keys, or no new one.
+/// A key file is invalid, or a key cannot be created.
 #[derive(Debug, thiserror::Error)]
 pub enum KeysError {
-    /// The text is not that of a file of keys.
+    /// The text is not valid TOML, or not that of a key file.
     #[error(transparent)]
     Toml(#[from] TomlError),
     /// Names stand in logs, in TOML and on terminals.
     #[error("`{0}` is not a key name: 1 to {NAME_LENGTH} letters, digits, `-` and `_`")]
     Name(String),
-    /// The hash of the key of this name is none.
+    /// The hash of the key with this name is malformed.
     #[error("key `{0}`: `sha256` must be 64 hexadecimal digits")]
     Hash(String),
-    /// There is nothing to make a key of.
-    #[error("the system gives no random numbers: {0}")]
+    /// The system provides no random numbers.
+    #[error("the system provides no random numbers: {0}")]
     Random(getrandom::Error),
-    /// A new key cannot be written as TOML.
+    /// The entry of a new key cannot be written as TOML.
     #[error("{0}")]
     Entry(toml::ser::Error),
 }
 
-/// The file of keys.
+/// The content of the key file.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct KeysFile {
@@ -46,37 +46,37 @@ pub(super) struct KeysFile {
     keys: BTreeMap<String, KeyEntry>,
 }
 
-/// A key in the file, by its name.
+/// An entry of the key file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyEntry {
-    /// Of the key, 64 hexadecimal digits.
+    /// SHA-256 of the key, 64 hexadecimal digits.
     pub sha256: String,
-    /// The presets it may use; all where absent.
+    /// The presets the key may use; `None` for all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub presets: Option<Vec<String>>,
-    /// Streams at once; no limit of its own where absent.
+    /// Maximum number of concurrent streams; `None` for no limit per key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_streams: Option<usize>,
-    /// Whether it opens the operator's routes.
+    /// Whether the key allows the operator's routes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub operator: bool,
 }
 
-/// A key just made.
+/// A new key.
 #[derive(Debug)]
 pub struct NewKey {
-    /// What a client shows. Kept nowhere.
+    /// The key itself, for the client. Not stored.
     pub secret: String,
-    /// What the file says of it, as TOML.
+    /// The entry for the key file, as TOML.
     pub toml: String,
 }
 
 impl NewKey {
-    /// Makes a key; `entry` holds everything but its hash.
+    /// Creates a key. `entry` holds everything but the hash.
     ///
     /// # Errors
-    /// Where the name is not one, or the system has no random numbers.
+    /// The name is invalid, or the system provides no random numbers.
     pub fn make(name: &str, entry: KeyEntry) -> Result<Self, KeysError> {
         check_name(name)?;
         let mut bytes = [0; RANDOM_BYTES];
@@ -95,7 +95,7 @@ impl KeyEntry {
     }
 }
 
-/// The keys of a file.
+/// The keys in a file.
 #[derive(Debug)]
 pub struct Keys(Vec<Known>);
 
@@ -107,11 +107,11 @@ struct Known {
 }
 
 impl Keys {
-    /// Reads the text of a file. Keys that `before` had too keep their count of streams; the streams of those that are no
-    /// more are told to finish. `drain` ends the streams of all.
+    /// Parses a key file. Keys that were in `before` keep their stream count; the streams of removed keys are finished.
+    /// `drain` ends all streams.
     ///
     /// # Errors
-    /// What is wrong; nothing has changed then.
+    /// The file is invalid; `before` stays unchanged.
     pub fn parse(text: &str, before: Option<&Self>, drain: &CancellationToken) -> Result<Self, KeysError> {
         let file: KeysFile = toml::from_str(text).map_err(|error| TomlError::new(text, &error))?;
         let mut keys = Vec::with_capacity(file.keys.len());
@@ -128,14 +128,14 @@ impl Keys {
         }
         for Known { hash, key } in before.into_iter().flat_map(|before| &before.0) {
             if !keys.iter().any(|kept| kept.is(key.name(), *hash)) {
-                tracing::info!(key = key.name(), "key withdrawn; its streams are finished");
+                tracing::info!(key = key.name(), "key removed; finishing its streams");
                 key.drain().cancel();
             }
         }
         Ok(Self(keys))
     }
 
-    /// The key that this is, if it is one.
+    /// Finds a key by its secret.
     pub fn find(&self, secret: &str) -> Option<&Arc<Key>> {
         let hash = hash(secret);
         let mut found = None;
@@ -147,7 +147,7 @@ impl Keys {
         found
     }
 
-    /// The key of a name.
+    /// Finds a key by its name.
     pub fn named(&self, name: &str) -> Option<&Arc<Key>> {
         self.0.iter().map(|known| &known.key).find(|key| key.name() == name)
     }

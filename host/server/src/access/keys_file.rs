@@ -1,6 +1,6 @@
-//! The file of keys, followed as it changes.
+//! Reads the key file, again whenever it changes.
 //!
-//! Invariant: who else could write it could let himself in, so that such a file is not read.
+//! Invariant: a file that other users can write is not read, since they could add keys.
 
 use super::keys::{Keys, KeysError};
 use crate::reload::Reloaded;
@@ -11,34 +11,34 @@ use std::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Why the file of keys is not taken.
+/// The key file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeysFileError {
-    /// Somebody else could write it, or that cannot be told.
+    /// Other users can write the file, or its permissions cannot be read.
     #[error("keys {0}")]
     Trust(TrustError),
-    /// There is no reading it.
+    /// The file cannot be read.
     #[error("keys {}: {error}", .file.display())]
     Read {
         /// The file.
         file: PathBuf,
-        /// The system's.
+        /// The cause.
         error: io::Error,
     },
-    /// What is in it are no keys.
+    /// The content is invalid.
     #[error("keys {}: {problem}", .file.display())]
     Content {
         /// The file.
         file: PathBuf,
-        /// What is wrong.
+        /// The cause.
         problem: KeysError,
     },
 }
 
-/// The keys of a file; `drain` ends the streams of all.
+/// Reads the keys in a file. `drain` ends all streams.
 ///
 /// # Errors
-/// Why there are no keys to begin with.
+/// The file cannot be used when the server starts.
 pub fn read_keys(file: &Path, drain: &CancellationToken) -> Result<Reloaded<Keys>, KeysFileError> {
     let (path, drain) = (file.to_owned(), drain.clone());
     let read = move |before: Option<&Keys>| {

@@ -1,39 +1,40 @@
-//! Which web pages may use the server.
+//! Decides which web pages may use the server.
 //!
-//! A browser lets any page open a WebSocket to any address, loopback included, and says in `Origin` which page it is. Other
-//! clients send no such header and are not concerned. So no page is let in unless it is on the list, not even one whose
-//! address looks like the server's own: a name that an attacker points at 127.0.0.1 looks just the same.
+//! A browser lets any page open a WebSocket to any address, loopback included, and sends the page's origin in `Origin`.
+//! Other clients send no such header and are not restricted. A page is allowed only if its origin is listed. An origin
+//! that equals the server's address is not enough: an attacker can point a name at 127.0.0.1, and its origin looks the
+//! same.
 
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use std::net::IpAddr;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-/// Lets in every page.
+/// Allows every page.
 const ANY: &str = "*";
 
-/// A text that is no origin.
+/// The text is not an origin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`origins`: `{origin}` is no origin: give scheme, host and port as browsers do, such as `https://app.example` or \
+    "`origins`: `{origin}` is not an origin: use scheme, host and port as browsers send them, such as `https://app.example` or \
      `http://localhost:3000`"
 )]
 pub struct OriginError {
-    /// The text.
+    /// The invalid text.
     pub origin: String,
 }
 
-/// The pages that may use the server.
+/// The origins that may use the server.
 #[derive(Debug, Clone)]
 pub struct Origins(Vec<String>);
 
-/// Whether the server's own address is let in as an origin. Client libraries that are no web pages may send it.
+/// Whether the server's own address is allowed as an origin. Some client libraries outside browsers send it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OwnOrigin {
-    /// Like any other: where it is listed.
+    /// Only if it is listed.
     Listed,
-    /// Where it is a number or `localhost`: an attacker can point a name at this machine, and no number.
+    /// Only an IP address or `localhost`: an attacker can point a name at this machine, but not an address.
     ByNumber,
-    /// By its name too: the certificate is not one for an attacker's name.
+    /// Also a name: the certificate is not valid for an attacker's name.
     ByName,
 }
 
@@ -58,10 +59,10 @@ impl OwnOrigin {
 }
 
 impl Origins {
-    /// From the settings.
+    /// Creates the list from the settings.
     ///
     /// # Errors
-    /// Names the one that is none.
+    /// An entry is not an origin.
     pub fn new(list: &[String]) -> Result<Self, OriginError> {
         for origin in list {
             let plain = origin.split_once("://").is_some_and(|(scheme, authority)| {

@@ -1,12 +1,11 @@
-//! What a request says about who sends it.
+//! Finds the API key in a request.
 //!
-//! A key may come in several places, because not every client has a choice: a program sets a header, a link has only its
-//! query, and a browser's WebSocket only its subprotocols (which are the dialect's).
+//! There are several places for a key because not every client has a choice: a program can set a header, a link has
+//! only its query, and a browser's WebSocket only its subprotocols (which the dialect reads).
 
 use axum::http::{HeaderMap, header};
 
-/// The key that a request brings: `Authorization: Bearer KEY`, or `?key=KEY`; the first of these counts. A dialect may know
-/// of further places.
+/// The key in `Authorization: Bearer KEY`, or else in `?key=KEY`. A dialect may look in further places.
 pub fn presented_key<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Option<&'a str> {
     let bearer = || {
         let (scheme, key) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;

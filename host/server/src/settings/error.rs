@@ -1,4 +1,4 @@
-//! What is wrong with `auricle.toml`. Each is one line.
+//! Errors of `auricle.toml`. Each message is one line.
 
 use auricle_core::{
     one_line,
@@ -7,48 +7,48 @@ use auricle_core::{
 use std::{fmt, io, path::PathBuf};
 use tracing_subscriber::filter::ParseError;
 
-/// Why the file is not taken.
+/// The settings file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsFileError {
-    /// There is no reading it.
+    /// The file cannot be read.
     #[error("{}: {error}", .file.display())]
     Read {
         /// The file.
         file: PathBuf,
-        /// The system's.
+        /// The cause.
         error: io::Error,
     },
-    /// What is in it are no settings.
+    /// The content is invalid.
     #[error("{}: {problem}", .file.display())]
     Content {
         /// The file.
         file: PathBuf,
-        /// What is wrong.
+        /// The cause.
         problem: SettingsError,
     },
 }
 
-/// Why a text holds no settings.
+/// The text is not valid settings.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// It is no TOML, or not that of settings.
+    /// The text is not valid TOML, or has unknown or wrong fields.
     #[error(transparent)]
     Toml(#[from] TomlError),
-    /// What to log is not said in directives.
+    /// `log` has no valid directives.
     #[error("`log` is \"{}\": {}", one_line(.directives), one_line(.error))]
     Log {
-        /// What is there.
+        /// The value of `log`.
         directives: String,
-        /// What is wrong with it.
+        /// The parser's error.
         error: ParseError,
     },
-    /// An address and listeners beside it.
-    #[error("`listen` is the short form of [[listeners]]: give one of the two")]
+    /// `listen` and `listeners` are both set.
+    #[error("`listen` is the short form of [[listeners]]: set only one of them")]
     ListenTwice,
-    /// A field that no clock can keep, or that is not above 0.
+    /// The value of a field is not positive, or too long for a timer.
     #[error("`{field}` must be a positive number, {SHORTEST} to {LONGEST}")]
     NotPositive {
-        /// With its table.
+        /// Name of the field with its table.
         field: &'static str,
     },
     /// A number with which no stream could be served.
@@ -62,16 +62,16 @@ pub enum SettingsError {
     Drain,
 }
 
-/// What the parser of TOML has against a text, and where.
+/// An error of the TOML parser, with its place in the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TomlError {
-    /// From 1, and what it says; where the parser tells.
+    /// Line number, from 1, and the line's text, if known.
     line: Option<(usize, String)>,
     message: String,
 }
 
 impl TomlError {
-    /// Of the parser's error on this text.
+    /// Converts the parser's error on `text`.
     pub(crate) fn new(text: &str, error: &toml::de::Error) -> Self {
         let before = error.span().and_then(|span| text.get(..span.start));
         let line = before.map(|before| {

@@ -1,81 +1,84 @@
-//! `[limits]` and `[timeouts]`: every bound and wait, its default, and what it is for.
+//! `[limits]` and `[timeouts]`, with their defaults.
 
 use super::error::SettingsError;
 use auricle_core::times::is_wait;
 use serde::Deserialize;
 
-/// Bounds on what clients and engines can ask of the server.
+/// Limits on what clients and engines may use.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Open streams.
+    /// Maximum number of open streams.
     pub max_streams: usize,
-    /// Open connections, streams and others; twice as many as streams, and 200, unless given.
+    /// Maximum number of open connections, streams and others; by default twice `max_streams`, plus 200.
     pub max_connections: Option<usize>,
-    /// Open connections of one address (of one /64 in IPv6); half of `max_connections` unless given.
+    /// Maximum number of open connections per address (per /64 in IPv6); by default half of `max_connections`.
     pub max_connections_per_address: Option<usize>,
-    /// Bytes of one WebSocket message.
+    /// Maximum size of a WebSocket message, in bytes.
     pub max_message_bytes: usize,
-    /// Bytes a second that the body of a request must bring on the whole.
+    /// Minimum rate of a request's body, in bytes per second on average.
     pub min_body_bytes_per_second: f64,
-    /// Seconds of audio a live stream may be behind before it is closed.
+    /// Lag, in seconds of audio, at which a live stream is closed.
     pub max_lag_seconds: f64,
-    /// Seconds of audio behind from which on the client is told.
+    /// Lag, in seconds of audio, from which the client is informed.
     pub report_lag_seconds: f64,
-    /// Seconds of audio that more than half of a model's live streams may be behind before it takes no more.
+    /// If more than half of a model's live streams lag by this many seconds of audio, it accepts no more streams.
     pub refuse_lag_seconds: f64,
-    /// Share of the time that a model's threads may be busy before it takes no more live streams.
+    /// Share of the time that a model's threads may be busy before it accepts no more live streams.
     pub max_load: f64,
-    /// Seconds of audio a file stream may have waiting before the server stops reading.
+    /// Seconds of audio of a file stream that may wait before the server stops reading.
     pub file_buffer_seconds: f64,
-    /// Events waiting for a client to read before its stream pauses (a live one then falls behind, up to its limit).
+    /// Number of events that may wait for a client before its stream pauses. (A live stream then falls behind, up to
+    /// its limit.)
     pub max_unsent_events: usize,
-    /// Bytes of one text of an engine.
+    /// Maximum size of one text from an engine, in bytes.
     pub max_text_bytes: usize,
-    /// Events of an engine in one call.
+    /// Maximum number of events from an engine in one call.
     pub max_events_per_call: usize,
-    /// Calls past their time before a model is refused.
+    /// Number of calls past their time limit after which a model is refused.
     pub max_call_timeouts: u32,
-    /// Seconds of audio of each stream kept for a worker process that dies; where more has to be heard again, a gap is left.
+    /// Seconds of audio kept per stream for replay after its worker process dies; if more is needed, there is a gap.
     pub replay_seconds: f64,
-    /// Streams of one model that may have a worker of their own, after one died of them.
+    /// Maximum number of a model's streams with a dedicated worker process, after a worker died during one of their
+    /// calls.
     #[serde(alias = "max_apart")]
     pub max_dedicated_workers: usize,
-    /// Different streams that a plugin's workers die of, within `quarantine_seconds`, before it is no longer used.
+    /// Number of different streams that must cause deaths of a plugin's worker processes, within `quarantine_seconds`,
+    /// to quarantine the plugin.
     pub quarantine_streams: usize,
     /// See `quarantine_streams`.
     pub quarantine_seconds: f64,
-    /// Crash reports kept, the newest.
+    /// Number of crash reports to keep; older ones are deleted.
     pub max_crash_reports: usize,
 }
 
-/// Waits, in seconds.
+/// Time limits, in seconds.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Timeouts {
-    /// For each phase of a request: the short form of the four that follow.
+    /// Default for each phase of a request: the next four fields.
     pub request_seconds: f64,
-    /// For the TLS handshake; `request_seconds` unless given.
+    /// For the TLS handshake; by default `request_seconds`.
     pub handshake_seconds: Option<f64>,
-    /// For the head of a request, or of the next one on the connection; `request_seconds` unless given.
+    /// For the head of a request, including the wait for the next one; by default `request_seconds`.
     pub head_seconds: Option<f64>,
-    /// For the first bytes of a body; then `limits.min_body_bytes_per_second` holds. `request_seconds` unless given.
+    /// For the first bytes of a body; then `limits.min_body_bytes_per_second` applies. By default `request_seconds`.
     pub body_seconds: Option<f64>,
-    /// For a client to take some more of an answer; `request_seconds` unless given.
+    /// For each wait until the client accepts more of a response; by default `request_seconds`.
     pub answer_seconds: Option<f64>,
-    /// From connection to `start`.
+    /// From opening the connection to `start`.
     pub start_seconds: f64,
-    /// Without any sign of life from the client.
+    /// Without any frame from the client, pongs included.
     pub idle_seconds: f64,
-    /// For a client to take what is sent to it.
+    /// For each wait until the client accepts more of a stream's messages.
     pub write_seconds: f64,
-    /// For open streams to end by themselves when the server is asked to stop.
+    /// For open streams to end after the server is asked to stop.
     pub drain_seconds: f64,
-    /// For one call into an engine, unless the preset says otherwise.
+    /// For one call of an engine, unless the preset sets another limit.
     pub call_seconds: f64,
-    /// For a model to load.
+    /// For loading a model.
     pub load_seconds: f64,
-    /// For a new plugin file to be tried in a child process.
+    /// For probing a new plugin file in a child process.
     pub probe_seconds: f64,
 }
 
@@ -124,7 +127,7 @@ impl Default for Timeouts {
     }
 }
 
-/// Checks what the types do not say.
+/// Checks the ranges of the numeric fields.
 ///
 /// # Errors
 /// The first field that is out of range.
