@@ -106,9 +106,9 @@ fn a_start_that_cannot_be_obeyed_is_answered_with_the_reason() {
         (json!({"type": "finish"}), "bad_message", 4400, "the first message must be `start`"),
         (json!({"type": "begin"}), "bad_message", 4400, "`begin`"),
         (json!({"preset": "tone"}), "bad_message", 4400, "type"),
-        (json!(null), "bad_message", 4400, "not one of this protocol"),
-        (json!([1, 2]), "bad_message", 4400, "not one of this protocol"),
-        (Value::String("not an object at all".into()), "bad_message", 4400, "not one of this protocol"),
+        (json!(null), "bad_message", 4400, "not a valid text message"),
+        (json!([1, 2]), "bad_message", 4400, "not a valid text message"),
+        (Value::String("not an object at all".into()), "bad_message", 4400, "not a valid text message"),
     ] {
         let mut client = Client::connect(&host);
         client.say(&message);
@@ -134,7 +134,7 @@ fn what_makes_no_sense_in_a_stream_ends_it() {
     let host = host();
     let text = |text: &str| Message::text(text.to_owned());
     for (message, reason) in [
-        (text("{"), "not one of this protocol"),
+        (text("{"), "not a valid text message"),
         (text(r#"{"type": "pause"}"#), "`pause`"),
         (text(r#"{"type": "flush", "now": true}"#), "`now`"),
         (text(r#"{"type": "finish", "now": true}"#), "`now`"),

@@ -1,7 +1,7 @@
-//! The client's side of a dialect: what to send to a server, and how to read its answers.
+//! The client's side of a dialect: the messages to send, and how to read the server's.
 //!
-//! Invariant: for every protocol the updates of a stream's text have the same form: final text that only grows, and unstable
-//! text after it. So delays mean the same for every server.
+//! Invariant: for every protocol the updates of a stream's text have the same form: final text that only grows,
+//! followed by unstable text. So delays are comparable between servers.
 
 use tokio_tungstenite::tungstenite::Message;
 
@@ -12,7 +12,7 @@ pub trait ClientSide: Send {
         None
     }
 
-    /// Whether the audio has to wait for [`Update::Ready`].
+    /// Whether the client must wait for [`Update::Ready`] before it sends audio.
     fn waits(&self) -> bool {
         false
     }
@@ -20,31 +20,31 @@ pub trait ClientSide: Send {
     /// The message that ends the audio.
     fn end(&self) -> Message;
 
-    /// Whether a server that closes the connection after that has sent everything.
+    /// Whether the server closes the connection once it has sent everything.
     fn ends_by_closing(&self) -> bool {
         false
     }
 
-    /// Appends the updates in a text message. A text that is no message of the protocol has none.
+    /// Appends the updates in a text message; none if it is not a message of the protocol.
     fn receive(&mut self, line: &str, updates: &mut Vec<Update>);
 }
 
-/// A change that a message brings.
+/// An update from the server.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Update {
     /// The stream is open.
     Ready,
-    /// The text after all that is final; replaces the one before.
+    /// Unstable text after the final text; replaces the previous one.
     Partial(String),
-    /// Text that will not change any more, after all that was final before; ends the partial.
+    /// Final text after the previous final text; clears the partial.
     Final(String),
-    /// Nothing more will come.
+    /// The stream is complete.
     Done,
-    /// The server ended the stream; why.
+    /// The server ended the stream, with this reason.
     Failed(String),
 }
 
-/// The updates in several messages.
+/// Collects the updates in several messages.
 #[cfg(test)]
 pub(crate) fn receive(dialect: &mut dyn ClientSide, lines: &[&str]) -> Vec<Update> {
     let mut updates = Vec::new();

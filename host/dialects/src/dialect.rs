@@ -1,4 +1,4 @@
-//! The seam: what the server needs of a dialect to carry it.
+//! The interface between the server and a dialect.
 
 use super::websocket::{ConnectionSettings, WebSocket};
 use auricle_core::Failure;
@@ -9,37 +9,38 @@ use std::{fmt, sync::Arc};
 
 /// A protocol over WebSocket.
 pub trait Dialect: fmt::Debug + Send + Sync {
-    /// As in `dialects` of a listener.
+    /// The name in a listener's `dialects`.
     fn name(&self) -> &'static str;
 
-    /// Where it is found on a listener that it shares; on one of its own it answers at every path.
+    /// Its paths on a listener with several dialects. On a listener of its own it serves every path.
     fn paths(&self) -> &'static [&'static str];
 
-    /// Whether its clients can show a key. One whose clients cannot is served to a network only by a listener that is bound to
-    /// a key, or to networks.
+    /// Whether its clients can send a key. If not, listeners that other machines can reach serve it only if they are
+    /// bound to a key or restricted to networks.
     fn shows_keys(&self) -> bool {
         true
     }
 
-    /// Whether client libraries that are no web pages say `Origin` all the same: that of the server's own address.
+    /// Whether client libraries outside browsers send `Origin` too, with the server's own address.
     fn names_the_server_as_origin(&self) -> bool {
         false
     }
 
-    /// The key in a place that only this dialect has; `Authorization: Bearer KEY` and `?key=KEY` are looked at for all.
+    /// The key in a place that only this dialect uses. The server itself reads `Authorization: Bearer KEY` and
+    /// `?key=KEY`.
     fn key<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
         let _ = headers;
         None
     }
 
-    /// What to answer to the subprotocols that a client offers.
+    /// Chooses one of the subprotocols that a client offers.
     fn subprotocol(&self, headers: &HeaderMap) -> Option<&'static str> {
         let _ = headers;
         None
     }
 
-    /// Carries one connection to its end. A caller that may not even say what it wants is told why, in the dialect's words;
-    /// that has been counted.
+    /// Serves a connection to its end. If `admitted` is a failure, sends it to the client in the dialect's own form; it
+    /// is already counted.
     fn serve(
         self: Arc<Self>,
         socket: WebSocket,

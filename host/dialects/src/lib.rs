@@ -1,7 +1,7 @@
-//! Dialects: protocols that clients speak, each an adapter to a session. One knows its wire messages and the session, nothing
-//! else; places, limits and keys are the server's.
+//! Dialects: the protocols that clients use. Each is an adapter to a session, and knows only its wire messages and the
+//! session; the server handles permits, limits and keys.
 //!
-//! Each has its wire types, and behind features the server's side and the client's.
+//! Each has its wire types and, behind features, the server's side and the client's side.
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "client")]

@@ -1,4 +1,4 @@
-//! The native protocol, `/v1/stream`: the adapter between its messages and a session's events.
+//! The native protocol at `/v1/stream`: an adapter between its messages and a session's events.
 
 #[cfg(feature = "client")]
 pub mod client;

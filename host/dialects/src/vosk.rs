@@ -1,4 +1,4 @@
-//! vosk-server's WebSocket protocol: audio in, one answer to each message of it. `docs/dialects.md` describes it for clients.
+//! vosk-server's WebSocket protocol: one answer to each audio message. `docs/dialects.md` describes it for clients.
 
 #[cfg(feature = "client")]
 pub mod client;

@@ -1,4 +1,4 @@
-//! What dialects over WebSocket share: the socket, reading with its ways to end, writing with its limit, and the close.
+//! Shared by the dialects over WebSocket: the socket, reading, writing with a time limit, and closing.
 
 mod receiver;
 mod sender;
@@ -14,23 +14,23 @@ use tokio_tungstenite::{
     tungstenite::protocol::{Role, WebSocketConfig},
 };
 
-/// Small: an idle stream should cost little, and a frame of live audio is less than this.
+/// Small, because idle streams should use little memory, and a frame of live audio is smaller than this.
 const READ_BUFFER_BYTES: usize = 8 << 10;
 const WRITE_BUFFER_BYTES: usize = 4 << 10;
-/// Bounds of a WebSocket connection.
+/// Limits of a WebSocket connection.
 #[derive(Debug, Clone)]
 pub struct ConnectionSettings {
-    /// From the handshake to the message that opens a session.
+    /// Time from the handshake to the message that opens a session.
     pub start_limit: Duration,
-    /// Without any sign of life from the client.
+    /// Time without any frame from the client, pongs included.
     pub idle_limit: Duration,
-    /// For the client to take what is sent to it.
+    /// Time for the client to read what is sent to it.
     pub write_limit: Duration,
-    /// Bytes of one message.
+    /// Maximum size of a message, in bytes.
     pub max_message_bytes: usize,
 }
 
-/// The server's end of a WebSocket on a socket, of which `read` has been read already.
+/// Creates the server's end of a WebSocket. `read` contains the bytes that were read from the socket already.
 pub async fn accept(socket: Socket, read: Vec<u8>, max_message_bytes: usize) -> WebSocket {
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
@@ -40,7 +40,7 @@ pub async fn accept(socket: Socket, read: Vec<u8>, max_message_bytes: usize) -> 
     WebSocketStream::from_partially_read(socket, read, Role::Server, Some(config)).await
 }
 
-/// Takes a WebSocket apart, so that one task may read and another write.
+/// Splits a WebSocket so that one task can read and another can write.
 pub fn split(socket: WebSocket, settings: &ConnectionSettings) -> (Receiver, Sender) {
     let end = socket.get_ref().end_of_input();
     let (sink, source) = futures_util::StreamExt::split(socket);

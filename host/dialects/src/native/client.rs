@@ -1,4 +1,4 @@
-//! Auricle's own protocol: `start`, binary frames, `finish`; `done` is the last.
+//! The client's side of the native protocol: `start`, binary frames, `finish`; the server ends with `done`.
 
 use crate::client::{ClientSide, Update};
 use crate::native::messages::{ClientMessage, Pace, ServerEvent, ServerMessage, Start};
@@ -6,13 +6,13 @@ use auricle_core::AudioFormat;
 use serde_json::Map;
 use tokio_tungstenite::tungstenite::Message;
 
-/// Auricle's own protocol.
+/// A stream of the native protocol.
 pub struct Native {
     start: Start,
 }
 
 impl Native {
-    /// A stream's side.
+    /// Creates a live stream with a preset.
     pub fn new(preset: &str) -> Self {
         let AudioFormat { encoding: format, sample_rate, channels, channel } = AudioFormat::default();
         let (preset, options) = (preset.to_owned(), Map::new());
@@ -46,7 +46,7 @@ impl ClientSide for Native {
     }
 }
 
-/// A message of this protocol, all of which can be written as JSON.
+/// Encodes a message; every message can be written as JSON.
 fn text(message: &ClientMessage) -> Message {
     Message::text(serde_json::to_string(message).unwrap_or_default())
 }
@@ -60,13 +60,13 @@ mod tests {
     #[test]
     fn it_is_the_native_protocol() {
         let mut native = Native::new("english");
-        let said: Value = serde_json::from_str(native.hello().unwrap().to_text().unwrap()).unwrap();
+        let hello: Value = serde_json::from_str(native.hello().unwrap().to_text().unwrap()).unwrap();
         let start = json!({
             "type": "start", "preset": "english", "pace": "live", "format": "s16le", "sample_rate": 16000, "channels": 1,
         });
-        assert_eq!(said, start);
+        assert_eq!(hello, start);
         assert_eq!(native.end(), Message::text(r#"{"type":"finish"}"#));
-        let heard = receive(
+        let updates = receive(
             &mut native,
             &[
                 r#"{"seq": 1, "type": "speech_started", "time": 0.1}"#,
@@ -78,6 +78,6 @@ mod tests {
             ],
         );
         let failed = Update::Failed("overloaded: try later".into());
-        assert_eq!(heard, [Update::Partial("go".into()), Update::Final("go on".into()), Update::Done, failed]);
+        assert_eq!(updates, [Update::Partial("go".into()), Update::Final("go on".into()), Update::Done, failed]);
     }
 }

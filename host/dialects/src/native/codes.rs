@@ -1,6 +1,6 @@
-//! The codes of the native protocol: which of the server's there are, and how each closes the WebSocket.
+//! The failure codes of the native protocol, and the WebSocket close code for each.
 //!
-//! The tables in `docs/protocol.md` and `docs/asyncapi.yaml` are checked against this one by a test.
+//! A test compares the tables in `docs/protocol.md` and `docs/asyncapi.yaml` with this one.
 
 use auricle_core::FailureCode;
 
@@ -27,7 +27,7 @@ pub const PUBLISHED: &[FailureCode] = &[
     FailureCode::ShuttingDown,
 ];
 
-/// The number that the WebSocket is closed with.
+/// The close code for a failure.
 pub fn close_code(code: FailureCode) -> u16 {
     use FailureCode as C;
     match code.for_clients() {

@@ -1,8 +1,8 @@
-//! One WebSocket connection speaking the native protocol.
+//! A WebSocket connection with the native protocol.
 //!
 //! Two tasks: one reads (`Reader`), one writes (`Writer`). Reads never block on writes.
-//! The end: the writer sends the last event and the close frame; the reader goes on until the client answers, a moment at
-//! most.
+//! At the end the writer sends the last event and the close frame. The reader continues until the client answers, for a
+//! short time at most.
 
 use super::{reader::Reader, translate::Translator, writer::Writer};
 use crate::websocket::{ConnectionSettings, WebSocket, split};
@@ -11,7 +11,7 @@ use auricle_session::{Admitted, SessionRequest};
 use std::sync::Arc;
 use tokio::{sync::Notify, time::timeout};
 
-/// Serves one connection to its end. The caller's `drain` asks it to finish its stream early.
+/// Serves a connection to its end. When the caller's `drain` is cancelled, the stream is finished early.
 pub(super) async fn serve(socket: WebSocket, settings: &ConnectionSettings, admitted: Admitted) {
     let (receiver, sender) = split(socket, settings);
     let ping = Arc::new(Notify::new());
@@ -33,7 +33,7 @@ pub(super) async fn serve(socket: WebSocket, settings: &ConnectionSettings, admi
         Err(failure) => {
             if let Some(failure) = failure {
                 sessions.refused(&failure);
-                say_no(reader, writer, failure).await;
+                close_with(reader, writer, failure).await;
             }
             return;
         }
@@ -44,23 +44,23 @@ pub(super) async fn serve(socket: WebSocket, settings: &ConnectionSettings, admi
             let writing = tokio::spawn(writer.run(events, translator, ping));
             reader.run(session, writing, drain).await;
         }
-        Some(Err(failure)) => say_no(reader, writer, failure).await,
+        Some(Err(failure)) => close_with(reader, writer, failure).await,
         None => {}
     }
 }
 
-/// Ends a connection that may not even say what it wants.
+/// Sends the failure to a client that was not admitted, and closes the connection.
 pub(super) async fn refuse(socket: WebSocket, settings: &ConnectionSettings, failure: Failure) {
     let (receiver, sender) = split(socket, settings);
-    say_no(Reader::new(receiver, settings.idle_limit, Arc::default()), Writer::new(sender), failure).await;
+    close_with(Reader::new(receiver, settings.idle_limit, Arc::default()), Writer::new(sender), failure).await;
 }
 
-async fn say_no(reader: Reader, mut writer: Writer, failure: Failure) {
+async fn close_with(reader: Reader, mut writer: Writer, failure: Failure) {
     writer.refuse(failure).await;
     reader.linger(writer).await;
 }
 
-/// What `start` asks for; `None` in place of a failure where the client went away.
+/// The request in `start`. `Err(None)` means that the client disconnected.
 async fn request(reader: &mut Reader) -> Result<SessionRequest, Option<Failure>> {
     let start = reader.start().await?;
     let audio = start.audio();

@@ -1,4 +1,5 @@
-//! What the native dialect takes of a handshake. A browser's WebSocket can set no headers: it offers the key as a subprotocol.
+//! The native dialect's part of the handshake. A browser's WebSocket cannot set headers, so it offers the key as a
+//! subprotocol.
 
 use super::connection;
 use crate::{
@@ -14,7 +15,7 @@ use std::sync::Arc;
 const PROTOCOL: &str = "auricle";
 const KEY_PROTOCOL: &str = "auricle.key.";
 
-/// Auricle's own protocol.
+/// The native protocol.
 #[derive(Debug)]
 pub struct Native;
 
@@ -31,7 +32,7 @@ impl Dialect for Native {
         offered(headers).find_map(|name| name.strip_prefix(KEY_PROTOCOL))
     }
 
-    /// One that carries a key is never sent back.
+    /// Never returns a subprotocol that carries a key.
     fn subprotocol(&self, headers: &HeaderMap) -> Option<&'static str> {
         offered(headers).any(|name| name == PROTOCOL).then_some(PROTOCOL)
     }

@@ -1,7 +1,7 @@
-//! The messages of the native protocol, both directions, as they are on the wire.
+//! The messages of the native protocol in both directions, as they are on the wire.
 //!
-//! `docs/asyncapi.yaml` describes the same; a test holds it against real traffic. Times are seconds from the start of
-//! the stream (of the epoch, after a reset), rounded to milliseconds.
+//! `docs/asyncapi.yaml` describes them; a test compares it with real traffic. Times are in seconds from the start of
+//! the stream (after a reset, of the epoch), rounded to milliseconds.
 
 use auricle_core::{AudioFormat, Encoding, Failure, FailureCode};
 
@@ -10,61 +10,60 @@ pub use auricle_core::Pace;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// What a client sends as text; audio comes as binary frames. (Empty braces, because serde lets a variant without them have
-/// unknown fields.)
+/// A client's text message. Audio is sent as binary frames. (The empty braces are needed because serde accepts unknown
+/// fields in a unit variant.)
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ClientMessage {
     /// Opens the stream: the first message.
     Start(Start),
-    /// Decodes everything sent so far, answers with its segments and `flushed`; the stream goes on.
+    /// Decodes all audio received so far and answers with its segments and `flushed`; the stream continues.
     Flush {},
-    /// The audio ends: the rest is decoded, then `done`, then the server closes.
+    /// Ends the audio: the rest is decoded, `done` is sent, and the server closes.
     Finish {},
-    /// Discards everything not yet reported and starts at time 0, in a new epoch.
+    /// Discards everything not yet reported and restarts at time 0, in a new epoch.
     Reset {},
 }
 
 impl ClientMessage {
-    /// Reads a text message.
+    /// Parses a text message.
     ///
     /// # Errors
-    /// `bad_message`, with what is wrong and where.
+    /// `bad_message`, with the problem and its place.
     pub fn parse(text: &str) -> Result<Self, Failure> {
-        serde_json::from_str(text).map_err(|error| {
-            Failure::new(FailureCode::BadMessage, format!("a text message is not one of this protocol: {error}"))
-        })
+        serde_json::from_str(text)
+            .map_err(|error| Failure::new(FailureCode::BadMessage, format!("not a valid text message: {error}")))
     }
 }
 
-/// How the stream is to be recognised and what audio will come.
+/// Settings of a stream, and the format of its audio.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Start {
-    /// A preset's name, see `GET /v1/presets`.
+    /// Name of a preset, as listed at `GET /v1/presets`.
     pub preset: String,
-    /// Stream fields that the preset opens to clients.
+    /// Engine options that the preset allows clients to set.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub options: Map<String, Value>,
-    /// How a sample of the binary frames is written.
+    /// Encoding of the samples in binary frames.
     #[serde(default)]
     pub format: Encoding,
-    /// Frames per second, 8,000 to 192,000.
+    /// Sample rate in Hz, 8,000 to 192,000.
     #[serde(default = "default_rate")]
     pub sample_rate: u32,
-    /// Samples per frame, 1 to 8.
+    /// Number of channels, 1 to 8.
     #[serde(default = "default_channels")]
     pub channels: u16,
-    /// The channel to hear, from 0; all of them mixed where absent.
+    /// The channel to use, from 0; by default all are mixed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<u16>,
-    /// Who sets the pace.
+    /// Whether the audio is live or from a file.
     #[serde(default)]
     pub pace: Pace,
 }
 
 impl Start {
-    /// The audio's format, unchecked.
+    /// The audio format; not validated.
     pub fn audio(&self) -> AudioFormat {
         let Self { format: encoding, sample_rate, channels, channel, .. } = *self;
         AudioFormat { encoding, sample_rate, channels, channel }
@@ -79,10 +78,10 @@ fn default_channels() -> u16 {
     AudioFormat::default().channels
 }
 
-/// What the server sends, with its number: 0, 1, 2, ... over the whole connection.
+/// A message of the server, with its sequence number: 0, 1, 2, ... over the whole connection.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServerMessage {
-    /// Never restarts, not even at a reset.
+    /// The sequence number; it continues after a reset.
     pub seq: u64,
     /// The event.
     #[serde(flatten)]
@@ -93,97 +92,97 @@ pub struct ServerMessage {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ServerEvent {
-    /// The stream is open, or open anew after a reset.
+    /// The stream is open, or open again after a reset.
     Ready(Ready),
-    /// Somebody began to speak.
+    /// Speech started.
     SpeechStarted {
-        /// When.
+        /// Time of the start.
         time: f64,
     },
-    /// The unstable text after the last segment; replaces the partial before it.
+    /// Unstable text after the last segment; replaces the previous partial.
     Partial(Text),
     /// Final text.
     Segment(Text),
-    /// The speaker paused: what was said is whole.
+    /// The speaker paused: an utterance is complete.
     Endpoint {
-        /// When.
+        /// Time of the pause.
         time: f64,
     },
-    /// The stream is behind by so much audio; 0 once it has caught up.
+    /// How far the stream is behind; 0 once it has caught up.
     Lag {
-        /// Audio received and not yet worked on.
+        /// Length of the audio that is received but not yet processed.
         seconds: f64,
     },
-    /// Audio that was lost to a failure on the server's side.
+    /// Audio lost by a failure of the server.
     Gap {
-        /// First moment lost.
+        /// Start of the lost audio.
         start: f64,
-        /// First moment heard again.
+        /// End of the lost audio.
         end: f64,
     },
-    /// Answers `flush`: everything up to this frame of the input has been reported.
+    /// Answers `flush`: everything up to this sample has been reported.
     Flushed {
-        /// Frames (one sample of each channel) received in this epoch before the flush, at the client's rate.
+        /// Samples per channel received in this epoch before the flush, at the client's rate.
         sample: u64,
     },
     /// The stream failed; the connection is closed next.
     Error {
-        /// See the table of codes.
+        /// See the table of failure codes.
         code: FailureCode,
-        /// For people.
+        /// A description for people.
         message: String,
     },
     /// Everything has been reported; the connection is closed next.
     Done {
-        /// Audio heard.
+        /// Length of the processed audio.
         seconds: f64,
     },
 }
 
-/// An open stream's facts.
+/// Properties of an open stream.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Ready {
-    /// The stream's id, as in the server's log.
+    /// Id of the stream, also used in the server's log.
     pub stream: String,
-    /// 0, one more after each reset.
+    /// 0 at first, one more after each reset.
     pub epoch: u32,
-    /// As in `start`.
+    /// Name of the preset.
     pub preset: String,
-    /// The engine.
+    /// Name of the engine's backend.
     pub backend: String,
-    /// Joins segments' texts.
+    /// Separator between the texts of segments.
     pub separator: String,
-    /// What the model hears, in samples per second.
+    /// Sample rate of the model, in Hz.
     pub sample_rate: u32,
-    /// How much audio the engine takes at a time, in seconds.
+    /// Length of the engine's audio chunks, in seconds.
     pub chunk_seconds: f64,
-    /// BCP 47 tags; empty where the engine cannot say.
+    /// Languages as BCP 47 tags; empty if the engine does not list them.
     pub languages: Vec<String>,
-    /// What to expect: `partials`, `word-times`, ...
+    /// Capabilities of the engine: `partials`, `word-times`, ...
     pub capabilities: Vec<String>,
-    /// The audio format as understood.
+    /// The audio format of the stream.
     pub audio: AudioFormat,
 }
 
-/// A text with its place.
+/// A text with its times.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Text {
-    /// Seconds.
+    /// Start in seconds.
     pub start: f64,
-    /// Seconds.
+    /// End in seconds.
     pub end: f64,
-    /// Without outer white space.
+    /// The text, without leading and trailing white space.
     pub text: String,
-    /// 0 to 1.
+    /// Confidence, 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f32>,
-    /// BCP 47.
+    /// Language as BCP 47 tag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
-    /// Where the engine times words.
+    /// The words, if the engine reports their times.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub words: Vec<TextWord>,
-    /// What else the engine says.
+    /// Additional fields from the engine.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub extra: Map<String, Value>,
 }
@@ -191,16 +190,16 @@ pub struct Text {
 /// A word of a text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TextWord {
-    /// Seconds.
+    /// Start in seconds.
     pub start: f64,
-    /// Seconds.
+    /// End in seconds.
     pub end: f64,
     /// The word.
     pub text: String,
-    /// 0 to 1.
+    /// Confidence, 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f32>,
-    /// What else the engine says.
+    /// Additional fields from the engine.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub extra: Map<String, Value>,
 }

@@ -1,6 +1,6 @@
-//! The reading half of a connection: what the client says becomes calls on its session.
+//! The reading half of a connection: forwards the client's messages to its session.
 //!
-//! Invariant: nothing that a client does after `finish` costs a word, whether it says something else, sends what cannot be read,
+//! Invariant: nothing the client does after `finish` loses text, whether it sends another message, sends invalid data,
 //! or closes its sending half.
 
 use super::{
@@ -18,11 +18,11 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Reads one connection.
+/// Reads a connection.
 pub(super) struct Reader {
     receiver: Receiver,
     idle_limit: Duration,
-    /// Asks the writer for a ping.
+    /// Notifies the writer to send a ping.
     ping: Arc<Notify>,
 }
 
@@ -31,17 +31,17 @@ impl Reader {
         Self { receiver, idle_limit, ping }
     }
 
-    /// The first message; `None` where the client went away without one.
+    /// Reads the first message. `Err(None)` means that the client disconnected without one.
     pub(super) async fn start(&mut self) -> Result<Start, Option<Failure>> {
         let out_of_turn = |what: &str| {
-            let message = format!("the first message must be `start`, this is {what}");
+            let message = format!("the first message must be `start`, but is {what}");
             Err(Some(Failure::new(FailureCode::BadMessage, message)))
         };
         loop {
             match self.receiver.next().await? {
                 Incoming::Text(text) => match ClientMessage::parse(text.as_str())? {
                     ClientMessage::Start(start) => return Ok(start),
-                    _ => return out_of_turn("another one"),
+                    _ => return out_of_turn("another message"),
                 },
                 Incoming::Binary(_) => return out_of_turn("audio"),
                 Incoming::Alive => {}
@@ -50,12 +50,12 @@ impl Reader {
         }
     }
 
-    /// Awaits the opening of the session, which may load a model. `None` where the client goes away.
+    /// Waits until the session is open, which may load a model. Returns `None` if the client disconnects.
     pub(super) async fn meanwhile<T>(&mut self, opening: impl Future<Output = T>) -> Option<T> {
         self.receiver.meanwhile(opening).await
     }
 
-    /// Reads until the writer is done or the client is gone.
+    /// Reads until the writer is done or the client has disconnected.
     pub(super) async fn run(mut self, mut session: Session, mut writing: JoinHandle<Writer>, drain: CancellationToken) {
         let idle_limit = self.idle_limit;
         let mut alive = Instant::now();
@@ -65,18 +65,18 @@ impl Reader {
         let (mut finished, mut drained) = (false, pin!(drain.cancelled()));
         loop {
             tokio::select! {
-                // What has come is looked at first: the rest is not asked for every frame.
+                // Received data comes first: the other branches need not be polled for every frame.
                 biased;
                 incoming = self.receiver.next(), if !self.receiver.is_over() => {
                     match incoming {
                         Ok(Incoming::Gone) => break,
-                        // Nothing it does can hurt its stream now, and nothing it says is heard.
+                        // After `finish`, messages and errors are ignored.
                         _ if finished => {}
                         Ok(Incoming::Ended) => break,
                         Ok(Incoming::Alive) => {}
                         Ok(Incoming::Binary(audio)) => session.audio_and(audio, || self.receiver.more()).await,
                         Ok(Incoming::Text(text)) => {
-                            match ClientMessage::parse(text.as_str()).and_then(|message| obey(&mut session, message)) {
+                            match ClientMessage::parse(text.as_str()).and_then(|message| execute(&mut session, message)) {
                                 Ok(ends) => finished = ends,
                                 Err(failure) => session.fail(failure),
                             }
@@ -85,7 +85,8 @@ impl Reader {
                     }
                     alive = Instant::now();
                 }
-                // One that can send no sign of life any more is gone when it takes nothing.
+                // A client that has closed its sending half cannot answer pings; the write limit detects when it is
+                // gone.
                 _ = check.tick(), if !self.receiver.is_over() => {
                     if alive.elapsed() >= idle_limit {
                         let message = format!("nothing was received for {} s, not even an answer to a ping", idle_limit.as_secs_f64());
@@ -112,14 +113,14 @@ impl Reader {
         writing.abort();
     }
 
-    /// After the close frame: see [`Receiver::linger`].
+    /// Waits for the client's close frame: see [`Receiver::linger`].
     pub(super) async fn linger(self, writer: Writer) {
         self.receiver.linger(writer.into_sender()).await;
     }
 }
 
-/// Does what a message asks; returns whether the audio has ended.
-fn obey(session: &mut Session, message: ClientMessage) -> Result<bool, Failure> {
+/// Executes a message. Returns whether the audio has ended.
+fn execute(session: &mut Session, message: ClientMessage) -> Result<bool, Failure> {
     match message {
         ClientMessage::Start(_) => {
             return Err(Failure::new(FailureCode::BadMessage, "a second `start`: a connection carries one stream"));

@@ -1,4 +1,4 @@
-//! A session's events as messages.
+//! Translates a session's events to messages.
 
 use super::messages::{Ready, ServerEvent, Text, TextWord};
 use auricle_core::{Event, Failure, times::seconds};
@@ -6,7 +6,7 @@ use auricle_plugin_api::{Metadata, Segment};
 use auricle_session::SessionInfo;
 use std::sync::Arc;
 
-/// Knows what `ready` says beyond the event itself.
+/// Has the session's properties, for `ready`.
 #[derive(Debug, Clone)]
 pub(super) struct Translator(Arc<SessionInfo>);
 
@@ -15,7 +15,7 @@ impl Translator {
         Self(info)
     }
 
-    /// The message for an event.
+    /// Translates an event.
     pub(super) fn message(&self, event: &Event) -> ServerEvent {
         let seconds = |samples: u64| seconds(samples, self.0.metadata.sample_rate);
         match event {
@@ -32,7 +32,7 @@ impl Translator {
         }
     }
 
-    /// The message for a failure.
+    /// Translates a failure.
     pub(super) fn error(failure: &Failure) -> ServerEvent {
         ServerEvent::Error { code: failure.code.for_clients(), message: failure.message.clone() }
     }

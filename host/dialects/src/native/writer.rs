@@ -1,4 +1,4 @@
-//! The writing half of a connection: a session's events become messages, then the close frame.
+//! The writing half of a connection: sends a session's events as messages, then the close frame.
 
 use super::{
     codes::close_code,
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::Message;
 
-/// Writes one connection.
+/// Writes a connection.
 pub(super) struct Writer {
     sender: Sender,
 }
@@ -26,7 +26,7 @@ impl Writer {
         self.sender
     }
 
-    /// Sends the session's events until the last, then closes. Ends early where the client does not take them.
+    /// Sends the session's events up to the last, then closes. Stops early if the client does not read.
     pub(super) async fn run(mut self, mut events: SessionEvents, translator: Translator, ping: Arc<Notify>) -> Self {
         loop {
             let sent = tokio::select! {
@@ -54,7 +54,7 @@ impl Writer {
             };
             match sent {
                 Ok(()) => {}
-                // The reader is told by this task's end, and finishes the stream.
+                // The end of this task tells the reader, which finishes the stream.
                 Err(Unsent::Lost) => return self,
                 Err(Unsent::Late) => {
                     let message = format!("the client read nothing for {} s", self.sender.limit().as_secs_f64());
@@ -65,10 +65,10 @@ impl Writer {
         }
     }
 
-    /// Says why there is no stream, and closes.
+    /// Sends the failure of a stream that was not opened, and closes.
     pub(super) async fn refuse(&mut self, failure: Failure) {
         let close = close_message(&failure);
-        // Where it cannot be told, it is not there.
+        // If it cannot be sent, the client is gone.
         let _ = self.sender.send([json(0, Translator::error(&failure)), close]).await;
     }
 }
@@ -76,7 +76,7 @@ impl Writer {
 fn json(seq: u64, event: ServerEvent) -> Message {
     match serde_json::to_string(&ServerMessage { seq, event }) {
         Ok(text) => Message::text(text),
-        // Numbers are finite and keys are texts: nothing in a message can fail to be written.
+        // Cannot happen: numbers are finite and keys are strings.
         Err(error) => Message::text(format!(r#"{{"seq":{seq},"type":"error","message":"{error}"}}"#)),
     }
 }

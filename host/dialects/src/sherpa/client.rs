@@ -1,7 +1,8 @@
-//! sherpa-onnx's online servers: floats, a result after each step, the text `Done` and back `Done!`.
+//! The client's side for sherpa-onnx's online servers: float samples, a result after each step, the text `Done`,
+//! answered by `Done!`.
 //!
-//! The server in C++ says which result ends a segment. The one in Python does not: there the next segment's number says it, and at
-//! the end of the audio that it closes the connection.
+//! The C++ server marks the result that ends a segment. The Python server does not: a segment ends when the next
+//! segment's number appears, and the audio when it closes the connection.
 
 use crate::client::{ClientSide, Update};
 use serde::Deserialize;
@@ -10,13 +11,13 @@ use tokio_tungstenite::tungstenite::Message;
 /// A stream of sherpa-onnx's online server.
 #[derive(Default)]
 pub struct Sherpa {
-    /// The segment that is not final yet: its number and its text.
+    /// Number and text of the segment that is not final yet.
     open: Option<(u64, String)>,
 }
 
-/// Of a result, what is needed.
+/// The fields of a result that are needed.
 #[derive(Deserialize)]
-struct Heard {
+struct StepResult {
     text: String,
     segment: u64,
     #[serde(default)]
@@ -36,7 +37,7 @@ impl ClientSide for Sherpa {
         if line == "Done!" {
             return updates.push(Update::Done);
         }
-        let Ok(Heard { text, segment, is_final }) = serde_json::from_str(line) else { return };
+        let Ok(StepResult { text, segment, is_final }) = serde_json::from_str(line) else { return };
         if let Some((_, before)) = self.open.take_if(|(number, _)| *number != segment) {
             updates.push(Update::Final(before));
         }
@@ -72,8 +73,8 @@ mod tests {
             r#"{ "text": "C D", "segment": 1, "is_final": true, "is_eof": true}"#,
             "Done!",
         ];
-        let heard = receive(&mut Sherpa::default(), &lines);
-        assert_eq!(heard, [partial("A"), last("A B"), partial("C"), last("C D"), Update::Done]);
+        let updates = receive(&mut Sherpa::default(), &lines);
+        assert_eq!(updates, [partial("A"), last("A B"), partial("C"), last("C D"), Update::Done]);
     }
 
     #[test]

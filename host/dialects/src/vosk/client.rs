@@ -1,4 +1,5 @@
-//! vosk-server: its rate first, then audio, an answer to each message of it; after `eof` the last answer and a close.
+//! The client's side for vosk-server: the sample rate, then audio, with an answer to each message; after `eof` the last
+//! answer and a close.
 
 use crate::client::{ClientSide, Update};
 use serde::Deserialize;
@@ -7,7 +8,7 @@ use tokio_tungstenite::tungstenite::Message;
 /// A stream of vosk-server.
 pub struct Vosk;
 
-/// Of an answer, what is needed: it has one of these.
+/// The fields of an answer that are needed; one of them is present.
 #[derive(Deserialize)]
 struct Answer {
     partial: Option<String>,

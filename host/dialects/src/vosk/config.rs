@@ -1,13 +1,14 @@
-//! `config`: what a client may say of its audio and of the answers, read as leniently as vosk-server reads it.
+//! `config` messages: the client's audio format and options, parsed as leniently as by vosk-server.
 //!
-//! vosk-server hands each value to Python's `float`, `int` or `bool`, so clients send numbers as texts and flags as numbers.
-//! [`Options`] is what a connection's messages add up to; once there was audio the model and the phrases no longer change.
+//! vosk-server passes each value to Python's `float`, `int` or `bool`, so clients send numbers as strings and flags as
+//! numbers. [`Options`] combines all messages of a connection. Once audio was received, the model and the phrases
+//! cannot change.
 
 use auricle_core::{Failure, FailureCode};
 use serde::Serialize;
 use serde_json::Value;
 
-/// What is wrong with a `config`. A `kind` says what is there instead.
+/// A `config` is invalid. `kind` is the type of the value that was sent.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub(super) enum ConfigError {
     #[error("`config` is {kind}, not an object")]
@@ -16,7 +17,7 @@ pub(super) enum ConfigError {
     NoNumber { key: &'static str, kind: &'static str },
     #[error("`config.sample_rate` is {0}, not a whole number of samples per second")]
     SampleRate(f64),
-    #[error("`config.phrase_list` is {kind}, not a list of texts")]
+    #[error("`config.phrase_list` is {kind}, not a list of strings")]
     NoPhrases { kind: &'static str },
     #[error("`config.phrase_list` holds a value that is not a string")]
     NoText,
@@ -24,28 +25,28 @@ pub(super) enum ConfigError {
     NoModel { kind: &'static str },
 }
 
-/// One `config` message: what it says, and nothing for what it does not say. Unknown keys are ignored.
+/// One `config` message; a field is `None` if the message does not set it. Unknown keys are ignored.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Config {
-    /// Samples per second.
+    /// Sample rate in Hz.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sample_rate: Option<u32>,
-    /// Whether final texts have `result`.
+    /// Whether final texts include `result`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub words: Option<bool>,
-    /// Above 0 final texts come as alternatives.
+    /// Above 0, final texts are sent as alternatives.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_alternatives: Option<u32>,
-    /// What is likely to be said.
+    /// Phrases that are likely to be spoken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phrase_list: Option<Vec<String>>,
-    /// A name out of `models` of the settings, or a preset's.
+    /// A name in `models` of the settings, or the name of a preset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
 }
 
 impl Config {
-    /// Reads the object behind `config`.
+    /// Parses the value of `config`.
     pub(super) fn read(value: &Value) -> Result<Self, ConfigError> {
         let Value::Object(fields) = value else {
             return Err(ConfigError::NoObject { kind: kind(value) });
@@ -57,7 +58,7 @@ impl Config {
         Ok(Self {
             sample_rate: number("sample_rate")?.map(rate).transpose()?,
             words: fields.get("words").map(truth),
-            // Without its fraction; below 0 means none.
+            // Rounded towards zero; a negative number means 0.
             max_alternatives: number("max_alternatives")?.map(|most| most as u32),
             phrase_list: fields.get("phrase_list").map(phrases).transpose()?,
             model: fields.get("model").map(model).transpose()?,
@@ -65,7 +66,7 @@ impl Config {
     }
 }
 
-/// Python's `float`.
+/// Like Python's `float`.
 fn number(value: &Value) -> Option<f64> {
     let number = match value {
         Value::Number(number) => number.as_f64(),
@@ -82,7 +83,7 @@ fn rate(number: f64) -> Result<u32, ConfigError> {
     exact.then_some(whole).ok_or(ConfigError::SampleRate(number))
 }
 
-/// Python's `bool`.
+/// Like Python's `bool`.
 fn truth(value: &Value) -> bool {
     match value {
         Value::Null => false,
@@ -100,7 +101,7 @@ fn phrases(value: &Value) -> Result<Vec<String>, ConfigError> {
             let phrases: Option<_> = phrases.iter().map(|phrase| phrase.as_str().map(str::to_owned)).collect();
             phrases.ok_or(ConfigError::NoText)
         }
-        // vosk-server asks only whether it is true.
+        // vosk-server only checks whether it is true.
         value if !truth(value) => Ok(Vec::new()),
         value => Err(ConfigError::NoPhrases { kind: kind(value) }),
     }
@@ -116,40 +117,40 @@ fn kind(value: &Value) -> &'static str {
         Value::Null => "null",
         Value::Bool(_) => "true or false",
         Value::Number(_) => "a number",
-        Value::String(_) => "a text",
+        Value::String(_) => "a string",
         Value::Array(_) => "a list",
         Value::Object(_) => "an object",
     }
 }
 
-/// What holds on a connection.
+/// The options in effect on a connection.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
-    /// Samples per second.
+    /// Sample rate in Hz.
     pub sample_rate: u32,
-    /// Whether final texts have `result`.
+    /// Whether final texts include `result`.
     pub words: bool,
-    /// Whether final texts come as alternatives.
+    /// Whether final texts are sent as alternatives.
     pub alternatives: bool,
-    /// What is likely to be said; empty where nothing is known of it.
+    /// Phrases that are likely to be spoken; may be empty.
     pub phrases: Vec<String>,
-    /// The model asked for; the default where absent.
+    /// The requested model; `None` for the default.
     pub model: Option<String>,
 }
 
 impl Default for Options {
-    /// vosk-server's own.
+    /// vosk-server's defaults.
     fn default() -> Self {
         Self { sample_rate: 8_000, words: true, alternatives: false, phrases: Vec::new(), model: None }
     }
 }
 
 impl Options {
-    /// Lays a message over what holds; `heard` once there was audio, which opened the stream.
+    /// Applies a message. `opened` is whether audio was received, which opens the stream.
     ///
     /// # Errors
-    /// `bad_message` where a stream that is open would need another model, or other phrases.
-    pub fn apply(&mut self, config: Config, heard: bool) -> Result<(), Failure> {
+    /// `bad_message` if an open stream would need another model or other phrases.
+    pub fn apply(&mut self, config: Config, opened: bool) -> Result<(), Failure> {
         let mut next = self.clone();
         let Config { sample_rate, words, max_alternatives, phrase_list, model } = config;
         next.sample_rate = sample_rate.unwrap_or(next.sample_rate);
@@ -157,12 +158,11 @@ impl Options {
         next.alternatives = max_alternatives.map_or(next.alternatives, |most| most > 0);
         next.model = model.or(next.model);
         if let Some(phrases) = phrase_list {
-            // A grammar's word for what it does not know.
+            // The grammar's token for unknown words.
             next.phrases = phrases.into_iter().filter(|phrase| phrase != "[unk]").collect();
         }
-        if heard && (&next.model, &next.phrases) != (&self.model, &self.phrases) {
-            let message =
-                "`model` and `phrase_list` are of a whole stream: send them before the audio, or connect anew";
+        if opened && (&next.model, &next.phrases) != (&self.model, &self.phrases) {
+            let message = "`model` and `phrase_list` cannot change during a stream: send them before the audio, or open a new connection";
             return Err(Failure::new(FailureCode::BadMessage, message));
         }
         *self = next;
@@ -211,8 +211,8 @@ mod tests {
         for (config, problem) in [
             (json!(null), "`config` is null, not an object"),
             (json!({"sample_rate": null}), "`config.sample_rate` is null, not a number"),
-            (json!({"sample_rate": "16k"}), "`config.sample_rate` is a text, not a number"),
-            (json!({"sample_rate": "nan"}), "`config.sample_rate` is a text, not a number"),
+            (json!({"sample_rate": "16k"}), "`config.sample_rate` is a string, not a number"),
+            (json!({"sample_rate": "nan"}), "`config.sample_rate` is a string, not a number"),
             (json!({"sample_rate": 0}), "`config.sample_rate` is 0, not a whole number of samples per second"),
             (
                 json!({"sample_rate": 11025.5}),

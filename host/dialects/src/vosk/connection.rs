@@ -1,8 +1,9 @@
-//! One connection of a vosk client.
+//! A connection of a vosk client.
 //!
-//! Invariant: the client's messages are worked on one at a time, each answered before the next is looked at. A message of
-//! audio is answered when the engine has worked on what it can of it: so a client that waits for its answers sends as fast as
-//! the engine works, and one that does not is held by its own socket. The session opens at the first audio. One task.
+//! Invariant: the client's messages are processed one at a time, and each is answered before the next is read. An audio
+//! message is answered once the engine has processed all of it that fills its chunks. So a client that waits for
+//! answers sends as fast as the engine works, and one that does not wait is slowed down by its socket. The session
+//! opens at the first audio. One task.
 
 use super::{
     messages::{ClientMessage, ServerMessage},
@@ -17,14 +18,14 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 
-/// Why a connection ends.
+/// The reason why a connection ends.
 enum End {
-    /// In order.
+    /// The client sent `eof`.
     Eof,
     Failed(Failure),
-    /// The client does not take its answers.
+    /// The client does not read its answers.
     Late(Failure),
-    /// There is nobody to tell.
+    /// The client is gone.
     Gone,
 }
 
@@ -34,7 +35,7 @@ impl From<Failure> for End {
     }
 }
 
-/// Serves one connection to its end.
+/// Serves a connection to its end.
 pub(super) async fn serve(
     names: Arc<VoskSettings>,
     socket: WebSocket,
@@ -49,7 +50,7 @@ pub(super) async fn serve(
             let mut stream = Stream::new(names, admitted);
             match connection.converse(&mut stream, &settings, drain).await {
                 Err(End::Failed(failure)) => {
-                    // What was said is told before what went wrong.
+                    // Send the remaining text before the failure.
                     if let Some(last) = stream.fail(&failure) {
                         let _ = connection.send(&last).await;
                     }
@@ -74,7 +75,7 @@ struct Connection {
 }
 
 impl Connection {
-    /// Answers messages until there are no more.
+    /// Answers messages until the client sends `eof`.
     async fn converse(
         &mut self,
         stream: &mut Stream,
@@ -88,7 +89,7 @@ impl Connection {
             || End::from(Failure::new(FailureCode::ShuttingDown, "the server is shutting down; connect again"));
         let mut next = tokio::select! {
             first = timeout(settings.start_limit, self.first()) => {
-                first.map_err(|_| late("no message came", settings.start_limit.as_secs_f64()))?
+                first.map_err(|_| late("no message received", settings.start_limit.as_secs_f64()))?
             }
             () = drain.cancelled() => return Err(going_away()),
         };
@@ -99,7 +100,7 @@ impl Connection {
         check.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let incoming = next?;
-            // Without a session an answer to a ping is no reason to keep its place.
+            // Without a session, a pong does not keep the connection open.
             let counts = stream.is_open() || !matches!(incoming, Incoming::Alive);
             if self.answer(stream, incoming).await? {
                 return Ok(());
@@ -110,7 +111,7 @@ impl Connection {
             next = loop {
                 tokio::select! {
                     incoming = self.receiver.next() => break incoming,
-                    // Between messages only a failure matters; what is said is told with the next answer.
+                    // Between messages only a failure matters; text is sent with the next answer.
                     failure = stream.failure() => return Err(failure.into()),
                     () = drain.cancelled() => {
                         let last = self.meanwhile(stream.finish()).await?;
@@ -129,7 +130,7 @@ impl Connection {
         }
     }
 
-    /// The first message.
+    /// Reads the first message.
     async fn first(&mut self) -> Result<Incoming, Failure> {
         loop {
             match self.receiver.next().await {
@@ -139,7 +140,7 @@ impl Connection {
         }
     }
 
-    /// Does what a message asks, and answers it. Returns whether it was the last.
+    /// Executes and answers a message. Returns whether it was the last.
     async fn answer(&mut self, stream: &mut Stream, incoming: Incoming) -> Result<bool, End> {
         let message = match incoming {
             Incoming::Binary(audio) => {
@@ -166,7 +167,7 @@ impl Connection {
         Ok(false)
     }
 
-    /// Awaits an answer; pings are answered meanwhile.
+    /// Waits for an answer. Pings are answered in the meantime.
     async fn meanwhile(
         &mut self,
         work: impl Future<Output = Result<ServerMessage, Failure>>,
@@ -184,7 +185,7 @@ impl Connection {
         })
     }
 
-    /// Tells the client why, where something is wrong, and closes.
+    /// Sends the failure, if there is one, and closes.
     async fn close(mut self, end: End) {
         let messages = match end {
             End::Gone | End::Late(_) => return,
@@ -194,14 +195,14 @@ impl Connection {
                 vec![Message::text(ServerMessage::from(failure).to_string()), close]
             }
         };
-        // Where it cannot be told, it is not there.
+        // If it cannot be sent, the client is gone.
         if self.sender.send(messages).await.is_ok() {
             self.receiver.linger(self.sender).await;
         }
     }
 }
 
-/// How a failure closes the WebSocket: the registered codes, which any client knows.
+/// The WebSocket close code for a failure. Only registered codes, which all clients know.
 fn close_code(code: FailureCode) -> u16 {
     use FailureCode as C;
     match code {

@@ -1,4 +1,4 @@
-//! The vosk dialect as the server carries it.
+//! The vosk dialect's interface to the server.
 
 use super::{connection, settings::VoskSettings};
 use crate::{
@@ -10,14 +10,14 @@ use auricle_session::Admitted;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
 
-/// The protocol of vosk-server.
+/// The vosk protocol.
 #[derive(Debug)]
 pub struct Vosk {
     settings: Arc<VoskSettings>,
 }
 
 impl Vosk {
-    /// With the names of models.
+    /// Creates the dialect with the operator's names of models.
     pub fn new(settings: VoskSettings) -> Self {
         Self { settings: Arc::new(settings) }
     }
@@ -36,7 +36,7 @@ impl Dialect for Vosk {
         false
     }
 
-    /// Python's `websocket-client` does it.
+    /// Python's `websocket-client` sends it.
     fn names_the_server_as_origin(&self) -> bool {
         true
     }

@@ -1,8 +1,8 @@
-//! vosk-server's messages, both directions, as they are on the wire. Audio comes as binary frames of 16-bit samples.
+//! vosk-server's messages in both directions, as they are on the wire. Audio is sent as binary frames of 16-bit
+//! samples.
 //!
-//! Reading a client's text never panics; what is no message of this protocol is refused in one line. Keys of
-//! [`ServerMessage`] are in alphabetical order, as vosk writes them. Times are seconds from the start of the connection's
-//! audio.
+//! Parsing a client's text never panics; the error for an invalid message is one line. The keys of [`ServerMessage`]
+//! are in alphabetical order, as vosk writes them. Times are in seconds from the start of the connection's audio.
 
 use super::{
     config::{Config, ConfigError},
@@ -13,34 +13,34 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
 
-/// Why a text is no message of a client.
+/// The text is not a client's message.
 #[derive(Debug, thiserror::Error)]
 enum MessageError {
     #[error("a text message is not JSON: {0}")]
     NoJson(serde_json::Error),
     #[error(transparent)]
     Config(#[from] ConfigError),
-    #[error(r#"a text message is none of {{"config": {{...}}}}, {{"eof": 1}}, {{"reset": 1}}"#)]
+    #[error(r#"a text message must be one of {{"config": {{...}}}}, {{"eof": 1}}, {{"reset": 1}}"#)]
     Unknown,
 }
 
-/// What a client sends as text. `Display` writes it; the ends exactly as vosk-server expects them.
+/// A client's text message. `Display` writes it; `eof` and `reset` exactly as vosk-server expects them.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ClientMessage {
-    /// How the audio is to be recognised. Has no answer.
+    /// Sets the audio format and options. Has no answer.
     Config(Config),
-    /// The audio ends: the last answer, then the server closes.
+    /// Ends the audio: the server sends the last answer and closes.
     Eof,
-    /// The rest of what was said is wanted now; more audio may follow.
+    /// Requests the remaining text now; more audio may follow.
     Reset,
 }
 
 impl ClientMessage {
-    /// Reads a text message: an object with `config`, else with a true `eof`, else with a true `reset`. Other keys beside
-    /// these are ignored.
+    /// Parses a text message: an object with `config`, else with a true `eof`, else with a true `reset`. Other keys are
+    /// ignored.
     ///
     /// # Errors
-    /// `bad_message`, with what is wrong and where.
+    /// `bad_message`, with the problem and its place.
     pub fn parse(text: &str) -> Result<Self, Failure> {
         Self::read(text).map_err(|problem| Failure::new(FailureCode::BadMessage, problem))
     }
@@ -74,33 +74,33 @@ impl fmt::Display for ClientMessage {
     }
 }
 
-/// What the server sends, told apart by its keys. `Display` writes it as vosk does.
+/// A message of the server, identified by its keys. `Display` writes it as vosk does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum ServerMessage {
-    /// The unstable text of the utterance that is being spoken.
+    /// The unstable text of the current utterance.
     Partial {
-        /// Empty where nothing was heard yet.
+        /// Empty if there is no text yet.
         partial: String,
     },
-    /// Final text, where alternatives were asked for.
+    /// Final text, if alternatives were requested.
     Alternatives {
-        /// The best first; never empty.
+        /// Best first; never empty.
         alternatives: Vec<Alternative>,
     },
     /// Final text.
     Final {
-        /// The words, where they were asked for and the engine times them.
+        /// The words, if requested and if the engine reports their times.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         result: Vec<Word>,
-        /// Empty where nothing was said.
+        /// Empty if nothing was recognised.
         text: String,
     },
-    /// Why the server closes next; vosk-server would just close.
+    /// The failure because of which the server closes; vosk-server closes without a message.
     Error {
-        /// As in the native protocol.
+        /// The code, as in the native protocol.
         code: FailureCode,
-        /// For people.
+        /// A description for people.
         error: String,
     },
 }
@@ -117,27 +117,27 @@ impl fmt::Display for ServerMessage {
     }
 }
 
-/// One way to understand an utterance.
+/// One possible text of an utterance.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alternative {
-    /// Here 0 to 1; vosk writes a likelihood, which has no bounds.
+    /// 0 to 1 here; vosk writes an unbounded likelihood.
     pub confidence: f64,
-    /// As of a final text, without `conf`.
+    /// The words as in a final text, without `conf`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub result: Vec<Word>,
-    /// Empty where nothing was said.
+    /// Empty if nothing was recognised.
     pub text: String,
 }
 
-/// A word with its place.
+/// A word with its times.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Word {
-    /// 0 to 1; absent in alternatives.
+    /// Confidence, 0 to 1; absent in alternatives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conf: Option<f64>,
-    /// Seconds.
+    /// End in seconds.
     pub end: f64,
-    /// Seconds.
+    /// Start in seconds.
     pub start: f64,
     /// The word.
     pub word: String,
@@ -186,7 +186,7 @@ mod tests {
         ] {
             assert_eq!(serde_json::from_str::<ServerMessage>(&message.to_string()).unwrap(), message);
         }
-        // What vosk itself adds with a speaker model.
+        // vosk itself adds these fields with a speaker model.
         let spoken = r#"{"spk": [0.1], "spk_frames": 60, "text": "one"}"#;
         let expected = ServerMessage::Final { result: Vec::new(), text: "one".into() };
         assert_eq!(serde_json::from_str::<ServerMessage>(spoken).unwrap(), expected);

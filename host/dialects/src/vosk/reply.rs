@@ -1,4 +1,4 @@
-//! What vosk's clients are answered: exactly one text to each message of audio, one to `reset` and one to `eof`.
+//! Answers for vosk clients: exactly one text for each audio message, one for `reset` and one for `eof`.
 //!
 //! No I/O and no clock: whoever serves a connection hands the stream's events in as they come ([`Replies::apply`]) and takes
 //! an answer out for each message of the client. A segment is told once, in the answer that comes next; a partial is told in
@@ -11,32 +11,33 @@ use super::{
 use auricle_core::{Event, Failure};
 use auricle_plugin_api::Segment;
 
-/// One connection's answers.
+/// The answers of a connection.
 #[derive(Debug)]
 pub struct Replies {
     words: bool,
     alternatives: bool,
     rate: u32,
     separator: String,
-    /// Not yet told.
+    /// Segments not yet sent.
     segments: Vec<Segment>,
-    /// What was heard after the last segment.
+    /// The text after the last segment.
     partial: String,
 }
 
-/// An event after which an answer is due, whatever was said.
+/// An event after which an answer is due, even without text.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Milestone {
-    /// A flush is done: now [`Replies::answer_end`] answers `reset`.
+    /// A flush is complete: [`Replies::answer_end`] now answers `reset`.
     Flushed,
-    /// The stream has ended: now [`Replies::answer_end`] answers `eof`.
+    /// The stream has ended: [`Replies::answer_end`] now answers `eof`.
     Done,
-    /// The stream has failed: say why ([`ServerMessage::from`]) and close.
+    /// The stream has failed: send the failure ([`ServerMessage::from`]) and close.
     Failed(Failure),
 }
 
 impl Replies {
-    /// For a stream of a model that hears `rate` samples per second and joins segments by `separator`.
+    /// Creates the answers for a stream. `rate` is the model's sample rate in Hz; `separator` joins the texts of
+    /// segments.
     pub fn new(options: &Options, rate: u32, separator: impl Into<String>) -> Self {
         Self {
             words: options.words,
@@ -48,12 +49,12 @@ impl Replies {
         }
     }
 
-    /// Answers from now on as these options have it.
+    /// Applies changed options.
     pub fn configure(&mut self, options: &Options) {
         (self.words, self.alternatives) = (options.words, options.alternatives);
     }
 
-    /// Takes the stream's next event.
+    /// Processes the stream's next event.
     pub fn apply(&mut self, event: Event) -> Option<Milestone> {
         match event {
             Event::Partial(segment) => self.partial = segment.text().into_owned(),
@@ -64,29 +65,34 @@ impl Replies {
             Event::Flushed(_) => return Some(Milestone::Flushed),
             Event::Done(_) => return Some(Milestone::Done),
             Event::Failed(failure) => return Some(Milestone::Failed(failure)),
-            // Of these the protocol has no words.
+            // The protocol has no messages for these.
             Event::Ready { .. } | Event::SpeechStarted(_) | Event::Endpoint(_) | Event::Lag(_) | Event::Gap(..) => {}
         }
         None
     }
 
-    /// Answers a message of audio: what is final since the last answer, else what is heard so far.
+    /// Answers an audio message: with the final text since the last answer, or else with the partial.
     pub fn answer_audio(&mut self) -> ServerMessage {
-        if self.segments.is_empty() { ServerMessage::Partial { partial: self.partial.clone() } } else { self.tell() }
+        if self.segments.is_empty() {
+            ServerMessage::Partial { partial: self.partial.clone() }
+        } else {
+            self.take_final()
+        }
     }
 
-    /// Whether there is final text that was not told yet.
+    /// Whether there is final text that was not sent yet.
     pub fn has_final(&self) -> bool {
         !self.segments.is_empty()
     }
 
-    /// Answers `reset` and `eof`, once everything is decoded: what is final since the last answer, be it nothing.
+    /// Answers `reset` or `eof` once everything is decoded: with the final text since the last answer, which may be
+    /// empty.
     pub fn answer_end(&mut self) -> ServerMessage {
         self.partial.clear();
-        self.tell()
+        self.take_final()
     }
 
-    fn tell(&mut self) -> ServerMessage {
+    fn take_final(&mut self) -> ServerMessage {
         let segments = std::mem::take(&mut self.segments);
         let texts: Vec<_> = segments.iter().map(Segment::text).filter(|text| !text.is_empty()).collect();
         let text = texts.join(&self.separator);
@@ -104,7 +110,7 @@ impl Replies {
             return ServerMessage::Final { result, text };
         }
         result.iter_mut().for_each(|word| word.conf = None);
-        // As sure as the least sure of its parts.
+        // The lowest confidence of the segments.
         let confidence = segments.iter().filter_map(|segment| segment.confidence).map(f64::from).fold(1.0, f64::min);
         ServerMessage::Alternatives { alternatives: vec![Alternative { confidence, result, text }] }
     }
@@ -128,7 +134,7 @@ mod tests {
         Event::Segment(segment(text))
     }
 
-    /// Each word of half a second.
+    /// A segment in which each word lasts half a second.
     fn segment(text: &str) -> Segment {
         let words: Vec<_> = text
             .split_whitespace()
@@ -146,7 +152,7 @@ mod tests {
         ServerMessage::Partial { partial: text.into() }
     }
 
-    /// Without words.
+    /// A final text without `result`.
     fn final_text(text: &str) -> ServerMessage {
         ServerMessage::Final { result: Vec::new(), text: text.into() }
     }
@@ -249,7 +255,7 @@ mod tests {
     }
 
     proptest! {
-        /// Wherever the answers are taken, the final texts are the segments' texts in order.
+        /// Whenever the answers are taken, the final texts are the segments' texts in order.
         #[test]
         fn nothing_is_lost_or_told_twice(events in prop::collection::vec((0..3, any::<bool>()), 0..40)) {
             let mut replies = replies(Options { words: false, ..Options::default() });

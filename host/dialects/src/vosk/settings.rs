@@ -1,4 +1,4 @@
-//! What the operator says of the vosk dialect: which preset is meant by the names that clients know.
+//! The operator's settings of the vosk dialect: presets for the model names that clients use.
 
 use super::config::Options;
 use auricle_core::{Failure, FailureCode};
@@ -10,17 +10,17 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct VoskSettings {
-    /// The preset for clients that name no model; where absent, the only one that they may use.
+    /// The preset for clients that name no model; by default the only preset that they may use.
     pub preset: Option<String>,
-    /// What clients call models: which preset each is. A preset's own name will do as well.
+    /// Presets by the model names that clients use. The name of a preset works too.
     pub models: BTreeMap<String, String>,
 }
 
 impl VoskSettings {
-    /// The preset that a client means.
+    /// Finds the preset for a client.
     ///
     /// # Errors
-    /// Where it names none, and there is more than one, or none.
+    /// The client names no model, and it may use several presets or none.
     pub(super) fn preset(&self, options: &Options, admitted: &Admitted) -> Result<String, Failure> {
         if let Some(model) = &options.model {
             return Ok(self.models.get(model).unwrap_or(model).clone());
@@ -35,7 +35,7 @@ impl VoskSettings {
                 presets.extend(last);
                 let names = if presets.is_empty() { "none".to_owned() } else { presets.join(", ") };
                 let message = format!(
-                    "no model is named, and there is no preset for that case: name one by `model` in `config` (there are: \
+                    "no model is named, and there is no default preset: set `model` in `config` (available: \
                      {names}), or set `preset` under [dialects.vosk] in auricle.toml"
                 );
                 Err(Failure::new(FailureCode::UnknownPreset, message))

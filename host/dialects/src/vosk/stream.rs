@@ -1,4 +1,4 @@
-//! A vosk client's session, from its first audio on, and what is answered to each of its messages.
+//! A vosk client's session, which opens at the first audio, and the answers to its messages.
 
 use super::{
     config::{Config, Options},
@@ -12,10 +12,10 @@ use serde_json::{Map, Value};
 use std::{future, sync::Arc};
 use tokio_tungstenite::tungstenite::Bytes;
 
-/// The stream field that phrases become.
+/// The engine option that the phrases are passed in.
 const PHRASES: &str = "hotwords";
 
-/// What a connection has of a session.
+/// A connection's stream.
 pub(super) struct Stream {
     names: Arc<VoskSettings>,
     options: Options,
@@ -26,7 +26,7 @@ enum State {
     /// No audio yet.
     Waiting(Admitted),
     Open(Box<Open>),
-    /// It could not be opened.
+    /// The session could not be opened.
     Refused,
 }
 
@@ -41,10 +41,10 @@ impl Stream {
         Self { names, options: Options::default(), state: State::Waiting(admitted) }
     }
 
-    /// Takes a `config`.
+    /// Applies a `config`.
     ///
     /// # Errors
-    /// Where it comes too late to be obeyed, or cannot be.
+    /// The message is too late, or its values are invalid.
     pub(super) fn configure(&mut self, config: Config) -> Result<(), Failure> {
         let before = self.options.sample_rate;
         self.options.apply(config, self.is_open())?;
@@ -57,9 +57,9 @@ impl Stream {
         Ok(())
     }
 
-    /// Takes audio; what there is to say when the engine has worked on it.
+    /// Processes audio. Returns the answer once the engine has processed it.
     pub(super) async fn audio(&mut self, audio: Bytes) -> Result<ServerMessage, Failure> {
-        // No more at a time than a live stream may have waiting.
+        // At most one second at a time, as much as a live stream may have waiting.
         let second = 2 * self.options.sample_rate as usize;
         let open = self.open().await?;
         let mut left = audio;
@@ -72,7 +72,7 @@ impl Stream {
         }
     }
 
-    /// Has everything decoded; what is final since the last answer.
+    /// Decodes all audio. Returns the final text since the last answer.
     pub(super) async fn reset(&mut self) -> Result<ServerMessage, Failure> {
         if let State::Open(open) = &mut self.state {
             open.session.flush();
@@ -81,7 +81,7 @@ impl Stream {
         Ok(self.last_answer())
     }
 
-    /// Ends the audio; what is final since the last answer.
+    /// Ends the audio. Returns the final text since the last answer.
     pub(super) async fn finish(&mut self) -> Result<ServerMessage, Failure> {
         if let State::Open(open) = &mut self.state {
             open.session.finish();
@@ -102,12 +102,12 @@ impl Stream {
         future::pending().await
     }
 
-    /// Whether there was audio.
+    /// Whether the session is open.
     pub(super) fn is_open(&self) -> bool {
         matches!(self.state, State::Open(_))
     }
 
-    /// The connection ends by a failure. What is final and was not told yet, if there is anything.
+    /// Ends the stream with a failure. Returns the final text that was not sent yet, if there is any.
     pub(super) fn fail(&mut self, failure: &Failure) -> Option<ServerMessage> {
         match &mut self.state {
             State::Waiting(admitted) => admitted.sessions().refused(failure),
@@ -115,7 +115,7 @@ impl Stream {
             State::Open(open) => {
                 open.session.fail(failure.clone());
                 let events = open.events.take();
-                // It is the failure that is told already.
+                // The result is the failure itself, which is reported already.
                 let _ = open.apply(events);
                 return open.replies.has_final().then(|| open.replies.answer_end());
             }
@@ -123,7 +123,7 @@ impl Stream {
         None
     }
 
-    /// The client takes nothing any more.
+    /// Ends the session of a client that does not read its answers.
     pub(super) fn give_up(&mut self, failure: Failure) {
         if let State::Open(open) = &mut self.state {
             open.events.give_up(failure);
@@ -137,7 +137,7 @@ impl Stream {
         }
     }
 
-    /// The session, opened where there is none yet.
+    /// Opens the session unless it is open.
     async fn open(&mut self) -> Result<&mut Open, Failure> {
         if let State::Waiting(admitted) = &self.state {
             let preset = self.names.preset(&self.options, admitted)?;
@@ -164,7 +164,7 @@ impl Stream {
     }
 }
 
-/// The audio that a client announces.
+/// The audio format in the client's options.
 fn audio(options: &Options) -> Result<AudioFormat, Failure> {
     let sample_rate = options.sample_rate;
     let audio = AudioFormat { encoding: Encoding::S16le, sample_rate, channels: 1, channel: None };
@@ -173,7 +173,7 @@ fn audio(options: &Options) -> Result<AudioFormat, Failure> {
 }
 
 impl Open {
-    /// Waits until the engine has worked on all that it can be given.
+    /// Waits until the engine has processed all the audio that fills its chunks.
     async fn catch_up(&mut self) -> Result<(), Failure> {
         loop {
             let events = tokio::select! {
@@ -187,7 +187,7 @@ impl Open {
         }
     }
 
-    /// Takes events up to a milestone.
+    /// Processes events up to a milestone.
     async fn until(&mut self, milestone: Milestone) -> Result<(), Failure> {
         while self.next().await? != Some(milestone.clone()) {}
         Ok(())
@@ -201,11 +201,11 @@ impl Open {
         self.apply(events)
     }
 
-    /// Takes events; the last milestone among them.
+    /// Processes events; returns the last milestone among them.
     fn apply(&mut self, events: Vec<Arc<NumberedEvent>>) -> Result<Option<Milestone>, Failure> {
         let mut passed = Ok(None);
         for event in events {
-            // They are told with the next answer at the latest, and nothing could ask for them again.
+            // They are sent with the next answer at the latest, and this protocol cannot request them again.
             self.events.acknowledge(event.seq);
             match self.replies.apply(event.event.clone()) {
                 Some(Milestone::Failed(failure)) => passed = Err(failure),

@@ -1,19 +1,19 @@
-//! How vosk writes JSON: keys on lines of their own, ` : ` behind them, lists in one line, numbers with six decimals.
+//! vosk's JSON format: each key on its own line, ` : ` after it, lists on one line, numbers with six decimals.
 //!
-//! Scripts search answers for texts such as `"partial" : ""`, so the spacing is a part of the protocol.
+//! Scripts search answers for strings such as `"partial" : ""`, so the spacing is part of the protocol.
 
 use serde::Serialize;
 use serde_json::{Serializer, ser::Formatter};
 use std::io::{self, Write};
 
-/// `value` as vosk would write it. Keys must be declared in alphabetical order: vosk sorts them.
+/// Writes `value` as vosk does. Keys must be declared in alphabetical order, because vosk sorts them.
 pub(super) fn write(value: &impl Serialize) -> serde_json::Result<String> {
     let mut bytes = Vec::with_capacity(128);
     value.serialize(&mut Serializer::with_formatter(&mut bytes, Layout::default()))?;
     String::from_utf8(bytes).map_err(serde::ser::Error::custom)
 }
 
-/// Counts how deep it is; a list counts too, though nothing shows of it.
+/// Tracks the depth; a list counts too, although it is written on one line.
 #[derive(Default)]
 struct Layout {
     depth: usize,
@@ -77,7 +77,7 @@ mod tests {
         assert_eq!(partial.to_string(), "{\n  \"partial\" : \"on \\\"é\\\"\"\n}");
         let word = |word: &str, start, end| Word { conf: Some(1.0), end, start, word: word.into() };
         let result = vec![word("one", 0.09, 0.9), word("two", 0.9, 12.345_678_9)];
-        let told = ServerMessage::Final { result, text: "one two".into() };
+        let message = ServerMessage::Final { result, text: "one two".into() };
         let expected = r#"{
   "result" : [{
       "conf" : 1.000000,
@@ -92,7 +92,7 @@ mod tests {
     }],
   "text" : "one two"
 }"#;
-        assert_eq!(told.to_string(), expected);
+        assert_eq!(message.to_string(), expected);
         let result = vec![Word { conf: None, end: 0.75, start: 0.42, word: "one".into() }];
         let alternatives = vec![Alternative { confidence: 234.474_503, result, text: "one".into() }];
         let expected = r#"{

@@ -1,6 +1,7 @@
-//! The reading half of a WebSocket: messages, and the ways in which there may be no more of them.
+//! The reading half of a WebSocket: receives messages, and detects the different ends of the input.
 //!
-//! Invariant: once [`Receiver::is_over`], nothing else will come, though the client may still read. One task.
+//! Invariant: once [`Receiver::is_over`] returns true, nothing more arrives, although the client may still read. One
+//! task.
 
 use super::{
     sender::Sender,
@@ -27,33 +28,33 @@ use tokio_tungstenite::tungstenite::{
     error::{CapacityError, ProtocolError},
 };
 
-/// How long a client has to answer the close frame.
+/// Time limit for the client's answer to the close frame.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
-/// Reads one connection.
+/// Reads a connection.
 pub struct Receiver {
     source: SplitStream<WebSocket>,
-    /// Set by the socket, in a poll of `source` that finds no message.
+    /// Set by the socket when a poll of `source` reaches the end of the input.
     end: Arc<AtomicBool>,
-    /// Where one message ends and the next begins cannot be told any more.
+    /// Message boundaries are lost after invalid data.
     broken: bool,
     ended: bool,
-    /// Came while something else was being done, and is next.
+    /// A result that arrived during other work; it is returned next.
     held: Option<Result<Incoming, Failure>>,
 }
 
-/// What came from the client.
+/// An item received from the client.
 #[derive(Debug)]
 pub enum Incoming {
     /// A binary message.
     Binary(Bytes),
     /// A text message.
     Text(Utf8Bytes),
-    /// A ping, a pong.
+    /// A ping or pong.
     Alive,
-    /// The client has sent all that it will; it may still read.
+    /// The client has closed its sending half; it may still read.
     Ended,
-    /// The client is gone.
+    /// The client has disconnected.
     Gone,
 }
 
@@ -62,12 +63,13 @@ impl Receiver {
         Self { source, end, broken: false, ended: false, held: None }
     }
 
-    /// Whether nothing else will come.
+    /// Whether nothing more will arrive.
     pub fn is_over(&self) -> bool {
         (self.broken || self.ended) && self.held.is_none()
     }
 
-    /// Awaits some work; pings are answered meanwhile, and one message is held. `None` where the client goes away.
+    /// Waits for `work`. Pings are answered in the meantime, and at most one message is held. Returns `None` if the
+    /// client disconnects.
     pub async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
         let mut work = pin!(work);
         loop {
@@ -82,7 +84,7 @@ impl Receiver {
         }
     }
 
-    /// A binary message that has come already; anything else is held.
+    /// Returns a binary message that has already arrived; anything else is held.
     pub fn more(&mut self) -> Option<Bytes> {
         match self.next().now_or_never() {
             Some(Ok(Incoming::Binary(more))) => Some(more),
@@ -93,10 +95,10 @@ impl Receiver {
         }
     }
 
-    /// Waits for the next message. A call that is dropped loses none.
+    /// Waits for the next message. Cancel-safe.
     ///
     /// # Errors
-    /// What is wrong with what came; nothing else will come.
+    /// The received data is invalid; nothing more will arrive.
     pub async fn next(&mut self) -> Result<Incoming, Failure> {
         if let Some(held) = self.held.take() {
             return held;
@@ -109,7 +111,7 @@ impl Receiver {
             Some(Ok(Message::Binary(bytes))) => return Ok(Incoming::Binary(bytes)),
             Some(Ok(Message::Text(text))) => return Ok(Incoming::Text(text)),
             Some(Ok(Message::Close(_))) => {
-                // Lets the answer out.
+                // Polls once more so that the answer is sent.
                 let _ = timeout(CLOSE_LIMIT, self.source.next()).await;
                 return Ok(Incoming::Gone);
             }
@@ -135,7 +137,7 @@ impl Receiver {
         }
     }
 
-    /// What the WebSocket gives next; `None` where the input has ended.
+    /// The next item of the WebSocket; `None` at the end of the input.
     async fn message(&mut self) -> Option<Option<Result<Message, WsError>>> {
         poll_fn(|context| match self.source.poll_next_unpin(context) {
             Poll::Ready(message) => Poll::Ready(Some(message)),
@@ -145,12 +147,12 @@ impl Receiver {
         .await
     }
 
-    /// After the close frame: reads on until the client has seen it, a moment at most. A connection closed with unread input
-    /// would take what was sent to the client with it.
+    /// After the close frame, reads until the client has answered it, for a short time at most. Closing a connection
+    /// with unread input could discard data that was sent but not yet received.
     pub async fn linger(mut self, sender: Sender) {
         let read_on = async {
             while let Some(Some(Ok(_))) = self.message().await {}
-            // The client's answer cannot be told from the rest: reads up to the end of everything.
+            // The client's answer cannot be recognised in invalid data, so read to the end of the input.
             if self.broken
                 && let Ok(mut socket) = self.source.reunite(sender.into_sink())
             {

@@ -1,4 +1,4 @@
-//! The writing half of a WebSocket: messages within a time limit, and the close frame.
+//! The writing half of a WebSocket: sends messages within a time limit, and the close frame.
 
 use super::socket::WebSocket;
 use futures_util::{SinkExt, stream::SplitSink};
@@ -9,21 +9,21 @@ use tokio_tungstenite::tungstenite::{
     protocol::{CloseFrame, frame::coding::CloseCode},
 };
 
-/// The most a close frame can hold (RFC 6455, 5.5), less the code.
+/// Maximum length of a close reason (RFC 6455, 5.5).
 const CLOSE_REASON_BYTES: usize = 123;
 
-/// Writes one connection.
+/// Writes a connection.
 pub struct Sender {
     sink: SplitSink<WebSocket, Message>,
     limit: Duration,
 }
 
-/// Why messages did not get to the client.
+/// The reason why messages could not be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unsent {
-    /// The connection is gone.
+    /// The connection is lost.
     Lost,
-    /// The client does not read.
+    /// The client does not read in time.
     Late,
 }
 
@@ -36,7 +36,7 @@ impl Sender {
         self.sink
     }
 
-    /// How long the client has to take what is sent to it.
+    /// Time for the client to read what is sent to it.
     pub fn limit(&self) -> Duration {
         self.limit
     }
@@ -44,7 +44,7 @@ impl Sender {
     /// Sends messages with one flush.
     ///
     /// # Errors
-    /// Where the client did not take them.
+    /// The messages could not be sent.
     pub async fn send(&mut self, messages: impl IntoIterator<Item = Message>) -> Result<(), Unsent> {
         let send = async {
             for message in messages {
@@ -62,16 +62,16 @@ impl Sender {
         }
     }
 
-    /// Asks for a sign of life.
+    /// Sends a ping.
     ///
     /// # Errors
-    /// As [`send`](Self::send).
+    /// The ping could not be sent.
     pub async fn ping(&mut self) -> Result<(), Unsent> {
         self.send([Message::Ping(Bytes::new())]).await
     }
 }
 
-/// A close frame; a reason that is too long is cut.
+/// Creates a close frame. A reason that is too long is truncated.
 pub fn close(code: u16, reason: &str) -> Message {
     let mut end = reason.len().min(CLOSE_REASON_BYTES);
     while !reason.is_char_boundary(end) {

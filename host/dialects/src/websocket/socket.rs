@@ -1,8 +1,8 @@
-//! The socket under a WebSocket, plain or in TLS.
+//! The socket of a WebSocket, plain or with TLS.
 //!
-//! Invariant: the end of the input is no end of the socket. A client may close its sending half and still read (`nc -N`, Node's
-//! `allowHalfOpen`), but a WebSocket that reads an end writes no more; so the end is told beside it, and to the WebSocket
-//! it looks as if nothing came.
+//! Invariant: the end of the input does not end the socket. A client may close its sending half and still read (`nc
+//! -N`, Node's `allowHalfOpen`), but a WebSocket that reads the end stops writing. So the end is hidden from the
+//! WebSocket, as if no data had arrived, and reported by a flag.
 
 use std::{
     io,
@@ -19,15 +19,15 @@ use tokio::{
 };
 use tokio_tungstenite::WebSocketStream;
 
-/// A WebSocket whose handshake is done.
+/// A WebSocket after the handshake.
 pub type WebSocket = WebSocketStream<Socket>;
 
-/// What bytes go through both ways.
+/// A byte stream in both directions.
 pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
 
-/// A client's socket.
+/// The socket of a client.
 pub struct Socket {
     io: Io,
     end: Arc<AtomicBool>,
@@ -35,28 +35,28 @@ pub struct Socket {
 }
 
 enum Io {
-    /// Without a layer between, for what every frame passes.
+    /// Without dynamic dispatch, for the common case.
     Tcp(TcpStream),
     Other(Box<dyn Duplex>),
 }
 
 impl Socket {
-    /// Of a connection that carries nothing but the WebSocket.
+    /// A plain TCP connection.
     pub fn tcp(socket: TcpStream) -> Self {
         Self { io: Io::Tcp(socket), end: Arc::default(), hides_end: true }
     }
 
-    /// Of any other.
+    /// Any other connection.
     pub fn other(socket: impl Duplex + 'static) -> Self {
         Self { io: Io::Other(Box::new(socket)), end: Arc::default(), hides_end: true }
     }
 
-    /// Becomes true, while reading, when the client has sent all that it will ever send.
+    /// A flag that a read sets when it reaches the end of the input.
     pub(super) fn end_of_input(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.end)
     }
 
-    /// From now on a read meets the end of the input.
+    /// From now on a read reports the end of the input.
     pub(super) fn show_end(&mut self) {
         self.hides_end = false;
     }

@@ -1,6 +1,7 @@
-//! WhisperLive: what is wanted first, floats once the server is ready, and for their end a binary message of its own.
+//! The client's side for WhisperLive: the options, float samples once the server is ready, and a binary message at the
+//! end.
 //!
-//! Each result tells the last segments anew: those that are complete, and at most one that is not.
+//! Each result repeats the last segments: the complete ones, and at most one that is not complete.
 
 use crate::client::{ClientSide, Update};
 use serde::Deserialize;
@@ -8,19 +9,19 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 use uuid::Uuid;
 
-/// What the published clients ask for.
+/// The default model of the published clients.
 const MODEL: &str = "small";
 
 /// A stream of WhisperLive.
 pub struct WhisperLive {
     id: String,
     model: String,
-    /// Up to where complete segments have been updates, in seconds.
+    /// End of the last complete segment that was reported, in seconds.
     complete: f64,
 }
 
 #[derive(Deserialize)]
-struct Heard {
+struct ServerMessage {
     uid: String,
     status: Option<String>,
     message: Option<Value>,
@@ -38,7 +39,7 @@ struct Segment {
 }
 
 impl WhisperLive {
-    /// A stream's side.
+    /// Creates a stream, with a model if one is given.
     pub fn new(model: Option<&str>) -> Self {
         Self { id: Uuid::new_v4().to_string(), model: model.unwrap_or(MODEL).to_owned(), complete: 0.0 }
     }
@@ -61,11 +62,11 @@ impl WhisperLive {
 
 impl ClientSide for WhisperLive {
     fn hello(&self) -> Option<Message> {
-        let wanted = json!({
+        let options = json!({
             "uid": self.id, "language": null, "task": "transcribe", "model": self.model, "use_vad": true,
             "send_last_n_segments": 10, "no_speech_thresh": 0.45, "clip_audio": false, "same_output_threshold": 10,
         });
-        Some(Message::text(wanted.to_string()))
+        Some(Message::text(options.to_string()))
     }
 
     fn waits(&self) -> bool {
@@ -81,7 +82,7 @@ impl ClientSide for WhisperLive {
     }
 
     fn receive(&mut self, line: &str, updates: &mut Vec<Update>) {
-        let Ok(Heard { uid, status, message, segments }) = serde_json::from_str(line) else { return };
+        let Ok(ServerMessage { uid, status, message, segments }) = serde_json::from_str(line) else { return };
         if uid != self.id {
             return;
         }
@@ -91,7 +92,7 @@ impl ClientSide for WhisperLive {
             (None, "SERVER_READY") => updates.push(Update::Ready),
             (None, "DISCONNECT") => updates.push(Update::Failed(text.to_owned())),
             (None, _) => self.segments(segments, updates),
-            // With how many minutes to wait, which differ from stream to stream.
+            // The message is a number of minutes that differs between streams, so it is left out of the reason.
             (Some("WAIT"), _) => updates.push(Update::Failed("WAIT".to_owned())),
             (Some("ERROR"), _) => updates.push(Update::Failed(format!("ERROR: {text}"))),
             (Some(_), _) => {}
