@@ -308,10 +308,7 @@ fn a_file_that_breaks_off_is_taken_up_again_and_then_by_the_next_pull() {
     // The encoder has 68,150 bytes: five connections are not enough for it.
     room.hub.behave(Manner { most: Some((10_000, Then::Closes)), ..Manner::default() });
     let line = room.refused(&["me/nano"]);
-    assert!(
-        line.contains("was lost: onnx/encoder_model.onnx stopped at byte 50000 of 68150"),
-        "{line}"
-    );
+    assert!(line.contains("was lost: onnx/encoder_model.onnx stopped at byte 50000 of 68150"), "{line}");
     assert!(line.ends_with("run the same command again to resume"), "{line}");
     room.hub.asked();
     room.hub.behave(Manner::default());

@@ -248,8 +248,11 @@ mod tests {
         assert_eq!(level(&[stream(&[0.1], 1)], BOUND).reasons, ["1 of 10 words differ, in 1 streams"]);
         assert!(level(&[stream(&[0.1], 1)], Bound { tolerance: 0.1, ..BOUND }).held);
         let refused = StreamRun { end: Some(Ending::Refused("full".into())), ..StreamRun::default() };
-        let told = level(&[stream(&[0.1], 0), (refused, Compared::default())], BOUND);
-        assert_eq!((told.reasons, told.lost, told.refused["full"]), (vec!["1 of 2 streams: full".to_owned()], 1, 1));
+        let result = level(&[stream(&[0.1], 0), (refused, Compared::default())], BOUND);
+        assert_eq!(
+            (result.reasons, result.lost, result.refused["full"]),
+            (vec!["1 of 2 streams: full".to_owned()], 1, 1)
+        );
         let silent = StreamRun { finished: Some(10.1), ..StreamRun::default() };
         assert_eq!(level(&[(silent, Compared::default())], BOUND).reasons, ["1 streams got no text"]);
     }

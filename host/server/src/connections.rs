@@ -16,8 +16,8 @@ const REFUSED_AT_ONCE: usize = 64;
 /// Counts the open connections.
 #[derive(Debug)]
 pub(super) struct Connections {
-    most: usize,
-    most_per_address: usize,
+    max: usize,
+    max_per_address: usize,
     open: Mutex<Open>,
     metrics: Arc<Metrics>,
 }
@@ -39,8 +39,8 @@ pub(super) struct Connection {
 }
 
 impl Connections {
-    pub(super) fn new(most: usize, most_per_address: usize, metrics: Arc<Metrics>) -> Self {
-        Self { most, most_per_address, open: Mutex::default(), metrics }
+    pub(super) fn new(max: usize, max_per_address: usize, metrics: Arc<Metrics>) -> Self {
+        Self { max, max_per_address, open: Mutex::default(), metrics }
     }
 
     /// Counts a new connection; `served` is whether its listener serves the address. Returns `None` if it must be
@@ -52,7 +52,7 @@ impl Connections {
         let refusal = if !served {
             let message = "this listener does not serve your address (`allow` in its settings)";
             Some(Failure::new(FailureCode::Address, message))
-        } else if open.total >= self.most {
+        } else if open.total >= self.max {
             let message = "the server has reached its limit of connections (limits.max_connections)";
             Some(Failure::new(FailureCode::Connections, message))
         } else if of_address >= self.most_per_address {
@@ -124,8 +124,8 @@ fn network(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    fn connections(most: usize, most_per_address: usize) -> Arc<Connections> {
-        Arc::new(Connections::new(most, most_per_address, Arc::default()))
+    fn connections(max: usize, max_per_address: usize) -> Arc<Connections> {
+        Arc::new(Connections::new(max, max_per_address, Arc::default()))
     }
 
     fn refusal(connection: Option<Connection>) -> Option<FailureCode> {

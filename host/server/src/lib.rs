@@ -131,9 +131,9 @@ impl Server {
             streams: TaskTracker::new(),
             drain,
         };
-        let most = limits.max_connections.unwrap_or(limits.max_streams.saturating_add(100).saturating_mul(2));
-        let most_per_address = limits.max_connections_per_address.unwrap_or(most / 2);
-        raise_file_limit(most);
+        let max = limits.max_connections.unwrap_or(limits.max_streams.saturating_add(100).saturating_mul(2));
+        let max_per_address = limits.max_connections_per_address.unwrap_or(max / 2);
+        raise_file_limit(max);
         let files = Files {
             reloading: Mutex::default(),
             presets: Arc::clone(&presets),
@@ -147,7 +147,7 @@ impl Server {
         }
         Ok(Self {
             listeners,
-            connections: Arc::new(Connections::new(most, most_per_address, metrics)),
+            connections: Arc::new(Connections::new(max, max_per_address, metrics)),
             phases: phase_limits(&settings),
             app,
             watcher,

@@ -260,8 +260,8 @@ fn count() -> impl clap::builder::TypedValueParser<Value = u64> {
     value_parser!(u64).range(1..=1_000_000)
 }
 
-fn number(text: &str, wanted: NumberError, fits: impl Fn(f64) -> bool) -> Result<f64, NumberError> {
-    text.parse().ok().filter(|number| fits(*number)).ok_or(wanted)
+fn number(text: &str, error: NumberError, fits: impl Fn(f64) -> bool) -> Result<f64, NumberError> {
+    text.parse().ok().filter(|number| fits(*number)).ok_or(error)
 }
 
 fn positive(text: &str) -> Result<f64, NumberError> {

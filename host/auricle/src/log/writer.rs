@@ -25,17 +25,17 @@ pub(crate) struct LogWriter {
 }
 
 impl LogWriter {
-    /// Starts the thread. `tell` formats a message about dropped lines as a line of the log, with its line end.
+    /// Starts the thread. `format_gap` formats a message about dropped lines as a line of the log, with its line end.
     ///
     /// # Errors
     /// The thread cannot be started.
     pub(crate) fn start(
         out: impl Write + Send + 'static,
-        tell: impl Fn(&str) -> String + Send + 'static,
+        format_gap: impl Fn(&str) -> String + Send + 'static,
     ) -> io::Result<Self> {
         let log = Self { queue: Arc::default(), meter: LogMeter::default() };
         let (own, out) = (log.clone(), Out { to: out, torn: false });
-        thread::Builder::new().name("log-writer".into()).spawn(move || own.write_all(out, &tell))?;
+        thread::Builder::new().name("log-writer".into()).spawn(move || own.write_all(out, &format_gap))?;
         Ok(log)
     }
 
@@ -58,7 +58,7 @@ impl LogWriter {
 }
 
 impl LogWriter {
-    fn write_all(self, mut out: Out<impl Write>, tell: &impl Fn(&str) -> String) -> ! {
+    fn write_all(self, mut out: Out<impl Write>, format_gap: &impl Fn(&str) -> String) -> ! {
         let mut missing = Dropped::default();
         loop {
             let item = self.queue.take();
@@ -66,7 +66,7 @@ impl LogWriter {
                 missing.join(dropped);
             }
             // Before the next line, where the dropped ones would be.
-            if !missing.is_empty() && out.line(tell(&missing.to_string()).as_bytes()).is_ok() {
+            if !missing.is_empty() && out.line(format_gap(&missing.to_string()).as_bytes()).is_ok() {
                 missing = Dropped::default();
             }
             if let Item::Line(level, line) = item
@@ -157,24 +157,24 @@ mod tests {
     /// The text that was written, and the results of the next writes: a number of bytes, or an error. Without an entry
     /// a write takes everything.
     #[derive(Clone, Default)]
-    struct Paper {
+    struct FakeOutput {
         text: Arc<Mutex<String>>,
-        fate: Arc<Mutex<VecDeque<Result<usize, ErrorKind>>>>,
+        results: Arc<Mutex<VecDeque<Result<usize, ErrorKind>>>>,
     }
 
-    impl Paper {
+    impl FakeOutput {
         fn text(&self) -> String {
             self.text.lock().unwrap().clone()
         }
 
-        fn then(&self, fate: impl IntoIterator<Item = Result<usize, ErrorKind>>) {
-            self.fate.lock().unwrap().extend(fate);
+        fn script(&self, results: impl IntoIterator<Item = Result<usize, ErrorKind>>) {
+            self.results.lock().unwrap().extend(results);
         }
     }
 
-    impl Write for Paper {
+    impl Write for FakeOutput {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let count = self.fate.lock().unwrap().pop_front().unwrap_or(Ok(bytes.len()))?;
+            let count = self.results.lock().unwrap().pop_front().unwrap_or(Ok(bytes.len()))?;
             self.text.lock().unwrap().push_str(std::str::from_utf8(&bytes[..count]).unwrap());
             Ok(count)
         }
@@ -184,40 +184,40 @@ mod tests {
         }
     }
 
-    fn tell(what: &str) -> String {
+    fn format_gap(what: &str) -> String {
         format!("{}\n", what.rsplit_once(": ").unwrap().1)
     }
 
     #[test]
     fn a_line_that_cannot_be_written_is_counted_and_told_of_before_the_next() {
-        let paper = Paper::default();
-        let log = LogWriter::start(paper.clone(), tell).unwrap();
+        let output = FakeOutput::default();
+        let log = LogWriter::start(output.clone(), format_gap).unwrap();
         // Two lines, and a report of dropped lines: the writer tries that before the second line, too.
-        paper.then([Err(ErrorKind::StorageFull), Err(ErrorKind::BrokenPipe), Err(ErrorKind::StorageFull)]);
+        output.script([Err(ErrorKind::StorageFull), Err(ErrorKind::BrokenPipe), Err(ErrorKind::StorageFull)]);
         log.add(Level::ERROR, "one\n");
         log.add(Level::INFO, "two\n");
         log.drain(LONG);
-        assert_eq!(paper.text(), "");
-        paper.then([Err(ErrorKind::Interrupted), Err(ErrorKind::WouldBlock)]);
+        assert_eq!(output.text(), "");
+        output.script([Err(ErrorKind::Interrupted), Err(ErrorKind::WouldBlock)]);
         log.add(Level::INFO, "three\n");
         log.add(Level::INFO, "four\n");
         log.drain(LONG);
-        assert_eq!(paper.text(), "1 error, 1 info\nthree\nfour\n");
+        assert_eq!(output.text(), "1 error, 1 info\nthree\nfour\n");
     }
 
     #[test]
     fn a_line_written_in_part_is_ended_before_the_next() {
-        let paper = Paper::default();
-        let log = LogWriter::start(paper.clone(), tell).unwrap();
-        paper.then([Ok(2), Err(ErrorKind::StorageFull)]);
+        let output = FakeOutput::default();
+        let log = LogWriter::start(output.clone(), format_gap).unwrap();
+        output.script([Ok(2), Err(ErrorKind::StorageFull)]);
         log.add(Level::WARN, "one\n");
         log.add(Level::WARN, "two\n");
         log.drain(LONG);
-        assert_eq!(paper.text(), "on\n1 warn\ntwo\n");
+        assert_eq!(output.text(), "on\n1 warn\ntwo\n");
     }
 
     /// Does not write until the other end of the channel is dropped.
-    struct Stuck(Receiver<()>, Paper);
+    struct Stuck(Receiver<()>, FakeOutput);
 
     impl Write for Stuck {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -232,18 +232,18 @@ mod tests {
 
     #[test]
     fn a_reader_that_never_reads_keeps_nobody_waiting() {
-        let (paper, (reader, read)) = (Paper::default(), channel());
-        let log = LogWriter::start(Stuck(read, paper.clone()), tell).unwrap();
+        let (output, (reader, read)) = (FakeOutput::default(), channel());
+        let log = LogWriter::start(Stuck(read, output.clone()), format_gap).unwrap();
         let line = format!("{}\n", "x".repeat(1_000));
         for _ in 0..3_000 {
             log.add(Level::INFO, line.as_str());
         }
         log.add(Level::ERROR, "bad\n");
         log.drain(Duration::from_millis(10));
-        assert_eq!(paper.text(), "");
+        assert_eq!(output.text(), "");
         drop(reader);
         log.drain(LONG);
-        let text = paper.text();
+        let text = output.text();
         let written = text.lines().filter(|line| line.starts_with('x')).count();
         assert!((400..600).contains(&written), "{written}");
         assert!(text.ends_with(&format!("bad\n{} info\n", 3_000 - written)), "{}", &text[text.len() - 200..]);

@@ -187,9 +187,9 @@ mod tests {
             assert_eq!(serde_json::from_str::<ServerMessage>(&message.to_string()).unwrap(), message);
         }
         // vosk itself adds these fields with a speaker model.
-        let spoken = r#"{"spk": [0.1], "spk_frames": 60, "text": "one"}"#;
+        let with_speaker = r#"{"spk": [0.1], "spk_frames": 60, "text": "one"}"#;
         let expected = ServerMessage::Final { result: Vec::new(), text: "one".into() };
-        assert_eq!(serde_json::from_str::<ServerMessage>(spoken).unwrap(), expected);
+        assert_eq!(serde_json::from_str::<ServerMessage>(with_speaker).unwrap(), expected);
     }
 
     fn json() -> impl Strategy<Value = Value> {

@@ -130,7 +130,7 @@ mod tests {
         Replies::new(&options, 16_000, " ")
     }
 
-    fn said(text: &str) -> Event {
+    fn segment_event(text: &str) -> Event {
         Event::Segment(segment(text))
     }
 
@@ -144,7 +144,7 @@ mod tests {
         Segment::new(0, 8_000 * words.len() as u64, text).words(words)
     }
 
-    fn heard(text: &str) -> Event {
+    fn partial_event(text: &str) -> Event {
         Event::Partial(Segment::new(0, 1, text))
     }
 
@@ -161,7 +161,13 @@ mod tests {
     fn audio_is_answered_by_what_is_heard_so_far() {
         let mut replies = replies(Options::default());
         assert_eq!(replies.answer_audio(), partial(""));
-        for event in [Event::Ready { epoch: 0 }, Event::SpeechStarted(0), heard("on"), Event::Lag(3), heard("one")] {
+        for event in [
+            Event::Ready { epoch: 0 },
+            Event::SpeechStarted(0),
+            partial_event("on"),
+            Event::Lag(3),
+            partial_event("one"),
+        ] {
             assert_eq!(replies.apply(event), None);
         }
         assert_eq!(replies.answer_audio(), partial("one"));
@@ -171,12 +177,18 @@ mod tests {
     #[test]
     fn segments_are_told_once_and_together() {
         let mut replies = replies(Options { words: false, ..Options::default() });
-        for event in [heard("on"), said("one"), Event::Endpoint(5), said("two three"), heard("fo")] {
+        for event in [
+            partial_event("on"),
+            segment_event("one"),
+            Event::Endpoint(5),
+            segment_event("two three"),
+            partial_event("fo"),
+        ] {
             replies.apply(event);
         }
         assert_eq!(replies.answer_audio(), final_text("one two three"));
         assert_eq!(replies.answer_audio(), partial("fo"), "what came after the segments is not lost");
-        replies.apply(said("four"));
+        replies.apply(segment_event("four"));
         assert_eq!(replies.answer_audio(), final_text("four"));
         assert_eq!(replies.answer_audio(), partial(""), "the segment has replaced its partial");
     }
@@ -191,11 +203,11 @@ mod tests {
     #[test]
     fn the_ends_are_answered_finally_be_it_by_nothing() {
         let mut replies = replies(Options { words: false, ..Options::default() });
-        replies.apply(heard("o"));
-        replies.apply(said("one"));
+        replies.apply(partial_event("o"));
+        replies.apply(segment_event("one"));
         assert_eq!(replies.apply(Event::Flushed(100)), Some(Milestone::Flushed));
         assert_eq!(replies.answer_end(), final_text("one"));
-        replies.apply(heard("noise"));
+        replies.apply(partial_event("noise"));
         assert_eq!(replies.apply(Event::Done(100)), Some(Milestone::Done));
         assert_eq!(replies.answer_end(), final_text(""));
         assert_eq!(replies.answer_audio(), partial(""));
@@ -214,7 +226,7 @@ mod tests {
         let mut sure = segment("one two").confidence(0.5);
         sure.words[1].confidence = Some(0.25);
         replies.apply(Event::Segment(sure));
-        replies.apply(said("three"));
+        replies.apply(segment_event("three"));
         let word = |word: &str, start, end, conf| Word { conf: Some(conf), end, start, word: word.into() };
         let result = vec![word("one", 0.0, 0.5, 0.5), word("two", 0.5, 1.0, 0.25), word("three", 0.0, 0.5, 1.0)];
         assert_eq!(replies.answer_audio(), ServerMessage::Final { result, text: "one two three".into() });
@@ -223,7 +235,7 @@ mod tests {
     #[test]
     fn there_is_no_result_where_words_are_off_or_not_timed() {
         let mut off = replies(Options { words: false, ..Options::default() });
-        off.apply(said("one"));
+        off.apply(segment_event("one"));
         assert_eq!(off.answer_audio(), final_text("one"));
         let mut untimed = replies(Options::default());
         untimed.apply(Event::Segment(Segment::new(0, 1, "one")));
@@ -234,7 +246,7 @@ mod tests {
     fn texts_are_joined_as_the_engine_says() {
         let mut replies = Replies::new(&Options { words: false, ..Options::default() }, 16_000, "");
         for text in ["一", "", "二"] {
-            replies.apply(said(text));
+            replies.apply(segment_event(text));
         }
         assert_eq!(replies.answer_audio(), final_text("一二"));
     }
@@ -245,12 +257,12 @@ mod tests {
         replies.apply(Event::Segment(segment("one").confidence(0.5)));
         replies.apply(Event::Segment(segment("two").confidence(0.75)));
         let word = |word: &str| Word { conf: None, end: 0.5, start: 0.0, word: word.into() };
-        let told = |confidence, result, text: &str| ServerMessage::Alternatives {
+        let answer = |confidence, result, text: &str| ServerMessage::Alternatives {
             alternatives: vec![Alternative { confidence, result, text: text.into() }],
         };
-        assert_eq!(replies.answer_audio(), told(0.5, vec![word("one"), word("two")], "one two"));
-        assert_eq!(replies.answer_end(), told(1.0, Vec::new(), ""));
-        replies.apply(heard("th"));
+        assert_eq!(replies.answer_audio(), answer(0.5, vec![word("one"), word("two")], "one two"));
+        assert_eq!(replies.answer_end(), answer(1.0, Vec::new(), ""));
+        replies.apply(partial_event("th"));
         assert_eq!(replies.answer_audio(), partial("th"), "what is not final has no alternatives");
     }
 
@@ -259,15 +271,15 @@ mod tests {
         #[test]
         fn nothing_is_lost_or_told_twice(events in prop::collection::vec((0..3, any::<bool>()), 0..40)) {
             let mut replies = replies(Options { words: false, ..Options::default() });
-            let (mut expected, mut told) = (Vec::new(), Vec::new());
-            let mut keep = |message| if let ServerMessage::Final { text, .. } = message { told.push(text) };
+            let (mut expected, mut sent) = (Vec::new(), Vec::new());
+            let mut keep = |message| if let ServerMessage::Final { text, .. } = message { sent.push(text) };
             for (n, (kind, answered)) in events.into_iter().enumerate() {
                 match kind {
                     0 => {
                         expected.push(n.to_string());
-                        replies.apply(said(&n.to_string()));
+                        replies.apply(segment_event(&n.to_string()));
                     }
-                    1 => drop(replies.apply(heard("unstable"))),
+                    1 => drop(replies.apply(partial_event("unstable"))),
                     _ => drop(replies.apply(Event::Endpoint(1))),
                 }
                 if answered {
@@ -275,8 +287,8 @@ mod tests {
                 }
             }
             keep(replies.answer_end());
-            let told: Vec<_> = told.iter().flat_map(|text| text.split_whitespace()).collect();
-            prop_assert_eq!(told, expected);
+            let sent: Vec<_> = sent.iter().flat_map(|text| text.split_whitespace()).collect();
+            prop_assert_eq!(sent, expected);
         }
     }
 }

@@ -159,8 +159,8 @@ impl Receiver {
                 let socket: &mut Socket = socket.get_mut();
                 socket.show_end();
                 let _ = socket.shutdown().await;
-                let mut waste = vec![0; 4 << 10];
-                while socket.read(&mut waste).await.is_ok_and(|count| count > 0) {}
+                let mut discarded = vec![0; 4 << 10];
+                while socket.read(&mut discarded).await.is_ok_and(|count| count > 0) {}
             }
         };
         let _ = timeout(CLOSE_LIMIT, read_on).await;

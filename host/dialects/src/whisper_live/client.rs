@@ -105,7 +105,7 @@ mod tests {
     use super::*;
     use crate::client::receive;
 
-    fn say(lines: &[&str]) -> Vec<Update> {
+    fn receive_all(lines: &[&str]) -> Vec<Update> {
         let mut dialect = WhisperLive::new(None);
         dialect.id = "u".into();
         receive(&mut dialect, lines)
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn complete_segments_are_told_once() {
-        let updates = say(&[
+        let updates = receive_all(&[
             r#"{"uid": "u", "message": "SERVER_READY", "backend": "faster_whisper"}"#,
             r#"{"uid": "u", "language": "en", "language_prob": 0.98}"#,
             r#"{"uid": "u", "segments": [{"start": "0.000", "end": "1.000", "text": " Hello", "completed": false}]}"#,
@@ -135,7 +135,7 @@ mod tests {
         let full = r#"{"uid": "u", "status": "WAIT", "message": 2.3}"#;
         let warning = r#"{"uid": "u", "status": "WARNING", "message": "no such language"}"#;
         let gone = r#"{"uid": "u", "message": "DISCONNECT"}"#;
-        let updates = say(&[full, warning, gone]);
+        let updates = receive_all(&[full, warning, gone]);
         assert_eq!(updates, ["WAIT", "DISCONNECT"].map(|reason| Update::Failed(reason.into())));
     }
 }

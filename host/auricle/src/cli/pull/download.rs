@@ -15,7 +15,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// How often a lost connection is followed by another one, provided that it brought data.
+/// Number of reconnections after a connection is lost, as long as each connection brings data.
 const MORE_TRIES: usize = 4;
 const PIECE: usize = 1 << 16;
 

@@ -16,7 +16,7 @@ use std::{
 /// File in the folder that records where the model is from.
 const SOURCE: &str = "pulled.json";
 
-/// Where a model is from, and its precision.
+/// The origin and precision of a downloaded model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Source {
     pub(super) repository: String,
@@ -27,7 +27,7 @@ pub(super) struct Source {
     pub(super) precision: String,
 }
 
-/// How an existing model got into its folder.
+/// The origin of an existing model.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Origin {
     Pulled(Source),
@@ -90,7 +90,7 @@ impl Destination {
         &self.folder
     }
 
-    /// What exists at the destination: nothing (`None`), the requested model, or something else.
+    /// Checks what exists at the destination: nothing (`None`), the requested model, or something else.
     pub(super) fn holds(&self, repository: &str, revision: &str, precision: &str) -> Option<Result<Origin, Occupied>> {
         fs::symlink_metadata(&self.folder).ok()?;
         let Ok(names) = names(&self.folder) else { return Some(Err(Occupied::Unreadable)) };

@@ -128,11 +128,12 @@ impl Hub {
         if !answer.status().is_success() {
             return Err(Failure::Refused(self.refusal(&answer, id, revision)));
         }
-        let odd = |problem: &str| Failure::Refused(format!("{}: not a response of a hub: {problem}", self.endpoint));
+        let unexpected =
+            |problem: &str| Failure::Refused(format!("{}: not a response of a hub: {problem}", self.endpoint));
         let text = answer.into_body().read_to_string().map_err(|error| self.failure(error))?;
-        let Info { sha, siblings } = serde_json::from_str(&text).map_err(|error| odd(&error.to_string()))?;
+        let Info { sha, siblings } = serde_json::from_str(&text).map_err(|error| unexpected(&error.to_string()))?;
         if sha.is_empty() || !sha.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            return Err(odd(&format!("{sha:?} is not a commit")));
+            return Err(unexpected(&format!("{sha:?} is not a commit")));
         }
         let file = |Sibling { rfilename, size, lfs }| RemoteFile {
             name: rfilename,
