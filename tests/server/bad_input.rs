@@ -125,7 +125,7 @@ fn a_start_that_cannot_be_obeyed_is_answered_with_the_reason() {
     let mut client = Client::connect(&host);
     client.audio(&[0; 640]);
     let told = client.fails("bad_message", 4400);
-    assert!(told.contains("the first message must be `start`, this is audio"), "{told}");
+    assert!(told.contains("the first message must be `start`, but is audio"), "{told}");
     assert_well(&host);
 }
 

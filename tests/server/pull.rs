@@ -232,7 +232,7 @@ fn what_the_repository_does_not_have_is_said_with_what_it_has() {
     assert!(line.contains("me/nano has no encoder_model_int8.onnx with a decoder"), "{line}");
     assert!(line.ends_with("only the plain export is available: omit --precision"), "{line}");
     room.hub.publish("me/none", BTreeMap::from([("README.md".into(), vec![])]));
-    assert!(room.refused(&["me/none"]).ends_with("it has no JSON files at all"));
+    assert!(room.refused(&["me/none"]).ends_with("it has no JSON files"));
 }
 
 #[test]
