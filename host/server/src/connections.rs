@@ -55,7 +55,7 @@ impl Connections {
         } else if open.total >= self.max {
             let message = "the server has reached its limit of connections (limits.max_connections)";
             Some(Failure::new(FailureCode::Connections, message))
-        } else if of_address >= self.most_per_address {
+        } else if of_address >= self.max_per_address {
             let message = "this address has reached its limit of connections (limits.max_connections_per_address)";
             Some(Failure::new(FailureCode::AddressConnections, message))
         } else {
