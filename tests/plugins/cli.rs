@@ -217,7 +217,7 @@ fn a_wrong_setting_is_named() {
 fn a_server_that_cannot_start_says_why() {
     let setup = || Setup::new().log("warn");
     let line = does_not_start(auricle().arg("serve"));
-    assert!(line.contains("no plugin directory: give --plugins DIR"), "{line}");
+    assert!(line.contains("no plugin directory: use --plugins DIR"), "{line}");
 
     let without_plugins = setup();
     let plugins = without_plugins.path("plugins");

@@ -152,7 +152,7 @@ fn a_handshake_that_goes_nowhere_is_given_up() {
 fn a_server_that_cannot_read_its_certificate_does_not_start() {
     for (file, content, problem) in [
         ("server.pem", None, "server.pem: "),
-        ("server.pem", Some(""), "no certificate in it"),
+        ("server.pem", Some(""), "the file contains no certificate"),
         ("server.key", Some(""), "server.key: "),
     ] {
         let setup = setup();
@@ -177,8 +177,8 @@ fn tls_on_one_side_only_is_named_with_the_right_scheme() {
         String::from_utf8(output.stderr).unwrap()
     };
     let message = refusal(&start(setup()), "ws");
-    assert!(message.contains("give wss:// instead of ws://"), "{message}");
+    assert!(message.contains("use wss:// instead of ws://"), "{message}");
     let plain = Setup::new().plugin(&library("tone")).preset("tone", &json!({"backend": "tone"})).start();
     let message = refusal(&plain, "wss");
-    assert!(message.contains("give ws:// instead of wss://"), "{message}");
+    assert!(message.contains("use ws:// instead of wss://"), "{message}");
 }

@@ -155,7 +155,7 @@ pub enum AddressError {
 #[error("must be KEY=VALUE, such as language=de")]
 struct OptionError;
 
-/// Completes the address of a server that speaks the native protocol.
+/// Completes the address of a server with the native protocol.
 fn url(text: &str) -> Result<String, AddressError> {
     address(text, STREAM_PATH)
 }

@@ -1,10 +1,10 @@
 //! Audio from a file or a pipe, piece by piece.
 //!
-//! Invariant: at most `AHEAD` pieces of 100 ms are in memory, however long the audio is, and a pipe is passed on as it
-//! comes. Every piece but the last has the same number of frames; none cuts a frame in two.
+//! Invariant: at most `AHEAD` pieces of 100 ms are in memory, however long the audio is, and audio from a pipe is passed on
+//! as it arrives. All pieces but the last have the same number of frames; none splits a frame.
 //!
 //! Each source reads and decodes (`auricle_audio::AudioFile`) on a thread of its own. It is a plain thread and not one of the
-//! runtime's: a read of standard input cannot be interrupted, and the runtime would wait for it on its way out.
+//! runtime's: a read of standard input cannot be interrupted, and the runtime would wait for it when it shuts down.
 
 use auricle_audio::{
     AudioFile, ReadError,
@@ -20,10 +20,10 @@ use std::{
 use tokio::sync::{mpsc, oneshot};
 use tokio_tungstenite::tungstenite::Bytes;
 
-/// Pieces made before they are asked for.
+/// Number of pieces that are decoded in advance.
 const AHEAD: usize = 8;
 
-/// Audio that can be heard, a piece at a time.
+/// An open source of audio, which is read piece by piece.
 #[derive(Debug)]
 pub struct Source {
     name: String,
@@ -33,53 +33,53 @@ pub struct Source {
     ended: bool,
 }
 
-/// What the thread has to say; the last is `Ok(None)` or an error, or else it has died.
+/// A message of the thread. The last one is `Ok(None)` or an error; if it is missing, the thread has panicked.
 type Made = Result<Option<Piece>, SourceError>;
 
-/// What comes out of a source.
+/// An item of a source.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Piece {
     /// Whole frames of the source's format, 100 ms of them except at the end.
     Audio(Bytes),
-    /// Something was damaged and has been left out: one line, beginning with the source's name.
+    /// A damaged part was skipped: one line, beginning with the source's name.
     Damage(String),
 }
 
-/// Why audio cannot be read, in one line that begins with the source's name.
+/// Audio cannot be read. Each message is one line that begins with the source's name.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SourceError {
-    /// There is no such file, or it may not be opened.
+    /// The file does not exist or cannot be opened.
     #[error("{name}: {error}")]
     Open {
         /// The file's name.
         name: String,
-        /// Why.
+        /// The cause.
         error: io::Error,
     },
-    /// A folder was named.
+    /// The path is a folder.
     #[error("{name}: is a folder, not an audio file")]
     Folder {
-        /// Its name.
+        /// The folder's name.
         name: String,
     },
-    /// No thread for it.
+    /// The thread cannot be started.
     #[error("{name}: cannot start a thread to read it: {error}")]
     Thread {
         /// The file's name.
         name: String,
-        /// Why.
+        /// The cause.
         error: io::Error,
     },
-    /// What is in it cannot be read.
+    /// The content cannot be read.
     #[error("{name}: {error}{}", advice(.error))]
     Read {
         /// The file's name.
         name: String,
-        /// Why.
+        /// The cause.
         error: ReadError,
     },
-    /// The thread died.
+    /// The thread panicked.
     #[error("{name}: its decoder failed")]
     Died {
         /// The file's name.
@@ -87,7 +87,7 @@ pub enum SourceError {
     },
 }
 
-/// What the user of a command line can do.
+/// Advice for the user of the command line.
 fn advice(error: &ReadError) -> &'static str {
     match error {
         ReadError::Unknown => "; for raw samples give --raw s16le --rate 16000",
@@ -96,10 +96,10 @@ fn advice(error: &ReadError) -> &'static str {
 }
 
 impl Source {
-    /// Opens a file, or standard input for `-`. Its length is found out here.
+    /// Opens a file, or standard input for `-`. Determines the length of a regular file.
     ///
     /// # Errors
-    /// What is wrong with the file, beginning with its name.
+    /// See [`SourceError`].
     pub async fn open(path: &Path, options: Options) -> Result<Self, SourceError> {
         if path == Path::new("-") {
             return Self::read("standard input", io::stdin(), options).await;
@@ -116,44 +116,44 @@ impl Source {
         }
     }
 
-    /// Reads audio from anywhere. `name` is for messages.
+    /// Reads audio from any reader. `name` is for messages.
     ///
     /// # Errors
-    /// What is wrong with the audio, beginning with its name.
+    /// See [`SourceError`].
     pub async fn read(
         name: &str,
         reader: impl Read + Send + Sync + 'static,
         options: Options,
     ) -> Result<Self, SourceError> {
-        let (tell, told) = oneshot::channel();
+        let (sender, opened) = oneshot::channel();
         let (send, pieces) = mpsc::channel(AHEAD);
         let its = name.to_owned();
         thread::Builder::new()
             .name("audio source".to_owned())
             .spawn(move || match AudioFile::open(reader, options) {
-                Err(error) => drop(tell.send(Err(SourceError::Read { name: its, error }))),
+                Err(error) => drop(sender.send(Err(SourceError::Read { name: its, error }))),
                 Ok(file) => {
-                    if tell.send(Ok((file.format(), file.seconds()))).is_ok() {
+                    if sender.send(Ok((file.format(), file.seconds()))).is_ok() {
                         pump(&its, file, |made| send.blocking_send(made).is_ok());
                     }
                 }
             })
             .map_err(|error| SourceError::Thread { name: name.to_owned(), error })?;
-        let (format, seconds) = told.await.unwrap_or_else(|_| Err(died(name)))?;
+        let (format, seconds) = opened.await.unwrap_or_else(|_| Err(died(name)))?;
         Ok(Self { name: name.to_owned(), format, seconds, pieces, ended: false })
     }
 
-    /// What the pieces are made of.
+    /// The format of the pieces.
     pub fn format(&self) -> AudioFormat {
         self.format
     }
 
-    /// How long it is, where that is known beforehand.
+    /// Length in seconds, if known in advance.
     pub fn seconds(&self) -> Option<f64> {
         self.seconds
     }
 
-    /// The next piece; `None` at the end.
+    /// Returns the next piece, or `None` at the end.
     pub async fn next(&mut self) -> Option<Result<Piece, SourceError>> {
         if self.ended {
             return None;
@@ -164,20 +164,20 @@ impl Source {
     }
 }
 
-/// Cuts audio into pieces until it ends or nobody wants more, which `send` says by false.
+/// Splits audio into pieces until it ends or `send` returns false, because the receiver is gone.
 fn pump(name: &str, mut file: AudioFile, mut send: impl FnMut(Made) -> bool) {
     let format = file.format();
     let size = (format.sample_rate / 10) as usize * format.frame_bytes();
     let mut pending = Vec::new();
     let piece = |bytes: Vec<u8>| Ok(Some(Piece::Audio(bytes.into())));
     let end = loop {
-        let wanted = match file.step(&mut pending) {
+        let has_receiver = match file.step(&mut pending) {
             Ok(Step::Audio) => true,
             Ok(Step::Damage(damage)) => send(Ok(Some(Piece::Damage(format!("{name}: {damage}"))))),
             Ok(Step::End) => break Ok(None),
             Err(error) => break Err(SourceError::Read { name: name.to_owned(), error }),
         };
-        if !wanted {
+        if !has_receiver {
             return;
         }
         while pending.len() >= size {
@@ -187,7 +187,7 @@ fn pump(name: &str, mut file: AudioFile, mut send: impl FnMut(Made) -> bool) {
             }
         }
     };
-    // Nobody there to hear it is no concern any more.
+    // At the end it does not matter whether the receiver is gone.
     if !pending.is_empty() {
         send(piece(pending));
     }
@@ -203,7 +203,7 @@ mod tests {
     use super::*;
     use std::io::Cursor;
 
-    /// Some bytes, then a failure.
+    /// Reads some bytes, then fails.
     struct Failing(&'static [u8]);
 
     impl Read for Failing {
@@ -229,7 +229,7 @@ mod tests {
     #[tokio::test]
     async fn audio_comes_in_pieces_of_a_tenth_of_a_second() {
         let format = AudioFormat { channels: 2, ..AudioFormat::default() };
-        // The sample of one channel at the end is no frame.
+        // The single sample at the end is not a whole frame.
         let mut source = raw(vec![1; 16_002], format).await;
         for size in [6_400, 6_400, 3_200] {
             assert_eq!(audio(&mut source).await, size);

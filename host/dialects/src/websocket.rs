@@ -17,6 +17,7 @@ use tokio_tungstenite::{
 /// Small, because idle streams should use little memory, and a frame of live audio is smaller than this.
 const READ_BUFFER_BYTES: usize = 8 << 10;
 const WRITE_BUFFER_BYTES: usize = 4 << 10;
+
 /// Limits of a WebSocket connection.
 #[derive(Debug, Clone)]
 pub struct ConnectionSettings {

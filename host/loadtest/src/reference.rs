@@ -108,7 +108,7 @@ fn words(text: &str) -> Vec<&str> {
     text.split(' ').filter(|word| !word.is_empty()).collect()
 }
 
-/// How many words have to be put in, left out or replaced to make one text of the other.
+/// Number of words to insert, delete or replace to turn one text into the other.
 fn distance(one: &[&str], other: &[&str]) -> usize {
     // The time grows with the square of the words, but most streams agree with the reference, and are done here.
     let same = one.iter().zip(other).take_while(|(a, b)| a == b).count();

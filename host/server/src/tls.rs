@@ -17,11 +17,11 @@ use tokio_rustls::rustls::{
 pub(super) enum CertificateError {
     #[error("[tls] {}: {error}", .file.display())]
     Read { file: PathBuf, error: pem::Error },
-    #[error("[tls] {}: no certificate in it", .file.display())]
+    #[error("[tls] {}: the file contains no certificate", .file.display())]
     Empty { file: PathBuf },
-    #[error("[tls] {}: does not go with the key {}: {error}", .certificate.display(), .key.display())]
+    #[error("[tls] {}: does not match the key {}: {error}", .certificate.display(), .key.display())]
     Pair { certificate: PathBuf, key: PathBuf, error: Box<rustls::Error> },
-    /// The library has none of the versions.
+    /// The TLS library supports none of the protocol versions.
     #[error("{0}")]
     Versions(rustls::Error),
 }

@@ -24,7 +24,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 pub(super) async fn upgrade(dialect: Arc<dyn Dialect>, app: App, mut request: Request) -> axum::response::Response {
     let is_http_11 = request.method() == Method::GET && request.version() == Version::HTTP_11;
     let Some(accept) = accept_key(request.headers()).filter(|_| is_http_11) else {
-        let hint = "this address speaks WebSocket (version 13): connect with a WebSocket client\n";
+        let hint = "this address requires WebSocket (version 13): connect with a WebSocket client\n";
         let known = [(header::UPGRADE, "websocket"), (header::SEC_WEBSOCKET_VERSION, "13")];
         return (StatusCode::UPGRADE_REQUIRED, known, hint).into_response();
     };

@@ -69,7 +69,7 @@ pub(super) struct PullArgs {
 /// The model cannot be downloaded.
 #[derive(Debug, thiserror::Error)]
 enum PullError {
-    #[error("{} is there already: {what}; --again replaces it, --into DIR puts this one elsewhere", .folder.display())]
+    #[error("{} already exists: {what}; --again replaces it, --into DIR puts this one elsewhere", .folder.display())]
     Occupied { folder: PathBuf, what: Box<Occupied> },
     #[error(transparent)]
     Hub(#[from] HubError),

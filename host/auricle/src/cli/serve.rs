@@ -57,7 +57,7 @@ enum ServeError {
     NoDirectory(PathBuf),
     #[error(transparent)]
     Settings(#[from] SettingsFileError),
-    #[error("no plugin directory: give --plugins DIR, or `plugins` in auricle.toml")]
+    #[error("no plugin directory: use --plugins DIR, or set `plugins` in auricle.toml")]
     NoPlugins,
     #[error(transparent)]
     Log(#[from] LogError),

@@ -77,14 +77,14 @@ impl Connector {
     }
 }
 
-/// Why there is no connection. TLS on one side only gets a sentence that says so.
+/// Describes why there is no connection. Recognises TLS on one side only.
 fn explain(error: &WsError) -> String {
     match error {
         WsError::Protocol(ProtocolError::HttparseError(_)) => {
-            "the server does not answer in HTTP; if it speaks TLS there, give wss:// instead of ws://".to_owned()
+            "the response is not HTTP; if the server uses TLS, use wss:// instead of ws://".to_owned()
         }
         WsError::Io(error) if speaks_no_tls(error) => {
-            "the server speaks no TLS there: give ws:// instead of wss://".to_owned()
+            "the server does not use TLS: use ws:// instead of wss://".to_owned()
         }
         WsError::Io(error) => error.to_string(),
         error => error.to_string(),
@@ -97,7 +97,7 @@ fn speaks_no_tls(error: &io::Error) -> bool {
     matches!(cause, Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)))
 }
 
-/// Why nobody can be trusted.
+/// The CA certificates cannot be used.
 #[derive(Debug, thiserror::Error)]
 enum TrustError {
     #[error("CA certificates {}: {error}", .file.display())]

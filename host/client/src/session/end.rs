@@ -39,8 +39,8 @@ pub enum End {
     /// The audio could not be read to its end; what was read has been transcribed.
     #[error(transparent)]
     Source(SourceError),
-    /// Parts of the audio were left out, each of which the observer was told of; the rest has been transcribed.
-    #[error("not all of the audio was transcribed: {} left out", count(*.parts, "part"))]
+    /// Parts of the audio were skipped, each with a notice to the observer; the rest has been transcribed.
+    #[error("not all of the audio was transcribed: {} skipped", count(*.parts, "part"))]
     Damaged {
         /// Number of skipped parts.
         parts: u64,

@@ -328,8 +328,8 @@ async fn live_audio_is_sent_when_it_would_have_been_spoken() {
     assert!(feed.run(start, sink, &mut source).await.unwrap().is_none());
     assert_eq!(sent, [100, 200, 350, 400, 490]);
     let mut seconds = Vec::new();
-    while let Some(news) = progress.recv().await {
-        if let Progress::Sending(sent) = news {
+    while let Some(step) = progress.recv().await {
+        if let Progress::Sending(sent) = step {
             seconds.push(sent);
         }
     }

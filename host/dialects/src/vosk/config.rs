@@ -219,7 +219,7 @@ mod tests {
                 "`config.sample_rate` is 11025.5, not a whole number of samples per second",
             ),
             (json!({"max_alternatives": []}), "`config.max_alternatives` is a list, not a number"),
-            (json!({"phrase_list": "one"}), "`config.phrase_list` is a text, not a list of texts"),
+            (json!({"phrase_list": "one"}), "`config.phrase_list` is a string, not a list of strings"),
             (json!({"phrase_list": ["one", 2]}), "`config.phrase_list` holds a value that is not a string"),
             (json!({"model": 5}), "`config.model` is a number, not a name"),
         ] {

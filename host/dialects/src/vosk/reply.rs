@@ -1,8 +1,8 @@
 //! Answers for vosk clients: exactly one text for each audio message, one for `reset` and one for `eof`.
 //!
-//! No I/O and no clock: whoever serves a connection hands the stream's events in as they come ([`Replies::apply`]) and takes
-//! an answer out for each message of the client. A segment is told once, in the answer that comes next; a partial is told in
-//! each answer until another text replaces it.
+//! No I/O and no clock: the caller passes the stream's events in ([`Replies::apply`]) and takes an answer for each message
+//! of the client. A segment is sent once, in the next answer; a partial is sent in each answer until another text replaces
+//! it.
 
 use super::{
     config::Options,
