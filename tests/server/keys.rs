@@ -71,7 +71,7 @@ fn a_key_opens_the_door_wherever_it_is_shown() {
     // Neither the log nor the file knows the key.
     assert!(!host.log().contains(&key));
     assert!(!fs::read_to_string(host.path("configs/keys.toml")).unwrap().contains(&key));
-    assert_eq!(host.logged(&["stream opened", "alice"]), 3);
+    assert_eq!(host.logged(&["stream ended", "alice"]), 3);
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use auricle_tests::{Client, Host, Setup, bytes, library, noise, tone_segments};
 use serde_json::{Value, json};
 use std::{
-    fs::OpenOptions,
+    fs::{self, OpenOptions},
     io::{self, BufRead, BufReader, Write},
     os::unix::process::ExitStatusExt,
     process::Stdio,
@@ -76,6 +76,16 @@ fn a_full_disk_ends_nothing() {
     if let Ok(full) = OpenOptions::new().write(true).open("/dev/full") {
         assert_serves_without_a_log(start(setup(), full));
     }
+}
+
+#[test]
+fn a_directory_of_crash_reports_that_cannot_be_written_ends_nothing() {
+    let setup = setup().settings("crash_reports = \"../file\"");
+    fs::write(setup.path("file"), "not a directory").unwrap();
+    let host = setup.start();
+    hear(&host, "faulty", &json!({"fault": "sigsegv", "after_chunks": 3}));
+    host.wait_for("the death in the log", || host.logged(&["a worker crashed (SIGSEGV)", "no report: "]) == 1);
+    hear(&host, "faulty", &json!({}));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+mod access_log;
 mod admission;
 mod asyncapi;
 mod bad_input;

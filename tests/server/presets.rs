@@ -23,7 +23,7 @@ fn streams(host: &Host, preset: &str) -> Client {
 
 /// The times a model was loaded until `streams` had been opened.
 fn loaded(host: &Host, streams: usize) -> usize {
-    host.wait_for("the log", || host.logged(&["stream opened"]) >= streams);
+    host.wait_for("the log", || host.logged(&["stream ended"]) >= streams);
     host.logged(&["model ready after"])
 }
 

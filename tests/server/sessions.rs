@@ -3,7 +3,7 @@
 use auricle_core::{AudioFormat, Encoding, Event, Failure, FailureCode, Pace, metrics::Metrics};
 use auricle_engines::plugins::{DiscoverySettings, Registry, Watcher};
 use auricle_session::{
-    AdmissionSettings, Caller, Catalog, CatalogSettings, Key, KeyLimits, NumberedEvent, Presets, Session,
+    AdmissionSettings, Caller, Catalog, CatalogSettings, Key, KeyLimits, NumberedEvent, Presets, Protocol, Session,
     SessionEvents, SessionRequest, Sessions,
 };
 use auricle_stream::StreamSettings;
@@ -19,6 +19,8 @@ use std::{
 };
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+
+const PROTOCOL: Protocol = Protocol { name: "test", close_code: |_| 4000 };
 
 struct Fixture {
     sessions: Arc<Sessions>,
@@ -77,7 +79,7 @@ async fn fixture(dir: &Path) -> Fixture {
 impl Fixture {
     async fn open(&self, audio: AudioFormat) -> Result<(Session, SessionEvents), Failure> {
         let request = SessionRequest { preset: "tone".into(), options: Map::new(), audio, pace: Pace::Live };
-        self.sessions.admit(self.caller.clone())?.open(request).await
+        self.sessions.admit(self.caller.clone(), PROTOCOL)?.open(request).await
     }
 }
 

@@ -12,3 +12,13 @@ pub enum Pace {
     /// The server. Audio is accepted as fast as the engine processes it.
     File,
 }
+
+impl Pace {
+    /// The name, as in the protocol.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::File => "file",
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! The interface between the server and a dialect.
 
 use super::websocket::{ConnectionSettings, WebSocket};
-use auricle_core::Failure;
+use auricle_core::{Failure, FailureCode};
 use auricle_session::Admitted;
 use axum::http::HeaderMap;
 use futures_util::future::BoxFuture;
@@ -14,6 +14,9 @@ pub trait Dialect: fmt::Debug + Send + Sync {
 
     /// Its paths on a listener with several dialects. On a listener of its own it serves every path.
     fn paths(&self) -> &'static [&'static str];
+
+    /// The WebSocket close code for a failure.
+    fn close_code(&self) -> fn(FailureCode) -> u16;
 
     /// Whether its clients can send a key. If not, listeners that other machines can reach serve it only if they are
     /// bound to a key or restricted to networks.
@@ -40,7 +43,7 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     }
 
     /// Serves a connection to its end. If `admitted` is a failure, sends it to the client in the dialect's own form; it
-    /// is already counted.
+    /// is already recorded.
     fn serve(
         self: Arc<Self>,
         socket: WebSocket,

@@ -9,22 +9,27 @@ use axum::{
 /// Time to wait before the next try, in seconds.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
-/// A response for a failure. Its extensions carry the code, which the listener counts.
-#[derive(Debug)]
-pub(super) struct Refused(pub(super) Failure);
+/// A refused request. Its response has it as an extension, so that the conversation records it.
+#[derive(Debug, Clone)]
+pub(super) struct Refused {
+    pub(super) failure: Failure,
+    /// The name of the client's key, if it is known.
+    pub(super) key: Option<String>,
+    /// The dialect, if the request was for one.
+    pub(super) dialect: Option<&'static str>,
+}
 
 impl From<Failure> for Refused {
     fn from(failure: Failure) -> Self {
-        Self(failure)
+        Self { failure, key: None, dialect: None }
     }
 }
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let Failure { code, message } = self.0;
-        let status = status(code);
-        let mut response = (status, format!("{message}\n")).into_response();
-        response.extensions_mut().insert(code);
+        let status = status(self.failure.code);
+        let mut response = (status, format!("{}\n", self.failure)).into_response();
+        response.extensions_mut().insert(self);
         let headers = response.headers_mut();
         match status {
             StatusCode::UNAUTHORIZED => {

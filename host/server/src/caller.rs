@@ -86,7 +86,7 @@ impl FromRequestParts<App> for Operator {
         if caller.is_operator() {
             return Ok(Self);
         }
-        let message = "this requires an operator's key (`operator = true`)";
-        Err(Failure::new(FailureCode::NotOperator, message).into())
+        let failure = Failure::new(FailureCode::NotOperator, "this requires an operator's key (`operator = true`)");
+        Err(Refused { key: caller.key_name().map(str::to_owned), ..failure.into() })
     }
 }

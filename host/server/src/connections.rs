@@ -4,6 +4,7 @@
 //! at once. An IPv6 customer usually has a whole /64, so a /64 counts as one address.
 
 use auricle_core::{Failure, FailureCode, metrics::Metrics};
+use auricle_session::Refusal;
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr},
@@ -67,8 +68,10 @@ impl Connections {
                 open.by_address.insert(network(address), of_address + 1);
             }
             Some(_) if open.refused < REFUSED_AT_ONCE => open.refused += 1,
-            Some(refusal) => {
-                self.metrics.refused(refusal.code.name());
+            Some(failure) => {
+                drop(open);
+                let refusal = Refusal { failure, peer: address, key: None, dialect: None, preset: None, answer: None };
+                refusal.record(&self.metrics);
                 return None;
             }
         }

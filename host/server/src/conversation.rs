@@ -9,7 +9,8 @@ use super::{
     paced_body::{BodyPace, PacedBody},
     write_limit::WriteLimit,
 };
-use auricle_core::{FailureCode, metrics::Metrics};
+use auricle_core::{Failure, FailureCode, metrics::Metrics};
+use auricle_session::{Answer, Refusal};
 use axum::{Router, body::Body, http::header, response::IntoResponse};
 use hyper::{
     Request,
@@ -24,7 +25,7 @@ use hyper_util::{
 use std::{
     convert::Infallible,
     error::Error,
-    io,
+    fmt, io,
     net::IpAddr,
     sync::{
         Arc,
@@ -85,8 +86,7 @@ where
     // Between requests a client may be slow, and may leave. (Half of a second head cannot be told apart from that.)
     let idle = error.is_timeout() && served.load(Ordering::Relaxed);
     if (error.is_timeout() || timed_out(&error)) && !idle {
-        tracing::info!(client = %address, "too slow to send a request or to read the response: {error}");
-        metrics.refused(FailureCode::SlowRequest.name());
+        too_slow(&metrics, address, format_args!("too slow to send a request or to read the response: {error}"));
     } else {
         tracing::debug!(client = %address, "connection ended: {error}");
     }
@@ -97,18 +97,27 @@ impl Client {
         let Self { routes, connection, metrics, limits } = self;
         let response = match connection.refusal() {
             // The next connection may be accepted.
-            Some(failure) => ([(header::CONNECTION, "close")], Refused(failure.clone())).into_response(),
+            Some(failure) => ([(header::CONNECTION, "close")], Refused::from(failure.clone())).into_response(),
             None => {
-                request.extensions_mut().insert(connection);
+                request.extensions_mut().insert(Arc::clone(&connection));
                 let request = request.map(|body| Body::new(PacedBody::new(Body::new(body), limits.body)));
                 TowerToHyperService::new(routes).call(request).await?
             }
         };
-        if let Some(code) = response.extensions().get::<FailureCode>() {
-            metrics.refused(code.name());
+        if let Some(Refused { failure, key, dialect }) = response.extensions().get() {
+            let (peer, key, answer) =
+                (connection.address(), key.as_deref(), Answer::Status(response.status().as_u16()));
+            let refusal = Refusal { failure, peer, key, dialect: *dialect, preset: None, answer: Some(answer) };
+            refusal.record(&metrics);
         }
         Ok(response)
     }
+}
+
+/// Records that a client was too slow in a phase of a request. The connection is closed without an answer.
+pub(super) fn too_slow(metrics: &Metrics, peer: IpAddr, problem: impl fmt::Display) {
+    let failure = Failure::new(FailureCode::SlowRequest, problem);
+    Refusal { failure: &failure, peer, key: None, dialect: None, preset: None, answer: None }.record(metrics);
 }
 
 fn timed_out(error: &hyper::Error) -> bool {

@@ -7,13 +7,12 @@ use super::{
     address::ListenAddress,
     app::App,
     connections::Connections,
-    conversation::{Client, PhaseLimits, converse},
+    conversation::{Client, PhaseLimits, converse, too_slow},
     dialects::Dialects,
     http,
     settings::ListenerSettings,
     tls::Certificate,
 };
-use auricle_core::FailureCode;
 use auricle_dialects::websocket::Duplex;
 use ipnet::IpNet;
 use std::{io, net::IpAddr, sync::Arc, time::Duration};
@@ -186,10 +185,7 @@ async fn serve(socket: Accepted, certificate: Option<Arc<Certificate>>, client: 
     match shaken {
         Ok(Ok(socket)) => converse(socket, client, address).await,
         Ok(Err(error)) => tracing::debug!(client = %address, "TLS handshake failed: {error}"),
-        Err(_) => {
-            tracing::info!(client = %address, "no TLS handshake within {} s", limit.as_secs_f64());
-            metrics.refused(FailureCode::SlowRequest.name());
-        }
+        Err(_) => too_slow(&metrics, address, format_args!("no TLS handshake within {} s", limit.as_secs_f64())),
     }
 }
 

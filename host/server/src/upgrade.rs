@@ -6,7 +6,7 @@ use auricle_dialects::{
     Dialect,
     websocket::{self, Duplex, Socket},
 };
-use auricle_session::Admitted;
+use auricle_session::{Admitted, Answer, Protocol, Refusal};
 use axum::{
     body::Body,
     extract::Request,
@@ -15,7 +15,7 @@ use axum::{
 };
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use std::sync::Arc;
+use std::{net::Ipv4Addr, sync::Arc};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -32,12 +32,20 @@ pub(super) async fn upgrade(dialect: Arc<dyn Dialect>, app: App, mut request: Re
     let headers = request.headers();
     // A script in a web page cannot read an HTTP response, so it gets the failure in the close frame.
     let is_script = headers.contains_key(header::ORIGIN);
+    let protocol = Protocol { name: dialect.name(), close_code: dialect.close_code() };
     let caller = app.caller(headers, request.uri(), Some(&*dialect), connection.as_ref());
-    let admitted = match caller.and_then(|caller| app.sessions.admit(caller)) {
-        Err(failure) if !(is_script && is_for_scripts(failure.code)) => return Refused(failure).into_response(),
-        admitted => admitted.inspect_err(|failure| app.sessions.refused(failure)),
-    };
-    let protocol = dialect.subprotocol(headers);
+    let key = caller.as_ref().ok().and_then(|caller| caller.key_name()).map(str::to_owned);
+    let admitted = caller.and_then(|caller| app.sessions.admit(caller, protocol));
+    if let Err(failure) = &admitted {
+        if !(is_script && is_for_scripts(failure.code)) {
+            return Refused { failure: failure.clone(), key, dialect: Some(protocol.name) }.into_response();
+        }
+        let peer = connection.as_ref().map_or(Ipv4Addr::UNSPECIFIED.into(), |connection| connection.address());
+        let answer = Some(Answer::CloseCode((protocol.close_code)(failure.code)));
+        let (key, dialect) = (key.as_deref(), Some(protocol.name));
+        Refusal { failure, peer, key, dialect, preset: None, answer }.record(&app.metrics);
+    }
+    let subprotocol = dialect.subprotocol(headers);
     let upgrade = hyper::upgrade::on(&mut request);
     let streams = app.streams.clone();
     streams.spawn(async move {
@@ -53,8 +61,8 @@ pub(super) async fn upgrade(dialect: Arc<dyn Dialect>, app: App, mut request: Re
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-    if let Some(protocol) = protocol {
-        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
+    if let Some(subprotocol) = subprotocol {
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol));
     }
     response
 }

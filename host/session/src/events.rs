@@ -5,7 +5,7 @@
 //! the connection's writing task.
 
 use super::session::Shared;
-use auricle_core::{Event, Failure, FailureCode};
+use auricle_core::{Event, Failure};
 use auricle_plugin_api::Segment;
 use std::{
     collections::VecDeque,
@@ -76,7 +76,7 @@ impl SessionEvents {
     pub fn give_up(&mut self, failure: Failure) {
         if !self.ended {
             // An error of the journal has been logged.
-            let _ = self.shared.lease.sending(&Event::Failed(failure.clone()));
+            let _ = self.shared.lease.giving_up(&failure);
             self.shared.stream.fail(failure);
             self.ended = true;
         }
@@ -90,7 +90,7 @@ impl SessionEvents {
                 Ok(()) => event,
                 Err(failure) => {
                     self.shared.stream.fail(failure.clone());
-                    self.shared.lease.failed(FailureCode::JournalFailed);
+                    self.shared.lease.failed(&failure, true);
                     Event::Failed(failure)
                 }
             };

@@ -6,6 +6,7 @@
 //! session.
 
 use super::{
+    access::StreamRecord,
     admission::Places,
     journal::Recorder,
     registry::{Entry, SessionRegistry},
@@ -30,6 +31,7 @@ const MOMENTS: usize = 256;
 #[derive(Debug)]
 pub(super) struct Lease {
     entry: Arc<Entry>,
+    record: Arc<StreamRecord>,
     registry: Arc<SessionRegistry>,
     metrics: Arc<Metrics>,
     meter: StreamMeter,
@@ -47,16 +49,16 @@ pub(super) fn journal_failure(error: &io::Error) -> Failure {
 impl Lease {
     /// Enters the session in the registry.
     pub(super) fn new(
-        entry: Entry,
+        entry: Arc<Entry>,
+        record: Arc<StreamRecord>,
         places: Places,
         registry: Arc<SessionRegistry>,
         metrics: Arc<Metrics>,
         recorder: Option<Recorder>,
     ) -> Self {
         let meter = metrics.stream_opened(&entry.preset, &entry.backend);
-        let entry = Arc::new(entry);
         registry.add(Arc::clone(&entry));
-        Self { entry, registry, metrics, meter, arrivals: Mutex::default(), recorder, _places: places }
+        Self { entry, record, registry, metrics, meter, arrivals: Mutex::default(), recorder, _places: places }
     }
 
     /// Counts samples that arrived, at the model's rate.
@@ -82,25 +84,44 @@ impl Lease {
     /// # Errors
     /// The journal cannot be written. The event must not be sent.
     pub(super) fn sending(&self, event: &Event) -> Result<(), Failure> {
-        if let Some(recorder) = &self.recorder {
-            recorder.note(event).map_err(|error| journal_failure(&error))?;
-        }
+        self.note(event)?;
         match event {
             Event::Lag(samples) => self.entry.set_lag(*samples),
-            Event::Failed(failure) => self.failed(failure.code),
-            Event::Done(_) => self.entry.set_lag(0),
+            Event::Failed(failure) => self.failed(failure, true),
+            Event::Done(_) => {
+                self.entry.set_lag(0);
+                self.record.done();
+            }
             Event::Partial(text) => self.meter.partial(self.delay(text.end, false)),
-            Event::Segment(text) => self.meter.segment(self.delay(text.end, true)),
+            Event::Segment(text) => {
+                self.meter.segment(self.delay(text.end, true));
+                self.record.segment();
+            }
             _ => {}
         }
         Ok(())
     }
 
-    /// Counts a failure for which there is no event.
-    pub(super) fn failed(&self, code: FailureCode) {
+    /// Writes a failure to the journal of which the client is not told, because it does not read, and counts it.
+    ///
+    /// # Errors
+    /// The journal cannot be written. The failure is counted nevertheless.
+    pub(super) fn giving_up(&self, failure: &Failure) -> Result<(), Failure> {
+        self.failed(failure, false);
+        self.note(&Event::Failed(failure.clone()))
+    }
+
+    fn note(&self, event: &Event) -> Result<(), Failure> {
+        let Some(recorder) = &self.recorder else { return Ok(()) };
+        recorder.note(event).map_err(|error| journal_failure(&error))
+    }
+
+    /// Counts a failure. `told`: whether the client is told.
+    pub(super) fn failed(&self, failure: &Failure, told: bool) {
         // The waiting audio was dropped, so it is no longer part of the model's lag.
         self.entry.set_lag(0);
-        self.metrics.stream_failed(&self.entry.preset, &self.entry.backend, code);
+        self.metrics.stream_failed(&self.entry.preset, &self.entry.backend, failure.code);
+        self.record.failed(failure, told);
     }
 
     /// The time since the audio before `sample` arrived. `None` for files, which arrive faster than they were spoken.

@@ -2,6 +2,7 @@
 //! model, audio in, events out, and the journal.
 #![forbid(unsafe_code)]
 
+mod access;
 mod admission;
 mod caller;
 mod catalog;
@@ -13,6 +14,7 @@ mod registry;
 mod session;
 mod sessions;
 
+pub use access::{Answer, Protocol, Refusal};
 pub use admission::AdmissionSettings;
 pub use caller::{Caller, Key, KeyLimits};
 pub use catalog::{Catalog, CatalogSettings, PresetReport, PresetState};

@@ -3,12 +3,13 @@
 //! Threads: any. The lock is held only while sessions are added, removed or listed. The values that change while a
 //! session is open are atomic.
 
-use super::{Caller, presets::Preset};
+use super::{Caller, access::milliseconds, presets::Preset};
 use auricle_core::{Pace, times::seconds};
 use auricle_stream::ModelScheduler;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::HashMap,
+    net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -31,12 +32,14 @@ pub(super) struct Entry {
     pub(super) pace: Pace,
     /// The rate of the counted samples.
     pub(super) sample_rate: u32,
-    key: Option<String>,
-    address: String,
+    pub(super) key: Option<String>,
+    pub(super) address: IpAddr,
     since: Instant,
     samples: AtomicU64,
     /// Samples of lag, as last reported to the client; 0 below the server's `report_lag_seconds`.
     lag: AtomicU64,
+    /// The largest lag so far, in samples.
+    max_lag: AtomicU64,
 }
 
 /// A stream in the response to `GET /v1/streams`.
@@ -73,10 +76,11 @@ impl Entry {
             pace,
             sample_rate: model.metadata().sample_rate,
             key: caller.key_name().map(str::to_owned),
-            address: caller.address.to_string(),
+            address: caller.address,
             since: Instant::now(),
             samples: AtomicU64::new(0),
             lag: AtomicU64::new(0),
+            max_lag: AtomicU64::new(0),
         }
     }
 
@@ -86,10 +90,23 @@ impl Entry {
 
     pub(super) fn set_lag(&self, samples: u64) {
         self.lag.store(samples, Ordering::Relaxed);
+        self.max_lag.fetch_max(samples, Ordering::Relaxed);
     }
 
     pub(super) fn lag_seconds(&self) -> f64 {
         self.seconds(&self.lag)
+    }
+
+    pub(super) fn max_lag_seconds(&self) -> f64 {
+        self.seconds(&self.max_lag)
+    }
+
+    pub(super) fn audio_seconds(&self) -> f64 {
+        self.seconds(&self.samples)
+    }
+
+    pub(super) fn open_seconds(&self) -> f64 {
+        milliseconds(self.since.elapsed().as_secs_f64())
     }
 
     fn seconds(&self, samples: &AtomicU64) -> f64 {
@@ -102,10 +119,10 @@ impl Entry {
             preset: self.preset.clone(),
             backend: self.backend.clone(),
             key: self.key.clone(),
-            address: self.address.clone(),
+            address: self.address.to_string(),
             pace: self.pace,
-            open_seconds: (self.since.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
-            audio_seconds: self.seconds(&self.samples),
+            open_seconds: self.open_seconds(),
+            audio_seconds: self.audio_seconds(),
             lag_seconds: self.lag_seconds(),
         }
     }
@@ -175,10 +192,11 @@ mod tests {
             pace,
             sample_rate: 16_000,
             key: None,
-            address: "127.0.0.1".into(),
+            address: IpAddr::from([127, 0, 0, 1]),
             since: Instant::now(),
             samples: AtomicU64::new(0),
             lag: AtomicU64::new(lag_seconds * 16_000),
+            max_lag: AtomicU64::new(0),
         };
         registry.add(Arc::new(entry));
     }

@@ -2,10 +2,12 @@
 //!
 //! Invariant: the order of the steps. First the permits of server and key, so that a refused client costs little; then
 //! the preset and its model; then the model's permit; then the journal; last the stream is scheduled, so that no engine
-//! gets a session that may not begin. Refusals are counted and logged here. Threads: any.
+//! gets a session that may not begin. Refusals of admitted callers are recorded here. Threads: any.
 
 use super::{
-    AdmissionSettings, Caller, Catalog, Journal, Presets, Session, SessionEvents, SessionInfo, SessionRegistry,
+    AdmissionSettings, Answer, Caller, Catalog, Journal, Presets, Protocol, Refusal, Session, SessionEvents,
+    SessionInfo, SessionRegistry,
+    access::StreamRecord,
     admission::{Admission, Places},
     catalog::Opening,
     journal,
@@ -15,7 +17,7 @@ use super::{
 };
 use auricle_audio::Intake;
 use auricle_core::{AudioFormat, Failure, FailureCode, Pace, metrics::Metrics};
-use auricle_stream::{Stream, StreamSettings};
+use auricle_stream::{Stream, StreamSettings, StreamUsage};
 use serde_json::{Map, Value};
 use std::{sync::Arc, time::SystemTime};
 use tokio_util::sync::CancellationToken;
@@ -52,6 +54,7 @@ pub struct Sessions {
 pub struct Admitted {
     sessions: Arc<Sessions>,
     caller: Caller,
+    protocol: Protocol,
     places: Places,
 }
 
@@ -99,17 +102,10 @@ impl Sessions {
     /// Admits a caller, before its preset is known.
     ///
     /// # Errors
-    /// The caller can open no session, whatever preset it requests. The failure is not counted yet: see
-    /// [`refused`](Self::refused).
-    pub fn admit(self: &Arc<Self>, caller: Caller) -> Result<Admitted, Failure> {
+    /// The caller can open no session, whatever preset it requests. The refusal is not recorded yet: see [`Refusal`].
+    pub fn admit(self: &Arc<Self>, caller: Caller, protocol: Protocol) -> Result<Admitted, Failure> {
         let places = self.admission.take_places(&caller)?;
-        Ok(Admitted { sessions: Arc::clone(self), caller, places })
-    }
-
-    /// Counts and logs that a client was refused before it could request a session.
-    pub fn refused(&self, failure: &Failure) {
-        tracing::info!(code = %failure.code, "stream refused: {failure}");
-        self.metrics.refused(failure.code.name());
+        Ok(Admitted { sessions: Arc::clone(self), caller, protocol, places })
     }
 }
 
@@ -128,15 +124,21 @@ impl Admitted {
     /// may be sent before that.
     ///
     /// # Errors
-    /// What the client or the operator must change, or that the client must try later. The failure has been counted.
+    /// What the client or the operator must change, or that the client must try later. The refusal is recorded.
     pub async fn open(self, request: SessionRequest) -> Result<(Session, SessionEvents), Failure> {
-        let sessions = Arc::clone(&self.sessions);
+        let (sessions, caller, protocol) = (Arc::clone(&self.sessions), self.caller.clone(), self.protocol);
+        let preset = request.preset.clone();
         let opened = self.try_open(request).await;
-        opened.inspect_err(|failure| sessions.refused(failure))
+        opened.inspect_err(|failure| refuse(&sessions.metrics, &caller, protocol, Some(&preset), failure))
+    }
+
+    /// Records that the client is refused before it requested a session.
+    pub fn refuse(&self, failure: &Failure) {
+        refuse(&self.sessions.metrics, &self.caller, self.protocol, None, failure);
     }
 
     async fn try_open(self, request: SessionRequest) -> Result<(Session, SessionEvents), Failure> {
-        let Self { sessions, caller, places } = self;
+        let Self { sessions, caller, protocol, places } = self;
         let SessionRequest { preset, options, audio, pace } = request;
         caller.check_preset(&preset)?;
         let Opening { preset, scheduler, fields } = sessions.catalog.open(&preset, options).await?;
@@ -156,15 +158,23 @@ impl Admitted {
         };
         let recorder = sessions.journal.as_ref().map(|journal| journal.begin(start(), metadata.sample_rate));
         let recorder = recorder.transpose().map_err(|error| journal_failure(&error))?;
-        let entry = Entry::new(&id, &preset, &caller, pace, &scheduler);
+        let entry = Arc::new(Entry::new(&id, &preset, &caller, pace, &scheduler));
+        let usage = Arc::<StreamUsage>::default();
+        let record = Arc::new(StreamRecord::new(Arc::clone(&entry), Arc::clone(&usage), protocol));
         let (registry, metrics) = (Arc::clone(&sessions.registry), Arc::clone(&sessions.metrics));
-        let lease = Lease::new(entry, places, registry, metrics, recorder);
-        tracing::info!(stream = id, preset = preset.name, pace = ?pace, key = caller.key_name(), "stream opened");
+        let lease = Lease::new(entry, Arc::clone(&record), places, registry, metrics, recorder);
+        tracing::debug!(stream = id, preset = preset.name, "stream opened");
         let settings = StreamSettings { pace, ..sessions.stream.clone() };
-        let stream = Stream::open(id.clone(), scheduler, permit, fields, settings);
+        let stream = Stream::open(id.clone(), scheduler, (permit, record), fields, settings, usage);
         let shared = Arc::new(Shared { stream, lease });
         let (preset, backend) = (preset.name.clone(), preset.backend.clone());
         let info = SessionInfo { id, preset, backend, metadata, audio };
         Ok((Session::new(Arc::clone(&shared), info, intake), SessionEvents::new(shared)))
     }
+}
+
+fn refuse(metrics: &Metrics, caller: &Caller, protocol: Protocol, preset: Option<&str>, failure: &Failure) {
+    let (peer, key, dialect) = (caller.address, caller.key_name(), Some(protocol.name));
+    let answer = Some(Answer::CloseCode((protocol.close_code)(failure.code)));
+    Refusal { failure, peer, key, dialect, preset, answer }.record(metrics);
 }

@@ -19,8 +19,10 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod usage;
 
 pub use bounds::StreamSettings;
 pub use model::{BatchEntry, CallError, Death, Model, Processor};
 pub use scheduler::{ModelScheduler, SchedulerSettings};
 pub use stream::Stream;
+pub use usage::StreamUsage;

@@ -354,7 +354,7 @@ impl Shared {
         let limit = self.settings.call_limit.as_secs_f64();
         let message = format!("the engine did not return from {} within {limit} s", call.what);
         for stream in &call.streams {
-            stream.abandon_call(Failure::new(FailureCode::EngineTimeout, &message));
+            stream.abandon_call(call.share(), Failure::new(FailureCode::EngineTimeout, &message));
         }
         let timeouts = {
             let mut threads = self.threads();

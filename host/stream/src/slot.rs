@@ -32,6 +32,25 @@ pub(super) struct Call<S> {
     since: Instant,
 }
 
+/// What follows from the end of a call.
+pub(super) struct Ended {
+    /// How long the call took, divided by the number of its streams.
+    pub(super) share: Duration,
+    /// Whether the thread may continue: not if it was abandoned.
+    pub(super) may_continue: bool,
+}
+
+impl<S> Call<S> {
+    /// How long the call has taken, divided by the number of its streams.
+    pub(super) fn share(&self) -> Duration {
+        self.share_of(self.since.elapsed())
+    }
+
+    fn share_of(&self, busy: Duration) -> Duration {
+        busy / u32::try_from(self.streams.len()).unwrap_or(u32::MAX).max(1)
+    }
+}
+
 impl<S> Slot<S> {
     pub(super) fn new(meter: ModelMeter, cost: Arc<Cost>) -> Self {
         let state = SlotState { call: None, abandoned: false };
@@ -43,18 +62,20 @@ impl<S> Slot<S> {
         self.lock().call = Some(Call { streams, what, audio, since: Instant::now() });
     }
 
-    /// Records that the call has ended. Returns whether the thread may continue: not if it was abandoned.
-    pub(super) fn end(&self) -> bool {
+    /// Records that the call has ended.
+    pub(super) fn end(&self) -> Ended {
         let mut state = self.lock();
+        let mut share = Duration::ZERO;
         if let Some(call) = state.call.take() {
             let now = Instant::now();
             let busy = now - call.since;
+            share = call.share_of(busy);
             self.meter.called(call.what, busy);
             if call.audio > 0.0 {
                 self.cost.note(busy, call.audio, now);
             }
         }
-        !state.abandoned
+        Ended { share, may_continue: !state.abandoned }
     }
 
     /// Abandons the thread if its call takes longer than `limit`; returns that call.

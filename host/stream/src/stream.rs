@@ -15,11 +15,13 @@ use super::{
     engine_session::EngineSession,
     inbox::{Inbox, Work},
     outbox::Outbox,
+    usage::StreamUsage,
 };
 use auricle_core::{Event, Pace};
-use auricle_core::{Failure, FailureCode, permits::Permit};
+use auricle_core::{Failure, FailureCode};
 use serde_json::{Map, Value};
 use std::{
+    any::Any,
     collections::VecDeque,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -33,6 +35,7 @@ pub struct Stream {
     pub(super) options: Map<String, Value>,
     pub(super) settings: StreamSettings,
     pub(super) outbox: Outbox,
+    pub(super) usage: Arc<StreamUsage>,
     inner: Mutex<Inner>,
     /// A call has returned, or the stream has ended.
     pub(super) stepped: Notify,
@@ -46,9 +49,9 @@ pub(super) struct Inner {
     pub(super) inbox: Inbox,
     /// Absent while a call is running, and after the end.
     pub(super) engine: Option<EngineSession>,
-    /// The model's permit, held until the processor is dropped or its thread abandoned.
-    permit: Option<Permit>,
-    /// The last event, pushed when the permit is returned.
+    /// What is held until the processor is dropped or its thread abandoned: the model's permit.
+    held: Option<Box<dyn Any + Send>>,
+    /// The last event, pushed when that is dropped.
     last: Option<Event>,
     pub(super) queued: bool,
     pub(super) ended: bool,
@@ -62,20 +65,22 @@ impl fmt::Debug for Stream {
 }
 
 impl Stream {
-    /// Opens a stream on a model, with a permit of that model. `options` is the complete configuration. `Event::Ready`
-    /// follows when the processor is created. Audio may be pushed before that.
+    /// Opens a stream on a model. `held`, with a permit of that model, is dropped when the processor is. `options` is
+    /// the complete configuration. `Event::Ready` follows when the processor is created. Audio may be pushed before
+    /// that.
     pub fn open(
         id: String,
         scheduler: Arc<ModelScheduler>,
-        permit: Permit,
+        held: impl Any + Send,
         options: Map<String, Value>,
         settings: StreamSettings,
+        usage: Arc<StreamUsage>,
     ) -> Arc<Self> {
         let inner = Inner {
             scheduler: Arc::clone(&scheduler),
             inbox: Inbox::new(scheduler.metadata()),
             engine: Some(EngineSession::default()),
-            permit: Some(permit),
+            held: Some(Box::new(held)),
             last: None,
             queued: false,
             ended: false,
@@ -87,6 +92,7 @@ impl Stream {
             options,
             settings,
             outbox: Outbox::default(),
+            usage,
             inner: Mutex::new(inner),
             stepped: Notify::new(),
             home: scheduler,
@@ -158,8 +164,9 @@ impl Stream {
         self.end(&mut self.lock(), failure);
     }
 
-    /// Ends the stream after its call took too long. The call may never return.
-    pub(super) fn abandon_call(self: &Arc<Self>, failure: Failure) {
+    /// Ends the stream after its call took too long. The call may never return; `busy` is its time so far.
+    pub(super) fn abandon_call(self: &Arc<Self>, busy: Duration, failure: Failure) {
+        self.usage.add_engine_time(busy);
         let mut inner = self.lock();
         // First, so that the permit is free when the last event is sent.
         self.leave(&mut inner);
@@ -244,11 +251,10 @@ impl Stream {
         }
     }
 
-    /// Ends the work. `last` is pushed when the permit is returned.
+    /// Ends the work. `last` is pushed when the processor is dropped.
     pub(super) fn stop(&self, inner: &mut Inner, last: Event) {
         if let Event::Failed(failure) = &last {
-            let _in_stream = self.span.enter();
-            tracing::warn!(code = %failure.code, "stream failed: {failure}");
+            self.usage.fail(failure);
         }
         inner.ended = true;
         inner.inbox.clear();
@@ -258,7 +264,7 @@ impl Stream {
 
     /// Returns the permit and pushes the last event, when the processor is dropped or its thread abandoned.
     pub(super) fn leave(&self, inner: &mut Inner) {
-        inner.permit = None;
+        inner.held = None;
         self.push_last(inner);
     }
 

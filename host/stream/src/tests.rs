@@ -149,7 +149,7 @@ const SETTINGS: StreamSettings = StreamSettings {
 fn try_open(scheduler: &Arc<ModelScheduler>, name: &str, settings: StreamSettings) -> Result<Arc<Stream>, FailureCode> {
     let options = json!({ "name": name }).as_object().unwrap().clone();
     let place = scheduler.take_place().map_err(|failure| failure.code)?;
-    Ok(Stream::open(name.into(), Arc::clone(scheduler), place, options, settings))
+    Ok(Stream::open(name.into(), Arc::clone(scheduler), place, options, settings, Arc::default()))
 }
 
 async fn open(scheduler: &Arc<ModelScheduler>, name: &str, settings: StreamSettings) -> Arc<Stream> {

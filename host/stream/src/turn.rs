@@ -62,9 +62,11 @@ impl Stream {
         let contexts: Vec<_> = streams.iter().map(|stream| stream.context(scheduler)).collect();
         let outcomes = EngineSession::perform_together(engines.iter_mut().zip(works).collect(), &contexts);
         drop(contexts);
-        if !slot.end() {
+        let ended = slot.end();
+        if !ended.may_continue {
             return false;
         }
+        streams.iter().for_each(|stream| stream.usage.add_engine_time(ended.share));
         for ((stream, engine), outcome) in streams.into_iter().zip(engines).zip(outcomes) {
             if let Some(engine) = stream.settle(engine, outcome) {
                 // Dropping the processor may hang, too, so it is done in a separate turn.
@@ -101,16 +103,19 @@ impl Stream {
     }
 
     fn work(self: &Arc<Self>, mut engine: EngineSession, work: Option<Work>, slot: &Slot<Stream>) -> bool {
-        let _in_stream = self.span.enter();
         let Some(work) = work else { return self.drop_engine(engine, slot) };
+        let in_stream = self.span.enter();
         let scheduler = Arc::clone(&self.lock().scheduler);
         slot.begin(vec![Arc::clone(self)], call_name(&work), self.seconds(work.samples()));
         let outcome = engine.perform(work, &self.context(&scheduler));
-        if !slot.end() {
+        let ended = slot.end();
+        if !ended.may_continue {
             // The stream was ended when this thread was abandoned.
             drop(engine);
             return false;
         }
+        drop(in_stream);
+        self.usage.add_engine_time(ended.share);
         match self.settle(engine, outcome) {
             Some(engine) => self.drop_engine(engine, slot),
             None => true,
@@ -120,10 +125,13 @@ impl Stream {
     /// Drops the processor of an ended stream. This runs engine code, too. Returns as `step` does.
     fn drop_engine(self: &Arc<Self>, engine: EngineSession, slot: &Slot<Stream>) -> bool {
         slot.begin(vec![Arc::clone(self)], "drop", 0.0);
-        drop(engine);
-        let may_continue = slot.end();
+        self.span.in_scope(|| drop(engine));
+        let ended = slot.end();
+        if ended.may_continue {
+            self.usage.add_engine_time(ended.share);
+        }
         self.leave(&mut self.lock());
-        may_continue
+        ended.may_continue
     }
 
     /// After a call: parks the engine, or returns it for the caller to drop.

@@ -17,7 +17,7 @@ pub(super) async fn serve(socket: WebSocket, settings: &ConnectionSettings, admi
     let ping = Arc::new(Notify::new());
     let mut reader = Reader::new(receiver, settings.idle_limit, Arc::clone(&ping));
     let writer = Writer::new(sender);
-    let (sessions, drain) = (Arc::clone(admitted.sessions()), admitted.caller().drain.clone());
+    let drain = admitted.caller().drain.clone();
     let request = tokio::select! {
         request = timeout(settings.start_limit, request(&mut reader)) => request.unwrap_or_else(|_| {
             let message = format!("no `start` message within {} s", settings.start_limit.as_secs_f64());
@@ -32,7 +32,7 @@ pub(super) async fn serve(socket: WebSocket, settings: &ConnectionSettings, admi
         Ok(request) => reader.meanwhile(admitted.open(request)).await,
         Err(failure) => {
             if let Some(failure) = failure {
-                sessions.refused(&failure);
+                admitted.refuse(&failure);
                 close_with(reader, writer, failure).await;
             }
             return;

@@ -1,12 +1,12 @@
 //! The native dialect's part of the handshake. A browser's WebSocket cannot set headers, so it offers the key as a
 //! subprotocol.
 
-use super::connection;
+use super::{codes::close_code, connection};
 use crate::{
     Dialect,
     websocket::{ConnectionSettings, WebSocket},
 };
-use auricle_core::Failure;
+use auricle_core::{Failure, FailureCode};
 use auricle_session::Admitted;
 use axum::http::{HeaderMap, header};
 use futures_util::future::BoxFuture;
@@ -26,6 +26,10 @@ impl Dialect for Native {
 
     fn paths(&self) -> &'static [&'static str] {
         &["/v1/stream"]
+    }
+
+    fn close_code(&self) -> fn(FailureCode) -> u16 {
+        close_code
     }
 
     fn key<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {

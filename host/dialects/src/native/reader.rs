@@ -106,9 +106,6 @@ impl Reader {
                 }
             }
         }
-        if !finished {
-            tracing::info!(stream = session.info().id, "client disconnected; the rest of its audio is processed");
-        }
         session.cancel();
         writing.abort();
     }

@@ -203,7 +203,7 @@ impl Connection {
 }
 
 /// The WebSocket close code for a failure. Only registered codes, which all clients know.
-fn close_code(code: FailureCode) -> u16 {
+pub(super) fn close_code(code: FailureCode) -> u16 {
     use FailureCode as C;
     match code {
         C::ShuttingDown => 1001,

@@ -5,7 +5,7 @@ use crate::{
     Dialect,
     websocket::{ConnectionSettings, WebSocket},
 };
-use auricle_core::Failure;
+use auricle_core::{Failure, FailureCode};
 use auricle_session::Admitted;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -30,6 +30,10 @@ impl Dialect for Vosk {
 
     fn paths(&self) -> &'static [&'static str] {
         &["/vosk"]
+    }
+
+    fn close_code(&self) -> fn(FailureCode) -> u16 {
+        connection::close_code
     }
 
     fn shows_keys(&self) -> bool {

@@ -110,7 +110,7 @@ impl Stream {
     /// Ends the stream with a failure. Returns the final text that was not sent yet, if there is any.
     pub(super) fn fail(&mut self, failure: &Failure) -> Option<ServerMessage> {
         match &mut self.state {
-            State::Waiting(admitted) => admitted.sessions().refused(failure),
+            State::Waiting(admitted) => admitted.refuse(failure),
             State::Refused => {}
             State::Open(open) => {
                 open.session.fail(failure.clone());

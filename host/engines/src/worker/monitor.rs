@@ -170,13 +170,15 @@ impl WorkerMonitor {
             }
         }
         let how = self.wait();
-        if self.retired.get().is_none() || self.crash().is_some() {
-            self.report(&how);
-        }
+        let report = (self.retired.get().is_none() || self.crash().is_some()).then(|| self.report(&how));
         // For a model that was not loaded. Otherwise there is no receiver.
         let _ = loaded.send(Err(Error::other(format!("the engine {how} while loading its model"))));
-        *self.over.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Death::new(self.pid, how));
+        *self.over.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Death::new(self.pid, how.clone()));
         self.over.1.notify_all();
+        // Last: no stream waits for the disk.
+        if let Some(report) = report {
+            self.write(&report);
+        }
     }
 
     /// Kills a worker that uses too much memory, or that does not end in time after it was retired.
@@ -240,12 +242,16 @@ impl WorkerMonitor {
         }
     }
 
-    fn report(&self, how: &str) {
+    fn report<'a>(&'a self, how: &'a str) -> Report<'a> {
         let calls: Vec<CallNote> = self.calls().values().cloned().collect();
         let (what, frames) = self.crash().clone().unwrap_or_default();
         let printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
-        let report = Report { spec: &self.spec, worker: self.pid, how, what, calls, frames, printed };
-        let text = report.text();
+        Report { spec: &self.spec, worker: self.pid, how, what, calls, frames, printed }
+    }
+
+    /// Writes the report and logs the death.
+    fn write(&self, report: &Report<'_>) {
+        let (text, how) = (report.text(), report.how);
         let (preset, plugin, worker) = (self.spec.load.preset.as_str(), self.spec.plugin.as_str(), self.pid);
         let during = report.during();
         match self.spec.load.reports.write(&self.spec.backend, self.pid, &text) {

@@ -1,0 +1,167 @@
+//! The access log: one line at the end of each stream, and one for each refusal, which also counts it.
+//!
+//! Invariant: a stream's line is written once, when its connection has let go of it and its processor is dropped,
+//! whichever is later. No line has recognised text. `docs/operating.md` lists the fields. Threads: any.
+
+use super::registry::Entry;
+use auricle_core::{Failure, FailureCode, metrics::Metrics};
+use auricle_stream::StreamUsage;
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// The protocol of a client's connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Protocol {
+    /// The dialect's name.
+    pub name: &'static str,
+    /// The close code for a failure.
+    pub close_code: fn(FailureCode) -> u16,
+}
+
+/// The close code of a stream that ended without a failure.
+const NORMAL: u16 = 1000;
+
+/// Writes a line of the access log. The level depends on the failure.
+macro_rules! line {
+    ($failure:expr, $($rest:tt)+) => {
+        match $failure {
+            Some(code) if is_servers_fault(code) => tracing::warn!(target: "auricle::access", $($rest)+),
+            _ => tracing::info!(target: "auricle::access", $($rest)+),
+        }
+    };
+}
+
+/// What the log will have of an open stream. Writes the line when it is dropped.
+#[derive(Debug)]
+pub(super) struct StreamRecord {
+    entry: Arc<Entry>,
+    usage: Arc<StreamUsage>,
+    protocol: Protocol,
+    /// Segments that were sent.
+    segments: AtomicU64,
+    end: OnceLock<End>,
+}
+
+/// How a stream ended for its client.
+#[derive(Debug)]
+enum End {
+    Done,
+    /// The failure, and whether the client was told.
+    Failed(Failure, bool),
+}
+
+impl StreamRecord {
+    pub(super) fn new(entry: Arc<Entry>, usage: Arc<StreamUsage>, protocol: Protocol) -> Self {
+        Self { entry, usage, protocol, segments: AtomicU64::new(0), end: OnceLock::new() }
+    }
+
+    /// Counts a segment that is sent.
+    pub(super) fn segment(&self) {
+        self.segments.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Records that the last event is sent. Only the first end counts.
+    pub(super) fn done(&self) {
+        let _ = self.end.set(End::Done);
+    }
+
+    /// Records that the stream failed, and whether the client is told. Only the first end counts.
+    pub(super) fn failed(&self, failure: &Failure, told: bool) {
+        let _ = self.end.set(End::Failed(failure.clone(), told));
+    }
+}
+
+impl Drop for StreamRecord {
+    fn drop(&mut self) {
+        let Self { entry, usage, protocol, segments, end } = self;
+        let (failure, told) = match end.get() {
+            Some(End::Done) => (None, true),
+            Some(End::Failed(failure, told)) => (Some(failure), *told),
+            // The client left before the end. What remained of the stream may have failed.
+            None => (usage.failure(), false),
+        };
+        let code = failure.map(|failure| failure.code);
+        let outcome = match (code, told) {
+            (Some(code), _) => code.name(),
+            (None, true) => "done".to_owned(),
+            (None, false) => "client_gone".to_owned(),
+        };
+        let close_code = told.then(|| code.map_or(NORMAL, protocol.close_code));
+        let message = failure.map_or_else(String::new, |failure| format!(": {failure}"));
+        line!(
+            code,
+            stream = entry.id,
+            outcome,
+            close_code,
+            dialect = protocol.name,
+            preset = entry.preset,
+            engine = entry.backend,
+            pace = entry.pace.name(),
+            key = entry.key,
+            peer = %entry.address,
+            open_seconds = entry.open_seconds(),
+            audio_seconds = entry.audio_seconds(),
+            engine_seconds = milliseconds(usage.engine_time().as_secs_f64()),
+            max_lag_seconds = entry.max_lag_seconds(),
+            segments = segments.load(Ordering::Relaxed),
+            "stream ended{message}"
+        );
+    }
+}
+
+/// A refused connection, request or stream.
+#[derive(Debug, Clone, Copy)]
+pub struct Refusal<'a> {
+    /// Why.
+    pub failure: &'a Failure,
+    /// The client's address.
+    pub peer: IpAddr,
+    /// The name of the client's key, if it is known.
+    pub key: Option<&'a str>,
+    /// The name of the dialect, if the refused request was for one.
+    pub dialect: Option<&'a str>,
+    /// The preset that the client requested, if it got that far.
+    pub preset: Option<&'a str>,
+    /// The HTTP status or the WebSocket close code of the answer; `None` if the connection is closed without one.
+    pub answer: Option<Answer>,
+}
+
+/// How a client is told that it is refused.
+#[derive(Debug, Clone, Copy)]
+pub enum Answer {
+    /// The HTTP status.
+    Status(u16),
+    /// The WebSocket close code.
+    CloseCode(u16),
+}
+
+impl Refusal<'_> {
+    /// Counts and logs the refusal.
+    pub fn record(&self, metrics: &Metrics) {
+        let Self { failure, peer, key, dialect, preset, answer } = *self;
+        metrics.refused(failure.code.name());
+        let (status, close_code) = match answer {
+            Some(Answer::Status(status)) => (Some(status), None),
+            Some(Answer::CloseCode(code)) => (None, Some(code)),
+            None => (None, None),
+        };
+        let reason = failure.code.name();
+        line!(Some(failure.code), reason, status, close_code, dialect, preset, key, %peer, "refused: {failure}");
+    }
+}
+
+/// Whether the operator may have to act: the engine, its model or the journal failed.
+fn is_servers_fault(code: FailureCode) -> bool {
+    use FailureCode as C;
+    matches!(code, C::EngineError | C::EngineUnavailable | C::EngineTimeout | C::EngineCrashed | C::JournalFailed)
+}
+
+/// Rounds seconds to milliseconds.
+pub(super) fn milliseconds(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
+}
