@@ -83,7 +83,7 @@ fn a_directory_of_crash_reports_that_cannot_be_written_ends_nothing() {
     let setup = setup().settings("crash_reports = \"../file\"");
     fs::write(setup.path("file"), "not a directory").unwrap();
     let host = setup.start();
-    hear(&host, "faulty", &json!({"fault": "sigsegv", "after_chunks": 3}));
+    hear(&host, "faulty", &json!({"fault": "sigsegv", "after_chunks": 15}));
     host.wait_for("the death in the log", || host.logged(&["a worker crashed (SIGSEGV)", "no report: "]) == 1);
     hear(&host, "faulty", &json!({}));
 }

@@ -7,6 +7,7 @@ mod admission;
 mod asyncapi;
 mod bad_input;
 mod connections;
+mod details;
 mod journal;
 mod keys;
 mod limits;

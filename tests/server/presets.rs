@@ -185,7 +185,7 @@ fn a_model_is_loaded_at_the_first_stream_or_at_the_start() {
     assert_eq!(host.preset_report("good").unwrap()["state"], "ready");
     assert_eq!(loaded(&host, 2), 2);
     let message = fails(&host, "failing", &json!({}), "engine_unavailable", 4503);
-    assert!(message.contains("the error asked for in Load"), "{message}");
+    assert!(message.starts_with("the model of preset `failing` cannot be served; "), "{message}");
 }
 
 #[test]

@@ -68,7 +68,7 @@ async fn fixture(dir: &Path) -> Fixture {
         max_events_per_call: 1_000,
         replay_seconds: 60.0,
     };
-    let sessions = Arc::new(Sessions::new(catalog, presets, None, admission, stream, metrics));
+    let sessions = Arc::new(Sessions::new(catalog, presets, None, admission, stream, metrics, watcher.settled()));
     let limits = KeyLimits { max_streams: Some(1), ..KeyLimits::default() };
     let key = Key::new("one", limits, CancellationToken::new());
     let drain = key.drain().clone();

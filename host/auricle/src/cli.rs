@@ -106,7 +106,18 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
+/// Checks that the resource directories exist.
+fn check_resources(dirs: &[PathBuf]) -> Result<(), String> {
+    match dirs.iter().find(|dir| !dir.is_dir()) {
+        Some(dir) => Err(format!("resource directory {} (`--resources`): not a directory", dir.display())),
+        None => Ok(()),
+    }
+}
+
 fn probe(args: &ProbeArgs) -> ExitCode {
+    if let Err(problem) = check_resources(&args.resources) {
+        return fail(problem);
+    }
     let Ok(limit) = Duration::try_from_secs_f64(args.timeout) else {
         return fail("--timeout must be a number of seconds");
     };

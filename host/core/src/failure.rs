@@ -13,12 +13,38 @@ pub struct Failure {
     pub code: FailureCode,
     /// The message, for people: what was wrong and what to do. One line.
     pub message: String,
+    /// What only the operator may see, such as paths of the server and the places of panics. One line.
+    pub detail: Option<String>,
 }
 
 impl Failure {
     /// Creates a failure. Control characters in `message`, which may quote a client, become spaces.
     pub fn new(code: FailureCode, message: impl fmt::Display) -> Self {
-        Self { code, message: one_line(message) }
+        Self { code, message: one_line(message), detail: None }
+    }
+
+    /// Adds what only the operator may see.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl fmt::Display) -> Self {
+        self.detail = Some(one_line(detail));
+        self
+    }
+
+    /// The message with the detail, for the operator.
+    pub fn explained(&self) -> String {
+        match &self.detail {
+            Some(detail) => format!("{}: {detail}", self.message),
+            None => self.message.clone(),
+        }
+    }
+
+    /// The failure for a client. If there is a detail, the message names the id under which the log has it.
+    #[must_use]
+    pub fn for_client(mut self, id: &str) -> Self {
+        if self.detail.take().is_some() {
+            self.message = format!("{}; the server's log says why: stream {id}", self.message);
+        }
+        self
     }
 }
 
@@ -137,5 +163,16 @@ mod tests {
     fn a_message_is_one_line() {
         let failure = Failure::new(FailureCode::BadMessage, "no preset `a\nb\u{1b}[2Kc`");
         assert_eq!(failure.message, "no preset `a b [2Kc`");
+    }
+
+    #[test]
+    fn a_detail_is_for_the_operator() {
+        let failure =
+            Failure::new(FailureCode::EngineError, "the engine failed").with_detail("panicked at\nsrc/a.rs:1");
+        assert_eq!(failure.explained(), "the engine failed: panicked at src/a.rs:1");
+        let told = failure.for_client("4f");
+        assert_eq!((&*told.message, told.detail), ("the engine failed; the server's log says why: stream 4f", None));
+        let plain = Failure::new(FailureCode::BadAudio, "odd");
+        assert_eq!((plain.explained(), plain.clone().for_client("4f")), ("odd".to_owned(), plain));
     }
 }

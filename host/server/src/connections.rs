@@ -70,7 +70,15 @@ impl Connections {
             Some(_) if open.refused < REFUSED_AT_ONCE => open.refused += 1,
             Some(failure) => {
                 drop(open);
-                let refusal = Refusal { failure, peer: address, key: None, dialect: None, preset: None, answer: None };
+                let refusal = Refusal {
+                    failure,
+                    peer: address,
+                    key: None,
+                    dialect: None,
+                    stream: None,
+                    preset: None,
+                    answer: None,
+                };
                 refusal.record(&self.metrics);
                 return None;
             }

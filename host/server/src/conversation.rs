@@ -107,7 +107,8 @@ impl Client {
         if let Some(Refused { failure, key, dialect }) = response.extensions().get() {
             let (peer, key, answer) =
                 (connection.address(), key.as_deref(), Answer::Status(response.status().as_u16()));
-            let refusal = Refusal { failure, peer, key, dialect: *dialect, preset: None, answer: Some(answer) };
+            let refusal =
+                Refusal { failure, peer, key, dialect: *dialect, stream: None, preset: None, answer: Some(answer) };
             refusal.record(&metrics);
         }
         Ok(response)
@@ -117,7 +118,8 @@ impl Client {
 /// Records that a client was too slow in a phase of a request. The connection is closed without an answer.
 pub(super) fn too_slow(metrics: &Metrics, peer: IpAddr, problem: impl fmt::Display) {
     let failure = Failure::new(FailureCode::SlowRequest, problem);
-    Refusal { failure: &failure, peer, key: None, dialect: None, preset: None, answer: None }.record(metrics);
+    Refusal { failure: &failure, peer, key: None, dialect: None, stream: None, preset: None, answer: None }
+        .record(metrics);
 }
 
 fn timed_out(error: &hyper::Error) -> bool {

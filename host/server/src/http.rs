@@ -112,7 +112,7 @@ async fn release(State(app): State<App>, _: Operator, Path(file): Path<String>) 
 
 /// Lists the presets that the caller may use.
 async fn presets(State(app): State<App>, Authenticated(caller): Authenticated) -> Json<PresetsReport> {
-    let mut presets = app.catalog.report();
+    let mut presets = app.catalog.report(caller.is_operator());
     presets.retain(|preset| caller.may_use(&preset.name));
     Json(PresetsReport { presets })
 }

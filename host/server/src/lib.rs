@@ -115,6 +115,7 @@ impl Server {
             admission,
             stream_settings(&settings),
             Arc::clone(&metrics),
+            settled.clone(),
         );
         let app = App {
             registry: Arc::clone(&registry),

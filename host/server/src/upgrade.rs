@@ -43,7 +43,7 @@ pub(super) async fn upgrade(dialect: Arc<dyn Dialect>, app: App, mut request: Re
         let peer = connection.as_ref().map_or(Ipv4Addr::UNSPECIFIED.into(), |connection| connection.address());
         let answer = Some(Answer::CloseCode((protocol.close_code)(failure.code)));
         let (key, dialect) = (key.as_deref(), Some(protocol.name));
-        Refusal { failure, peer, key, dialect, preset: None, answer }.record(&app.metrics);
+        Refusal { failure, peer, key, dialect, stream: None, preset: None, answer }.record(&app.metrics);
     }
     let subprotocol = dialect.subprotocol(headers);
     let upgrade = hyper::upgrade::on(&mut request);

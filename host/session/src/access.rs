@@ -92,7 +92,7 @@ impl Drop for StreamRecord {
             (None, false) => "client_gone".to_owned(),
         };
         let close_code = told.then(|| code.map_or(NORMAL, protocol.close_code));
-        let message = failure.map_or_else(String::new, |failure| format!(": {failure}"));
+        let message = failure.map_or_else(String::new, |failure| format!(": {}", failure.explained()));
         line!(
             code,
             stream = entry.id,
@@ -125,6 +125,8 @@ pub struct Refusal<'a> {
     pub key: Option<&'a str>,
     /// The name of the dialect, if the refused request was for one.
     pub dialect: Option<&'a str>,
+    /// The id that the client was given to find this line.
+    pub stream: Option<&'a str>,
     /// The preset that the client requested, if it got that far.
     pub preset: Option<&'a str>,
     /// The HTTP status or the WebSocket close code of the answer; `None` if the connection is closed without one.
@@ -143,15 +145,15 @@ pub enum Answer {
 impl Refusal<'_> {
     /// Counts and logs the refusal.
     pub fn record(&self, metrics: &Metrics) {
-        let Self { failure, peer, key, dialect, preset, answer } = *self;
+        let Self { failure, peer, key, dialect, stream, preset, answer } = *self;
         metrics.refused(failure.code.name());
         let (status, close_code) = match answer {
             Some(Answer::Status(status)) => (Some(status), None),
             Some(Answer::CloseCode(code)) => (None, Some(code)),
             None => (None, None),
         };
-        let reason = failure.code.name();
-        line!(Some(failure.code), reason, status, close_code, dialect, preset, key, %peer, "refused: {failure}");
+        let (reason, explained) = (failure.code.name(), failure.explained());
+        line!(Some(failure.code), reason, stream, status, close_code, dialect, preset, key, %peer, "refused: {explained}");
     }
 }
 

@@ -174,14 +174,17 @@ impl Catalog {
             }
             fields.insert(name, value);
         }
-        resolved.engine.check(&fields).map_err(|problem| Failure::new(FailureCode::InvalidOption, problem))?;
+        resolved.engine.check(&fields).map_err(|problem| {
+            Failure::new(FailureCode::InvalidOption, problem.without_values()).with_detail(problem)
+        })?;
         let scheduler = self.model(&resolved).await?;
         Ok(Opening { preset: resolved.preset, scheduler, fields })
     }
 
-    /// The states of all presets, sorted by name.
-    pub fn report(&self) -> Vec<PresetReport> {
-        self.presets.list().into_iter().map(|(name, problem)| self.describe(name, problem)).collect()
+    /// The states of all presets, sorted by name. Only an operator gets the details of failures.
+    pub fn report(&self, for_operator: bool) -> Vec<PresetReport> {
+        let presets = self.presets.list().into_iter();
+        presets.map(|(name, problem)| self.describe(name, problem, for_operator)).collect()
     }
 
     /// Call it after presets or engines have changed: logs what is wrong, starts preloads, removes models that no
@@ -192,7 +195,7 @@ impl Catalog {
             let resolved = match self.resolve(&name) {
                 Ok(resolved) => resolved,
                 Err(failure) => {
-                    tracing::warn!(preset = name, "not available: {failure}");
+                    tracing::warn!(preset = name, "not available: {}", failure.explained());
                     continue;
                 }
             };
@@ -230,11 +233,14 @@ impl Catalog {
         preset
             .check_open_fields(engine.schema())
             .map_err(|problem| unavailable(format!("preset `{name}`: {problem}")))?;
-        engine.check(&preset.fields).map_err(|problem| unavailable(format!("preset `{name}`: {problem}")))?;
+        engine.check(&preset.fields).map_err(|problem| {
+            unavailable(format!("preset `{name}`: {}", problem.without_values())).with_detail(problem)
+        })?;
         Ok(Resolved { preset, engine })
     }
 
-    fn describe(&self, name: String, problem: Option<Arc<PresetError>>) -> PresetReport {
+    fn describe(&self, name: String, problem: Option<Arc<PresetError>>, for_operator: bool) -> PresetReport {
+        let explain = |failure: &Failure| if for_operator { failure.explained() } else { failure.message.clone() };
         let resolved = self.resolve(&name);
         let mut report = PresetReport {
             title: String::new(),
@@ -248,7 +254,7 @@ impl Catalog {
         let resolved = match resolved {
             Ok(resolved) => resolved,
             Err(failure) => {
-                report.reason = Some(failure.message);
+                report.reason = Some(explain(&failure));
                 return report;
             }
         };
@@ -262,7 +268,7 @@ impl Catalog {
             Some(Ok(state)) => match &*state {
                 ModelState::Idle => PresetState::Idle,
                 ModelState::Failed(_, failure) => {
-                    report.reason = Some(failure.message.clone());
+                    report.reason = Some(explain(failure));
                     PresetState::Unavailable
                 }
                 ModelState::Loaded(scheduler) => {
@@ -302,7 +308,7 @@ impl Catalog {
             result
         });
         loading.await.unwrap_or_else(|error| {
-            Err(Failure::new(FailureCode::EngineUnavailable, format!("loading the model was interrupted: {error}")))
+            Err(Failure::new(FailureCode::EngineUnavailable, "loading the model was interrupted").with_detail(error))
         })
     }
 
@@ -399,9 +405,9 @@ async fn load_model(
     settings: SchedulerSettings,
 ) -> Result<Arc<ModelScheduler>, Failure> {
     let unavailable = |problem: ModelError| {
-        let message = format!("the model of preset `{preset}` cannot be served: {problem}");
-        let failure = Failure::new(FailureCode::EngineUnavailable, message);
-        tracing::error!(preset, "{failure}");
+        let message = format!("the model of preset `{preset}` cannot be served");
+        let failure = Failure::new(FailureCode::EngineUnavailable, message).with_detail(problem);
+        tracing::error!(preset, "{}", failure.explained());
         failure
     };
     tracing::info!(preset, engine = engine.plugin(), isolation = ?load.isolation, "loading model");

@@ -87,11 +87,14 @@ impl SessionEvents {
         let mut numbered = Vec::with_capacity(events.len());
         for event in events {
             let event = match self.shared.lease.sending(&event) {
-                Ok(()) => event,
+                Ok(()) => match event {
+                    Event::Failed(failure) => Event::Failed(failure.for_client(self.shared.stream.id())),
+                    event => event,
+                },
                 Err(failure) => {
                     self.shared.stream.fail(failure.clone());
                     self.shared.lease.failed(&failure, true);
-                    Event::Failed(failure)
+                    Event::Failed(failure.for_client(self.shared.stream.id()))
                 }
             };
             let event = Arc::new(NumberedEvent { seq: self.next, event });

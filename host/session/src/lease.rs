@@ -42,8 +42,7 @@ pub(super) struct Lease {
 
 /// The failure of a session whose journal cannot be written.
 pub(super) fn journal_failure(error: &io::Error) -> Failure {
-    tracing::error!("the journal cannot be written: {error}");
-    Failure::new(FailureCode::JournalFailed, "the server cannot write the journal of this session")
+    Failure::new(FailureCode::JournalFailed, "the server cannot write the journal of this session").with_detail(error)
 }
 
 impl Lease {

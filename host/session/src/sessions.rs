@@ -20,6 +20,7 @@ use auricle_core::{AudioFormat, Failure, FailureCode, Pace, metrics::Metrics};
 use auricle_stream::{Stream, StreamSettings, StreamUsage};
 use serde_json::{Map, Value};
 use std::{sync::Arc, time::SystemTime};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// A client's request for a session.
@@ -46,6 +47,8 @@ pub struct Sessions {
     /// The limits of each stream. The client's request replaces the pace.
     stream: StreamSettings,
     metrics: Arc<Metrics>,
+    /// Whether the plugin directories have been scanned.
+    settled: watch::Receiver<bool>,
     stopping: CancellationToken,
 }
 
@@ -59,7 +62,8 @@ pub struct Admitted {
 }
 
 impl Sessions {
-    /// Creates an instance without open sessions.
+    /// Creates an instance without open sessions. `settled` becomes true when the plugin directories have been scanned;
+    /// sessions wait for it.
     pub fn new(
         catalog: Arc<Catalog>,
         presets: Arc<Presets>,
@@ -67,11 +71,12 @@ impl Sessions {
         admission: AdmissionSettings,
         stream: StreamSettings,
         metrics: Arc<Metrics>,
+        settled: watch::Receiver<bool>,
     ) -> Self {
         let (registry, stopping): (Arc<SessionRegistry>, _) = (Arc::default(), CancellationToken::new());
         let admission =
             Admission::new(admission, Arc::clone(&presets), Arc::clone(&registry), CancellationToken::clone(&stopping));
-        Self { catalog, presets, registry, admission, journal, stream, metrics, stopping }
+        Self { catalog, presets, registry, admission, journal, stream, metrics, settled, stopping }
     }
 
     /// The open sessions.
@@ -124,12 +129,16 @@ impl Admitted {
     /// may be sent before that.
     ///
     /// # Errors
-    /// What the client or the operator must change, or that the client must try later. The refusal is recorded.
+    /// What the client or the operator must change, or that the client must try later. The refusal is recorded, and its
+    /// message is for the client.
     pub async fn open(self, request: SessionRequest) -> Result<(Session, SessionEvents), Failure> {
         let (sessions, caller, protocol) = (Arc::clone(&self.sessions), self.caller.clone(), self.protocol);
-        let preset = request.preset.clone();
-        let opened = self.try_open(request).await;
-        opened.inspect_err(|failure| refuse(&sessions.metrics, &caller, protocol, Some(&preset), failure))
+        let (id, preset) = (uuid::Uuid::new_v4().simple().to_string(), request.preset.clone());
+        let opened = self.try_open(id.clone(), request).await;
+        opened.map_err(|failure| {
+            refuse(&sessions.metrics, &caller, protocol, Some((&id, &preset)), &failure);
+            failure.for_client(&id)
+        })
     }
 
     /// Records that the client is refused before it requested a session.
@@ -137,17 +146,18 @@ impl Admitted {
         refuse(&self.sessions.metrics, &self.caller, self.protocol, None, failure);
     }
 
-    async fn try_open(self, request: SessionRequest) -> Result<(Session, SessionEvents), Failure> {
+    async fn try_open(self, id: String, request: SessionRequest) -> Result<(Session, SessionEvents), Failure> {
         let Self { sessions, caller, protocol, places } = self;
         let SessionRequest { preset, options, audio, pace } = request;
         caller.check_preset(&preset)?;
+        // Before that, no preset has its engine. If the watcher has ended, so has the server.
+        let _ = sessions.settled.clone().wait_for(|settled| *settled).await;
         let Opening { preset, scheduler, fields } = sessions.catalog.open(&preset, options).await?;
         sessions.admission.check(&preset.name, &scheduler, pace)?;
         let metadata = scheduler.metadata().clone();
         let intake =
             Intake::new(audio, metadata.sample_rate).map_err(|problem| Failure::new(FailureCode::BadAudio, problem))?;
         let permit = scheduler.take_place()?;
-        let id = uuid::Uuid::new_v4().simple().to_string();
         let start = || journal::Start {
             stream: id.clone(),
             preset: preset.name.clone(),
@@ -173,8 +183,11 @@ impl Admitted {
     }
 }
 
-fn refuse(metrics: &Metrics, caller: &Caller, protocol: Protocol, preset: Option<&str>, failure: &Failure) {
+/// Records a refusal; `request` is the id and the preset of a requested session.
+fn refuse(metrics: &Metrics, caller: &Caller, protocol: Protocol, request: Option<(&str, &str)>, failure: &Failure) {
     let (peer, key, dialect) = (caller.address, caller.key_name(), Some(protocol.name));
+    let (id, preset) = request.unzip();
+    let stream = id.filter(|_| failure.detail.is_some());
     let answer = Some(Answer::CloseCode((protocol.close_code)(failure.code)));
-    Refusal { failure, peer, key, dialect, preset, answer }.record(metrics);
+    Refusal { failure, peer, key, dialect, stream, preset, answer }.record(metrics);
 }

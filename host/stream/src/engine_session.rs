@@ -149,7 +149,8 @@ impl EngineSession {
             Err(CallError::Engine(error)) => Err(StepError::Failed(explain(call_name(&work), error))),
             Err(CallError::Died(death)) => Err(StepError::Died(death, work)),
             Err(CallError::Unavailable(reason)) => {
-                Err(StepError::Failed(Failure::new(FailureCode::EngineUnavailable, reason)))
+                let failure = Failure::new(FailureCode::EngineUnavailable, "the engine has no worker process");
+                Err(StepError::Failed(failure.with_detail(reason)))
             }
         }
     }
@@ -283,19 +284,17 @@ impl EngineSession {
     }
 }
 
-/// Converts an engine's error to a failure for the client.
+/// Converts an engine's error to a failure. What an engine says of a configuration or of its capacity is for the client;
+/// other errors may name files and the places of panics.
 fn explain(call: &str, error: Error) -> Failure {
     let code = match error.code {
         ErrorCode::CAPACITY => FailureCode::Capacity,
         ErrorCode::CONFIG => FailureCode::InvalidOption,
-        _ => FailureCode::EngineError,
-    };
-    let message = match code {
-        FailureCode::EngineError => {
+        _ => {
             let problem: String = error.message.chars().take(500).collect();
-            format!("the engine failed in {call} ({}): {problem}", error.code.name())
+            return Failure::new(FailureCode::EngineError, format!("the engine failed in {call}"))
+                .with_detail(format!("{}: {problem}", error.code.name()));
         }
-        _ => error.message,
     };
-    Failure::new(code, message)
+    Failure::new(code, error.message)
 }

@@ -67,9 +67,13 @@ impl ModelLoader for PocketSphinx {
     fn load(&self, config: &Config, host: &Host) -> Result<Decoders, Error> {
         let name: String = config.get("model")?;
         let folder = host.find(&name).ok_or_else(|| {
-            let places = std::iter::once(host.origin_dir()).chain(host.resource_dirs().iter().map(|dir| dir.as_path()));
-            let places: Vec<String> = places.map(|place| place.display().to_string()).collect();
-            Error::model(format!("there is no model `{name}` in {}", places.join(", ")))
+            let own = host.origin_dir().display();
+            let dirs: Vec<_> = host.resource_dirs().iter().map(|dir| dir.display().to_string()).collect();
+            let places = match dirs.is_empty() {
+                true => "; there are no resource directories: `--resources` was not given".to_owned(),
+                false => format!(", nor in the resource directories {}", dirs.join(", ")),
+            };
+            Error::model(format!("there is no model `{name}` in the engine's folder {own}{places}"))
         })?;
         Decoders::load(Files::in_folder(&folder)?, config.get("max_streams")?, config.get("lan")?)
     }

@@ -46,6 +46,8 @@ enum EnginesError {
     /// The plugin directory, or something needed to examine it, cannot be read.
     #[error("{0}")]
     Directory(io::Error),
+    #[error("{0}")]
+    Resources(String),
     #[error("--ca {}: {error}", .file.display())]
     AuthoritiesFile { file: PathBuf, error: io::Error },
     #[error("--ca {}: {error}", .file.display())]
@@ -104,6 +106,7 @@ fn describe(file: &FileReport) -> String {
 }
 
 fn look(args: &EnginesArgs) -> Result<EnginesReport, EnginesError> {
+    super::check_resources(&args.resources).map_err(EnginesError::Resources)?;
     let mut settings = DiscoverySettings::of_this_program().map_err(EnginesError::Directory)?;
     (settings.plugins, settings.resources) = (args.plugins.clone(), args.resources.clone());
     let files = look_once(&settings).map_err(EnginesError::Directory)?;

@@ -57,6 +57,8 @@ enum ServeError {
     NoDirectory(PathBuf),
     #[error(transparent)]
     Settings(#[from] SettingsFileError),
+    #[error("{0}")]
+    Resources(String),
     #[error("no plugin directory: use --plugins DIR, or set `plugins` in auricle.toml")]
     NoPlugins,
     #[error(transparent)]
@@ -64,7 +66,7 @@ enum ServeError {
 }
 
 pub(super) fn run(args: ServeArgs) -> ExitCode {
-    let settings = match settings(&args) {
+    let settings = match settings(&args).and_then(check_resources) {
         Ok(settings) => settings,
         Err(problem) => return fail(problem),
     };
@@ -119,5 +121,11 @@ fn settings(args: &ServeArgs) -> Result<Settings, ServeError> {
     if settings.plugins.is_empty() {
         return Err(ServeError::NoPlugins);
     }
+    Ok(settings)
+}
+
+/// At the start only: a directory that is gone later must not prevent a reload.
+fn check_resources(settings: Settings) -> Result<Settings, ServeError> {
+    super::check_resources(&settings.resources).map_err(ServeError::Resources)?;
     Ok(settings)
 }

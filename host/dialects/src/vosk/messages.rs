@@ -106,7 +106,7 @@ pub enum ServerMessage {
 }
 
 impl From<Failure> for ServerMessage {
-    fn from(Failure { code, message }: Failure) -> Self {
+    fn from(Failure { code, message, .. }: Failure) -> Self {
         Self::Error { code: code.for_clients(), error: message }
     }
 }

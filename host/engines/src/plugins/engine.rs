@@ -38,6 +38,16 @@ pub enum ConfigError {
     Fields(Box<ValidationError<'static>>),
 }
 
+impl ConfigError {
+    /// The message without the values of the configuration, which may be paths of the server.
+    pub fn without_values(&self) -> String {
+        match self {
+            Self::Field { field, error } => format!("field `{field}`: {}", error.masked()),
+            Self::Fields(error) => error.masked().to_string(),
+        }
+    }
+}
+
 /// Why a model cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
