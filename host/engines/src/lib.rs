@@ -3,6 +3,7 @@
 
 mod library;
 mod load;
+pub mod memory;
 pub mod platform;
 pub mod plugins;
 mod services;

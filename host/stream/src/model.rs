@@ -37,6 +37,11 @@ pub trait Model: Send + Sync {
         None
     }
 
+    /// The memory of its worker process in bytes, if the model has one and the system reports it.
+    fn resident_bytes(&self) -> Option<u64> {
+        None
+    }
+
     /// Records that a call for this stream was running when the process died.
     fn note_death(&self, stream: &str, death: &Death) {
         let _ = (stream, death);

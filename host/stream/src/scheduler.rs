@@ -211,6 +211,11 @@ impl Shared {
         self.permits.taken()
     }
 
+    /// The memory of the model's worker process in bytes, if it has one and the system reports it.
+    pub fn resident_bytes(&self) -> Option<u64> {
+        self.model.resident_bytes()
+    }
+
     /// How busy the model's threads would be with this many live streams: 1 is fully busy, and it may be more. `None`
     /// while the model's cost is unknown.
     pub fn load_with(&self, streams: usize) -> Option<f64> {

@@ -103,6 +103,11 @@ impl Process {
         self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// Its memory in bytes, if it runs and the system reports it.
+    pub(super) fn resident_bytes(&self) -> Option<u64> {
+        platform::resident_bytes(self.monitor.pid)
+    }
+
     pub(super) fn is_dead(&self) -> bool {
         self.monitor.is_over()
     }

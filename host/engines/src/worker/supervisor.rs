@@ -122,6 +122,11 @@ impl Model for Supervisor {
         self.quarantine.reason()
     }
 
+    fn resident_bytes(&self) -> Option<u64> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.process.as_ref().and_then(|process| process.resident_bytes())
+    }
+
     fn note_death(&self, stream: &str, death: &Death) {
         self.quarantine.note_death(stream, death);
     }
