@@ -198,3 +198,203 @@ fn a_preset_waits_for_its_engine() {
     host.wait_for_preset("good", |preset| preset["state"] == "ready");
     streams(&host, "good");
 }
+
+/// The edits of a preset that leave the last good version in service, each with what is said about it.
+fn broken_edits() -> Vec<(&'static str, &'static str)> {
+    vec![
+        (r#"{"backend": "faulty", "chunk_samples": "many"}"#, "`chunk_samples`: \"many\" is not of type"),
+        (r#"{"backend": "faulty", "chunk_samples": 0}"#, "`chunk_samples`: 0 is less than the minimum"),
+        (r#"{"backend": "faulty", "host": {"open": ["lagn"]}}"#, "lists `lagn`"),
+        (r#"{"backend": "faulty", "host": {"concurrency": 0}}"#, "`host.concurrency`"),
+        (r#"{"backend": "faulty""#, "is not a JSON object"),
+        (r#"{"backend": "faultless"}"#, "needs the engine `faultless`"),
+        (r#"{"backend": "faulty", "model_fault": "error"}"#, "the error asked for in Load"),
+        (r#"{"backend": "faulty", "model_fault": "sigsegv"}"#, "crashed (SIGSEGV)"),
+    ]
+}
+
+fn with_faulty(preset: &Value) -> Setup {
+    Setup::new().plugin(&library("faulty")).plugin(&library("tone")).preset("p", preset)
+}
+
+/// What a stream on preset `p` says is its language: each version of the preset has its own.
+fn language(host: &Host) -> String {
+    let mut client = Client::open(host, "p", json!({}));
+    client.audio(&bytes(&noise(21, 3_000)));
+    client.finish();
+    let segment = client.heard.iter().find(|event| event["type"] == "segment").unwrap();
+    segment["language"].as_str().unwrap().to_owned()
+}
+
+fn refused(host: &Host) -> Value {
+    host.wait_for_preset("p", |preset| preset["candidate"]["state"] == "refused")["candidate"].clone()
+}
+
+#[test]
+fn whatever_is_wrong_with_a_changed_preset_its_predecessor_stays_in_service() {
+    let host = with_faulty(&json!({"backend": "faulty", "lan": "good"})).start();
+    assert_eq!(language(&host), "good");
+    for (text, expected) in broken_edits() {
+        host.preset("p", text);
+        let report = host.wait_for_preset("p", |preset| {
+            preset["candidate"]["reason"].as_str().is_some_and(|reason| reason.contains(expected))
+        });
+        assert_eq!((&report["state"], &report["candidate"]["state"]), (&json!("ready"), &json!("refused")), "{report}");
+        assert_eq!(report["candidate"]["reason"].as_str().unwrap().lines().count(), 1);
+        assert!(report["reason"].as_str().unwrap().contains(expected), "{report}");
+        assert_eq!(language(&host), "good");
+        let (_, metrics) = host.get("/metrics");
+        for line in [
+            r#"auricle_preset_state{preset="p",version="service",state="ready"} 1"#,
+            r#"auricle_preset_state{preset="p",version="candidate",state="refused"} 1"#,
+        ] {
+            assert!(metrics.lines().any(|one| one == line), "{metrics}");
+        }
+        // Whatever else changes, it is said once.
+        host.preset("other", r#"{"backend": "tone"}"#);
+        host.wait_for("the other", || host.preset_report("other").is_some());
+        fs::remove_file(host.path("configs/presets/other.json")).unwrap();
+        host.wait_for("its removal", || host.preset_report("other").is_none());
+        assert_eq!(host.logged(&["ERROR", expected, "the previous version stays in service"]), 1, "{}", host.log());
+        host.preset("p", r#"{"backend": "faulty", "lan": "good"}"#);
+        let report = host.wait_for_preset("p", |preset| preset["candidate"].is_null());
+        assert_eq!((&report["state"], &report["reason"]), (&json!("ready"), &Value::Null));
+    }
+    assert_eq!(host.logged(&["model ready after"]), 1, "{}", host.log());
+}
+
+#[test]
+fn without_a_predecessor_a_broken_preset_is_unavailable() {
+    for (text, expected) in broken_edits() {
+        let setup = with_faulty(&json!({"backend": "tone"}));
+        fs::write(setup.path("configs/presets/p.json"), text).unwrap();
+        let host = setup.start();
+        let message = fails(&host, "p", &json!({}), "engine_unavailable", 4503);
+        assert!(message.contains(expected), "{message}");
+        let report = host.preset_report("p").unwrap();
+        assert!(report["reason"].as_str().unwrap().contains(expected), "{report}");
+        assert_eq!((&report["state"], &report["candidate"]), (&json!("unavailable"), &Value::Null));
+        // Its repair is not left to the first stream.
+        host.preset("p", r#"{"backend": "faulty", "lan": "good"}"#);
+        host.wait_for_preset("p", |preset| preset["reason"].is_null() && preset["state"] != "unavailable");
+        assert_eq!(language(&host), "good");
+    }
+}
+
+#[test]
+fn a_changed_preset_is_loaded_beside_its_predecessor_and_takes_over() {
+    let host = with_faulty(&json!({"backend": "faulty", "lan": "one"})).start();
+    let audio = noise(22, 20_000);
+    let mut running = Client::open(&host, "p", json!({}));
+    running.audio(&bytes(&audio[..3_000]));
+    running.until("partial");
+    // Stream fields alone: the same model, at once.
+    host.preset("p", r#"{"backend": "faulty", "lan": "two", "host": {"title": "second"}}"#);
+    host.wait_for_preset("p", |preset| preset["title"] == "second");
+    assert_eq!(language(&host), "two");
+    assert_eq!(host.logged(&["loading model"]), 1);
+    // Slow to load. Until then the predecessor serves.
+    let third = json!({"backend": "faulty", "lan": "three", "model_fault": "sleep", "model_seconds": 3,
+        "host": {"title": "third", "open": ["lan"]}});
+    host.preset("p", &third.to_string());
+    let report = host.wait_for_preset("p", |preset| preset["candidate"]["state"] == "loading");
+    assert_eq!((&report["title"], &report["state"]), (&json!("second"), &json!("ready")));
+    assert_eq!(report["candidate"]["title"], "third");
+    assert_eq!(report["candidate"]["options"].as_object().unwrap().keys().collect::<Vec<_>>(), ["lan"]);
+    assert_eq!(language(&host), "two");
+    let report = host.wait_for_preset("p", |preset| preset["candidate"].is_null());
+    assert_eq!((&report["title"], &report["state"]), (&json!("third"), &json!("ready")));
+    assert_eq!(host.logged(&["loading model"]), 2);
+    assert_eq!(language(&host), "three");
+    // The first stream still has its model and its language.
+    running.audio(&bytes(&audio[3_000..]));
+    running.finish();
+    let mut segments = running.heard.iter().filter(|event| event["type"] == "segment").peekable();
+    assert!(segments.peek().is_some() && segments.all(|segment| segment["language"] == "one"));
+}
+
+#[test]
+fn the_first_stream_tries_the_candidate_of_an_idle_preset() {
+    let host = with_faulty(&json!({"backend": "faulty", "lan": "one"})).start();
+    host.preset("p", r#"{"backend": "faulty", "lan": "two", "model_fault": "error"}"#);
+    let report = host.wait_for_preset("p", |preset| !preset["candidate"].is_null());
+    assert_eq!((&report["state"], &report["candidate"]["state"]), (&json!("idle"), &json!("idle")));
+    let streams: Vec<_> = std::thread::scope(|scope| {
+        let streams: Vec<_> = (0..3).map(|_| scope.spawn(|| language(&host))).collect();
+        streams.into_iter().map(|stream| stream.join().unwrap()).collect()
+    });
+    assert_eq!(streams, ["one", "one", "one"]);
+    assert!(refused(&host)["reason"].as_str().unwrap().contains("the error asked for in Load"));
+    assert_eq!(host.logged(&["the error asked for in Load; the previous version stays in service"]), 1);
+    // Not tried again until the file changes, and then again.
+    assert_eq!((language(&host), host.logged(&["loading model"])), ("one".into(), 2));
+    host.preset("p", r#"{"backend": "faulty", "lan": "two", "model_fault": "error"}"#);
+    host.wait_for("another attempt", || host.logged(&["loading model"]) == 3);
+
+    let host = with_faulty(&json!({"backend": "faulty", "lan": "one"})).start();
+    host.preset("p", r#"{"backend": "faulty", "lan": "two", "chunk_samples": 800}"#);
+    host.wait_for_preset("p", |preset| preset["candidate"]["state"] == "idle");
+    assert_eq!((language(&host), host.logged(&["loading model"])), ("two".into(), 1));
+    assert_eq!(host.preset_report("p").unwrap()["candidate"], Value::Null);
+}
+
+#[test]
+fn a_preset_that_is_preloaded_has_its_candidate_tried_at_once() {
+    let host = with_faulty(&json!({"backend": "faulty", "lan": "one", "host": {"preload": true}})).start();
+    host.wait_for_preset("p", |preset| preset["state"] == "ready");
+    host.preset("p", r#"{"backend": "faulty", "lan": "two", "model_fault": "panic", "host": {"preload": true}}"#);
+    refused(&host);
+    assert_eq!(language(&host), "one");
+    host.preset("p", r#"{"backend": "faulty", "lan": "two", "chunk_samples": 800, "host": {"preload": true}}"#);
+    host.wait_for_preset("p", |preset| preset["state"] == "ready" && preset["candidate"].is_null());
+    assert_eq!((language(&host), host.logged(&["loading model"])), ("two".into(), 3));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_candidate_waits_for_room_and_says_so() {
+    // The model takes 100 MiB when it is loaded.
+    let preset = |language: &str, chunk: u32| {
+        json!({"backend": "faulty", "lan": language, "model_fault": "leak", "chunk_samples": chunk,
+            "host": {"memory_mb": 190}})
+    };
+    let host = with_faulty(&preset("one", 1_600)).start();
+    let mut running = Client::open(&host, "p", json!({}));
+    host.preset("p", &preset("two", 800).to_string());
+    let report = host.wait_for_preset("p", |preset| preset["candidate"]["state"] == "waiting");
+    assert!(report["candidate"]["reason"].as_str().unwrap().contains("`host.memory_mb` is 190"), "{report}");
+    assert_eq!(report["state"], "ready");
+    assert_eq!(language(&host), "one");
+    // It looks again and again, and says it once.
+    std::thread::sleep(std::time::Duration::from_millis(1_200));
+    assert_eq!(host.logged(&["WARN", "the new version waits: `host.memory_mb`"]), 1);
+    assert_eq!(host.logged(&["loading model"]), 1);
+    running.finish();
+    host.wait_for_preset("p", |preset| preset["candidate"].is_null());
+    assert_eq!(language(&host), "two");
+    // A predecessor that was removed to make room comes back if it was for nothing.
+    let mut broken = preset("three", 400);
+    broken["host"] = json!({"memory_mb": 50});
+    host.preset("p", &broken.to_string());
+    let reason = refused(&host)["reason"].clone();
+    assert!(reason.as_str().unwrap().contains("`host.memory_mb`"), "{reason}");
+    assert_eq!(language(&host), "two");
+}
+
+#[test]
+fn a_misspelt_field_is_named_with_the_one_that_was_meant() {
+    let host = with_tone().preset("odd", &json!({"backend": "tone", "segment_chunk": 3})).start();
+    let warning = "fields the engine does not list: segment_chunk (did you mean `segment_chunks`?)";
+    assert_eq!(host.preset_report("odd").unwrap()["warning"], warning);
+    assert_eq!(host.preset_report("good").unwrap()["warning"], Value::Null);
+    host.wait_for("the warning", || host.logged(&["WARN", warning]) == 1);
+    host.preset("good", r#"{"backend": "tone", "host": {"open": ["segment_chunk"]}}"#);
+    let report = host.wait_for_preset("good", |preset| preset["candidate"]["state"] == "refused");
+    let reason = report["candidate"]["reason"].as_str().unwrap();
+    assert!(
+        reason.contains("lists `segment_chunk`") && reason.ends_with("(did you mean `segment_chunks`?)"),
+        "{reason}"
+    );
+    streams(&host, "good");
+    assert_eq!(host.logged(&[warning]), 1);
+}

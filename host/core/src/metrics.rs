@@ -54,6 +54,13 @@ struct LevelLabels {
     level: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PresetLabels {
+    preset: String,
+    version: &'static str,
+    state: &'static str,
+}
+
 /// Counts log lines that could not be written, by level. A process has one log, even with several servers.
 #[derive(Debug, Clone, Default)]
 pub struct LogMeter(Family<LevelLabels, Counter>);
@@ -81,6 +88,7 @@ pub struct Metrics {
     refusals: Family<RefusalLabels, Counter>,
     failures: Family<FailureLabels, Counter>,
     restarts: Family<ModelLabels, Counter>,
+    presets: Family<PresetLabels, Gauge>,
 }
 
 impl fmt::Debug for Metrics {
@@ -131,6 +139,12 @@ impl Metrics {
             refusals: counted(all, "refusals", "Connections and streams refused", Family::default()),
             failures: counted(all, "stream_failures", "Streams that failed, by close code", Family::default()),
             restarts: counted(all, "worker_restarts", "Workers that replaced one that died", Family::default()),
+            presets: counted(
+                all,
+                "preset_state",
+                "1 for the state of each preset, and of the version that is to take over if there is one",
+                Family::default(),
+            ),
             registry,
         }
     }
@@ -147,6 +161,14 @@ impl Metrics {
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
+    }
+
+    /// Sets the states of all presets: name, version (`service` or `candidate`), and the version's state.
+    pub fn set_presets(&self, states: impl IntoIterator<Item = (String, &'static str, &'static str)>) {
+        self.presets.clear();
+        for (preset, version, state) in states {
+            self.presets.get_or_create(&PresetLabels { preset, version, state }).set(1);
+        }
     }
 
     /// The gauge of open connections.
@@ -323,6 +345,8 @@ mod tests {
         let model = metrics.model("p", "tone");
         model.called("finish", Duration::from_millis(2));
         model.queued();
+        metrics.set_presets([("old".to_owned(), "service", "ready")]);
+        metrics.set_presets([("p".to_owned(), "candidate", "refused")]);
         let lags = HashMap::from([(("p".to_owned(), "tone".to_owned()), 2.5)]);
         let text = metrics.encode(&lags).unwrap();
         for line in [
@@ -337,11 +361,13 @@ mod tests {
             r#"auricle_refusals_total{reason="origin"} 1"#,
             r#"auricle_stream_failures_total{preset="p",engine="tone",code="lag_exceeded"} 1"#,
             r#"auricle_log_lines_dropped_total{level="warn"} 1"#,
+            r#"auricle_preset_state{preset="p",version="candidate",state="refused"} 1"#,
             "auricle_connections 0",
             "# EOF",
         ] {
             assert!(text.lines().any(|one| one == line), "no {line} in {text}");
         }
+        assert!(!text.contains("old"));
         drop(stream);
         assert!(metrics.encode(&HashMap::new()).unwrap().contains(r#"streams_open{preset="p\"q",engine="tone"} 0"#));
     }

@@ -122,6 +122,12 @@ async fn streams(State(app): State<App>, _: Operator) -> Json<StreamsReport> {
 }
 
 async fn metrics(State(app): State<App>, _: Operator) -> Response {
+    app.metrics.set_presets(
+        app.catalog
+            .report(false)
+            .iter()
+            .flat_map(|preset| preset.versions().map(|(version, state)| (preset.name.clone(), version, state))),
+    );
     match app.metrics.encode(&app.sessions.registry().greatest_lags()) {
         Ok(text) => ([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),

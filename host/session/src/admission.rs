@@ -86,8 +86,8 @@ impl Admission {
 
     /// Whether the models of all presets that the caller may use are behind.
     fn all_are_behind(&self, caller: &Caller) -> bool {
-        let presets = self.presets.list();
-        let mut presets = presets.iter().map(|(name, _)| name).filter(|name| caller.may_use(name)).peekable();
+        let presets = self.presets.names();
+        let mut presets = presets.iter().filter(|name| caller.may_use(name)).peekable();
         presets.peek().is_some() && presets.all(|name| self.is_behind(|entry| entry.preset == *name))
     }
 

@@ -1,107 +1,33 @@
-//! The catalog: finds the loaded model of a preset. Each model is loaded once and shared.
+//! The catalog: finds the version of a preset that new streams get, and its loaded model.
 //!
-//! Streams share a model if the engine's file, all load fields and the way the model is run are the same. A model that
-//! no preset uses any more is removed; its running streams keep it until they end. Threads: any; each model is loaded
-//! on a thread of its own.
+//! Invariant: a changed preset never leaves clients without one that worked. The changed version is a candidate: it is
+//! checked at once, and takes over when its model is loaded, beside the model in service. If that one is not loaded,
+//! the first stream loads the candidate's, and the version in service serves that stream if this fails. Streams that
+//! run keep their model. Threads: any; a task for each candidate that is being loaded.
 
-use super::presets::{Preset, PresetError, Presets};
-use auricle_core::{Failure, FailureCode, metrics::Metrics, times::wait};
-use auricle_engines::{
-    Isolation, LoadSpec,
-    plugins::{Engine, LoadError, Registry},
-    worker::CrashReports,
+use super::{
+    models::{CatalogSettings, ModelKey, ModelStatus, Models, Resolved, unavailable},
+    preset::Preset,
+    presets::Presets,
+    report::{PresetReport, describe},
+    room,
+    versions::Stage,
 };
-use auricle_plugin_api::{Config, Schema, Scope};
-use auricle_stream::{ModelScheduler, SchedulerSettings};
-use serde::{Deserialize, Serialize};
+use auricle_core::{Failure, FailureCode, metrics::Metrics};
+use auricle_engines::plugins::Registry;
+use auricle_stream::ModelScheduler;
 use serde_json::{Map, Value};
-use std::{
-    collections::{HashMap, HashSet},
-    io,
-    path::PathBuf,
-    sync::{Arc, Mutex as SyncMutex, MutexGuard, PoisonError},
-    thread,
-    time::{Duration, Instant},
-};
-use tokio::sync::{Mutex, oneshot};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
-/// The time after which a model that failed to load may be tried again.
-const RETRY_AFTER: Duration = Duration::from_secs(5);
-const PROGRESS_EVERY: Duration = Duration::from_secs(5);
-
-/// How models are run, unless a preset overrides it.
-#[derive(Debug, Clone)]
-pub struct CatalogSettings {
-    /// The program that runs as a worker.
-    pub program: PathBuf,
-    /// The ids of plugins whose engines run in the server's process.
-    pub trusted: Vec<String>,
-    /// The longest a call into an engine may take.
-    pub call_limit: Duration,
-    /// The longest a model may take to load.
-    pub load_limit: Duration,
-    /// The number of calls past the limit at which a model is refused.
-    pub max_call_timeouts: u32,
-    /// The number of streams of one model that may have a dedicated worker at a time.
-    pub max_dedicated_workers: usize,
-    /// The directory for crash reports.
-    pub crash_reports: PathBuf,
-    /// The number of crash reports to keep, the newest ones.
-    pub max_crash_reports: usize,
-}
+/// Time between two checks whether there is room for a candidate.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// Presets, engines and loaded models.
 #[derive(Debug)]
 pub struct Catalog {
     registry: Arc<Registry>,
     presets: Arc<Presets>,
-    models: SyncMutex<HashMap<ModelKey, Arc<Mutex<ModelState>>>>,
-    settings: CatalogSettings,
-    reports: Arc<CrashReports>,
-    metrics: Arc<Metrics>,
-}
-
-#[derive(Debug, Default)]
-enum ModelState {
-    #[default]
-    Idle,
-    Loaded(Arc<ModelScheduler>),
-    Failed(Instant, Failure),
-}
-
-/// Why a model is not loaded.
-#[derive(Debug, thiserror::Error)]
-enum ModelError {
-    #[error(transparent)]
-    Load(#[from] LoadError),
-    #[error("cannot start a thread: {0}")]
-    Thread(io::Error),
-    #[error("cannot start its threads: {0}")]
-    Threads(io::Error),
-    #[error("it did not load within {} s", .0.as_secs_f64())]
-    Slow(Duration),
-    #[error("the loading thread ended without a result")]
-    Silent,
-}
-
-/// Identifies a shared model: the engine's file, the load fields, and the way the model is run.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct ModelKey {
-    engine: String,
-    /// The load fields with defaults, as JSON.
-    fields: String,
-    isolation: Isolation,
-    sandbox: bool,
-    memory_mb: Option<u64>,
-    concurrency: usize,
-    max_streams: Option<usize>,
-    call_seconds: Option<u64>,
-}
-
-/// A valid preset with its engine.
-struct Resolved {
-    preset: Arc<Preset>,
-    engine: Arc<Engine>,
+    models: Models,
 }
 
 /// The model and configuration of a new stream.
@@ -114,39 +40,6 @@ pub struct Opening {
     pub fields: Map<String, Value>,
 }
 
-/// The state of a preset, for people and programs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct PresetReport {
-    /// The preset's name.
-    pub name: String,
-    /// A title for people.
-    pub title: String,
-    /// The engine's backend name; empty if the preset is invalid.
-    pub backend: String,
-    /// Whether streams can be opened.
-    pub state: PresetState,
-    /// Why the preset is unavailable, or why its current file is not used.
-    pub reason: Option<String>,
-    /// The fields that clients may set, as JSON Schemas.
-    pub options: Map<String, Value>,
-    /// The number of open streams on its model, which other presets may share.
-    pub streams: usize,
-}
-
-/// Whether streams of a preset can be opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PresetState {
-    /// The first stream will load the model.
-    Idle,
-    /// The model is being loaded.
-    Loading,
-    /// The model is loaded.
-    Ready,
-    /// The preset, its engine or its model cannot be used.
-    Unavailable,
-}
-
 impl Catalog {
     /// Creates a catalog without loaded models.
     pub fn new(
@@ -155,16 +48,15 @@ impl Catalog {
         settings: CatalogSettings,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let reports = Arc::new(CrashReports::new(settings.crash_reports.clone(), settings.max_crash_reports));
-        Self { registry, presets, models: SyncMutex::default(), settings, reports, metrics }
+        Self { registry, presets, models: Models::new(settings, metrics) }
     }
 
     /// The model and configuration for a stream on `preset` with the client's `options`. Loads the model if necessary.
     ///
     /// # Errors
     /// What the client or the operator must change.
-    pub async fn open(&self, preset: &str, options: Map<String, Value>) -> Result<Opening, Failure> {
-        let resolved = self.resolve(preset)?;
+    pub async fn open(self: &Arc<Self>, preset: &str, options: Map<String, Value>) -> Result<Opening, Failure> {
+        let resolved = self.choose(preset).await?;
         let mut fields = resolved.preset.fields.clone();
         for (name, value) in options {
             if !resolved.preset.host.open.contains(&name) {
@@ -177,275 +69,211 @@ impl Catalog {
         resolved.engine.check(&fields).map_err(|problem| {
             Failure::new(FailureCode::InvalidOption, problem.without_values()).with_detail(problem)
         })?;
-        let scheduler = self.model(&resolved).await?;
+        let scheduler = self.models.get(&resolved, false).await?;
         Ok(Opening { preset: resolved.preset, scheduler, fields })
     }
 
     /// The states of all presets, sorted by name. Only an operator gets the details of failures.
     pub fn report(&self, for_operator: bool) -> Vec<PresetReport> {
-        let presets = self.presets.list().into_iter();
-        presets.map(|(name, problem)| self.describe(name, problem, for_operator)).collect()
+        let names = self.presets.names().into_iter();
+        let versions = names.filter_map(|name| Some((self.presets.versions(&name)?, name)));
+        versions.map(|(versions, name)| describe(name, versions, &self.registry, &self.models, for_operator)).collect()
     }
 
-    /// Call it after presets or engines have changed: logs what is wrong, starts preloads, removes models that no
-    /// preset uses any more.
+    /// Call it after presets or engines have changed: checks candidates, logs what is wrong, loads what is to be loaded
+    /// now, removes models that no preset uses any more.
     pub fn refresh(self: &Arc<Self>) {
-        let mut used = HashSet::new();
-        for (name, _) in self.presets.list() {
-            let resolved = match self.resolve(&name) {
-                Ok(resolved) => resolved,
-                Err(failure) => {
-                    tracing::warn!(preset = name, "not available: {}", failure.explained());
-                    continue;
-                }
-            };
-            let unknown: Vec<_> = resolved.preset.unknown_fields(resolved.engine.schema()).collect();
-            if !unknown.is_empty() {
-                tracing::warn!(preset = name, "fields the engine does not list: {}", unknown.join(", "));
-            }
-            used.insert(self.model_key(&resolved));
-            if resolved.preset.host.preload {
-                let catalog = Arc::clone(self);
-                // A failure is logged by `load_model`.
-                tokio::spawn(async move { catalog.model(&resolved).await.is_ok() });
-            }
-        }
-        self.models().retain(|key, _| used.contains(key));
-    }
-
-    fn resolve(&self, name: &str) -> Result<Resolved, Failure> {
-        let unavailable = |message: String| Failure::new(FailureCode::EngineUnavailable, message);
-        let preset = match self.presets.get(name) {
-            Some(Ok(preset)) => preset,
-            Some(Err(problem)) => return Err(unavailable(format!("preset `{name}` {problem}"))),
-            None => {
-                let names = listed(self.presets.list().into_iter().map(|(name, _)| name));
-                let message = format!("there is no preset `{name}`; there are: {names}");
-                return Err(Failure::new(FailureCode::UnknownPreset, message));
-            }
-        };
-        let engine = self.registry.engine(&preset.backend).ok_or_else(|| {
-            unavailable(format!("preset `{name}` needs the engine `{}`, which is not registered", preset.backend))
-        })?;
-        if let Some(reason) = engine.quarantined() {
-            return Err(unavailable(format!("preset `{name}`: {reason}")));
-        }
-        preset
-            .check_open_fields(engine.schema())
-            .map_err(|problem| unavailable(format!("preset `{name}`: {problem}")))?;
-        engine.check(&preset.fields).map_err(|problem| {
-            unavailable(format!("preset `{name}`: {}", problem.without_values())).with_detail(problem)
-        })?;
-        Ok(Resolved { preset, engine })
-    }
-
-    fn describe(&self, name: String, problem: Option<Arc<PresetError>>, for_operator: bool) -> PresetReport {
-        let explain = |failure: &Failure| if for_operator { failure.explained() } else { failure.message.clone() };
-        let resolved = self.resolve(&name);
-        let mut report = PresetReport {
-            title: String::new(),
-            backend: String::new(),
-            state: PresetState::Unavailable,
-            reason: problem.map(|problem| format!("the current file is not used: {problem}")),
-            options: Map::new(),
-            streams: 0,
-            name,
-        };
-        let resolved = match resolved {
-            Ok(resolved) => resolved,
-            Err(failure) => {
-                report.reason = Some(explain(&failure));
-                return report;
-            }
-        };
-        report.title.clone_from(&resolved.preset.host.title);
-        report.backend.clone_from(&resolved.preset.backend);
-        report.options = open_fields(&resolved.preset, resolved.engine.schema());
-        let model = self.models().get(&self.model_key(&resolved)).cloned();
-        report.state = match model.as_ref().map(|model| model.try_lock()) {
-            None => PresetState::Idle,
-            Some(Err(_)) => PresetState::Loading,
-            Some(Ok(state)) => match &*state {
-                ModelState::Idle => PresetState::Idle,
-                ModelState::Failed(_, failure) => {
-                    report.reason = Some(explain(failure));
-                    PresetState::Unavailable
-                }
-                ModelState::Loaded(scheduler) => {
-                    report.streams = scheduler.open_streams();
-                    match scheduler.refused() {
-                        None => PresetState::Ready,
-                        Some(reason) => {
-                            report.reason = Some(reason.to_owned());
-                            PresetState::Unavailable
-                        }
+        for name in self.presets.names() {
+            let Some((service, pending)) = self.review(&name) else { continue };
+            match (service, pending) {
+                (service, Some(candidate)) => {
+                    let waits_for_stream = matches!(self.status(&service), Some(ModelStatus::Idle));
+                    if !waits_for_stream || candidate.preset.host.preload {
+                        self.start_loading(candidate);
                     }
                 }
-            },
+                (Ok(service), None) if service.preset.host.preload => self.preload(service),
+                _ => {}
+            }
+        }
+        self.remove_unused();
+    }
+
+    /// The version for a new stream. A candidate is loaded first if the model of the version in service is not loaded.
+    async fn choose(self: &Arc<Self>, name: &str) -> Result<Resolved, Failure> {
+        let (service, pending) = self.review(name).ok_or_else(|| self.unknown(name))?;
+        let Some(candidate) = pending else { return service };
+        if let Some(ModelStatus::Ready(_) | ModelStatus::Loading) = self.status(&service) {
+            self.start_loading(candidate);
+            return service;
+        }
+        self.presets.update(name, |versions| versions.start_loading(&candidate.preset));
+        // In a separate task, so that the candidate takes over even if the client disconnects.
+        let attempt = tokio::spawn(Arc::clone(self).load(candidate));
+        // A panic is already logged.
+        let _ = attempt.await;
+        self.review(name).map_or_else(|| Err(self.unknown(name)), |(service, _)| service)
+    }
+
+    /// Checks the versions of a preset, and lets a candidate take over for which nothing has to be loaded. Returns the
+    /// version in service, and the candidate whose model must be loaded before it takes over. `None` if there is no
+    /// such preset.
+    fn review(&self, name: &str) -> Option<(Result<Resolved, Failure>, Option<Resolved>)> {
+        let versions = self.presets.versions(name)?;
+        let service = versions.service.clone().map(|preset| Resolved::new(preset, &self.registry));
+        let problem = service.as_ref().and_then(|service| service.as_ref().err());
+        // Few calls change anything; the others need no exclusive access.
+        if versions.problem.as_ref() != problem {
+            self.presets.update(name, |versions| versions.note_problem(name, problem.cloned()));
+        }
+        let Some(candidate) = versions.candidate else { return Some((service?, None)) };
+        let or_service = |failure: &Failure| service.clone().unwrap_or_else(|| Err(failure.clone()));
+        let preset = match (&candidate.preset, &candidate.stage) {
+            (Some(preset), _) => preset,
+            (None, Stage::Refused { reason, .. }) => return Some((or_service(reason), None)),
+            (None, _) => return Some((or_service(&unavailable("the preset's file is broken")), None)),
         };
-        report
+        let resolved = match Resolved::new(Arc::clone(preset), &self.registry) {
+            Ok(resolved) => resolved,
+            Err(failure) => {
+                self.presets.update(name, |versions| versions.refuse(preset, failure.clone(), None));
+                return Some((or_service(&failure), None));
+            }
+        };
+        if let Stage::Refused { reason, tried: Some(engine) } = &candidate.stage
+            && *engine == resolved.engine.key
+        {
+            return Some((or_service(reason), None));
+        }
+        if self.presets.update(name, |versions| versions.passed(preset)) == Some(true)
+            && let Some(warning) = preset.warning(resolved.engine.schema())
+        {
+            tracing::warn!(preset = name, "{warning}");
+        }
+        let has_same_model = |service: &Resolved| self.models.key(service) == self.models.key(&resolved);
+        match service {
+            Some(service) if !service.as_ref().is_ok_and(has_same_model) => Some((service, Some(resolved))),
+            _ => {
+                self.presets.update(name, |versions| versions.take_over(preset));
+                Some((Ok(resolved), None))
+            }
+        }
     }
 
-    /// The loaded model of a preset. The first call loads it.
-    async fn model(&self, resolved: &Resolved) -> Result<Arc<ModelScheduler>, Failure> {
-        let model = Arc::clone(self.models().entry(self.model_key(resolved)).or_default());
-        let mut state = Arc::clone(&model).lock_owned().await;
-        match &*state {
-            ModelState::Loaded(scheduler) => return Ok(Arc::clone(scheduler)),
-            ModelState::Failed(at, failure) if at.elapsed() < RETRY_AFTER => return Err(failure.clone()),
-            _ => {}
+    /// The status of the model in service. `None` if the version in service has no engine that accepts it.
+    fn status(&self, service: &Result<Resolved, Failure>) -> Option<ModelStatus> {
+        service.as_ref().ok().map(|service| self.models.status(&self.models.key(service)))
+    }
+
+    /// Loads the model of a preset in service in a task of its own.
+    fn preload(self: &Arc<Self>, service: Resolved) {
+        let catalog = Arc::clone(self);
+        // A failure is already logged.
+        tokio::spawn(async move { catalog.models.get(&service, false).await.is_ok() });
+    }
+
+    /// Loads the model of a candidate in a task of its own, unless another call has done so.
+    fn start_loading(self: &Arc<Self>, candidate: Resolved) {
+        let preset = candidate.preset;
+        if self.presets.update(&preset.name, |versions| versions.start_loading(&preset)) == Some(true) {
+            tokio::spawn(Arc::clone(self).load_beside(preset));
         }
-        let (engine, name) = (Arc::clone(&resolved.engine), resolved.preset.name.clone());
-        let load = self.load_spec(resolved);
-        let settings = self.scheduler_settings(&resolved.preset);
-        // In a separate task, so that loading continues if the client disconnects.
-        let loading = tokio::spawn(async move {
-            let result = load_model(engine, name, load, settings).await;
-            *state = match &result {
-                Ok(scheduler) => ModelState::Loaded(Arc::clone(scheduler)),
-                Err(failure) => ModelState::Failed(Instant::now(), failure.clone()),
+    }
+
+    /// Loads the model of a candidate beside the model in service, when there is room for both.
+    async fn load_beside(self: Arc<Self>, preset: Arc<Preset>) {
+        let candidate = loop {
+            let Some((service, Some(candidate))) = self.review(&preset.name) else { return };
+            if !Arc::ptr_eq(&candidate.preset, &preset) {
+                return;
+            }
+            let waits = match self.make_room(service, &candidate).await {
+                Ok(true) => break candidate,
+                Ok(false) => None,
+                Err(reason) => Some(reason),
             };
-            result
+            self.presets.update(&preset.name, |versions| versions.wait(&preset, waits));
+            tokio::time::sleep(LOOK_EVERY).await;
+        };
+        self.presets.update(&preset.name, |versions| versions.wait(&preset, None));
+        self.load(candidate).await;
+    }
+
+    /// Whether the model of a candidate can be loaded now; not while the model in service is being loaded, because its
+    /// size is unknown. If there is no room, a model in service without streams is unloaded.
+    ///
+    /// # Errors
+    /// Why there is no room.
+    async fn make_room(&self, service: Result<Resolved, Failure>, candidate: &Resolved) -> Result<bool, String> {
+        let Ok(service) = service else { return Ok(true) };
+        let (key, own) = (self.models.key(&service), self.models.key(candidate));
+        let model = match (self.models.status(&key), self.models.status(&own)) {
+            (ModelStatus::Loading, _) => return Ok(false),
+            (ModelStatus::Ready(model), ModelStatus::Idle | ModelStatus::Unusable(_)) => model,
+            // There is no model in service, or another preset has the candidate's.
+            _ => return Ok(true),
+        };
+        let (streams, memory_mb) = (model.open_streams(), candidate.preset.host.memory_mb);
+        // It reads files, and may wait for a worker to start.
+        let room = tokio::task::spawn_blocking(move || room::check(&model, memory_mb));
+        // A panic is already logged.
+        let Ok(Err(problem)) = room.await else { return Ok(true) };
+        if self.is_shared(&service.preset.name, &key) {
+            return Err(format!("{problem}, and other presets use the model in service"));
+        }
+        if streams > 0 {
+            return Err(format!("{problem}; it will be loaded when the streams of that model have ended"));
+        }
+        self.models.remove(&key);
+        Ok(true)
+    }
+
+    /// Loads the model of a candidate. Then the candidate takes over, or is refused.
+    async fn load(self: Arc<Self>, candidate: Resolved) {
+        let preset = &candidate.preset;
+        let result = self.models.get(&candidate, true).await;
+        self.presets.update(&preset.name, |versions| match result {
+            Ok(_) => versions.take_over(preset),
+            Err(failure) if versions.is_pending(preset) => {
+                versions.refuse(preset, failure, Some(candidate.engine.key.clone()));
+            }
+            Err(_) => {}
         });
-        loading.await.unwrap_or_else(|error| {
-            Err(Failure::new(FailureCode::EngineUnavailable, "loading the model was interrupted").with_detail(error))
-        })
-    }
-
-    fn scheduler_settings(&self, preset: &Preset) -> SchedulerSettings {
-        SchedulerSettings {
-            name: preset.name.clone(),
-            engine: preset.backend.clone(),
-            concurrency: preset.host.concurrency,
-            call_limit: self.call_limit(preset),
-            max_call_timeouts: self.settings.max_call_timeouts,
-            max_streams: preset.host.max_streams.unwrap_or(usize::MAX),
-            max_dedicated_workers: self.settings.max_dedicated_workers,
+        // It may have to be loaded again, if it was removed to make room.
+        if let Some((Ok(service), _)) = self.review(&preset.name)
+            && service.preset.host.preload
+        {
+            self.preload(service);
         }
+        self.remove_unused();
     }
 
-    fn load_spec(&self, Resolved { preset, engine }: &Resolved) -> LoadSpec {
-        LoadSpec {
-            preset: preset.name.clone(),
-            fields: load_fields(preset, engine.schema()),
-            isolation: self.isolation(preset, engine),
-            program: self.settings.program.clone(),
-            lanes: preset.host.concurrency,
-            call_limit: self.call_limit(preset),
-            load_limit: self.settings.load_limit,
-            memory_limit: preset.host.memory_mb.map(|mebibytes| mebibytes << 20),
-            sandbox: preset.host.sandbox,
-            reports: Arc::clone(&self.reports),
-            metrics: Arc::clone(&self.metrics),
-        }
+    /// Whether another preset uses the model.
+    fn is_shared(&self, name: &str, key: &ModelKey) -> bool {
+        let others = self.presets.names().into_iter().filter(|other| other != name);
+        others.flat_map(|other| self.keys(&other)).any(|other| other == *key)
     }
 
-    fn call_limit(&self, preset: &Preset) -> Duration {
-        preset.host.call_seconds.map_or(self.settings.call_limit, wait)
+    fn remove_unused(&self) {
+        let used: HashSet<_> = self.presets.names().iter().flat_map(|name| self.keys(name)).collect();
+        self.models.retain(&used);
     }
 
-    fn isolation(&self, preset: &Preset, engine: &Engine) -> Isolation {
-        let trusted = self.settings.trusted.iter().any(|id| id == engine.plugin_id());
-        preset.host.isolation.unwrap_or(if trusted { Isolation::InProcess } else { Isolation::UNTRUSTED })
+    /// The models that a preset uses: that of the version in service, and that of a candidate which is not refused.
+    fn keys(&self, name: &str) -> Vec<ModelKey> {
+        let versions = self.presets.versions(name).unwrap_or_default();
+        let pending = versions.candidate.filter(|candidate| !matches!(candidate.stage, Stage::Refused { .. }));
+        let presets = versions.service.into_iter().chain(pending.and_then(|candidate| candidate.preset));
+        presets.filter_map(|preset| Some(self.models.key(&Resolved::new(preset, &self.registry).ok()?))).collect()
     }
 
-    fn model_key(&self, resolved: &Resolved) -> ModelKey {
-        let schema = resolved.engine.schema();
-        let fields = Config::with_defaults(load_fields(&resolved.preset, schema), schema);
-        let loaded: Map<_, _> =
-            fields.fields().iter().filter(|(name, _)| schema.scope(name) != Some(Scope::Stream)).collect_owned();
-        let host = &resolved.preset.host;
-        ModelKey {
-            engine: resolved.engine.key.clone(),
-            fields: Value::Object(loaded).to_string(),
-            isolation: self.isolation(&resolved.preset, &resolved.engine),
-            sandbox: host.sandbox,
-            memory_mb: host.memory_mb,
-            concurrency: host.concurrency,
-            max_streams: host.max_streams,
-            call_seconds: host.call_seconds.map(f64::to_bits),
-        }
-    }
-
-    fn models(&self) -> MutexGuard<'_, HashMap<ModelKey, Arc<Mutex<ModelState>>>> {
-        self.models.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The fields with which a model is loaded: all except stream fields.
-fn load_fields(preset: &Preset, schema: &Schema) -> Map<String, Value> {
-    preset.fields.iter().filter(|(name, _)| schema.scope(name) != Some(Scope::Stream)).collect_owned()
-}
-
-fn open_fields(preset: &Preset, schema: &Schema) -> Map<String, Value> {
-    let properties = schema.json().get("properties").and_then(Value::as_object);
-    let open = |(name, _): &(&String, &Value)| preset.host.open.contains(name);
-    properties.into_iter().flatten().filter(open).collect_owned()
-}
-
-trait CollectOwned {
-    fn collect_owned(self) -> Map<String, Value>;
-}
-
-impl<'a, I: Iterator<Item = (&'a String, &'a Value)>> CollectOwned for I {
-    fn collect_owned(self) -> Map<String, Value> {
-        self.map(|(name, value)| (name.clone(), value.clone())).collect()
+    fn unknown(&self, name: &str) -> Failure {
+        let names = listed(self.presets.names().into_iter());
+        Failure::new(FailureCode::UnknownPreset, format!("there is no preset `{name}`; there are: {names}"))
     }
 }
 
 fn listed(names: impl Iterator<Item = String>) -> String {
     let names: Vec<_> = names.collect();
     if names.is_empty() { "none".into() } else { names.join(", ") }
-}
-
-async fn load_model(
-    engine: Arc<Engine>,
-    preset: String,
-    load: LoadSpec,
-    settings: SchedulerSettings,
-) -> Result<Arc<ModelScheduler>, Failure> {
-    let unavailable = |problem: ModelError| {
-        let message = format!("the model of preset `{preset}` cannot be served");
-        let failure = Failure::new(FailureCode::EngineUnavailable, message).with_detail(problem);
-        tracing::error!(preset, "{}", failure.explained());
-        failure
-    };
-    tracing::info!(preset, engine = engine.plugin(), isolation = ?load.isolation, "loading model");
-    let (begun, limit) = (Instant::now(), load.load_limit);
-    let (done, mut loaded) = oneshot::channel();
-    let loader = move || {
-        let metrics = Arc::clone(&load.metrics);
-        let result = engine
-            .load(load)
-            .map_err(ModelError::Load)
-            .and_then(|model| ModelScheduler::start(model, settings, &metrics).map_err(ModelError::Threads));
-        // After the time limit there is no receiver, and the model is dropped.
-        let _ = done.send(result);
-    };
-    thread::Builder::new()
-        .name(format!("{preset}-load"))
-        .spawn(loader)
-        .map_err(|error| unavailable(ModelError::Thread(error)))?;
-    loop {
-        let left = limit.saturating_sub(begun.elapsed());
-        if left.is_zero() {
-            return Err(unavailable(ModelError::Slow(limit)));
-        }
-        match tokio::time::timeout(left.min(PROGRESS_EVERY), &mut loaded).await {
-            Ok(Ok(Ok(scheduler))) => {
-                let metadata = scheduler.metadata();
-                tracing::info!(
-                    preset,
-                    sample_rate = metadata.sample_rate,
-                    chunk_samples = metadata.chunk_samples,
-                    "model ready after {:.1} s",
-                    begun.elapsed().as_secs_f64()
-                );
-                return Ok(scheduler);
-            }
-            Ok(Ok(Err(problem))) => return Err(unavailable(problem)),
-            Ok(Err(_)) => return Err(unavailable(ModelError::Silent)),
-            Err(_) => tracing::info!(preset, "still loading after {:.0} s", begun.elapsed().as_secs_f64()),
-        }
-    }
 }

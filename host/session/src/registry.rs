@@ -3,7 +3,7 @@
 //! Threads: any. The lock is held only while sessions are added, removed or listed. The values that change while a
 //! session is open are atomic.
 
-use super::{Caller, access::milliseconds, presets::Preset};
+use super::{Caller, access::milliseconds, preset::Preset};
 use auricle_core::{Pace, times::seconds};
 use auricle_stream::ModelScheduler;
 use serde::{Deserialize, Serialize};

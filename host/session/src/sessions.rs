@@ -101,7 +101,7 @@ impl Sessions {
 
     /// The names of the presets that a caller may use, sorted.
     pub fn presets(&self, caller: &Caller) -> Vec<String> {
-        self.presets.list().into_iter().map(|(name, _)| name).filter(|name| caller.may_use(name)).collect()
+        self.presets.names().into_iter().filter(|name| caller.may_use(name)).collect()
     }
 
     /// Admits a caller, before its preset is known.

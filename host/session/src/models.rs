@@ -1,0 +1,323 @@
+//! The loaded models. Each model is loaded once and shared.
+//!
+//! Streams share a model if the engine's file, all load fields and the way the model is run are the same. Threads: any;
+//! each model is loaded on a thread of its own.
+
+use super::preset::Preset;
+use auricle_core::{Failure, FailureCode, metrics::Metrics, times::wait};
+use auricle_engines::{
+    Isolation, LoadSpec,
+    plugins::{Engine, LoadError, Registry},
+    worker::CrashReports,
+};
+use auricle_plugin_api::{Config, Schema, Scope};
+use auricle_stream::{ModelScheduler, SchedulerSettings};
+use serde_json::{Map, Value};
+use std::{
+    collections::{HashMap, HashSet},
+    io,
+    path::PathBuf,
+    sync::{Arc, Mutex as SyncMutex, MutexGuard, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+use tokio::sync::{Mutex, oneshot};
+
+/// The time after which a model that failed to load may be tried again.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+const PROGRESS_EVERY: Duration = Duration::from_secs(5);
+
+/// How models are run, unless a preset overrides it.
+#[derive(Debug, Clone)]
+pub struct CatalogSettings {
+    /// The program that runs as a worker.
+    pub program: PathBuf,
+    /// The ids of plugins whose engines run in the server's process.
+    pub trusted: Vec<String>,
+    /// The longest a call into an engine may take.
+    pub call_limit: Duration,
+    /// The longest a model may take to load.
+    pub load_limit: Duration,
+    /// The number of calls past the limit at which a model is refused.
+    pub max_call_timeouts: u32,
+    /// The number of streams of one model that may have a dedicated worker at a time.
+    pub max_dedicated_workers: usize,
+    /// The directory for crash reports.
+    pub crash_reports: PathBuf,
+    /// The number of crash reports to keep, the newest ones.
+    pub max_crash_reports: usize,
+}
+
+/// The loaded models, and how they are run.
+#[derive(Debug)]
+pub(super) struct Models {
+    models: SyncMutex<HashMap<ModelKey, Arc<Mutex<ModelState>>>>,
+    settings: CatalogSettings,
+    reports: Arc<CrashReports>,
+    metrics: Arc<Metrics>,
+}
+
+#[derive(Debug, Default)]
+enum ModelState {
+    #[default]
+    Idle,
+    Loaded(Arc<ModelScheduler>),
+    Failed(Instant, Failure),
+}
+
+/// What is known of a model without waiting for it.
+#[derive(Debug)]
+pub(super) enum ModelStatus {
+    /// The first stream will load it.
+    Idle,
+    /// It is being loaded.
+    Loading,
+    /// It is loaded and accepts streams.
+    Ready(Arc<ModelScheduler>),
+    /// It accepts no streams.
+    Unusable(Failure),
+}
+
+/// Why a model is not loaded.
+#[derive(Debug, thiserror::Error)]
+enum ModelError {
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error("cannot start a thread: {0}")]
+    Thread(io::Error),
+    #[error("cannot start its threads: {0}")]
+    Threads(io::Error),
+    #[error("it did not load within {} s", .0.as_secs_f64())]
+    Slow(Duration),
+    #[error("the loading thread ended without a result")]
+    Silent,
+}
+
+/// Identifies a shared model: the engine's file, the load fields, and the way the model is run.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct ModelKey {
+    engine: String,
+    /// The load fields with defaults, as JSON.
+    fields: String,
+    isolation: Isolation,
+    sandbox: bool,
+    memory_mb: Option<u64>,
+    concurrency: usize,
+    max_streams: Option<usize>,
+    call_seconds: Option<u64>,
+}
+
+/// A preset with its engine, checked.
+#[derive(Debug, Clone)]
+pub(super) struct Resolved {
+    pub(super) preset: Arc<Preset>,
+    pub(super) engine: Arc<Engine>,
+}
+
+impl Resolved {
+    /// Finds the engine of a preset, and checks the preset against it.
+    ///
+    /// # Errors
+    /// There is no such engine, its plugin is in quarantine, or it does not accept the preset.
+    pub(super) fn new(preset: Arc<Preset>, registry: &Registry) -> Result<Self, Failure> {
+        let name = &preset.name;
+        let engine = registry.engine(&preset.backend).ok_or_else(|| {
+            unavailable(format!("preset `{name}` needs the engine `{}`, which is not registered", preset.backend))
+        })?;
+        if let Some(reason) = engine.quarantined() {
+            return Err(unavailable(format!("preset `{name}`: {reason}")));
+        }
+        preset
+            .check_open_fields(engine.schema())
+            .map_err(|problem| unavailable(format!("preset `{name}`: {problem}")))?;
+        engine.check(&preset.fields).map_err(|problem| {
+            unavailable(format!("preset `{name}`: {}", problem.without_values())).with_detail(problem)
+        })?;
+        Ok(Self { preset, engine })
+    }
+}
+
+impl Models {
+    pub(super) fn new(settings: CatalogSettings, metrics: Arc<Metrics>) -> Self {
+        let reports = Arc::new(CrashReports::new(settings.crash_reports.clone(), settings.max_crash_reports));
+        Self { models: SyncMutex::default(), settings, reports, metrics }
+    }
+
+    /// The loaded model of a preset. The first call loads it. If that fails, one call logs it, unless `is_candidate`: the
+    /// failure of a candidate is logged with its consequence.
+    pub(super) async fn get(&self, resolved: &Resolved, is_candidate: bool) -> Result<Arc<ModelScheduler>, Failure> {
+        let model = Arc::clone(self.lock().entry(self.key(resolved)).or_default());
+        let mut state = Arc::clone(&model).lock_owned().await;
+        match &*state {
+            ModelState::Loaded(scheduler) => return Ok(Arc::clone(scheduler)),
+            ModelState::Failed(at, failure) if at.elapsed() < RETRY_AFTER => return Err(failure.clone()),
+            _ => {}
+        }
+        let (engine, preset) = (Arc::clone(&resolved.engine), resolved.preset.name.clone());
+        let load = self.load_spec(resolved);
+        let settings = self.scheduler_settings(&resolved.preset);
+        // In a separate task, so that loading continues if the client disconnects.
+        let loading = tokio::spawn(async move {
+            let result = load_model(engine, &preset, load, settings).await;
+            *state = match &result {
+                Ok(scheduler) => ModelState::Loaded(Arc::clone(scheduler)),
+                Err(failure) => {
+                    if !is_candidate {
+                        tracing::error!(preset, "{}", failure.explained());
+                    }
+                    ModelState::Failed(Instant::now(), failure.clone())
+                }
+            };
+            result
+        });
+        loading.await.unwrap_or_else(|error| Err(unavailable("loading the model was interrupted").with_detail(error)))
+    }
+
+    pub(super) fn status(&self, key: &ModelKey) -> ModelStatus {
+        let model = self.lock().get(key).cloned();
+        match model.as_ref().map(|model| model.try_lock()) {
+            None => ModelStatus::Idle,
+            Some(Err(_)) => ModelStatus::Loading,
+            Some(Ok(state)) => match &*state {
+                ModelState::Idle => ModelStatus::Idle,
+                ModelState::Failed(_, failure) => ModelStatus::Unusable(failure.clone()),
+                ModelState::Loaded(scheduler) => match scheduler.refused() {
+                    None => ModelStatus::Ready(Arc::clone(scheduler)),
+                    Some(reason) => ModelStatus::Unusable(unavailable(reason)),
+                },
+            },
+        }
+    }
+
+    /// Removes a model.
+    pub(super) fn remove(&self, key: &ModelKey) {
+        self.lock().remove(key);
+    }
+
+    /// Removes all models but these. Running streams keep theirs until they end.
+    pub(super) fn retain(&self, used: &HashSet<ModelKey>) {
+        self.lock().retain(|key, _| used.contains(key));
+    }
+
+    pub(super) fn key(&self, resolved: &Resolved) -> ModelKey {
+        let schema = resolved.engine.schema();
+        let fields = Config::with_defaults(load_fields(&resolved.preset, schema), schema);
+        let loaded = owned(fields.fields().iter().filter(|(name, _)| schema.scope(name) != Some(Scope::Stream)));
+        let host = &resolved.preset.host;
+        ModelKey {
+            engine: resolved.engine.key.clone(),
+            fields: Value::Object(loaded).to_string(),
+            isolation: self.isolation(&resolved.preset, &resolved.engine),
+            sandbox: host.sandbox,
+            memory_mb: host.memory_mb,
+            concurrency: host.concurrency,
+            max_streams: host.max_streams,
+            call_seconds: host.call_seconds.map(f64::to_bits),
+        }
+    }
+
+    fn scheduler_settings(&self, preset: &Preset) -> SchedulerSettings {
+        SchedulerSettings {
+            name: preset.name.clone(),
+            engine: preset.backend.clone(),
+            concurrency: preset.host.concurrency,
+            call_limit: self.call_limit(preset),
+            max_call_timeouts: self.settings.max_call_timeouts,
+            max_streams: preset.host.max_streams.unwrap_or(usize::MAX),
+            max_dedicated_workers: self.settings.max_dedicated_workers,
+        }
+    }
+
+    fn load_spec(&self, Resolved { preset, engine }: &Resolved) -> LoadSpec {
+        LoadSpec {
+            preset: preset.name.clone(),
+            fields: load_fields(preset, engine.schema()),
+            isolation: self.isolation(preset, engine),
+            program: self.settings.program.clone(),
+            lanes: preset.host.concurrency,
+            call_limit: self.call_limit(preset),
+            load_limit: self.settings.load_limit,
+            memory_limit: preset.host.memory_mb.map(|mebibytes| mebibytes << 20),
+            sandbox: preset.host.sandbox,
+            reports: Arc::clone(&self.reports),
+            metrics: Arc::clone(&self.metrics),
+        }
+    }
+
+    fn call_limit(&self, preset: &Preset) -> Duration {
+        preset.host.call_seconds.map_or(self.settings.call_limit, wait)
+    }
+
+    fn isolation(&self, preset: &Preset, engine: &Engine) -> Isolation {
+        let trusted = self.settings.trusted.iter().any(|id| id == engine.plugin_id());
+        preset.host.isolation.unwrap_or(if trusted { Isolation::InProcess } else { Isolation::UNTRUSTED })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ModelKey, Arc<Mutex<ModelState>>>> {
+        self.models.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The failure of a preset, an engine or a model that cannot be used.
+pub(super) fn unavailable(message: impl Into<String>) -> Failure {
+    Failure::new(FailureCode::EngineUnavailable, message.into())
+}
+
+/// The fields with which a model is loaded: all except stream fields.
+fn load_fields(preset: &Preset, schema: &Schema) -> Map<String, Value> {
+    owned(preset.fields.iter().filter(|(name, _)| schema.scope(name) != Some(Scope::Stream)))
+}
+
+/// Collects fields.
+pub(super) fn owned<'a>(fields: impl Iterator<Item = (&'a String, &'a Value)>) -> Map<String, Value> {
+    fields.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+async fn load_model(
+    engine: Arc<Engine>,
+    preset: &str,
+    load: LoadSpec,
+    settings: SchedulerSettings,
+) -> Result<Arc<ModelScheduler>, Failure> {
+    let failed = |problem: ModelError| {
+        unavailable(format!("the model of preset `{preset}` cannot be served")).with_detail(problem)
+    };
+    tracing::info!(preset, engine = engine.plugin(), isolation = ?load.isolation, "loading model");
+    let (begun, limit) = (Instant::now(), load.load_limit);
+    let (done, mut loaded) = oneshot::channel();
+    let loader = move || {
+        let metrics = Arc::clone(&load.metrics);
+        let result = engine
+            .load(load)
+            .map_err(ModelError::Load)
+            .and_then(|model| ModelScheduler::start(model, settings, &metrics).map_err(ModelError::Threads));
+        // After the time limit there is no receiver, and the model is dropped.
+        let _ = done.send(result);
+    };
+    thread::Builder::new()
+        .name(format!("{preset}-load"))
+        .spawn(loader)
+        .map_err(|error| failed(ModelError::Thread(error)))?;
+    loop {
+        let left = limit.saturating_sub(begun.elapsed());
+        if left.is_zero() {
+            return Err(failed(ModelError::Slow(limit)));
+        }
+        match tokio::time::timeout(left.min(PROGRESS_EVERY), &mut loaded).await {
+            Ok(Ok(Ok(scheduler))) => {
+                let metadata = scheduler.metadata();
+                tracing::info!(
+                    preset,
+                    sample_rate = metadata.sample_rate,
+                    chunk_samples = metadata.chunk_samples,
+                    "model ready after {:.1} s",
+                    begun.elapsed().as_secs_f64()
+                );
+                return Ok(scheduler);
+            }
+            Ok(Ok(Err(problem))) => return Err(failed(problem)),
+            Ok(Err(_)) => return Err(failed(ModelError::Silent)),
+            Err(_) => tracing::info!(preset, "still loading after {:.0} s", begun.elapsed().as_secs_f64()),
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! A preset: an engine's configuration, and how the server runs the engine.
+//!
+//! A preset is read from JSON text, and checked against the schema of its engine. Threads: any.
+
+use super::suggest::suggestion;
+use auricle_core::{one_line, times::is_wait};
+use auricle_engines::Isolation;
+use auricle_plugin_api::{Schema, Scope};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::io;
+
+/// Why a preset is invalid, in one line. The text continues the preset's name.
+#[derive(Debug, thiserror::Error)]
+pub enum PresetError {
+    /// The file cannot be read.
+    #[error("cannot be read: {0}")]
+    Read(io::Error),
+    /// The text is not a JSON object.
+    #[error("is not a JSON object: {}", one_line(.0))]
+    NotAnObject(serde_json::Error),
+    /// The server's own fields are invalid.
+    #[error("field `host`: {}", one_line(.0))]
+    Host(serde_json::Error),
+    /// `host.concurrency` is out of range.
+    #[error("field `host.concurrency` is {0}: it must be from 1 to 1024")]
+    Concurrency(usize),
+    /// `host.call_seconds` is out of range.
+    #[error("field `host.call_seconds` is {0}: it must be from 0.001 to 1e9")]
+    CallSeconds(f64),
+    /// `host.memory_mb` is out of range: the limit in bytes must fit into 64 bits.
+    #[error("field `host.memory_mb` is {0}: it must be at most {most}", most = u64::MAX >> 20)]
+    MemoryMb(u64),
+    /// The engine's name is not a string.
+    #[error("field `backend` must be a string")]
+    BackendKind,
+    /// The engine's name is missing.
+    #[error("field `backend` is missing: it names the engine")]
+    NoBackend,
+    /// `host.open` lists a field with which the model is loaded.
+    #[error("`host.open` lists `{}`, which chooses the model: only stream fields can be opened", one_line(.name))]
+    OpenLoadField {
+        /// The field.
+        name: String,
+    },
+    /// `host.open` lists a field that the engine does not have.
+    #[error("`host.open` lists `{}`, which the engine `{}` does not know{suggestion}", one_line(.name), one_line(.backend))]
+    OpenUnknownField {
+        /// The field.
+        name: String,
+        /// The engine.
+        backend: String,
+        /// The field that was probably meant, for the message; may be empty.
+        suggestion: String,
+    },
+}
+
+/// A valid preset: an engine's configuration and the server's fields.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Preset {
+    /// The file's name without `.json`.
+    pub name: String,
+    /// The engine's backend name.
+    pub backend: String,
+    /// The engine's fields: everything but `backend` and `host`.
+    pub fields: Map<String, Value>,
+    /// The server's own fields.
+    pub host: HostFields,
+}
+
+/// The server's own fields of a preset: the object `"host"`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HostFields {
+    /// A title for people.
+    pub title: String,
+    /// Stream fields that clients may set.
+    pub open: Vec<String>,
+    /// Whether to load the model when the server starts, instead of at the first stream.
+    pub preload: bool,
+    /// The number of concurrent calls into the model, which is the number of its model threads.
+    pub concurrency: usize,
+    /// The number of concurrent streams of this model. The engine may have a lower limit.
+    pub max_streams: Option<usize>,
+    /// Seconds that one call may take. If absent, the server's setting.
+    pub call_seconds: Option<f64>,
+    /// Where the engine's code runs. If absent, in a worker process, unless the server's settings trust its plugin.
+    pub isolation: Option<Isolation>,
+    /// Whether a worker process drops the rights that engines do not need: other files, new sockets, other programs.
+    pub sandbox: bool,
+    /// The memory limit of its worker process, in MiB.
+    pub memory_mb: Option<u64>,
+}
+
+impl Default for HostFields {
+    fn default() -> Self {
+        Self {
+            title: String::new(),
+            open: Vec::new(),
+            preload: false,
+            concurrency: 1,
+            max_streams: None,
+            call_seconds: None,
+            isolation: None,
+            sandbox: true,
+            memory_mb: None,
+        }
+    }
+}
+
+impl Preset {
+    /// Reads a preset from JSON text.
+    ///
+    /// # Errors
+    /// Why the preset is invalid.
+    pub fn parse(name: &str, text: &str) -> Result<Self, PresetError> {
+        let mut fields: Map<String, Value> = serde_json::from_str(text).map_err(PresetError::NotAnObject)?;
+        let host = match fields.remove("host") {
+            None => HostFields::default(),
+            Some(host) => serde_json::from_value(host).map_err(PresetError::Host)?,
+        };
+        if !(1..=1_024).contains(&host.concurrency) {
+            return Err(PresetError::Concurrency(host.concurrency));
+        }
+        if let Some(wait) = host.call_seconds.filter(|wait| !is_wait(*wait)) {
+            return Err(PresetError::CallSeconds(wait));
+        }
+        if let Some(memory) = host.memory_mb.filter(|memory| *memory > u64::MAX >> 20) {
+            return Err(PresetError::MemoryMb(memory));
+        }
+        let backend = match fields.remove("backend") {
+            Some(Value::String(backend)) => backend,
+            Some(_) => return Err(PresetError::BackendKind),
+            None => return Err(PresetError::NoBackend),
+        };
+        Ok(Self { name: name.to_owned(), backend, fields, host })
+    }
+
+    /// Checks `host.open` against the engine's schema.
+    ///
+    /// # Errors
+    /// The first field that cannot be opened.
+    pub fn check_open_fields(&self, schema: &Schema) -> Result<(), PresetError> {
+        self.host.open.iter().try_for_each(|name| {
+            let name = name.clone();
+            match schema.scope(&name) {
+                Some(Scope::Stream) => Ok(()),
+                Some(Scope::Load) => Err(PresetError::OpenLoadField { name }),
+                None => {
+                    let known = schema.names().filter(|known| schema.scope(known) == Some(Scope::Stream));
+                    let suggestion = suggestion(&name, known);
+                    Err(PresetError::OpenUnknownField { name, backend: self.backend.clone(), suggestion })
+                }
+            }
+        })
+    }
+
+    /// The fields that the engine's schema does not list. They are passed to the engine, but may be misspelt.
+    pub fn unknown_fields<'a>(&'a self, schema: &'a Schema) -> impl Iterator<Item = &'a str> {
+        self.fields.keys().map(String::as_str).filter(|name| schema.scope(name).is_none() && !is_base(name))
+    }
+
+    /// A warning that lists the unknown fields, with the fields that were probably meant.
+    pub fn warning(&self, schema: &Schema) -> Option<String> {
+        let named = |name| format!("{}{}", one_line(name), suggestion(name, schema.names()));
+        let unknown: Vec<_> = self.unknown_fields(schema).map(named).collect();
+        (!unknown.is_empty()).then(|| format!("fields the engine does not list: {}", unknown.join(", ")))
+    }
+}
+
+/// Whether every configuration may have this field, even if its engine does not read it.
+fn is_base(name: &str) -> bool {
+    matches!(name, "model" | "lan")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use auricle_plugin_api::Field;
+    use proptest::prelude::*;
+
+    #[test]
+    fn fields_are_divided_between_engine_and_server() {
+        let preset =
+            Preset::parse("x", r#"{"backend": "tone", "model": "m", "beam": 4, "host": {"open": ["lan"]}}"#).unwrap();
+        assert_eq!((preset.backend.as_str(), preset.fields.len()), ("tone", 2));
+        assert_eq!(preset.host.open, ["lan"]);
+        let schema = Schema::new().field(Field::stream("lan"));
+        preset.check_open_fields(&schema).unwrap();
+        assert_eq!(preset.unknown_fields(&schema).collect::<Vec<_>>(), ["beam"]);
+        assert_eq!(preset.warning(&schema).unwrap(), "fields the engine does not list: beam");
+    }
+
+    #[test]
+    fn problems_name_the_field() {
+        for (text, problem) in [
+            ("[]", "is not a JSON object"),
+            (r#"{"model": "x"}"#, "`backend` is missing"),
+            (r#"{"backend": 3}"#, "`backend` must be a string"),
+            (r#"{"backend": "x", "host": {"opn": []}}"#, "opn"),
+            (r#"{"backend": "x", "host": {"o\np": []}}"#, "unknown field `o p`"),
+            (r#"{"backend": "x", "host": {"memory_mb": 17592186044416}}"#, "`host.memory_mb`"),
+            (r#"{"backend": "x", "host": {"concurrency": 0}}"#, "`host.concurrency`"),
+        ] {
+            let error = Preset::parse("x", text).unwrap_err().to_string();
+            assert!(error.contains(problem), "{error}");
+        }
+    }
+
+    #[test]
+    fn only_stream_fields_can_be_opened() {
+        let preset = Preset::parse("x", r#"{"backend": "tone", "host": {"open": ["model"]}}"#).unwrap();
+        let error = preset.check_open_fields(&Schema::new().field(Field::load("model"))).unwrap_err();
+        assert!(matches!(&error, PresetError::OpenLoadField { name } if name == "model"), "{error}");
+    }
+
+    #[test]
+    fn misspelt_fields_are_named_with_those_that_were_meant() {
+        let text = r#"{"backend": "x", "treshold": 1, "beam": 2, "host": {"open": ["lagn"]}}"#;
+        let preset = Preset::parse("x", text).unwrap();
+        let schema = Schema::new().field(Field::load("threshold")).field(Field::stream("lang"));
+        let warning = "fields the engine does not list: beam, treshold (did you mean `threshold`?)";
+        assert_eq!(preset.warning(&schema).unwrap(), warning);
+        let error = preset.check_open_fields(&schema).unwrap_err().to_string();
+        assert_eq!(error, "`host.open` lists `lagn`, which the engine `x` does not know (did you mean `lang`?)");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_preset_or_a_problem(text in ".{0,200}", json in any::<bool>()) {
+            let text = if json { format!(r#"{{"backend": {text:?}, "host": {text:?}}}"#) } else { text };
+            let _ = Preset::parse("x", &text);
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! The states of presets, for people and programs. Threads: any.
+
+use super::{
+    models::{ModelStatus, Models, Resolved, owned},
+    preset::Preset,
+    versions::{Candidate, Stage, Versions},
+};
+use auricle_core::Failure;
+use auricle_engines::plugins::Registry;
+use auricle_plugin_api::Schema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// The state of a preset: of the version in service and, if the file holds another one, of its candidate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PresetReport {
+    /// The preset's name.
+    pub name: String,
+    /// A title for people.
+    pub title: String,
+    /// The engine's backend name; empty if the preset is invalid.
+    pub backend: String,
+    /// Whether streams can be opened.
+    pub state: PresetState,
+    /// Why the preset is unavailable, or why its current file is not used.
+    pub reason: Option<String>,
+    /// Fields that may be misspelt.
+    pub warning: Option<String>,
+    /// The fields that clients may set, as JSON Schemas.
+    pub options: Map<String, Value>,
+    /// The number of open streams on its model, which other presets may share.
+    pub streams: usize,
+    /// The version that is to take over.
+    pub candidate: Option<CandidateReport>,
+}
+
+/// Whether streams of a preset can be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PresetState {
+    /// The first stream will load the model.
+    Idle,
+    /// The model is being loaded.
+    Loading,
+    /// The model is loaded.
+    Ready,
+    /// The preset, its engine or its model cannot be used.
+    Unavailable,
+}
+
+/// A version of a preset that is not in service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CandidateReport {
+    /// A title for people.
+    pub title: String,
+    /// The engine's backend name; empty if the file is broken.
+    pub backend: String,
+    /// What happens to it.
+    pub state: CandidateState,
+    /// Why it waits or was refused.
+    pub reason: Option<String>,
+    /// Fields that may be misspelt.
+    pub warning: Option<String>,
+    /// The fields that clients may set once it is in service, as JSON Schemas.
+    pub options: Map<String, Value>,
+}
+
+/// What happens to a candidate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CandidateState {
+    /// The first stream will load its model. If that fails, the version in service serves the stream.
+    Idle,
+    /// Its model is being loaded. Then it takes over.
+    Loading,
+    /// Its model will be loaded when there is memory for it.
+    Waiting,
+    /// It cannot be used; the version in service stays.
+    Refused,
+}
+
+impl PresetReport {
+    /// For the metrics: the versions of the preset, each with its state.
+    pub fn versions(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let state = match self.state {
+            PresetState::Idle => "idle",
+            PresetState::Loading => "loading",
+            PresetState::Ready => "ready",
+            PresetState::Unavailable => "unavailable",
+        };
+        let candidate = self.candidate.as_ref().map(|candidate| match candidate.state {
+            CandidateState::Idle => "idle",
+            CandidateState::Loading => "loading",
+            CandidateState::Waiting => "waiting",
+            CandidateState::Refused => "refused",
+        });
+        std::iter::once(("service", state)).chain(candidate.map(|state| ("candidate", state)))
+    }
+}
+
+/// The state of a preset. Only an operator gets the details of failures.
+pub(super) fn describe(
+    name: String,
+    versions: Versions,
+    registry: &Registry,
+    models: &Models,
+    for_operator: bool,
+) -> PresetReport {
+    let explain = |failure: Failure| if for_operator { failure.explained() } else { failure.message };
+    let reason = |stage: Stage| match stage {
+        Stage::Waiting(reason) => Some(reason),
+        Stage::Refused { reason, .. } => Some(explain(reason)),
+        Stage::New | Stage::Idle | Stage::Loading => None,
+    };
+    let mut report = PresetReport {
+        name,
+        title: String::new(),
+        backend: String::new(),
+        state: PresetState::Unavailable,
+        reason: None,
+        warning: None,
+        options: Map::new(),
+        streams: 0,
+        candidate: None,
+    };
+    let preset = match (versions.service, versions.candidate) {
+        (Some(preset), candidate) => {
+            report.candidate = candidate.map(|candidate| describe_candidate(candidate, registry, reason));
+            preset
+        }
+        // Without a version in service the candidate is the preset.
+        (None, Some(Candidate { preset: Some(preset), .. })) => preset,
+        (None, candidate) => {
+            report.reason = candidate.and_then(|candidate| reason(candidate.stage));
+            return report;
+        }
+    };
+    let of_candidate = report.candidate.as_ref().and_then(|candidate| candidate.reason.as_ref());
+    report.reason = of_candidate.map(|reason| format!("the current file is not used: {reason}"));
+    match Resolved::new(preset, registry) {
+        Err(failure) => report.reason = Some(explain(failure)),
+        Ok(resolved) => {
+            let Resolved { preset, engine } = &resolved;
+            report.title.clone_from(&preset.host.title);
+            report.backend.clone_from(&preset.backend);
+            report.warning = preset.warning(engine.schema());
+            report.options = open_fields(preset, engine.schema());
+            report.state = match models.status(&models.key(&resolved)) {
+                ModelStatus::Idle => PresetState::Idle,
+                ModelStatus::Loading => PresetState::Loading,
+                ModelStatus::Ready(model) => {
+                    report.streams = model.open_streams();
+                    PresetState::Ready
+                }
+                ModelStatus::Unusable(failure) => {
+                    report.reason = Some(explain(failure));
+                    PresetState::Unavailable
+                }
+            };
+        }
+    }
+    report
+}
+
+fn describe_candidate(
+    candidate: Candidate,
+    registry: &Registry,
+    reason: impl Fn(Stage) -> Option<String>,
+) -> CandidateReport {
+    let mut report = CandidateReport {
+        title: String::new(),
+        backend: String::new(),
+        state: match candidate.stage {
+            Stage::New | Stage::Idle => CandidateState::Idle,
+            Stage::Loading => CandidateState::Loading,
+            Stage::Waiting(_) => CandidateState::Waiting,
+            Stage::Refused { .. } => CandidateState::Refused,
+        },
+        reason: reason(candidate.stage),
+        warning: None,
+        options: Map::new(),
+    };
+    if let Some(preset) = candidate.preset {
+        report.title.clone_from(&preset.host.title);
+        report.backend.clone_from(&preset.backend);
+        if let Some(engine) = registry.engine(&preset.backend) {
+            report.warning = preset.warning(engine.schema());
+            report.options = open_fields(&preset, engine.schema());
+        }
+    }
+    report
+}
+
+fn open_fields(preset: &Preset, schema: &Schema) -> Map<String, Value> {
+    let properties = schema.json().get("properties").and_then(Value::as_object);
+    owned(properties.into_iter().flatten().filter(|(name, _)| preset.host.open.contains(name)))
+}
