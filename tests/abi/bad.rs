@@ -1,10 +1,10 @@
-//! Plugins with a sound manifest that go wrong while they are being opened, one for each feature.
+//! Plugins with a sound manifest that go wrong, or take long, while they are being opened, one for each feature.
 
 use auricle_plugin_api::{AsrProcessor, Config, Error, Host, Metadata, Model, ModelLoader, Sink};
 use std::sync::Arc;
 
 /// Runs when the library is mapped, before any check of it.
-#[cfg(any(feature = "crash", feature = "hang"))]
+#[cfg(any(feature = "crash", feature = "hang", feature = "slow"))]
 #[used]
 #[cfg_attr(target_os = "macos", unsafe(link_section = "__DATA,__mod_init_func"))]
 #[cfg_attr(target_os = "windows", unsafe(link_section = ".CRT$XCU"))]
@@ -22,6 +22,11 @@ extern "C" fn constructor() {
     loop {
         std::thread::sleep(std::time::Duration::from_secs(3_600));
     }
+}
+
+#[cfg(feature = "slow")]
+extern "C" fn constructor() {
+    std::thread::sleep(std::time::Duration::from_secs(3));
 }
 
 struct Idle;

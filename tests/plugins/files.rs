@@ -243,6 +243,14 @@ fn a_file_that_hangs_is_given_up_and_delays_no_other() {
     assert_eq!(host.json("/v1/engines")["files"].as_array().unwrap().len(), 1);
 }
 
+#[test]
+fn a_stream_waits_for_an_engine_that_is_being_probed_at_the_start() {
+    // It takes longer than the server waits before it is ready.
+    let host = empty().plugin(&workshop().bad("slow")).preset("slow", &json!({"backend": "bad"})).start();
+    let mut client = Client::open(&host, "slow", json!({}));
+    assert_eq!(client.finish(), Vec::<String>::new());
+}
+
 /// The processes whose parent is this one.
 fn children(pid: u32) -> Vec<PathBuf> {
     let parent = |process: &Path| -> Option<u32> {

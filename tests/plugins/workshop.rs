@@ -32,7 +32,7 @@ const VERSIONS: [&str; 5] = ["1.0", SWAPPED, "1.1", "2.0", CURRENT];
 const OLDEST: &str = VERSIONS[0];
 
 /// The plugins of `bad.rs`.
-pub(crate) const BAD: &[&str] = &["crash", "hang", "panic", "undefined"];
+pub(crate) const BAD: &[&str] = &["crash", "hang", "panic", "slow", "undefined"];
 
 /// Where the results are.
 pub(crate) struct Workshop {

@@ -1,7 +1,7 @@
 //! Sessions as a dialect drives them, on a real engine in a real worker, without any protocol.
 
 use auricle_core::{AudioFormat, Encoding, Event, Failure, FailureCode, Pace, metrics::Metrics};
-use auricle_engines::plugins::{DiscoverySettings, Registry, Watcher};
+use auricle_engines::plugins::{DiscoverySettings, FirstScan, Registry, Watcher};
 use auricle_session::{
     AdmissionSettings, Caller, Catalog, CatalogSettings, Key, KeyLimits, NumberedEvent, Presets, Protocol, Session,
     SessionEvents, SessionRequest, Sessions,
@@ -43,7 +43,7 @@ async fn fixture(dir: &Path) -> Fixture {
     };
     let registry = Arc::new(Registry::new(discovery.backends.clone()));
     let watcher = Watcher::start(&discovery, Arc::clone(&registry)).unwrap();
-    watcher.settled().wait_for(|settled| *settled).await.unwrap();
+    watcher.first_scan().wait_for(|scan| *scan == FirstScan::Done).await.unwrap();
     let catalog = CatalogSettings {
         program: host_program(),
         trusted: Vec::new(),
@@ -68,7 +68,7 @@ async fn fixture(dir: &Path) -> Fixture {
         max_events_per_call: 1_000,
         replay_seconds: 60.0,
     };
-    let sessions = Arc::new(Sessions::new(catalog, presets, None, admission, stream, metrics, watcher.settled()));
+    let sessions = Arc::new(Sessions::new(catalog, presets, None, admission, stream, metrics, watcher.first_scan()));
     let limits = KeyLimits { max_streams: Some(1), ..KeyLimits::default() };
     let key = Key::new("one", limits, CancellationToken::new());
     let drain = key.drain().clone();

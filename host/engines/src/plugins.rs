@@ -24,4 +24,4 @@ pub use probe::{ProbeReport, examine, probe_child};
 pub use registry::{FileReport, FileState, Registry};
 pub use settings::DiscoverySettings;
 pub use trust::{Outsider, PinError, Trust, TrustError, check_writers, digest};
-pub use watcher::{Watcher, look_once};
+pub use watcher::{FirstScan, Watcher, look_once};

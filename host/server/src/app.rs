@@ -6,7 +6,7 @@ use crate::{
 };
 use auricle_core::metrics::Metrics;
 use auricle_dialects::websocket::ConnectionSettings;
-use auricle_engines::plugins::Registry;
+use auricle_engines::plugins::{FirstScan, Registry};
 use auricle_session::{Catalog, Sessions};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -29,7 +29,7 @@ pub(super) struct App {
     pub(super) serves_without_key: bool,
     pub(super) origins: Arc<Origins>,
     /// Whether the plugin directories have been scanned.
-    pub(super) settled: watch::Receiver<bool>,
+    pub(super) first_scan: watch::Receiver<FirstScan>,
     pub(super) connection: Arc<ConnectionSettings>,
     /// One task for each open WebSocket.
     pub(super) streams: TaskTracker,

@@ -7,7 +7,7 @@ use super::{
     upgrade::upgrade,
 };
 use auricle_dialects::Dialect;
-use auricle_engines::plugins::FileReport;
+use auricle_engines::plugins::{FileReport, FirstScan};
 use auricle_session::{PresetReport, StreamReport};
 use axum::{
     Json, Router,
@@ -89,7 +89,7 @@ fn upgrading(dialect: &Arc<dyn Dialect>) -> MethodRouter<App> {
 async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
     if app.sessions.is_stopping() {
         (StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
-    } else if !*app.settled.borrow() {
+    } else if *app.first_scan.borrow() == FirstScan::Running {
         (StatusCode::SERVICE_UNAVAILABLE, "scanning the plugin directories\n")
     } else {
         (StatusCode::OK, "ready\n")

@@ -31,7 +31,7 @@ use crate::{
 use address::ListenAddress;
 use app::App;
 use auricle_core::{metrics::Metrics, times::wait};
-use auricle_engines::plugins::{Registry, Watcher};
+use auricle_engines::plugins::{FirstScan, Registry, Watcher};
 use auricle_session::{AdmissionSettings, Catalog, Journal, Presets, Sessions};
 use connections::Connections;
 use conversation::PhaseLimits;
@@ -100,7 +100,7 @@ impl Server {
         );
         let catalog = Arc::new(catalog);
         let watcher = Watcher::start(&discovery_settings(&settings, program), Arc::clone(&registry))?;
-        let settled = watcher.settled();
+        let first_scan = watcher.first_scan();
         let limits = &settings.limits;
         let journal = settings.journal.as_ref().map(Journal::open).transpose()?.map(Arc::new);
         let admission = AdmissionSettings {
@@ -115,7 +115,7 @@ impl Server {
             admission,
             stream_settings(&settings),
             Arc::clone(&metrics),
-            settled.clone(),
+            first_scan.clone(),
         );
         let app = App {
             registry: Arc::clone(&registry),
@@ -127,7 +127,7 @@ impl Server {
             has_tls: false,
             serves_without_key: false,
             origins: Arc::new(origins),
-            settled: settled.clone(),
+            first_scan: first_scan.clone(),
             connection: Arc::new(connection_settings(&settings)),
             streams: TaskTracker::new(),
             drain,
@@ -141,7 +141,7 @@ impl Server {
             keys: keys.clone(),
             certificates: certificates.0.clone(),
         };
-        tokio::spawn(follow_changes(settled, registry, presets, catalog));
+        tokio::spawn(follow_changes(first_scan, registry, presets, catalog));
         tokio::spawn(follow_files(keys, certificates.0));
         if let Some(journal) = journal {
             tokio::spawn(tidy(journal));
@@ -253,13 +253,13 @@ async fn bind(
 
 /// Refreshes the catalog when presets or engines change.
 async fn follow_changes(
-    mut settled: watch::Receiver<bool>,
+    mut first_scan: watch::Receiver<FirstScan>,
     registry: Arc<Registry>,
     presets: Arc<Presets>,
     catalog: Arc<Catalog>,
 ) {
     // Before the first scan of the plugin directories is complete, every preset would lack its engine.
-    if settled.wait_for(|settled| *settled).await.is_err() {
+    if first_scan.wait_for(|scan| *scan != FirstScan::Running).await.is_err() {
         return;
     }
     let (mut engines, mut files) = (registry.changes(), presets.changes());

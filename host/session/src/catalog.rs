@@ -73,6 +73,14 @@ impl Catalog {
         Ok(Opening { preset: resolved.preset, scheduler, fields })
     }
 
+    /// Whether there is such a preset, and no version of it has its engine.
+    pub(super) fn lacks_engine(&self, preset: &str) -> bool {
+        let Some(versions) = self.presets.versions(preset) else { return false };
+        let candidate = versions.candidate.and_then(|candidate| candidate.preset);
+        let mut versions = versions.service.into_iter().chain(candidate).peekable();
+        versions.peek().is_some() && versions.all(|preset| self.registry.engine(&preset.backend).is_none())
+    }
+
     /// The states of all presets, sorted by name. Only an operator gets the details of failures.
     pub fn report(&self, for_operator: bool) -> Vec<PresetReport> {
         let names = self.presets.names().into_iter();

@@ -17,11 +17,18 @@ use super::{
 };
 use auricle_audio::Intake;
 use auricle_core::{AudioFormat, Failure, FailureCode, Pace, metrics::Metrics};
+use auricle_engines::plugins::FirstScan;
 use auricle_stream::{Stream, StreamSettings, StreamUsage};
 use serde_json::{Map, Value};
-use std::{sync::Arc, time::SystemTime};
-use tokio::sync::watch;
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
+
+/// Time between two looks for an engine that is still being probed.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// A client's request for a session.
 #[derive(Debug, Clone)]
@@ -47,8 +54,7 @@ pub struct Sessions {
     /// The limits of each stream. The client's request replaces the pace.
     stream: StreamSettings,
     metrics: Arc<Metrics>,
-    /// Whether the plugin directories have been scanned.
-    settled: watch::Receiver<bool>,
+    first_scan: watch::Receiver<FirstScan>,
     stopping: CancellationToken,
 }
 
@@ -62,8 +68,8 @@ pub struct Admitted {
 }
 
 impl Sessions {
-    /// Creates an instance without open sessions. `settled` becomes true when the plugin directories have been scanned;
-    /// sessions wait for it.
+    /// Creates an instance without open sessions. Sessions wait until `first_scan` has found the
+    /// engine of their preset.
     pub fn new(
         catalog: Arc<Catalog>,
         presets: Arc<Presets>,
@@ -71,12 +77,22 @@ impl Sessions {
         admission: AdmissionSettings,
         stream: StreamSettings,
         metrics: Arc<Metrics>,
-        settled: watch::Receiver<bool>,
+        first_scan: watch::Receiver<FirstScan>,
     ) -> Self {
         let (registry, stopping): (Arc<SessionRegistry>, _) = (Arc::default(), CancellationToken::new());
         let admission =
             Admission::new(admission, Arc::clone(&presets), Arc::clone(&registry), CancellationToken::clone(&stopping));
-        Self { catalog, presets, registry, admission, journal, stream, metrics, settled, stopping }
+        Self { catalog, presets, registry, admission, journal, stream, metrics, first_scan, stopping }
+    }
+
+    /// Waits until the preset's engine is registered, but not longer than the first scan of the plugin directories takes.
+    async fn wait_for_engine(&self, preset: &str) {
+        let mut scan = self.first_scan.clone();
+        // If the watcher has ended, so has the server.
+        let _ = scan.wait_for(|scan| *scan != FirstScan::Running).await;
+        while *scan.borrow() == FirstScan::Late && self.catalog.lacks_engine(preset) {
+            sleep(LOOK_EVERY).await;
+        }
     }
 
     /// The open sessions.
@@ -150,8 +166,7 @@ impl Admitted {
         let Self { sessions, caller, protocol, places } = self;
         let SessionRequest { preset, options, audio, pace } = request;
         caller.check_preset(&preset)?;
-        // Before that, no preset has its engine. If the watcher has ended, so has the server.
-        let _ = sessions.settled.clone().wait_for(|settled| *settled).await;
+        sessions.wait_for_engine(&preset).await;
         let Opening { preset, scheduler, fields } = sessions.catalog.open(&preset, options).await?;
         sessions.admission.check(&preset.name, &scheduler, pace)?;
         let metadata = scheduler.metadata().clone();

@@ -38,15 +38,26 @@ const STABLE_FOR: Duration = Duration::from_millis(200);
 /// Resource directories may be large, and only refused plugins depend on them.
 const RESOURCES_EVERY: Duration = Duration::from_secs(2);
 const RESOURCES_DEPTH: usize = 3;
-/// A file that takes longer does not delay the server's readiness.
-const SETTLED_AFTER: Duration = Duration::from_secs(2);
+/// A file that takes longer to probe does not delay the server's readiness.
+const LATE_AFTER: Duration = Duration::from_secs(2);
+
+/// The progress of the scan at the start, of the files that are present then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FirstScan {
+    /// Files are being probed.
+    Running,
+    /// Files are still being probed after 2 s.
+    Late,
+    /// Every file is registered or refused.
+    Done,
+}
 
 /// The watcher thread. Dropping it ends the thread and deletes the private copies.
 #[derive(Debug)]
 pub struct Watcher {
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
-    settled: watch::Receiver<bool>,
+    first_scan: watch::Receiver<FirstScan>,
 }
 
 impl Watcher {
@@ -58,15 +69,15 @@ impl Watcher {
         let mut state = Watching::new(settings, registry)?;
         state.look(Duration::ZERO)?;
         let (stop, stopped) = channel();
-        let (settle, settled) = watch::channel(false);
-        let run = move || state.run(&stopped, &settle);
+        let (progress, first_scan) = watch::channel(FirstScan::Running);
+        let run = move || state.run(&stopped, &progress);
         let thread = thread::Builder::new().name("plugin-watcher".into()).spawn(run)?;
-        Ok(Self { stop: Some(stop), thread: Some(thread), settled })
+        Ok(Self { stop: Some(stop), thread: Some(thread), first_scan })
     }
 
-    /// Becomes true when every file present at the start is registered or refused, or after 2 s at the latest.
-    pub fn settled(&self) -> watch::Receiver<bool> {
-        self.settled.clone()
+    /// The progress of the scan at the start.
+    pub fn first_scan(&self) -> watch::Receiver<FirstScan> {
+        self.first_scan.clone()
     }
 }
 
@@ -165,14 +176,20 @@ impl Watching {
         })
     }
 
-    fn run(mut self, stopped: &Receiver<()>, settle: &watch::Sender<bool>) {
+    fn run(mut self, stopped: &Receiver<()>, progress: &watch::Sender<FirstScan>) {
         let begun = Instant::now();
         let mut silent = false;
         while stopped.try_recv() == Err(TryRecvError::Empty) {
             self.settle(LOOK_EVERY);
-            if !*settle.borrow() && (self.probing == 0 || begun.elapsed() > SETTLED_AFTER) {
-                settle.send_replace(true);
-            }
+            progress.send_if_modified(|scan| {
+                let next = match *scan {
+                    FirstScan::Done => FirstScan::Done,
+                    _ if self.probing == 0 => FirstScan::Done,
+                    _ if begun.elapsed() > LATE_AFTER => FirstScan::Late,
+                    known => known,
+                };
+                std::mem::replace(scan, next) != next
+            });
             match self.look(STABLE_FOR) {
                 Ok(()) => silent = false,
                 Err(error) if !silent => {
