@@ -1,8 +1,9 @@
-//! What really crosses the boundary: the `abi_stable` types behind the traits. Not for engines.
+//! The types that cross the boundary: the `abi_stable` types behind the traits. Engines do not use them.
 //!
-//! Frozen within a major version: the structs of `types`, the methods of `traits` up to each one's
-//! `last_prefix_field`. Growth is by methods appended with a default body, fields appended to [`PluginModule`],
-//! `extension` ids, and JSON. Text and documents of the plugin cross as bytes: the host checks them.
+//! Frozen within a major version: the structs of `types`, and the methods of `traits` up to each trait's
+//! `last_prefix_field`. The interface grows by methods appended with a default body, fields appended to
+//! [`PluginModule`], `extension` ids, and JSON. A plugin's texts and documents cross as bytes, which the host
+//! validates.
 
 mod adapter;
 mod traits;
@@ -14,5 +15,6 @@ pub use types::*;
 
 pub use abi_stable::library::LibHeader;
 
-/// Extension of a processor: the next batch that it is in is to finish it. Only for models whose metadata say so.
+/// Extension of a processor: the next batch with it must finish its stream. Only for models whose metadata set
+/// `ends_in_batch`.
 pub const ENDS: &str = "auricle.ends";

@@ -4,19 +4,19 @@ use crate::{Error, Schema};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-/// The fields an engine is configured by: a JSON object, with the schema's defaults filled in.
+/// An engine's configuration: a JSON object, with the schema's defaults filled in.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Config {
     fields: Map<String, Value>,
 }
 
 impl Config {
-    /// A configuration of exactly these fields.
+    /// Creates a configuration with exactly these fields.
     pub fn new(fields: Map<String, Value>) -> Self {
         Self { fields }
     }
 
-    /// These fields, and the defaults of `schema` for those that are absent.
+    /// Creates a configuration with these fields, and the defaults of `schema` for absent ones.
     pub fn with_defaults(fields: Map<String, Value>, schema: &Schema) -> Self {
         let mut fields = fields;
         for (name, default) in schema.defaults() {
@@ -25,18 +25,18 @@ impl Config {
         Self { fields }
     }
 
-    /// The field as a `T`.
+    /// Returns the field as a `T`.
     ///
     /// # Errors
-    /// Names the field where it is absent or not a `T`.
+    /// The field is absent or not a `T`; the message names it.
     pub fn get<T: DeserializeOwned>(&self, name: &str) -> Result<T, Error> {
         self.get_optional(name)?.ok_or_else(|| Error::config(name, "is missing"))
     }
 
-    /// The field as a `T`, or `None` where it is absent or null.
+    /// Returns the field as a `T`, or `None` if it is absent or null.
     ///
     /// # Errors
-    /// Names the field where it is not a `T`.
+    /// The field is not a `T`; the message names it.
     pub fn get_optional<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Error> {
         match self.fields.get(name) {
             None | Some(Value::Null) => Ok(None),
@@ -44,7 +44,7 @@ impl Config {
         }
     }
 
-    /// Every field, unknown ones included.
+    /// All fields, including unknown ones.
     pub fn fields(&self) -> &Map<String, Value> {
         &self.fields
     }

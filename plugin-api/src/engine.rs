@@ -1,37 +1,40 @@
-//! The three traits an author implements: a loader makes models, a model makes processors, a processor hears one stream.
+//! The three traits that an author implements: a loader loads models, a model creates processors, a processor
+//! recognises one stream.
 //!
-//! Invariant: a model outlives its processors (the boundary keeps an `Arc` of it beside each), and a processor is never
+//! Invariant: a model outlives its processors (the boundary keeps an `Arc` of it with each), and a processor is never
 //! shared between streams. Threads: loaders and models are called from any thread, several at once; a processor by one
 //! thread at a time, not always the same.
 
 use crate::{Config, Error, ErrorCode, Host, Metadata, Schema, Sink};
 use std::sync::Arc;
 
-/// An engine's factory: turns a configuration into a model.
+/// An engine: loads a model from a configuration.
 pub trait ModelLoader: Send + Sync + 'static {
-    /// What [`load`](Self::load) gives.
+    /// The type of the loaded model.
     type Model: Model;
 
-    /// The name presets choose this engine by. Unique among the engines of a server; the same at every call.
+    /// The name by which presets select this engine. It must be unique among the engines of a server, and the same at
+    /// every call.
     fn backend(&self) -> &str;
 
-    /// The configuration fields this engine reads. The server checks presets against it, fills in the defaults, and lets
+    /// The configuration fields of this engine. The server checks presets against them, fills in the defaults, and lets
     /// clients set only fields of scope [`stream`](crate::Field::stream).
     fn schema(&self) -> Schema {
         Schema::new()
     }
 
-    /// Loads the model that `config` asks for. May take long: the server calls it on a thread of its own, once per
+    /// Loads the model that `config` describes. This may take long: the server calls it on a dedicated thread, once per
     /// distinct set of `load` fields.
     ///
     /// # Errors
-    /// Anything that keeps the model from being served, said so that an operator can act on it.
+    /// The model cannot be loaded. The message should tell an operator what to do.
     fn load(&self, config: &Config, host: &Host) -> Result<Self::Model, Error>;
 
-    /// Answers an optional request by its id; `None` where the id is unknown. The door for growth without a new method.
+    /// Answers an optional request, identified by its id; `None` if the id is unknown. This allows the interface to
+    /// grow without new methods.
     ///
     /// # Errors
-    /// What the extension says.
+    /// As defined by the extension.
     fn extension(&self, id: &str, request: &[u8]) -> Result<Option<Vec<u8>>, Error> {
         let _ = (id, request);
         Ok(None)
@@ -43,96 +46,96 @@ pub trait Model: Send + Sync + 'static {
     /// The state of one stream.
     type Processor: AsrProcessor;
 
-    /// What the server must know of the model: its rate, chunk and separator above all. The same at every call.
+    /// The properties of the model, above all its sample rate, chunk and separator. The same at every call.
     fn metadata(&self) -> Metadata;
 
-    /// A fresh processor for one stream. `options` holds the configuration with the stream's own fields laid over it.
+    /// Creates a processor for a stream. `options` is the configuration with the stream's own fields merged into it.
     ///
     /// # Errors
-    /// [`ErrorCode::CAPACITY`] where no further stream can be served now; else what is wrong with the options.
+    /// [`ErrorCode::CAPACITY`] if no further stream can be served now; otherwise the options are invalid.
     fn processor(self: &Arc<Self>, options: &Config) -> Result<Self::Processor, Error>;
 
-    /// One [`process_iter`](AsrProcessor::process_iter) for each item, together. Called only where
-    /// [`Metadata::max_batch`] is above 1, with at most that many processors of this very model. Each item gets its own
-    /// result; a panic poisons every processor of the batch. Where the model says [`Metadata::ends_in_batch`], an item that
-    /// [`ends`](BatchItem::ends) is to be finished instead.
+    /// Does one [`process_iter`](AsrProcessor::process_iter) for each item, as a batch. Called only if
+    /// [`Metadata::max_batch`] is above 1, with at most that many processors of this model. Each item gets its own
+    /// result; a panic poisons every processor of the batch. If the model sets [`Metadata::ends_in_batch`], an item
+    /// with [`ends`](BatchItem::ends) must be finished instead.
     fn process_batch(&self, batch: &mut [BatchItem<'_, Self::Processor>]) {
         for BatchItem { processor, sink, result, ends, .. } in batch {
             *result = if *ends { processor.finish(sink) } else { processor.process_iter(sink) };
         }
     }
 
-    /// As [`ModelLoader::extension`], for one model.
+    /// Like [`ModelLoader::extension`], for a model.
     ///
     /// # Errors
-    /// What the extension says.
+    /// As defined by the extension.
     fn extension(&self, id: &str, request: &[u8]) -> Result<Option<Vec<u8>>, Error> {
         let _ = (id, request);
         Ok(None)
     }
 }
 
-/// The state of one stream: takes audio, gives text.
+/// The state of one stream: receives audio, reports text.
 pub trait AsrProcessor: Send + 'static {
-    /// Forgets everything and starts anew at sample `offset` of the stream. Called before the first audio, after a
-    /// flush, and at a client's reset.
+    /// Discards all state and restarts at sample `offset` of the stream. Called before the first audio, after a flush,
+    /// and when a client resets the stream.
     ///
     /// # Errors
-    /// Closes the stream.
+    /// An error closes the stream.
     fn init(&mut self, offset: u64) -> Result<(), Error>;
 
-    /// Takes mono audio at the model's rate, in [-1, 1] (the server replaces what is not finite by 0): exactly
-    /// [`Metadata::chunk_samples`] samples; the first time, [`Metadata::first_chunk_samples`] where the model has them;
-    /// fewer only right before [`finish`](Self::finish) and right after [`restore`](Self::restore), whose sample may lie
-    /// within a chunk.
+    /// Receives mono audio at the model's rate, in [-1, 1] (the server replaces values that are not finite by 0). It
+    /// has exactly [`Metadata::chunk_samples`] samples; the first time [`Metadata::first_chunk_samples`], if set; and
+    /// fewer only right before [`finish`](Self::finish) and right after [`restore`](Self::restore), whose sample may
+    /// lie within a chunk.
     ///
     /// # Errors
-    /// Closes the stream.
+    /// An error closes the stream.
     fn insert_audio_chunk(&mut self, samples: &[f32]) -> Result<(), Error>;
 
-    /// Works on what was inserted since the last call and reports to `sink`: nothing, or any number of events.
+    /// Processes the audio received since the last call and reports any number of events to `sink`.
     ///
     /// # Errors
-    /// Closes the stream; what `sink` got before still reaches the client.
+    /// An error closes the stream; events reported before it still reach the client.
     fn process_iter(&mut self, sink: &mut Sink<'_>) -> Result<(), Error>;
 
-    /// The audio ends here: decodes what is left and reports all of it as segments.
+    /// Processes the end of the audio: decodes the rest and reports all of it as segments.
     ///
     /// # Errors
-    /// Closes the stream; what `sink` got before still reaches the client.
+    /// An error closes the stream; events reported before it still reach the client.
     fn finish(&mut self, sink: &mut Sink<'_>) -> Result<(), Error>;
 
-    /// Makes this fresh processor go on from a restart point that another one of the same model reported with
-    /// [`Sink::restart_point`]: audio from `sample` on follows.
+    /// Continues, in this new processor, from a restart point that another processor of the same model reported with
+    /// [`Sink::restart_point`]. The audio from `sample` on follows.
     ///
     /// # Errors
-    /// [`ErrorCode::UNSUPPORTED`] unless the engine reports restart points; else what is wrong with `state`.
+    /// [`ErrorCode::UNSUPPORTED`] unless the engine reports restart points; otherwise `state` is invalid.
     fn restore(&mut self, sample: u64, state: &[u8]) -> Result<(), Error> {
         let _ = (sample, state);
         Err(Error::new(ErrorCode::UNSUPPORTED, "this engine reports no restart points"))
     }
 
-    /// As [`ModelLoader::extension`], for one stream.
+    /// Like [`ModelLoader::extension`], for a stream.
     ///
     /// # Errors
-    /// What the extension says.
+    /// As defined by the extension.
     fn extension(&mut self, id: &str, request: &[u8]) -> Result<Option<Vec<u8>>, Error> {
         let _ = (id, request);
         Ok(None)
     }
 }
 
-/// One stream's place in [`Model::process_batch`].
+/// An item of [`Model::process_batch`], for one stream.
 pub struct BatchItem<'a, P> {
-    /// The stream's processor, with its new audio inserted.
+    /// The stream's processor, which has received its new audio.
     pub processor: &'a mut P,
-    /// Where that stream's events go.
+    /// Receives the stream's events.
     pub sink: Sink<'a>,
-    /// Whether its audio ends here, perhaps without any since the last call: the batch is to do for it what
-    /// [`finish`](AsrProcessor::finish) would. Never, unless the model says [`Metadata::ends_in_batch`].
+    /// Whether the stream's audio ends here, possibly without any since the last call: the batch must do what
+    /// [`finish`](AsrProcessor::finish) would do. Always false unless the model sets [`Metadata::ends_in_batch`].
     pub ends: bool,
-    /// How it went for that stream; `Ok` unless set.
+    /// The result for this stream; `Ok` unless set.
     pub result: Result<(), Error>,
-    /// Which of the streams it is, for an engine may change the items' order.
+    /// The original index of the item, because an engine may reorder the items.
     pub(crate) place: usize,
 }

@@ -1,32 +1,32 @@
-//! What an engine answers when it cannot do what was asked: an open set of codes and one line for a person.
+//! Errors of an engine: an open set of codes, with a message of one line.
 
 use std::fmt;
 
-/// Why a call failed, as a number that may be unknown to an older reader.
+/// The reason why a call failed, as a number that an older reader may not know.
 ///
-/// The published list; further codes may be added, and an engine may use its own from 1000 on.
+/// These are the published codes. More may be added, and an engine may use its own from 1000 on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ErrorCode(pub u32);
 
 impl ErrorCode {
-    /// Anything without a code of its own.
+    /// Any failure without a code of its own.
     pub const OTHER: Self = Self(0);
-    /// The engine panicked; the message is the panic's.
+    /// The engine panicked; the message is that of the panic.
     pub const PANIC: Self = Self(1);
-    /// The object panicked in an earlier call and is not called any more.
+    /// The object panicked in an earlier call and is no longer called.
     pub const POISONED: Self = Self(2);
     /// A configuration field is missing, of the wrong type, or has a value the engine cannot use.
     pub const CONFIG: Self = Self(3);
-    /// The model's files are missing, unreadable or not what the engine reads.
+    /// The model's files are missing, unreadable or not in the engine's format.
     pub const MODEL: Self = Self(4);
-    /// No further stream can be served now; later it may be.
+    /// No further stream can be served now; a later try may succeed.
     pub const CAPACITY: Self = Self(5);
-    /// The engine does not do this at all.
+    /// The engine does not support this.
     pub const UNSUPPORTED: Self = Self(6);
     /// The call broke the contract (an unknown state, a processor of another model, ...).
     pub const CONTRACT: Self = Self(7);
 
-    /// The code's published name, or `error-N`.
+    /// The published name of the code, or `error-N`.
     pub fn name(self) -> String {
         match self {
             Self::OTHER => "other".into(),
@@ -42,34 +42,34 @@ impl ErrorCode {
     }
 }
 
-/// What went wrong: a code for programs and a message for people.
+/// An error: a code for programs and a message for people.
 ///
-/// Deliberately not a `std::error::Error`, so that `?` turns every error type of an engine's libraries into one.
+/// Deliberately not a `std::error::Error`, so that `?` converts every error type of an engine's libraries into it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
-    /// For programs.
+    /// The code.
     pub code: ErrorCode,
-    /// For people: what was wrong, where, what to do. One line.
+    /// The message: what was wrong, where, and what to do. One line.
     pub message: String,
 }
 
 impl Error {
-    /// An error of the given code.
+    /// Creates an error with this code.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
     }
 
-    /// [`ErrorCode::CONFIG`]: `field` is what must be changed.
+    /// Creates an error with [`ErrorCode::CONFIG`]; `field` is the field that must be changed.
     pub fn config(field: &str, problem: impl fmt::Display) -> Self {
         Self::new(ErrorCode::CONFIG, format!("field `{field}`: {problem}"))
     }
 
-    /// [`ErrorCode::MODEL`].
+    /// Creates an error with [`ErrorCode::MODEL`].
     pub fn model(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::MODEL, message)
     }
 
-    /// [`ErrorCode::OTHER`].
+    /// Creates an error with [`ErrorCode::OTHER`].
     pub fn other(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::OTHER, message)
     }

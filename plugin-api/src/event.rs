@@ -1,11 +1,11 @@
-//! What an engine says it heard: segments and their words.
+//! The text that an engine reports: segments and their words.
 
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 
-/// A stretch of text with its place in the stream: a final segment, or the partial hypothesis after the last one.
+/// A text with its place in the stream: a final segment, or the partial hypothesis after the last one.
 ///
-/// Start and end are samples at the model's rate, absolute in the stream, start <= end.
+/// Start and end are samples at the model's rate, counted from the start of the stream; start <= end.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Segment {
     /// First sample.
@@ -13,31 +13,32 @@ pub struct Segment {
     /// One past the last sample.
     pub end: u64,
     pub(crate) text: Vec<u8>,
-    /// How sure the engine is of the whole, 0 to 1.
+    /// Confidence of the whole text, 0 to 1.
     pub confidence: Option<f32>,
-    /// BCP 47 tag of the language heard, where the engine can tell.
+    /// BCP 47 tag of the language, if the engine detects it.
     pub language: Option<String>,
-    /// The words, in order, where the engine times them.
+    /// The words in order, if the engine reports their times.
     pub words: Vec<Word>,
-    /// Anything else, passed on to clients under `extra`.
+    /// Additional fields, sent to clients in `extra`.
     pub extra: Map<String, Value>,
 }
 
 impl Segment {
-    /// A segment of `text` from sample `start` to `end`.
+    /// Creates a segment with `text` from sample `start` to `end`.
     ///
-    /// The text is UTF-8; bytes of a C library may be handed over as they are, the server replaces what is not valid.
-    /// Outer white space is removed by the server, which joins segments by [`Metadata::separator`](crate::Metadata).
+    /// The text should be UTF-8. Bytes of a C library can be passed unchanged: the server replaces invalid sequences.
+    /// The server also removes leading and trailing white space, and joins segments with
+    /// [`Metadata::separator`](crate::Metadata).
     pub fn new(start: u64, end: u64, text: impl Into<Vec<u8>>) -> Self {
         Self { start, end, text: text.into(), confidence: None, language: None, words: Vec::new(), extra: Map::new() }
     }
 
-    /// The text, with U+FFFD for what is not valid UTF-8.
+    /// The text, with U+FFFD in place of invalid UTF-8.
     pub fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.text)
     }
 
-    /// The text as the engine gave it.
+    /// The text as bytes, as the engine set it.
     pub fn text_bytes(&self) -> &[u8] {
         &self.text
     }
@@ -49,7 +50,7 @@ impl Segment {
         self
     }
 
-    /// Sets the language heard (BCP 47).
+    /// Sets the language (a BCP 47 tag).
     #[must_use]
     pub fn language(mut self, tag: impl Into<String>) -> Self {
         self.language = Some(tag.into());
@@ -63,7 +64,7 @@ impl Segment {
         self
     }
 
-    /// Adds a field that clients see under `extra`.
+    /// Adds a field to `extra`.
     #[must_use]
     pub fn extra(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.extra.insert(name.to_owned(), value.into());
@@ -71,7 +72,7 @@ impl Segment {
     }
 }
 
-/// One word of a [`Segment`], with times as there.
+/// A word of a [`Segment`]. Times are as in the segment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Word {
     /// First sample.
@@ -79,24 +80,24 @@ pub struct Word {
     /// One past the last sample.
     pub end: u64,
     pub(crate) text: Vec<u8>,
-    /// How sure the engine is of the word, 0 to 1.
+    /// Confidence of the word, 0 to 1.
     pub confidence: Option<f32>,
-    /// Anything else, passed on to clients under `extra`.
+    /// Additional fields, sent to clients in `extra`.
     pub extra: Map<String, Value>,
 }
 
 impl Word {
-    /// A word from sample `start` to `end`; the text as in [`Segment::new`].
+    /// Creates a word from sample `start` to `end`. For the text see [`Segment::new`].
     pub fn new(start: u64, end: u64, text: impl Into<Vec<u8>>) -> Self {
         Self { start, end, text: text.into(), confidence: None, extra: Map::new() }
     }
 
-    /// The text, with U+FFFD for what is not valid UTF-8.
+    /// The text, with U+FFFD in place of invalid UTF-8.
     pub fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.text)
     }
 
-    /// The text as the engine gave it.
+    /// The text as bytes, as the engine set it.
     pub fn text_bytes(&self) -> &[u8] {
         &self.text
     }
@@ -108,7 +109,7 @@ impl Word {
         self
     }
 
-    /// Adds a field that clients see under `extra`.
+    /// Adds a field to `extra`.
     #[must_use]
     pub fn extra(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.extra.insert(name.to_owned(), value.into());

@@ -1,10 +1,11 @@
-//! The macro that makes a crate a plugin.
+//! The macro that turns a crate into a plugin.
 
-/// Makes the crate a plugin with these engines: one expression for each, giving a [`ModelLoader`](crate::ModelLoader).
+/// Turns the crate into a plugin with these engines. Each argument is an expression for a
+/// [`ModelLoader`](crate::ModelLoader).
 ///
 /// Used once, at the crate's top level, in a crate of type `cdylib`. The plugin's identity, version and description are
-/// the package's. The package must unwind on panic: with `panic = "abort"` it does not compile, for a panic would end
-/// the server.
+/// the package's. The package must unwind on panic: with `panic = "abort"` it does not compile, because a panic would
+/// end the server.
 ///
 /// ```ignore
 /// auricle_plugin_api::export_engine!(Small, Large::new());

@@ -1,4 +1,4 @@
-//! Keeps panics on their own side of the boundary: a panic that crossed it would end the process.
+//! Catches panics at the boundary: a panic that crossed it would end the process.
 
 use crate::{Error, ErrorCode};
 use std::{
@@ -9,23 +9,23 @@ use std::{
 };
 
 thread_local! {
-    /// Where the last panic on this thread was, as the panic hook saw it.
+    /// Location of the last panic on this thread, noted by the panic hook.
     static PLACE: Cell<Option<String>> = const { Cell::new(None) };
-    /// How many guards this thread is inside of.
+    /// Number of guards that this thread is in.
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Remembers where a panic happened, for [`guard`]'s message. Called by the panic hook.
+/// Notes the location of a panic for [`guard`]'s message. Called by the panic hook.
 pub(crate) fn note_place(place: String) {
     PLACE.set(Some(place));
 }
 
-/// Whether a panic on this thread would become an error. Not so on a thread that the engine started itself.
+/// Whether a panic on this thread is turned into an error. False on threads that the engine started itself.
 pub(crate) fn is_guarded() -> bool {
     DEPTH.get() > 0
 }
 
-/// Runs `call`; a panic becomes an error with [`ErrorCode::PANIC`] and the panic's message and place.
+/// Runs `call`. Turns a panic into an error with [`ErrorCode::PANIC`] and the panic's message and location.
 pub(crate) fn guard<T>(call: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     DEPTH.set(DEPTH.get() + 1);
     let outcome = catch_unwind(AssertUnwindSafe(call));
@@ -34,7 +34,7 @@ pub(crate) fn guard<T>(call: impl FnOnce() -> Result<T, Error>) -> Result<T, Err
         Ok(result) => result,
         Err(payload) => {
             let message = describe(payload.as_ref());
-            // A payload is any value: dropping it may panic again.
+            // A payload can be any value, and dropping it may panic again.
             if let Err(second) = catch_unwind(AssertUnwindSafe(move || drop(payload))) {
                 std::mem::forget(second);
             }
@@ -55,7 +55,7 @@ fn describe(payload: &(dyn Any + Send)) -> String {
     }
 }
 
-/// A value whose `Drop` may panic without harm; the panic is reported to the log.
+/// Wraps a value whose `Drop` may panic: the panic is caught and logged.
 pub(crate) struct Guarded<T>(ManuallyDrop<T>);
 
 impl<T> Guarded<T> {

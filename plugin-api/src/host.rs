@@ -1,7 +1,8 @@
-//! The server's side of the boundary (feature `host`): look at a plugin file, open it, call its engines.
+//! The server's side of the boundary (feature `host`): inspects a plugin file, opens it, and calls its engines.
 //!
-//! [`read_manifest`] runs none of the plugin's code; [`Library::open`] does. What comes back is safe to call from
-//! anywhere, never panics, and keeps its library mapped for ever. [`on_crash`] tells what a call did that ended the process.
+//! [`read_manifest`] runs none of the plugin's code; [`Library::open`] does. The returned objects can be called from
+//! any thread, never panic, and keep their library mapped until the process ends. [`on_crash`] reports the call that
+//! ended the process.
 
 mod crash;
 mod engine;

@@ -1,7 +1,7 @@
 //! Build a speech-recognition engine for the Auricle server.
 //!
 //! An engine is a shared library made from one small crate. Implement three traits, name your loader in
-//! [`export_engine!`], build, and drop the file into the server's plugin directory; the server registers it under its
+//! [`export_engine!`], build, and put the file into the server's plugin directory; the server registers it under its
 //! backend name while it runs. A whole engine, one that reports how loud each second was:
 //!
 //! ```
@@ -55,19 +55,20 @@
 //! auricle-plugin-api = "1"
 //! ```
 //!
-//! What the server promises an engine:
+//! Guarantees of the server:
 //!
 //! - A processor is called by one thread at a time, not always the same one; a model by several at once.
-//! - `process_iter` is called once for each full chunk of new audio ([`Metadata::chunk_samples`]), never without news,
-//!   so the same audio gives the same calls however the network cut it up.
-//! - `finish` is called once at the end of the audio (and at a client's flush), also when the client vanished.
-//! - A panic in any method, or in `Drop`, closes that one stream with its message; nothing else is touched.
+//! - `process_iter` is called once for each full chunk of new audio ([`Metadata::chunk_samples`]), never without new
+//!   audio. So the same audio leads to the same calls, regardless of how the network split it.
+//! - `finish` is called once at the end of the audio (and at a client's flush), also if the client has disconnected.
+//! - A panic in any method, or in `Drop`, closes only that stream, with the panic's message.
 //!
-//! Times are `u64` samples at the model's rate, absolute in the stream. Calls are synchronous: the server has threads for
-//! them. `tracing` events of the engine appear in the server's log with the stream's id.
+//! Times are `u64` samples at the model's rate, counted from the start of the stream. Calls are synchronous and
+//! run on the server's threads. `tracing` events of the engine appear in the server's log with the stream's id.
 //!
 //! The ABI behind the traits is stable within a major version, in both directions: an engine built against 1.0 runs on
-//! every later 1.x server, and one built against 1.x on a 1.0 server. The module [`abi`] holds it; engines never name it.
+//! every later 1.x server, and one built against 1.x on a 1.0 server. It is defined in the module [`abi`], which
+//! engines do not use.
 
 pub mod abi;
 mod config;

@@ -1,7 +1,8 @@
 //! Forwards the engine's `tracing` events and panics to the server's log.
 //!
 //! A plugin has its own copy of `tracing` and of the standard library, so its global subscriber and panic hook are its
-//! own: set once, when the library is loaded. The server adds the stream's id, which it knows by the calling thread.
+//! own. They are set once, when the library is loaded. The server adds the stream's id, which it knows from the calling
+//! thread.
 
 use crate::{Host, guard};
 use std::{
@@ -15,12 +16,12 @@ use tracing::{
     subscriber::Interest,
 };
 
-/// Sends this library's events and panics to `host` from now on. A second call changes nothing.
+/// From now on, sends this library's events and panics to `host`. A second call has no effect.
 pub(crate) fn install(host: &Host) {
     let forward = Forward { host: host.clone(), next_span: AtomicU64::new(1) };
     if tracing::subscriber::set_global_default(forward).is_ok() {
         std::panic::set_hook(Box::new(|info| {
-            let place = info.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+            let place = info.location().map_or_else(|| "an unknown location".to_owned(), ToString::to_string);
             if guard::is_guarded() {
                 guard::note_place(place);
             } else {
@@ -47,7 +48,7 @@ fn rank(level: &Level) -> u32 {
 }
 
 impl Subscriber for Forward {
-    /// Asks for each event anew: the server's level may change.
+    /// Checks the level again for each event, because the server's level may change.
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         if metadata.is_event() { Interest::sometimes() } else { Interest::never() }
     }

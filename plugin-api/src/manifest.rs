@@ -1,10 +1,10 @@
-//! The bytes that say what a plugin is, readable from the file before any of its code runs.
+//! The description of a plugin, readable from the file before any of its code runs.
 //!
-//! Exported as the data symbol [`Manifest::SYMBOL`]: fixed-size, pointer-free, little-endian on every target, so that a
-//! host reads it from a file of a foreign architecture too. A later version may append fields; `size` says how many
-//! bytes there are.
+//! Exported as the data symbol [`Manifest::SYMBOL`]: fixed size, no pointers, little-endian on every target, so that a
+//! host can read it from a file for another architecture too. Later versions may append fields; `size` is the number of
+//! bytes.
 
-/// What a plugin says of itself. See the fields' accessors.
+/// The description of a plugin. See the accessors.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Manifest {
@@ -22,18 +22,19 @@ pub struct Manifest {
 impl Manifest {
     /// The symbol's name in the file.
     pub const SYMBOL: &'static str = "AURICLE_PLUGIN_MANIFEST";
-    /// Bytes of a manifest of this version; an older or newer one of the same major version is never shorter.
+    /// Size of a manifest of this version, in bytes. Manifests of the same major version are never shorter.
     pub const SIZE: usize = size_of::<Self>();
     /// The target triple this crate was compiled for.
     pub const TARGET: &'static str = env!("AURICLE_TARGET");
-    /// Version of the plugin API this crate is, major part: equal on both sides or the plugin is refused.
+    /// Major version of this crate, the plugin API. A plugin with another one is refused.
     pub const API_MAJOR: u32 = parse(env!("CARGO_PKG_VERSION_MAJOR"));
-    /// Version of the plugin API this crate is, minor part: free on both sides.
+    /// Minor version of this crate. It may differ between plugin and host.
     pub const API_MINOR: u32 = parse(env!("CARGO_PKG_VERSION_MINOR"));
 
     const MAGIC: [u8; 16] = *b"auricle plugin\r\n";
 
-    /// The manifest of a plugin compiled against this crate. Texts too long for their fields are cut.
+    /// Creates the manifest of a plugin compiled with this crate. Texts that are too long for their fields are
+    /// truncated.
     pub const fn new(id: &str, version: &str, description: &str) -> Self {
         Self {
             magic: Self::MAGIC,
@@ -51,7 +52,7 @@ impl Manifest {
     /// Reads a manifest from the bytes at its symbol.
     ///
     /// # Errors
-    /// Says what is wrong with the bytes.
+    /// The bytes are not a manifest.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
         if bytes.get(..16) != Some(&Self::MAGIC) {
             return Err(format!("the symbol {} does not hold a manifest", Self::SYMBOL));
@@ -76,17 +77,17 @@ impl Manifest {
         }
     }
 
-    /// The plugin API's major and minor version it was built against.
+    /// Major and minor version of the plugin API that the plugin was built with.
     pub fn api(&self) -> (u32, u32) {
         (u32::from_le_bytes(self.api_major), u32::from_le_bytes(self.api_minor))
     }
 
-    /// What it was compiled for, as [`Manifest::TARGET`].
+    /// The target triple that the plugin was compiled for, like [`Manifest::TARGET`].
     pub fn target(&self) -> String {
         text(&self.target)
     }
 
-    /// The plugin's identity: its package name. Of two plugins with one id the higher version serves.
+    /// The plugin's id: its package name. Of several plugins with the same id, the highest version is used.
     pub fn id(&self) -> String {
         text(&self.id)
     }
@@ -96,15 +97,15 @@ impl Manifest {
         text(&self.version)
     }
 
-    /// One line on what it is.
+    /// A description of one line.
     pub fn description(&self) -> String {
         text(&self.description)
     }
 
-    /// Whether this host can load the plugin: same target, same major version of the plugin API.
+    /// Checks whether this host can load the plugin: same target, same major version of the plugin API.
     ///
     /// # Errors
-    /// One line that names both sides.
+    /// It cannot; the message is one line and names both sides.
     pub fn check(&self) -> Result<(), String> {
         if self.target() != Self::TARGET {
             return Err(format!("built for {}, this host is {}", self.target(), Self::TARGET));

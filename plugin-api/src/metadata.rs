@@ -1,43 +1,44 @@
-//! What a model tells the server about itself. Crosses the boundary as JSON, so that it can grow.
+//! A model's description of itself. It crosses the boundary as JSON, so that it can grow.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// A model's facts: what the server needs to feed it and what clients are told of it.
+/// The properties of a model: what the server needs to feed it, and what clients are shown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct Metadata {
-    /// Joins the texts of consecutive segments; one space unless set (nothing for Chinese, say).
+    /// Separator between the texts of consecutive segments; by default one space. (Chinese, for example, uses none.)
     pub separator: String,
-    /// Samples per second the model hears, 1,000 to 384,000. The server resamples to it.
+    /// The model's sample rate in Hz, 1,000 to 384,000. The server resamples to it.
     pub sample_rate: u32,
-    /// Samples a call to `insert_audio_chunk` brings: the engine's grid. At most a minute's worth.
+    /// Number of samples in each call of `insert_audio_chunk`. At most one minute.
     pub chunk_samples: u32,
-    /// Samples that the first call brings, at the start of a stream and after a flush, where that is not
-    /// [`chunk_samples`](Self::chunk_samples): a model that hears windows which overlap wants the first one whole, then
-    /// as much as the next one is later. At most a minute's worth.
+    /// Number of samples in the first call, at the start of a stream and after a flush, if it differs from
+    /// [`chunk_samples`](Self::chunk_samples). A model with overlapping windows needs the first window as a whole, and
+    /// then only the distance between two windows. At most one minute.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_chunk_samples: Option<u32>,
-    /// Streams the model can serve at once, where it is bounded.
+    /// Maximum number of streams that the model can serve at once, if limited.
     pub max_streams: Option<u32>,
-    /// Processors one `process_batch` may hold; 1 means no batching.
+    /// Maximum number of processors in one `process_batch`; 1 means no batching.
     pub max_batch: u32,
-    /// Whether [`process_batch`](crate::Model::process_batch) also ends streams, see [`BatchItem::ends`](crate::BatchItem::ends).
-    /// Otherwise each is ended by a [`finish`](crate::AsrProcessor::finish) of its own.
+    /// Whether [`process_batch`](crate::Model::process_batch) also ends streams, see
+    /// [`BatchItem::ends`](crate::BatchItem::ends). Otherwise each stream is ended by its own
+    /// [`finish`](crate::AsrProcessor::finish).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub ends_in_batch: bool,
-    /// What becomes of a stream that is recovered from a restart point.
+    /// The guarantee for a stream that is recovered from a restart point.
     pub replay: Replay,
-    /// BCP 47 tags of the languages understood; empty where the engine cannot say.
+    /// BCP 47 tags of the supported languages; empty if unknown.
     pub languages: Vec<String>,
-    /// What clients can expect, by name: `partials`, `word-times`, `confidence`, `endpoints`, ...
+    /// Names of the capabilities that clients can expect: `partials`, `word-times`, `confidence`, `endpoints`, ...
     pub capabilities: Vec<String>,
-    /// Anything else, shown to clients.
+    /// Additional fields, shown to clients.
     pub extra: Map<String, Value>,
 }
 
-/// What a client sees of a stream that another processor went on with, from a restart point.
+/// The guarantee for a stream that another processor continues from a restart point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -45,9 +46,9 @@ pub enum Replay {
     /// The engine reports no restart points.
     #[default]
     None,
-    /// No audio skipped, no sent segment repeated or changed.
+    /// No audio is skipped, and no segment is repeated or changed.
     Lossless,
-    /// The text is the same as that of an undisturbed stream.
+    /// The text is the same as without the recovery.
     Exact,
 }
 
@@ -70,33 +71,33 @@ impl Default for Metadata {
 }
 
 impl Metadata {
-    /// A model that hears `sample_rate` samples per second in chunks of `chunk_samples`.
+    /// Creates the metadata of a model with this sample rate in Hz, and chunks of `chunk_samples`.
     pub fn new(sample_rate: u32, chunk_samples: u32) -> Self {
         Self { sample_rate, chunk_samples, ..Self::default() }
     }
 
-    /// Sets how many samples the first chunk has.
+    /// Sets the number of samples in the first chunk.
     #[must_use]
     pub fn first_chunk(mut self, samples: u32) -> Self {
         self.first_chunk_samples = Some(samples);
         self
     }
 
-    /// Sets what joins segments.
+    /// Sets the separator between segments.
     #[must_use]
     pub fn separator(mut self, separator: impl Into<String>) -> Self {
         self.separator = separator.into();
         self
     }
 
-    /// Sets how many streams can be served at once.
+    /// Sets the maximum number of streams.
     #[must_use]
     pub fn max_streams(mut self, streams: u32) -> Self {
         self.max_streams = Some(streams);
         self
     }
 
-    /// Sets how many processors one `process_batch` may hold.
+    /// Sets the maximum number of processors in one `process_batch`.
     #[must_use]
     pub fn max_batch(mut self, streams: u32) -> Self {
         self.max_batch = streams;
@@ -110,21 +111,21 @@ impl Metadata {
         self
     }
 
-    /// Sets what a recovered stream is like.
+    /// Sets the guarantee for recovered streams.
     #[must_use]
     pub fn replay(mut self, replay: Replay) -> Self {
         self.replay = replay;
         self
     }
 
-    /// Sets the languages understood (BCP 47).
+    /// Sets the supported languages (BCP 47).
     #[must_use]
     pub fn languages<T: Into<String>>(mut self, tags: impl IntoIterator<Item = T>) -> Self {
         self.languages = tags.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Sets what clients can expect.
+    /// Sets the capabilities.
     #[must_use]
     pub fn capabilities<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
         self.capabilities = names.into_iter().map(Into::into).collect();

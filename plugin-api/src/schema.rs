@@ -1,7 +1,7 @@
 //! The configuration fields of an engine as a JSON Schema (2020-12), each marked with its scope.
 //!
-//! The scope is the keyword `x-auricle-scope`: `load` fields choose the model (streams that agree on all of them share
-//! one), `stream` fields may differ from stream to stream and can be opened to clients by a preset.
+//! The scope is the keyword `x-auricle-scope`. `load` fields select the model: streams with equal values share one.
+//! `stream` fields may differ between streams, and a preset can allow clients to set them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -12,13 +12,13 @@ const SCOPE: &str = "x-auricle-scope";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
-    /// At load: part of the model's identity, never a client's to set.
+    /// When the model is loaded. It is part of the model's identity; clients cannot set it.
     Load,
     /// When a stream starts.
     Stream,
 }
 
-/// An engine's fields. Fields not listed are passed on to the engine as they are, with scope `load`.
+/// An engine's fields. Fields that are not listed are passed to the engine unchanged, with scope `load`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Schema {
@@ -41,7 +41,7 @@ impl Schema {
         Self { json }
     }
 
-    /// Adds a field, or replaces the one of that name.
+    /// Adds a field, or replaces the one with the same name.
     #[must_use]
     pub fn field(mut self, field: Field) -> Self {
         if field.required {
@@ -62,7 +62,7 @@ impl Schema {
         &self.json
     }
 
-    /// The scope of a field: `load` unless marked otherwise. `None` for a field that is not listed.
+    /// The scope of a field: `load` unless marked otherwise. `None` if the field is not listed.
     pub fn scope(&self, name: &str) -> Option<Scope> {
         let field = self.properties()?.get(name)?;
         let scope = field.get(SCOPE).and_then(|scope| Scope::deserialize(scope).ok());
@@ -74,7 +74,7 @@ impl Schema {
         self.properties().into_iter().flat_map(Map::keys).map(String::as_str)
     }
 
-    /// The fields that have a default, with it.
+    /// The fields with a default, and their defaults.
     pub fn defaults(&self) -> impl Iterator<Item = (String, Value)> + '_ {
         self.properties()
             .into_iter()
@@ -87,7 +87,7 @@ impl Schema {
     }
 }
 
-/// One field of a [`Schema`]; text unless a type is chosen.
+/// A field of a [`Schema`]; a string unless a type is chosen.
 #[derive(Debug, Clone)]
 pub struct Field {
     name: String,
@@ -96,12 +96,12 @@ pub struct Field {
 }
 
 impl Field {
-    /// A field that chooses the model.
+    /// Creates a field that selects the model.
     pub fn load(name: &str) -> Self {
         Self::new(name, "load")
     }
 
-    /// A field that may differ from stream to stream.
+    /// Creates a field that may differ between streams.
     pub fn stream(name: &str) -> Self {
         Self::new(name, "stream")
     }
@@ -129,39 +129,39 @@ impl Field {
         self.set("type", "boolean")
     }
 
-    /// One of these texts.
+    /// One of these strings.
     #[must_use]
     pub fn one_of<T: Into<String>>(self, choices: impl IntoIterator<Item = T>) -> Self {
         let choices: Vec<Value> = choices.into_iter().map(|choice| choice.into().into()).collect();
         self.set("enum", choices)
     }
 
-    /// A list of texts, at most `most`.
+    /// A list of at most `most` strings.
     #[must_use]
     pub fn strings(self, most: usize) -> Self {
         self.set("type", "array").set("items", json!({"type": "string"})).set("maxItems", most)
     }
 
-    /// Any JSON Schema keyword.
+    /// Sets any JSON Schema keyword.
     #[must_use]
     pub fn set(mut self, keyword: &str, value: impl Into<Value>) -> Self {
         self.json.insert(keyword.into(), value.into());
         self
     }
 
-    /// The value where a preset says nothing; `Config::get` then always finds the field.
+    /// Sets the value that is used if a preset does not set one; `Config::get` then always finds the field.
     #[must_use]
     pub fn default(self, value: impl Into<Value>) -> Self {
         self.set("default", value)
     }
 
-    /// What the field does, its unit and its effect, for operators.
+    /// Describes the field, its unit and its effect, for operators.
     #[must_use]
     pub fn describe(self, text: &str) -> Self {
         self.set("description", text)
     }
 
-    /// A preset without this field is refused.
+    /// Makes the field mandatory in presets.
     #[must_use]
     pub fn required(mut self) -> Self {
         self.required = true;

@@ -1,4 +1,4 @@
-//! What the server does for an engine.
+//! The server's services for an engine.
 
 use crate::abi::AbiHostBox;
 use std::{
@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-/// The server, as an engine sees it. Cheap to clone; usable from any thread.
+/// The server, as seen by an engine. Cheap to clone; usable from any thread.
 #[derive(Clone)]
 pub struct Host {
     inner: Arc<Inner>,
@@ -25,19 +25,19 @@ impl Host {
         Self { inner: Arc::new(Inner { host, origin_dir, resource_dirs }) }
     }
 
-    /// Where the engine's own files are: the server's copy of its folder `NAME.engine/`, or the directory that holds just
-    /// the copy of its library. An engine never looks for files relative to its library's path.
+    /// The directory of the engine's own files: the server's copy of its folder `NAME.engine/`, or the directory that
+    /// contains only the copy of its library. Engines do not look for files relative to their library's path.
     pub fn origin_dir(&self) -> &Path {
         &self.inner.origin_dir
     }
 
-    /// Where models and shared runtimes are, in order of preference.
+    /// The directories of models and shared runtimes, in order of preference.
     pub fn resource_dirs(&self) -> &[PathBuf] {
         &self.inner.resource_dirs
     }
 
-    /// The first existing `name` in the engine's own folder and then the resource directories; an absolute `name` is
-    /// taken as it is.
+    /// Finds `name` in the engine's own folder, or else in the resource directories. An absolute `name` is returned
+    /// unchanged.
     pub fn find(&self, name: &str) -> Option<PathBuf> {
         std::iter::once(&self.inner.origin_dir)
             .chain(&self.inner.resource_dirs)
@@ -45,12 +45,12 @@ impl Host {
             .find(|path| path.exists())
     }
 
-    /// Asks the server for an optional service; `None` where it does not know the id.
+    /// Requests an optional service from the server; `None` if it does not know the id.
     pub fn extension(&self, id: &str, request: &[u8]) -> Option<Vec<u8>> {
         self.inner.host.extension(id.into(), request.into()).into_option().map(Vec::from)
     }
 
-    /// The most detailed level the server's log takes: 0 off, 1 error, ... 5 trace.
+    /// The most detailed level that the server logs: 0 off, 1 error, ... 5 trace.
     pub(crate) fn log_level(&self) -> u32 {
         self.inner.host.log_level()
     }

@@ -1,7 +1,7 @@
-//! The plugin's side of the boundary: an author's loader, model and processor behind the boundary's objects.
+//! The plugin's side of the boundary: wraps an author's loader, model and processor in the boundary's objects.
 //!
-//! Invariants: no panic leaves a method or a `Drop` of these; a processor that panicked is never called again; a
-//! processor is dropped before the model it belongs to.
+//! Invariants: no panic leaves one of their methods or `Drop`s; a processor that panicked is never called again; a
+//! processor is dropped before its model.
 
 use super::{
     AbiBatchItem, AbiError, AbiHostBox, AbiLoader, AbiLoader_TO, AbiLoaderBox, AbiModel, AbiModel_TO, AbiModelBox,
@@ -21,7 +21,7 @@ use abi_stable::{
 use serde_json::{Map, Value};
 use std::{mem, sync::Arc};
 
-/// An engine's loader as it crosses the boundary.
+/// Wraps an engine's loader for the boundary.
 pub fn loader<L: ModelLoader>(loader: L, host: &Host) -> AbiLoaderBox {
     AbiLoader_TO::from_value(GuardedLoader { loader: Guarded::new(loader), host: host.clone() }, TD_Opaque)
 }
@@ -74,7 +74,7 @@ impl<L: ModelLoader> AbiLoader for GuardedLoader<L> {
     }
 }
 
-/// What a model's object and its processors hold together.
+/// Shared by a model's object and its processors.
 struct Shared<M> {
     model: Arc<M>,
     schema: Schema,
@@ -127,7 +127,7 @@ impl<M: Model> AbiModel for GuardedModel<M> {
             self.shared.model.process_batch(&mut accepted);
             Ok(())
         });
-        // By place: the engine may have sorted the items.
+        // By place, because the engine may have reordered the items.
         for item in accepted {
             if let Some((poisoned, result)) = outcomes.get_mut(item.place) {
                 let own = whole.clone().and(item.result);
@@ -150,7 +150,7 @@ fn is_panic<T>(result: &Result<T, Error>) -> bool {
     matches!(result, Err(error) if error.code == ErrorCode::PANIC)
 }
 
-/// A processor behind the boundary. The field order is the drop order.
+/// A processor behind the boundary. The fields are dropped in this order.
 struct GuardedProcessor<M: Model> {
     processor: Guarded<M::Processor>,
     poisoned: bool,
@@ -205,9 +205,9 @@ impl<M: Model> AbiProcessor for GuardedProcessor<M> {
     }
 }
 
-/// A plugin as [`export_engine!`](crate::export_engine) declares it.
+/// A plugin, as declared by [`export_engine!`](crate::export_engine).
 pub trait Plugin {
-    /// The engines, as they cross the boundary.
+    /// Creates the engines, wrapped for the boundary.
     fn engines(host: &Host) -> Vec<AbiLoaderBox>;
 }
 
@@ -223,7 +223,7 @@ extern "C" fn root_module<P: Plugin>() -> RootModuleResult {
     abi_stable::library::__call_root_module_loader(|| PluginModule { engines: engines::<P> }.leak_into_prefix())
 }
 
-/// The value of the data symbol that the host looks for.
+/// The value of the data symbol that the host reads.
 pub const fn root_header<P: Plugin>() -> LibHeader {
     // SAFETY: `root_module` returns exactly the module type whose layout the header states.
     unsafe { LibHeader::from_constructor::<PluginModuleRef>(root_module::<P>, CheckTypeLayout::Yes) }

@@ -1,7 +1,8 @@
-//! The objects at the boundary, as `sabi_trait`s, and the root module that gives the first of them.
+//! The objects at the boundary, as `sabi_trait`s, and the root module that creates the first of them.
 //!
-//! The methods mirror [`crate::ModelLoader`], [`crate::Model`] and [`crate::AsrProcessor`]; their contracts are there.
-//! To grow a trait within 1.x, append a method with a default body after the one marked `last_prefix_field`.
+//! The methods mirror [`crate::ModelLoader`], [`crate::Model`] and [`crate::AsrProcessor`], which document their
+//! contracts. To extend a trait within 1.x, append a method with a default body after the one marked
+//! `last_prefix_field`.
 
 #![allow(missing_docs, non_camel_case_types, non_local_definitions, reason = "sabi_trait generates undocumented items")]
 #![allow(clippy::undocumented_unsafe_blocks, unsafe_op_in_unsafe_fn, reason = "sabi_trait generates unsafe code")]
@@ -15,7 +16,7 @@ use abi_stable::{
     std_types::{RBox, ROption, RSlice, RSliceMut, RStr, RString, RVec},
 };
 
-/// The host's end of a call: takes the engine's events.
+/// The host's end of a call: receives the engine's events.
 #[sabi_trait]
 pub trait AbiSink {
     fn partial(&mut self, segment: AbiSegment<'_>);
@@ -28,10 +29,10 @@ pub trait AbiSink {
 }
 pub type AbiSinkMut<'a> = AbiSink_TO<'a, RMut<'a, ()>>;
 
-/// What the host does for a plugin. Thread-safe.
+/// The services that the host offers a plugin. Thread-safe.
 #[sabi_trait]
 pub trait AbiHost: Send + Sync {
-    /// 0 off, 1 error, ... 5 trace.
+    /// The most detailed level that is logged: 0 off, 1 error, ... 5 trace.
     fn log_level(&self) -> u32;
     fn log(&self, level: u32, target: RStr<'_>, message: RStr<'_>);
     fn origin_dir(&self) -> RString;
@@ -76,7 +77,7 @@ pub trait AbiProcessor: Send {
 }
 pub type AbiProcessorBox = AbiProcessor_TO<'static, RBox<()>>;
 
-/// One stream's place in a batch; the plugin sets `result`.
+/// An entry of a batch, for one stream; the plugin sets `result`.
 #[repr(C)]
 #[derive(StableAbi)]
 pub struct AbiBatchItem<'a> {
@@ -85,13 +86,14 @@ pub struct AbiBatchItem<'a> {
     pub result: AbiResult<()>,
 }
 
-/// The root module: the one function a plugin exports, behind a data symbol that is read before anything is called.
+/// The root module: the only function that a plugin exports, reached through a data symbol that is read before any
+/// call.
 #[repr(C)]
 #[derive(StableAbi)]
 #[sabi(kind(Prefix(prefix_ref = PluginModuleRef)))]
 #[sabi(missing_field(panic))]
 pub struct PluginModule {
-    /// The plugin's engines. Called once for each loaded library, before anything else.
+    /// Returns the plugin's engines. Called once per loaded library, before anything else.
     #[sabi(last_prefix_field)]
     pub engines: extern "C" fn(AbiHostBox) -> AbiResult<RVec<AbiLoaderBox>>,
 }

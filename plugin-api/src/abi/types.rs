@@ -1,4 +1,4 @@
-//! Plain data at the boundary. Frozen: a field added here breaks every plugin, and the layout check says so.
+//! Plain data at the boundary. Frozen: adding a field here breaks every plugin; the layout check detects it.
 
 use crate::{Error, ErrorCode, Segment, Word};
 use abi_stable::{
@@ -7,13 +7,13 @@ use abi_stable::{
 };
 use serde_json::{Map, Value};
 
-/// A failed call. The message is UTF-8 by contract, checked by the reader.
+/// A failed call. The message should be UTF-8; the receiver checks it.
 #[repr(C)]
 #[derive(StableAbi, Debug, Clone)]
 pub struct AbiError {
     /// See [`ErrorCode`].
     pub code: u32,
-    /// One line for people.
+    /// A message for people, one line.
     pub message: RVec<u8>,
 }
 
@@ -32,7 +32,7 @@ impl From<AbiError> for Error {
     }
 }
 
-/// A segment or partial, borrowed for the time of the call. A confidence that is not a number means none.
+/// A segment or partial, borrowed for the duration of the call.
 #[repr(C)]
 #[derive(StableAbi, Clone, Copy)]
 pub struct AbiSegment<'a> {
@@ -40,13 +40,13 @@ pub struct AbiSegment<'a> {
     pub start: u64,
     /// One past the last sample.
     pub end: u64,
-    /// UTF-8 by contract, checked by the host.
+    /// UTF-8 by contract; the host checks it.
     pub text: RSlice<'a, u8>,
-    /// 0 to 1, or NaN.
+    /// 0 to 1, or NaN for none.
     pub confidence: f32,
-    /// BCP 47, or empty.
+    /// A BCP 47 tag, or empty.
     pub language: RSlice<'a, u8>,
-    /// In order.
+    /// The words in order.
     pub words: RSlice<'a, AbiWord<'a>>,
     /// A JSON object, or empty.
     pub extra: RSlice<'a, u8>,
@@ -60,15 +60,15 @@ pub struct AbiWord<'a> {
     pub start: u64,
     /// One past the last sample.
     pub end: u64,
-    /// UTF-8 by contract, checked by the host.
+    /// UTF-8 by contract; the host checks it.
     pub text: RSlice<'a, u8>,
-    /// 0 to 1, or NaN.
+    /// 0 to 1, or NaN for none.
     pub confidence: f32,
     /// A JSON object, or empty.
     pub extra: RSlice<'a, u8>,
 }
 
-/// Hands `segment` to `receive` in its borrowed form.
+/// Passes `segment` to `receive` in its borrowed form.
 pub(crate) fn lend<R>(segment: &Segment, receive: impl FnOnce(AbiSegment<'_>) -> R) -> R {
     let word_extras: Vec<Vec<u8>> = segment.words.iter().map(|word| encode(&word.extra)).collect();
     let words: Vec<AbiWord<'_>> = segment

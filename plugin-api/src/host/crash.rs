@@ -1,9 +1,9 @@
-//! What a fatal signal leaves behind: which plugin was being called, in which call, and from where the signal came.
+//! Reports a fatal signal: the plugin and the call that were running, and where the signal came from.
 //!
-//! Each call into a plugin is noted for its thread ([`Foreign::note`]), at the price of a few stores. [`on_crash`] has a
-//! report made of the note when a signal is about to end the process. The process still ends by that signal.
+//! Each call into a plugin is noted for its thread ([`Foreign::note`]), at the cost of a few stores. When a signal is
+//! about to end the process, [`on_crash`] makes a report from the note. The process still ends by that signal.
 //!
-//! What the host's sink and services do while a plugin calls them counts as the plugin's call.
+//! Calls from a plugin to the host's sink and services count as part of the plugin's call.
 
 #[cfg(unix)]
 mod frames;
@@ -27,15 +27,15 @@ thread_local! {
 /// A call into a plugin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Call {
-    /// The plugin's id and version; of an engine of the process's own, `in-process`.
+    /// The plugin's id and version; `in-process` for an engine of this process itself.
     pub plugin: &'static str,
-    /// What is called: `load`, `process_iter`, `drop of a processor`.
+    /// The name of the call: `load`, `process_iter`, `drop of a processor`.
     pub name: &'static str,
-    /// How much of its stream the processor has been given: the number of the next sample. 0 outside of a stream.
+    /// The number of the next sample of the stream. 0 outside of a stream.
     pub position: u64,
 }
 
-/// While it lives, the thread is in a call; afterwards it is in the one it was in before.
+/// Notes a call of the thread while it lives. When dropped, it restores the previous note.
 pub(super) struct Note {
     before: Option<Call>,
 }
@@ -45,7 +45,7 @@ impl Note {
         #[cfg(unix)]
         stack::give();
         let before = CALL.replace(Some(call));
-        // A signal handler looks at the note: it may not be written later than the call begins.
+        // A signal handler reads the note, so it must be written before the call begins.
         compiler_fence(Ordering::SeqCst);
         Self { before }
     }
@@ -58,9 +58,9 @@ impl Drop for Note {
     }
 }
 
-/// An object of a plugin, whose drop is noted as a call into the plugin.
+/// An object of a plugin. Dropping it is noted as a call into the plugin.
 pub(super) struct Foreign<T> {
-    // Dropped in this order: when the note is, the object is gone.
+    // The object is dropped before the note.
     object: T,
     note: Option<Note>,
     drop: &'static str,
@@ -68,17 +68,17 @@ pub(super) struct Foreign<T> {
 }
 
 impl<T> Foreign<T> {
-    /// `drop` is what its drop is called in a report.
+    /// Wraps an object; `drop` names its drop in a report.
     pub(super) fn new(object: T, plugin: &'static str, drop: &'static str) -> Self {
         Self { object, note: None, drop, plugin }
     }
 
-    /// The plugin it is of.
+    /// The plugin that the object belongs to.
     pub(super) fn plugin(&self) -> &'static str {
         self.plugin
     }
 
-    /// Notes a call, for as long as the result lives.
+    /// Notes a call for as long as the result lives.
     pub(super) fn note(&self, name: &'static str, position: u64) -> Note {
         Note::new(Call { plugin: self.plugin, name, position })
     }
@@ -104,32 +104,32 @@ impl<T> Drop for Foreign<T> {
     }
 }
 
-/// A signal that is about to end the process. Displayed as one line.
+/// A fatal signal. `Display` writes one line.
 #[derive(Debug, Clone)]
 pub struct Crash {
     /// The signal's name, such as `SIGSEGV`.
     pub signal: &'static str,
-    /// The address that the signal is about: of the memory, or of the instruction. `None` where there is none, as for a
-    /// signal that was sent.
+    /// The address of the memory access or instruction that caused the signal. `None` if there is none, for example for
+    /// a signal that was sent.
     pub address: Option<usize>,
-    /// Whether it looks as if the thread's stack was used up.
+    /// Whether the thread's stack was probably used up.
     pub stack_overflow: bool,
-    /// The call that the thread was in. `None` outside of any, as in a thread that an engine started itself.
+    /// The call that the thread was in. `None` outside of calls, for example on a thread that an engine started itself.
     pub call: Option<Call>,
-    /// The thread's name, ended by zeros.
+    /// The thread's name, padded with zeros.
     thread: [u8; 64],
 }
 
 impl Crash {
-    /// The name of the thread that the signal came to. Linux keeps 15 bytes of it.
+    /// The name of the thread that received the signal. Linux limits it to 15 bytes.
     pub fn thread(&self) -> &str {
         let name = self.thread.split(|byte| *byte == 0).next().unwrap_or_default();
         name.utf8_chunks().next().map_or("", |chunk| chunk.valid())
     }
 
-    /// Where the thread was, innermost first: function, source line where known, and place in the module's file. At most
-    /// 64 calls; less or nothing where the stack is damaged. To be called once the rest is told: it takes a while and may
-    /// fail, taking the process along.
+    /// The stack of the thread, innermost first: function, source line if known, and location in the module's file. At
+    /// most 64 frames; fewer or none if the stack is damaged. Call it after everything else is reported: it takes a
+    /// while, and may fail and end the process.
     pub fn frames(&self) -> Vec<String> {
         #[cfg(unix)]
         return frames::resolve();
@@ -139,7 +139,7 @@ impl Crash {
 }
 
 impl fmt::Display for Crash {
-    // Nothing here may allocate: the signal handler falls back on it.
+    // Nothing here may allocate, because the signal handler also uses it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let thread = self.thread();
         f.write_str(if self.call.is_some() {
@@ -164,17 +164,18 @@ impl fmt::Display for Crash {
     }
 }
 
-/// Has `report` called when a fatal signal comes to this process: SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS or
-/// SIGABRT. Once a process, before engines are called.
+/// Calls `report` when this process receives a fatal signal: SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS or
+/// SIGABRT. Call it once per process, before engines are called.
 ///
-/// `report` runs on a thread of its own, with the crashed thread stopped where it was and the others running. Locks may be
-/// held for ever and the heap may be damaged: it should be short. The process ends by the signal when `report` returns, or
-/// after two seconds; whatever was not reported by then is written to standard error as one line, unless nobody reads there.
+/// `report` runs on a dedicated thread. The crashed thread is stopped where it was; the others continue. Locks may be
+/// held forever and the heap may be damaged, so `report` should be short. The process ends by the signal when `report`
+/// returns, or after two seconds. A crash that was not reported by then is written to standard error as one line,
+/// unless nobody reads there.
 ///
-/// Linux and macOS. On Windows nothing is ever reported.
+/// Linux and macOS. On Windows nothing is reported.
 ///
 /// # Errors
-/// The system's, or that it was called before.
+/// The handlers cannot be installed, or it was called before.
 pub fn on_crash(report: impl Fn(&Crash) + Send + 'static) -> io::Result<()> {
     #[cfg(unix)]
     signals::install(report)?;
@@ -183,13 +184,13 @@ pub fn on_crash(report: impl Fn(&Crash) + Send + 'static) -> io::Result<()> {
     Ok(())
 }
 
-/// Has this process ignore SIGINT, SIGTERM and SIGHUP, which may be sent to all processes of a server to stop it. A process
-/// that ends with the server in another way, with whatever it is still needed for, wants no other.
+/// Makes this process ignore SIGINT, SIGTERM and SIGHUP, which may be sent to all processes of a server to stop it. For
+/// processes that end with the server in another way, and are needed until then.
 ///
 /// Linux and macOS. On Windows nothing happens.
 ///
 /// # Errors
-/// The system's.
+/// A signal's action cannot be set.
 pub fn ignore_requests_to_stop() -> io::Result<()> {
     #[cfg(unix)]
     signals::ignore_requests_to_stop()?;

@@ -1,7 +1,7 @@
-//! Engines, models and processors of a loaded plugin, as plain safe Rust.
+//! Engines, models and processors of a loaded plugin, with a safe Rust interface.
 //!
-//! Threads: as the traits say ([`crate::ModelLoader`], [`crate::Model`], [`crate::AsrProcessor`]): engines and models
-//! from anywhere, a processor by one thread at a time, which `&mut` sees to.
+//! Threads: as in the traits ([`crate::ModelLoader`], [`crate::Model`], [`crate::AsrProcessor`]): engines and models
+//! are called from any thread, a processor by one thread at a time, as `&mut` enforces.
 
 use super::{
     EventSink, HostServices,
@@ -36,7 +36,7 @@ fn encode(fields: &Map<String, Value>) -> Result<Vec<u8>, Error> {
     Ok(serde_json::to_vec(fields)?)
 }
 
-/// What an engine of the process's own is named in a crash report.
+/// Name of an engine of this process itself in a crash report.
 const IN_PROCESS: &str = "in-process";
 
 /// An engine of a loaded plugin.
@@ -53,7 +53,7 @@ impl std::fmt::Debug for LoadedEngine {
 }
 
 impl LoadedEngine {
-    /// Of the plugin with this id and version.
+    /// Wraps a loader of the plugin with this id and version.
     pub(super) fn new(loader: AbiLoaderBox, plugin: &'static str) -> Result<Self, Error> {
         let loader = Foreign::new(loader, plugin, "drop of an engine");
         let backend = {
@@ -80,18 +80,18 @@ impl LoadedEngine {
         Ok(Self { backend, schema, loader })
     }
 
-    /// An engine of this process, behind the same boundary as one from a file: for the tests of engines and of hosts.
+    /// Creates an engine in this process, behind the same boundary as one from a file. For tests of engines and hosts.
     ///
-    /// Its `tracing` events stay with the process's own subscriber, and its panics with the process's own hook, so that
-    /// their messages do not tell the place.
+    /// Its `tracing` events go to the process's own subscriber, and its panics to the process's own hook, so that their
+    /// messages do not contain the location.
     ///
     /// # Errors
-    /// What keeps the engine from being registered.
+    /// The engine cannot be registered.
     pub fn in_process(engine: impl ModelLoader, services: Arc<dyn HostServices>) -> Result<Self, Error> {
         Self::new(loader(engine, &Host::from_services(services)), IN_PROCESS)
     }
 
-    /// The name presets choose it by.
+    /// The name by which presets select the engine.
     pub fn backend(&self) -> &str {
         &self.backend
     }
@@ -104,7 +104,7 @@ impl LoadedEngine {
     /// Loads a model. May take long.
     ///
     /// # Errors
-    /// The engine's, or [`ErrorCode::CONTRACT`] where its metadata makes no sense.
+    /// The engine's error, or [`ErrorCode::CONTRACT`] if its metadata are invalid.
     pub fn load(&self, config: &Map<String, Value>) -> Result<LoadedModel, Error> {
         let config = encode(config)?;
         let model = {
@@ -133,7 +133,7 @@ impl LoadedEngine {
     /// See [`crate::ModelLoader::extension`].
     ///
     /// # Errors
-    /// The engine's.
+    /// The engine's error.
     pub fn extension(&self, id: &str, request: &[u8]) -> Result<Option<Vec<u8>>, Error> {
         let _note = self.loader.note("extension of an engine", 0);
         plain(self.loader.extension(id.into(), request.into())).map(|answer| answer.into_option().map(Vec::from))
@@ -147,15 +147,15 @@ pub struct LoadedModel {
 }
 
 impl LoadedModel {
-    /// What the model says of itself; rate and chunk are within their ranges.
+    /// The model's metadata; rate and chunk are within their ranges.
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
     }
 
-    /// A fresh processor; `options` is the whole configuration with the stream's fields laid over it.
+    /// Creates a processor; `options` is the whole configuration, with the stream's fields merged into it.
     ///
     /// # Errors
-    /// The engine's: [`ErrorCode::CAPACITY`] where it is full.
+    /// The engine's error: [`ErrorCode::CAPACITY`] if it is full.
     pub fn processor(&self, options: &Map<String, Value>) -> Result<LoadedProcessor, Error> {
         let options = encode(options)?;
         let _note = self.model.note("processor", 0);
@@ -164,7 +164,8 @@ impl LoadedModel {
         Ok(LoadedProcessor { processor, position: 0 })
     }
 
-    /// One `process_iter` for each entry, or `finish` after [`LoadedProcessor::announce_end`], together; each entry gets its result.
+    /// Does one `process_iter` for each entry, or `finish` after [`LoadedProcessor::announce_end`], as a batch; sets
+    /// each entry's result.
     pub fn process_batch(&self, batch: &mut [BatchEntry<'_>]) {
         let mut sinks: Vec<Adapter<'_>> = Vec::with_capacity(batch.len());
         let mut processors = Vec::with_capacity(batch.len());
@@ -193,27 +194,27 @@ impl LoadedModel {
     /// See [`crate::Model::extension`].
     ///
     /// # Errors
-    /// The engine's.
+    /// The engine's error.
     pub fn extension(&self, id: &str, request: &[u8]) -> Result<Option<Vec<u8>>, Error> {
         let _note = self.model.note("extension of a model", 0);
         plain(self.model.extension(id.into(), request.into())).map(|answer| answer.into_option().map(Vec::from))
     }
 }
 
-/// One stream's place in [`LoadedModel::process_batch`].
+/// An entry of [`LoadedModel::process_batch`], for one stream.
 pub struct BatchEntry<'a> {
     /// A processor of that model.
     pub processor: &'a mut LoadedProcessor,
-    /// Where its events go.
+    /// Receives its events.
     pub sink: &'a mut dyn EventSink,
-    /// How it went; set by the call.
+    /// The result; set by the call.
     pub result: Result<(), Error>,
 }
 
-/// A processor of a loaded model. Dropping it is safe even where the engine's own `Drop` panics.
+/// A processor of a loaded model. Dropping it is safe even if the engine's own `Drop` panics.
 pub struct LoadedProcessor {
     processor: Foreign<AbiProcessorBox>,
-    /// The sample after the last one that it was given.
+    /// The sample after the last one that it received.
     position: u64,
 }
 
@@ -225,7 +226,7 @@ impl LoadedProcessor {
     /// See [`crate::AsrProcessor::init`].
     ///
     /// # Errors
-    /// The engine's.
+    /// The engine's error.
     pub fn init(&mut self, offset: u64) -> Result<(), Error> {
         self.position = offset;
         let _note = self.note("init");
@@ -235,7 +236,7 @@ impl LoadedProcessor {
     /// See [`crate::AsrProcessor::insert_audio_chunk`].
     ///
     /// # Errors
-    /// The engine's.
+    /// The engine's error.
     pub fn insert_audio_chunk(&mut self, samples: &[f32]) -> Result<(), Error> {
         let _note = self.note("insert_audio_chunk");
         self.position = self.position.wrapping_add(samples.len() as u64);
@@ -245,7 +246,7 @@ impl LoadedProcessor {
     /// See [`crate::AsrProcessor::process_iter`].
     ///
     /// # Errors
-    /// The engine's.
+    /// The engine's error.
     pub fn process_iter(&mut self, sink: &mut dyn EventSink) -> Result<(), Error> {
         let _note = self.note("process_iter");
         plain(self.processor.process_iter(Adapter(sink).cross()))
@@ -254,17 +255,17 @@ impl LoadedProcessor {
     /// See [`crate::AsrProcessor::finish`].
     ///
     /// # Errors
-    /// The engine's.
+    /// The engine's error.
     pub fn finish(&mut self, sink: &mut dyn EventSink) -> Result<(), Error> {
         let _note = self.note("finish");
         plain(self.processor.finish(Adapter(sink).cross()))
     }
 
-    /// Its audio ends here: the next batch, and nothing else before, is to finish it. Only where the metadata say
-    /// [`Metadata::ends_in_batch`].
+    /// Announces the end of its audio: the next batch must finish it, and it must not be called before. Only if the
+    /// metadata set [`Metadata::ends_in_batch`].
     ///
     /// # Errors
-    /// The engine's, or [`ErrorCode::CONTRACT`] where it knows nothing of that.
+    /// The engine's error, or [`ErrorCode::CONTRACT`] if it does not support this.
     pub fn announce_end(&mut self) -> Result<(), Error> {
         let known = self.extension(ENDS, &[])?.is_some();
         known.then_some(()).ok_or_else(|| Error::new(ErrorCode::CONTRACT, "the engine does not end streams in batches"))
@@ -273,7 +274,7 @@ impl LoadedProcessor {
     /// See [`crate::AsrProcessor::restore`].
     ///
     /// # Errors
-    /// The engine's.
+    /// The engine's error.
     pub fn restore(&mut self, sample: u64, state: &[u8]) -> Result<(), Error> {
         self.position = sample;
         let _note = self.note("restore");
@@ -283,7 +284,7 @@ impl LoadedProcessor {
     /// See [`crate::AsrProcessor::extension`].
     ///
     /// # Errors
-    /// The engine's.
+    /// The engine's error.
     pub fn extension(&mut self, id: &str, request: &[u8]) -> Result<Option<Vec<u8>>, Error> {
         let _note = self.note("extension of a processor");
         plain(self.processor.extension(id.into(), request.into())).map(|answer| answer.into_option().map(Vec::from))

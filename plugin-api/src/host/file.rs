@@ -1,24 +1,24 @@
 //! Reads a plugin file's manifest without running any of its code.
 //!
-//! The file is hostile input: any bytes give a manifest or one of the two refusals, never a panic.
+//! The file is untrusted input: for any bytes the result is a manifest or one of the two refusals, never a panic.
 
 use crate::Manifest;
 use object::{BinaryFormat, ExportTarget, NameOrOrdinal, Object, ObjectSection, ObjectSymbol};
 use std::{fs, path::Path};
 
-/// Exports that are looked through for the manifest.
+/// Maximum number of exports that are searched for the manifest.
 const MOST_EXPORTS: usize = 1 << 16;
 
-/// Why a file cannot be loaded as a plugin.
+/// The reason why a file cannot be loaded as a plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotLoadable {
-    /// A healthy shared library without a manifest: something else that lies in the directory.
+    /// A valid shared library without a manifest: another file in the directory.
     NotAPlugin,
-    /// A plugin, or meant to be one, that this host cannot load; one line says why.
+    /// A plugin, or something meant to be one, that this host cannot load. The text is one line.
     Refused(String),
 }
 
-/// The manifest of the plugin file at `path`, checked against this host ([`Manifest::check`]).
+/// Reads the manifest of the plugin file at `path` and checks that this host can load it ([`Manifest::check`]).
 ///
 /// # Errors
 /// [`NotLoadable`], with the reason.
@@ -29,7 +29,7 @@ pub fn read_manifest(path: &Path) -> Result<Manifest, NotLoadable> {
     Ok(manifest)
 }
 
-/// The manifest in the bytes of a plugin file, for whatever host it is.
+/// Reads the manifest in the bytes of a plugin file, for any host.
 ///
 /// # Errors
 /// [`NotLoadable`], with the reason.
@@ -49,7 +49,7 @@ pub fn manifest_in(bytes: &[u8]) -> Result<Manifest, NotLoadable> {
         .or_else(|| {
             let mut exports = file.exports().ok()?;
             let wanted = NameOrOrdinal::Name(symbol_name.as_bytes());
-            // A damaged table may never end, in entries or in errors.
+            // A damaged table may be endless, in entries or in errors.
             let mut exports = exports.by_ref().take(MOST_EXPORTS).map_while(Result::ok);
             exports.find(|export| export.name() == wanted).and_then(|export| match export.target() {
                 ExportTarget::Address { address } => Some(address),
@@ -57,7 +57,7 @@ pub fn manifest_in(bytes: &[u8]) -> Result<Manifest, NotLoadable> {
             })
         });
     let Some(address) = address else {
-        // A file cut off before its symbol table has lost its sections, too.
+        // A file that is cut off before its symbol table has lost its sections too.
         return Err(if file.sections().next().is_none() {
             refused("the file is cut short".into())
         } else {
@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn an_executable_without_a_manifest_is_not_a_plugin() {
         let found = read_manifest(Path::new("/proc/self/exe"));
-        // This test binary carries no manifest.
+        // This test binary contains no manifest.
         assert_eq!(found, Err(NotLoadable::NotAPlugin));
     }
 

@@ -1,7 +1,7 @@
-//! Opens a plugin's library and checks that both sides agree on every type that crosses.
+//! Opens a plugin's library and checks that both sides agree on every type that crosses the boundary.
 //!
-//! Opening runs the library's constructors: do it in a child process first for a file that is not known to be good. A
-//! library is never closed. One path maps to its first mapping for ever, so a replaced file needs a new path.
+//! Opening runs the library's constructors: try an unknown file in a child process first. A library is never closed. A
+//! path always refers to its first mapping, so a replaced file needs a new path.
 
 use super::{
     HostServices, LoadedEngine,
@@ -27,10 +27,11 @@ pub struct Library {
 }
 
 impl Library {
-    /// Opens the library at `path`, checks it and makes its engines. Runs its code; `path` must not change afterwards.
+    /// Opens the library at `path`, checks it and creates its engines. Runs its code; the file must not change
+    /// afterwards.
     ///
     /// # Errors
-    /// One line for a person; the long text of a failed layout check goes to the trace log.
+    /// The library cannot be used; the message is one line. The details of a failed layout check go to the trace log.
     pub fn open(path: &Path, services: Arc<dyn HostServices>) -> Result<Self, String> {
         let plugin = name(path);
         let _note = Note::new(Call { plugin, name: "open", position: 0 });
@@ -51,13 +52,14 @@ impl Library {
         Ok(Self { engines })
     }
 
-    /// Its engines, in the order the plugin named them.
+    /// Its engines, in the plugin's order.
     pub fn into_engines(self) -> Vec<LoadedEngine> {
         self.engines
     }
 }
 
-/// The plugin's id and version, or its file's name. Kept for ever, as the library is: a crash report may name it at any time.
+/// The plugin's id and version, or its file's name. Never freed, like the library: a crash report may need it at any
+/// time.
 fn name(path: &Path) -> &'static str {
     let name = match read_manifest(path) {
         Ok(manifest) => format!("{} {}", manifest.id(), manifest.version()),
@@ -66,14 +68,14 @@ fn name(path: &Path) -> &'static str {
     name.leak()
 }
 
-/// Maps the library with all symbols resolved, so that a missing one is a refusal now and not a crash in mid-stream.
+/// Maps the library with all symbols resolved, so that a missing symbol is an error now and not a crash later.
 fn resolve_now(path: &Path) -> Result<(), String> {
     #[cfg(unix)]
     {
         use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
         // SAFETY: running the library's constructors is what opening a plugin means; plugins are trusted code.
         let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) };
-        // Kept for ever: engines and their thread-locals point into it.
+        // Never closed: engines and their thread-locals point into it.
         std::mem::forget(library.map_err(|error| format!("cannot be opened: {}", Error::from(error)))?);
     }
     #[cfg(not(unix))]
@@ -93,18 +95,18 @@ fn root_module(header: &'static LibHeader) -> Result<PluginModuleRef, String> {
     };
     let theirs = header.layout().ok_or_else(disagree)?;
     let ours = <PluginModuleRef as StableAbi>::LAYOUT;
-    // Within a major version the interface only grows, on one side at a time: the smaller one must be a prefix of the
-    // larger. abi_stable's own check asks that in one direction only.
+    // Within a major version the interface only grows, on one side at a time, so the smaller one must be a prefix of
+    // the larger. abi_stable's own check tests only one direction.
     //
-    // A fresh memory for each comparison: what abi_stable remembers of an older plugin makes it refuse newer ones, and
-    // plugins hand nothing to each other that would have to agree.
+    // Each comparison starts with empty globals: what abi_stable remembers of an older plugin makes it refuse newer
+    // ones, and plugins do not exchange any values.
     let fits = |smaller, larger| check_layout_compatibility_with_globals(smaller, larger, &CheckingGlobals::new());
     if let (Err(reason), Err(_)) = (fits(ours, theirs), fits(theirs, ours)) {
         tracing::trace!("layout check: {reason}");
         return Err(disagree());
     }
-    // SAFETY: one layout is a prefix-compatible extension of the other, and accessors look at the number of fields that
-    // are really there.
+    // SAFETY: one layout is a prefix-compatible extension of the other, and accessors check the number of fields that
+    // really exist.
     unsafe { header.init_root_module_with_unchecked_layout::<PluginModuleRef>() }.map_err(|error| first_line(&error))
 }
 

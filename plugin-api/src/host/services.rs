@@ -1,4 +1,4 @@
-//! The host's services, as the host implements them and as they cross the boundary.
+//! The host's services: the trait that a host implements, and the object at the boundary.
 
 use crate::{
     Error, Host,
@@ -11,7 +11,7 @@ use abi_stable::{
 };
 use std::{path::PathBuf, sync::Arc};
 
-/// A level of the log, most severe first. Its number is what crosses the boundary.
+/// A log level, most severe first. Its number crosses the boundary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "the usual names")]
 pub enum LogLevel {
@@ -23,7 +23,8 @@ pub enum LogLevel {
 }
 
 impl LogLevel {
-    /// The level of a number. One below or above all levels stands for the nearest: it comes from the other side.
+    /// Converts a number to a level. A number out of range becomes the nearest level, because it comes from the other
+    /// side.
     pub fn from_number(number: u32) -> Self {
         match number {
             0 | 1 => Self::Error,
@@ -34,18 +35,18 @@ impl LogLevel {
         }
     }
 
-    /// The number of a level.
+    /// The number of the level.
     pub fn number(self) -> u8 {
         self as u8
     }
 }
 
-/// What a host does for one plugin. Called from any thread, the plugin's own included.
+/// The services of a host for one plugin. Called from any thread, including the plugin's own.
 pub trait HostServices: Send + Sync + 'static {
-    /// The most detailed level worth sending.
+    /// The most detailed level that is logged.
     fn log_level(&self) -> LogLevel;
 
-    /// Takes a line of the plugin's log.
+    /// Logs a line of the plugin.
     fn log(&self, level: LogLevel, target: &str, message: &str);
 
     /// See [`crate::Host::origin_dir`]. UTF-8 by contract of the boundary.
@@ -56,13 +57,13 @@ pub trait HostServices: Send + Sync + 'static {
 }
 
 impl Host {
-    /// The host as an engine sees it, made from its services: to test parts of an engine that take a `Host`.
+    /// Creates a host from its services, for tests of code that takes a `Host`.
     pub fn from_services(services: Arc<dyn HostServices>) -> Self {
         Self::new(cross(services))
     }
 }
 
-/// Services as they cross the boundary. A panic in them stays on the host's side.
+/// Wraps services for the boundary. A panic in them is caught on the host's side.
 pub(super) fn cross(services: Arc<dyn HostServices>) -> AbiHostBox {
     AbiHost_TO::from_value(Adapter(services), TD_Opaque)
 }

@@ -1,4 +1,4 @@
-//! The host's end of a call: an [`EventSink`] behind the boundary's object.
+//! The host's end of a call: wraps an [`EventSink`] for the boundary.
 
 use crate::{
     Segment,
@@ -7,7 +7,7 @@ use crate::{
 };
 use abi_stable::{sabi_trait::TD_Opaque, sabi_types::RMut, std_types::RSlice};
 
-/// Takes the events of one call. What it is given is the engine's word, unchecked: times may lie, text may be endless.
+/// Receives the events of a call. They are not validated: times may be wrong, texts may be very long.
 pub trait EventSink {
     /// See [`crate::Sink::partial`].
     fn partial(&mut self, segment: Segment);
@@ -25,7 +25,7 @@ pub trait EventSink {
     }
 }
 
-/// An [`EventSink`] as it crosses the boundary. A panic in it is the host's bug: caught, logged, not passed on.
+/// Wraps an [`EventSink`] for the boundary. A panic in it is a bug of the host: it is caught and logged.
 pub(super) struct Adapter<'a>(pub(super) &'a mut dyn EventSink);
 
 impl Adapter<'_> {

@@ -1,6 +1,6 @@
-//! The frames of a crashed thread: collected in its signal handler as bare addresses, made readable by another thread.
+//! The frames of a crashed thread: its signal handler collects the addresses, another thread resolves them.
 //!
-//! Invariant: of [`FRAMES`], the first [`COUNT`] are written. The handler writes, and says when it is [`done`].
+//! Invariant: the first [`COUNT`] entries of [`FRAMES`] are written. The handler writes them, and then calls [`done`].
 
 use std::{
     ffi::{CStr, c_void},
@@ -11,16 +11,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Where the frames are kept: a handler can allocate nothing.
+/// The collected frames. Static, because a handler cannot allocate.
 static FRAMES: [AtomicUsize; 64] = [const { AtomicUsize::new(0) }; 64];
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 static DONE: AtomicBool = AtomicBool::new(false);
 
-/// How long a stack may take to be walked.
+/// Time limit for walking a stack.
 const LIMIT: Duration = Duration::from_secs(1);
 
-/// Walks the stack of this thread, best effort: a damaged one may crash the walk. For a signal handler; `pc` is the
-/// instruction that was interrupted, if known: what is further in is the handler's own. Without `walk`, it is all there is.
+/// Walks the stack of this thread, best effort: a damaged stack may crash the walk. For a signal handler. `pc` is the
+/// interrupted instruction, if known; frames further in belong to the handler itself. Without `walk`, `pc` is the only
+/// frame.
 pub(super) fn collect(pc: Option<usize>, walk: bool) {
     let mut inside = pc.is_some();
     if let Some(pc) = pc {
@@ -29,11 +30,12 @@ pub(super) fn collect(pc: Option<usize>, walk: bool) {
     if !walk {
         return;
     }
-    // SAFETY: one thread at a time gets here (the first that crashes), and nobody else in the process walks by this crate.
+    // SAFETY: one thread at a time gets here (the first that crashes), and nothing else in the process uses this crate
+    // to walk.
     unsafe {
         backtrace::trace_unsynchronized(|frame| {
             let ip = frame.ip() as usize;
-            // 0 is behind the outermost.
+            // The outermost frame is followed by 0.
             let go_on = inside || (ip != 0 && keep(ip));
             inside &= Some(ip) != pc;
             go_on
@@ -41,7 +43,7 @@ pub(super) fn collect(pc: Option<usize>, walk: bool) {
     }
 }
 
-/// Returns whether there is room for more.
+/// Adds a frame. Returns whether there is room for more.
 fn keep(ip: usize) -> bool {
     let count = COUNT.load(Ordering::Relaxed);
     if let Some(place) = FRAMES.get(count) {
@@ -51,12 +53,12 @@ fn keep(ip: usize) -> bool {
     count + 1 < FRAMES.len()
 }
 
-/// No more frames come.
+/// Marks the collection as complete.
 pub(super) fn done() {
     DONE.store(true, Ordering::Release);
 }
 
-/// The frames that were collected, in words.
+/// Resolves the collected frames to text.
 pub(super) fn resolve() -> Vec<String> {
     let begun = Instant::now();
     while !DONE.load(Ordering::Acquire) && begun.elapsed() < LIMIT {
@@ -66,17 +68,18 @@ pub(super) fn resolve() -> Vec<String> {
     let mut lines = Vec::new();
     for (depth, frame) in frames.iter().enumerate() {
         let ip = frame.load(Ordering::Relaxed);
-        // All but the first are where a call returns to, perhaps behind its function's end: the call is before that.
+        // All but the first are return addresses, perhaps after the end of their function; the call itself is before
+        // that.
         describe(if depth == 0 { ip } else { ip - 1 }, &mut lines);
     }
     lines
 }
 
-/// A line for the function, and one for each that it was inlined into.
+/// Adds a line for the function, and one for each function that it was inlined into.
 fn describe(ip: usize, lines: &mut Vec<String>) {
     let before = lines.len();
     let place = place(ip);
-    // The crate takes every address for one that a call returns to.
+    // The crate treats every address as a return address.
     backtrace::resolve(ip.wrapping_add(1) as *mut c_void, |symbol| {
         let Some(name) = symbol.name() else { return };
         let source = match (symbol.filename(), symbol.lineno()) {
@@ -90,10 +93,10 @@ fn describe(ip: usize, lines: &mut Vec<String>) {
     }
 }
 
-/// The file that is mapped there, and the place in it.
+/// The file that is mapped at the address, and the offset in it.
 fn place(ip: usize) -> String {
     let mut info = MaybeUninit::<libc::Dl_info>::uninit();
-    // SAFETY: any address may be asked for; where the answer is not 0, `info` was written.
+    // SAFETY: any address is allowed; if the result is not 0, `info` was written.
     let info = unsafe { (libc::dladdr(ip as *const c_void, info.as_mut_ptr()) != 0).then(|| info.assume_init()) };
     let Some(info) = info.filter(|info| !info.dli_fname.is_null()) else { return format!("{ip:#x}") };
     // SAFETY: not null, so it is the loader's own string, which lives as long as the file is mapped.

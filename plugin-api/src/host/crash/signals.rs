@@ -1,9 +1,9 @@
-//! The handler of fatal signals, and the thread that reports for it; and signals that are ignored.
+//! The handler of fatal signals, and the thread that reports them; also signals that are ignored.
 //!
 //! The first thread that crashes describes the crash on its own stack, publishes that in [`CRASH`], wakes the reporter
-//! through a pipe, walks its stack, and waits. It never returns from the handler, so the description stays. Only
-//! async-signal-safe things are done there, and the walk. Whatever else crashes meanwhile changes nothing: in the same
-//! thread, the walk is over; other threads stop where they are.
+//! through a pipe, walks its stack, and waits. It never returns from the handler, so the description stays valid. Apart
+//! from the walk, the handler is async-signal-safe. A further crash has no effect on the report: in the same thread it
+//! ends the walk; other threads stop where they are.
 
 use super::{CALL, Crash, frames, stack};
 use std::{
@@ -28,19 +28,19 @@ const SIGNALS: [(c_int, &str); 7] = [
     (libc::SIGABRT, "SIGABRT"),
 ];
 
-/// How often, and for how many milliseconds each, a crashed thread waits for its report: two seconds.
+/// How a crashed thread waits for its report: number of waits, and milliseconds of each. Two seconds in total.
 const WAITS: (u32, c_int) = (200, 10);
-/// How many milliseconds each part of the line on standard error waits for whoever reads there.
+/// Time limit for each write of the line on standard error, in milliseconds.
 const PATIENCE: c_int = 200;
-/// Behind the report, for the crashed thread to end the process.
+/// Time for the crashed thread to end the process after the report.
 const GRACE: Duration = Duration::from_secs(1);
-/// How far from the stack pointer a fault may be that comes of the stack's end.
+/// Largest distance between the stack pointer and the address of a fault that counts as stack overflow.
 const STACK_STEP: usize = 64 << 10;
 
 static INSTALLED: AtomicBool = AtomicBool::new(false);
-/// The pipe's end to write to.
+/// The write end of the pipe.
 static BELL: AtomicI32 = AtomicI32::new(-1);
-/// The thread that crashed first; 0 as long as none did.
+/// The thread that crashed first; 0 if none did.
 static CRASHED: AtomicUsize = AtomicUsize::new(0);
 static CRASH: AtomicPtr<(c_int, Crash)> = AtomicPtr::new(ptr::null_mut());
 static REPORTED: AtomicBool = AtomicBool::new(false);
@@ -52,12 +52,12 @@ pub(super) fn install(report: impl Fn(&Crash) + Send + 'static) -> io::Result<()
     let (waiting, bell) = io::pipe()?;
     thread::Builder::new().name("crash-reporter".into()).spawn(move || report_by(waiting, &report))?;
     BELL.store(bell.as_raw_fd(), Ordering::Relaxed);
-    // Open as long as there are handlers.
+    // Stays open as long as there are handlers.
     mem::forget(bell);
     stack::need();
     let handler: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) = handler;
     for (signal, _) in SIGNALS {
-        // SA_NODEFER: a crash of the walk must come to the handler again.
+        // SA_NODEFER: a crash during the walk must reach the handler again.
         act(signal, handler as usize, libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER)?;
     }
     Ok(())
@@ -67,7 +67,7 @@ pub(super) fn ignore_requests_to_stop() -> io::Result<()> {
     [libc::SIGINT, libc::SIGTERM, libc::SIGHUP].into_iter().try_for_each(|signal| act(signal, libc::SIG_IGN, 0))
 }
 
-/// Sets what is done on a signal.
+/// Sets the action for a signal.
 fn act(signal: c_int, handler: libc::sighandler_t, flags: c_int) -> io::Result<()> {
     // SAFETY: a `sigaction` of zeros is a valid one: the default action, no flags, an empty mask.
     let mut action: libc::sigaction = unsafe { mem::zeroed() };
@@ -81,12 +81,12 @@ fn act(signal: c_int, handler: libc::sighandler_t, flags: c_int) -> io::Result<(
     }
 }
 
-/// The reporter: waits for the one crash.
+/// The reporter: waits for a crash and reports it.
 fn report_by(mut waiting: io::PipeReader, report: &impl Fn(&Crash)) {
     while waiting.read_exact(&mut [0]).is_ok() {
         // SAFETY: null, or a description that is complete and whose thread never leaves the handler.
         let Some((signal, crash)) = (unsafe { CRASH.load(Ordering::Acquire).as_ref() }) else {
-            continue; // A child of this process crashed before it became another program.
+            continue; // A child of this process crashed before it executed another program.
         };
         report(crash);
         REPORTED.store(true, Ordering::Release);
@@ -125,7 +125,7 @@ extern "C" fn handler(signal: c_int, info: *mut libc::siginfo_t, context: *mut c
     end(signal)
 }
 
-/// Waits for the report and ends the process, by the signal that the crash began with.
+/// Waits for the report, and ends the process with the signal of the crash.
 fn end(signal: c_int) -> ! {
     frames::done();
     let (times, each) = WAITS;
@@ -157,7 +157,7 @@ fn die(signal: c_int) -> ! {
     }
 }
 
-/// Standard error without a buffer or a lock. Gives up where nobody reads: the process must end.
+/// Standard error without a buffer or a lock. Gives up if nobody reads, because the process must end.
 struct Stderr;
 
 impl fmt::Write for Stderr {
@@ -173,7 +173,7 @@ impl fmt::Write for Stderr {
     }
 }
 
-/// Whether there is room for a walk, which was seen to take 5 KiB beside what the system puts there for a handler.
+/// Whether there is room for a walk, which needs about 5 KiB in addition to the system's frame for a handler.
 fn has_room() -> bool {
     // SAFETY: a `stack_t` of zeros is a valid one, for the system to write to.
     let stack = unsafe {
@@ -184,9 +184,10 @@ fn has_room() -> bool {
     stack.ss_flags & libc::SS_ONSTACK == 0 || stack.ss_size >= stack::SIZE
 }
 
-/// What a signal that the processor caused is about.
+/// The address that a signal caused by the processor refers to.
 fn address(info: &libc::siginfo_t) -> Option<usize> {
-    // What a process sends is not positive. Nor does the kernel name an address that is none (not canonical, on x86-64).
+    // A signal sent by a process has a code that is not positive. The kernel also gives no address for one that is not
+    // canonical (x86-64).
     let caused = info.si_code > 0;
     #[cfg(target_os = "linux")]
     let caused = caused && info.si_code != libc::SI_KERNEL;
@@ -194,10 +195,10 @@ fn address(info: &libc::siginfo_t) -> Option<usize> {
     caused.then(|| unsafe { info.si_addr() } as usize)
 }
 
-/// Program counter and stack pointer at the signal, where it is known how to find them.
+/// Program counter and stack pointer at the signal, on systems where they can be found.
 ///
 /// # Safety
-/// `context` is what the system gave to a handler.
+/// `context` must be the argument of a signal handler.
 unsafe fn registers(context: *mut c_void) -> (Option<usize>, Option<usize>) {
     #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
     {
@@ -220,7 +221,7 @@ unsafe fn registers(context: *mut c_void) -> (Option<usize>, Option<usize>) {
 
 fn thread_name() -> [u8; 64] {
     let mut name = [0; 64];
-    // SAFETY: of the running thread, into an array of that length. Of itself a thread can ask it without a lock.
+    // SAFETY: of the running thread, into an array of that length. A thread can read its own name without a lock.
     unsafe { libc::pthread_getname_np(libc::pthread_self(), name.as_mut_ptr().cast(), name.len()) };
     name
 }
