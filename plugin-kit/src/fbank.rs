@@ -1,11 +1,12 @@
 //! Kaldi's log-mel filter bank, one stream at a time: samples in, frames out as soon as their last sample is there.
 //!
-//! What holds here: frame `f` has the same bits whatever pieces the samples come in, and whether the stream was heard from
-//! its beginning or [resumed](Fbank::resume) at an earlier frame; every feature is finite, whatever the samples are; only
-//! the samples and frames that are still needed are kept. Frames lie as with Kaldi's `snip_edges=false`: frame `f` is
-//! centred in the middle of the `f`-th shift, and what it lacks before the first sample, or after the last, is mirrored.
+//! Invariants: frame `f` is equal to the bit regardless of how the samples are split, and of whether the stream started
+//! at its beginning or was [resumed](Fbank::resume) at an earlier frame; every feature is finite for any samples; only
+//! the samples and frames that are still needed are kept. Frames are placed as with Kaldi's `snip_edges=false`: frame
+//! `f` is centred in the middle of the `f`-th shift, and missing samples before the first or after the last are
+//! mirrored.
 //!
-//! A [`Plan`] is made once for a model and shared; a [`Fbank`] is one stream's, on whatever thread calls it.
+//! A [`Plan`] is created once per model and shared; a [`Fbank`] belongs to one stream, on any thread.
 //!
 //! ```
 //! use auricle_plugin_kit::fbank::{Fbank, Options, Plan};
@@ -14,7 +15,7 @@
 //! let plan = Arc::new(Plan::new(&Options::nemo())?);
 //! let mut fbank = Fbank::new(plan);
 //! fbank.accept(&[0.0; 1_600]);
-//! // The last frame reaches beyond these 100 ms.
+//! // The last frame extends beyond these 100 ms.
 //! assert_eq!(fbank.ready(), 9);
 //! fbank.finish();
 //! assert_eq!((fbank.ready(), fbank.frame(9).len()), (10, 80));
@@ -34,12 +35,12 @@ pub use plan::Plan;
 use plan::Scratch;
 use std::{ops::Range, sync::Arc};
 
-/// Samples taken at a time, so that a long piece of audio does not lie here twice.
+/// Number of samples processed at a time, so that a long piece of audio is not copied as a whole.
 const PIECE: usize = 1_024;
 
 /// The features of one stream.
 ///
-/// Frames and samples are counted from the beginning of the stream.
+/// Frames and samples are counted from the start of the stream.
 #[derive(Debug)]
 pub struct Fbank {
     plan: Arc<Plan>,
@@ -47,7 +48,7 @@ pub struct Fbank {
     /// The samples from `offset` on.
     samples: Vec<f32>,
     offset: u64,
-    /// The frames `first..ready`, one after the other.
+    /// The frames `first..ready`, one after another.
     frames: Vec<f32>,
     first: u64,
     ready: u64,
@@ -55,15 +56,15 @@ pub struct Fbank {
 }
 
 impl Fbank {
-    /// For a stream heard from its beginning.
+    /// Starts at the beginning of a stream.
     pub fn new(plan: Arc<Plan>) -> Self {
         Self::resume(plan, 0)
     }
 
-    /// Goes on with a stream at `first_frame`: the audio to come begins at [`Plan::first_sample_of`] that frame.
+    /// Continues a stream at `first_frame`: the following audio begins at [`Plan::first_sample_of`] that frame.
     ///
-    /// Its frames have the bits that they would have had (on a machine of the same kind: the Fourier transform uses what
-    /// instructions there are).
+    /// Its frames are equal to the bit to those without the interruption, on a machine of the same kind: the Fourier
+    /// transform uses the available instructions.
     pub fn resume(plan: Arc<Plan>, first_frame: u64) -> Self {
         Self {
             scratch: plan.scratch(),
@@ -77,12 +78,12 @@ impl Fbank {
         }
     }
 
-    /// What this was made with.
+    /// The plan.
     pub fn plan(&self) -> &Arc<Plan> {
         &self.plan
     }
 
-    /// Takes audio, and makes the frames that are complete with it. After [`finish`](Self::finish) there is none to take.
+    /// Adds audio and computes the frames that are complete. Not allowed after [`finish`](Self::finish).
     pub fn accept(&mut self, samples: &[f32]) {
         debug_assert!(samples.is_empty() || !self.finished, "audio after the end");
         if self.finished {
@@ -90,7 +91,7 @@ impl Fbank {
         }
         for piece in samples.chunks(PIECE) {
             self.samples.extend_from_slice(piece);
-            while self.plan.samples_for(self.ready) <= self.heard() {
+            while self.plan.samples_for(self.ready) <= self.received() {
                 self.make();
             }
             let done = self.plan.first_sample_of(self.ready) - self.offset;
@@ -99,24 +100,24 @@ impl Fbank {
         }
     }
 
-    /// The audio has ended: makes the last frames, out of what is there and its mirror image.
+    /// Ends the audio: computes the last frames from the remaining audio and its mirror image.
     ///
-    /// In all there are as many frames as shifts fit into the audio, rounded to the nearest.
+    /// The total number of frames is the length of the audio divided by the shift, rounded to the nearest.
     pub fn finish(&mut self) {
         if !self.finished {
-            while self.ready < self.plan.frames_in(self.heard()) {
+            while self.ready < self.plan.frames_in(self.received()) {
                 self.make();
             }
             (self.samples, self.finished) = (Vec::new(), true);
         }
     }
 
-    /// The frames made so far, the discarded ones too: the next one gets this number.
+    /// The number of frames computed so far, including discarded ones: the next frame gets this number.
     pub fn ready(&self) -> u64 {
         self.ready
     }
 
-    /// The first frame that is still kept.
+    /// The first frame that is kept.
     pub fn first(&self) -> u64 {
         self.first
     }
@@ -124,15 +125,15 @@ impl Fbank {
     /// A frame's bins.
     ///
     /// # Panics
-    /// Where the frame is not kept: not made yet, or discarded.
+    /// The frame is not kept: not computed yet, or discarded.
     pub fn frame(&self, frame: u64) -> &[f32] {
         self.frames(frame..frame + 1)
     }
 
-    /// Frames in a row, as `[frames, bins]`.
+    /// Consecutive frames, as `[frames, bins]`.
     ///
     /// # Panics
-    /// Where one of them is not kept.
+    /// One of them is not kept.
     pub fn frames(&self, frames: Range<u64>) -> &[f32] {
         let kept = self.first..self.ready;
         assert!(frames.start >= kept.start && frames.end <= kept.end, "frames {frames:?} of {kept:?}");
@@ -143,7 +144,7 @@ impl Fbank {
     /// Copies frames as `[frames, bins]`.
     ///
     /// # Panics
-    /// Where one of them is not kept, or `to` is not `frames` times `bins` long.
+    /// One of them is not kept, or the length of `to` is not `frames` times `bins`.
     pub fn copy(&self, frames: Range<u64>, to: &mut [f32]) {
         to.copy_from_slice(self.frames(frames));
     }
@@ -151,7 +152,7 @@ impl Fbank {
     /// Copies frames as `[bins, frames]`.
     ///
     /// # Panics
-    /// As [`copy`](Self::copy).
+    /// Like [`copy`](Self::copy).
     pub fn copy_transposed(&self, frames: Range<u64>, to: &mut [f32]) {
         let (bins, from) = (self.plan.bins(), self.frames(frames));
         assert_eq!(to.len(), from.len(), "a buffer for {} frames of {bins} bins", from.len() / bins);
@@ -164,19 +165,19 @@ impl Fbank {
         }
     }
 
-    /// Forgets the frames before this one, as far as there are any.
+    /// Discards the frames before this one.
     pub fn discard_before(&mut self, frame: u64) {
         let frame = frame.clamp(self.first, self.ready);
         self.frames.drain(..(frame - self.first) as usize * self.plan.bins());
         self.first = frame;
     }
 
-    /// Samples from the beginning of the stream.
-    fn heard(&self) -> u64 {
+    /// Number of samples since the start of the stream.
+    fn received(&self) -> u64 {
         self.offset + self.samples.len() as u64
     }
 
-    /// Makes the next frame.
+    /// Computes the next frame.
     fn make(&mut self) {
         let row = self.frames.len();
         self.frames.resize(row + self.plan.bins(), 0.0);

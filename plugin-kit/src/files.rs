@@ -1,8 +1,8 @@
-//! The files of a model, read as people have them.
+//! Reads the files of a model, as they occur in practice.
 //!
-//! A text file may begin with a byte order mark (Windows editors write one) and end its lines in CR LF. A folder that was on a Mac
-//! may hold `._NAME` beside `NAME`. A repository that was cloned without Git LFS holds small pointer files in place of the
-//! networks. Source of the pointer's form: the Git LFS specification, version 1.
+//! A text file may begin with a byte order mark (Windows editors write one) and have CR LF line ends. A folder copied
+//! from a Mac may contain `._NAME` beside `NAME`. A repository cloned without Git LFS contains small pointer files
+//! instead of the networks. Source of the pointer's format: the Git LFS specification, version 1.
 
 use auricle_plugin_api::Error;
 use std::{
@@ -13,20 +13,20 @@ use std::{
 
 const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
 
-/// The bytes of a file.
+/// Reads the bytes of a file.
 ///
 /// # Errors
-/// Where it cannot be read, or is a Git LFS pointer. The message begins with the path.
+/// The file cannot be read, or is a Git LFS pointer. The message begins with the path.
 pub fn read(file: &Path) -> Result<Vec<u8>, Error> {
     let bytes = fs::read(file).map_err(|problem| named(file, problem))?;
     refuse_pointer(file, &bytes)?;
     Ok(bytes)
 }
 
-/// The text of a file, without its byte order mark. Line ends are as in the file: [`str::lines`] takes both kinds.
+/// Reads the text of a file, without its byte order mark. Line ends are unchanged: [`str::lines`] supports both kinds.
 ///
 /// # Errors
-/// As [`read`], and where it is not UTF-8.
+/// Like [`read`]; also if the file is not UTF-8.
 pub fn read_text(file: &Path) -> Result<String, Error> {
     let bytes = read(file)?;
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
@@ -39,10 +39,10 @@ pub fn read_text(file: &Path) -> Result<String, Error> {
     }
 }
 
-/// Checks that a file, which somebody else is to read, is there and is no Git LFS pointer.
+/// Checks that a file exists and is not a Git LFS pointer, for files that a library reads.
 ///
 /// # Errors
-/// As [`read`].
+/// Like [`read`].
 pub fn check(file: &Path) -> Result<(), Error> {
     let start = || -> io::Result<Vec<u8>> {
         let mut start = Vec::new();
@@ -52,7 +52,8 @@ pub fn check(file: &Path) -> Result<(), Error> {
     refuse_pointer(file, &start().map_err(|problem| named(file, problem))?)
 }
 
-/// Whether a file's name says that it is none of the model's: it begins with a dot, as those that macOS and editors leave.
+/// Whether a file's name begins with a dot, like those that macOS and editors create. Such files are not part of a
+/// model.
 pub fn is_hidden(name: &str) -> bool {
     name.starts_with('.')
 }

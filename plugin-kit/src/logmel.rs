@@ -1,21 +1,21 @@
-//! Whisper's log-mel spectrogram, for a buffer that grows at its end and is cut at its beginning: each frame is computed
-//! once.
+//! Whisper's log-mel spectrogram, for a buffer that grows at its end and is cut at its beginning: each frame is
+//! computed once.
 //!
-//! What holds here: [`features`](LogMel::features) gives what the model was trained on for exactly the audio that is held,
-//! with the same bits whatever pieces it came in and whatever was cut off before it; every feature is finite, whatever the
-//! samples are. A frame that lies wholly within the audio is computed when its last sample comes, and never again. What is
-//! computed anew is what changed: the two or three frames that see the end of the audio, when there was more; the first two,
-//! which see its beginning mirrored, after a cut; and the last of the window, which sees its end mirrored, once audio
-//! reaches it. Frames of padding cost nothing.
+//! Invariants: [`features`](LogMel::features) returns the features of exactly the audio in the buffer, equal to the bit
+//! regardless of how it was split and of what was cut off before it; every feature is finite for any samples. A frame
+//! that lies wholly within the audio is computed once, when its last sample arrives. Only frames that change are
+//! computed again: the two or three at the end of the audio, when there is more; the first two, which use mirrored
+//! audio, after a cut; and the last of the window, which uses mirrored audio too, once audio reaches it. Frames of
+//! padding cost nothing.
 //!
-//! The features are those of Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision" (2022), section
-//! 2.2, as their code and Hugging Face's `WhisperFeatureExtractor` compute them: 16 kHz; a periodic Hann window of 400
-//! samples every 160; power; 80 or 128 of Slaney's mel bins over 0 to 8 kHz; the logarithm to base 10, at least -10. The
-//! audio is padded with zeros, or cut, to the window (30 s are 3,000 frames); frame `f` is centred on sample 160 `f`, and the
-//! window mirrored at its first and last sample. Last, what is more than 8 below the greatest value of the window is raised
-//! to that, 4 is added, and the sum divided by 4.
+//! The features are those of Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision" (2022),
+//! section 2.2, as their code and Hugging Face's `WhisperFeatureExtractor` compute them: 16 kHz; a periodic Hann window
+//! of 400 samples every 160; power; 80 or 128 of Slaney's mel bins over 0 to 8 kHz; the logarithm to base 10, at least
+//! -10. The audio is padded with zeros, or cut, to the window (30 s are 3,000 frames); frame `f` is centred on sample
+//! 160 `f`, and the window is mirrored at its first and last sample. Finally, values more than 8 below the maximum of
+//! the window are raised to that limit, 4 is added, and the sum is divided by 4.
 //!
-//! A [`Plan`] is made once for a model and shared; a [`LogMel`] is one stream's, on whatever thread calls it.
+//! A [`Plan`] is created once per model and shared; a [`LogMel`] belongs to one stream, on any thread.
 //!
 //! ```
 //! use auricle_plugin_kit::logmel::{LogMel, Plan};
@@ -25,7 +25,7 @@
 //! let mut window = vec![0.0; 80 * 3_000];
 //! audio.push(&[0.1; 16_000]);
 //! audio.features(3_000, &mut window);
-//! // Half a second and a bit is over: what is dropped is whole hops, and the rest is known from before.
+//! // Drops a bit more than half a second, in whole hops; the remaining frames are not computed again.
 //! assert_eq!(audio.cut(8_100), 8_000);
 //! audio.push(&[0.1; 8_000]);
 //! audio.features(3_000, &mut window);
@@ -43,19 +43,19 @@ pub use plan::{HOP, Plan};
 use plan::{REACH, Scratch};
 use std::{fmt, sync::Arc};
 
-/// Frames that see the first sample mirrored.
+/// Number of frames that extend before the first sample, and so use mirrored audio.
 const MIRRORED: usize = (REACH - 1).div_ceil(HOP);
 
-/// The audio of one stream that is still needed, and its spectrogram.
+/// The audio of a stream that is still needed, and its spectrogram.
 pub struct LogMel {
     plan: Arc<Plan>,
     scratch: Scratch,
     samples: Vec<f32>,
-    /// `[frames, bins]`, not normalised: the first `settled` frames, and after them those that see the end of the audio, as
-    /// far as they were asked for since it came.
+    /// `[frames, bins]`, not normalised: the first `settled` frames, followed by those that depend on the end of the
+    /// audio, as far as they were requested since the last audio.
     rows: Vec<f32>,
     settled: usize,
-    /// So many of the first rows are from before a cut, and see audio that was cut off.
+    /// Number of rows at the start that were computed before a cut, from audio that was cut off.
     stale: usize,
     last: Option<Last>,
     computed: u64,
@@ -64,33 +64,33 @@ pub struct LogMel {
 /// The last frame of a full window.
 struct Last {
     frames: usize,
-    heard: usize,
+    length: usize,
     row: Vec<f32>,
 }
 
 impl LogMel {
-    /// Without audio.
+    /// Starts without audio.
     pub fn new(plan: Arc<Plan>) -> Self {
         let scratch = plan.scratch();
         Self { plan, scratch, samples: Vec::new(), rows: Vec::new(), settled: 0, stale: 0, last: None, computed: 0 }
     }
 
-    /// What this was made with.
+    /// The plan.
     pub fn plan(&self) -> &Arc<Plan> {
         &self.plan
     }
 
-    /// The audio held.
+    /// The audio in the buffer.
     pub fn samples(&self) -> &[f32] {
         &self.samples
     }
 
-    /// Frames computed so far, counting again what was computed anew: what an engine's test may hold it to.
+    /// Number of frames computed so far, including repeated ones. For the tests of engines.
     pub fn computed(&self) -> u64 {
         self.computed
     }
 
-    /// Takes audio: mono, 16 kHz, within -1 to 1, any amount. Computes the frames that are complete with it.
+    /// Adds any amount of audio: mono, 16 kHz, within -1 to 1. Computes the frames that are complete.
     pub fn push(&mut self, samples: &[f32]) {
         if samples.is_empty() {
             return;
@@ -98,17 +98,17 @@ impl LogMel {
         self.samples.extend_from_slice(samples);
         self.rows.truncate(self.settled * self.plan.bins());
         self.stale = self.stale.min(self.settled);
-        // A frame sees as much after its centre as before it.
+        // A frame covers as much audio after its centre as before it.
         let settled = (self.samples.len() + HOP).saturating_sub(REACH) / HOP;
         self.rows.reserve((settled - self.settled) * self.plan.bins());
         self.make(settled);
         self.settled = settled;
     }
 
-    /// Drops the oldest audio: `samples` of it rounded down to whole hops of 160, so that frames stay where they are and are
-    /// computed no second time. Returns how many were dropped.
+    /// Drops the oldest `samples` samples, rounded down to whole hops of 160, so that frames keep their places and are
+    /// not computed again. Returns the number of dropped samples.
     ///
-    /// What is held then is treated as audio that begins there: the features are those of a fresh buffer of it.
+    /// The rest counts as audio that begins there: the features are those of a new buffer with it.
     pub fn cut(&mut self, samples: usize) -> usize {
         let hops = samples.min(self.samples.len()) / HOP;
         if hops > 0 {
@@ -129,11 +129,11 @@ impl LogMel {
         (self.settled, self.stale, self.last) = (0, 0, None);
     }
 
-    /// Writes the normalised features of a window of `frames` frames as `[bins, frames]`: of the audio held, cut to the
-    /// window or padded with silence. Whisper's window is 3,000 frames.
+    /// Writes the normalised features of a window of `frames` frames as `[bins, frames]`. The audio is cut to the
+    /// window or padded with silence. Whisper's window has 3,000 frames.
     ///
     /// # Panics
-    /// Where `to` is not `bins` times `frames` long.
+    /// The length of `to` is not `bins` times `frames`.
     pub fn features(&mut self, frames: usize, to: &mut [f32]) {
         let bins = self.plan.bins();
         assert_eq!(Some(to.len()), frames.checked_mul(bins), "a buffer for {frames} frames of {bins} bins");
@@ -155,19 +155,19 @@ impl LogMel {
         window::write(&self.rows[..sounding * bins], last, self.plan.silence(), frames, to);
     }
 
-    /// Whether the window's last frame, which sees its end mirrored, sees audio there.
+    /// Whether the window's last frame, which uses audio mirrored at its end, covers any audio there.
     fn is_full(&self, frames: usize) -> bool {
-        // Of what is beyond the end, it sees the part of its reach that a hop leaves.
+        // Beyond the end it covers its reach minus one hop.
         let end = frames.saturating_mul(HOP);
         self.samples.len() + (REACH - HOP) >= end
     }
 
-    /// How many frames see audio.
+    /// Number of frames that cover audio.
     fn sounding(&self) -> usize {
         if self.samples.is_empty() { 0 } else { (self.samples.len() + REACH - 1).div_ceil(HOP) }
     }
 
-    /// Computes the rows before `frames` that are missing.
+    /// Computes the missing rows before `frames`.
     fn make(&mut self, frames: usize) {
         let bins = self.plan.bins();
         for frame in self.rows.len() / bins..frames {
@@ -178,13 +178,13 @@ impl LogMel {
         }
     }
 
-    /// Computes the window's last frame, unless that was done.
+    /// Computes the window's last frame, unless it is computed already.
     fn make_last(&mut self, frames: usize) {
-        let heard = self.samples.len().min(frames * HOP);
-        if self.last.as_ref().is_none_or(|last| (last.frames, last.heard) != (frames, heard)) {
+        let length = self.samples.len().min(frames * HOP);
+        if self.last.as_ref().is_none_or(|last| (last.frames, last.length) != (frames, length)) {
             let mut row = self.last.take().map_or_else(|| vec![0.0; self.plan.bins()], |last| last.row);
-            self.plan.frame(&self.samples[..heard], frames - 1, Some(frames * HOP), &mut self.scratch, &mut row);
-            self.last = Some(Last { frames, heard, row });
+            self.plan.frame(&self.samples[..length], frames - 1, Some(frames * HOP), &mut self.scratch, &mut row);
+            self.last = Some(Last { frames, length, row });
             self.computed += 1;
         }
     }

@@ -1,48 +1,53 @@
 //! Streaming for any model that can only transcribe a buffer, such as Whisper.
 //!
-//! The buffer of audio is transcribed anew for each chunk; words on which two transcripts in a row agree are final
-//! (LocalAgreement-2), and the buffer is cut behind them. The policy is that of whisper_streaming, whose names the settings
-//! keep: `min_chunk_size`, `buffer_trimming`, `buffer_trimming_sec`, `vac`. With `vac` only speech is decoded (`vac.rs`, and
-//! [`vad`](crate::vad), which chooses the detector).
+//! The buffer of audio is transcribed again for each chunk. Words on which two consecutive transcripts agree are final
+//! (LocalAgreement-2), and the buffer is cut after them. The policy is that of whisper_streaming, and the settings keep
+//! its names: `min_chunk_size`, `buffer_trimming`, `buffer_trimming_sec`, `vac`. With `vac` only speech is decoded
+//! (`vac.rs`, and [`vad`](crate::vad), which selects the detector).
 //!
 //! # An engine
 //!
-//! A model needs one function, from samples to words: [`Transcriber::transcribe`]. Its [`Request`] has a prompt, and tells a model
-//! that takes long when nobody waits any more. [`Streaming`] makes a model of the plugin API of it, and [`Streaming::schema`]
-//! adds the policy's settings to the engine's own. `plugins/beeps` is a whole engine to start from, in about 60 lines.
+//! A model needs one function, from samples to words: [`Transcriber::transcribe`]. Its [`Request`] has a prompt, and
+//! tells a slow model when the result is no longer needed. [`Streaming`] turns it into a model of the plugin API, and
+//! [`Streaming::schema`] adds the policy's settings to the engine's own. `plugins/beeps` is a complete example in about
+//! 60 lines.
 //!
-//! # What holds
+//! # Invariants
 //!
-//! - The buffer is decoded once for each chunk of audio, counted from the start: events do not depend on how the audio came.
-//! - No decode hears more than [`MOST_SECONDS`]; memory and time for a chunk do not grow with the stream.
-//! - A segment is never changed, repeated or overlapped. The texts of segments are the committed words, in order.
-//! - A stream that is recovered from a restart point repeats no segment and skips no audio; what was not final is decoded in
-//!   other pieces, so its text may differ (`lossless`).
-//! - A cancelled call ends with the decode under way, whose transcript is not looked at, and tells nothing of it; the stream is
-//!   of use again after `init`.
+//! - The buffer is decoded once for each chunk of audio, counted from the start: events do not depend on how the audio
+//!   arrived.
+//! - No decode has more than [`MOST_SECONDS`] of audio; memory and time per chunk do not grow with the stream.
+//! - A segment is never changed or repeated, and segments do not overlap. The texts of segments are the committed
+//!   words, in order.
+//! - A stream that is recovered from a restart point repeats no segment and skips no audio. Audio without final text is
+//!   decoded in other pieces, so its text may differ (`lossless`).
+//! - A cancelled call ends after the current decode, ignores its transcript and reports nothing; the stream can be used
+//!   again after `init`.
 //!
-//! # Where it differs from whisper_streaming
+//! # Differences from whisper_streaming
 //!
-//! `parity/online.py` holds the rest against the authors' code, decision by decision.
+//! `parity/online.py` compares everything else with the authors' code, decision by decision.
 //!
-//! - Times are whole samples, in the words' rounding and in the buffer's place; there seconds in floating point, whose error
-//!   grows with each cut. Times outside the buffer are moved to its ends: there a word that ends later than the audio hides
+//! - Times are whole samples, both of words and of the buffer; there they are seconds in floating point, whose error
+//!   grows with each cut. Times outside the buffer are moved to its ends; there a word that ends after the audio hides
 //!   those that follow.
-//! - The end of the audio brings a last decode, after which everything is final; there what came after the last decode is lost.
-//! - A buffer never exceeds 30 seconds. Where that would happen next, it is cut after the last committed word, and where
-//!   nothing is committed in it, in its middle: words before become final without agreement. There it grows for as long as
-//!   the model gives no passage to cut at. For the same reason trimming by sentences turns to passages a chunk before 30
-//!   seconds, there after them.
-//! - A cut never goes back. There, sentences that were cut off by a passage's end take the buffer back to them, to audio that
-//!   is gone: what is left is taken for what it is not.
-//! - Two cuts at once count from the same place; there the second counts from the first.
-//! - Sentences end at a word with a full stop or the like; there a tokenizer is asked, and a sentence of one word makes it lose
-//!   its place for ever, so that nothing is cut before 30 seconds.
-//! - Of the history no more is kept than the next prompt can use.
-//! - With `vac`, audio around an utterance's end is never taken twice nor at the wrong place: a start that lies before the
-//!   audio still at hand begins with that audio. The end of the audio finishes an utterance once.
+//! - The end of the audio causes a last decode, after which everything is final; there audio after the last decode is
+//!   lost.
+//! - A buffer never exceeds 30 seconds. If it would with the next chunk, it is cut after the last committed word, or
+//!   without such a word in its middle; then the words before that become final without agreement. There it grows until
+//!   the model returns a passage to cut at. For the same reason trimming by sentences uses passages from a chunk before
+//!   30 seconds on, there after 30 seconds.
+//! - A cut never moves back. There, sentences that were cut off at a passage's end move the buffer back to audio that
+//!   is gone, so the remaining audio gets wrong times.
+//! - Two cuts at once are both relative to the same place; there the second is relative to the first.
+//! - Sentences end at a word with a full stop or similar; there a tokenizer is used, and a sentence of one word makes
+//!   it lose its place permanently, so that nothing is cut before 30 seconds.
+//! - Only the history that the next prompt can use is kept.
+//! - With `vac`, audio around the end of an utterance is never used twice nor at the wrong place: if a start lies
+//!   before the audio in the buffer, the utterance begins with that audio. The end of the audio finishes an utterance
+//!   once.
 //!
-//! Threads: a stream is used by one at a time. The room reads no clock.
+//! Threads: a stream is used by one at a time. Nothing here reads a clock.
 
 mod agreement;
 mod engine;
@@ -63,5 +68,5 @@ pub use settings::{Settings, Trimming};
 pub use transcript::{Buffer, Passage, Request, SAMPLE_RATE, TimedWord, Transcriber, Transcript};
 pub use vac::{VAC_CHUNK, Vac};
 
-/// Seconds of audio that no decode exceeds.
+/// Maximum length of the audio of a decode, in seconds.
 pub const MOST_SECONDS: u32 = 30;

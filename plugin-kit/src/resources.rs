@@ -1,13 +1,13 @@
-//! Files that an engine needs, found through the server.
+//! Finds files of an engine with the server's help.
 
 use auricle_plugin_api::{Error, Host};
 use std::path::PathBuf;
 
-/// The first existing `name` in the engine's own folder and the server's resource directories. `what` says what it is
-/// ("the model", "ONNX Runtime").
+/// Finds `name` in the engine's own folder, or else in the server's resource directories. `what` describes it ("the
+/// model", "ONNX Runtime").
 ///
 /// # Errors
-/// Where there is none: says where it was looked for.
+/// It is not found; the message lists the directories.
 pub fn find(host: &Host, what: &str, name: &str) -> Result<PathBuf, Error> {
     host.find(name).ok_or_else(|| {
         let own = host.origin_dir().display();

@@ -1,8 +1,8 @@
-//! Voice activity: who speaks, told from windows of 512 samples at 16 kHz.
+//! Voice activity detection, in windows of 512 samples at 16 kHz.
 //!
-//! A [`Vad`] gives each window a probability of speech; the [`Gate`] makes starts and ends of them. Two detectors are here:
-//! [`Energy`], which needs nothing, and [`Silero`] (feature `onnx`), a network. Which one is used is configured and never
-//! changed silently: [`Detector`].
+//! A [`Vad`] gives each window a probability of speech; the [`Gate`] derives starts and ends from them. There are two
+//! detectors: [`Energy`], which needs no files, and [`Silero`] (feature `onnx`), a network. The preset selects the
+//! detector, and it is never changed silently: [`Detector`].
 
 mod detector;
 mod energy;
@@ -20,18 +20,18 @@ pub use silero::Silero;
 
 use auricle_plugin_api::Error;
 
-/// Samples a detector hears at once.
+/// Number of samples in a window.
 pub const WINDOW: usize = 512;
 
-/// Tells speech from everything else, for one stream.
+/// Detects speech in one stream.
 pub trait Vad: Send + 'static {
-    /// How likely somebody speaks in this window, 0 to 1. Windows follow one another without gaps.
+    /// The probability of speech in this window, 0 to 1. Windows follow one another without gaps.
     ///
     /// # Errors
-    /// Closes the stream.
+    /// An error closes the stream.
     fn probability(&mut self, window: &[f32; WINDOW]) -> Result<f32, Error>;
 
-    /// Forgets what was heard: another stream begins.
+    /// Discards all state, for a new stream.
     fn reset(&mut self);
 }
 

@@ -1,5 +1,5 @@
-//! The natural logarithm, written so that the compiler makes vector instructions of it: the standard library's takes a
-//! third of the time of a frame.
+//! The natural logarithm, written so that the compiler can vectorise it. The standard library's takes a third of the
+//! time of a frame.
 
 use std::f32::consts::LN_2;
 
@@ -10,7 +10,7 @@ pub(crate) fn ln(x: f32) -> f32 {
     let bits = x.to_bits() as i32;
     let e = (bits - std::f32::consts::FRAC_1_SQRT_2.to_bits() as i32) >> 23;
     let m = f32::from_bits((bits - (e << 23)) as u32);
-    // ln m = 2 artanh s. Its series is cut where a term is less than 1e-8 of the whole.
+    // ln m = 2 artanh s. The series is truncated where a term is less than 1e-8 of the sum.
     let s = (m - 1.0) / (m + 1.0);
     let z = s * s;
     let series = s * z * (((2.0 / 9.0 * z + 2.0 / 7.0) * z + 2.0 / 5.0) * z + 2.0 / 3.0);

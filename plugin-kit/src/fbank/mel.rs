@@ -1,14 +1,14 @@
-//! From a power spectrum to mel bins: overlapping triangles, each a short row of weights.
+//! Computes mel bins from a power spectrum: overlapping triangles, each a short row of weights.
 
 use super::options::{Error, Mel, Options};
 
-/// Weights that are multiplied and added together: rows are padded to it.
+/// Number of weights processed together: rows are padded to a multiple of it.
 pub(crate) const LANES: usize = 4;
 
 /// The triangles over a spectrum.
 #[derive(Debug)]
 pub(crate) struct Bank {
-    /// A row for each bin: the first spectral line it sees, and where its weights end.
+    /// For each bin: its first spectral line, and the end of its weights.
     rows: Vec<(usize, usize)>,
     weights: Vec<[f32; LANES]>,
 }
@@ -16,7 +16,7 @@ pub(crate) struct Bank {
 impl Bank {
     /// For the spectrum of a transform over `length` samples, which has `length / 2 + 1` lines.
     ///
-    /// Computed in single precision and in Kaldi's order, as what models were trained on was.
+    /// Computed in single precision and in Kaldi's order, like the features that models were trained on.
     pub(crate) fn new(options: &Options, length: usize) -> Result<Self, Error> {
         let nyquist = 0.5 * options.sample_rate as f32;
         let (low, high) = (options.low_hz, options.high_hz);
@@ -33,7 +33,7 @@ impl Bank {
         for [left, centre, right] in corners(options, low, high) {
             let weight = |line: usize| {
                 let at = match options.mel {
-                    // Kaldi does not look at the last line.
+                    // Kaldi ignores the last line.
                     Mel::Kaldi if line == lines - 1 => return None,
                     Mel::Kaldi => kaldi(width * line as f32),
                     Mel::Slaney => width * line as f32,
@@ -56,7 +56,7 @@ impl Bank {
         Ok(bank)
     }
 
-    /// The bins of a spectrum that has `LANES` zeros after its end.
+    /// Computes the bins of a spectrum that is followed by `LANES` zeros.
     #[inline]
     pub(crate) fn apply(&self, power: &[f32], bins: &mut [f32]) {
         let mut from = 0;
@@ -73,7 +73,7 @@ impl Bank {
     }
 }
 
-/// Left end, top and right end of each triangle: in mel for Kaldi's, in Hz for Slaney's.
+/// Left end, peak and right end of each triangle: in mel for Kaldi's, in Hz for Slaney's.
 fn corners(options: &Options, low: f32, high: f32) -> impl Iterator<Item = [f32; 3]> {
     let mel = options.mel;
     let [low, high] = [low, high].map(if mel == Mel::Kaldi { kaldi } else { slaney });

@@ -1,51 +1,52 @@
-//! What features a model was trained on, and what of it makes no sense.
+//! Options of the features, as a model was trained on, and their validation.
 
-/// How features are computed. Dither is none, the spectrum is of power, the logarithm natural with a floor of
-/// [`f32::EPSILON`], and the Fourier transform as long as the next power of two.
+/// Options of the features. Fixed are: no dither, a power spectrum, the natural logarithm with a floor of
+/// [`f32::EPSILON`], and a Fourier transform of the next power of two.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
-    /// In Hz, 1,000 to 384,000.
+    /// Sample rate in Hz, 1,000 to 384,000.
     pub sample_rate: u32,
-    /// What a frame sees, in ms; at least two samples, at most 65,536.
+    /// Length of a frame in ms; at least two samples, at most 65,536.
     pub frame_length_ms: f32,
-    /// From one frame to the next, in ms; at least one sample, at most the length.
+    /// Distance between two frames in ms; at least one sample, at most the length of a frame.
     pub frame_shift_ms: f32,
-    /// How much of the sample before is taken off each one, 0 to 1.
+    /// Share of the previous sample that is subtracted from each sample, 0 to 1.
     pub preemphasis: f32,
-    /// What a frame is multiplied with.
+    /// The window that a frame is multiplied with.
     pub window: Window,
-    /// Whether a frame's mean is taken off it first.
+    /// Whether the mean of a frame is subtracted first.
     pub remove_dc: bool,
-    /// Features in a frame, at least 3; how many the spectrum has room for depends on the other options.
+    /// Number of features in a frame, at least 3. The maximum depends on the other options.
     pub bins: usize,
-    /// Where the first triangle begins, in Hz, 0 or more.
+    /// Low end of the first triangle in Hz, 0 or more.
     pub low_hz: f32,
-    /// Where the last triangle ends, in Hz: up to half the sample rate, or if 0 or less, counted from there.
+    /// High end of the last triangle in Hz: up to half the sample rate; a value of 0 or less is relative to that.
     pub high_hz: f32,
     /// The triangles.
     pub mel: Mel,
 }
 
-/// What a frame is multiplied with.
+/// The window that a frame is multiplied with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Window {
-    /// Hann's, periodic (as PyTorch's `hann_window`).
+    /// Hann's window, periodic (like PyTorch's `hann_window`).
     Hann,
-    /// Kaldi's own: Hann's, symmetric, to the power of 0.85.
+    /// Kaldi's own window: Hann's, symmetric, to the power of 0.85.
     Povey,
 }
 
 /// The triangles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mel {
-    /// Kaldi's: of height 1, straight over the scale 1127 ln(1 + Hz / 700).
+    /// Kaldi's: height 1, linear on the scale 1127 ln(1 + Hz / 700).
     Kaldi,
-    /// librosa's: of area 1, straight over Hz; their corners are even on Slaney's scale, which is linear up to 1 kHz.
+    /// librosa's: area 1, linear in Hz; their corners are evenly spaced on Slaney's scale, which is linear up to 1 kHz.
     Slaney,
 }
 
 impl Options {
-    /// What streaming NeMo models hear as sherpa-onnx feeds them: 16 kHz samples within -1 to 1, 80 bins of 0 to 8 kHz.
+    /// The options of streaming NeMo models as used by sherpa-onnx: 16 kHz samples within -1 to 1, 80 bins of 0 to 8
+    /// kHz.
     pub fn nemo() -> Self {
         Self {
             sample_rate: 16_000,
@@ -61,13 +62,14 @@ impl Options {
         }
     }
 
-    /// What models of Kaldi's descent (icefall's zipformers) hear: 16 kHz samples within -1 to 1, 80 bins of 20 to 7,600 Hz.
+    /// The options of models derived from Kaldi (icefall's zipformers): 16 kHz samples within -1 to 1, 80 bins of 20 to
+    /// 7,600 Hz.
     pub fn kaldi() -> Self {
         Self { window: Window::Povey, remove_dc: true, low_hz: 20.0, high_hz: -400.0, mel: Mel::Kaldi, ..Self::nemo() }
     }
 }
 
-/// Options that make no sense.
+/// The options are invalid.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -86,14 +88,14 @@ pub enum Error {
     /// The range of frequencies.
     #[error("frequencies from {low} to {high} Hz are not a range within 0 to {nyquist} Hz, half the sample rate")]
     Range {
-        /// Where it begins.
+        /// Low end of the range in Hz.
         low: f32,
-        /// Where it ends.
+        /// High end of the range in Hz.
         high: f32,
         /// Half the sample rate.
         nyquist: f32,
     },
     /// The number of bins.
-    #[error("{0} bins are fewer than 3, or so many that some see nothing of the spectrum")]
+    #[error("{0} bins are fewer than 3, or so many that some do not cover any spectral line")]
     Bins(usize),
 }

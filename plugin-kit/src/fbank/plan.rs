@@ -1,4 +1,4 @@
-//! What all streams of a model share, and one frame's computation.
+//! Data shared by all streams of a model, and the computation of a frame.
 
 use super::{
     log::ln,
@@ -8,7 +8,7 @@ use super::{
 use realfft::{RealFftPlanner, RealToComplex, num_complex::Complex};
 use std::{f64::consts::TAU, fmt, sync::Arc};
 
-/// The window, the Fourier transform and the triangles: made once for a model, shared by its streams.
+/// The window, the Fourier transform and the triangles. Created once per model, and shared by its streams.
 pub struct Plan {
     length: usize,
     shift: usize,
@@ -20,7 +20,7 @@ pub struct Plan {
     bank: Bank,
 }
 
-/// Room for the computation of one frame.
+/// Buffers for the computation of a frame.
 pub(super) struct Scratch {
     frame: Vec<f32>,
     padded: Vec<f32>,
@@ -31,12 +31,12 @@ pub(super) struct Scratch {
 
 impl Plan {
     /// # Errors
-    /// Where the options make no sense.
+    /// The options are invalid.
     pub fn new(options: &Options) -> Result<Self, Error> {
         if !(1_000..=384_000).contains(&options.sample_rate) {
             return Err(Error::SampleRate(options.sample_rate));
         }
-        // Kaldi's arithmetic, cut to whole samples like there. What is not a number becomes none.
+        // Kaldi's arithmetic, truncated to whole samples as in Kaldi. NaN becomes 0.
         let samples = |ms: f32| (options.sample_rate as f32 * 0.001 * ms) as usize;
         let (length, shift) = (samples(options.frame_length_ms), samples(options.frame_shift_ms));
         if !(2..=65_536).contains(&length) {
@@ -61,34 +61,34 @@ impl Plan {
         })
     }
 
-    /// Features in a frame.
+    /// Number of features in a frame.
     pub fn bins(&self) -> usize {
         self.bins
     }
 
-    /// Samples from one frame to the next.
+    /// Number of samples between the starts of two frames.
     pub fn shift(&self) -> usize {
         self.shift
     }
 
-    /// The first sample that a frame needs: what comes before it may be forgotten, and a stream that is resumed at the
-    /// frame begins there.
+    /// The first sample that a frame needs. Earlier samples can be discarded, and a stream that is resumed at the frame
+    /// begins there.
     pub fn first_sample_of(&self, frame: u64) -> u64 {
-        // A frame of odd length may need one more when the audio ends within it.
+        // A frame of odd length may need one more if the audio ends within it.
         (self.start_of(frame) - (self.length % 2) as i64).max(0) as u64
     }
 
-    /// How many samples there must be, from the beginning of the stream, for a frame to be ready before the end.
+    /// Number of samples since the start of the stream that are needed for a frame before the end of the audio.
     pub fn samples_for(&self, frame: u64) -> u64 {
         self.start_of(frame).saturating_add(self.length as i64) as u64
     }
 
-    /// How many frames so much audio has when it ends there.
+    /// Number of frames in audio with this many samples.
     pub fn frames_in(&self, samples: u64) -> u64 {
         samples.saturating_add(self.shift as u64 / 2) / self.shift as u64
     }
 
-    /// Where a frame begins: before the first sample, for the first ones.
+    /// The first sample of a frame; negative for the first frames.
     pub(super) fn start_of(&self, frame: u64) -> i64 {
         let frame = i64::try_from(frame).unwrap_or(i64::MAX);
         frame.saturating_mul(self.shift as i64).saturating_add(self.shift as i64 / 2 - self.length as i64 / 2)
@@ -105,7 +105,7 @@ impl Plan {
         }
     }
 
-    /// The features of the frame that begins at `start` of `samples`, which it may reach beyond on both sides.
+    /// Computes the features of the frame that begins at `start` of `samples`. The frame may extend beyond both ends.
     pub(super) fn features(&self, samples: &[f32], start: i64, scratch: &mut Scratch, bins: &mut [f32]) {
         let inside = usize::try_from(start).ok().and_then(|start| samples.get(start..start + self.length));
         if let Some(frame) = inside {
@@ -123,17 +123,17 @@ impl Plan {
         }
         self.bank.apply(power, bins);
         for bin in bins {
-            // What is no number becomes the floor: `max` does that, `clamp` would not.
+            // NaN becomes the floor with `max`, but not with `clamp`.
             let floored = bin.max(f32::EPSILON);
             *bin = ln(floored.min(f32::MAX));
         }
     }
 
-    /// Mean, preemphasis, window and padding, in one pass.
+    /// Subtracts the mean, and applies preemphasis, window and padding, in one pass.
     fn emphasise(&self, frame: &[f32], padded: &mut [f32]) {
         let mean = if self.remove_dc { sum(frame) / self.length as f32 } else { 0.0 };
         let (windowed, padding) = padded.split_at_mut(self.length);
-        // The sample before the first is taken to be the first.
+        // The sample before the first counts as equal to the first.
         let first = frame[0] - mean;
         windowed[0] = (first - self.preemphasis * first) * self.window[0];
         for ((to, pair), window) in windowed[1..].iter_mut().zip(frame.windows(2)).zip(&self.window[1..]) {
@@ -165,7 +165,7 @@ fn window(window: Window, length: usize) -> Vec<f32> {
     (0..length).map(|i| at(i) as f32).collect()
 }
 
-/// Where the sample at `at` is found, mirrored at both ends as often as it takes.
+/// The index of the sample at `at`, mirrored at both ends as often as necessary.
 fn mirrored(mut at: i64, len: usize) -> usize {
     let len = len as i64;
     loop {
@@ -177,7 +177,7 @@ fn mirrored(mut at: i64, len: usize) -> usize {
     }
 }
 
-/// Eight sums side by side: the compiler may not reorder one.
+/// Eight partial sums: the compiler may not reorder floating-point additions.
 fn sum(samples: &[f32]) -> f32 {
     let mut sums = [0.0; 8];
     let chunks = samples.chunks_exact(8);

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Name, recording, samples: `parity/fbank.py` has the same list.
+/// Name, recording, samples. `parity/fbank.py` has the same list.
 const CASES: [(&str, Option<&str>, Range<usize>); 5] = [
     ("demo", Some("demo"), 0..usize::MAX),
     ("weather", Some("weather"), 0..usize::MAX),
@@ -60,8 +60,8 @@ fn frames_are_those_of_kaldi_native_fbank() {
                 (worst, sum) = (worst.max(apart), sum + apart);
             }
             assert_eq!(words.next(), None);
-            // What bounds the worst is single precision, theirs as much as ours: a bin 80 to 95 dB below the loudest line
-            // of its frame is made of the transforms' last digits. Most bins are equal to the bit.
+            // The limit for the maximum comes from single precision on both sides: a bin 80 to 95 dB below the loudest
+            // line of its frame consists of rounding errors of the transforms. Most bins are equal to the bit.
             let mean = sum / (kept.len() * plan.bins()) as f32;
             assert!(worst <= 5e-4 && mean <= 2e-6, "{kind} {name}: at most {worst:e} apart, {mean:e} on average");
         }
@@ -99,7 +99,7 @@ proptest! {
     ) {
         let base = if kaldi { Options::kaldi() } else { Options::nemo() };
         let (length, shift) = (f32::from(length) * 0.53, f32::from(shift) * 0.53);
-        // Few bins, since a short transform has few lines.
+        // Few bins, because a short transform has few lines.
         let options = Options { frame_length_ms: length, frame_shift_ms: shift, bins: 3, ..base };
         prop_assume!(Plan::new(&options).is_ok());
         let weather = recording("weather");
@@ -108,7 +108,7 @@ proptest! {
             let audio = &weather[8_000..][..pieces.iter().sum()];
             let whole = whole(&plan, audio);
             prop_assert_eq!(whole.ready(), plan.frames_in(audio.len() as u64));
-            // The same in pieces, from the beginning and from a frame in the middle.
+            // The same audio in pieces, from the start and from a frame in the middle.
             for first in [0, resumed] {
                 let from = (plan.first_sample_of(first) as usize).min(audio.len());
                 let mut fbank = Fbank::resume(plan.clone(), first);

@@ -1,4 +1,4 @@
-//! What all streams of a model share, and one frame's computation.
+//! Data shared by all streams of a model, and the computation of a frame.
 
 use crate::fbank::{
     Error, Options,
@@ -8,16 +8,16 @@ use crate::fbank::{
 use realfft::{RealFftPlanner, RealToComplex, num_complex::Complex};
 use std::{f32::consts::LOG10_E, f64::consts::TAU, fmt, sync::Arc};
 
-/// Samples from one frame to the next.
+/// Number of samples between two frames.
 pub const HOP: usize = 160;
-/// The window and the transform.
+/// Length of the window and the transform.
 const LENGTH: usize = 400;
-/// A frame sees the samples less than this far from its centre: the window's first weight is 0.
+/// A frame covers the samples less than this far from its centre: the window's first weight is 0.
 pub(super) const REACH: usize = LENGTH / 2;
-/// The least energy.
+/// Minimum energy.
 const FLOOR: f32 = 1e-10;
 
-/// The window, the Fourier transform and the triangles: made once for a model, shared by its streams.
+/// The window, the Fourier transform and the triangles. Created once per model, and shared by its streams.
 pub struct Plan {
     bins: usize,
     silence: f32,
@@ -26,7 +26,7 @@ pub struct Plan {
     bank: Bank,
 }
 
-/// Room for the computation of one frame.
+/// Buffers for the computation of a frame.
 pub(super) struct Scratch {
     frame: Vec<f32>,
     windowed: Vec<f32>,
@@ -36,11 +36,11 @@ pub(super) struct Scratch {
 }
 
 impl Plan {
-    /// For a model with so many bins: Whisper's have 80, from `large-v3` on 128 (`feature_size` in Hugging Face's
-    /// `preprocessor_config.json`).
+    /// Creates a plan for a model with this number of bins. Whisper's have 80, from `large-v3` on 128 (`feature_size`
+    /// in Hugging Face's `preprocessor_config.json`).
     ///
     /// # Errors
-    /// Where there are fewer than 3, or more than the spectrum has room for.
+    /// There are fewer than 3 bins, or more than the spectrum allows.
     pub fn new(bins: usize) -> Result<Self, Error> {
         let hann = |i: usize| 0.5 - 0.5 * (TAU / LENGTH as f64 * i as f64).cos();
         Ok(Self {
@@ -52,12 +52,12 @@ impl Plan {
         })
     }
 
-    /// Features in a frame.
+    /// Number of features in a frame.
     pub fn bins(&self) -> usize {
         self.bins
     }
 
-    /// What a frame without sound is made of.
+    /// The value of each bin in a frame of silence.
     pub(super) fn silence(&self) -> f32 {
         self.silence
     }
@@ -73,8 +73,8 @@ impl Plan {
         }
     }
 
-    /// The logarithms of a frame's energies. After `samples` come zeros; before the first one, and from `end` on where there
-    /// is one, the audio is mirrored.
+    /// Computes the logarithms of a frame's energies. `samples` are followed by zeros. The audio is mirrored before the
+    /// first sample, and at `end`, if given.
     pub(super) fn frame(
         &self,
         samples: &[f32],
@@ -120,14 +120,14 @@ impl fmt::Debug for Plan {
     }
 }
 
-/// The logarithm of an energy. What is no number becomes the floor: `max` does that, `clamp` would not.
+/// The logarithm of an energy. NaN becomes the floor with `max`, but not with `clamp`.
 #[inline]
 fn log10(energy: f32) -> f32 {
     let floored = energy.max(FLOOR);
     ln(floored.min(f32::MAX)) * LOG10_E
 }
 
-/// Where the sample at `at` is found: mirrored at the first sample and the one before `end`, as often as it takes.
+/// The index of the sample at `at`, mirrored at the first sample and at the one before `end` as often as necessary.
 fn mirrored(mut at: i64, end: i64) -> usize {
     loop {
         at = match at {

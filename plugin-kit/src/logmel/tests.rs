@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Name, recording, how often, samples: `parity/logmel.py` has the same list.
+/// Name, recording, repetitions, samples. `parity/logmel.py` has the same list.
 const CASES: [(&str, &str, usize, std::ops::Range<usize>); 4] = [
     ("weather", "weather", 1, 0..usize::MAX),
     ("full", "demo", 3, 1_000..480_975),
@@ -34,7 +34,7 @@ fn plan(bins: usize) -> Arc<Plan> {
 }
 
 fn features(audio: &mut LogMel, frames: usize) -> Vec<f32> {
-    // What is not written would be seen.
+    // NaN, so that values that are not written are noticed.
     let mut to = vec![f32::NAN; audio.plan().bins() * frames];
     audio.features(frames, &mut to);
     to
@@ -62,9 +62,9 @@ fn features_are_those_of_transformers() {
             let kept = words.next().unwrap() as usize;
             let kept: Vec<u32> = words.by_ref().take(kept).collect();
             for (frame, bin) in kept.iter().flat_map(|frame| (0..bins).map(move |bin| (*frame as usize, bin))) {
-                // What bounds it is single precision, of the transform for bins some 70 dB below the loudest line of their
-                // frame, and of the triangles where few lines make a bin: PyTorch's features are as far from these, which
-                // come of a transform and triangles in double precision.
+                // The limit comes from single precision: of the transform, for bins about 70 dB below the loudest line
+                // of their frame, and of the triangles, where a bin has few lines. PyTorch's features differ as much
+                // from these, which use a transform and triangles in double precision.
                 let apart = (ours[bin * WHISPER + frame] - f32::from_bits(words.next().unwrap())).abs();
                 assert!(apart <= 5e-5, "{name}: frame {frame}, bin {bin} of {bins} is {apart:e} apart");
             }
@@ -92,7 +92,7 @@ fn dump_for_parity() {
     }
 }
 
-/// What becomes of a buffer.
+/// An operation on a buffer.
 #[derive(Clone, Debug)]
 enum Step {
     Push(usize),
@@ -161,12 +161,12 @@ fn nothing_is_computed_twice() {
     let mut audio = LogMel::new(plan(80));
     let (mut from, mut to, mut most) = (0, 0, 0);
     let mut cuts = 0;
-    // A chunk every half second, a decode each, and a cut at odd places now and then.
+    // A chunk every half second, each with a decode, and some cuts at odd places.
     for chunk in demo.chunks(8_000) {
         audio.push(chunk);
         to += chunk.len();
         features(&mut audio, WHISPER);
-        // The three frames that see the end.
+        // The three frames at the end.
         most += 3;
         if to - from > 60_000 {
             from += audio.cut(31_234);
@@ -177,7 +177,7 @@ fn nothing_is_computed_twice() {
     let whole = (demo.len() + HOP - REACH) / HOP;
     assert!(audio.computed() as usize <= whole + most + cuts * MIRRORED, "{} for {whole}", audio.computed());
 
-    // Without a look nothing but the whole frames is computed, and a look changes nothing of them.
+    // Without a request only complete frames are computed, and a request does not change them.
     let mut audio = LogMel::new(plan(80));
     demo.chunks(100).for_each(|chunk| audio.push(chunk));
     assert_eq!(audio.computed() as usize, whole);
@@ -195,7 +195,7 @@ fn silence_costs_nothing_and_is_what_silent_audio_is() {
     let mut empty = LogMel::new(plan.clone());
     let ours = features(&mut empty, 100);
     assert_eq!(empty.computed(), 0);
-    // (-10 + 4) / 4, since nothing is louder.
+    // (-10 + 4) / 4, because nothing is louder.
     assert!(ours.iter().all(|feature| (feature + 1.5).abs() < 1e-6));
     assert_eq!(bits(&ours), bits(&features(&mut fresh(&plan, &[0.0; 5_000]), 100)));
 }

@@ -1,10 +1,10 @@
-//! From frames to a model's input: normalised and transposed.
+//! Normalises and transposes frames for a model's input.
 
-/// Frames transposed at a time: what is written to a bin's row is one cache line.
+/// Number of frames transposed at a time: the part of a bin's row that is written at once is one cache line.
 const TILE: usize = 16;
 
-/// Writes `rows` as `[frames, bins]`, and `last` in the last frame where there is one, as `[bins, frames]`; the frames
-/// between are silent.
+/// Writes `rows` as `[frames, bins]` to `[bins, frames]`, with `last` in the last frame, if given. The frames between
+/// are silence.
 pub(super) fn write(rows: &[f32], last: Option<&[f32]>, silence: f32, frames: usize, to: &mut [f32]) {
     let bins = to.len() / frames;
     let sounding = rows.len() / bins;
@@ -36,14 +36,14 @@ pub(super) fn write(rows: &[f32], last: Option<&[f32]>, silence: f32, frames: us
     }
 }
 
-/// The greatest of them, eight side by side: the compiler may not reorder a search.
+/// The maximum of eight partial ones: the compiler may not reorder the search.
 fn greatest(values: &[f32]) -> f32 {
     let mut most = [f32::MIN; 8];
     let eights = values.chunks_exact(8);
     let rest = eights.remainder().iter().copied().fold(f32::MIN, f32::max);
     for eight in eights {
         for (most, value) in most.iter_mut().zip(eight) {
-            // `max` of numbers that are never none, in one instruction.
+            // A `max` of numbers that are never NaN, in one instruction.
             *most = if *value > *most { *value } else { *most };
         }
     }

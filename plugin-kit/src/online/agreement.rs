@@ -1,43 +1,45 @@
-//! LocalAgreement-2: a word is final once two hypotheses in a row begin with it.
+//! LocalAgreement-2: a word is final once two consecutive hypotheses begin with it.
 //!
-//! Invariants: what was committed never changes; `inside` counts the last words of `history`; `history` reaches back no
-//! further than the next prompt and the words of the buffer. Times are samples of the stream. Threads: one at a time.
+//! Invariants: committed words never change; `inside` counts the last words of `history`; `history` contains only what
+//! the next prompt and the buffer need. Times are samples of the stream. Threads: one at a time.
 //!
 //! Source: D. Macháček, R. Dabre, O. Bojar, "Turning Whisper into Real-Time Transcription System", IJCNLP-AACL 2023.
 
 use super::transcript::{SAMPLE_RATE, Word};
 use serde::{Deserialize, Serialize};
 
-/// A new word may begin this much before the last committed one ended.
+/// A new word may begin this much before the end of the last committed one.
 const OVERLAP: u64 = SAMPLE_RATE as u64 / 10;
-/// Committed words are looked for at the beginning of a hypothesis that begins within this of the last one's end.
+/// Committed words are searched at the start of a hypothesis only if it begins within this distance of the last one's
+/// end.
 const NEAR: u64 = SAMPLE_RATE as u64;
-/// How many of them at most.
+/// Maximum number of repeated words.
 const MOST_REPEATED: usize = 5;
-/// A prompt grows word by word until it has so many characters, a space counted for each word.
+/// A prompt grows word by word until it has this many characters, with one space per word.
 const PROMPT_CHARACTERS: usize = 200;
 
-/// What is final and what is not yet.
+/// The committed words, and the last hypothesis.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Agreement {
-    /// End of the last committed word, or where the audio began.
+    /// End of the last committed word, or the start of the audio.
     pub(crate) last: u64,
-    /// Committed words, the latest last.
+    /// Committed words, oldest first.
     pub(crate) history: Vec<Word>,
-    /// How many of them are still in the buffer.
+    /// Number of committed words that are still in the buffer.
     inside: usize,
-    /// The last hypothesis after what is committed.
+    /// The last hypothesis after the committed words.
     #[serde(skip)]
     pub(crate) left: Vec<Word>,
 }
 
 impl Agreement {
-    /// Nothing said yet, from `start` on.
+    /// Starts at `start`, without words.
     pub(crate) fn new(start: u64) -> Self {
         Self { last: start, ..Self::default() }
     }
 
-    /// Takes a hypothesis of the whole buffer. Returns how many words it made final: the last of `history`.
+    /// Processes a hypothesis of the whole buffer. Returns the number of words that it made final: the last of
+    /// `history`.
     pub(crate) fn process(&mut self, mut words: Vec<Word>) -> usize {
         words.retain(|word| word.start + OVERLAP > self.last);
         let repeated = self.repeated(&words);
@@ -47,7 +49,7 @@ impl Agreement {
         self.commit(words)
     }
 
-    /// How many words at the beginning of `words` repeat the last committed ones.
+    /// Number of words at the start of `words` that repeat the last committed ones.
     fn repeated(&self, words: &[Word]) -> usize {
         let near = words.first().is_some_and(|first| first.start.abs_diff(self.last) < NEAR);
         let most = if near { self.inside.min(words.len()).min(MOST_REPEATED) } else { 0 };
@@ -65,7 +67,7 @@ impl Agreement {
         count
     }
 
-    /// Makes final what is left of the hypothesis and begins before `time`.
+    /// Makes final the words of the hypothesis that begin before `time`.
     pub(crate) fn commit_before(&mut self, time: u64) -> usize {
         let count = self.left.iter().take_while(|word| word.start < time).count();
         let rest = self.left.split_off(count);
@@ -73,13 +75,13 @@ impl Agreement {
         self.commit(words)
     }
 
-    /// The buffer begins at `time` now.
+    /// The buffer now begins at `time`.
     pub(crate) fn cut(&mut self, time: u64) {
         let inside = &self.history[self.history.len() - self.inside..];
         self.inside -= inside.iter().take_while(|word| word.end <= time).count();
     }
 
-    /// The text before a buffer that begins at `base`: up to 200 characters, whole words. Never the last word.
+    /// The text before a buffer that begins at `base`: up to 200 characters, whole words, without the last word.
     pub(crate) fn prompt(&self, base: u64, separator: &str) -> String {
         join(&self.history[self.prompted(base)], separator)
     }
@@ -97,19 +99,19 @@ impl Agreement {
         start..end
     }
 
-    /// Whether it can be what this made: bytes from elsewhere may say anything.
+    /// Whether the state is valid. Bytes from elsewhere may contain anything.
     pub(crate) fn is_sound(&self) -> bool {
         self.inside <= self.history.len()
     }
 
-    /// Drops the history that no prompt will need again. The buffer begins at `base`, or later from now on.
+    /// Drops the history that no prompt will need. The buffer begins at `base` or later.
     pub(crate) fn forget(&mut self, base: u64) {
         let needed = self.prompted(base).start.min(self.history.len() - self.inside);
         self.history.drain(..needed);
     }
 }
 
-/// The texts of words, joined.
+/// Joins the texts of words.
 pub(crate) fn join(words: &[Word], separator: &str) -> String {
     words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(separator)
 }
@@ -141,7 +143,7 @@ mod tests {
         let mut agreement = Agreement::new(0);
         agreement.process(words("so is this"));
         agreement.process(words("so is this"));
-        // The model puts the same words later than before.
+        // The model reports the same words later than before.
         agreement.process(words("_ _ _ is this what"));
         assert_eq!(join(&agreement.left, " "), "what");
     }

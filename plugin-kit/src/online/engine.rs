@@ -1,7 +1,7 @@
-//! A model that can only transcribe a buffer, as an engine.
+//! An engine for a model that can only transcribe a buffer.
 //!
-//! Invariant: every stream of a model has the chunk that the model's metadata name. Threads: a model's methods from any thread,
-//! a stream's from one at a time.
+//! Invariant: every stream of a model has the chunk in the model's metadata. Threads: a model's methods are called from
+//! any thread, a stream's from one at a time.
 
 use super::{
     processor::OnlineProcessor,
@@ -15,20 +15,20 @@ use std::sync::Arc;
 
 const VAC: &str = "vac";
 
-/// Loaded weights: makes a [`Transcriber`] for each stream.
+/// A loaded model: creates a [`Transcriber`] for each stream.
 pub trait Recognizer: Send + Sync + 'static {
-    /// What it makes.
+    /// The type of the transcriber.
     type Transcriber: Transcriber;
 
-    /// A transcriber for one stream. `options` holds the configuration with the stream's own fields laid over it.
+    /// Creates a transcriber for a stream. `options` is the configuration with the stream's own fields merged into it.
     ///
     /// # Errors
-    /// As [`Model::processor`].
+    /// Like [`Model::processor`].
     fn transcriber(self: &Arc<Self>, options: &Config) -> Result<Self::Transcriber, Error>;
 
-    /// What clients are told: languages, how many streams, and the separator of segments, which is nothing for languages
-    /// written without spaces. Rate, chunk and replay are set by [`Streaming`], and `partials`, `word-times` and `endpoints`
-    /// are added to the capabilities.
+    /// The metadata for clients: languages, number of streams, and the separator of segments, which is empty for
+    /// languages written without spaces. [`Streaming`] sets rate, chunk and replay, and adds `partials`, `word-times`
+    /// and `endpoints` to the capabilities.
     fn metadata(&self) -> Metadata {
         Metadata::default()
     }
@@ -38,7 +38,7 @@ pub trait Recognizer: Send + Sync + 'static {
 pub struct Streaming<R> {
     recognizer: Arc<R>,
     chunk: u32,
-    /// Where only speech is decoded.
+    /// Set if only speech is decoded.
     detector: Option<Detector>,
 }
 
@@ -49,15 +49,15 @@ impl<R: Recognizer> Streaming<R> {
             Field::load(VAC)
                 .boolean()
                 .default(false)
-                .describe("decode only where somebody speaks, and end the utterance when nobody does any more"),
+                .describe("decode only speech, and end the utterance when the speech ends"),
         );
         Detector::field(schema)
     }
 
-    /// The model, and the detector of speech where `config` asks for one.
+    /// Creates the model, with the speech detector if `config` requires one.
     ///
     /// # Errors
-    /// Names the field that cannot be used, or what is missing.
+    /// A field is invalid, or something is missing; the message names it.
     pub fn new(recognizer: R, config: &Config, host: &Host) -> Result<Self, Error> {
         let chunk = Settings::new(config)?.chunk_samples();
         let detector = if config.get(VAC)? { Some(Detector::load(config, host)?) } else { None };
@@ -88,12 +88,12 @@ impl<R: Recognizer> Model for Streaming<R> {
     }
 }
 
-/// One stream of a [`Streaming`] model.
+/// A stream of a [`Streaming`] model.
 pub struct Stream<T> {
     kind: Kind<T>,
 }
 
-/// What of the audio is decoded.
+/// The audio that is decoded: all of it, or only speech.
 enum Kind<T> {
     Everything(OnlineProcessor<T>),
     Speech(Vac<T, Box<dyn Vad>>),

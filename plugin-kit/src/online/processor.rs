@@ -1,12 +1,12 @@
-//! One stream: the buffer, its decodes, and where it is cut.
+//! A stream: the buffer, its decodes, and its cuts.
 //!
-//! Invariants: the buffer is decoded once for each chunk of audio, counted from where the stream began, so that events do not
-//! depend on how the audio came; a decode hears at most `MOST_SECONDS`; what is cut off was final or said nothing. Threads:
-//! one at a time.
+//! Invariants: the buffer is decoded once for each chunk of audio, counted from the start of the stream, so that events
+//! do not depend on how the audio arrived; a decode has at most `MOST_SECONDS` of audio; only audio whose words are
+//! final, or that has no words, is cut off. Threads: one at a time.
 
 use super::{
     agreement::Agreement,
-    report::{Report, Teller},
+    report::{Report, Reporter},
     restart::State,
     settings::{Limits, Settings},
     transcript::{Buffer, Request, Transcriber, place},
@@ -19,12 +19,12 @@ pub struct OnlineProcessor<T> {
     pub(super) transcriber: T,
     pub(super) limits: Limits,
     pub(super) agreement: Agreement,
-    teller: Teller,
+    reporter: Reporter,
     language: Option<String>,
-    /// Inserted, but not a whole chunk yet.
+    /// Inserted audio that is not a whole chunk yet.
     pending: Vec<f32>,
     pub(super) buffer: Vec<f32>,
-    /// Sample of the stream the buffer begins at.
+    /// The first sample of the buffer in the stream.
     pub(super) base: u64,
     /// Whether the buffer has grown since the last decode.
     grown: bool,
@@ -33,7 +33,7 @@ pub struct OnlineProcessor<T> {
 }
 
 impl<T: Transcriber> OnlineProcessor<T> {
-    /// A stream from sample 0 on.
+    /// Creates a stream that starts at sample 0.
     pub fn new(transcriber: T, settings: &Settings) -> Self {
         Self::with_limits(transcriber, Limits::new(settings, settings.chunk_samples() as usize))
     }
@@ -43,7 +43,7 @@ impl<T: Transcriber> OnlineProcessor<T> {
             transcriber,
             limits,
             agreement: Agreement::default(),
-            teller: Teller::default(),
+            reporter: Reporter::default(),
             language: None,
             pending: Vec::new(),
             buffer: Vec::new(),
@@ -53,50 +53,50 @@ impl<T: Transcriber> OnlineProcessor<T> {
         }
     }
 
-    /// Forgets everything and starts anew at sample `offset`.
+    /// Discards all state and restarts at sample `offset`.
     pub fn init(&mut self, offset: u64) {
-        self.teller = Teller::new(offset);
+        self.reporter = Reporter::new(offset);
         self.begin(offset);
     }
 
-    /// As [`init`](Self::init), but what was told remains told, also where the audio of it is heard again.
+    /// Like [`init`](Self::init), but text that was reported stays reported, even if its audio is processed again.
     pub(super) fn begin(&mut self, offset: u64) {
-        self.agreement = Agreement::new(offset.max(self.teller.told));
+        self.agreement = Agreement::new(offset.max(self.reporter.reported));
         self.pending.clear();
         self.buffer.clear();
         (self.base, self.grown, self.moved) = (offset, false, true);
     }
 
-    /// Takes audio: mono, 16 kHz, any amount.
+    /// Adds any amount of audio: mono, 16 kHz.
     pub fn insert_audio_chunk(&mut self, samples: &[f32]) {
         self.pending.extend_from_slice(samples);
     }
 
-    /// Decodes once for each whole chunk that was inserted, and tells what became final and what may still change.
+    /// Decodes once for each whole chunk that was inserted, and reports final and unstable text.
     ///
     /// # Errors
-    /// The transcriber's.
+    /// The transcriber's error.
     pub fn process_iter(&mut self, report: &mut impl Report) -> Result<(), Error> {
         self.whole_chunks(report)?;
-        self.tell_restart(report)
+        self.report_restart(report)
     }
 
-    /// Ends the audio: after a last decode everything that was heard is final.
+    /// Ends the audio: after a last decode all text is final.
     ///
     /// # Errors
-    /// The transcriber's.
+    /// The transcriber's error.
     pub fn finish(&mut self, report: &mut impl Report) -> Result<(), Error> {
         self.whole_chunks(report)?;
         let rest = std::mem::take(&mut self.pending);
         self.push(&rest);
         self.flush(report)?;
-        self.tell_restart(report)
+        self.report_restart(report)
     }
 
-    /// Goes on from a restart point of another processor: audio from `sample` on follows.
+    /// Continues from a restart point of another processor; the audio from `sample` on follows.
     ///
     /// # Errors
-    /// Where `state` is not one of [`Report::restart_point`].
+    /// `state` is not from [`Report::restart_point`].
     pub fn restore(&mut self, sample: u64, state: &[u8]) -> Result<(), Error> {
         self.resume(sample, State::decode(state, sample, false)?);
         Ok(())
@@ -104,17 +104,17 @@ impl<T: Transcriber> OnlineProcessor<T> {
 
     pub(super) fn resume(&mut self, sample: u64, state: State) {
         self.begin(sample);
-        self.teller = Teller::new(state.told);
+        self.reporter = Reporter::new(state.reported);
         self.agreement = state.agreement;
     }
 
-    /// What is final, once after each change or where it is `due`, and the sample from which audio is still needed.
+    /// The final state, once after each change or if `due`, and the first sample that is still needed.
     pub(super) fn restart(&mut self, due: bool) -> Option<(u64, State)> {
-        let state = || State { agreement: self.agreement.clone(), told: self.teller.told, voice: None };
+        let state = || State { agreement: self.agreement.clone(), reported: self.reporter.reported, voice: None };
         (std::mem::take(&mut self.moved) || due).then(|| (self.base, state()))
     }
 
-    fn tell_restart(&mut self, report: &mut impl Report) -> Result<(), Error> {
+    fn report_restart(&mut self, report: &mut impl Report) -> Result<(), Error> {
         if let Some((sample, state)) = self.restart(false) {
             report.restart_point(sample, &state.encode()?);
         }
@@ -130,28 +130,28 @@ impl<T: Transcriber> OnlineProcessor<T> {
         Ok(())
     }
 
-    /// Adds audio to the buffer at once.
+    /// Adds audio to the buffer.
     pub(super) fn push(&mut self, samples: &[f32]) {
         self.buffer.extend_from_slice(samples);
         self.grown |= !samples.is_empty();
     }
 
-    /// Decodes the buffer, tells, and cuts it.
+    /// Decodes the buffer, reports, and cuts it.
     pub(super) fn iterate(&mut self, report: &mut impl Report) -> Result<(), Error> {
         if let Some(committed) = self.step(report)? {
-            self.tell(committed, report);
+            self.report(committed, report);
         }
         Ok(())
     }
 
-    /// Returns how many words became final, the last of the history, until they are told.
+    /// Returns the number of words that became final: the last of the history. They stay there until they are reported.
     pub(super) fn step(&mut self, report: &impl Report) -> Result<Option<usize>, Error> {
         let Some((committed, ends)) = self.decode(report)? else { return Ok(None) };
         self.trim(committed > 0, &ends);
         Ok(Some(committed + self.force()))
     }
 
-    /// A last decode, unless there is nothing new to hear; then everything is final and the buffer is empty.
+    /// Does a last decode if there is new audio. Afterwards everything is final and the buffer is empty.
     pub(super) fn flush(&mut self, report: &mut impl Report) -> Result<(), Error> {
         let mut committed = self.decode(report)?.map_or(0, |(committed, _)| committed);
         if report.cancelled() {
@@ -159,33 +159,33 @@ impl<T: Transcriber> OnlineProcessor<T> {
         }
         committed += self.agreement.commit_before(u64::MAX);
         self.cut(self.end());
-        // Nobody may speak for hours.
+        // The silence may last for hours.
         self.buffer.shrink_to(0);
-        self.tell(committed, report);
+        self.report(committed, report);
         Ok(())
     }
 
-    /// Returns how many words became final and where the model's passages end; `None` where there is nothing to hear, or nobody
-    /// waits for it any more.
+    /// Returns the number of words that became final, and the ends of the model's passages; `None` if there is nothing
+    /// to decode or the call was cancelled.
     fn decode(&mut self, report: &impl Report) -> Result<Option<(usize, Vec<u64>)>, Error> {
-        // After a restart the buffer may hold nothing yet but audio whose words are final.
+        // After a restart the buffer may contain only audio whose words are final.
         if !self.grown || self.end() <= self.agreement.last || report.cancelled() {
             return Ok(None);
         }
         let prompt = self.agreement.prompt(self.base, self.transcriber.separator());
         let audio = Buffer { samples: &self.buffer, start: self.base };
         let cancelled = || report.cancelled();
-        let heard = self.transcriber.transcribe(audio, Request::new(&prompt, &cancelled));
+        let transcript = self.transcriber.transcribe(audio, Request::new(&prompt, &cancelled));
         if cancelled() {
             return Ok(None);
         }
-        let placed = place(heard?, self.base, self.buffer.len());
+        let placed = place(transcript?, self.base, self.buffer.len());
         self.grown = false;
         self.language = placed.language;
         Ok(Some((self.agreement.process(placed.words), placed.ends)))
     }
 
-    /// Cuts a long buffer where the settings want it.
+    /// Cuts a long buffer according to the settings.
     fn trim(&mut self, committed: bool, ends: &[u64]) {
         if committed && self.buffer.len() > self.limits.sentence {
             trim::at_sentence(&self.agreement.history).into_iter().for_each(|time| self.cut(time));
@@ -195,8 +195,8 @@ impl<T: Transcriber> OnlineProcessor<T> {
         }
     }
 
-    /// Cuts a buffer that would become too long: after the last committed word, or else in its middle, where the words before
-    /// become final as they are. Returns how many.
+    /// Cuts a buffer that would become too long: after the last committed word, or otherwise in its middle; then the
+    /// words before that become final without agreement. Returns their number.
     fn force(&mut self) -> usize {
         let most = self.limits.force;
         if self.buffer.len() > most {
@@ -211,7 +211,7 @@ impl<T: Transcriber> OnlineProcessor<T> {
         committed
     }
 
-    /// Drops the audio before `time`; never goes back, nor beyond the audio.
+    /// Drops the audio before `time`. The cut never moves back, nor beyond the audio.
     fn cut(&mut self, time: u64) {
         let time = time.min(self.end());
         if time < self.base {
@@ -223,13 +223,13 @@ impl<T: Transcriber> OnlineProcessor<T> {
         self.base = time;
     }
 
-    /// Tells the last `committed` words of the history, and what is left.
-    pub(super) fn tell(&mut self, committed: usize, report: &mut impl Report) {
+    /// Reports the last `committed` words of the history, and the rest as partial.
+    pub(super) fn report(&mut self, committed: usize, report: &mut impl Report) {
         let (agreement, separator) = (&mut self.agreement, self.transcriber.separator());
         let language = self.language.as_deref();
         let words = &agreement.history[agreement.history.len() - committed..];
-        self.teller.segment(words, separator, language, report);
-        self.teller.partial(&agreement.left, separator, language, report);
+        self.reporter.segment(words, separator, language, report);
+        self.reporter.partial(&agreement.left, separator, language, report);
         agreement.forget(self.base);
         self.moved |= committed > 0;
     }
@@ -240,7 +240,7 @@ impl<T: Transcriber> OnlineProcessor<T> {
     }
 
     /// End of the last segment.
-    pub(super) fn told(&self) -> u64 {
-        self.teller.told
+    pub(super) fn reported(&self) -> u64 {
+        self.reporter.reported
     }
 }

@@ -1,12 +1,12 @@
-//! Words become events.
+//! Turns words into events.
 //!
-//! Invariants: segments follow one another, each starts no earlier than the last one ended; a partial that is shown is
-//! replaced, cleared or made a segment. Threads: one at a time.
+//! Invariants: a segment never starts before the end of the previous one; a partial is always replaced, cleared or made
+//! a segment. Threads: one at a time.
 
 use super::{agreement::join, transcript::Word};
 use auricle_plugin_api::{Segment, Sink};
 
-/// Where events go: a [`Sink`], or what stands in for one in a test.
+/// Receives the events: a [`Sink`], or a substitute in tests.
 pub trait Report {
     /// See [`Sink::partial`].
     fn partial(&mut self, segment: &Segment);
@@ -48,22 +48,22 @@ impl Report for Sink<'_> {
     }
 }
 
-/// What was told so far.
+/// The events reported so far.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Teller {
+pub(crate) struct Reporter {
     /// End of the last segment.
-    pub(crate) told: u64,
-    /// Whether a partial stands after it.
+    pub(crate) reported: u64,
+    /// Whether a partial was reported after it.
     shown: bool,
 }
 
-impl Teller {
-    /// Nothing told from `start` on.
+impl Reporter {
+    /// Starts at `start`, with nothing reported.
     pub(crate) fn new(start: u64) -> Self {
-        Self { told: start, shown: false }
+        Self { reported: start, shown: false }
     }
 
-    /// Tells committed words.
+    /// Reports committed words.
     pub(crate) fn segment(
         &mut self,
         words: &[Word],
@@ -72,13 +72,13 @@ impl Teller {
         report: &mut impl Report,
     ) {
         if let Some(segment) = self.text(words, separator, language) {
-            self.told = segment.end;
+            self.reported = segment.end;
             self.shown = false;
             report.segment(&segment);
         }
     }
 
-    /// Tells what follows them and may still change.
+    /// Reports the unstable words after them.
     pub(crate) fn partial(
         &mut self,
         words: &[Word],
@@ -93,7 +93,7 @@ impl Teller {
             }
             None if self.shown => {
                 self.shown = false;
-                report.partial(&Segment::new(self.told, self.told, ""));
+                report.partial(&Segment::new(self.reported, self.reported, ""));
             }
             None => (),
         }
@@ -105,12 +105,12 @@ impl Teller {
         if text.is_empty() {
             return None;
         }
-        let mut after = first.start.max(self.told);
+        let mut after = first.start.max(self.reported);
         let mut segment = Segment::new(after, after, text);
         for word in words {
-            let mut told = auricle_plugin_api::Word::new(word.start.max(after), word.end.max(after), word.text.trim());
-            (told.confidence, after) = (word.probability, told.end);
-            segment.words.push(told);
+            let mut timed = auricle_plugin_api::Word::new(word.start.max(after), word.end.max(after), word.text.trim());
+            (timed.confidence, after) = (word.probability, timed.end);
+            segment.words.push(timed);
         }
         segment.end = after;
         segment.language = language.map(str::to_owned);

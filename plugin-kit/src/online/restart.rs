@@ -1,24 +1,24 @@
-//! The bytes of a restart point: what is final, so that a fresh processor repeats none of it.
+//! The bytes of a restart point: the final state, so that a new processor repeats nothing.
 //!
-//! Invariants: what was encoded comes back the same, anything else is refused; never more than a server takes. What is not
-//! final is heard again, in other pieces than before: its text may differ. Threads: any.
+//! Invariants: encoded data are decoded unchanged, anything else is refused; the size never exceeds the server's limit.
+//! Audio without final text is processed again, in other pieces than before, so its text may differ. Threads: any.
 
 use super::{MOST_SECONDS, agreement::Agreement, transcript::SAMPLE_RATE};
 use auricle_plugin_api::{Error, ErrorCode};
 use serde::{Deserialize, Serialize};
 
-/// Mark and version of the layout.
+/// Identifies the layout and its version.
 const MARK: &[u8; 8] = b"online-1";
-/// What a server takes.
+/// The server's size limit.
 const MOST_BYTES: usize = 1 << 20;
 
-/// A stream as its events so far tell it.
+/// The state of a stream after its events so far.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct State {
     pub(crate) agreement: Agreement,
     /// End of the last segment.
-    pub(crate) told: u64,
-    /// Whether somebody speaks, where that is asked.
+    pub(crate) reported: u64,
+    /// Whether there is speech, if that is detected.
     pub(crate) voice: Option<bool>,
 }
 
@@ -28,18 +28,19 @@ impl State {
         if bytes.len() <= MOST_BYTES {
             return Ok(bytes);
         }
-        // Words of absurd length: their place is enough not to repeat them.
+        // The words are extremely long: their end is enough to avoid repeating them.
         self.agreement = Agreement::new(self.agreement.last);
         Ok(postcard::to_extend(&self, MARK.to_vec())?)
     }
 
-    /// The state of a restart point at `sample`; `gated` tells whether the processor asks for speech.
+    /// Decodes the state of a restart point at `sample`. `gated` is whether the processor detects speech.
     pub(crate) fn decode(bytes: &[u8], sample: u64, gated: bool) -> Result<Self, Error> {
         let refused = || Error::new(ErrorCode::CONTRACT, "the restart state is not of this engine or of another place");
         let bytes = bytes.strip_prefix(MARK).ok_or_else(refused)?;
         let (state, rest): (Self, _) = postcard::take_from_bytes(bytes).map_err(|_| refused())?;
-        // What is final lies before the sample or in a buffer that begins there.
-        let near = state.agreement.last.max(state.told) <= sample.saturating_add(u64::from(MOST_SECONDS * SAMPLE_RATE));
+        // Final text lies before the sample, or in a buffer that begins there.
+        let near =
+            state.agreement.last.max(state.reported) <= sample.saturating_add(u64::from(MOST_SECONDS * SAMPLE_RATE));
         let sound = rest.is_empty() && near && state.agreement.is_sound() && state.voice.is_some() == gated;
         sound.then_some(state).ok_or_else(refused)
     }
@@ -57,7 +58,7 @@ mod tests {
         for _ in 0..2 {
             agreement.process(vec![word(100), word(200)]);
         }
-        State { agreement, told: 150, voice: None }
+        State { agreement, reported: 150, voice: None }
     }
 
     #[test]
@@ -69,7 +70,7 @@ mod tests {
         }
         assert!(State::decode(&[&bytes[..], &[0]].concat(), 0, false).is_err());
         assert!(State::decode(&bytes, 0, true).is_err());
-        let far = State { told: 480_001, ..state("so") }.encode().unwrap();
+        let far = State { reported: 480_001, ..state("so") }.encode().unwrap();
         assert!(State::decode(&far, 0, false).is_err());
         State::decode(&far, 1, false).unwrap();
     }

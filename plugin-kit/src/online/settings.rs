@@ -1,6 +1,6 @@
-//! How the policy is set, in a preset's words.
+//! The settings of the policy, as in presets.
 //!
-//! Invariant: settings that were read leave room for a chunk beside a buffer that is due for trimming. Threads: any.
+//! Invariant: valid settings leave room for a chunk beside a buffer that must be trimmed. Threads: any.
 
 use super::{MOST_SECONDS, transcript::SAMPLE_RATE};
 use auricle_plugin_api::{Config, Error, Field, Schema};
@@ -10,7 +10,7 @@ const CHUNK: &str = "min_chunk_size";
 const WAY: &str = "buffer_trimming";
 const LIMIT: &str = "buffer_trimming_sec";
 
-/// Where a buffer is cut that has become long.
+/// Where a long buffer is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Trimming {
@@ -21,14 +21,14 @@ pub enum Trimming {
     Sentence,
 }
 
-/// How the policy is set.
+/// The settings of the policy.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settings {
-    /// Seconds of new audio for one decode.
+    /// Seconds of new audio per decode.
     pub min_chunk_size: f64,
     /// Where the buffer is cut.
     pub buffer_trimming: Trimming,
-    /// Seconds of buffer above which it is cut.
+    /// Length of the buffer, in seconds, above which it is cut.
     pub buffer_trimming_sec: f64,
 }
 
@@ -44,26 +44,27 @@ impl Settings {
         let Self { min_chunk_size, buffer_trimming_sec, .. } = Self::default();
         schema
             .field(
-                Field::load(CHUNK)
-                    .number(0.1, 10.0)
-                    .default(min_chunk_size)
-                    .describe("seconds of new audio for one decode of the buffer: less tells earlier and costs more"),
+                Field::load(CHUNK).number(0.1, 10.0).default(min_chunk_size).describe(
+                    "seconds of new audio per decode of the buffer: fewer give earlier text at a higher cost",
+                ),
             )
-            .field(Field::stream(WAY).one_of(["segment", "sentence"]).default("segment").describe(
-                "where a long buffer is cut: at the end of a segment as the model makes them, or of a sentence",
-            ))
+            .field(
+                Field::stream(WAY).one_of(["segment", "sentence"]).default("segment").describe(
+                    "where a long buffer is cut: at the end of one of the model's segments, or of a sentence",
+                ),
+            )
             .field(
                 Field::stream(LIMIT)
                     .number(1.0, 29.0)
                     .default(buffer_trimming_sec)
-                    .describe("seconds of buffer above which it is cut; each decode hears the whole buffer"),
+                    .describe("seconds of buffer above which it is cut; each decode processes the whole buffer"),
             )
     }
 
     /// Reads the fields.
     ///
     /// # Errors
-    /// Names the field that cannot be used.
+    /// A field is invalid; the message names it.
     pub fn new(options: &Config) -> Result<Self, Error> {
         let settings = Self {
             min_chunk_size: options.get(CHUNK)?,
@@ -82,7 +83,7 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Samples of new audio for one decode.
+    /// Number of samples of new audio per decode.
     pub fn chunk_samples(&self) -> u32 {
         (self.min_chunk_size * f64::from(SAMPLE_RATE)).round() as u32
     }
@@ -91,18 +92,18 @@ impl Settings {
 /// The settings in samples.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
-    /// New audio for one decode.
+    /// New audio per decode.
     pub(crate) chunk: usize,
     /// A buffer above this is cut at a passage's end, ...
     pub(crate) passage: usize,
     /// ... and above this at a sentence's.
     pub(crate) sentence: usize,
-    /// A buffer above this is cut at any price.
+    /// A buffer above this is cut in any case.
     pub(crate) force: usize,
 }
 
 impl Limits {
-    /// `step` is by how many samples the buffer grows at most from one decode to the next.
+    /// `step` is the number of samples by which the buffer grows at most between two decodes.
     pub(crate) fn new(settings: &Settings, step: usize) -> Self {
         let force = ((MOST_SECONDS * SAMPLE_RATE) as usize).saturating_sub(step);
         let limit = (settings.buffer_trimming_sec * f64::from(SAMPLE_RATE)) as usize;

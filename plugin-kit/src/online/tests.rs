@@ -1,4 +1,4 @@
-//! The policy against its authors' code, and on speech that is made up.
+//! Compares the policy with its authors' code, and tests it on synthetic speech.
 
 mod cancelling;
 mod engine;

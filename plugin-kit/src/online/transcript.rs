@@ -1,25 +1,25 @@
-//! What an author implements: audio in, words with times out.
+//! The interface that an author implements: audio in, words with times out.
 //!
-//! Invariant: words and passages are in the order of the model, with times in seconds after the first sample it was given;
-//! [`place`] makes samples of the stream of them, none outside the audio that was heard. Threads: one at a time.
+//! Invariant: words and passages are in the model's order, with times in seconds relative to the first sample of the
+//! buffer. [`place`] converts them to samples of the stream, all within the processed audio. Threads: one at a time.
 
 use auricle_plugin_api::Error;
 use std::ops::Deref;
 
-/// Samples per second, of everything here.
+/// The sample rate of everything here, in Hz.
 pub const SAMPLE_RATE: u32 = 16_000;
-/// A passage with a higher probability of holding no speech says nothing.
+/// A passage whose probability of having no speech is higher is ignored.
 const NO_SPEECH: f32 = 0.9;
 
-/// The audio that is not final yet: mono, 16 kHz, at most [`MOST_SECONDS`](super::MOST_SECONDS) of it.
+/// The audio that is not final yet: mono, 16 kHz, at most [`MOST_SECONDS`](super::MOST_SECONDS).
 ///
-/// From call to call it grows at its end and is cut at its beginning, so that a transcriber which keeps what it computed of
-/// it knows by `start` where it stands. A stream may begin anew with other audio at the same place.
+/// Between calls it grows at its end and is cut at its start. A transcriber that caches its computations can tell from
+/// `start` which audio is new. A stream may also restart at the same place with other audio.
 #[derive(Debug, Clone, Copy)]
 pub struct Buffer<'a> {
-    /// In -1 to 1.
+    /// Samples within -1 to 1.
     pub samples: &'a [f32],
-    /// The sample of the stream that is the first one here.
+    /// The index of the first sample in the stream.
     pub start: u64,
 }
 
@@ -31,22 +31,22 @@ impl Deref for Buffer<'_> {
     }
 }
 
-/// What a transcription is asked for with, besides the audio. A model without use for any of it leaves it.
+/// Additional input for a transcription. A model may ignore it.
 #[derive(Clone, Copy)]
 pub struct Request<'a> {
-    /// Text that was said right before, up to about 200 characters, often none.
+    /// The text right before the audio, up to about 200 characters; often empty.
     pub prompt: &'a str,
     cancelled: &'a dyn Fn() -> bool,
 }
 
 impl<'a> Request<'a> {
-    /// A request for as long as `cancelled` says no.
+    /// Creates a request that is cancelled once `cancelled` returns true.
     pub fn new(prompt: &'a str, cancelled: &'a dyn Fn() -> bool) -> Self {
         Self { prompt, cancelled }
     }
 
-    /// Whether nobody waits for the transcript any more. A model that takes long asks now and then, and returns when it is so:
-    /// whatever it returns then, an error too, is not looked at.
+    /// Whether the transcript is no longer needed. A slow model should check this from time to time, and return early.
+    /// Its result is then ignored, even an error.
     pub fn cancelled(&self) -> bool {
         (self.cancelled)()
     }
@@ -57,64 +57,64 @@ pub trait Transcriber: Send + 'static {
     /// Transcribes a buffer.
     ///
     /// # Errors
-    /// Closes the stream.
+    /// An error closes the stream.
     fn transcribe(&mut self, audio: Buffer<'_>, request: Request<'_>) -> Result<Transcript, Error>;
 
-    /// What joins words: nothing where they carry their own spaces (`" like"`, `" this"`). The same at every call.
+    /// The separator between words; empty if words include their spaces (`" like"`, `" this"`). The same at every call.
     fn separator(&self) -> &str {
         " "
     }
 }
 
-/// What was heard in a buffer.
+/// The transcript of a buffer.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Transcript {
-    /// The model's own segments: the buffer is cut between them. One is enough where a model has none.
+    /// The model's own segments: the buffer is cut between them. A model without segments may return one.
     pub passages: Vec<Passage>,
-    /// BCP 47 tag of the language heard, where the model can tell.
+    /// BCP 47 tag of the language, if the model detects it.
     pub language: Option<String>,
 }
 
-/// A stretch of text that the model holds for a whole, such as a sentence.
+/// A text that the model treats as a unit, such as a sentence.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Passage {
-    /// Where it ends, in seconds.
+    /// Its end in seconds.
     pub end: f64,
-    /// How likely it holds no speech, 0 to 1: above 0.9 its words are not used.
+    /// Probability that it contains no speech, 0 to 1. Above 0.9 its words are ignored.
     pub no_speech: f32,
-    /// Its words, in order.
+    /// Its words in order.
     pub words: Vec<TimedWord>,
 }
 
-/// A word with its place.
+/// A word with its times.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TimedWord {
-    /// In seconds.
+    /// Start in seconds.
     pub start: f64,
-    /// In seconds.
+    /// End in seconds.
     pub end: f64,
-    /// As the model gives it, with the spaces and punctuation it carries.
+    /// The text as the model returns it, including spaces and punctuation.
     pub text: String,
-    /// How sure the model is, 0 to 1.
+    /// Probability of the word, 0 to 1.
     pub probability: Option<f32>,
 }
 
 impl TimedWord {
-    /// A word from second `start` to `end` of the buffer.
+    /// Creates a word from second `start` to `end` of the buffer.
     pub fn new(start: f64, end: f64, text: impl Into<String>) -> Self {
         Self { start, end, text: text.into(), probability: None }
     }
 }
 
 impl From<Vec<TimedWord>> for Transcript {
-    /// Words of a model that knows no passages: all of them are one.
+    /// Converts words without passages to a single passage.
     fn from(words: Vec<TimedWord>) -> Self {
         let end = words.last().map_or(0.0, |word| word.end);
         Self { passages: vec![Passage { end, no_speech: 0.0, words }], language: None }
     }
 }
 
-/// A word with its place in the stream, in samples.
+/// A word with its times in the stream, in samples.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Word {
     pub(crate) start: u64,
@@ -123,7 +123,7 @@ pub(crate) struct Word {
     pub(crate) probability: Option<f32>,
 }
 
-/// A transcript with its place in the stream.
+/// A transcript with its times in the stream.
 #[derive(Debug)]
 pub(crate) struct Placed {
     pub(crate) words: Vec<Word>,
@@ -132,9 +132,9 @@ pub(crate) struct Placed {
     pub(crate) language: Option<String>,
 }
 
-/// Makes samples of the seconds of a transcript of `length` samples from `base` on.
+/// Converts the times of a transcript of `length` samples that begin at `base` to samples of the stream.
 pub(crate) fn place(transcript: Transcript, base: u64, length: usize) -> Placed {
-    // What is not a number becomes 0 here, what is negative or infinite the nearest end.
+    // NaN becomes 0; negative and infinite values become the nearest end.
     let sample = |seconds: f64| base + ((seconds * f64::from(SAMPLE_RATE)).round() as u64).min(length as u64);
     let ends = transcript.passages.iter().map(|passage| sample(passage.end)).collect();
     let spoken =

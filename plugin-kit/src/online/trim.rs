@@ -1,7 +1,7 @@
-//! Where the buffer may be cut.
+//! Finds places where the buffer can be cut.
 //!
-//! Invariant: a cut never lies after the last committed word, so that nothing unsaid is dropped. Times are samples of the
-//! stream. Threads: any; there is no state.
+//! Invariant: a cut never lies after the last committed word, so that no text is lost. Times are samples of the stream.
+//! Threads: any; there is no state.
 
 use super::transcript::Word;
 
@@ -10,8 +10,8 @@ const STOPS: [char; 12] = ['.', '!', '?', '…', '。', '！', '？', '｡', '�
 /// Characters that may follow them.
 const CLOSING: [char; 10] = ['"', '\'', ')', ']', '»', '”', '’', '」', '』', '）'];
 
-/// The end of the last passage but one, going back over passages that end after `last`, the end of the last committed word:
-/// what the model holds for the last passage is not cut off from the audio that follows.
+/// The end of the last passage but one, skipping passages that end after `last`, the end of the last committed word.
+/// The last passage is not separated from the audio that follows.
 pub(crate) fn at_passage(ends: &[u64], last: u64) -> Option<u64> {
     let mut count = ends.len();
     while count > 2 && ends[count - 2] > last {
@@ -21,7 +21,7 @@ pub(crate) fn at_passage(ends: &[u64], last: u64) -> Option<u64> {
     (end <= last).then_some(end)
 }
 
-/// The end of the last sentence but one among committed words. An unfinished sentence at the end counts as one.
+/// The end of the last sentence but one among the committed words. An unfinished sentence at the end counts as one.
 pub(crate) fn at_sentence(history: &[Word]) -> Option<u64> {
     let (_, words) = history.split_last()?;
     words.iter().rev().find(|word| ends_sentence(&word.text)).map(|word| word.end)

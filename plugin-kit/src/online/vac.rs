@@ -1,10 +1,9 @@
-//! The voice activity controller: only speech is decoded, and its end ends the utterance at once.
+//! The voice activity controller: only speech is decoded, and the end of speech ends the utterance at once.
 //!
-//! Audio is heard in pieces of 40 ms, counted from where the stream began. A start of speech begins the online processor anew
-//! at the place of the start, an end finishes it; in between it decodes whenever more than a chunk of new audio has come.
-//! Invariants: silence costs no decode and makes no words; of audio that nobody speaks in, the last second is kept, because a
-//! start may lie in it; an utterance begins no earlier than the audio that the one before was given ends. Threads: one at a
-//! time.
+//! Audio is processed in pieces of 40 ms, counted from the start of the stream. A start of speech restarts the online
+//! processor at that place; an end of speech finishes it. In between it decodes whenever more than a chunk of new audio
+//! has arrived. Invariants: silence causes no decode and no words; the last second of silence is kept, because speech
+//! may start in it; an utterance begins no earlier than the end of the previous one's audio. Threads: one at a time.
 
 use super::{
     processor::OnlineProcessor,
@@ -16,33 +15,33 @@ use super::{
 use crate::vad::{Change, Gate, Vad};
 use auricle_plugin_api::Error;
 
-/// Samples that are heard at once.
+/// Number of samples in a piece.
 pub const VAC_CHUNK: u32 = SAMPLE_RATE / 25;
-/// Samples kept of silence.
+/// Number of samples of silence that are kept.
 const KEPT: usize = SAMPLE_RATE as usize;
 
 /// Streams the speech in audio through a model that can only transcribe a buffer.
 pub struct Vac<T, V> {
     pub(super) online: OnlineProcessor<T>,
     gate: Gate<V>,
-    /// Inserted, but not a whole piece yet.
+    /// Inserted audio that is not a whole piece yet.
     pending: Vec<f32>,
-    /// Heard, but not given to the online processor.
+    /// Processed audio that the online processor has not received.
     kept: Vec<f32>,
-    /// Sample of the stream that `kept` begins at.
+    /// The first sample of `kept` in the stream.
     kept_at: u64,
-    /// Whether somebody speaks.
+    /// Whether there is speech.
     voice: bool,
-    /// Samples given to the online processor since it last decoded.
+    /// Number of samples that the online processor has received since its last decode.
     given: usize,
     /// The last restart point.
     restart_at: u64,
 }
 
 impl<T: Transcriber, V: Vad> Vac<T, V> {
-    /// A stream from sample 0 on.
+    /// Creates a stream that starts at sample 0.
     pub fn new(transcriber: T, settings: &Settings, vad: V) -> Self {
-        // A decode may be a piece late.
+        // A decode may be one piece late.
         let limits = Limits::new(settings, (settings.chunk_samples() + VAC_CHUNK) as usize);
         let mut vac = Self {
             online: OnlineProcessor::with_limits(transcriber, limits),
@@ -58,7 +57,7 @@ impl<T: Transcriber, V: Vad> Vac<T, V> {
         vac
     }
 
-    /// Forgets everything and starts anew at sample `offset`.
+    /// Discards all state and restarts at sample `offset`.
     pub fn init(&mut self, offset: u64) {
         self.online.init(offset);
         self.place(offset, false);
@@ -71,15 +70,15 @@ impl<T: Transcriber, V: Vad> Vac<T, V> {
         (self.kept_at, self.voice, self.given, self.restart_at) = (offset, voice, 0, offset);
     }
 
-    /// Takes audio: mono, 16 kHz, any amount.
+    /// Adds any amount of audio: mono, 16 kHz.
     pub fn insert_audio_chunk(&mut self, samples: &[f32]) {
         self.pending.extend_from_slice(samples);
     }
 
-    /// Listens to each whole piece that was inserted, decodes where there is speech, and tells.
+    /// Processes each whole piece that was inserted, decodes speech, and reports.
     ///
     /// # Errors
-    /// The transcriber's or the detector's.
+    /// The transcriber's or the detector's error.
     pub fn process_iter(&mut self, report: &mut impl Report) -> Result<(), Error> {
         let pending = std::mem::take(&mut self.pending);
         let mut pieces = pending.chunks_exact(VAC_CHUNK as usize);
@@ -87,13 +86,13 @@ impl<T: Transcriber, V: Vad> Vac<T, V> {
             self.process(piece, report)?;
         }
         self.pending = pieces.remainder().to_vec();
-        self.tell_restart(report)
+        self.report_restart(report)
     }
 
-    /// Ends the audio: where somebody speaks, after a last decode everything that was heard is final.
+    /// Ends the audio: if there is speech, all text is final after a last decode.
     ///
     /// # Errors
-    /// The transcriber's or the detector's.
+    /// The transcriber's or the detector's error.
     pub fn finish(&mut self, report: &mut impl Report) -> Result<(), Error> {
         self.process_iter(report)?;
         let rest = std::mem::take(&mut self.pending);
@@ -101,13 +100,13 @@ impl<T: Transcriber, V: Vad> Vac<T, V> {
         if std::mem::take(&mut self.voice) {
             self.online.flush(report)?;
         }
-        self.tell_restart(report)
+        self.report_restart(report)
     }
 
-    /// Goes on from a restart point of another processor: audio from `sample` on follows.
+    /// Continues from a restart point of another processor; the audio from `sample` on follows.
     ///
     /// # Errors
-    /// Where `state` is not one of [`Report::restart_point`].
+    /// `state` is not from [`Report::restart_point`].
     pub fn restore(&mut self, sample: u64, state: &[u8]) -> Result<(), Error> {
         let state = State::decode(state, sample, true)?;
         self.place(sample, state.voice == Some(true));
@@ -115,7 +114,7 @@ impl<T: Transcriber, V: Vad> Vac<T, V> {
         Ok(())
     }
 
-    /// One piece.
+    /// Processes a piece.
     fn process(&mut self, piece: &[f32], report: &mut impl Report) -> Result<(), Error> {
         let change = self.gate.process(piece)?;
         self.kept.extend_from_slice(piece);
@@ -137,7 +136,7 @@ impl<T: Transcriber, V: Vad> Vac<T, V> {
             Some(end) if std::mem::take(&mut self.voice) => {
                 self.given = 0;
                 self.online.flush(report)?;
-                report.endpoint(end.max(self.online.told()));
+                report.endpoint(end.max(self.online.reported()));
             }
             _ if self.given > self.online.limits.chunk => {
                 self.given = 0;
@@ -148,7 +147,7 @@ impl<T: Transcriber, V: Vad> Vac<T, V> {
         Ok(())
     }
 
-    /// Gives the online processor what is kept, up to the end of the speech.
+    /// Passes the kept audio to the online processor, up to the end of the speech.
     fn give(&mut self, change: Change) {
         let end = change.end.unwrap_or(u64::MAX);
         let count = (end.saturating_sub(self.kept_at)).min(self.kept.len() as u64) as usize;
@@ -158,8 +157,8 @@ impl<T: Transcriber, V: Vad> Vac<T, V> {
         self.given += count;
     }
 
-    /// What is final, after each change and each second of silence.
-    fn tell_restart(&mut self, report: &mut impl Report) -> Result<(), Error> {
+    /// Reports a restart point after each change and each second of silence.
+    fn report_restart(&mut self, report: &mut impl Report) -> Result<(), Error> {
         let waited = !self.voice && self.kept_at >= self.restart_at + KEPT as u64;
         let changed = self.online.restart(waited);
         if let Some((sample, state)) = changed {

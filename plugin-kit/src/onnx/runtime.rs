@@ -1,8 +1,8 @@
 //! The shared library and its environment.
 //!
-//! Invariant: a process has one ONNX Runtime, that of whoever came first, and its environment holds no threads: every
-//! session has its own. Each plugin links a copy of this module; the copies agree because the library, opened again, is the
-//! same library, and hands out its one environment. Threads: any.
+//! Invariant: a process has one ONNX Runtime, the first that is loaded. Its environment has no threads: every session
+//! has its own. Each plugin links a copy of this module. The copies agree because opening the library again returns the
+//! same library, which has one environment. Threads: any.
 
 use crate::{onnx::one_line, resources};
 use auricle_plugin_api::{Error, Host};
@@ -12,7 +12,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// What the library is called on this platform.
+/// The library's file name on this platform.
 pub const LIBRARY: &str = if cfg!(target_os = "windows") {
     "onnxruntime.dll"
 } else if cfg!(target_os = "macos") {
@@ -21,20 +21,20 @@ pub const LIBRARY: &str = if cfg!(target_os = "windows") {
     "libonnxruntime.so"
 };
 
-/// Kept for ever: the library allows an environment once, and sessions may come and go.
+/// Never freed: the library allows only one environment per process, and sessions may be closed and opened again.
 static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
 
-/// ONNX Runtime, loaded. Cheap to clone.
+/// The loaded ONNX Runtime. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Runtime {
     environment: Environment,
 }
 
 impl Runtime {
-    /// The process's runtime: loaded now from the server's resource directories, or earlier.
+    /// Returns the process's runtime. Loads it from the server's resource directories if it is not loaded yet.
     ///
     /// # Errors
-    /// Where the library is missing, cannot be loaded, or is older than this crate needs: says which, and what to do.
+    /// The library is missing, cannot be loaded, or is too old. The message names it and what to do.
     pub fn load(host: &Host) -> Result<Self, Error> {
         let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(runtime) = &*loaded {
@@ -46,8 +46,8 @@ impl Runtime {
             builder.with_name("auricle").with_telemetry(false).with_logger(Arc::new(log)).build().map_err(
                 |problem| Error::model(format!("ONNX Runtime at {}: {}", library.display(), one_line(problem))),
             )?;
-        // More would be lines for the operators and the memory of each run, made and then thrown away: a fifth of a small
-        // network's time. Sessions have no level of their own.
+        // A more detailed level would cost a fifth of a small network's time: the messages and the memory statistics of
+        // each run are created and then discarded. Sessions have no level of their own.
         environment.set_log_level(LogLevel::Warning);
         tracing::info!(library = %library.display(), build = ort::info(), "ONNX Runtime loaded");
         let runtime = Self { environment };
@@ -69,7 +69,7 @@ fn refused(library: &Path, problem: &LoadDynamicError) -> Error {
              restart the server"
         ),
         LoadDynamicError::MissingApi { .. } | LoadDynamicError::InvalidVersionString => {
-            format!("{library} is not ONNX Runtime: it has no OrtGetApiBase that tells a version")
+            format!("{library} is not ONNX Runtime: it has no OrtGetApiBase that returns a version")
         }
         LoadDynamicError::Dlopen { error, .. } => {
             format!("ONNX Runtime at {library} cannot be loaded: {}", one_line(error))
@@ -77,7 +77,7 @@ fn refused(library: &Path, problem: &LoadDynamicError) -> Error {
     })
 }
 
-/// Passes on what the runtime logs. Its warnings are about how it runs a model, which an operator can do little about.
+/// Forwards the runtime's log. Its warnings are about how it runs a model, and operators cannot act on them.
 fn log(level: LogLevel, category: &str, _session: &str, place: &str, message: &str) {
     match level {
         LogLevel::Fatal | LogLevel::Error => tracing::error!(target: "onnxruntime", category, place, "{message}"),

@@ -1,9 +1,9 @@
-//! The sessions of one model.
+//! The sessions of a model.
 //!
-//! Invariant: a session is used by one call at a time, so there are as many as calls ever ran at once, which the server
-//! bounds by the model's `concurrency`. Each but the first costs the memory of the weights again. All are of the same file, or
-//! of the same form of it, which is made of its bytes for each anew.
-//! Threads: any, several at once.
+//! Invariant: a session is used by one call at a time. So the number of sessions is the largest number of concurrent
+//! calls so far, which the server limits to the model's `concurrency`. Each session but the first needs the memory of
+//! the weights again. All are created from the same file, or from the same prepared form of it, which is prepared again
+//! for each. Threads: any, several at once.
 
 use super::{Runtime, one_line};
 use crate::files;
@@ -23,17 +23,17 @@ use std::{
 const THREADS: &str = "threads";
 const SPINNING: &str = "spinning";
 
-/// How a session runs: by default on the calling thread alone.
+/// Settings of a session; by default it uses only the calling thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
-    /// Threads for one call, at least 1. The calling thread is one of them.
+    /// Number of threads for a call, at least 1. The calling thread is one of them.
     pub threads: usize,
-    /// Whether they wait for each other awake, within a call only: between calls nobody spins.
+    /// Whether the threads spin while they wait for one another within a call. Between calls they never spin.
     ///
-    /// Where each thread has a processor for itself, a Whisper's token takes a quarter less time with two threads, and no more
-    /// processor time: waking up costs as much as its small products. Where another stream or program wants the same
-    /// processor, a thread spins while the one that it waits for cannot run, and a token takes two to three times longer. A
-    /// server has other streams, so it is not the default.
+    /// If each thread has a processor to itself, a Whisper token takes a quarter less time with two threads and no more
+    /// processor time, because waking a thread costs as much as one of its small products. If another stream or program
+    /// needs the same processor, a thread spins while the one that it waits for cannot run, and a token takes two to
+    /// three times longer. A server has other streams, so this is off by default.
     pub spinning: bool,
 }
 
@@ -52,24 +52,24 @@ impl Options {
                 Field::load(THREADS)
                     .integer(1, 256)
                     .default(threads)
-                    .describe("processor threads for one call; more streams at once are better served by `concurrency`"),
+                    .describe("processor threads per call; for more concurrent streams, `concurrency` is more efficient"),
             )
             .field(Field::load(SPINNING).boolean().default(spinning).describe(
-                "with more threads than one, whether they wait for each other awake: faster where each has a processor for \
-                 itself, several times slower where other streams or programs want it too",
+                "with several threads, whether they spin while they wait for one another: faster if each has a processor to \
+                 itself, several times slower if other streams or programs need it too",
             ))
     }
 
     /// Reads the fields.
     ///
     /// # Errors
-    /// Names the field that cannot be used.
+    /// A field is invalid; the message names it.
     pub fn new(config: &Config) -> Result<Self, Error> {
         Ok(Self { threads: config.get(THREADS)?, spinning: config.get(SPINNING)? })
     }
 }
 
-/// The sessions of one model file.
+/// The sessions of a model file.
 pub struct Sessions {
     runtime: Runtime,
     file: PathBuf,
@@ -79,26 +79,27 @@ pub struct Sessions {
     idle: Mutex<Vec<Session>>,
 }
 
-/// Makes of a file's bytes those that the runtime is given.
+/// Converts a file's bytes to those that the runtime gets.
 type Prepare = Box<dyn Fn(Vec<u8>) -> Result<Vec<u8>, Error> + Send + Sync>;
 
-/// What tells a file that was replaced: its length and when it was written. Not more, as the server looks at: a link made to
-/// the file, or a file system that gives it another number, must not fail streams.
+/// Detects that a file was replaced: its length and modification time. It is less than the server compares, because
+/// streams must not fail after a link to the file is created, or if a file system changes the inode number.
 type Stamp = (u64, SystemTime);
 
 impl Sessions {
-    /// Opens the first session, so that a file that cannot be used is refused here.
+    /// Opens the first session, so that an invalid file is refused here.
     ///
     /// # Errors
-    /// What the runtime says of the file.
+    /// The runtime's error.
     pub fn open(runtime: &Runtime, file: &Path, options: Options) -> Result<Self, Error> {
         Self::of(runtime, file, options, None)
     }
 
-    /// The same for a form of the file: `prepare` makes of its bytes those that the runtime is given, the same each time.
+    /// The same for a prepared form of the file: `prepare` converts its bytes to those that the runtime gets, always
+    /// with the same result.
     ///
     /// # Errors
-    /// What `prepare` or the runtime says of the file.
+    /// The error of `prepare` or the runtime.
     pub fn open_prepared(
         runtime: &Runtime,
         file: &Path,
@@ -117,10 +118,10 @@ impl Sessions {
         Ok(sessions)
     }
 
-    /// A session for this call; it comes back when dropped.
+    /// Borrows a session for a call; it is returned when dropped.
     ///
     /// # Errors
-    /// Where a further session cannot be opened.
+    /// A further session cannot be opened.
     pub fn lend(&self) -> Result<Lent<'_>, Error> {
         let idle = self.idle().pop();
         let session = match idle {
@@ -159,14 +160,14 @@ fn builder(runtime: &Runtime, options: Options) -> ort::Result<SessionBuilder> {
         .with_optimization_level(GraphOptimizationLevel::All)?
         .with_intra_threads(options.threads)?
         .with_intra_op_spinning(options.spinning)?
-        // Threads go to sleep when a run is over.
+        // Threads stop spinning at the end of a run.
         .with_config_entry("session.force_spinning_stop", "1")?
         .with_inter_threads(1)?)
 }
 
-/// A session, lent for a call.
+/// A borrowed session.
 pub struct Lent<'a> {
-    /// Always there until dropped.
+    /// `Some` until dropped.
     session: Option<Session>,
     home: &'a Sessions,
 }
@@ -175,14 +176,14 @@ impl Deref for Lent<'_> {
     type Target = Session;
 
     fn deref(&self) -> &Session {
-        let Some(session) = &self.session else { unreachable!("a session is there until it goes back") };
+        let Some(session) = &self.session else { unreachable!("the session exists until it is returned") };
         session
     }
 }
 
 impl DerefMut for Lent<'_> {
     fn deref_mut(&mut self) -> &mut Session {
-        let Some(session) = &mut self.session else { unreachable!("a session is there until it goes back") };
+        let Some(session) = &mut self.session else { unreachable!("the session exists until it is returned") };
         session
     }
 }

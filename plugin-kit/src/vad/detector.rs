@@ -1,6 +1,6 @@
-//! Which detector a preset chooses.
+//! Selects a detector according to the preset.
 //!
-//! Invariant: the one that was chosen is used, or the model is not loaded. Threads: any.
+//! Invariant: the selected detector is used, or the model is not loaded. Threads: any.
 
 use super::{Energy, Vad};
 use auricle_plugin_api::{Config, Error, Field, Host, Schema};
@@ -12,7 +12,7 @@ const NAMES: [&str; 2] = ["silero", "energy"];
 #[cfg(not(feature = "onnx"))]
 const NAMES: [&str; 1] = ["energy"];
 
-/// Makes detectors for streams.
+/// Creates detectors for streams.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Detector {
@@ -27,14 +27,14 @@ impl Detector {
     /// Adds the field that [`Detector::load`] reads.
     pub fn field(schema: Schema) -> Schema {
         schema.field(Field::load(VAD).one_of(NAMES).default(NAMES[0]).describe(
-            "what tells speech from silence: `silero`, a network, or `energy`, the loudness alone, for quiet rooms",
+            "the speech detector: `silero`, a network, or `energy`, which only measures loudness, for quiet rooms",
         ))
     }
 
-    /// Loads what the preset chooses.
+    /// Loads the detector that the preset selects.
     ///
     /// # Errors
-    /// Where the network is not there or cannot be used, or this build has no detector of that name.
+    /// The network is missing or cannot be used, or this build has no detector with that name.
     pub fn load(config: &Config, host: &Host) -> Result<Self, Error> {
         match config.get::<String>(VAD)?.as_str() {
             "energy" => Ok(Self::Energy),
@@ -47,7 +47,7 @@ impl Detector {
         }
     }
 
-    /// A detector for one stream.
+    /// Creates a detector for a stream.
     pub fn detector(&self) -> Box<dyn Vad> {
         match self {
             Self::Energy => Box::new(Energy::default()),

@@ -1,29 +1,30 @@
-//! A detector without a model: speech is what is louder than the noise.
+//! A detector without a model: audio that is louder than the noise counts as speech.
 //!
-//! The level of a window is its mean square in dB, smoothed over about three windows. The noise floor falls to a lower level
-//! within a few windows and rises by 3 dB a second to a higher one, so that pauses set it and speech does not. What is 9 dB
-//! above the floor has probability 0.5, and each 2 dB more or less multiply the odds by e; below -55 dB (full scale: 0) nothing
-//! is speech. It cannot tell speech from music, typing or a door: for quiet rooms and for tests. Threads: one at a time.
+//! The level of a window is its mean square in dB, smoothed over about three windows. The noise floor falls to a lower
+//! level within a few windows and rises to a higher one by 3 dB per second, so that it follows pauses and not speech. A
+//! level 9 dB above the floor has probability 0.5, and each 2 dB more or less multiply or divide the odds by e. Below
+//! -55 dB (full scale: 0) nothing counts as speech. It cannot distinguish speech from music, typing or a door: for
+//! quiet rooms and tests. Threads: one at a time.
 
 use super::{Vad, WINDOW};
 use auricle_plugin_api::Error;
 
-/// Where the floor is before anything was heard, in dB.
+/// The initial floor, in dB.
 const FIRST_FLOOR: f32 = -50.0;
-/// Levels below are not speech, in dB.
+/// Lower levels are not speech, in dB.
 const SILENCE: f32 = -55.0;
-/// How far above the floor the odds are even, in dB.
+/// Distance above the floor with even odds, in dB.
 const EVEN: f32 = 9.0;
-/// By how many dB the odds grow by e.
+/// Increase of the level that multiplies the odds by e, in dB.
 const SLOPE: f32 = 2.0;
-/// By how much the floor rises in a window, in dB.
+/// Rise of the floor per window, in dB.
 const RISE: f32 = 3.0 * WINDOW as f32 / 16_000.0;
-/// How much of the way to a lower level the floor falls in a window.
+/// Share of the distance to a lower level by which the floor falls per window.
 const FALL: f32 = 0.3;
-/// How much of a window's level counts at once.
+/// Weight of a new window's level in the smoothed level.
 const SMOOTHING: f32 = 0.5;
 
-/// Tells speech by its loudness.
+/// Detects speech by its loudness.
 #[derive(Debug, Clone)]
 pub struct Energy {
     level: f32,

@@ -1,10 +1,10 @@
-//! Starts and ends of speech.
+//! Finds starts and ends of speech.
 //!
-//! Speech starts with the first window of probability 0.5 or more. It ends when windows below 0.35 are 500 ms apart, the first
-//! and the last of them, with none of 0.5 or more between: then it ended at the first. Both places are moved apart by 100 ms.
-//! Invariant: starts and ends take turns. Times are samples of the stream. Threads: one at a time.
+//! Speech starts with the first window of probability 0.5 or more. It ends when two windows below 0.35 are 500 ms
+//! apart, with none of 0.5 or more between them: the end is at the first of them. The start is moved 100 ms back, the
+//! end 100 ms forward. Invariant: starts and ends alternate. Times are samples of the stream. Threads: one at a time.
 //!
-//! Source: the iterator of Silero VAD, with the values and the rule for several events at once of whisper_streaming.
+//! Source: the iterator of Silero VAD, with the values of whisper_streaming and its rule for several events at once.
 
 use super::{Vad, WINDOW};
 use auricle_plugin_api::Error;
@@ -14,7 +14,7 @@ const END_THRESHOLD: f64 = 0.35;
 const MIN_SILENCE: u64 = 8_000;
 const PAD: u64 = 1_600;
 
-/// What happened in a piece of audio.
+/// The events in a piece of audio.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Change {
     /// Speech started at this sample.
@@ -23,17 +23,17 @@ pub struct Change {
     pub end: Option<u64>,
 }
 
-/// Finds where speech starts and ends.
+/// Finds the starts and ends of speech.
 pub struct Gate<V> {
     vad: V,
-    /// Less than a window, left over.
+    /// The remaining samples, less than a window.
     rest: Vec<f32>,
-    /// Where the stream began.
+    /// The first sample of the stream.
     begin: u64,
     /// One past the last window.
     now: u64,
     speech: bool,
-    /// End of the window in which the silence began that may end the speech.
+    /// End of the window with which the current silence began, if it may end the speech.
     silence: Option<u64>,
 }
 
@@ -43,23 +43,23 @@ enum Event {
 }
 
 impl<V: Vad> Gate<V> {
-    /// A stream from sample 0 on.
+    /// Creates a stream that starts at sample 0.
     pub fn new(vad: V) -> Self {
         Self { vad, rest: Vec::new(), begin: 0, now: 0, speech: false, silence: None }
     }
 
-    /// Forgets everything and starts anew at sample `offset`, where somebody speaks already or not.
+    /// Discards all state and restarts at sample `offset`; `speech` is whether there is speech already.
     pub fn init(&mut self, offset: u64, speech: bool) {
         self.vad.reset();
         self.rest.clear();
         (self.begin, self.now, self.speech, self.silence) = (offset, offset, speech, None);
     }
 
-    /// Hears any amount of audio. Of several events the first start and the last end count; a start after an end undoes the
-    /// end.
+    /// Processes any amount of audio. If there are several events, the first start and the last end count; a start
+    /// after an end cancels the end.
     ///
     /// # Errors
-    /// The detector's.
+    /// The detector's error.
     pub fn process(&mut self, samples: &[f32]) -> Result<Change, Error> {
         self.rest.extend_from_slice(samples);
         let rest = std::mem::take(&mut self.rest);

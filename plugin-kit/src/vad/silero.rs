@@ -1,8 +1,8 @@
-//! Silero VAD through ONNX Runtime.
+//! Silero VAD with ONNX Runtime.
 //!
-//! The network hears 64 samples of the window before, then the window, and hands a state of 256 values from window to window.
-//! Invariant: a network that was loaded has run once. Threads: sessions are shared by all streams of a model; a detector is
-//! one stream's.
+//! The network's input is the last 64 samples of the previous window and the window; its state of 256 values is passed
+//! from window to window. Invariant: a loaded network has run once. Threads: sessions are shared by all streams of a
+//! model; a detector belongs to one stream.
 //!
 //! Source: the PyPI package silero-vad 6.2.3, `silero_vad.onnx`, MIT licence.
 
@@ -15,16 +15,16 @@ use auricle_plugin_api::{Error, Host};
 use ort::value::TensorRef;
 use std::sync::Arc;
 
-/// The network's file, in a resource directory.
+/// The network's file name in a resource directory.
 const FILE: &str = "silero_vad.onnx";
 const CONTEXT: usize = 64;
 const STATE: [usize; 3] = [2, 1, 128];
 const SCALAR: [usize; 0] = [];
 
-/// Tells speech by a network.
+/// Detects speech with a network.
 pub struct Silero {
     sessions: Arc<Sessions>,
-    /// The end of the window before, then room for the next.
+    /// The end of the previous window, and the next window.
     input: [f32; CONTEXT + WINDOW],
     state: Vec<f32>,
 }
@@ -33,9 +33,9 @@ impl Silero {
     /// Loads the network, for all streams.
     ///
     /// # Errors
-    /// Where it or ONNX Runtime is not there, or it is not what this reads.
+    /// The network or ONNX Runtime is missing, or the file is another network.
     pub fn load(host: &Host) -> Result<Sessions, Error> {
-        let file = resources::find(host, "Silero VAD (the network that `vad`: \"silero\" asks for)", FILE)?;
+        let file = resources::find(host, "Silero VAD (the network for `vad`: \"silero\")", FILE)?;
         let sessions = Sessions::open(&Runtime::load(host)?, &file, Options::default())?;
         let mut input = [0.0; CONTEXT + WINDOW];
         run(&sessions, &mut input, &mut vec![0.0; STATE.iter().product()])
@@ -43,7 +43,7 @@ impl Silero {
         Ok(sessions)
     }
 
-    /// A detector for one stream.
+    /// Creates a detector for a stream.
     pub fn new(sessions: Arc<Sessions>) -> Self {
         Self { sessions, input: [0.0; CONTEXT + WINDOW], state: vec![0.0; STATE.iter().product()] }
     }
@@ -68,11 +68,15 @@ fn run(sessions: &Sessions, input: &mut [f32; CONTEXT + WINDOW], state: &mut [f3
         "state" => TensorRef::from_array_view((STATE, &state[..]))?,
         "sr" => TensorRef::from_array_view((SCALAR, &[16_000_i64][..]))?,
     ])?;
-    let missing = |name| Error::model(format!("it gives no `{name}`"));
+    let missing = |name| Error::model(format!("it has no output `{name}`"));
     let (_, probability) = outputs.get("output").ok_or_else(|| missing("output"))?.try_extract_tensor::<f32>()?;
     let (_, next) = outputs.get("stateN").ok_or_else(|| missing("stateN"))?.try_extract_tensor::<f32>()?;
     let (&[probability], true) = (probability, next.len() == state.len()) else {
-        return Err(Error::model(format!("it gives {} probabilities, a state of {}", probability.len(), next.len())));
+        return Err(Error::model(format!(
+            "it returns {} probabilities and a state of {} values",
+            probability.len(),
+            next.len()
+        )));
     };
     state.copy_from_slice(next);
     input.copy_within(WINDOW.., 0);

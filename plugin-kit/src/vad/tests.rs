@@ -1,6 +1,6 @@
-//! The gate against its authors' code, the network against theirs, and the detector without a model on speech.
+//! Compares the gate and the network with their authors' code, and tests the detector without a model on speech.
 //!
-//! `parity/vad.py` tells how the golden files are made and what is in them.
+//! `parity/vad.py` explains how the golden files are made and what they contain.
 
 use super::{Change, Energy, Gate, Vad, WINDOW};
 use auricle_plugin_api::Error;
@@ -21,13 +21,13 @@ impl Vad for FirstSample {
     fn reset(&mut self) {}
 }
 
-/// Audio of these probabilities: 1/32 each, a letter a window.
+/// Audio with these probabilities: a letter per window, in units of 1/32.
 pub(crate) fn audio_of(letters: &str) -> Vec<f32> {
     let windows = letters.chars().map(|letter| letter.to_digit(36).unwrap() as f32 / 32.0);
     windows.flat_map(|first| std::iter::once(first).chain([0.0; WINDOW - 1])).collect()
 }
 
-/// A golden file, or what the script left instead, in the folder that a variable names.
+/// A golden file, or the file that the script wrote to the folder in this environment variable.
 pub(crate) fn golden(name: &str, variable: &str) -> String {
     let folder = std::env::var_os(variable).map_or_else(|| root().join("plugin-kit/testdata/vad"), PathBuf::from);
     std::fs::read_to_string(folder.join(name)).unwrap()
@@ -67,7 +67,7 @@ fn speech_may_go_on_from_before_the_stream() {
     assert_eq!(gate.process(&audio_of("0w")).unwrap(), Change { start: Some(1_000), end: None });
 }
 
-/// Where a detector hears speech in a recording, as sample ranges.
+/// The speech in a recording, as sample ranges.
 fn utterances(vad: impl Vad, audio: &[f32]) -> Vec<(u64, u64)> {
     let mut gate = Gate::new(vad);
     let (mut found, mut start) = (Vec::new(), None);
@@ -101,7 +101,7 @@ fn loudness_finds_the_utterances_that_the_network_finds() {
 
 #[test]
 fn loudness_hears_no_speech_in_steady_noise() {
-    // At -40 dB; the first seconds teach it what is steady.
+    // At -40 dB; during the first seconds the detector adapts to the noise.
     let noise: Vec<f32> = floats(&noise(1, 20 * 16_000)).into_iter().map(|sample| sample * 0.034).collect();
     let mut energy = Energy::default();
     let told: Vec<f32> = noise.as_chunks().0.iter().map(|window| energy.probability(window).unwrap()).collect();
@@ -116,10 +116,10 @@ mod silero {
     use auricle_plugin_api::Config;
     use auricle_plugin_test::{StubHost, onnx_runtime_dir};
 
-    /// The furthest a probability may be from the reference: other builds and processors add in another order.
+    /// Maximum difference from the reference: other builds and processors add in another order.
     const TOLERANCE: f32 = 1e-3;
 
-    /// The network, looked for in these folders.
+    /// The network, searched for in these folders.
     fn detector(folders: &[&Path]) -> Result<Detector, Error> {
         let host = folders.iter().fold(StubHost::new(), |host, folder| host.resource_dir(folder));
         let fields = [("vad".to_owned(), "silero".into())];
@@ -153,7 +153,7 @@ mod silero {
             }
             println!("{}: {} windows, at most {most:.1e} apart", path.display(), windows.len());
             assert!(most <= TOLERANCE, "{}: {most}", path.display());
-            // The same detector once more, on a new stream.
+            // The same detector again, on a new stream.
             let mut gate = Gate::new(vad);
             gate.init(0, false);
             let heard =

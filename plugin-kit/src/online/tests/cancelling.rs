@@ -1,4 +1,4 @@
-//! A call that is cancelled ends with the decode under way, tells nothing of it, and the stream may be begun anew.
+//! A cancelled call ends after the current decode and reports nothing of it; the stream can be restarted.
 
 use super::fake::{Event, Fake, Recorder, script, speech};
 use crate::online::{Buffer, OnlineProcessor, Report, Request, Settings, Transcriber, Transcript};
@@ -8,7 +8,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-/// A model whose client leaves during one of its decodes, which it then gives up.
+/// A model whose client leaves during one of its decodes; it then stops.
 struct Left {
     fake: Fake,
     during: usize,
@@ -26,32 +26,32 @@ impl Transcriber for Left {
     }
 }
 
-/// What the client gets, while it is there.
+/// The events that the client receives until it leaves.
 #[derive(Default)]
 struct Client {
-    told: Recorder,
+    recorder: Recorder,
     gone: Arc<AtomicBool>,
 }
 
 impl Report for Client {
     fn partial(&mut self, segment: &Segment) {
-        self.told.partial(segment);
+        self.recorder.partial(segment);
     }
 
     fn segment(&mut self, segment: &Segment) {
-        self.told.segment(segment);
+        self.recorder.segment(segment);
     }
 
     fn speech_started(&mut self, sample: u64) {
-        self.told.speech_started(sample);
+        self.recorder.speech_started(sample);
     }
 
     fn endpoint(&mut self, sample: u64) {
-        self.told.endpoint(sample);
+        self.recorder.endpoint(sample);
     }
 
     fn restart_point(&mut self, sample: u64, state: &[u8]) {
-        self.told.restart_point(sample, state);
+        self.recorder.restart_point(sample, state);
     }
 
     fn cancelled(&self) -> bool {
@@ -59,9 +59,9 @@ impl Report for Client {
     }
 }
 
-/// Texts that were told.
-fn texts(told: &Recorder) -> Vec<Event> {
-    told.0.iter().filter(|event| !matches!(event, Event::Restart(..))).cloned().collect()
+/// The reported texts.
+fn texts(recorder: &Recorder) -> Vec<Event> {
+    recorder.0.iter().filter(|event| !matches!(event, Event::Restart(..))).cloned().collect()
 }
 
 #[test]
@@ -70,12 +70,13 @@ fn nothing_is_decoded_or_told_that_nobody_waits_for() {
     let whole = audio.len() / 16_000;
     assert!(whole > 5 && !audio.len().is_multiple_of(16_000));
     let before = |decode: usize| {
-        let (mut online, mut told) = (OnlineProcessor::new(Fake::default(), &Settings::default()), Recorder::default());
+        let (mut online, mut recorder) =
+            (OnlineProcessor::new(Fake::default(), &Settings::default()), Recorder::default());
         online.insert_audio_chunk(&audio[..(decode - 1) * 16_000]);
-        online.process_iter(&mut told).unwrap();
-        texts(&told)
+        online.process_iter(&mut recorder).unwrap();
+        texts(&recorder)
     };
-    // In the midst of a call, and in the decode at the end of the audio.
+    // In the middle of a call, and in the decode at the end of the audio.
     for during in [1, 4, whole + 1] {
         let mut client = Client::default();
         let left = Left { fake: Fake::default(), during, gone: Arc::clone(&client.gone) };
@@ -84,15 +85,15 @@ fn nothing_is_decoded_or_told_that_nobody_waits_for() {
         online.process_iter(&mut client).unwrap();
         online.finish(&mut client).unwrap();
         assert_eq!(online.transcriber.fake.decodes, during);
-        assert_eq!(texts(&client.told), before(during));
+        assert_eq!(texts(&client.recorder), before(during));
 
-        // A client that had it reset hears all from the beginning.
+        // After a reset the client gets everything from the start.
         client.gone.store(false, Ordering::Relaxed);
-        client.told.0.clear();
+        client.recorder.0.clear();
         online.init(0);
         online.insert_audio_chunk(&audio);
         online.process_iter(&mut client).unwrap();
         online.finish(&mut client).unwrap();
-        assert_eq!(client.told.text(), script(0, 12));
+        assert_eq!(client.recorder.text(), script(0, 12));
     }
 }

@@ -1,4 +1,4 @@
-//! A model with one function, as the server sees it.
+//! A model with one function, as seen by the server.
 
 use super::fake::{Fake, script, speech};
 use crate::online::{Recognizer, Streaming};
@@ -7,7 +7,7 @@ use auricle_plugin_test::{Recording, StubHost, TestEngine};
 use serde_json::json;
 use std::sync::Arc;
 
-/// An engine that hears the made-up speech.
+/// An engine that recognises the synthetic speech.
 struct Toy;
 
 impl ModelLoader for Toy {
@@ -26,7 +26,7 @@ impl ModelLoader for Toy {
     }
 }
 
-/// None.
+/// A model without weights.
 struct Weights;
 
 impl Recognizer for Weights {
@@ -59,12 +59,12 @@ fn streams_through_the_boundary_on_the_chunk_it_names() {
             metadata.capabilities.contains(&"confidence".into()) && metadata.capabilities.contains(&"partials".into())
         );
         assert_eq!(metadata.capabilities.contains(&"endpoints".into()), endpoints);
-        // Loud words, for the detector is a plain one.
+        // Loud words, because the detector only measures loudness.
         let audio = [speech(3_000, 20), vec![0.0; 32_000]].concat();
         let mut stream = model.stream();
         stream.push(&audio[..audio.len() / 2]).unwrap();
         let first = stream.into_recording();
-        // The rest of the stream is another processor's.
+        // Another processor continues the stream.
         let point = first.restart_points.last().unwrap();
         let mut stream = model.stream();
         stream.restore(point).unwrap();

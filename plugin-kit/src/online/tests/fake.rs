@@ -1,12 +1,12 @@
-//! Speech that is made up: a word is a run of one value, which says which word it is; zeros are silence.
+//! Synthetic speech: a word is a run of one value that identifies it; zeros are silence.
 
 use crate::online::{Buffer, Passage, Report, Request, TimedWord, Transcriber, Transcript};
 use auricle_plugin_api::{Error, Segment};
 
-/// What the value of a word is counted in.
+/// The unit of a word's value.
 const STEP: f32 = 1.0 / 4_096.0;
 
-/// The audio of words `first` to `first + count`, each with silence after it, of lengths that depend on the word.
+/// The audio of words `first` to `first + count`, each followed by silence; lengths depend on the word.
 pub(super) fn speech(first: usize, count: usize) -> Vec<f32> {
     let mut audio = vec![0.0; 4_000];
     for word in first..first + count {
@@ -17,31 +17,31 @@ pub(super) fn speech(first: usize, count: usize) -> Vec<f32> {
     audio
 }
 
-/// The words that `speech` holds.
+/// The words in `speech`.
 pub(super) fn script(first: usize, count: usize) -> String {
     (first..first + count).map(|word| format!("w{}", word % 4_000)).collect::<Vec<_>>().join(" ")
 }
 
-/// Hears them, with flaws that depend on the buffer alone.
+/// Recognises the words, with errors that depend only on the buffer.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Fake {
-    /// Whether passages are told apart, each of five words.
+    /// Whether it reports passages, each of five words.
     pub(super) passages: bool,
-    /// Whether the same word is never heard alike twice in a row.
+    /// Whether a word is never recognised the same way twice in a row.
     pub(super) fickle: bool,
-    /// Whether nothing is heard at all.
+    /// Whether it recognises nothing.
     pub(super) deaf: bool,
     pub(super) decodes: usize,
-    /// Samples of the longest buffer, and of the last.
+    /// Number of samples in the longest buffer, and in the last.
     pub(super) longest: usize,
-    pub(super) heard: usize,
+    pub(super) received: usize,
     pub(super) longest_prompt: usize,
 }
 
 impl Transcriber for Fake {
     fn transcribe(&mut self, samples: Buffer<'_>, request: Request<'_>) -> Result<Transcript, Error> {
         self.decodes += 1;
-        self.heard = samples.len();
+        self.received = samples.len();
         self.longest = self.longest.max(samples.len());
         self.longest_prompt = self.longest_prompt.max(request.prompt.chars().count());
         let mut words = Vec::new();
@@ -53,7 +53,7 @@ impl Transcriber for Fake {
                 continue;
             }
             let word = (value / STEP).round() as usize - 1;
-            // Where the audio breaks off the word is not clear yet.
+            // A word at the end of the audio is not clear yet.
             let unclear = if at == samples.len() { format!("?{}", at % 7) } else { String::new() };
             let fickle = if self.fickle { format!("-{}", samples.len() / 8_000 % 3) } else { String::new() };
             let jitter = (samples.len() / 1_000 * 31 + word) % 800;
@@ -80,7 +80,7 @@ pub(super) enum Event {
     Restart(u64, Vec<u8>),
 }
 
-/// Keeps what it is told.
+/// Records the events.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Recorder(pub(super) Vec<Event>);
 
@@ -106,7 +106,7 @@ impl Recorder {
         self.0.iter().filter_map(restart).collect()
     }
 
-    /// Segments follow one another, as their words do.
+    /// Checks that segments follow one another, and their words too.
     pub(super) fn assert_in_order(&self) {
         let mut after = 0;
         for segment in self.segments() {

@@ -1,31 +1,31 @@
-//! Hours of speech, as fast as it goes: what a stream costs must not grow.
+//! Hours of speech, as fast as possible: the cost of a stream must not grow.
 
 use super::fake::{Event, Fake, Recorder, script, speech};
 use crate::online::{OnlineProcessor, Settings};
 
-/// Hears so many words; 80 are a minute.
+/// Processes this many words; 80 are a minute.
 fn hours(words: usize, fake: Fake) {
     let mut online = OnlineProcessor::new(fake, &Settings::default());
-    let (mut said, mut told) = (Vec::new(), Recorder::default());
+    let (mut said, mut recorder) = (Vec::new(), Recorder::default());
     let (mut samples, mut state, mut history) = (0, 0, 0);
     for first in (0..words).step_by(100) {
         let audio = speech(first, 100);
         samples += audio.len();
         for piece in audio.chunks(16_000) {
             online.insert_audio_chunk(piece);
-            online.process_iter(&mut told).unwrap();
+            online.process_iter(&mut recorder).unwrap();
             history = history.max(online.agreement.history.len());
         }
-        told.assert_in_order();
-        said.extend(told.words().iter().map(|word| word.split('-').next().unwrap().to_owned()));
-        for event in told.0.drain(..) {
+        recorder.assert_in_order();
+        said.extend(recorder.words().iter().map(|word| word.split('-').next().unwrap().to_owned()));
+        for event in recorder.0.drain(..) {
             if let Event::Restart(_, bytes) = event {
                 state = state.max(bytes.len());
             }
         }
     }
-    online.finish(&mut told).unwrap();
-    said.extend(told.words().iter().map(|word| word.split('-').next().unwrap().to_owned()));
+    online.finish(&mut recorder).unwrap();
+    said.extend(recorder.words().iter().map(|word| word.split('-').next().unwrap().to_owned()));
     assert!(samples / 16_000 * 80 / 60 > words, "{samples}");
     assert_eq!(said.join(" "), script(0, words));
     let (longest, room) = (online.transcriber.longest, online.buffer.capacity());
@@ -51,11 +51,11 @@ fn nor_where_it_never_agrees_with_itself() {
 #[test]
 fn nor_where_nobody_speaks() {
     let mut online = OnlineProcessor::new(Fake::default(), &Settings::default());
-    let mut told = Recorder::default();
+    let mut recorder = Recorder::default();
     for _ in 0..1_800 {
         online.insert_audio_chunk(&[0.0; 16_000]);
-        online.process_iter(&mut told).unwrap();
+        online.process_iter(&mut recorder).unwrap();
     }
     assert!(online.transcriber.longest <= 480_000);
-    assert!(told.0.iter().all(|event| matches!(event, Event::Restart(..))));
+    assert!(recorder.0.iter().all(|event| matches!(event, Event::Restart(..))));
 }

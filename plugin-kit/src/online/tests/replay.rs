@@ -1,4 +1,4 @@
-//! What the authors' code did, step by step: `parity/online.py` tells how the traces are made and what is in them.
+//! The behaviour of the authors' code, step by step. `parity/online.py` explains how the traces are made.
 
 use crate::online::{
     Buffer, OnlineProcessor, Request, Transcriber, Transcript,
@@ -8,21 +8,21 @@ use crate::online::{
 };
 use auricle_plugin_api::Error;
 
-/// Samples a unit of the traces.
+/// Number of samples in a unit of the traces.
 const UNIT: u64 = 125;
 
-/// Hears what it is told to hear.
+/// Returns the given transcripts.
 #[derive(Default)]
-struct Told {
-    heard: Transcript,
+struct Scripted {
+    transcript: Transcript,
     separator: &'static str,
     prompt: String,
 }
 
-impl Transcriber for Told {
+impl Transcriber for Scripted {
     fn transcribe(&mut self, _: Buffer<'_>, request: Request<'_>) -> Result<Transcript, Error> {
         request.prompt.clone_into(&mut self.prompt);
-        Ok(self.heard.clone())
+        Ok(self.transcript.clone())
     }
 
     fn separator(&self) -> &str {
@@ -30,27 +30,27 @@ impl Transcriber for Told {
     }
 }
 
-/// The first stream's settings, or the next one's.
-fn start(line: &str) -> Option<OnlineProcessor<Told>> {
+/// Starts a stream with the settings in this line, if it has any.
+fn start(line: &str) -> Option<OnlineProcessor<Scripted>> {
     let [way, limit, separator] = line.strip_prefix("S ")?.split(' ').collect::<Vec<_>>()[..] else {
         panic!("{line}");
     };
     let limit = (limit.parse::<u64>().unwrap() * UNIT) as usize;
-    // The original has no hard limit, and turns to passages after 30 seconds.
+    // The original has no hard limit, and uses passages after 30 seconds.
     let (passage, sentence) = match way {
         "segment" => (limit, usize::MAX),
         _ => (30 * 16_000, limit),
     };
     let separator = if separator == "0" { "" } else { " " };
     let limits = Limits { chunk: usize::MAX, passage, sentence, force: usize::MAX };
-    Some(OnlineProcessor::with_limits(Told { separator, ..Told::default() }, limits))
+    Some(OnlineProcessor::with_limits(Scripted { separator, ..Scripted::default() }, limits))
 }
 
 fn numbers(text: &str) -> impl Iterator<Item = i64> + '_ {
     text.split(' ').filter(|number| !number.is_empty()).map(|number| number.parse().unwrap())
 }
 
-fn heard(words: &str, ends: &str, names: &[&str], separator: &str) -> Transcript {
+fn transcript(words: &str, ends: &str, names: &[&str], separator: &str) -> Transcript {
     let second = |units: i64| units as f64 / 128.0;
     let fields: Vec<i64> = numbers(words).collect();
     let mut end = 0;
@@ -102,17 +102,17 @@ fn decides_as_the_original() {
             panic!("{line}");
         };
         online.push(&vec![0.0; new.parse::<usize>().unwrap() * UNIT as usize]);
-        online.transcriber.heard = heard(words, ends, &names, online.transcriber.separator);
+        online.transcriber.transcript = transcript(words, ends, &names, online.transcriber.separator);
         let count = online.step(&Recorder::default()).unwrap().unwrap();
         let history = &online.agreement.history;
-        let told = &history[history.len() - count..];
+        let recorder = &history[history.len() - count..];
         assert_eq!(
-            [hash(&online.transcriber.prompt), summary(told), summary(&online.agreement.left)],
+            [hash(&online.transcriber.prompt), summary(recorder), summary(&online.agreement.left)],
             [prompt, committed, left].map(str::to_owned),
             "line {}",
             number + 2
         );
-        online.tell(count, &mut Recorder::default());
+        online.report(count, &mut Recorder::default());
         let length = online.buffer.len() as u64;
         assert_eq!(format!("{} {}", online.base / UNIT, length / UNIT), place, "line {}", number + 2);
         assert_eq!((online.base % UNIT, length % UNIT), (0, 0));

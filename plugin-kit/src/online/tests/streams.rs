@@ -1,4 +1,4 @@
-//! Whole streams of made-up speech.
+//! Whole streams of synthetic speech.
 
 use super::fake::{Event, Fake, Recorder, script, speech};
 use crate::online::{Buffer, OnlineProcessor, Request, Settings, TimedWord, Transcriber, Transcript, Trimming};
@@ -9,18 +9,18 @@ fn settings(way: Trimming, limit: f64) -> Settings {
     Settings { buffer_trimming: way, buffer_trimming_sec: limit, ..Settings::default() }
 }
 
-/// Everything that is told of `audio`, inserted in pieces of these lengths, over and over.
+/// The events for `audio`, inserted in pieces of these lengths, which repeat.
 fn process(online: &mut OnlineProcessor<impl Transcriber>, audio: &[f32], pieces: &[usize]) -> Recorder {
-    let mut told = Recorder::default();
+    let mut recorder = Recorder::default();
     let (mut rest, mut pieces) = (audio, pieces.iter().cycle());
     while !rest.is_empty() {
         let (piece, after) = rest.split_at(rest.len().min(*pieces.next().unwrap()));
         online.insert_audio_chunk(piece);
-        online.process_iter(&mut told).unwrap();
+        online.process_iter(&mut recorder).unwrap();
         rest = after;
     }
-    online.finish(&mut told).unwrap();
-    told
+    online.finish(&mut recorder).unwrap();
+    recorder
 }
 
 #[test]
@@ -31,10 +31,10 @@ fn every_word_is_told_once() {
             for (way, limit) in [(Trimming::Segment, 15.0), (Trimming::Segment, 5.0), (Trimming::Sentence, 10.0)] {
                 let fake = Fake { passages, fickle, ..Fake::default() };
                 let mut online = OnlineProcessor::new(fake, &settings(way, limit));
-                let told = process(&mut online, &audio, &[16_000]);
-                told.assert_in_order();
+                let recorder = process(&mut online, &audio, &[16_000]);
+                recorder.assert_in_order();
                 let plain = |word: &String| word.split('-').next().unwrap().to_owned();
-                let words: Vec<String> = told.words().iter().map(plain).collect();
+                let words: Vec<String> = recorder.words().iter().map(plain).collect();
                 assert_eq!(words.join(" "), script(0, 200), "{passages} {fickle} {way:?} {limit}");
                 assert!(online.transcriber.longest <= 480_000, "{}", online.transcriber.longest);
             }
@@ -54,13 +54,13 @@ fn prompts_are_what_has_left_the_buffer() {
 #[test]
 fn what_is_told_carries_what_the_model_knows() {
     let mut online = OnlineProcessor::new(Fake { passages: true, ..Fake::default() }, &Settings::default());
-    let told = process(&mut online, &speech(0, 8), &[16_000]);
-    let [Event::Partial(partial), Event::Restart(0, _)] = &told.0[..2] else { panic!("{:?}", told.0) };
+    let recorder = process(&mut online, &speech(0, 8), &[16_000]);
+    let [Event::Partial(partial), Event::Restart(0, _)] = &recorder.0[..2] else { panic!("{:?}", recorder.0) };
     assert_eq!(
         (partial.text().as_ref(), partial.language.as_deref(), partial.confidence),
         ("w0 w1", Some("x"), Some(0.5))
     );
-    let segment = told.segments()[0];
+    let segment = recorder.segments()[0];
     assert_eq!((segment.words[0].start, segment.words[0].end), (4_192, 7_000));
     assert_eq!((segment.start, segment.confidence), (4_192, Some(0.5)));
 }
@@ -69,13 +69,13 @@ fn what_is_told_carries_what_the_model_knows() {
 fn the_last_words_are_decoded_once_more_and_told() {
     let audio = speech(0, 3);
     let mut online = OnlineProcessor::new(Fake::default(), &Settings::default());
-    let told = process(&mut online, &audio, &[16_000]);
-    assert_eq!(told.text(), script(0, 3));
-    assert_eq!((audio.len() / 16_000 + 1, audio.len()), (online.transcriber.decodes, online.transcriber.heard));
-    // Nothing new, no decode.
-    let mut told = Recorder::default();
-    online.finish(&mut told).unwrap();
-    assert!(told.0.is_empty(), "{told:?}");
+    let recorder = process(&mut online, &audio, &[16_000]);
+    assert_eq!(recorder.text(), script(0, 3));
+    assert_eq!((audio.len() / 16_000 + 1, audio.len()), (online.transcriber.decodes, online.transcriber.received));
+    // No new audio, so no decode.
+    let mut recorder = Recorder::default();
+    online.finish(&mut recorder).unwrap();
+    assert!(recorder.0.is_empty(), "{recorder:?}");
     assert_eq!(online.transcriber.decodes, audio.len() / 16_000 + 1);
 }
 
@@ -91,7 +91,7 @@ fn a_stream_begins_anew_where_it_is_told_to() {
     assert_eq!(later.segments()[0].start, first.segments()[0].start + 1_000_000);
 }
 
-/// Gives words with the spaces before them, as Whisper does.
+/// Returns the words with the spaces before them, like Whisper.
 struct Spaced(Fake);
 
 impl Transcriber for Spaced {
@@ -116,12 +116,12 @@ fn words_may_carry_their_own_spaces() {
     let audio = speech(0, 60);
     let spaced = process(&mut OnlineProcessor::new(Spaced(fake.clone()), &Settings::default()), &audio, &[16_000]);
     let plain = process(&mut OnlineProcessor::new(fake, &Settings::default()), &audio, &[16_000]);
-    let segments = |told: &Recorder| told.segments().into_iter().cloned().collect::<Vec<_>>();
+    let segments = |recorder: &Recorder| recorder.segments().into_iter().cloned().collect::<Vec<_>>();
     assert_eq!(segments(&spaced), segments(&plain));
     assert_eq!(spaced.text(), script(0, 60));
 }
 
-/// Says one thing first, then something else, then nothing.
+/// Returns one text first, then another, then none.
 struct Fading(usize);
 
 impl Transcriber for Fading {
@@ -140,14 +140,14 @@ impl Transcriber for Fading {
 #[test]
 fn a_partial_that_came_to_nothing_is_cleared_and_errors_come_through() {
     let mut online = OnlineProcessor::new(Fading(0), &Settings::default());
-    let mut told = Recorder::default();
+    let mut recorder = Recorder::default();
     online.insert_audio_chunk(&[0.0; 48_000]);
-    online.process_iter(&mut told).unwrap();
+    online.process_iter(&mut recorder).unwrap();
     let partial =
         |event: &Event| if let Event::Partial(partial) = event { Some(partial.text().into_owned()) } else { None };
-    assert_eq!(told.0.iter().filter_map(partial).collect::<Vec<_>>(), ["so", "no", ""]);
+    assert_eq!(recorder.0.iter().filter_map(partial).collect::<Vec<_>>(), ["so", "no", ""]);
     online.insert_audio_chunk(&[0.0; 16_000]);
-    assert_eq!(online.process_iter(&mut told).unwrap_err().message, "the model broke");
+    assert_eq!(online.process_iter(&mut recorder).unwrap_err().message, "the model broke");
 }
 
 proptest! {
@@ -167,14 +167,14 @@ proptest! {
         let audio = speech(first, count);
         let stream = || OnlineProcessor::new(Fake { passages, fickle, ..Fake::default() }, &settings(way, limit));
         let (mut grid, mut any) = (stream(), stream());
-        let (told, other) = (process(&mut grid, &audio, &[16_000]), process(&mut any, &audio, &pieces));
-        // One restart point a call: where several chunks come in one, only the last is told.
-        let events = |told: &Recorder| told.0.iter().filter(|event| !matches!(event, Event::Restart(..))).cloned().collect::<Vec<_>>();
-        prop_assert_eq!(events(&told), events(&other));
-        prop_assert_eq!(told.restarts().pop(), other.restarts().pop());
+        let (recorder, other) = (process(&mut grid, &audio, &[16_000]), process(&mut any, &audio, &pieces));
+        // One restart point per call: if there are several chunks in a call, only the last is reported.
+        let events = |recorder: &Recorder| recorder.0.iter().filter(|event| !matches!(event, Event::Restart(..))).cloned().collect::<Vec<_>>();
+        prop_assert_eq!(events(&recorder), events(&other));
+        prop_assert_eq!(recorder.restarts().pop(), other.restarts().pop());
         prop_assert_eq!(grid.transcriber.decodes, any.transcriber.decodes);
-        told.assert_in_order();
-        let words: Vec<String> = told.words().iter().map(|word| word.split('-').next().unwrap().to_owned()).collect();
+        recorder.assert_in_order();
+        let words: Vec<String> = recorder.words().iter().map(|word| word.split('-').next().unwrap().to_owned()).collect();
         prop_assert_eq!(words.join(" "), script(first, count));
     }
 
@@ -193,7 +193,7 @@ proptest! {
         }
         let seconds = hypotheses.len() + 40;
         let mut online = OnlineProcessor::new(Nonsense(hypotheses.into_iter()), &Settings::default());
-        let told = process(&mut online, &vec![0.0; seconds * 16_000], &[16_000]);
-        told.assert_in_order();
+        let recorder = process(&mut online, &vec![0.0; seconds * 16_000], &[16_000]);
+        recorder.assert_in_order();
     }
 }

@@ -1,4 +1,4 @@
-//! The controller against its authors' code, and what it tells of speech with silence around it.
+//! Compares the controller with its authors' code, and tests it on speech with silence around it.
 
 use super::fake::{Event, Fake, Recorder, script, speech};
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
 use auricle_plugin_api::Error;
 use proptest::prelude::*;
 
-/// Speech is what is not zero.
+/// Everything but zero counts as speech.
 struct Loud;
 
 impl Vad for Loud {
@@ -22,7 +22,7 @@ impl Vad for Loud {
     fn reset(&mut self) {}
 }
 
-/// Says nothing.
+/// Returns no text.
 fn mute() -> Fake {
     Fake { deaf: true, ..Fake::default() }
 }
@@ -37,18 +37,18 @@ fn golden_controller_is_that_of_the_original() {
         let mut expected = calls.split(',').filter(|call| !call.is_empty()).peekable();
         for (number, piece) in audio_of(letters).chunks_exact(VAC_CHUNK as usize).enumerate() {
             let decodes = vac.online.transcriber.decodes;
-            let mut told = Recorder::default();
+            let mut recorder = Recorder::default();
             vac.insert_audio_chunk(piece);
-            vac.process_iter(&mut told).unwrap();
+            vac.process_iter(&mut recorder).unwrap();
             let Some(call) = expected.next_if(|call| call.split(' ').next() == Some(&number.to_string())) else {
                 assert_eq!(vac.online.transcriber.decodes, decodes, "{line} at {number}");
                 continue;
             };
             let [_, kind, base, length] = call.split(' ').collect::<Vec<_>>()[..] else { panic!("{call}") };
             let (base, length): (u64, u64) = (base.parse().unwrap(), length.parse().unwrap());
-            // Where nothing came since the last decode, there is no other.
-            assert_eq!(vac.online.transcriber.heard as u64, length, "{line} at {number}");
-            let ended = told.0.iter().any(|event| matches!(event, Event::Endpoint(_)));
+            // Without new audio since the last decode there is no further one.
+            assert_eq!(vac.online.transcriber.received as u64, length, "{line} at {number}");
+            let ended = recorder.0.iter().any(|event| matches!(event, Event::Endpoint(_)));
             let begins = if ended { vac.online.base - length } else { vac.online.base };
             assert_eq!((ended, begins), (kind == "f", base), "{line} at {number}");
         }
@@ -56,7 +56,7 @@ fn golden_controller_is_that_of_the_original() {
     }
 }
 
-/// Three utterances with seconds of silence around each; their words go on from one to the next.
+/// Three utterances with seconds of silence around each; the words continue from one to the next.
 fn speech_and_silence() -> Vec<f32> {
     let silence = vec![0.0; 100_000];
     let mut audio = silence.clone();
@@ -68,29 +68,29 @@ fn speech_and_silence() -> Vec<f32> {
 }
 
 fn process(vac: &mut Vac<Fake, Loud>, audio: &[f32], piece: usize) -> Recorder {
-    let mut told = Recorder::default();
+    let mut recorder = Recorder::default();
     for piece in audio.chunks(piece) {
         vac.insert_audio_chunk(piece);
-        vac.process_iter(&mut told).unwrap();
+        vac.process_iter(&mut recorder).unwrap();
     }
-    vac.finish(&mut told).unwrap();
-    told
+    vac.finish(&mut recorder).unwrap();
+    recorder
 }
 
-/// Without restart points, of which a call tells one.
-fn events(told: &Recorder) -> Vec<Event> {
-    told.0.iter().filter(|event| !matches!(event, Event::Restart(..))).cloned().collect()
+/// The events without restart points.
+fn events(recorder: &Recorder) -> Vec<Event> {
+    recorder.0.iter().filter(|event| !matches!(event, Event::Restart(..))).cloned().collect()
 }
 
 #[test]
 fn each_utterance_is_told_between_its_start_and_its_end() {
     let mut vac = Vac::new(Fake::default(), &Settings::default(), Loud);
-    let told = process(&mut vac, &speech_and_silence(), VAC_CHUNK as usize);
-    told.assert_in_order();
-    assert_eq!(told.text(), script(0, 71));
+    let recorder = process(&mut vac, &speech_and_silence(), VAC_CHUNK as usize);
+    recorder.assert_in_order();
+    assert_eq!(recorder.text(), script(0, 71));
     let mut open = None;
     let (mut ended, mut utterances) = (0, 0);
-    for event in events(&told) {
+    for event in events(&recorder) {
         match event {
             Event::Speech(at) => assert!(open.replace(at).is_none() && at >= ended),
             Event::Segment(segment) => assert!(open.is_some_and(|start| start <= segment.start)),
@@ -101,7 +101,7 @@ fn each_utterance_is_told_between_its_start_and_its_end() {
             _ => (),
         }
     }
-    // Words are half a second apart here and there.
+    // Some words are half a second apart.
     assert!(open.is_none() && utterances >= 3, "{utterances}");
     assert!(vac.online.transcriber.longest <= 480_000);
 }
@@ -109,25 +109,25 @@ fn each_utterance_is_told_between_its_start_and_its_end() {
 #[test]
 fn silence_costs_no_decode_and_holds_no_audio() {
     let mut vac = Vac::new(Fake::default(), &Settings::default(), Loud);
-    let (mut told, mut needed) = (Recorder::default(), 0);
+    let (mut recorder, mut needed) = (Recorder::default(), 0);
     for second in 1..=7_200 {
         vac.insert_audio_chunk(&[0.0; 16_000]);
-        vac.process_iter(&mut told).unwrap();
-        assert_eq!(events(&told), []);
+        vac.process_iter(&mut recorder).unwrap();
+        assert_eq!(events(&recorder), []);
         // A server keeps the audio since the last restart point.
-        needed = told.restarts().pop().map_or(needed, |(sample, _)| sample);
+        needed = recorder.restarts().pop().map_or(needed, |(sample, _)| sample);
         assert!(second * 16_000 - needed <= 48_000, "{needed} at {second}");
-        told.0.clear();
+        recorder.0.clear();
     }
-    vac.finish(&mut told).unwrap();
-    assert_eq!((vac.online.transcriber.decodes, events(&told)), (0, Vec::new()));
+    vac.finish(&mut recorder).unwrap();
+    assert_eq!((vac.online.transcriber.decodes, events(&recorder)), (0, Vec::new()));
 }
 
 #[test]
 fn the_end_of_the_audio_ends_the_utterance() {
     let mut vac = Vac::new(Fake::default(), &Settings::default(), Loud);
-    let told = process(&mut vac, &speech(0, 7), 10_000);
-    assert_eq!(told.text(), script(0, 7));
+    let recorder = process(&mut vac, &speech(0, 7), 10_000);
+    assert_eq!(recorder.text(), script(0, 7));
     let mut again = Recorder::default();
     vac.finish(&mut again).unwrap();
     assert_eq!(events(&again), []);
@@ -136,23 +136,23 @@ fn the_end_of_the_audio_ends_the_utterance() {
 #[test]
 fn any_restart_point_will_do() {
     let audio = speech_and_silence();
-    let (mut vac, mut told) = (Vac::new(Fake::default(), &Settings::default(), Loud), Recorder::default());
+    let (mut vac, mut recorder) = (Vac::new(Fake::default(), &Settings::default(), Loud), Recorder::default());
     let mut points = Vec::new();
     for piece in audio.chunks(VAC_CHUNK as usize) {
         vac.insert_audio_chunk(piece);
-        vac.process_iter(&mut told).unwrap();
-        if let Some(Event::Restart(sample, state)) = told.0.last() {
-            points.push((*sample, state.clone(), told.clone()));
+        vac.process_iter(&mut recorder).unwrap();
+        if let Some(Event::Restart(sample, state)) = recorder.0.last() {
+            points.push((*sample, state.clone(), recorder.clone()));
         }
     }
-    points.dedup_by_key(|(_, state, told)| (state.clone(), told.0.len()));
+    points.dedup_by_key(|(_, state, recorder)| (state.clone(), recorder.0.len()));
     assert!(points.len() > 40, "{}", points.len());
     for (sample, state, before) in points {
-        let (mut vac, mut told) = (Vac::new(Fake::default(), &Settings::default(), Loud), before);
+        let (mut vac, mut recorder) = (Vac::new(Fake::default(), &Settings::default(), Loud), before);
         vac.restore(sample, &state).unwrap();
-        told.0.extend(process(&mut vac, &audio[sample as usize..], VAC_CHUNK as usize).0);
-        told.assert_in_order();
-        assert_eq!(told.text(), script(0, 71), "from {sample}");
+        recorder.0.extend(process(&mut vac, &audio[sample as usize..], VAC_CHUNK as usize).0);
+        recorder.assert_in_order();
+        assert_eq!(recorder.text(), script(0, 71), "from {sample}");
     }
 }
 
