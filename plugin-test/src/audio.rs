@@ -2,32 +2,32 @@
 
 use std::path::Path;
 
-/// The sample rate and the samples of a mono 16-bit WAV file.
+/// Reads the sample rate and the samples of a mono 16-bit WAV file.
 ///
 /// # Panics
-/// Where the file is another kind of audio, or cannot be read.
+/// The file has another format, or cannot be read.
 pub fn wav(path: &Path) -> (u32, Vec<i16>) {
     let mut reader = hound::WavReader::open(path).unwrap_or_else(|problem| panic!("{}: {problem}", path.display()));
     let spec = reader.spec();
-    assert_eq!((spec.channels, spec.bits_per_sample), (1, 16), "{}: not mono with 16 bits", path.display());
+    assert_eq!((spec.channels, spec.bits_per_sample), (1, 16), "{}: must be mono with 16 bits", path.display());
     let samples: Result<_, _> = reader.samples().collect();
     (spec.sample_rate, samples.unwrap_or_else(|problem| panic!("{}: {problem}", path.display())))
 }
 
-/// The samples of a mono 16-bit WAV file as an engine gets them, in [-1, 1).
+/// Reads the samples of a mono 16-bit WAV file as an engine receives them, in [-1, 1).
 ///
 /// # Panics
-/// As [`wav`].
+/// Like [`wav`].
 pub fn wav_floats(path: &Path) -> Vec<f32> {
     floats(&wav(path).1)
 }
 
-/// 16-bit samples as an engine gets them, in [-1, 1).
+/// Converts 16-bit samples to those that an engine receives, in [-1, 1).
 pub fn floats(samples: &[i16]) -> Vec<f32> {
     samples.iter().map(|sample| f32::from(*sample) / 32_768.0).collect()
 }
 
-/// 16-bit samples as `s16le`, which is how clients send them.
+/// Converts 16-bit samples to `s16le`, as clients send them.
 pub fn bytes(samples: &[i16]) -> Vec<u8> {
     samples.iter().flat_map(|sample| sample.to_le_bytes()).collect()
 }

@@ -1,15 +1,15 @@
-//! What every engine must hold to, as assertions: call them from a test with audio that the engine understands.
+//! Checks that apply to every engine. Call them from a test, with audio that the engine recognises.
 
 use crate::{Recording, RestartPoint, TestModel};
 use auricle_plugin_api::{Replay, Segment};
 
-/// An offset far from 0 and not on any chunk.
+/// An offset far from 0 that is not a multiple of any chunk.
 const FAR: u64 = 1_000_003;
 
-/// Segments are in order, begin before they end and lie within the audio; so do their words.
+/// Segments and words are in order, start before they end, and lie within the audio.
 ///
 /// # Panics
-/// Where one does not, or there is no segment at all.
+/// One of them does not, or there is no segment.
 pub fn times_are_in_order(model: &TestModel, audio: &[f32]) {
     let recording = model.run(audio);
     assert!(!recording.segments.is_empty(), "the engine reported no segment for this audio");
@@ -29,17 +29,18 @@ pub fn times_are_in_order(model: &TestModel, audio: &[f32]) {
     assert!(last <= audio.len() as u64, "the last segment ends at sample {last} of {}", audio.len());
 }
 
-/// After a flush, and after a reset to another offset, the same audio is recognised as in a new stream, at its new place.
+/// After a flush, and after a reset to another offset, the same audio gives the same result as in a new stream, at its
+/// new place.
 ///
 /// # Panics
-/// Where something of the earlier audio is left.
+/// The result is different.
 pub fn flush_and_offset_start_anew(model: &TestModel, audio: &[f32]) {
     let fresh = model.run(audio);
     let mut stream = model.stream();
     stream.push(audio).unwrap();
     stream.flush().unwrap();
     let flushed_at = stream.position();
-    assert_eq!(stream.recording_mut().take(), fresh, "a flush and a finish give the same");
+    assert_eq!(stream.recording_mut().take(), fresh, "a flush and a finish give the same result");
     stream.push(audio).unwrap();
     stream.flush().unwrap();
     assert_eq!(stream.recording_mut().take().segments, moved(&fresh, flushed_at), "after a flush");
@@ -50,11 +51,12 @@ pub fn flush_and_offset_start_anew(model: &TestModel, audio: &[f32]) {
     assert_eq!(stream.finish().unwrap().segments, moved(&fresh, FAR), "after a reset");
 }
 
-/// A stream that goes on from any restart point gives exactly the segments that the undisturbed one reported after that point,
-/// where the model claims exact replay; none that ends before it, where it claims lossless replay. Points are at most 1 MiB.
+/// A stream that continues from any restart point reports exactly the segments that followed the point originally, if
+/// the model claims exact replay; and none that ends before the point, if it claims lossless replay. The state of a
+/// point has at most 1 MiB.
 ///
 /// # Panics
-/// Where a point does not hold, or none was reported although the model claims replay.
+/// A point does not fulfil this, or none was reported although the model claims replay.
 pub fn restart_points_hold(model: &TestModel, audio: &[f32]) {
     let whole = model.run(audio);
     let replay = model.metadata().replay;
@@ -74,10 +76,10 @@ pub fn restart_points_hold(model: &TestModel, audio: &[f32]) {
     }
 }
 
-/// Streams that run together, in batches where the model has them, give what each gives alone.
+/// Streams that run together, in batches if the model supports them, give the same results as each stream alone.
 ///
 /// # Panics
-/// Where they do not.
+/// They do not.
 pub fn streams_do_not_mix(model: &TestModel, audios: &[&[f32]]) {
     let alone: Vec<Recording> = audios.iter().map(|audio| model.run(audio)).collect();
     for (n, (together, alone)) in model.run_together(audios).iter().zip(&alone).enumerate() {
@@ -85,7 +87,7 @@ pub fn streams_do_not_mix(model: &TestModel, audios: &[&[f32]]) {
     }
 }
 
-/// The segments, `samples` later.
+/// The segments, moved by `samples` samples.
 fn moved(recording: &Recording, samples: u64) -> Vec<Segment> {
     let mut segments = recording.segments.clone();
     for segment in &mut segments {

@@ -1,4 +1,4 @@
-//! Engines and their models, opened as the server opens them.
+//! Engines and their models, opened as by the server.
 
 use crate::{Recording, StubHost, TestStream};
 use auricle_plugin_api::{
@@ -14,19 +14,20 @@ pub struct TestEngine {
 }
 
 impl TestEngine {
-    /// An engine of the test's own process. Its panics and `tracing` events stay with the process.
+    /// Opens an engine in the test's own process. Its panics and `tracing` events stay in the process.
     ///
     /// # Panics
-    /// Where the server would not register it.
+    /// The server would not register it.
     pub fn in_process(loader: impl ModelLoader, host: &StubHost) -> Self {
         let engine = LoadedEngine::in_process(loader, host.services());
         Self { engine: engine.unwrap_or_else(|error| panic!("the engine cannot be registered: {error}")) }
     }
 
-    /// The engine of this backend name out of a built library. A library keeps the host that it was opened with first.
+    /// Opens the engine with this backend name from a built library. A library keeps the first host that it was opened
+    /// with.
     ///
     /// # Panics
-    /// Where the server would refuse the library, or it has no such engine.
+    /// The server would refuse the library, or it has no such engine.
     pub fn from_library(library: &Path, backend: &str, host: &StubHost) -> Self {
         let engines = match Library::open(library, host.services()) {
             Ok(library) => library.into_engines(),
@@ -37,7 +38,7 @@ impl TestEngine {
         Self { engine: engine.unwrap_or_else(|| panic!("{} has no engine `{backend}`: {names:?}", library.display())) }
     }
 
-    /// The name presets choose it by.
+    /// The name by which presets select it.
     pub fn backend(&self) -> &str {
         self.engine.backend()
     }
@@ -47,15 +48,15 @@ impl TestEngine {
         self.engine.schema()
     }
 
-    /// The engine itself, for calls that the kit has no words for.
+    /// The engine itself, for calls that the kit does not support.
     pub fn loaded(&self) -> &LoadedEngine {
         &self.engine
     }
 
-    /// These fields, a JSON object, over the schema's defaults: a configuration as the server gives it.
+    /// A configuration as the server passes it: these fields, a JSON object, and the schema's defaults.
     ///
     /// # Panics
-    /// Where `fields` is no object.
+    /// `fields` is not an object.
     pub fn config(&self, fields: Value) -> Map<String, Value> {
         let Value::Object(fields) = fields else { panic!("a configuration is a JSON object, not {fields}") };
         let mut config: Map<String, Value> = self.schema().defaults().collect();
@@ -63,72 +64,72 @@ impl TestEngine {
         config
     }
 
-    /// Loads a model with these fields over the schema's defaults.
+    /// Loads a model with these fields and the schema's defaults.
     ///
     /// # Panics
-    /// Where it cannot be loaded.
+    /// It cannot be loaded.
     pub fn load(&self, fields: Value) -> TestModel {
         self.try_load(fields).unwrap_or_else(|error| panic!("the model cannot be loaded: {error}"))
     }
 
-    /// As [`load`](Self::load).
+    /// Like [`load`](Self::load).
     ///
     /// # Errors
-    /// The engine's.
+    /// The engine's error.
     pub fn try_load(&self, fields: Value) -> Result<TestModel, Error> {
         let config = self.config(fields);
         Ok(TestModel { model: self.engine.load(&config)?, config })
     }
 
-    /// Why a model with these fields over the schema's defaults cannot be loaded. The message must be one line, as operators
-    /// read it in a log.
+    /// Returns the error of loading a model with these fields and the schema's defaults. The message must be one line,
+    /// because operators read it in a log.
     ///
     /// # Panics
-    /// Where it can be loaded, or the message has several lines.
+    /// The model can be loaded, or the message has several lines.
     pub fn refusal(&self, fields: Value) -> Error {
         let Err(error) = self.try_load(fields) else { panic!("the model was loaded") };
-        assert!(!error.message.contains('\n'), "a message is one line: {error}");
+        assert!(!error.message.contains('\n'), "a message must be one line: {error}");
         error
     }
 }
 
-/// A loaded model with the configuration that its streams begin with.
+/// A loaded model, with the default configuration of its streams.
 pub struct TestModel {
     model: LoadedModel,
     config: Map<String, Value>,
 }
 
 impl TestModel {
-    /// What the model says of itself.
+    /// The model's metadata.
     pub fn metadata(&self) -> &Metadata {
         self.model.metadata()
     }
 
-    /// The model itself, for calls that the kit has no words for.
+    /// The model itself, for calls that the kit does not support.
     pub fn loaded(&self) -> &LoadedModel {
         &self.model
     }
 
-    /// The configuration it was loaded with, the schema's defaults included.
+    /// The configuration that it was loaded with, including the schema's defaults.
     pub fn config(&self) -> &Map<String, Value> {
         &self.config
     }
 
-    /// Opens a stream that begins at sample 0.
+    /// Opens a stream that starts at sample 0.
     ///
     /// # Panics
-    /// Where the engine refuses it.
+    /// The engine refuses it.
     pub fn stream(&self) -> TestStream {
         self.try_stream(Value::Object(Map::new())).unwrap_or_else(|error| panic!("the stream was refused: {error}"))
     }
 
-    /// As [`stream`](Self::stream), with stream fields, a JSON object, of its own.
+    /// Like [`stream`](Self::stream), with stream fields, a JSON object.
     ///
     /// # Errors
-    /// The engine's.
+    /// The engine's error.
     ///
     /// # Panics
-    /// Where `fields` is no object.
+    /// `fields` is not an object.
     pub fn try_stream(&self, fields: Value) -> Result<TestStream, Error> {
         let Value::Object(fields) = fields else { panic!("stream fields are a JSON object, not {fields}") };
         let mut options = self.config.clone();
@@ -136,40 +137,40 @@ impl TestModel {
         TestStream::open(&self.model, &options)
     }
 
-    /// Why a stream with these fields is refused. The message must be one line, as clients get it.
+    /// Returns the error of opening a stream with these fields. The message must be one line, because clients get it.
     ///
     /// # Panics
-    /// Where it is not refused, the message has several lines, or `fields` is no object.
+    /// The stream is opened, the message has several lines, or `fields` is not an object.
     pub fn refusal(&self, fields: Value) -> Error {
         let Err(error) = self.try_stream(fields) else { panic!("the stream was opened") };
-        assert!(!error.message.contains('\n'), "a message is one line: {error}");
+        assert!(!error.message.contains('\n'), "a message must be one line: {error}");
         error
     }
 
-    /// What the engine reports for a whole stream of this audio: mono samples at the model's rate.
+    /// Runs a whole stream with this audio: mono samples at the model's rate. Returns what the engine reports.
     ///
     /// # Panics
-    /// Where a call fails.
+    /// A call fails.
     pub fn run(&self, audio: &[f32]) -> Recording {
         let mut stream = self.stream();
         stream.push(audio).and_then(|()| stream.finish()).unwrap_or_else(|error| panic!("the stream failed: {error}"))
     }
 
-    /// As [`run`](Self::run), with chunks of this many samples. The server never does that: it is for engines whose result
-    /// does not depend on the chunks.
+    /// Like [`run`](Self::run), with chunks of this many samples. The server never does this: it is for engines whose
+    /// result does not depend on the chunks.
     ///
     /// # Panics
-    /// Where a call fails.
+    /// A call fails.
     pub fn run_in_chunks(&self, audio: &[f32], samples: usize) -> Recording {
         let mut stream = self.stream().in_chunks(samples);
         stream.push(audio).and_then(|()| stream.finish()).unwrap_or_else(|error| panic!("the stream failed: {error}"))
     }
 
-    /// What the engine reports for streams that run side by side, chunk by chunk, in batches as large as the model allows. Each
-    /// stream ends with its last chunk.
+    /// Runs streams at the same time, chunk by chunk, in batches as large as the model allows. Each stream ends with
+    /// its last chunk. Returns what the engine reports for each.
     ///
     /// # Panics
-    /// Where a call fails.
+    /// A call fails.
     pub fn run_together(&self, audios: &[&[f32]]) -> Vec<Recording> {
         let mut streams: Vec<_> = audios.iter().map(|audio| (self.stream(), *audio)).collect();
         let ends_in_batch = self.metadata().ends_in_batch;

@@ -1,6 +1,6 @@
 //! A test kit for engines of the Auricle server.
 //!
-//! Add it to the engine's `[dev-dependencies]` and test the engine the way the server uses it: through the plugin boundary,
+//! Add it to the engine's `[dev-dependencies]` and test the engine as the server uses it: through the plugin boundary,
 //! with audio in whole chunks. No server is needed:
 //!
 //! ```
@@ -45,13 +45,13 @@
 //! stream.push(&audio[8_000..]).unwrap();
 //! assert_eq!(stream.finish().unwrap().texts(), ["8000 samples", "16000 samples"]);
 //!
-//! // What every engine must hold to.
+//! // Checks that apply to every engine.
 //! check::times_are_in_order(&model, &audio);
 //! check::flush_and_offset_start_anew(&model, &audio);
 //! ```
 //!
-//! Feature `server` adds the module `server`: a real server process with the built plugin in its plugin directory, and a
-//! client that streams to it.
+//! Feature `server` adds the module `server`: a real server process with the built plugin in its plugin directory, and
+//! a client that streams to it.
 //!
 //! Everything here is for tests, so it panics where a test would fail.
 

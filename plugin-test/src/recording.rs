@@ -3,29 +3,29 @@
 use auricle_plugin_api::{Segment, Word, host::EventSink};
 use std::{cell::Cell, mem};
 
-/// Everything an engine reported, by kind, in order. Times are samples, absolute in the stream.
+/// All events of an engine, by kind, in order. Times are samples, counted from the start of the stream.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct Recording {
     /// Final segments.
     pub segments: Vec<Segment>,
     /// Partial hypotheses.
     pub partials: Vec<Segment>,
-    /// Where speech started.
+    /// Starts of speech.
     pub speech_starts: Vec<u64>,
-    /// Where an utterance ended.
+    /// Ends of utterances.
     pub endpoints: Vec<u64>,
     /// Restart points.
     pub restart_points: Vec<RestartPoint>,
 }
 
-/// A sample of the stream and the state from which another processor can go on there.
+/// A place in the stream, and the state from which another processor can continue there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RestartPoint {
     /// The first sample that is still needed.
     pub sample: u64,
     /// The engine's state.
     pub state: Vec<u8>,
-    /// How many segments of the recording came before this point.
+    /// Number of segments in the recording before this point.
     pub segments_before: usize,
 }
 
@@ -40,12 +40,12 @@ impl Recording {
         self.texts().join(" ")
     }
 
-    /// The words of the segments, where the engine times them.
+    /// The words of the segments, if the engine reports them.
     pub fn words(&self) -> impl Iterator<Item = &Word> {
         self.segments.iter().flat_map(|segment| &segment.words)
     }
 
-    /// What was recorded since the last time, leaving nothing.
+    /// Takes the events recorded since the last call.
     pub fn take(&mut self) -> Self {
         mem::take(self)
     }
@@ -74,29 +74,29 @@ impl EventSink for Recording {
     }
 }
 
-/// The sink of a client that leaves while the engine works: [`cancelled`](auricle_plugin_api::Sink::cancelled) is true once
-/// the engine has asked a number of times.
+/// The sink of a client that leaves during a call: [`cancelled`](auricle_plugin_api::Sink::cancelled) returns true once
+/// the engine has called it a number of times.
 #[derive(Debug)]
 pub struct CancelAfter {
-    /// What the engine reported before the client left.
+    /// The events before the client left.
     pub recording: Recording,
     questions: usize,
     asked: Cell<usize>,
 }
 
 impl CancelAfter {
-    /// The client leaves at question number `questions`, counted from 0.
+    /// The client leaves at call number `questions` of `cancelled`, counted from 0.
     pub fn new(questions: usize) -> Self {
         Self { recording: Recording::default(), questions, asked: Cell::new(0) }
     }
 
-    /// How often the engine has asked so far.
+    /// Number of calls of `cancelled` so far.
     pub fn asked(&self) -> usize {
         self.asked.get()
     }
 
     /// # Panics
-    /// Where the engine goes on reporting after it was told that nobody listens.
+    /// The engine reports something after it learned that the call is cancelled.
     fn still_there(&mut self) -> &mut Recording {
         assert!(self.asked.get() <= self.questions, "the engine reported after it was cancelled");
         &mut self.recording

@@ -1,4 +1,5 @@
-//! End-to-end tests: a real server process with its own directories, and a client that says exactly what a test wants said.
+//! End-to-end tests: a real server process with its own directories, and a client that sends exactly what a test
+//! specifies.
 //!
 //! ```no_run
 //! use auricle_plugin_test::server::{Client, Setup};
@@ -15,7 +16,7 @@
 //! assert_eq!(client.finish(), ["one second of silence"]);
 //! ```
 //!
-//! No waiting for wall-clock times: tests wait for what must happen, with a limit so long that reaching it is a failure.
+//! Tests do not wait for fixed times. They wait for events, with a limit so long that reaching it is a failure.
 
 mod client;
 mod host;
@@ -29,8 +30,8 @@ pub use setup::{Setup, auricle, host_program};
 
 use std::{env, time::Duration};
 
-/// How long to wait for what must happen: `AURICLE_TEST_LIMIT_SECONDS`, or 60 s, which is enough on any machine unless a
-/// tool such as valgrind slows the server down.
+/// Time limit for events: `AURICLE_TEST_LIMIT_SECONDS`, or 60 s. That is enough on any machine, unless a tool such as
+/// valgrind slows the server down.
 pub fn limit() -> Duration {
     let set = env::var("AURICLE_TEST_LIMIT_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
     Duration::from_secs(set.unwrap_or(60))

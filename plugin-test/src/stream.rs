@@ -1,7 +1,7 @@
-//! One stream, fed as the server feeds it.
+//! A stream that is fed as by the server.
 //!
-//! Invariant: the engine gets whole chunks of its own size however the audio is pushed; less only right before `finish`, and
-//! right after a restart point that lies within a chunk.
+//! Invariant: the engine gets whole chunks of its own size, regardless of how the audio is pushed. Only right before
+//! `finish`, and right after a restart point within a chunk, it gets fewer samples.
 
 use crate::{Recording, RestartPoint};
 use auricle_plugin_api::{
@@ -10,16 +10,16 @@ use auricle_plugin_api::{
 };
 use serde_json::{Map, Value};
 
-/// A stream of a model, with everything that the engine reported.
+/// A stream of a model, with all events of the engine.
 pub struct TestStream {
     processor: LoadedProcessor,
     recording: Recording,
-    /// Samples of the first chunk and of each later one.
+    /// Number of samples in the first chunk, and in each later one.
     first: usize,
     chunk: usize,
-    /// Where the chunks are counted from: the start of the stream, the last flush or reset.
+    /// The sample from which chunks are counted: the start of the stream, or the last flush or reset.
     origin: u64,
-    /// The sample after the last one that the engine has.
+    /// The sample after the last one that the engine received.
     position: u64,
     /// Less than a chunk.
     pending: Vec<f32>,
@@ -42,21 +42,21 @@ impl TestStream {
         })
     }
 
-    /// With chunks of this many samples instead of the model's.
+    /// Uses chunks of this many samples instead of the model's.
     ///
     /// # Panics
-    /// Where `samples` is 0.
+    /// `samples` is 0.
     #[must_use]
     pub fn in_chunks(mut self, samples: usize) -> Self {
-        assert!(samples > 0, "a chunk has samples");
+        assert!(samples > 0, "a chunk must have samples");
         (self.first, self.chunk) = (samples, samples);
         self
     }
 
-    /// Adds mono audio at the model's rate, however little or much, and has the engine process each chunk that is full.
+    /// Adds any amount of mono audio at the model's rate, and lets the engine process each full chunk.
     ///
     /// # Errors
-    /// The engine's; the rest of the audio is not given to it.
+    /// The engine's error; the engine does not receive the rest of the audio.
     pub fn push(&mut self, mut audio: &[f32]) -> Result<(), Error> {
         while !audio.is_empty() {
             let missing = self.until_chunk_is_full() - self.pending.len();
@@ -71,29 +71,29 @@ impl TestStream {
         Ok(())
     }
 
-    /// Ends the audio so far as a client's `flush` does, and begins anew at that sample.
+    /// Ends the current audio like a client's `flush`, and starts again at that sample.
     ///
     /// # Errors
-    /// The engine's.
+    /// The engine's error.
     pub fn flush(&mut self) -> Result<(), Error> {
         self.insert_pending()?;
         self.processor.finish(&mut self.recording)?;
         self.begin(self.position)
     }
 
-    /// Forgets all audio as a client's `reset` does, and begins anew at sample `offset`.
+    /// Discards all audio like a client's `reset`, and starts again at sample `offset`.
     ///
     /// # Errors
-    /// The engine's.
+    /// The engine's error.
     pub fn reset(&mut self, offset: u64) -> Result<(), Error> {
         self.pending.clear();
         self.begin(offset)
     }
 
-    /// Goes on from a restart point of another stream of the same model: audio from its sample on follows.
+    /// Continues from a restart point of another stream of the same model; the audio from its sample on follows.
     ///
     /// # Errors
-    /// The engine's.
+    /// The engine's error.
     pub fn restore(&mut self, RestartPoint { sample, state, .. }: &RestartPoint) -> Result<(), Error> {
         self.processor.restore(*sample, state)?;
         self.position = *sample;
@@ -101,48 +101,48 @@ impl TestStream {
         Ok(())
     }
 
-    /// Ends the stream: everything that the engine reported.
+    /// Ends the stream. Returns all events of the engine.
     ///
     /// # Errors
-    /// The engine's.
+    /// The engine's error.
     pub fn finish(mut self) -> Result<Recording, Error> {
         self.insert_pending()?;
         self.processor.finish(&mut self.recording)?;
         Ok(self.recording)
     }
 
-    /// What the engine has reported so far.
+    /// All events of the engine so far.
     pub fn recording(&self) -> &Recording {
         &self.recording
     }
 
-    /// As [`recording`](Self::recording), to look at it or to empty it.
+    /// Like [`recording`](Self::recording), to read or clear it.
     pub fn recording_mut(&mut self) -> &mut Recording {
         &mut self.recording
     }
 
-    /// Drops the stream as when its client vanishes: what the engine had reported.
+    /// Drops the stream as if its client had disconnected. Returns all events of the engine.
     pub fn into_recording(self) -> Recording {
         self.recording
     }
 
-    /// The sample after the last one that the engine has.
+    /// The sample after the last one that the engine received.
     pub fn position(&self) -> u64 {
         self.position
     }
 
-    /// The processor itself, for calls that the kit has no words for.
+    /// The processor itself, for calls that the kit does not support.
     pub fn processor(&mut self) -> &mut LoadedProcessor {
         &mut self.processor
     }
 
-    /// Samples that the engine's next chunk has.
+    /// Number of samples that the engine's next chunk needs.
     pub(crate) fn until_chunk_is_full(&self) -> usize {
         let done = (self.position - self.origin) as usize;
         if done < self.first { self.first - done } else { self.chunk - (done - self.first) % self.chunk }
     }
 
-    /// Counts samples that the engine got past [`push`](Self::push).
+    /// Counts samples that the engine received without [`push`](Self::push).
     pub(crate) fn count(&mut self, samples: usize) {
         self.position += samples as u64;
     }

@@ -1,4 +1,4 @@
-//! A host that does for an engine what a server would, without being one.
+//! A host for engines in tests, without a server.
 //!
 //! Threads: an engine may log from any thread.
 
@@ -21,12 +21,12 @@ pub struct StubHost {
     log: Arc<Mutex<Vec<LogLine>>>,
 }
 
-/// A line that an engine logged.
+/// A line in an engine's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
-    /// How severe it is.
+    /// The level.
     pub level: LogLevel,
-    /// The module that logged it.
+    /// The module that logged the line.
     pub target: String,
     /// The message with its fields.
     pub message: String,
@@ -39,12 +39,13 @@ impl Default for StubHost {
 }
 
 impl StubHost {
-    /// Without resource directories, with log level `warn`.
+    /// Creates a host without resource directories, with log level `warn`.
     pub fn new() -> Self {
         Self { level: LogLevel::Warn, origin: PathBuf::from("/nowhere"), resources: Vec::new(), log: Arc::default() }
     }
 
-    /// Adds a resource directory, where the engine looks for models and shared runtimes. The first one added comes first.
+    /// Adds a resource directory, where the engine looks for models and shared runtimes. Directories are searched in
+    /// the order in which they were added.
     #[must_use]
     pub fn resource_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.resources.push(dir.into());
@@ -65,13 +66,13 @@ impl StubHost {
         self
     }
 
-    /// Takes the lines logged so far. An engine of this process logs to the process's own `tracing` subscriber instead; one
-    /// from a library logs here.
+    /// Takes the lines logged so far. An engine in this process logs to the process's own `tracing` subscriber instead;
+    /// one from a library logs here.
     pub fn take_log(&self) -> Vec<LogLine> {
         mem::take(&mut *self.lines())
     }
 
-    /// The host as an engine sees it, to test parts of an engine that take a [`Host`].
+    /// The host as seen by an engine, to test parts of an engine that take a [`Host`].
     pub fn as_host(&self) -> Host {
         Host::from_services(self.services())
     }
@@ -93,7 +94,7 @@ impl HostServices for StubHost {
 
     fn log(&self, level: LogLevel, target: &str, message: &str) {
         if level <= LogLevel::Warn {
-            // Shown by a test that fails.
+            // Shown if the test fails.
             println!("{level:?} {target}: {message}");
         }
         self.lines().push(LogLine { level, target: target.to_owned(), message: message.to_owned() });
@@ -108,11 +109,12 @@ impl HostServices for StubHost {
     }
 }
 
-/// The folder of ONNX Runtime for tests: `AURICLE_RUNTIME`, or the nearest `target/runtime` above `manifest_dir`, which is
-/// `env!("CARGO_MANIFEST_DIR")` of the crate under test. It is one of the resource directories that an ONNX engine needs.
+/// The folder of ONNX Runtime for tests: `AURICLE_RUNTIME`, or the nearest `target/runtime` above `manifest_dir`, which
+/// is `env!("CARGO_MANIFEST_DIR")` of the crate under test. It is one of the resource directories that an ONNX engine
+/// needs.
 ///
 /// # Panics
-/// Where there is none.
+/// There is none.
 pub fn onnx_runtime_dir(manifest_dir: &str) -> PathBuf {
     let named = std::env::var_os("AURICLE_RUNTIME").map(PathBuf::from);
     let near = || Path::new(manifest_dir).ancestors().map(|dir| dir.join("target/runtime")).find(|dir| dir.exists());

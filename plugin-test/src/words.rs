@@ -1,4 +1,4 @@
-//! Comparing what was recognised with what was said.
+//! Compares the recognised text with the spoken text.
 
 /// The words of a text in lower case, without punctuation.
 pub fn words(text: &str) -> Vec<String> {
@@ -7,8 +7,8 @@ pub fn words(text: &str) -> Vec<String> {
     words.map(str::to_owned).collect()
 }
 
-/// Words to insert, remove or replace to get from what was said to what was recognised. Over the number of words said this is
-/// the word error rate.
+/// The number of words to insert, delete or replace to turn the spoken text into the recognised one. Divided by the
+/// number of spoken words this is the word error rate.
 pub fn word_errors(said: &[String], recognised: &[String]) -> usize {
     let [said, recognised]: [Vec<&String>; 2] = [said, recognised].map(|words| words.iter().collect());
     strsim::generic_levenshtein(&said, &recognised)

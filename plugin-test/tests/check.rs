@@ -1,4 +1,4 @@
-//! The checks catch an engine that does not hold to its promises.
+//! The checks detect an engine that violates them.
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
@@ -9,7 +9,7 @@ use auricle_plugin_test::{StubHost, TestEngine, TestModel, check};
 use serde_json::json;
 use std::sync::Arc;
 
-/// A segment and a restart point for each chunk; with `forgets` nothing more after a restart.
+/// Reports a segment and a restart point for each chunk. With `forgets` it reports nothing after a restart.
 struct Counter;
 
 impl ModelLoader for Counter {

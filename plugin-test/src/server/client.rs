@@ -1,4 +1,4 @@
-//! A WebSocket client that says exactly what a test wants said, and keeps all it hears.
+//! A WebSocket client that sends exactly what a test specifies, and keeps all messages that it receives.
 
 use super::{Host, limit};
 use serde_json::{Value, json};
@@ -12,10 +12,10 @@ use tungstenite::{
     protocol::WebSocketConfig,
 };
 
-/// How the server closed.
+/// How the server closed the connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Closed {
-    /// The close code; 1006 where there was no close frame.
+    /// The close code; 1006 without a close frame.
     pub code: u16,
     /// The reason text.
     pub reason: String,
@@ -24,16 +24,16 @@ pub struct Closed {
 /// A connection to `/v1/stream`.
 pub struct Client {
     socket: WebSocket<TcpStream>,
-    /// Every message said by [`say`](Self::say).
+    /// All messages sent by [`say`](Self::say).
     pub said: Vec<Value>,
-    /// Every message so far.
+    /// All messages received so far.
     pub heard: Vec<Value>,
     /// Set when the server has closed.
     pub closed: Option<Closed>,
 }
 
 impl Client {
-    /// Connects, and says nothing.
+    /// Connects without sending anything.
     pub fn connect(host: &Host) -> Self {
         let stream = TcpStream::connect(host.address()).unwrap();
         stream.set_read_timeout(Some(limit())).unwrap();
@@ -44,10 +44,10 @@ impl Client {
         Self { socket, said: Vec::new(), heard: Vec::new(), closed: None }
     }
 
-    /// Connects with a query and headers of its own, and says nothing; status and body where it is refused.
+    /// Connects with a query and headers, without sending anything.
     ///
     /// # Errors
-    /// The server's answer in HTTP.
+    /// Status and body of the HTTP response, if the server refuses the connection.
     pub fn knock(host: &Host, query: &str, headers: &[(&'static str, &str)]) -> Result<Self, (u16, String)> {
         let stream = TcpStream::connect(host.address()).unwrap();
         stream.set_read_timeout(Some(limit())).unwrap();
@@ -66,14 +66,14 @@ impl Client {
         }
     }
 
-    /// Connects and opens a stream; `more` is laid over `{"type": "start", "preset": preset}`.
+    /// Connects and opens a stream; `more` is merged into `{"type": "start", "preset": preset}`.
     pub fn start(host: &Host, preset: &str, more: Value) -> Self {
         let mut client = Self::connect(host);
         client.say_start(preset, more);
         client
     }
 
-    /// As [`start`](Self::start), and waits for `ready`.
+    /// Like [`start`](Self::start), and waits for `ready`.
     pub fn open(host: &Host, preset: &str, more: Value) -> Self {
         let mut client = Self::start(host, preset, more);
         let first = client.next().unwrap_or_else(|| panic!("closed: {:?}", client.closed));
@@ -90,7 +90,7 @@ impl Client {
         self.say(&start);
     }
 
-    /// Sends a text message. What the server closed meanwhile shows when reading.
+    /// Sends a text message. If the server has closed the connection, a later read detects it.
     pub fn say(&mut self, message: &Value) {
         self.said.push(message.clone());
         self.send(Message::text(message.to_string()));
@@ -113,8 +113,8 @@ impl Client {
         }
     }
 
-    /// The next event; `None` when the server has closed.
-    #[allow(clippy::should_implement_trait, reason = "not to be looped over: `until` and `to_end` read on")]
+    /// Returns the next event; `None` once the server has closed.
+    #[allow(clippy::should_implement_trait, reason = "not for loops: use `until` and `to_end`")]
     pub fn next(&mut self) -> Option<Value> {
         let begun = Instant::now();
         loop {
@@ -132,7 +132,7 @@ impl Client {
                 }
                 Ok(_) => {}
                 Err(tungstenite::Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                    panic!("the server said nothing for {:?}; before that: {:?}", limit(), self.heard.last());
+                    panic!("the server sent nothing for {:?}; before that: {:?}", limit(), self.heard.last());
                 }
                 Err(_) => {
                     self.closed.get_or_insert(Closed { code: 1006, reason: String::new() });
@@ -149,7 +149,7 @@ impl Client {
                 return event;
             }
         }
-        panic!("no `{kind}` came; heard {:?}, closed {:?}", self.heard, self.closed);
+        panic!("no `{kind}` received; events {:?}, closed {:?}", self.heard, self.closed);
     }
 
     /// Reads everything up to the server's close.
@@ -158,7 +158,7 @@ impl Client {
         self.closed.clone().unwrap()
     }
 
-    /// Ends the audio and reads everything; the stream must end well. Returns the segments' texts.
+    /// Ends the audio and reads everything; the stream must end normally. Returns the segments' texts.
     pub fn finish(&mut self) -> Vec<String> {
         self.say(&json!({"type": "finish"}));
         let closed = self.to_end();
@@ -167,7 +167,7 @@ impl Client {
         self.texts()
     }
 
-    /// All events of a type heard, without their numbers.
+    /// All received events of a type, without their numbers.
     pub fn events(&self, kind: &str) -> Vec<Value> {
         let mut events: Vec<_> = self.heard.iter().filter(|event| event["type"] == kind).cloned().collect();
         for event in &mut events {
@@ -176,12 +176,13 @@ impl Client {
         events
     }
 
-    /// The texts of all segments heard.
+    /// The texts of all received segments.
     pub fn texts(&self) -> Vec<String> {
         self.events("segment").iter().map(|event| event["text"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// The stream failed: reads to the end; the last event must be an `error` with this code, and the close code its.
+    /// Reads to the end of a stream that fails: the last event must be an `error` with this code, with the matching
+    /// close code.
     pub fn fails(&mut self, code: &str, close: u16) -> String {
         let closed = self.to_end();
         let last = self.heard.last().cloned().unwrap_or_default();
@@ -190,12 +191,12 @@ impl Client {
         last["message"].as_str().unwrap().to_owned()
     }
 
-    /// The connection below, to send what no WebSocket library would.
+    /// The connection itself, to send data that no WebSocket library would send.
     pub fn socket(&self) -> TcpStream {
         self.socket.get_ref().try_clone().unwrap()
     }
 
-    /// Sends a ping and returns what the answer to it holds.
+    /// Sends a ping and returns the content of the pong.
     pub fn ping(&mut self, bytes: &[u8]) -> Vec<u8> {
         self.send(Message::Ping(bytes.to_vec().into()));
         loop {
@@ -207,12 +208,16 @@ impl Client {
         }
     }
 
-    /// Reads, and so answers pings, until something is so that no message tells of.
+    /// Reads, and so answers pings, until a condition holds that no message reports.
     pub fn listen_until(&mut self, so: impl Fn() -> bool) {
         let begun = Instant::now();
         self.socket.get_ref().set_read_timeout(Some(Duration::from_millis(50))).unwrap();
         while !so() {
-            assert!(begun.elapsed() < limit(), "listened in vain; the last was {:?}", self.heard.last());
+            assert!(
+                begun.elapsed() < limit(),
+                "the condition did not become true; the last event was {:?}",
+                self.heard.last()
+            );
             match self.socket.read() {
                 Ok(Message::Text(text)) => self.heard.push(serde_json::from_str(text.as_str()).unwrap()),
                 Err(tungstenite::Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {}
@@ -223,7 +228,7 @@ impl Client {
         self.socket.get_ref().set_read_timeout(Some(limit())).unwrap();
     }
 
-    /// Goes away without a word.
+    /// Disconnects without a close frame.
     pub fn vanish(self) {
         let _ = self.socket.get_ref().shutdown(std::net::Shutdown::Both);
     }

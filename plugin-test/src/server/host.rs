@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A running server with a plugin directory, presets and settings of its own; killed when dropped.
+/// A running server with its own plugin directory, presets and settings; killed when dropped.
 pub struct Host {
     process: Process,
     setup: Setup,
@@ -35,7 +35,7 @@ impl Host {
     /// Waits until the server is ready.
     pub(super) fn new(process: Process, setup: Setup) -> Self {
         let host = Self { process, setup };
-        // With TLS that is for whoever has the certificate.
+        // With TLS this needs the certificate.
         if host.scheme() == "http" {
             host.wait_for("readiness", || host.get("/readyz").0 == 200);
         }
@@ -47,14 +47,14 @@ impl Host {
         self.setup.path(name)
     }
 
-    /// Writes a preset anew, all at once.
+    /// Writes a preset, replacing it atomically.
     pub fn preset(&self, name: &str, text: &str) {
         let beside = self.path(&format!("{name}.json"));
         fs::write(&beside, text).unwrap();
         fs::rename(&beside, self.path(&format!("configs/presets/{name}.json"))).unwrap();
     }
 
-    /// Puts a file or folder into the plugin directory under a name, as an operator would: copied beside and moved.
+    /// Adds a file or folder to the plugin directory as an operator would: copied beside it and then moved.
     pub fn drop_in(&self, source: &Path, name: &str) {
         let beside = self.path(&format!("incoming-{name}"));
         place(source, &beside);
@@ -65,51 +65,51 @@ impl Host {
         fs::rename(&beside, &target).unwrap();
     }
 
-    /// Status and body of a GET.
+    /// Sends a GET request; returns status and body.
     pub fn get(&self, path: &str) -> (u16, String) {
         let url = format!("http://{}{path}", self.address());
         let request = ureq::get(&url).config().http_status_as_error(false).timeout_global(Some(limit())).build();
         let mut answer =
-            request.call().unwrap_or_else(|problem| panic!("{url}: {problem}; the host said:\n{}", self.log()));
+            request.call().unwrap_or_else(|problem| panic!("{url}: {problem}; log of the host:\n{}", self.log()));
         (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
     }
 
-    /// The JSON body of a GET.
+    /// Sends a GET request; returns the JSON body.
     pub fn json(&self, path: &str) -> Value {
         let (status, body) = self.get(path);
         assert_eq!(status, 200, "{path}: {body}");
         serde_json::from_str(&body).unwrap()
     }
 
-    /// What `/v1/engines` says of a file, if anything.
+    /// The entry of a file in `/v1/engines`, if there is one.
     pub fn file(&self, name: &str) -> Option<Value> {
         let report = self.json("/v1/engines");
         report["files"].as_array().unwrap().iter().find(|file| file["file"] == name).cloned()
     }
 
-    /// Waits until `/v1/engines` says of a file what is wanted, and returns it.
+    /// Waits until the entry of a file in `/v1/engines` fulfils a condition, and returns it.
     pub fn wait_for_file(&self, name: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         self.wait_for(name, || self.file(name).is_some_and(|file| wanted(&file)));
         self.file(name).unwrap()
     }
 
-    /// What `/v1/presets` says of a preset, if anything.
+    /// The entry of a preset in `/v1/presets`, if there is one.
     pub fn preset_report(&self, name: &str) -> Option<Value> {
         let report = self.json("/v1/presets");
         report["presets"].as_array().unwrap().iter().find(|preset| preset["name"] == name).cloned()
     }
 
-    /// Waits until `/v1/presets` says of a preset what is wanted, and returns it.
+    /// Waits until the entry of a preset in `/v1/presets` fulfils a condition, and returns it.
     pub fn wait_for_preset(&self, name: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         self.wait_for(name, || self.preset_report(name).is_some_and(|preset| wanted(&preset)));
         self.preset_report(name).unwrap()
     }
 
-    /// Waits until something is so; fails, with the host's log, if that takes too long.
+    /// Waits until a condition holds; fails with the host's log if that takes too long.
     pub fn wait_for(&self, what: &str, so: impl Fn() -> bool) {
         let begun = Instant::now();
         while !so() {
-            assert!(begun.elapsed() < limit(), "waited in vain for {what}; the host said:\n{}", self.log());
+            assert!(begun.elapsed() < limit(), "timeout while waiting for {what}; log of the host:\n{}", self.log());
             thread::sleep(Duration::from_millis(20));
         }
     }
@@ -122,13 +122,13 @@ impl Host {
         paths.iter().map(|path| fs::read_to_string(path).unwrap()).collect()
     }
 
-    /// Another server in the same directories, once this one has ended.
+    /// Starts another server in the same directories, after this one has ended.
     pub fn again(mut self) -> Self {
         self.wait();
         self.setup.clone().start()
     }
 
-    /// Asks the server to stop and waits for its end.
+    /// Asks the server to stop and waits until it ends.
     pub fn stop(mut self) -> ExitStatus {
         self.signal("TERM");
         self.wait()

@@ -1,6 +1,6 @@
 //! A server process: its listeners, its log, its memory, and signals to it.
 //!
-//! Threads: one reads the process's standard error, one its standard output, each to its end.
+//! Threads: one reads the process's standard error, another its standard output, both to the end.
 
 use super::limit;
 use std::{
@@ -20,7 +20,7 @@ pub struct Process {
     child: Child,
     scheme: String,
     address: String,
-    /// Lines of its output so far, and those to come.
+    /// Lines of its output so far, and a channel for the next ones.
     listeners: Mutex<(Vec<String>, Receiver<String>)>,
     log: Arc<Mutex<String>>,
 }
@@ -29,27 +29,27 @@ impl Process {
     /// Starts a program that prints `listening on SCHEME://ADDRESS` for each of its listeners, and waits for the first.
     ///
     /// # Panics
-    /// Where it does not start.
+    /// It does not start.
     pub fn start(command: Command) -> Self {
         Self::start_with(command, Stdio::piped())
     }
 
-    /// As [`start`](Self::start), with another standard error. The log is known only where that is a new pipe.
+    /// Like [`start`](Self::start), with another standard error. The log is available only if that is a new pipe.
     ///
     /// # Panics
-    /// As [`start`](Self::start).
+    /// Like [`start`](Self::start).
     pub fn start_with(mut command: Command, stderr: impl Into<Stdio>) -> Self {
         let program = command.get_program().to_owned();
         let child = command.stdout(Stdio::piped()).stderr(stderr).spawn();
         let mut child =
             child.unwrap_or_else(|problem| panic!("{}: {problem}; build it, or set AURICLE_HOST", program.display()));
-        // The ends of pipes that it holds would keep a reader waiting for more.
+        // It holds the ends of pipes, for which a reader would wait.
         drop(command);
         let log = Arc::new(Mutex::new(String::new()));
         let (err, copy) = (child.stderr.take(), Arc::clone(&log));
         thread::spawn(move || {
             let Some(err) = err else { return };
-            // An engine may print what is no text.
+            // An engine may print text that is not UTF-8.
             for line in BufReader::new(err).split(b'\n').map_while(Result::ok) {
                 let line = String::from_utf8_lossy(&line);
                 eprintln!("host: {line}");
@@ -61,7 +61,7 @@ impl Process {
         let (lines, output) = channel();
         let out = child.stdout.take().unwrap();
         thread::spawn(move || BufReader::new(out).lines().map_while(Result::ok).try_for_each(|line| lines.send(line)));
-        // Without a limit: there is a line or an end.
+        // No time limit: there is either a line or an end.
         let first = output.recv().ok();
         let (scheme, address) = first.as_deref().and_then(listening).unwrap_or_default();
         let (scheme, address) = (scheme.to_owned(), address.to_owned());
@@ -71,7 +71,7 @@ impl Process {
         process
     }
 
-    /// `http` or `https`, of the first listener.
+    /// `http` or `https`: the scheme of the first listener.
     pub fn scheme(&self) -> &str {
         &self.scheme
     }
@@ -88,7 +88,7 @@ impl Process {
         while lines.len() <= n {
             let line = output.recv_timeout(limit());
             lines.push(
-                line.unwrap_or_else(|_| panic!("no listener {n}, only {lines:?}; the host said:\n{}", self.log())),
+                line.unwrap_or_else(|_| panic!("no listener {n}, only {lines:?}; log of the host:\n{}", self.log())),
             );
         }
         let (_, address) = listening(&lines[n]).unwrap_or_else(|| panic!("no listener: {}", lines[n]));
@@ -105,24 +105,24 @@ impl Process {
         self.log.lock().unwrap().clone()
     }
 
-    /// How many lines of the log hold all of these texts.
+    /// Number of lines in the log that contain all of these texts.
     pub fn logged(&self, texts: &[&str]) -> usize {
         self.log().lines().filter(|line| texts.iter().all(|text| line.contains(text))).count()
     }
 
-    /// Of the host's memory, what `/proc` calls this, in bytes: `VmRSS` is resident, `VmHWM` the most that ever was. `None` where the
-    /// system does not tell.
+    /// A value of the host's memory by its name in `/proc`, in bytes: `VmRSS` is resident, `VmHWM` the maximum so far.
+    /// `None` if the system does not report it.
     pub fn memory(&self, name: &str) -> Option<u64> {
         memory(self.pid(), name)
     }
 
-    /// Resident memory of the host and its workers, in bytes. `None` where the system does not tell.
+    /// Resident memory of the host and its workers, in bytes. `None` if the system does not report it.
     pub fn resident(&self) -> Option<u64> {
         let own = self.memory("VmRSS")?;
         Some(own + self.workers().into_iter().filter_map(|pid| memory(pid, "VmRSS")).sum::<u64>())
     }
 
-    /// Its worker processes, those that have ended but were not yet waited for left out.
+    /// Its worker processes, except those that have ended but were not reaped yet.
     pub fn workers(&self) -> Vec<u32> {
         let parent = format!("PPid:\t{}", self.pid());
         let is_worker = |pid: &u32| {
@@ -136,9 +136,9 @@ impl Process {
         pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(is_worker).collect()
     }
 
-    /// Kills a worker as the out-of-memory killer would.
+    /// Kills a worker like the out-of-memory killer.
     pub fn kill_worker(&self, pid: u32) {
-        // It may have ended meanwhile.
+        // It may have ended in the meantime.
         let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).stderr(Stdio::null()).status();
     }
 
@@ -147,12 +147,12 @@ impl Process {
         self.send(name, &self.pid().to_string());
     }
 
-    /// Sends a signal to all processes of its group. For a host that was started in a group of its own.
+    /// Sends a signal to all processes of its group. For a host that was started in its own group.
     pub fn signal_group(&self, name: &str) {
         self.send(name, &format!("-{}", self.pid()));
     }
 
-    /// Sends a signal to it and to all of its workers.
+    /// Sends a signal to it and all of its workers.
     pub fn signal_all(&self, name: &str) {
         self.workers().into_iter().chain([self.pid()]).for_each(|pid| self.send(name, &pid.to_string()));
     }
@@ -168,7 +168,7 @@ impl Process {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
-            assert!(begun.elapsed() < limit(), "the host does not end; it said:\n{}", self.log());
+            assert!(begun.elapsed() < limit(), "the host does not end; its log:\n{}", self.log());
             thread::sleep(Duration::from_millis(20));
         }
     }
@@ -176,13 +176,13 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Scheme and address of a line such as `listening on ws://127.0.0.1:8771 (vosk)`.
+/// Parses a line such as `listening on ws://127.0.0.1:8771 (vosk)`; returns scheme and address.
 fn listening(line: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = line.strip_prefix("listening on ")?.split_once("://")?;
     Some((scheme, rest.split_whitespace().next()?))

@@ -9,13 +9,13 @@ use std::{
     sync::Arc,
 };
 
-/// The server program: `AURICLE_HOST`, or `auricle` in Cargo's output directory, or in the `PATH`.
+/// The server program: `AURICLE_HOST`, or `auricle` in Cargo's output directory or in the `PATH`.
 ///
 /// # Panics
-/// Where `AURICLE_HOST` names no file.
+/// `AURICLE_HOST` names no file.
 pub fn host_program() -> PathBuf {
     if let Some(program) = env::var_os("AURICLE_HOST").map(PathBuf::from) {
-        assert!(program.exists(), "AURICLE_HOST: there is no {}", program.display());
+        assert!(program.exists(), "AURICLE_HOST: {} does not exist", program.display());
         return program;
     }
     let name = format!("auricle{}", env::consts::EXE_SUFFIX);
@@ -24,7 +24,7 @@ pub fn host_program() -> PathBuf {
     built.filter(|program| program.exists()).unwrap_or_else(|| name.into())
 }
 
-/// The server program as a command, without settings of this machine's user.
+/// The server program as a command, without the environment settings of this machine's user.
 pub fn auricle() -> Command {
     let mut command = Command::new(host_program());
     for name in ["RUST_BACKTRACE", "RUST_LOG", "AURICLE_URL", "AURICLE_KEY", "AURICLE_CA"] {
@@ -33,7 +33,7 @@ pub fn auricle() -> Command {
     command
 }
 
-/// A server to be started. Clones share the directories.
+/// A server to start. Clones share the directories.
 #[derive(Clone)]
 pub struct Setup {
     dir: Arc<tempfile::TempDir>,
@@ -48,7 +48,7 @@ impl Default for Setup {
 }
 
 impl Setup {
-    /// Without plugins or presets.
+    /// Creates a server without plugins or presets.
     pub fn new() -> Self {
         let dir = Arc::new(tempfile::tempdir().unwrap());
         for name in ["plugins", "resources", "configs/presets"] {
@@ -57,29 +57,29 @@ impl Setup {
         Self { dir, resources: Vec::new(), log: None }.settings("")
     }
 
-    /// With the file, or folder, in the plugin directory.
+    /// Adds the file or folder to the plugin directory.
     #[must_use]
     pub fn plugin(self, path: &Path) -> Self {
         place(path, &self.dir.path().join("plugins").join(path.file_name().unwrap()));
         self
     }
 
-    /// With a further resource directory.
+    /// Adds a resource directory.
     #[must_use]
     pub fn resource(mut self, folder: &Path) -> Self {
         self.resources.push(folder.to_owned());
         self
     }
 
-    /// With a preset.
+    /// Adds a preset.
     #[must_use]
     pub fn preset(self, name: &str, json: &Value) -> Self {
         fs::write(self.path(&format!("configs/presets/{name}.json")), json.to_string()).unwrap();
         self
     }
 
-    /// With these lines in `auricle.toml`. Unless they say otherwise no model is too busy for another stream: how busy it is
-    /// depends on the machine.
+    /// Adds these lines to `auricle.toml`. By default no model is too busy for another stream, because its load depends
+    /// on the machine.
     #[must_use]
     pub fn settings(self, toml: &str) -> Self {
         let idle = "[limits]\nmax_load = 1000.0\n";
@@ -91,7 +91,7 @@ impl Setup {
         self.exact_settings(&toml)
     }
 
-    /// With these lines in `auricle.toml`, and the defaults for everything else but the cache.
+    /// Writes these lines to `auricle.toml`, with the defaults for everything else but the cache.
     #[must_use]
     pub fn exact_settings(self, toml: &str) -> Self {
         let text = format!("cache = \"../cache\"\n{toml}\n");
@@ -99,14 +99,14 @@ impl Setup {
         self
     }
 
-    /// With all files and folders of a directory in the plugin directory.
+    /// Adds all files and folders of a directory to the plugin directory.
     #[must_use]
     pub fn plugins(self, dir: &Path) -> Self {
         let entries = fs::read_dir(dir).unwrap_or_else(|problem| panic!("{}: {problem}", dir.display()));
         entries.fold(self, |setup, entry| setup.plugin(&entry.unwrap().path()))
     }
 
-    /// With another log level or directives.
+    /// Sets the log level or directives.
     #[must_use]
     pub fn log(mut self, directives: &str) -> Self {
         self.log = Some(directives.into());
@@ -141,24 +141,25 @@ impl Setup {
     /// Starts the server and waits until it is ready.
     ///
     /// # Panics
-    /// Where it does not start.
+    /// It does not start.
     pub fn start(self) -> Host {
         let command = self.command();
         self.start_by(command)
     }
 
-    /// As [`start`](Self::start), by a command made from [`command`](Self::command).
+    /// Like [`start`](Self::start), with a command made from [`command`](Self::command).
     ///
     /// # Panics
-    /// As [`start`](Self::start).
+    /// Like [`start`](Self::start).
     pub fn start_by(self, command: Command) -> Host {
         self.start_with(command, Stdio::piped())
     }
 
-    /// As [`start_by`](Self::start_by), with another standard error. The server's log is known only where that is a new pipe.
+    /// Like [`start_by`](Self::start_by), with another standard error. The server's log is available only if that is a
+    /// new pipe.
     ///
     /// # Panics
-    /// As [`start`](Self::start).
+    /// Like [`start`](Self::start).
     pub fn start_with(self, command: Command, stderr: impl Into<Stdio>) -> Host {
         Host::new(Process::start_with(command, stderr), self)
     }
