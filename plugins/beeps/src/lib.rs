@@ -1,6 +1,7 @@
-//! An example to start from: a model with one function, from samples to words, as a streaming engine.
+//! An example engine: a model with one function, from samples to words, as a streaming engine.
 //!
-//! The model hears beeps; where it has a threshold, others have weights. All of streaming is `plugin-kit`'s.
+//! The model recognises beeps; its threshold takes the place of a real model's weights. `plugin-kit` does all of the
+//! streaming.
 
 #![forbid(unsafe_code)]
 
@@ -20,8 +21,8 @@ impl ModelLoader for Loader {
 
     fn schema(&self) -> Schema {
         let own = Schema::new()
-            .field(Field::load("threshold").number(0.0, 1.0).default(0.1).describe("how loud a beep is at least"))
-            .field(Field::stream("word").default("beep").describe("what a beep says"));
+            .field(Field::load("threshold").number(0.0, 1.0).default(0.1).describe("minimum loudness of a beep"))
+            .field(Field::stream("word").default("beep").describe("the word reported for a beep"));
         Streaming::<Beeps>::schema(own) // `min_chunk_size`, `buffer_trimming`, `vac`, ...
     }
 
@@ -30,7 +31,7 @@ impl ModelLoader for Loader {
     }
 }
 
-/// What streams share.
+/// Shared by streams.
 pub struct Beeps {
     threshold: f32,
 }
@@ -47,7 +48,7 @@ impl Recognizer for Beeps {
     }
 }
 
-/// One stream's.
+/// The state of a stream.
 pub struct Listener {
     beeps: Arc<Beeps>,
     word: String,

@@ -1,4 +1,4 @@
-//! The example as the server sees it: three beeps are three words, at their places.
+//! The example as seen by the server: three beeps are three words, at their places.
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
@@ -12,7 +12,7 @@ fn engine() -> TestEngine {
     TestEngine::in_process(Loader, &StubHost::new())
 }
 
-/// Five seconds with three beeps.
+/// Five seconds of audio with three beeps.
 fn audio() -> Vec<f32> {
     let mut audio = vec![0.0f32; 5 * 16_000];
     for (start, end) in BEEPS {

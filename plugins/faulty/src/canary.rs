@@ -1,4 +1,4 @@
-//! What an engine has no business doing: a sandbox refuses it, and this shows whether it does.
+//! Attempts things that a sandbox refuses, and reports the results.
 
 use auricle_plugin_api::{Segment, Sink};
 use std::{
@@ -9,13 +9,13 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// Tries all of it and reports a segment such as `udp: refused; file: refused; fork: allowed`, up to sample `now`.
+/// Makes all attempts and reports a segment such as `udp: refused; file: refused; fork: allowed`, up to sample `now`.
 pub(crate) fn report(file: &Path, sink: &mut Sink<'_>, now: u64) {
     let text = format!("udp: {}; file: {}; fork: {}", outcome(udp()), outcome(read(file)), outcome(fork()));
     sink.segment(&Segment::new(now.saturating_sub(400), now, text));
 }
 
-/// An error of another kind shows that the test is at fault: it is no refusal.
+/// Any other error means that the test itself is wrong, so it does not count as a refusal.
 fn outcome(result: io::Result<()>) -> String {
     match result {
         Ok(()) => "allowed".into(),

@@ -2,14 +2,14 @@
 
 #![allow(unsafe_code, reason = "to crash is what this file is for")]
 
-/// Ends the process as a wild write of a C library would.
+/// Ends the process like a wild write of a C library.
 pub(crate) fn segmentation_fault() {
     // SAFETY: none. The write is meant to fault: no page is ever mapped at this address. (Not the null pointer, which
     // debug builds catch before it is used.)
     unsafe { std::ptr::without_provenance_mut::<u64>(64).write_volatile(1) }
 }
 
-/// Ends the process as the out-of-memory killer would.
+/// Ends the process like the out-of-memory killer.
 pub(crate) fn kill() {
     #[cfg(unix)]
     {

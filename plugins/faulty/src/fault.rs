@@ -1,8 +1,8 @@
-//! The names of what can go wrong, and of the places where it can.
+//! The names of the faults, and of the points where they can occur.
 
 use auricle_plugin_api::{Config, Error};
 
-/// A unit-only enum whose variants are spelled in the configuration as the literals.
+/// A unit-only enum whose variants have these literals as names in the configuration.
 macro_rules! names {
     ($(#[$doc:meta])* $name:ident { $($(#[$note:meta])* $variant:ident = $text:literal,)+ }) => {
         $(#[$doc])*
@@ -12,7 +12,7 @@ macro_rules! names {
         impl $name {
             pub(crate) const ALL: &[(&str, Self)] = &[$(($text, Self::$variant)),+];
 
-            /// The variant that the configuration's field names.
+            /// The variant that the configuration's field selects.
             pub(crate) fn read(config: &Config, field: &str) -> Result<Self, Error> {
                 let text: String = config.get(field)?;
                 let known = Self::ALL.iter().find(|(name, _)| *name == text);
@@ -23,24 +23,24 @@ macro_rules! names {
 }
 
 names! {
-    /// A way to go wrong.
+    /// A fault.
     Fault {
         None = "none",
         Panic = "panic",
         Error = "error",
-        /// Takes `seconds`, then goes on.
+        /// Sleeps for `seconds`, then continues.
         Sleep = "sleep",
         /// Never returns.
         Hang = "hang",
         /// Never returns, and keeps a processor core busy.
         Spin = "spin",
-        /// Keeps `megabytes` for ever, each time: with many `times`, memory that grows with the chunks.
+        /// Leaks `megabytes` each time; with many `times` the memory grows with the chunks.
         Leak = "leak",
-        /// Takes all file descriptors that the process may still have, and keeps them.
+        /// Takes all remaining file descriptors of the process, and keeps them.
         Descriptors = "descriptors",
-        /// Writes to standard output and standard error what is no text.
+        /// Writes binary data to standard output and standard error.
         Print = "print",
-        /// Tries what a sandbox refuses, and reports how that went; reads `canary_file`.
+        /// Attempts things that a sandbox refuses, and reports the results; reads `canary_file`.
         Canary = "canary",
         Flood = "flood",
         Disordered = "disordered",
@@ -57,7 +57,7 @@ names! {
         Sigkill = "sigkill",
         Exit = "exit",
         StackOverflow = "stack-overflow",
-        /// In a thread that the host knows nothing of; the call waits for it, as it does for the next two.
+        /// In a thread that the engine starts itself; the call waits for it. The same holds for the next two.
         ThreadSigsegv = "thread-sigsegv",
         ThreadSigabrt = "thread-sigabrt",
         ThreadExit = "thread-exit",
@@ -65,13 +65,13 @@ names! {
 }
 
 names! {
-    /// A point to go wrong in.
+    /// A point where a fault can occur.
     FaultPoint {
         Processor = "processor",
         Init = "init",
         InsertAudioChunk = "insert_audio_chunk",
         ProcessIter = "process_iter",
-        /// Still in `process_iter`, after what it reports.
+        /// In `process_iter`, after its events.
         Reported = "reported",
         Finish = "finish",
         Drop = "drop",
@@ -82,12 +82,12 @@ names! {
 }
 
 impl FaultPoint {
-    /// A point in the model; the others are in its processors.
+    /// Whether the point is in the model; the others are in its processors.
     pub(crate) fn of_a_model(self) -> bool {
         matches!(self, Self::Load | Self::Metadata | Self::ModelDrop)
     }
 
-    /// Whether anybody could tell that the fault struck here.
+    /// Whether the fault would have a visible effect at this point.
     pub(crate) fn can_show(self, fault: Fault) -> bool {
         match fault {
             Fault::Error => !matches!(self, Self::Drop | Self::Metadata | Self::ModelDrop),

@@ -1,4 +1,4 @@
-//! Taking more than one's share: memory, file descriptors, stack, the host's output.
+//! Uses too many resources: memory, file descriptors, stack, the host's output.
 
 use std::{
     hint::black_box,
@@ -6,21 +6,21 @@ use std::{
     mem::forget,
 };
 
-/// Descriptors that `keep_descriptors` takes at most, where nothing else limits them.
+/// Maximum number of descriptors that `keep_descriptors` takes if there is no other limit.
 const DESCRIPTORS: usize = 1 << 20;
 
-/// Bytes that `print` writes.
+/// Number of bytes that `print` writes.
 const PRINTED: usize = 64 << 10;
 
-/// Keeps memory for ever.
+/// Leaks memory.
 pub(crate) fn keep_memory(megabytes: usize) {
-    // Written to, so that it is really taken.
+    // Written to, so that it is really allocated.
     forget(black_box(vec![1u8; megabytes << 20]));
 }
 
-/// Takes descriptors until there are no more, and keeps them. They are a pipe's: a sandbox refuses no pipe.
+/// Takes descriptors until there are none left, and keeps them. They are pipes, because no sandbox refuses these.
 pub(crate) fn keep_descriptors() {
-    // The other end is closed at once: its number is the first that is taken again.
+    // The other end is closed at once, so its number is reused first.
     let Ok((end, _)) = io::pipe() else { return };
     for _ in 0..DESCRIPTORS {
         match end.try_clone() {
@@ -31,10 +31,10 @@ pub(crate) fn keep_descriptors() {
     forget(end);
 }
 
-/// Writes bytes of all values, without regard to what the host reads there.
+/// Writes bytes of all values, which are not valid text.
 pub(crate) fn print() {
     let bytes: Vec<u8> = (0..=u8::MAX).cycle().take(PRINTED).collect();
-    // Nobody may be reading.
+    // Ignores errors, because nobody may be reading.
     let _ = io::stdout().write_all(&bytes).and_then(|()| io::stdout().flush());
     let _ = io::stderr().write_all(&bytes);
 }

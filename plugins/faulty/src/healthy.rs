@@ -1,9 +1,9 @@
-//! The healthy part: what was heard, as numbers. The same text as the engine `tone` gives, so that one test helper
-//! reads both; the few lines are written again because two engines' export symbols cannot share one library.
+//! The healthy part: reports the audio as numbers. The text is the same as that of the engine `tone`, so that tests can
+//! share a helper. The code is duplicated because one library cannot contain the export symbols of two engines.
 
 use auricle_plugin_api::{Error, Segment, Sink};
 
-/// Counts a stream's samples and keeps a checksum of them that depends on their order.
+/// Counts a stream's samples, and computes a checksum of them that depends on their order.
 pub(crate) struct Counter {
     segment_chunks: u64,
     language: String,
@@ -23,7 +23,7 @@ impl Counter {
         (self.start, self.position, self.chunks, self.checksum, self.fresh) = (at, at, 0, 0, false);
     }
 
-    /// The sample after the last one heard.
+    /// The sample after the last one received.
     pub(crate) fn position(&self) -> u64 {
         self.position
     }
@@ -38,7 +38,7 @@ impl Counter {
         self.fresh = true;
     }
 
-    /// A partial after each chunk, a segment after every `segment_chunks`.
+    /// Reports a partial after each chunk, and a segment after every `segment_chunks`.
     pub(crate) fn report(&mut self, sink: &mut Sink<'_>) -> Result<(), Error> {
         if !std::mem::take(&mut self.fresh) {
             return Err(Error::other("process_iter was called without new audio"));
@@ -49,7 +49,7 @@ impl Counter {
         if self.chunks == self.segment_chunks {
             self.emit(sink);
         } else {
-            sink.partial(&self.heard());
+            sink.partial(&self.segment());
         }
         Ok(())
     }
@@ -61,13 +61,13 @@ impl Counter {
     }
 
     fn emit(&mut self, sink: &mut Sink<'_>) {
-        sink.segment(&self.heard());
+        sink.segment(&self.segment());
         sink.endpoint(self.position);
         sink.restart_point(self.position, &[]);
         self.restart(self.position);
     }
 
-    fn heard(&self) -> Segment {
+    fn segment(&self) -> Segment {
         let text = format!("{}:{:08x}", self.position - self.start, self.checksum);
         Segment::new(self.start, self.position, text).confidence(1.0).language(self.language.clone())
     }

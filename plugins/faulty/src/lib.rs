@@ -1,8 +1,8 @@
-//! An engine that goes wrong on purpose, where and when its configuration says, so that tests can show that the server
-//! survives it. Where no fault strikes, it reports what it hears as numbers (see `healthy`).
+//! An engine that fails on purpose, as its configuration specifies, to test that the server survives it. Without a
+//! fault it reports its audio as numbers (see `healthy`).
 //!
-//! `fault` and its companions are fields of the stream: healthy and faulty streams can share one model. `model_fault`
-//! strikes in the model itself. Nothing is read from the environment.
+//! `fault` and related fields are fields of the stream: healthy and faulty streams can share a model. `model_fault`
+//! occurs in the model itself. The environment is not used.
 
 #![deny(unsafe_code)]
 
@@ -34,7 +34,7 @@ impl ModelLoader for Faulty {
 
     fn schema(&self) -> Schema {
         let schema = Schema::new()
-            .field(Field::load("model").default("faulty").describe("not used: there is no model"))
+            .field(Field::load("model").default("faulty").describe("ignored: there is no model"))
             .field(Field::load("sample_rate").integer(1_000, 384_000).default(16_000).describe("samples per second"))
             .field(Field::load("chunk_samples").integer(1, 480_000).default(1_600).describe("samples per chunk"))
             .field(Field::load("max_batch").integer(1, 64).default(1).describe("streams per batch; 1: no batching"))
@@ -55,7 +55,7 @@ impl ModelLoader for Faulty {
     }
 }
 
-/// What streams share: nothing but the facts, and the model's own fault.
+/// Shared by streams: the metadata, and the model's own fault.
 pub struct FaultyModel {
     metadata: Metadata,
     plan: ModelPlan,
@@ -65,7 +65,7 @@ impl Model for FaultyModel {
     type Processor = FaultyProcessor;
 
     fn metadata(&self) -> Metadata {
-        // There is no error to give from here.
+        // An error cannot be returned here.
         let _ = self.plan.strike(FaultPoint::Metadata);
         let mut metadata = self.metadata.clone();
         if self.plan.fault == Fault::BadMetadata {
@@ -88,7 +88,7 @@ impl Drop for FaultyModel {
     }
 }
 
-/// One stream: healthy until its plan says otherwise.
+/// A stream, which is healthy until its fault occurs.
 pub struct FaultyProcessor {
     counter: Counter,
     plan: Plan,

@@ -1,16 +1,16 @@
-//! Events that no engine should report. All of them go through the safe API: this is what an author's bug looks like.
+//! Invalid events, reported with the safe API, like those of an engine with a bug.
 
 use crate::fault::Fault;
 use auricle_plugin_api::{Segment, Sink, Word};
 
-/// Partials, and segments, that `flood` reports in one call.
+/// Number of partials, and of segments, that `flood` reports in one call.
 pub(crate) const FLOOD: usize = 10_000;
 
-/// The largest state a restart point may have.
+/// Maximum size of a restart point's state.
 const STATE_LIMIT: usize = 1 << 20;
 
-/// Reports nonsense, in place of what the stream up to sample `now` holds; nothing for a fault of another kind.
-pub(crate) fn tell(fault: Fault, megabytes: usize, sink: &mut Sink<'_>, now: u64) {
+/// Reports invalid events for a stream with samples up to `now`; nothing for other faults.
+pub(crate) fn report(fault: Fault, megabytes: usize, sink: &mut Sink<'_>, now: u64) {
     let before = now.saturating_sub(400);
     match fault {
         Fault::Flood => {

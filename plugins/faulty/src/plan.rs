@@ -1,6 +1,6 @@
-//! When a fault strikes: the fault fields of the configuration, and the striking.
+//! The fault fields of the configuration, and when a fault occurs.
 //!
-//! A combination that could not show is a configuration error, so that no test passes because nothing happened.
+//! A combination without a visible effect is a configuration error, so that no test passes because nothing happened.
 
 use crate::{
     canary, deadly,
@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-/// Of `exit`.
+/// Exit status of `exit`.
 const EXIT_STATUS: i32 = 3;
 
 /// Adds the fault fields.
@@ -25,24 +25,31 @@ pub(crate) fn fields(schema: Schema) -> Schema {
         FaultPoint::ALL.iter().filter(move |(_, point)| point.of_a_model() == of_a_model).map(|(name, _)| *name)
     };
     schema
-        .field(Field::stream("fault").one_of(faults()).default("none").describe("how the stream goes wrong"))
-        .field(Field::stream("at").one_of(places(false)).default("process_iter").describe("the call it goes wrong in"))
+        .field(Field::stream("fault").one_of(faults()).default("none").describe("the stream's fault"))
+        .field(
+            Field::stream("at").one_of(places(false)).default("process_iter").describe("the call in which it occurs"),
+        )
         .field(
             Field::stream("after_chunks")
                 .integer(0, 1_000_000)
                 .default(0)
-                .describe("chunks the stream has brought, the one in hand included, before the fault strikes"),
+                .describe("number of chunks, including the current one, after which the fault occurs"),
         )
-        .field(Field::stream("times").integer(1, 1_000_000).default(1).describe("calls the fault strikes in"))
-        .field(Field::stream("seconds").number(0.0, 86_400.0).default(1.0).describe("how long `sleep` takes"))
+        .field(
+            Field::stream("times")
+                .integer(1, 1_000_000)
+                .default(1)
+                .describe("number of calls in which the fault occurs"),
+        )
+        .field(Field::stream("seconds").number(0.0, 86_400.0).default(1.0).describe("duration of `sleep`"))
         .field(Field::stream("megabytes").integer(1, 4_096).default(100).describe("size of `huge-text` and of `leak`"))
         .field(Field::stream("canary_file").default("").describe("a file that `canary` should not be able to read"))
-        .field(Field::load("model_fault").one_of(faults()).default("none").describe("how the model goes wrong"))
-        .field(Field::load("model_at").one_of(places(true)).default("load").describe("the call it goes wrong in"))
-        .field(Field::load("model_seconds").number(0.0, 86_400.0).default(1.0).describe("how long its `sleep` takes"))
+        .field(Field::load("model_fault").one_of(faults()).default("none").describe("the model's fault"))
+        .field(Field::load("model_at").one_of(places(true)).default("load").describe("the call in which it occurs"))
+        .field(Field::load("model_seconds").number(0.0, 86_400.0).default(1.0).describe("duration of its `sleep`"))
 }
 
-/// Faults that need nobody to tell: they happen to the thread or the process.
+/// Executes a fault of the thread or the process, which does not report events.
 fn strike(fault: Fault, seconds: f64, megabytes: usize, point: FaultPoint) -> Result<(), Error> {
     match fault {
         Fault::Panic => panic!("the panic asked for in {point:?}"),
@@ -75,13 +82,13 @@ fn in_a_thread(act: fn()) {
     let _ = thread::spawn(act).join();
 }
 
-/// The point named by `field`, where `fault` can show; in the model or in a processor, as asked.
+/// The point selected by `field`, which must be one where `fault` has an effect, in the model or in a processor.
 fn point(config: &Config, field: &str, fault: Fault, of_a_model: bool) -> Result<FaultPoint, Error> {
     let point = FaultPoint::read(config, field)?;
     if point.of_a_model() == of_a_model && (fault == Fault::None || point.can_show(fault)) {
         Ok(point)
     } else {
-        Err(Error::config(field, format!("{fault:?} in {point:?} would not show")))
+        Err(Error::config(field, format!("{fault:?} in {point:?} would have no effect")))
     }
 }
 
@@ -141,17 +148,18 @@ impl Plan {
         self.chunks += 1;
     }
 
-    /// Goes wrong if it is time to. `heard` is where to tell lies, and the sample after the last one heard.
-    pub(crate) fn strike(&mut self, point: FaultPoint, heard: Option<(&mut Sink<'_>, u64)>) -> Result<(), Error> {
+    /// Executes the fault if it is due. `output` is the sink for invalid events, and the sample after the last one
+    /// received.
+    pub(crate) fn strike(&mut self, point: FaultPoint, output: Option<(&mut Sink<'_>, u64)>) -> Result<(), Error> {
         if self.point != point || self.chunks < self.after_chunks || self.times == 0 {
             return Ok(());
         }
         self.times -= 1;
-        if let Some((sink, position)) = heard {
+        if let Some((sink, position)) = output {
             if self.fault == Fault::Canary {
                 canary::report(&self.canary_file, sink, position);
             }
-            lies::tell(self.fault, self.megabytes, sink, position);
+            lies::report(self.fault, self.megabytes, sink, position);
         }
         strike(self.fault, self.seconds, self.megabytes, point)
     }

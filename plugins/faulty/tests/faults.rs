@@ -1,4 +1,4 @@
-//! Each fault that a process survives, struck through the real boundary.
+//! Tests each fault that a process survives, through the real boundary.
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
@@ -16,13 +16,13 @@ fn stream(options: Value) -> Result<TestStream, Error> {
     engine().load(json!({})).try_stream(options)
 }
 
-/// Feeds chunks of silence until a call fails or all are heard, then finishes.
+/// Processes chunks of silence until a call fails or there are none left, then finishes.
 fn run(options: Value, chunks: usize) -> (Recording, Result<(), Error>) {
     let mut stream = match stream(options) {
         Ok(stream) => stream,
         Err(error) => return (Recording::default(), Err(error)),
     };
-    // A flush finishes the processor, too, and leaves the recording where that fails.
+    // A flush finishes the processor too, and keeps the recording if that fails.
     let result = stream.push(&vec![0.0; chunks * 1_600]).and_then(|()| stream.flush());
     (stream.into_recording(), result)
 }
@@ -131,7 +131,7 @@ fn the_schema_opens_a_streams_faults_only() {
     engine.load(json!({}));
 }
 
-/// A canary's report of its only segment.
+/// The text of a canary's only segment.
 fn canary(file: &str) -> String {
     let (recording, result) = run(json!({"fault": "canary", "after_chunks": 2, "canary_file": file}), 3);
     result.unwrap();
@@ -147,17 +147,17 @@ fn a_canary_out_of_its_cage_may_do_all_of_it() {
     assert!(absent.contains("; file: failed (No such file"), "{absent}");
 }
 
-/// This program again, running `test`, which is ignored elsewhere, with a fault.
+/// Runs an ignored test of this program, with a fault, in another process.
 #[cfg(unix)]
 fn child(test: &str, fault: &str) -> std::process::Output {
-    // Few descriptors, so that `descriptors` is soon done; no core files.
+    // Few descriptors, so that `descriptors` needs little time; no core files.
     let mut child = std::process::Command::new("/bin/sh");
     child.args(["-c", "ulimit -n 64 && ulimit -c 0 && exec \"$0\" \"$@\""]).arg(std::env::current_exe().unwrap());
     child.args(["--ignored", "--exact", test]).env("FAULT", fault).output().unwrap()
 }
 
-/// The faults that end the process, with the signal or exit code to see. The standard library tells of a stack overflow
-/// and aborts.
+/// The faults that end the process, with the expected signal or exit code. The standard library reports a stack
+/// overflow and aborts.
 #[cfg(unix)]
 const DEADLY: [(&str, Option<i32>, Option<i32>); 8] = [
     ("sigsegv", Some(11), None),
@@ -217,7 +217,7 @@ fn spinning_keeps_a_core_busy() {
     }
 }
 
-/// Run in a process of its own by the tests above.
+/// Run in its own process by the tests above.
 #[test]
 #[ignore = "goes wrong"]
 fn goes_wrong() {
@@ -226,7 +226,7 @@ fn goes_wrong() {
     }
 }
 
-/// Run in a process of its own by a test above.
+/// Run in its own process by a test above.
 #[test]
 #[ignore = "goes wrong"]
 fn goes_wrong_and_opens_a_file() {
