@@ -1,5 +1,5 @@
-//! Recognises recordings with a model and no server: `recognize MODELS MODEL FILE.wav...` prints a line of JSON for each, with
-//! the words and the samples where they begin. It compares the engine with others; 16 kHz mono 16-bit WAV files only.
+//! Recognises recordings without a server, for comparisons: `recognize MODELS MODEL FILE.wav...` prints a line of JSON
+//! for each file, with the words and the samples at which they begin. Files must be 16 kHz mono 16-bit WAV.
 
 #[path = "../tests/harness/mod.rs"]
 mod harness;
@@ -12,7 +12,7 @@ fn main() {
     let args: Vec<String> = env::args().skip(1).collect();
     let [models, name, files @ ..] = args.as_slice() else { panic!("recognize MODELS MODEL FILE.wav...") };
     let engine = harness::engine(Path::new(models));
-    // As one utterance each.
+    // Each file is one utterance.
     let fields = json!({"model": name, "rule2_min_trailing_silence": 3600, "rule3_min_utterance_length": 3600});
     let model = engine.load(fields);
     for file in files {

@@ -1,13 +1,14 @@
-//! Steps of several streams together: their windows through the encoder, their frames through the search.
+//! Steps of several streams in a batch: their windows in the encoder, their frames in the search.
 //!
-//! Invariant: each stream hears what it would hear alone, but for the last digits of numbers; a step that fails leaves every
-//! stream's caches as they were, and fails for all. Threads: that of the call.
+//! Invariant: each stream has the same result as alone, except for the last digits of numbers. A step that fails leaves
+//! the caches of all streams unchanged, and fails for all. Threads: that of the call.
 
 use crate::{model::Recognizer, processor::Processor, search::Job};
 use auricle_plugin_api::{BatchItem, Error};
 use std::slice;
 
-/// Runs the steps whose features are there, each with as many of the streams as have theirs; to the end, of those that end.
+/// Runs all steps whose features are complete, each for all streams that have them; streams that end are processed to
+/// their end.
 pub(crate) fn process(model: &Recognizer, batch: &mut [BatchItem<'_, Processor>]) {
     batch.iter_mut().filter(|item| item.ends).for_each(|item| item.processor.end_audio());
     steps(model, batch);
@@ -26,12 +27,12 @@ fn steps(model: &Recognizer, batch: &mut [BatchItem<'_, Processor>]) {
         let mut streams: Vec<&mut Processor> = items.iter_mut().map(|item| &mut *item.processor).collect();
         let stepped = step(model, &mut streams);
         for item in items {
-            item.result = stepped.clone().and_then(|()| item.processor.tell(&mut item.sink));
+            item.result = stepped.clone().and_then(|()| item.processor.report(&mut item.sink));
         }
     }
 }
 
-/// One step of streams that are ready. What it brings is told by [`Processor::tell`].
+/// Runs a step of streams that are ready. [`Processor::report`] reports the results.
 pub(crate) fn step(model: &Recognizer, streams: &mut [&mut Processor]) -> Result<(), Error> {
     let size = model.encoder.window_values();
     let mut bench = model.encoder.bench();
@@ -48,7 +49,7 @@ pub(crate) fn step(model: &Recognizer, streams: &mut [&mut Processor]) -> Result
     model.decoder.decode(jobs.collect())
 }
 
-/// One step of one stream.
+/// Runs a step of one stream.
 pub(crate) fn step_alone(model: &Recognizer, mut stream: &mut Processor) -> Result<(), Error> {
     step(model, slice::from_mut(&mut stream))
 }

@@ -1,9 +1,9 @@
-//! What a network carries from step to step of one stream: tensors that a step gives for the next one.
+//! The caches of a stream: tensors that a step passes to the next one.
 //!
-//! Invariant: a value has its cache's shape and kind. What a step of several streams gave stays side by side along each
-//! cache's axis for streams: a stream's caches are its place there, until its next step. Those who were side by side and are
-//! again are handed on as they are; others are copied together once, into room that is used again. Threads: a stream's caches
-//! are its own; what they lie in is shared, and never changed.
+//! Invariant: a value has its cache's shape and kind. The output of a batch stays together along each cache's axis for
+//! streams, and a stream's caches are its part of it until the next step. If the same streams form the next batch, the
+//! tensors are passed on unchanged; otherwise the parts are copied into a new tensor, whose memory is reused. Threads:
+//! a stream's caches are used by one thread at a time; shared tensors never change.
 
 use auricle_plugin_api::Error;
 use ort::{
@@ -12,52 +12,52 @@ use ort::{
 };
 use std::{fmt::Debug, sync::Arc};
 
-/// A tensor that a step gives for the next step of the same stream. All zero at the start.
+/// A tensor that a step passes to the next step of the same stream. All zero at the start.
 #[derive(Debug, Clone)]
 pub(crate) struct Cache {
     /// The input's name, for messages.
     pub(crate) name: String,
-    /// With one stream.
+    /// The shape for one stream.
     pub(crate) shape: Vec<usize>,
-    /// The axis that counts streams.
+    /// The axis for streams.
     pub(crate) axis: usize,
     pub(crate) kind: Kind,
 }
 
-/// Of what a tensor consists.
+/// The type of a tensor's elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Floats,
     Integers,
 }
 
-/// What a step gave for the next one, in the layout's order: the caches of all its streams.
+/// The caches that a step returned, in the layout's order, for all its streams.
 struct Given {
     values: Vec<DynValue>,
     streams: usize,
 }
 
-/// The caches of one stream.
+/// The caches of a stream.
 #[derive(Clone)]
 pub(crate) struct Caches {
     given: Arc<Given>,
     place: usize,
 }
 
-/// Where the caches of streams that were not side by side are put together. Kept from step to step: to give such pieces of
-/// memory back each time would have the allocator tidy up each time.
+/// Buffers for combining the caches of streams. They are kept between steps, because freeing them makes the allocator
+/// return their memory to the system each time.
 #[derive(Default)]
 pub(crate) struct Room {
     floats: Vec<f32>,
     integers: Vec<i64>,
 }
 
-/// One stream's part of a value.
+/// A stream's part of a value.
 struct Part<'a, T> {
     values: &'a [T],
     place: usize,
     streams: usize,
-    /// How many values of one stream lie together.
+    /// Number of consecutive values of a stream.
     run: usize,
 }
 
@@ -69,7 +69,7 @@ impl<T> Part<'_, T> {
 }
 
 impl Caches {
-    /// Those of a new stream.
+    /// The caches of a new stream.
     pub(crate) fn fresh(layout: &[Cache]) -> ort::Result<Self> {
         let values = layout.iter().map(Cache::zeros).collect::<ort::Result<_>>()?;
         Ok(Self::alone(values))
@@ -79,7 +79,7 @@ impl Caches {
         Self { given: Arc::new(Given { values, streams: 1 }), place: 0 }
     }
 
-    /// Hands what a step gave to its streams, if it is what the next step takes.
+    /// Passes the output of a step to its streams, if it fits the next step.
     pub(crate) fn hand_on(layout: &[Cache], values: Vec<DynValue>, to: &mut [&mut Self]) -> Result<(), Error> {
         if values.len() != layout.len() {
             return Err(Error::model(format!("a step gave {} caches of {}", values.len(), layout.len())));
@@ -92,7 +92,7 @@ impl Caches {
         Ok(())
     }
 
-    /// Adds the inputs of a step of these streams.
+    /// Adds the inputs of a step with these streams.
     pub(crate) fn inputs<'a>(
         layout: &[Cache],
         streams: &'a [&mut Self],
@@ -123,14 +123,14 @@ impl Caches {
         Ok(())
     }
 
-    /// What a step of exactly these streams gave, in this order.
+    /// The output of the last step, if it had exactly these streams in this order.
     fn side_by_side<'a>(streams: &'a [&mut Self]) -> Option<&'a Given> {
         let given = &streams.first()?.given;
         let same = |(place, caches): (usize, &&mut Self)| Arc::ptr_eq(&caches.given, given) && caches.place == place;
         (given.streams == streams.len() && streams.iter().enumerate().all(same)).then_some(given)
     }
 
-    /// Adds them as bytes, for [`from_bytes`](Self::from_bytes) on the same machine.
+    /// Appends the caches as bytes, for [`from_bytes`](Self::from_bytes) on the same machine.
     pub(crate) fn write(&self, layout: &[Cache], to: &mut Vec<u8>) -> ort::Result<()> {
         for (number, cache) in layout.iter().enumerate() {
             match cache.kind {
@@ -150,7 +150,7 @@ impl Caches {
         Ok(())
     }
 
-    /// What [`write`](Self::write) wrote; `None` where these bytes are not of this layout.
+    /// Reads the bytes of [`write`](Self::write); `None` if they do not fit the layout.
     pub(crate) fn from_bytes(layout: &[Cache], mut bytes: &[u8]) -> Option<Self> {
         let mut values = Vec::with_capacity(layout.len());
         for cache in layout {
@@ -168,7 +168,7 @@ impl Caches {
     }
 }
 
-/// Takes so many of the first values.
+/// Takes the first `count` values.
 fn take<'a, T>(values: &mut &'a [T], count: usize) -> &'a [T] {
     let (taken, left) = values.split_at(count);
     *values = left;
@@ -176,12 +176,12 @@ fn take<'a, T>(values: &mut &'a [T], count: usize) -> &'a [T] {
 }
 
 impl Cache {
-    /// How many values one stream has.
+    /// Number of values of a stream.
     pub(crate) fn values(&self) -> usize {
         self.shape.iter().fold(1, |product, length| product.saturating_mul(*length))
     }
 
-    /// How many bytes it is.
+    /// Size in bytes.
     pub(crate) fn size(&self) -> usize {
         self.values().saturating_mul(match self.kind {
             Kind::Floats => size_of::<f32>(),
@@ -193,7 +193,7 @@ impl Cache {
         self.tensor(&vec![0; self.size()])
     }
 
-    /// The value of one stream that these bytes are.
+    /// The value of one stream in these bytes.
     fn tensor(&self, bytes: &[u8]) -> ort::Result<DynValue> {
         let shape = self.shape.as_slice();
         Ok(match self.kind {
@@ -202,7 +202,7 @@ impl Cache {
         })
     }
 
-    /// Whether a value that a step of so many streams gave can be the input of the next.
+    /// Checks that a value returned by a step with this many streams can be an input of the next one.
     fn check(&self, value: &DynValue, streams: usize) -> Result<(), Error> {
         let wanted = self.shape_of(streams);
         let sound = value.shape().iter().map(|length| *length as usize).eq(wanted.iter().copied());
@@ -212,7 +212,7 @@ impl Cache {
         })
     }
 
-    /// Adds the parts of several streams, side by side.
+    /// Copies the parts of several streams side by side.
     fn gather<T>(&self, number: usize, streams: &[&mut Caches], to: &mut Vec<T>) -> ort::Result<()>
     where
         T: PrimitiveTensorElementType + Copy + Debug + 'static,
@@ -224,7 +224,7 @@ impl Cache {
         Ok(())
     }
 
-    /// How many times values of one stream lie together.
+    /// Number of separate runs of values of a stream.
     fn runs(&self) -> usize {
         self.shape[..self.axis].iter().product()
     }
@@ -237,7 +237,7 @@ impl Cache {
 }
 
 impl Kind {
-    /// Whether a tensor of this type holds it.
+    /// Whether a tensor of this type has this kind.
     pub(crate) fn is(self, kind: &ValueType) -> bool {
         let element = match self {
             Self::Floats => TensorElementType::Float32,

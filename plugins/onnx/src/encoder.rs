@@ -1,8 +1,9 @@
-//! A streaming network: windows of features in, frames out, caches from step to step.
+//! A streaming network: its inputs are windows of features, its outputs frames, and its caches are passed from step to
+//! step.
 //!
-//! A [`Layout`] says how a file wants it; one step is the same for every kind, of one stream or of several together.
-//! Invariant: a network that was opened has run and gave what its layout says, so that a file which lies about itself is
-//! refused at load. Threads: any, several at once; the caches belong to one stream.
+//! A [`Layout`] describes the inputs and outputs of a file. A step is the same for every kind of network, with one
+//! stream or several. Invariant: an opened network has run once and its outputs fitted the layout, so that a file with
+//! wrong metadata is refused when it is loaded. Threads: any, several at once; the caches belong to one stream.
 
 use crate::cache::{Cache, Caches, Room};
 use auricle_plugin_api::Error;
@@ -14,38 +15,38 @@ use ort::{
 };
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Caches beyond this are not a stream's state but a mistake.
+/// More values in caches are an error.
 const MOST_CACHE_VALUES: usize = 64 << 20;
-/// Half a minute of frames: more is no window.
+/// Half a minute of frames; a longer window is an error.
 const MOST_FRAMES: usize = 3_000;
 
-/// How a file's network is fed. Inputs go by position: features, their length where it wants one, the caches. So do outputs:
-/// frames, their length where there is one, the caches.
+/// The inputs and outputs of a network, by position. Inputs: features, their length if required, the caches. Outputs:
+/// frames, their length if there is one, the caches.
 #[derive(Debug, Clone)]
 pub(crate) struct Layout {
-    /// What it is, for messages.
+    /// Name of the kind, for messages.
     pub(crate) kind: &'static str,
-    /// The features it was trained on.
+    /// The features that it was trained on.
     pub(crate) features: fbank::Options,
-    /// Frames of features a step takes.
+    /// Number of feature frames in a step.
     pub(crate) window: usize,
-    /// Frames from one step's first to the next one's.
+    /// Number of frames between the starts of two steps.
     pub(crate) shift: usize,
-    /// Frames of features for one frame of output.
+    /// Number of feature frames per output frame.
     pub(crate) subsampling: usize,
-    /// Numbers in a frame of output.
+    /// Number of values in an output frame.
     pub(crate) width: usize,
-    /// How a window of features lies.
+    /// Order of the axes of a window of features.
     pub(crate) window_order: Order,
-    /// How the frames of output lie.
+    /// Order of the axes of the output frames.
     pub(crate) frame_order: Order,
-    /// Whether lengths go in and come out beside features and frames.
+    /// Whether there are lengths in addition to features and frames.
     pub(crate) lengths: bool,
-    /// What goes from step to step.
+    /// The caches, which are passed from step to step.
     pub(crate) caches: Vec<Cache>,
 }
 
-/// The order of a tensor's axes after the first, which counts streams.
+/// The order of a tensor's axes after the first, which is for streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Order {
     /// [streams, frames, width]
@@ -57,16 +58,16 @@ pub(crate) enum Order {
 /// An opened network.
 pub(crate) struct Encoder {
     pub(crate) layout: Layout,
-    /// Whether several streams can step together.
+    /// Whether it supports batches.
     pub(crate) batches: bool,
     sessions: Sessions,
-    /// What every stream begins with.
+    /// The initial caches of every stream.
     fresh: Caches,
-    /// As many as calls ever ran at once.
+    /// As many as the largest number of concurrent calls so far.
     benches: Mutex<Vec<Bench>>,
 }
 
-/// What a step is put together on.
+/// Buffers for the inputs of a step.
 #[derive(Default)]
 pub(crate) struct Bench {
     windows: Vec<f32>,
@@ -74,28 +75,28 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    /// Room for this many values of features.
+    /// A buffer for this many values of features.
     pub(crate) fn windows(&mut self, values: usize) -> &mut [f32] {
         self.windows.resize(values, 0.0);
         &mut self.windows
     }
 }
 
-/// What a step gave.
+/// The output of a step.
 pub(crate) struct Frames {
     values: DynValue,
     order: Order,
 }
 
 impl Encoder {
-    /// Opens the network after a layout that the file's metadata gave, and runs it once. The error does not name the file.
+    /// Opens a network with a layout from its metadata, and runs it once. The error does not name the file.
     pub(crate) fn open(sessions: Sessions, layout: Layout) -> Result<Self, Error> {
-        let lies = |problem: Error| Error::model(format!("is not what its metadata say: {}", problem.message));
+        let lies = |problem: Error| Error::model(format!("does not match its metadata: {}", problem.message));
         bounded(&layout).map_err(lies)?;
         let fresh = Caches::fresh(&layout.caches)?;
         let mut encoder = Self { layout, batches: false, sessions, fresh, benches: Mutex::default() };
         encoder.check().map_err(lies)?;
-        // A network that was exported for one stream cannot, which is no fault.
+        // A network that was exported for one stream does not support it, which is not an error.
         encoder.batches = encoder.try_step(2).is_ok();
         Ok(encoder)
     }
@@ -111,7 +112,7 @@ impl Encoder {
         Ok(())
     }
 
-    /// Steps so many new streams in silence; returns how many frames that gives.
+    /// Runs a step of new streams with silence; returns the number of output frames.
     fn try_step(&self, streams: usize) -> Result<usize, Error> {
         let mut caches = vec![self.fresh(); streams];
         let mut bench = self.bench();
@@ -120,7 +121,7 @@ impl Encoder {
         Ok(frames.view()?.dim().1)
     }
 
-    /// Values in a window of features.
+    /// Number of values in a window of features.
     pub(crate) fn window_values(&self) -> usize {
         self.layout.features.bins * self.layout.window
     }
@@ -130,13 +131,13 @@ impl Encoder {
         self.fresh.clone()
     }
 
-    /// A bench for a step.
+    /// Buffers for a step.
     pub(crate) fn bench(&self) -> Bench {
         self.benches().pop().unwrap_or_default()
     }
 
-    /// One step of the streams that these caches are of: on the bench are their windows, one after the other. Where it fails
-    /// the caches are as they were.
+    /// Runs a step of the streams with these caches. The windows, one after another, are in the buffers. If it fails,
+    /// the caches are unchanged.
     pub(crate) fn step(&self, mut bench: Bench, caches: &mut [&mut Caches]) -> Result<Frames, Error> {
         let Layout { features: fbank, window, window_order, lengths, caches: layout, .. } = &self.layout;
         let streams = caches.len();
@@ -185,13 +186,13 @@ impl Encoder {
         }))
     }
 
-    /// How many bytes a stream's caches are.
+    /// Size of a stream's caches in bytes.
     pub(crate) fn cache_bytes(&self) -> usize {
         self.layout.caches.iter().map(Cache::size).sum()
     }
 }
 
-/// Whether a layout makes sense by itself.
+/// Checks the values of a layout.
 fn bounded(layout: &Layout) -> Result<(), Error> {
     let Layout { window, shift, subsampling, .. } = layout;
     if *window == 0 || *shift == 0 || *subsampling == 0 || shift > window || *window > MOST_FRAMES {

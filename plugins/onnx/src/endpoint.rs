@@ -1,14 +1,14 @@
-//! Where an utterance ends: Kaldi's rules on the silence after the last token and on the length.
+//! Detects the end of an utterance: Kaldi's rules for the silence after the last token and for the length.
 //!
-//! Source: Kaldi, online2/online-endpoint.h; the three rules and their values as sherpa-onnx has them.
+//! Source: Kaldi, online2/online-endpoint.h; the three rules and their values are those of sherpa-onnx.
 
 use auricle_plugin_api::{Config, Error, Field, Schema};
 
-/// Silence that ends an utterance in which nothing was said.
+/// Silence that ends an utterance without text.
 const RULE1: &str = "rule1_min_trailing_silence";
-/// Silence that ends an utterance in which something was said.
+/// Silence that ends an utterance with text.
 const RULE2: &str = "rule2_min_trailing_silence";
-/// Length that ends an utterance in any case.
+/// Length that always ends an utterance.
 const RULE3: &str = "rule3_min_utterance_length";
 
 /// The rules, in seconds.
@@ -20,23 +20,23 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    /// The fields that set them, all for a stream to choose.
+    /// The fields of the rules, which each stream can set.
     pub(crate) fn fields(schema: Schema) -> Schema {
         schema
             .field(
                 Field::stream(RULE1)
                     .number(0.1, 3_600.0)
                     .default(2.4)
-                    .describe("seconds of silence after which an utterance in which nothing was said begins anew"),
+                    .describe("seconds of silence after which an utterance without text starts again"),
             )
             .field(Field::stream(RULE2).number(0.1, 3_600.0).default(1.2).describe(
-                "seconds without a new token that end an utterance: its segment is final and an endpoint is told",
+                "seconds without a new token that end an utterance: its segment is final and an endpoint is reported",
             ))
             .field(
                 Field::stream(RULE3)
                     .number(1.0, 3_600.0)
                     .default(20.0)
-                    .describe("seconds after which an utterance ends in any case"),
+                    .describe("maximum length of an utterance in seconds"),
             )
     }
 
@@ -46,7 +46,7 @@ impl Rules {
         Ok(Self { silence_alone, silence_after_speech, length })
     }
 
-    /// Whether an utterance ends that has lasted `length` seconds, the last `silence` of them without a token.
+    /// Whether an utterance of `length` seconds ends, the last `silence` seconds of which have no token.
     pub(crate) fn end(&self, length: f64, silence: f64, spoken: bool) -> bool {
         let enough = if spoken { self.silence_after_speech } else { self.silence_alone };
         silence >= enough || length >= self.length

@@ -1,4 +1,4 @@
-//! A model's folder: which files it must hold, and which of several are meant.
+//! A model's folder: its required files, and the selection among several.
 
 use auricle_plugin_api::Error;
 use auricle_plugin_kit::files;
@@ -8,7 +8,7 @@ use std::{
 };
 
 const ENCODER: &str = "encoder";
-/// Ends of names, before `.onnx`, of files whose numbers have fewer than 32 bits.
+/// Suffixes before `.onnx` of files with fewer than 32 bits.
 const PRECISIONS: [&str; 4] = ["int8", "fp16", "float16", "quant"];
 
 /// The files of a model.
@@ -16,15 +16,15 @@ const PRECISIONS: [&str; 4] = ["int8", "fp16", "float16", "quant"];
 pub(crate) struct Files {
     /// The network, or a transducer's encoder.
     pub(crate) network: PathBuf,
-    /// What a transducer has besides.
+    /// The other networks of a transducer.
     pub(crate) transducer: Option<Pair>,
     /// Its symbols.
     pub(crate) tokens: PathBuf,
-    /// How words are cut into symbols, where the folder says it.
+    /// How words are split into symbols, if the folder has this file.
     pub(crate) pieces: Option<PathBuf>,
 }
 
-/// A transducer's files besides its encoder.
+/// The networks of a transducer besides its encoder.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Pair {
     /// The predictor.
@@ -32,18 +32,18 @@ pub(crate) struct Pair {
     pub(crate) joiner: PathBuf,
 }
 
-/// Names a file in an error, and makes a line of what the runtime said of it.
+/// Adds a file's name to an error, and makes the runtime's message one line.
 pub(crate) fn naming(file: &Path) -> impl Fn(Error) -> Error {
     let file = file.display().to_string();
     move |problem| {
-        let said: Vec<&str> = problem.message.split_whitespace().collect();
-        Error::new(problem.code, format!("{file} {}", said.join(" ")))
+        let words: Vec<&str> = problem.message.split_whitespace().collect();
+        Error::new(problem.code, format!("{file} {}", words.join(" ")))
     }
 }
 
 impl Files {
-    /// The files of `folder`: the ONNX file called `file`, or the only one of that precision; with an encoder the decoder and
-    /// the joiner whose names go on as its name does.
+    /// Selects the files in `folder`: the ONNX file with the name `file`, or the only one with that precision; for an
+    /// encoder also the decoder and the joiner with matching names.
     pub(crate) fn in_folder(folder: &Path, file: Option<&str>, precision: &str) -> Result<Self, Error> {
         let here = folder.display();
         let entries = fs::read_dir(folder)
@@ -87,13 +87,13 @@ impl Files {
     }
 }
 
-/// Why none of several files is meant.
+/// Why no file is selected.
 enum Problem {
     None,
     Several(String),
 }
 
-/// The one file of that precision; where none is asked for, full precision goes first.
+/// Selects the only file with that precision; by default full precision is preferred.
 fn choose(names: &[&String], precision: &str) -> Result<String, Problem> {
     let of = |wanted: Option<&str>| -> Vec<&String> {
         names.iter().copied().filter(|name| precision_of(name) == wanted).collect()
@@ -113,14 +113,14 @@ fn choose(names: &[&String], precision: &str) -> Result<String, Problem> {
     }
 }
 
-/// What the end of a name says of the precision.
+/// The precision in a name.
 fn precision_of(name: &str) -> Option<&str> {
     let stem = name.strip_suffix(".onnx")?;
     PRECISIONS.into_iter().find(|precision| stem.ends_with(&format!(".{precision}")))
 }
 
-/// The file that goes with an encoder: its name begins with `part` and goes on as the encoder's does, or without its
-/// precision (small files are often kept whole); or it is the only one of them.
+/// The file that belongs to an encoder. Its name begins with `part` and continues like the encoder's, with or without
+/// its precision (small files are often not quantized); or it is the only one with `part`.
 fn partner(found: &[String], part: &str, rest: &str, folder: &Path) -> Result<String, Error> {
     let same = format!("{part}{rest}");
     let whole = match precision_of(rest) {
@@ -150,7 +150,7 @@ mod tests {
         assert!(refusal(None).contains("holds no tokens.txt"), "{}", refusal(None));
         assert!(refusal(Some("b.onnx")).contains("there is no b.onnx"), "{}", refusal(Some("b.onnx")));
         fs::write(here.join("tokens.txt"), "").unwrap();
-        // As a Mac leaves it on a disk of another system.
+        // A Mac creates such a file on disks of other systems.
         fs::write(here.join("._a.onnx"), "").unwrap();
         let files =
             Files { network: here.join("a.onnx"), transducer: None, tokens: here.join("tokens.txt"), pieces: None };
@@ -162,7 +162,7 @@ mod tests {
         assert!(missing.contains("nowhere: a model is a folder"), "{missing}");
     }
 
-    /// What is chosen of a folder with these files: the encoder, decoder and joiner, or the network.
+    /// The selected files in a folder with these files: encoder, decoder and joiner, or the network.
     fn chosen(names: &[&str], file: Option<&str>, precision: &str) -> Result<Vec<String>, String> {
         let folder = tempfile::tempdir().unwrap();
         for name in names.iter().chain(&["tokens.txt"]) {

@@ -1,4 +1,5 @@
-//! Doors for the fuzz targets and the benchmarks: what reads a model's files and restart states, without a network.
+//! Entry points for the fuzz targets and the benchmarks: the parsers of a model's files and of restart states, without
+//! a network.
 
 use crate::{
     graph::{self, Optimization},
@@ -8,20 +9,20 @@ use crate::{
 };
 use auricle_plugin_api::Error;
 
-/// The symbols that a model with this `tokens.txt` and this `bpe.vocab` writes a phrase with.
+/// Splits a phrase into the symbols of a model with this `tokens.txt` and this `bpe.vocab`.
 ///
 /// # Errors
-/// What is wrong with the files, or cannot be written.
+/// A file is invalid, or the phrase cannot be written.
 pub fn write(tokens: &str, vocabulary: &str, phrase: &str) -> Result<Vec<String>, String> {
     let symbols = Symbols::parse(tokens)?;
     let ids = Pieces::parse(vocabulary)?.encode(phrase, &symbols)?;
     Ok(ids.into_iter().map(|id| symbols.symbol(id).to_owned()).collect())
 }
 
-/// A restart state, read and written again.
+/// Decodes a restart state and encodes it again.
 ///
 /// # Errors
-/// It is none.
+/// The state is invalid.
 pub fn restart(state: &[u8]) -> Result<Vec<u8>, Error> {
     let (state, caches) = restart::decode(state)?;
     let bytes = restart::encode(&state, caches.len(), |to| {
@@ -31,10 +32,10 @@ pub fn restart(state: &[u8]) -> Result<Vec<u8>, Error> {
     bytes.map(Option::unwrap_or_default)
 }
 
-/// A network file with the named optimizations.
+/// Applies optimizations to a network file.
 ///
 /// # Errors
-/// Why it cannot be.
+/// They cannot be applied.
 pub fn rewrite(file: Vec<u8>, optimizations: &[&str]) -> Result<Vec<u8>, Error> {
     let optimizations: Vec<Optimization> =
         Optimization::ALL.into_iter().filter(|optimization| optimizations.contains(&optimization.name())).collect();

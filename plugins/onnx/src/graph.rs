@@ -1,7 +1,8 @@
-//! Optimizations of a network file, made when the file is loaded, for presets that name them.
+//! Optimizations of a network file, applied when the file is loaded, for presets that name them.
 //!
-//! Invariant: an optimization is made as a whole, or refused with the reason; nothing else in the file changes. Damaged files are
-//! refused too. `optimize` measures how far an optimization changes the network's outputs. Threads: any.
+//! Invariant: an optimization is applied completely, or refused with the reason; nothing else in the file changes.
+//! Damaged files are refused too. `optimize` measures the effect of an optimization on the network's outputs. Threads:
+//! any.
 
 mod carried;
 mod edit;
@@ -17,14 +18,14 @@ use proto::{Entry, Model};
 /// An optimization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Optimization {
-    /// Attention's keys and values are cached, not the frames they are made of.
+    /// Caches the keys and values of attention instead of the frames that they are computed from.
     ProjectedCache,
-    /// Weights of 8 bits.
+    /// Weights with 8 bits.
     Int8,
 }
 
 impl Optimization {
-    /// All, in the order in which they are made.
+    /// All optimizations, in the order in which they are applied.
     pub(crate) const ALL: [Self; 2] = [Self::ProjectedCache, Self::Int8];
 
     pub(crate) fn name(self) -> &'static str {
@@ -43,21 +44,21 @@ impl Optimization {
     }
 }
 
-/// A network file with these optimizations. The error does not name the file.
+/// Applies these optimizations to a network file. The error does not name the file.
 pub(crate) fn rewrite(file: Vec<u8>, optimizations: &[Optimization]) -> Result<Vec<u8>, Error> {
     let refused = |problem: String| {
         let problem = problem.replace(char::is_control, " ");
         Error::model(format!("cannot be optimized: {problem}"))
     };
     let mut model =
-        Model::decode(Bytes::from(file)).map_err(|problem| refused(format!("it is no ONNX file: {problem}")))?;
+        Model::decode(Bytes::from(file)).map_err(|problem| refused(format!("it is not an ONNX file: {problem}")))?;
     let version = model.ir_version.unwrap_or_default();
     if version > proto::LATEST {
         let latest = proto::LATEST;
-        return Err(refused(format!("its format is of version {version}, and known up to {latest}")));
+        return Err(refused(format!("its format has version {version}, only versions up to {latest} are supported")));
     }
     if model.graph.iter().flat_map(|graph| &graph.initializer).any(proto::Tensor::is_elsewhere) {
-        return Err(refused("its weights lie in a file of their own, and must be in one with it".into()));
+        return Err(refused("its weights are in a separate file; they must be in the same file".into()));
     }
     for optimization in optimizations {
         let parts = match optimization {

@@ -1,15 +1,15 @@
-//! Words that are likelier to be said: phrases of tokens as a graph that hypotheses walk along.
+//! Phrases that are likely to be spoken, as a graph of tokens that hypotheses walk along.
 //!
-//! A token that goes on with a phrase adds to the score; one that leaves it takes back what was added, unless a phrase was
-//! complete. A state falls back to the longest end of what was said that begins a phrase too. Source: Aho and Corasick,
-//! Efficient String Matching, CACM 1975; scores as sherpa-onnx's context graph gives them. Threads: any.
+//! A token that continues a phrase adds to the score. A token that leaves it takes back the addition, unless a phrase
+//! was complete. A state falls back to the longest suffix of the tokens that begins a phrase. Source: Aho and Corasick,
+//! Efficient String Matching, CACM 1975; scores like those of sherpa-onnx's context graph. Threads: any.
 
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, VecDeque};
 
 const ROOT: usize = 0;
 
-/// How far phrases are said: a state of the graph. The default is not at all.
+/// The state in the graph. The default is the root.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct HotwordState(u32);
 
@@ -22,21 +22,21 @@ pub(crate) struct Hotwords {
 #[derive(Debug, Default)]
 struct State {
     next: HashMap<u32, usize>,
-    /// What the token that leads here adds.
+    /// The score added by the token that leads here.
     step: f32,
-    /// What was added on the way from the root.
+    /// Sum of the scores from the root.
     sum: f32,
-    /// What complete phrases that end here have added.
+    /// The score added by complete phrases that end here.
     complete: f32,
     is_end: bool,
-    /// The longest other state that what was said ends in.
+    /// The longest other state that is a suffix of this one.
     fallback: usize,
     /// The longest of the fallbacks that is the end of a phrase.
     shorter: Option<usize>,
 }
 
 impl Hotwords {
-    /// Of phrases, each with what every token of it adds.
+    /// Builds the graph from phrases, each with the score of every token.
     pub(crate) fn new(phrases: &[(Vec<u32>, f32)]) -> Self {
         let mut graph = Self { states: vec![State::default()] };
         phrases.iter().for_each(|(tokens, score)| graph.insert(tokens, *score));
@@ -57,7 +57,7 @@ impl Hotwords {
         self.states[at].is_end |= !tokens.is_empty();
     }
 
-    /// Finds the sums and the fallbacks, those of shorter states first.
+    /// Computes the sums and the fallbacks, shorter states first.
     fn link(&mut self) {
         let mut queue = VecDeque::from([ROOT]);
         while let Some(at) = queue.pop_front() {
@@ -76,7 +76,7 @@ impl Hotwords {
         }
     }
 
-    /// Where a token leads from a state or the nearest of its fallbacks.
+    /// The state after a token, from this state or the nearest possible fallback.
     fn fall(&self, mut at: usize, token: u32) -> usize {
         loop {
             match self.states[at].next.get(&token) {
@@ -87,7 +87,7 @@ impl Hotwords {
         }
     }
 
-    /// What a token adds to the score, and where it leads. After a complete phrase everything begins anew.
+    /// The score of a token, and the next state. After a complete phrase the walk starts again.
     pub(crate) fn after(&self, place: HotwordState, token: u32) -> (f32, HotwordState) {
         let Some(before) = self.states.get(place.0 as usize) else { return (0.0, HotwordState::default()) };
         let (to, score) = match before.next.get(&token) {
@@ -108,7 +108,7 @@ impl Hotwords {
         (score + kept - state.sum, HotwordState::default())
     }
 
-    /// Whether a place is one of this graph.
+    /// Whether a state is valid in this graph.
     pub(crate) fn has(&self, place: HotwordState) -> bool {
         (place.0 as usize) < self.states.len()
     }
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// What each token of a text adds.
+    /// The score of each token of a text.
     fn walk(graph: &Hotwords, tokens: &[u32]) -> Vec<f32> {
         let mut at = HotwordState::default();
         let steps = tokens.iter().map(|token| {
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn a_phrase_within_another_is_complete_where_it_ends() {
         let graph = Hotwords::new(&[(vec![1, 2, 3], 1.0), (vec![2], 1.0)]);
-        // The phrase `2` is complete in the midst of `1 2 3`, which is given up for it.
+        // The phrase `2` is complete within `1 2 3`, but is given up for it.
         assert_eq!(walk(&graph, &[1, 2, 3]), [1.0, 0.0, 0.0]);
     }
 
@@ -164,12 +164,12 @@ mod tests {
             tokens in proptest::collection::vec(0u32..4, 0..20),
         ) {
             let graph = Hotwords::new(&phrases);
-            // A token that no phrase has gives back all that complete phrases do not keep.
+            // A token that is in no phrase takes back everything except the scores of complete phrases.
             let total: f32 = walk(&graph, &[&tokens[..], &[9]].concat()).iter().sum();
             let longest = phrases.iter().map(|(tokens, _)| tokens.len()).max().unwrap_or(0) as f32 * 3.0;
             prop_assert!(total > -0.01 && total <= longest * tokens.len() as f32 + 0.01, "{}", total);
-            let said = phrases.iter().any(|(phrase, _)| tokens.windows(phrase.len()).any(|window| window == phrase));
-            prop_assert!(said || total.abs() < 0.01, "{}", total);
+            let complete = phrases.iter().any(|(phrase, _)| tokens.windows(phrase.len()).any(|window| window == phrase));
+            prop_assert!(complete || total.abs() < 0.01, "{}", total);
         }
     }
 }

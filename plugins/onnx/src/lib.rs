@@ -1,11 +1,11 @@
-//! Engine `onnx`: streaming speech recognition by neural networks in ONNX files, as sherpa-onnx reads them.
+//! Engine `onnx`: streaming speech recognition with neural networks in ONNX files, like sherpa-onnx.
 //!
-//! A model is a folder with one ONNX file, or three of a transducer, whose own metadata say what it is, and `tokens.txt`.
-//! Audio becomes log-mel features (`plugin-kit`); a window of them goes through the `encoder`, whose caches come back for the
-//! next window; a `search` takes tokens from its frames, of themselves (CTC) or with a `transducer`'s other networks;
-//! `utterance` makes words of them, `endpoint` says where an utterance ends. Streams whose windows are there together go
-//! through the networks together (`batch`). Which networks can be read is the matter of `kinds`, a room for each; `graph`
-//! optimizes their files, and `optimize` measures the effect.
+//! A model is a folder with one ONNX file, or the three of a transducer, whose metadata describe it, and `tokens.txt`.
+//! Log-mel features of the audio (`plugin-kit`) go through the `encoder` in windows; its caches are passed to the next
+//! window. A `search` finds tokens in its frames, alone (CTC) or with the other networks of a `transducer`; `utterance`
+//! combines them to words, and `endpoint` detects the end of an utterance. Streams with complete windows go through the
+//! networks together (`batch`). The supported networks are in `kinds`, one file each; `graph` optimizes their files,
+//! and `optimize` measures the effect.
 
 #![forbid(unsafe_code)]
 

@@ -1,6 +1,6 @@
-//! The engine's factory and its model.
+//! The engine and its model.
 //!
-//! Invariant: a model that was loaded has run once. Threads: any, several at once.
+//! Invariant: a loaded model has run once. Threads: any, several at once.
 
 use crate::{
     batch,
@@ -25,13 +25,13 @@ use auricle_plugin_kit::{
 };
 use std::sync::Arc;
 
-/// A network in a file up to this gains by larger batches: much of a step does not depend on how many streams make it. Of a
-/// larger one a step takes long, and who waits for it waits for all of it.
+/// Networks in files up to this size gain from larger batches, because much of the cost of a step does not depend on
+/// the number of streams. A step of a larger network takes long, and all streams in it wait for its end.
 const SMALL_BYTES: u64 = 16 << 20;
 const SMALL_BATCH: u32 = 16;
 const LARGE_BATCH: u32 = 8;
 
-/// A frame reaches so far beyond its beginning, in shifts rounded up.
+/// How far a frame extends after its start, in shifts, rounded up.
 const FRAMES_BEYOND: usize = 3;
 
 /// The loader of the backend `onnx`.
@@ -51,22 +51,22 @@ impl ModelLoader for Loader {
                     .required()
                     .describe("folder of the model, in a resource directory; it holds ONNX files and tokens.txt"),
             )
-            .field(Field::load("file").describe("the network or encoder in that folder, where it holds several"))
+            .field(Field::load("file").describe("the network or encoder in that folder, if it contains several"))
             .field(Field::load("precision").default("").describe(
-                "which of its files: the end of their names, such as `int8` of encoder.int8.onnx; `fp32` for those without",
+                "selects its files by the end of their names, such as `int8` of encoder.int8.onnx; `fp32` for those without",
             ))
-            .field(Field::load("lan").default("auto").describe("language of the model (BCP 47), as clients are told"))
+            .field(Field::load("lan").default("auto").describe("language of the model (BCP 47), as reported to clients"))
             .field(Field::load("threads").integer(1, 256).default(1).describe(
-                "processor threads for one step; more streams at once are better served by the host's `concurrency`",
+                "processor threads per step; for more concurrent streams, the host's `concurrency` is more efficient",
             ))
             .field(optimize::field())
             .field(
                 Field::load("max_batch")
                     .integer(1, 64)
-                    .describe("streams that step together at most, where the network can: 16 unless given, 8 of one above 16 MB"),
+                    .describe("maximum number of streams in a batch, if the network supports it; by default 16, or 8 above 16 MB"),
             )
             .field(Field::load("tail_padding").number(0.0, 10.0).default(0.8).describe(
-                "seconds of silence the network hears after the end of the audio, so that it tells the last word",
+                "seconds of silence after the end of the audio, so that the network reports the last word",
             ));
         options::Options::fields(schema)
     }
@@ -87,13 +87,13 @@ pub struct Recognizer {
     pub(crate) symbols: Symbols,
     pub(crate) pieces: Pieces,
     pub(crate) features: Arc<Plan>,
-    /// Samples of silence after the end of the audio.
+    /// Number of samples of silence after the end of the audio.
     pub(crate) tail: usize,
-    /// When restart points are told.
+    /// When restart points are reported.
     pub(crate) points: Points,
     max_batch: u32,
     language: Option<String>,
-    /// The effects of the optimizations that were asked for.
+    /// The effects of the requested optimizations.
     effects: Vec<OptimizationEffect>,
 }
 
@@ -106,7 +106,7 @@ impl Recognizer {
         let layout = &encoder.layout;
         let features = Arc::new(Plan::new(&layout.features)?);
         let tail = (config.get::<f64>("tail_padding")? * f64::from(layout.features.sample_rate)) as usize;
-        // Enough for a step whose window has the last frame of audio, which reaches some frames beyond its end.
+        // Enough for a step whose window has the last frame of audio, which extends some frames beyond its end.
         let tail = tail.max((layout.shift + FRAMES_BEYOND) * features.shift());
         let max_batch = match config.get_optional("max_batch")? {
             _ if !encoder.batches => 1,
@@ -119,12 +119,12 @@ impl Recognizer {
         Ok(Self { encoder, decoder, symbols, pieces, features, tail, points, max_batch, language, effects })
     }
 
-    /// Samples per second.
+    /// Sample rate in Hz.
     pub(crate) fn rate(&self) -> u32 {
         self.encoder.layout.features.sample_rate
     }
 
-    /// Samples from one frame of features to the next.
+    /// Number of samples between two frames of features.
     pub(crate) fn hop(&self) -> u64 {
         self.features.shift() as u64
     }
@@ -166,13 +166,15 @@ fn open(
     let differ = |what: String| Error::model(format!("{} {what}", files.tokens.display()));
     if !symbols.are(count) {
         let found = symbols.len();
-        return Err(differ(format!("has {found} symbols, the network tells {count} apart")));
+        return Err(differ(format!("has {found} symbols, but the network has {count}")));
     }
     let decoder = match (reading.head, transducer) {
         (Head::Transducer { memory, rules, .. }, Some((pair, parts))) => {
             if rules.blank != symbols.blank() {
                 let (wanted, found) = (rules.blank, symbols.blank());
-                return Err(differ(format!("has the blank as symbol {found}, a network of this kind as {wanted}")));
+                return Err(differ(format!(
+                    "has the blank as symbol {found}, but a network of this kind has it as {wanted}"
+                )));
             }
             let width = encoder.layout.width;
             let transducer = Transducer::open(parts, pair, memory, rules, (width, count), symbols.unknown())?;
@@ -203,7 +205,9 @@ impl Model for Recognizer {
             .capabilities(["partials", "word-times", "confidence", "endpoints"]);
         metadata.extra.insert("kind".into(), layout.kind.into());
         if !self.effects.is_empty() {
-            metadata.extra.insert(optimize::FIELD.into(), self.effects.iter().map(OptimizationEffect::told).collect());
+            metadata
+                .extra
+                .insert(optimize::FIELD.into(), self.effects.iter().map(OptimizationEffect::described).collect());
         }
         metadata
     }

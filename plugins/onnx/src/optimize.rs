@@ -1,7 +1,8 @@
-//! An encoder with the optimizations that a preset asks for, and their effect on its outputs.
+//! An encoder with the optimizations in a preset, and their effect on its outputs.
 //!
-//! Invariant: an optimized network is run on the same noise as the original file. The difference of the outputs is reported;
-//! for an optimization that must compute the same, a difference beyond rounding is an error. Threads: the one that loads the model.
+//! Invariant: an optimized network is run with the same noise as the original file. The difference of the outputs is
+//! reported; for an optimization that must give the same results, a difference beyond rounding is an error. Threads:
+//! the one that loads the model.
 
 use crate::{
     encoder::{Encoder, Layout, Order},
@@ -15,11 +16,12 @@ use auricle_plugin_kit::{
 use serde_json::{Value, json};
 use std::{path::Path, sync::Arc};
 
-/// The configuration field with their names.
+/// The configuration field with the optimizations' names.
 pub(crate) const FIELD: &str = "optimize";
-/// Steps that both hear: with these, caches of the usual lengths are full, and move on.
+/// Number of steps of both networks. After them, caches of the usual lengths are full and moving.
 const STEPS: usize = 16;
-/// How far an optimization that computes the same may move an output, relative to the largest output: rounding over many layers.
+/// Maximum change of an output by an optimization that must give the same results, relative to the largest output:
+/// rounding over many layers.
 const ROUNDING: f32 = 1e-3;
 
 pub(crate) fn field() -> Field {
@@ -49,17 +51,17 @@ pub(crate) fn optimizations(config: &Config) -> Result<Vec<Optimization>, Error>
 #[derive(Debug)]
 pub(crate) struct OptimizationEffect {
     optimization: Optimization,
-    /// How many parts of the network were changed.
+    /// Number of changed parts of the network.
     parts: usize,
-    /// How far it moves an output at most.
+    /// Maximum change of an output.
     moved: f32,
-    /// The greatest output.
+    /// The largest output.
     greatest: f32,
 }
 
 impl OptimizationEffect {
-    /// For the model's metadata.
-    pub(crate) fn told(&self) -> Value {
+    /// The form for the model's metadata.
+    pub(crate) fn described(&self) -> Value {
         let Self { optimization, parts, moved, greatest } = self;
         json!({"form": optimization.name(), "parts": parts, "moved": moved, "greatest": greatest})
     }
@@ -112,7 +114,7 @@ fn effect(
     Ok(OptimizationEffect { optimization, parts, moved, greatest })
 }
 
-/// What an encoder says of noise, from the beginning of a stream on.
+/// The outputs of an encoder for noise, from the start of a stream.
 fn outputs(encoder: &Encoder) -> Result<Vec<f32>, Error> {
     let layout = &encoder.layout;
     let mut features = Fbank::new(Arc::new(Plan::new(&layout.features)?));

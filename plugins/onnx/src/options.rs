@@ -1,4 +1,4 @@
-//! What a stream may choose: how it searches, what is likelier to be said, where utterances end, what is told.
+//! The options of a stream: search, hotwords, ends of utterances, reported details.
 
 use crate::{
     endpoint::Rules,
@@ -12,32 +12,32 @@ use std::sync::Arc;
 const MOST_PATHS: i64 = 16;
 const MOST_HOTWORDS: usize = 1_000;
 
-/// A stream's choices.
+/// The options of a stream.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
     pub(crate) rules: Rules,
     pub(crate) search: search::Options,
-    /// Whether segments tell their tokens.
+    /// Whether segments include their tokens.
     pub(crate) tokens: bool,
 }
 
 impl Options {
-    /// The fields, all for a stream to choose.
+    /// The fields, which each stream can set.
     pub(crate) fn fields(schema: Schema) -> Schema {
         let schema = schema
             .field(Field::stream("beam_size").integer(1, MOST_PATHS).default(1).describe(
-                "hypotheses that a transducer follows side by side (modified beam search): more costs more and errs less; 1 is \
+                "number of hypotheses of a transducer (modified beam search): more cost more and make fewer errors; 1 is \
                  greedy",
             ))
             .field(Field::stream("blank_penalty").number(0.0, 20.0).default(0.0).describe(
-                "taken off the score of saying nothing: more loses fewer words and invents more; for transducers",
+                "subtracted from the score of the blank: a higher value misses fewer words and inserts more; for transducers",
             ))
             .field(
                 Field::stream("hotwords")
                     .strings(MOST_HOTWORDS)
                     .default(Vec::<String>::new())
                     .describe(
-                        "phrases that are likelier to be said, each with a score of its own where it ends in ` :SCORE`; for \
+                        "phrases that are likely to be spoken; ` :SCORE` at the end sets the score of a phrase; for \
                          transducers with a beam_size above 1",
                     ),
             )
@@ -45,10 +45,10 @@ impl Options {
                 Field::stream("hotwords_score")
                     .number(0.0, 100.0)
                     .default(1.5)
-                    .describe("what each token of a hotword adds to a hypothesis's score"),
+                    .describe("score that each token of a hotword adds to a hypothesis"),
             )
             .field(Field::stream("tokens").boolean().default(false).describe(
-                "whether segments have `extra.tokens`: of each token its symbol, first sample, end and confidence",
+                "whether segments have `extra.tokens`: for each token its symbol, first sample, end and confidence",
             ));
         Rules::fields(schema)
     }
@@ -64,7 +64,7 @@ impl Options {
                 if set {
                     return Err(Error::config(
                         field,
-                        format!("a model of kind {kind} is searched greedily; only transducers have it"),
+                        format!("a model of kind {kind} has greedy search; only transducers support this"),
                     ));
                 }
             }
@@ -78,7 +78,7 @@ impl Options {
     }
 }
 
-/// Phrases as a graph; `None` where there are none.
+/// Builds the graph of the phrases; `None` if there are none.
 fn phrases(model: &Recognizer, hotwords: &[String], score: f32) -> Result<Option<Arc<Hotwords>>, Error> {
     let mut phrases = Vec::new();
     for phrase in hotwords.iter().filter(|phrase| !phrase.trim().is_empty()) {

@@ -1,19 +1,20 @@
-//! A text as the tokens that a model would write it with.
+//! Splits a text into the tokens of a model.
 //!
-//! Words are cut into pieces so that the sum of the pieces' scores (`bpe.vocab`, a line `PIECE SCORE` for each) is greatest;
-//! Han characters and others that are written without spaces are symbols by themselves, as all are where the model's symbols
-//! are characters. Source: Kudo, Subword Regularization, ACL 2018 (the unigram model's best segmentation).
+//! Words are split into pieces so that the sum of the pieces' scores (`bpe.vocab`, a line `PIECE SCORE` for each) is
+//! maximal. Han characters and others that are written without spaces are symbols of their own, and so are all
+//! characters if the model's symbols are characters. Source: Kudo, Subword Regularization, ACL 2018 (the unigram
+//! model's best segmentation).
 
 use crate::symbols::{Symbols, WORD_MARK, is_ideographic};
 use auricle_plugin_api::Error;
 use auricle_plugin_kit::files;
 use std::{collections::HashMap, path::Path};
 
-/// What the text of hotwords is made of.
+/// The vocabulary for the texts of hotwords.
 #[derive(Debug, Default)]
 pub(crate) struct Pieces {
     scores: HashMap<String, f32>,
-    /// The longest piece, in bytes.
+    /// Length of the longest piece, in bytes.
     longest: usize,
 }
 
@@ -35,7 +36,7 @@ impl Pieces {
         Ok(pieces)
     }
 
-    /// The tokens of a phrase; the error says what of it the model cannot write.
+    /// The tokens of a phrase; the error names the part that the model cannot write.
     pub(crate) fn encode(&self, phrase: &str, symbols: &Symbols) -> Result<Vec<u32>, String> {
         let mut tokens = Vec::new();
         for word in phrase.split_whitespace() {
@@ -44,10 +45,11 @@ impl Pieces {
                     part.chars().map(String::from).collect()
                 } else if self.scores.is_empty() {
                     return Err(
-                        "the model's folder holds no bpe.vocab, which says how words are cut into pieces".into()
+                        "the model's folder has no bpe.vocab, which is needed to split words into pieces".into()
                     );
                 } else {
-                    self.cut(&format!("{WORD_MARK}{part}")).ok_or_else(|| format!("no pieces make `{part}`"))?
+                    self.cut(&format!("{WORD_MARK}{part}"))
+                        .ok_or_else(|| format!("`{part}` cannot be split into pieces"))?
                 };
                 for piece in written {
                     tokens.push(symbols.id(&piece).ok_or_else(|| format!("tokens.txt has no `{piece}`"))?);
@@ -57,9 +59,9 @@ impl Pieces {
         Ok(tokens)
     }
 
-    /// The pieces of a word with the greatest sum of scores; `None` where none make it.
+    /// The pieces of a word with the largest sum of scores; `None` if it cannot be split.
     fn cut(&self, word: &str) -> Option<Vec<String>> {
-        // For each end of a piece: the sum so far, and where that piece began.
+        // For each end of a piece: the sum so far, and the start of the piece.
         let mut best: Vec<Option<(f32, usize)>> = vec![None; word.len() + 1];
         best[0] = Some((0.0, 0));
         for (start, _) in word.char_indices() {
@@ -82,7 +84,7 @@ impl Pieces {
     }
 }
 
-/// A word as ideographs, each by itself, and what is between them.
+/// Splits a word into single ideographs and the parts between them.
 fn parts(word: &str) -> Vec<&str> {
     let mut parts = Vec::new();
     let mut start = 0;
@@ -119,7 +121,7 @@ mod tests {
         let pieces = Pieces::parse(VOCABULARY).unwrap();
         assert_eq!(pieces.encode(" aba  \u{4e00}aba", &symbols).unwrap(), [1, 2, 3, 1, 2]);
         assert_eq!(pieces.encode("\u{4e01}", &symbols).unwrap_err(), "tokens.txt has no `\u{4e01}`");
-        assert_eq!(pieces.encode("xyz", &symbols).unwrap_err(), "no pieces make `xyz`");
+        assert_eq!(pieces.encode("xyz", &symbols).unwrap_err(), "`xyz` cannot be split into pieces");
         assert!(Pieces::default().encode("aba", &symbols).unwrap_err().contains("no bpe.vocab"));
         let characters = Symbols::parse("<blk> 0\na 1\nb 2").unwrap();
         assert_eq!(Pieces::default().encode("ab ba", &characters).unwrap(), [1, 2, 2, 1]);

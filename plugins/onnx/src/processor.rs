@@ -1,7 +1,7 @@
-//! One stream: audio to features, features through the network, tokens to events.
+//! A stream: audio to features, features through the network, tokens to events.
 //!
-//! Invariant: a step runs as soon as its window of features is there, so what is told does not depend on how the audio came.
-//! Threads: one at a time, not always the same.
+//! Invariant: a step runs as soon as its window of features is complete, so events do not depend on how the audio
+//! arrived. Threads: one at a time, not always the same.
 
 use crate::{
     batch,
@@ -24,20 +24,20 @@ pub struct Processor {
     features: Fbank,
     pub(crate) caches: Caches,
     pub(crate) search: Search,
-    /// Sample of the stream's first frame.
+    /// The sample of the stream's first frame.
     offset: u64,
-    /// One past the stream's last sample so far.
+    /// One past the last sample of the stream so far.
     end: u64,
-    /// First frame of features of the next step.
+    /// The first feature frame of the next step.
     next: u64,
-    /// The next step from which a restart point is told, by its first frame.
+    /// The next restart point is reported at the first step that begins at or after this frame.
     restart: u64,
-    /// Frame of output that the utterance began with.
+    /// The output frame at which the utterance began.
     start: u64,
-    /// What the utterance's tokens were when they were last told.
+    /// The utterance's tokens when they were last reported.
     last: Vec<u32>,
-    /// Whether the utterance's beginning was told.
-    told: bool,
+    /// Whether the start of the utterance was reported.
+    reported: bool,
 }
 
 impl Processor {
@@ -53,17 +53,17 @@ impl Processor {
             restart: 0,
             start: 0,
             last: Vec::new(),
-            told: false,
+            reported: false,
             model,
         })
     }
 
-    /// Whether the features of the next step are there.
+    /// Whether the features of the next step are complete.
     pub(crate) fn ready(&self) -> bool {
         self.features.ready() >= self.next + self.model.encoder.layout.window as u64
     }
 
-    /// Copies the features of the next step, and goes on to the one after it.
+    /// Copies the features of the next step, and advances to the step after it.
     pub(crate) fn take_window(&mut self, window: &mut [f32]) {
         let layout = &self.model.encoder.layout;
         let frames = self.next..self.next + layout.window as u64;
@@ -75,33 +75,33 @@ impl Processor {
         self.features.discard_before(self.next);
     }
 
-    /// The audio ends here: silence follows in which what is left is heard.
+    /// Ends the audio: silence follows, in which the rest is recognised.
     pub(crate) fn end_audio(&mut self) {
         if self.end > self.offset {
             self.features.accept(&vec![0.0; self.model.tail]);
         }
     }
 
-    /// Runs the steps whose features are there.
+    /// Runs the steps whose features are complete.
     fn steps(&mut self, sink: &mut Sink<'_>) -> Result<(), Error> {
         let model = Arc::clone(&self.model);
         while self.ready() {
             batch::step_alone(&model, self)?;
-            self.tell(sink)?;
+            self.report(sink)?;
         }
         Ok(())
     }
 
-    /// Tells what a step brought.
-    pub(crate) fn tell(&mut self, sink: &mut Sink<'_>) -> Result<(), Error> {
+    /// Reports the results of a step.
+    pub(crate) fn report(&mut self, sink: &mut Sink<'_>) -> Result<(), Error> {
         let (clock, now) = (self.clock(), self.search.frame());
         let tokens = self.search.tokens();
         if !tokens.iter().map(|token| token.id).eq(self.last.iter().copied()) {
             self.last = tokens.iter().map(|token| token.id).collect();
             if let Some(segment) = self.segment() {
-                if !self.told {
+                if !self.reported {
                     sink.speech_started(segment.start);
-                    self.told = true;
+                    self.reported = true;
                 }
                 sink.partial(&segment);
             }
@@ -113,10 +113,10 @@ impl Processor {
         if ends && self.end_utterance(sink) {
             sink.endpoint(clock.end(now));
         }
-        self.tell_restart(ends, sink)
+        self.report_restart(ends, sink)
     }
 
-    /// What was said in the utterance so far.
+    /// The text of the utterance so far.
     fn segment(&self) -> Option<Segment> {
         let (tokens, symbols, clock) = (self.search.tokens(), &self.model.symbols, self.clock());
         let segment = utterance::segment(tokens, symbols, clock)?;
@@ -127,22 +127,22 @@ impl Processor {
         })
     }
 
-    /// Ends the utterance: what was said in it is final. Returns whether anything was.
+    /// Ends the utterance: its text is final. Returns whether there was any.
     pub(crate) fn end_utterance(&mut self, sink: &mut Sink<'_>) -> bool {
         let segment = self.segment();
         self.model.decoder.end_utterance(&mut self.search);
         self.start = self.search.frame();
         self.last.clear();
-        self.told = false;
+        self.reported = false;
         segment.iter().for_each(|segment| sink.segment(segment));
         segment.is_some()
     }
 
-    /// Tells a restart point where one is due, after a step that ended an utterance or did not.
-    fn tell_restart(&mut self, ended: bool, sink: &mut Sink<'_>) -> Result<(), Error> {
+    /// Reports a restart point if one is due, after a step; `ended` is whether that ended an utterance.
+    fn report_restart(&mut self, ended: bool, sink: &mut Sink<'_>) -> Result<(), Error> {
         let sample = self.offset + self.model.features.first_sample_of(self.next);
         if sample > self.end {
-            // There is only the silence after the end.
+            // Only silence is left after the end.
             return Ok(());
         }
         let seconds = match self.model.points {
@@ -161,7 +161,7 @@ impl Processor {
             next: self.next,
             search: self.search.clone(),
             start: self.start,
-            told: self.told,
+            reported: self.reported,
         };
         let encoder = &self.model.encoder;
         let caches = |to: &mut Vec<u8>| Ok(self.caches.write(&encoder.layout.caches, to)?);
@@ -201,11 +201,11 @@ impl AsrProcessor for Processor {
     }
 
     fn restore(&mut self, sample: u64, state: &[u8]) -> Result<(), Error> {
-        let foreign = || Error::new(ErrorCode::CONTRACT, "the restart state is of another model or another place");
+        let foreign = || Error::new(ErrorCode::CONTRACT, "the restart state belongs to another model or place");
         if state == restart::ANEW {
             return self.init(sample);
         }
-        let (State { offset, next, search, start, told }, caches) = restart::decode(state)?;
+        let (State { offset, next, search, start, reported }, caches) = restart::decode(state)?;
         let model = Arc::clone(&self.model);
         let first = offset.checked_add(model.features.first_sample_of(next)).ok_or_else(foreign)?;
         let caches =
@@ -225,7 +225,7 @@ impl AsrProcessor for Processor {
             restart: next,
             start,
             last,
-            told,
+            reported,
             ..Self::new(model, self.options.clone())?
         };
         Ok(())

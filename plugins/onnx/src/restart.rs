@@ -1,31 +1,33 @@
-//! The bytes of a restart point: all that the events after it depend on.
+//! The bytes of a restart point: the state that later events depend on.
 //!
-//! Invariant: what was encoded comes back the same; anything else is refused, never half taken. The bytes stay on the
-//! machine and with the version of the engine they came from.
+//! Invariant: encoded data are decoded unchanged; anything else is refused as a whole. The bytes are only valid on the
+//! same machine, with the same version of the engine.
 
 use crate::search::Search;
 use auricle_plugin_api::{Error, ErrorCode};
 use serde::{Deserialize, Serialize};
 
-/// Mark and version of the layout.
+/// Identifies the layout and its version.
 const MARK: &[u8; 8] = b"onnx-r03";
-/// What a server takes.
+/// The server's size limit.
 const MOST_BYTES: usize = 1 << 20;
-/// Kept for the search: some thousand tokens since the last endpoint.
+/// Reserved for the search: about a thousand tokens since the last endpoint.
 const SEARCH_BYTES: usize = 64 << 10;
-/// From a point of which nothing needs to be known: a stream goes on as one that begins there.
+/// A restart point without state: the stream continues like one that begins there.
 pub(crate) const ANEW: &[u8] = b"onnx-new";
-/// A point is told for each so many bytes of caches a second later: copying them is to cost little beside computing them.
+/// The distance between points is a second per this many bytes of caches, so that copying them costs little compared
+/// with computing them.
 const BYTES_A_SECOND: f64 = 65_536.0;
-/// Audio between two points, in seconds: what is heard again after a crash, at most.
+/// Minimum and maximum distance between two points, in seconds. The maximum is the audio that is processed again after
+/// a crash.
 const SECONDS: (f64, f64) = (1.0, 10.0);
 
-/// When points are told whose state carries caches of so many bytes.
+/// When points are reported, depending on the size of the caches in their state.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Points {
-    /// At any step, so many seconds apart: a stream goes on exactly.
+    /// At any step, this many seconds apart: a stream continues exactly.
     Every(f64),
-    /// The caches are too many: at the end of an utterance, where a stream can begin anew.
+    /// The caches are too large: at the end of an utterance, where a stream can start again.
     AtEndpoints,
 }
 
@@ -38,21 +40,22 @@ impl Points {
     }
 }
 
-/// A stream between two steps.
+/// The state of a stream between two steps.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct State {
-    /// Sample of the stream's first frame.
+    /// The sample of the stream's first frame.
     pub(crate) offset: u64,
-    /// First frame of features of the next step.
+    /// The first feature frame of the next step.
     pub(crate) next: u64,
     pub(crate) search: Search,
-    /// The frame of output the utterance began with.
+    /// The output frame at which the utterance began.
     pub(crate) start: u64,
-    /// Whether the utterance's beginning was told.
-    pub(crate) told: bool,
+    /// Whether the start of the utterance was reported.
+    pub(crate) reported: bool,
 }
 
-/// The state as bytes, with what `caches` adds: so many bytes, copied once. `None` where a server would not take it.
+/// Encodes the state and the bytes that `caches` appends, which are copied only once. `None` if it exceeds the server's
+/// limit.
 pub(crate) fn encode(
     state: &State,
     size: usize,
@@ -67,9 +70,9 @@ pub(crate) fn encode(
     Ok(Some(bytes))
 }
 
-/// The state, and the bytes of the caches.
+/// Decodes the state; returns it with the bytes of the caches.
 pub(crate) fn decode(bytes: &[u8]) -> Result<(State, &[u8]), Error> {
-    let refused = || Error::new(ErrorCode::CONTRACT, "the restart state is not of this version of the engine");
+    let refused = || Error::new(ErrorCode::CONTRACT, "the restart state is not from this version of the engine");
     postcard::take_from_bytes(bytes.strip_prefix(MARK).ok_or_else(refused)?).map_err(|_| refused())
 }
 
@@ -81,7 +84,7 @@ mod tests {
 
     fn state() -> State {
         let search = Search::Ctc(Greedy::default());
-        State { offset: 1 << 40, next: 300, search, start: 2, told: true }
+        State { offset: 1 << 40, next: 300, search, start: 2, reported: true }
     }
 
     #[test]
@@ -109,7 +112,7 @@ mod tests {
     fn large_caches_are_told_more_rarely_and_those_too_large_not_at_all() {
         assert_eq!(Points::of(0), Points::Every(1.0));
         assert_eq!(Points::of(166 << 10), Points::Every(2.59375));
-        // 20 million parameters of NeMo's.
+        // The size for a NeMo model of 20 million parameters.
         assert_eq!(Points::of(958_472), Points::Every(10.0));
         assert_eq!(Points::of(1_000_000), Points::AtEndpoints);
     }

@@ -1,7 +1,7 @@
-//! From an encoder's frames to tokens: a search for each stream, run by what the model has for it.
+//! From an encoder's frames to tokens: each stream has a search, run by the model's decoder.
 //!
-//! Invariant: what is found does not depend on how the frames were cut into steps; streams that step together do not see one
-//! another. Threads: a search belongs to one stream, a decoder to all.
+//! Invariant: tokens do not depend on how the frames were split into steps; streams in a batch do not affect one
+//! another. Threads: a search belongs to one stream, a decoder is shared.
 
 pub(crate) mod beam;
 pub(crate) mod ctc;
@@ -14,29 +14,29 @@ use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// What a model turns frames into tokens with.
+/// A model's way to turn frames into tokens.
 pub(crate) enum Decoder {
     /// The frames are log-probabilities.
     Ctc {
-        /// The symbol for none.
+        /// The blank symbol.
         blank: usize,
     },
-    /// The frames are the joiner's.
+    /// The frames are inputs of the joiner.
     Transducer(Box<Transducer>),
 }
 
-/// How a stream searches.
+/// Settings of a stream's search.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Options {
-    /// Hypotheses that are followed side by side; one is greedy.
+    /// Number of hypotheses; one means greedy search.
     pub(crate) paths: usize,
-    /// Taken off the blank's score.
+    /// Subtracted from the score of the blank.
     pub(crate) blank_penalty: f32,
-    /// What is likelier to be said.
+    /// Phrases that are likely to be spoken.
     pub(crate) hotwords: Option<Arc<Hotwords>>,
 }
 
-/// Where a stream's search is between two frames.
+/// The state of a stream's search between two frames.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Search {
     Ctc(ctc::Greedy),
@@ -53,7 +53,7 @@ pub(crate) struct Job<'a> {
 }
 
 impl Decoder {
-    /// The search of a new stream.
+    /// Creates the search of a new stream.
     pub(crate) fn search(&self, options: &Options) -> Search {
         match self {
             Self::Ctc { .. } => Search::Ctc(ctc::Greedy::default()),
@@ -62,7 +62,7 @@ impl Decoder {
         }
     }
 
-    /// Goes through the frames of a step.
+    /// Processes the frames of a step.
     pub(crate) fn decode(&self, jobs: Vec<Job<'_>>) -> Result<(), Error> {
         let (mut greedy, mut beams) = (Vec::new(), Vec::new());
         for Job { frames, search, options } in jobs {
@@ -80,7 +80,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// Ends an utterance: its tokens were told, the next one's follow them.
+    /// Ends an utterance: its tokens were reported, and the next utterance starts.
     pub(crate) fn end_utterance(&self, search: &mut Search) {
         match (search, self) {
             (Search::Ctc(search), _) => search.tokens.clear(),
@@ -90,7 +90,7 @@ impl Decoder {
         }
     }
 
-    /// Whether a search is one that [`search`](Self::search) could have begun.
+    /// Whether a search could come from [`search`](Self::search) with these options.
     pub(crate) fn is_of(&self, search: &Search, options: &Options) -> bool {
         match (search, self) {
             (Search::Ctc(_), Self::Ctc { .. }) => true,
@@ -104,7 +104,7 @@ impl Decoder {
 }
 
 impl Search {
-    /// Frames searched, from the start of the stream.
+    /// Number of frames processed since the start of the stream.
     pub(crate) fn frame(&self) -> u64 {
         match self {
             Self::Ctc(search) => search.frame,

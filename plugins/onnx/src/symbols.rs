@@ -1,9 +1,9 @@
 //! The symbols of a model: `tokens.txt`, a line `SYMBOL ID` for each token.
 //!
-//! Invariant: ids are 0 to the number of symbols less one, each once; one symbol is the blank.
+//! Invariant: ids are 0 to the number of symbols minus one, without duplicates; one symbol is the blank.
 //!
-//! U+2581, the mark of SentencePiece, begins a word, and so does a space. A symbol is written as itself, or as bytes where
-//! the model's are bytes (`bytes`). Source: the files that icefall and NeMo exports come with.
+//! U+2581, the mark of SentencePiece, begins a word, and so does a space. A symbol is written as itself, or as bytes if
+//! the model's symbols are bytes (`bytes`). Source: the files in icefall and NeMo exports.
 
 mod bytes;
 
@@ -11,7 +11,7 @@ use auricle_plugin_api::Error;
 use auricle_plugin_kit::files;
 use std::{collections::HashMap, path::Path};
 
-/// What separates words within a symbol.
+/// Separates words within a symbol.
 pub(crate) const WORD_MARK: char = '\u{2581}';
 const BLANKS: [&str; 3] = ["<blk>", "<blank>", "<eps>"];
 const UNKNOWN: &str = "<unk>";
@@ -25,12 +25,12 @@ pub(crate) struct Symbols {
     blank: usize,
 }
 
-/// What a symbol adds to the text.
+/// The text of a symbol.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Piece {
-    /// Whether a word begins with it.
+    /// Whether it begins a word.
     pub(crate) begins: bool,
-    /// A part of a character, where the model's symbols are bytes.
+    /// Possibly a part of a character, if the model's symbols are bytes.
     pub(crate) text: Vec<u8>,
 }
 
@@ -44,16 +44,16 @@ impl Symbols {
         let mut symbols: Vec<Option<String>> = Vec::new();
         for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty()) {
             let problem = |what: &str| format!("line {}: {what}: `{line}`", number + 1);
-            // A symbol may be a space itself, so the id is what follows the last one.
+            // A symbol may be a space itself, so the id follows the last separator.
             let (symbol, id) = line.trim_end().rsplit_once([' ', '\t']).ok_or_else(|| problem("not `SYMBOL ID`"))?;
             let id: usize = id.parse().map_err(|_| problem("the id is not a number"))?;
-            // More than one id a byte of the file there cannot be.
+            // There cannot be more ids than bytes in the file.
             if id > text.len() {
                 return Err(problem("ids have gaps"));
             }
             symbols.resize(symbols.len().max(id + 1), None);
             if symbols[id].replace(symbol.to_owned()).is_some() {
-                return Err(problem("the id was there before"));
+                return Err(problem("the id occurs twice"));
             }
         }
         let missing = symbols.iter().position(Option::is_none);
@@ -72,14 +72,14 @@ impl Symbols {
         Ok(Self { symbols, pieces, ids, blank })
     }
 
-    /// Whether they are those of a network that tells so many apart. Lexicons' marks (`#0`, `#1`, ...) at the end of a
-    /// recipe's list are none of its symbols.
+    /// Whether they fit a network with this number of symbols. Marks for lexicons (`#0`, `#1`, ...) at the end of the
+    /// list do not count.
     pub(crate) fn are(&self, count: usize) -> bool {
         let mark = |symbol: &String| symbol.strip_prefix('#').is_some_and(|number| number.parse::<u32>().is_ok());
         self.symbols.get(count..).is_some_and(|rest| rest.iter().all(mark))
     }
 
-    /// How many there are, the blank included.
+    /// The number of symbols, including the blank.
     pub(crate) fn len(&self) -> usize {
         self.symbols.len()
     }
@@ -88,7 +88,7 @@ impl Symbols {
         self.blank
     }
 
-    /// The symbol for what has none.
+    /// The symbol for unknown characters.
     pub(crate) fn unknown(&self) -> Option<usize> {
         self.id(UNKNOWN).map(|id| id as usize)
     }
@@ -97,23 +97,23 @@ impl Symbols {
         self.ids.get(symbol).copied()
     }
 
-    /// A symbol as the file has it.
+    /// A symbol as in the file.
     pub(crate) fn symbol(&self, id: u32) -> &str {
         self.symbols.get(id as usize).map_or("", String::as_str)
     }
 
-    /// What a symbol adds to the text; `None` for what is no text.
+    /// The text of a symbol; `None` if it has none.
     pub(crate) fn piece(&self, id: u32) -> Option<&Piece> {
         self.pieces.get(id as usize).filter(|_| self.symbol(id) != UNKNOWN)
     }
 
-    /// Whether spaces are among them, by the mark or as they are.
+    /// Whether there are spaces, as marks or themselves.
     pub(crate) fn has_words(&self) -> bool {
         self.pieces.iter().any(|piece| piece.begins)
     }
 }
 
-/// Whether a character is one of those that are written without spaces between words: Han characters and kana.
+/// Whether a character belongs to a script without spaces between words: Han characters and kana.
 pub(crate) fn is_ideographic(character: char) -> bool {
     matches!(character, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}'
         | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
@@ -148,7 +148,7 @@ mod tests {
             ("a 0\nb 1", "has no blank"),
             ("<blk> 0\n<eps> 1", "more than one blank"),
             ("<blk> 0\na 2", "no symbol has the id 1"),
-            ("<blk> 0\na 0", "line 2: the id was there before: `a 0`"),
+            ("<blk> 0\na 0", "line 2: the id occurs twice: `a 0`"),
             ("<blk> 0\na", "line 2: not `SYMBOL ID`: `a`"),
             ("<blk> 0\na b", "line 2: the id is not a number: `a b`"),
             ("<blk> 0\na 4000000000", "line 2: ids have gaps: `a 4000000000`"),

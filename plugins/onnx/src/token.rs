@@ -1,20 +1,20 @@
-//! A symbol that was heard.
+//! A recognised symbol.
 
 use serde::{Deserialize, Serialize};
 
-/// A symbol, where it was heard, and how surely.
+/// A symbol with its time and confidence.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Token {
     pub(crate) id: u32,
-    /// First frame of it, counted from the start of the stream.
+    /// Its first frame, counted from the start of the stream.
     pub(crate) start: u64,
-    /// One past the last frame of it so far.
+    /// One past its last frame so far.
     pub(crate) end: u64,
-    /// The probability of the symbol in the frame where it was highest.
+    /// The maximum of the symbol's probability over its frames.
     pub(crate) confidence: f32,
 }
 
-/// The first of the greatest; what is not a number is never greatest.
+/// The index of the first maximum, and its value; NaN is ignored.
 pub(crate) fn best(values: impl Iterator<Item = f32>) -> (usize, f32) {
     let first = (0, f32::NEG_INFINITY);
     values.enumerate().fold(first, |best, (index, value)| if value > best.1 { (index, value) } else { best })

@@ -1,8 +1,8 @@
-//! A transducer's predictor and joiner: what comes next, after what was heard and said.
+//! A transducer's predictor and joiner: the next symbol, given the audio and the symbols so far.
 //!
-//! Invariant: one that was opened has run and gave shapes that fit one another. Rows of several streams, or of several
-//! hypotheses, go through a file together. Threads: any, several at once. Source: Graves, Sequence Transduction with
-//! Recurrent Neural Networks, 2012; Ghodsi et al., RNN-Transducer with Stateless Prediction Network, ICASSP 2020.
+//! Invariant: opened networks have run once, and their shapes fit together. Rows of several streams, or of several
+//! hypotheses, go through a file in one batch. Threads: any, several at once. Source: Graves, Sequence Transduction
+//! with Recurrent Neural Networks, 2012; Ghodsi et al., RNN-Transducer with Stateless Prediction Network, ICASSP 2020.
 
 mod joiner;
 mod predictor;
@@ -15,22 +15,22 @@ use ort::{session::Session, value::ValueType};
 pub(crate) use joiner::Joiner;
 pub(crate) use predictor::{Memory, Prediction, Predictor};
 
-/// How symbols are taken from what the joiner says.
+/// How symbols are selected from the joiner's scores.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
     pub(crate) blank: usize,
-    /// Tokens that a frame may give before the next one is looked at.
+    /// Maximum number of tokens per frame.
     pub(crate) most_a_frame: usize,
-    /// Whether the symbol for what is unknown counts as the blank.
+    /// Whether the symbol for unknown characters counts as the blank.
     pub(crate) silent_unknown: bool,
 }
 
-/// The files beside the encoder, opened.
+/// The opened files in addition to the encoder.
 pub(crate) struct Transducer {
     pub(crate) predictor: Predictor,
     pub(crate) joiner: Joiner,
     pub(crate) rules: Rules,
-    /// The symbol that counts as the blank besides it.
+    /// The symbol for unknown characters, if it counts as a blank.
     unknown: Option<usize>,
 }
 
@@ -53,7 +53,7 @@ impl Parts {
 }
 
 impl Transducer {
-    /// Runs the two files once each, with an encoder's frames of this width.
+    /// Opens the two files and runs each once, with frames of this width.
     pub(crate) fn open(
         parts: Parts,
         files: &Pair,
@@ -63,18 +63,18 @@ impl Transducer {
         unknown: Option<usize>,
     ) -> Result<Self, Error> {
         let predictor = Predictor::open(parts.predictor, memory, rules.blank).map_err(naming(&files.decoder))?;
-        let said = predictor.begin().said.len();
-        let joiner = Joiner::open(parts.joiner, width, said, symbols).map_err(naming(&files.joiner))?;
+        let predicted = predictor.begin().predicted.len();
+        let joiner = Joiner::open(parts.joiner, width, predicted, symbols).map_err(naming(&files.joiner))?;
         Ok(Self { predictor, joiner, rules, unknown: unknown.filter(|_| rules.silent_unknown) })
     }
 
-    /// Whether a symbol adds nothing to what is said.
+    /// Whether a symbol adds no text.
     pub(crate) fn is_silent(&self, symbol: usize) -> bool {
         symbol == self.rules.blank || self.unknown == Some(symbol)
     }
 }
 
-/// The most rows that go through a file at once: one, where it was exported for one.
+/// Maximum number of rows in a batch: one, if the file was exported for one.
 fn most_rows(session: &Session, input: usize) -> usize {
     match session.inputs().get(input).map(|input| input.dtype()) {
         Some(ValueType::Tensor { shape, .. }) if shape.first() == Some(&1) => 1,

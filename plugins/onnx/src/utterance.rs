@@ -1,7 +1,7 @@
-//! What was said since the last endpoint: tokens, and the words they make.
+//! The text since the last endpoint: tokens, and the words that they form.
 //!
-//! A word begins with the mark of one, and every character of those that are written without spaces is one. Times are frames
-//! of the network, counted from the start of the stream; a [`Clock`] makes them samples.
+//! A word begins with its mark; each character of a script without spaces is a word. Times are frames of the network,
+//! counted from the start of the stream; a [`Clock`] converts them to samples.
 
 use crate::{
     symbols::{Symbols, is_ideographic},
@@ -10,30 +10,30 @@ use crate::{
 use auricle_plugin_api::{Segment, Word};
 use serde_json::{Value, json};
 
-/// How frames lie in the stream.
+/// The position of frames in the stream.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Clock {
-    /// Sample of the first frame.
+    /// The sample of the first frame.
     pub(crate) offset: u64,
-    /// Samples from one frame to the next.
+    /// Number of samples between two frames.
     pub(crate) step: u64,
-    /// Where the audio ends so far: what is heard in the silence that follows it was said before.
+    /// The end of the audio so far: tokens in the silence after it belong before it.
     pub(crate) end: u64,
 }
 
 impl Clock {
-    /// Where a frame begins.
+    /// The start of a frame.
     pub(crate) fn start(&self, frame: u64) -> u64 {
         (self.offset + frame * self.step).min(self.end.saturating_sub(self.step).max(self.offset))
     }
 
-    /// Where the frame before this one ends.
+    /// The end of the previous frame.
     pub(crate) fn end(&self, frame: u64) -> u64 {
         (self.offset + frame * self.step).min(self.end)
     }
 }
 
-/// All that the tokens say; `None` where none of them is part of a word.
+/// The text of all tokens; `None` if none of them is part of a word.
 pub(crate) fn segment(tokens: &[Token], symbols: &Symbols, clock: Clock) -> Option<Segment> {
     let words = words(tokens, symbols);
     let (first, last) = (words.first()?, words.last()?);
@@ -45,7 +45,7 @@ pub(crate) fn segment(tokens: &[Token], symbols: &Symbols, clock: Clock) -> Opti
     Some(segment.confidence(confidence).words(words.collect()))
 }
 
-/// The tokens for those who want them: of each its symbol, start, end and confidence.
+/// The tokens as a list: symbol, start, end and confidence of each.
 pub(crate) fn listed(tokens: &[Token], symbols: &Symbols, clock: Clock) -> Value {
     let listed = tokens.iter().map(|token| {
         json!([symbols.symbol(token.id), clock.start(token.start), clock.end(token.end), token.confidence])
@@ -53,20 +53,20 @@ pub(crate) fn listed(tokens: &[Token], symbols: &Symbols, clock: Clock) -> Value
     listed.collect()
 }
 
-/// A word and where it was heard.
+/// A word with its times.
 struct Spoken {
-    /// Whether it was set off from the word before.
+    /// Whether there is a space before it.
     apart: bool,
     text: String,
     start: u64,
     end: u64,
-    /// Sum of its tokens' logarithmic probabilities, and how many there are.
+    /// Sum of its tokens' logarithmic probabilities, and their number.
     logprobs: f32,
     tokens: u16,
 }
 
 impl Spoken {
-    /// The geometric mean of the tokens' probabilities: how sure the model is, whatever the length of the word.
+    /// The confidence: the geometric mean of the tokens' probabilities, which does not depend on the word's length.
     fn confidence(&self) -> f32 {
         (self.logprobs / f32::from(self.tokens)).exp()
     }
@@ -117,7 +117,7 @@ fn is_ideograph(text: &[u8]) -> bool {
     std::str::from_utf8(text).is_ok_and(|text| !text.is_empty() && text.chars().all(is_ideographic))
 }
 
-/// What of the bytes is text: the last character may have been heard in part.
+/// The valid text in the bytes: the last character may be incomplete.
 fn valid(bytes: &[u8]) -> String {
     bytes.utf8_chunks().map(|chunk| chunk.valid()).collect()
 }
@@ -126,7 +126,7 @@ fn valid(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    fn said(tokens: &[Token], symbols: &str, clock: Clock) -> Option<Segment> {
+    fn segment_of(tokens: &[Token], symbols: &str, clock: Clock) -> Option<Segment> {
         segment(tokens, &Symbols::parse(symbols).unwrap(), clock)
     }
 
@@ -139,14 +139,14 @@ mod tests {
         let symbols = "\u{2581}se 0\nven 1\n\u{2581}one 2\n\u{2581} 3\n<blk> 4";
         let clock = Clock { offset: 1_000, step: 640, end: u64::MAX };
         let tokens = vec![token(0, 2, 0.9), token(1, 4, 0.4), token(3, 5, 0.9), token(2, 7, 0.5)];
-        let segment = said(&tokens, symbols, clock).unwrap();
+        let segment = segment_of(&tokens, symbols, clock).unwrap();
         assert_eq!(segment.text(), "seven one");
         assert_eq!((segment.start, segment.end), (1_000 + 2 * 640, 1_000 + 8 * 640));
         let words: Vec<_> = segment.words.iter().map(|word| (word.text().into_owned(), word.start, word.end)).collect();
         assert_eq!(words, [("seven".to_owned(), 2_280, 4_200), ("one".to_owned(), 5_480, 6_120)]);
         assert!((segment.words[0].confidence.unwrap() - 0.6).abs() < 1e-6);
         assert!((segment.confidence.unwrap() - 0.55).abs() < 1e-6);
-        assert_eq!(said(&[token(3, 1, 1.0)], symbols, clock), None);
+        assert_eq!(segment_of(&[token(3, 1, 1.0)], symbols, clock), None);
         let listed = listed(&tokens, &Symbols::parse(symbols).unwrap(), clock);
         assert_eq!(listed[1], json!(["ven", 1_000 + 4 * 640, 1_000 + 5 * 640, 0.4f32]));
     }
@@ -156,7 +156,7 @@ mod tests {
         let symbols = "<blk> 0\n\u{4e00} 1\n\u{2581}\u{4e07} 2\n\u{2581}mon 3\nday 4\n<unk> 5";
         let clock = Clock { offset: 0, step: 640, end: u64::MAX };
         let tokens: Vec<Token> = [1, 2, 3, 5, 4, 1, 3].iter().zip(0..).map(|(id, at)| token(*id, at, 0.5)).collect();
-        let segment = said(&tokens, symbols, clock).unwrap();
+        let segment = segment_of(&tokens, symbols, clock).unwrap();
         assert_eq!(segment.text(), "\u{4e00}\u{4e07} monday\u{4e00} mon");
         let words: Vec<_> = segment.words.iter().map(|word| word.text().into_owned()).collect();
         assert_eq!(words, ["\u{4e00}", "\u{4e07}", "monday", "\u{4e00}", "mon"]);
@@ -168,13 +168,13 @@ mod tests {
         symbols.push_str("<blk> 256\n\u{2581}a 257");
         let clock = Clock { offset: 0, step: 640, end: u64::MAX };
         let tokens: Vec<Token> = [257, 0xc3, 0xa9, 0xc3].iter().zip(0..).map(|(id, at)| token(*id, at, 0.5)).collect();
-        assert_eq!(said(&tokens, &symbols, clock).unwrap().text(), "a\u{e9}");
+        assert_eq!(segment_of(&tokens, &symbols, clock).unwrap().text(), "a\u{e9}");
     }
 
     #[test]
     fn a_word_told_after_the_end_was_said_before_it() {
         let clock = Clock { offset: 1_000, step: 640, end: 4_000 };
-        let words = said(&[token(0, 3, 0.9), token(0, 6, 0.9)], "\u{2581}one 0\n<blk> 1", clock).unwrap().words;
+        let words = segment_of(&[token(0, 3, 0.9), token(0, 6, 0.9)], "\u{2581}one 0\n<blk> 1", clock).unwrap().words;
         let times: Vec<_> = words.iter().map(|word| (word.start, word.end)).collect();
         assert_eq!(times, [(2_920, 3_560), (3_360, 4_000)]);
         assert_eq!(Clock { end: 1_100, ..clock }.start(5), 1_000);

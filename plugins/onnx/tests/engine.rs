@@ -1,4 +1,4 @@
-//! The engine as the server sees it: through the boundary, from configuration to events, on the committed model.
+//! The engine as seen by the server: through the boundary, from configuration to events, with the committed model.
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use std::fs;
 
-/// What is said in the bundled recording, on one line.
+/// The text of the bundled recording, on one line.
 fn spoken() -> String {
     let text = fs::read_to_string(root().join("fixtures/digits.txt")).unwrap();
     text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -69,7 +69,7 @@ fn silence_alone_begins_an_utterance_anew_after_the_time_that_was_asked_for() {
         }));
         model.run(&audio).endpoints[0] as f64 / 16_000.0
     };
-    // An utterance of four seconds that begins with the audio, or after the first two of silence.
+    // An utterance of four seconds that begins with the audio, or after two seconds of silence.
     let (whole, anew) = (first_endpoint(60.0), first_endpoint(2.0));
     assert!((4.0..4.3).contains(&whole) && (6.0..6.3).contains(&anew), "{whole} {anew}");
 }

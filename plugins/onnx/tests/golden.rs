@@ -1,4 +1,5 @@
-//! The committed model hears what the reference heard with it: `parity/golden.json`, written by `parity/compare.py`.
+//! The committed model gives the same results as in the reference: `parity/golden.json`, written by
+//! `parity/compare.py`.
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
@@ -12,9 +13,9 @@ use std::fs;
 #[derive(Deserialize)]
 struct Golden {
     recording: String,
-    /// Frames of features for one of the network.
+    /// Number of feature frames per output frame.
     subsampling: u64,
-    /// Each with the frame of its first token.
+    /// Words, each with the frame of its first token.
     words: Vec<(String, u64)>,
 }
 
@@ -22,7 +23,7 @@ struct Golden {
 fn words_and_frames_are_those_of_the_reference() {
     let golden = fs::read(root().join("plugins/onnx/parity/golden.json")).unwrap();
     let Golden { recording, subsampling, words } = serde_json::from_slice(&golden).unwrap();
-    // As one utterance.
+    // The recording is one utterance.
     let model = digits(json!({"rule2_min_trailing_silence": 3600, "rule3_min_utterance_length": 3600}));
     let found = model.run(&fixture(&recording));
     let found: Vec<_> = found.words().map(|word| (word.text().into_owned(), word.start / 160 / subsampling)).collect();
@@ -31,6 +32,6 @@ fn words_and_frames_are_those_of_the_reference() {
     assert!(
         same,
         "recognised {found:?}\nreference {words:?}\nAfter a change of models/digits: \
-         `python3 plugins/onnx/parity/compare.py --write-golden` asks the reference anew"
+         `python3 plugins/onnx/parity/compare.py --write-golden` runs the reference again"
     );
 }

@@ -1,5 +1,5 @@
-//! Folders of the kinds beside NeMo's CTC (`refusals.rs`) that are not what they should be: each is refused at load with a line
-//! that says what is wrong, and nothing panics.
+//! Invalid folders of other kinds than NeMo's CTC (`refusals.rs`): each is refused when it is loaded, with a message
+//! that names the problem, and nothing panics.
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
@@ -10,7 +10,7 @@ use harness::{engine, root};
 use serde_json::json;
 use std::{fs, path::Path};
 
-/// Why a small model's folder is refused after a change.
+/// The error for a small model's folder after a change.
 fn refused(kind: &str, change: impl FnOnce(&Path)) -> String {
     let models = tempfile::tempdir().unwrap();
     let to = models.path().join("m");
@@ -23,7 +23,7 @@ fn refused(kind: &str, change: impl FnOnce(&Path)) -> String {
     engine(models.path()).refusal(json!({"model": "m"})).message
 }
 
-/// Replaces the value of a metadata entry, as it stands in the file: the key, the mark and length of the value, the value.
+/// Replaces the value of a metadata entry in the file: the key, the tag and length of the value, the value.
 fn set(file: &Path, key: &str, old: &str, new: &str) {
     let entry = |value: &str| {
         let length = [key.len() as u8, 0x12, value.len() as u8];
@@ -41,10 +41,7 @@ fn set(file: &Path, key: &str, old: &str, new: &str) {
 fn an_unknown_layout_is_named_with_what_was_found() {
     let message =
         refused("zipformer2-ctc", |model| set(&model.join("model.onnx"), "model_type", "zipformer2", "zipformer9"));
-    assert!(
-        message.contains("model.onnx is none of the kinds that can be read (zipformer2 transducer and CTC; "),
-        "{message}"
-    );
+    assert!(message.contains("model.onnx is not of a supported kind (zipformer2 transducer and CTC; "), "{message}");
     assert!(message.contains("`model_type` = `zipformer9` and no `cache_last_channel_dim1`"), "{message}");
     assert!(message.ends_with("inputs begin with x, cached_key_0, cached_nonlin_attn_0, cached_val1_0"), "{message}");
 }
@@ -102,7 +99,7 @@ fn a_transducer_whose_files_do_not_go_together_is_refused() {
         .unwrap();
     });
     assert!(
-        family.contains("decoder.onnx has 1 inputs, the metadata say 4 for States { layers: 2, hidden: 24 }"),
+        family.contains("decoder.onnx has 1 inputs, but the metadata require 4 for States { layers: 2, hidden: 24 }"),
         "{family}"
     );
 }
@@ -117,13 +114,13 @@ fn metadata_of_transducers_that_lie_are_found_out() {
     let none = decoder("context_size", "2", "x");
     assert!(none.ends_with("its decoder has metadata `context_size` = `x`, which is not a number"), "{none}");
     let vocabulary = decoder("vocab_size", "300", "301");
-    assert!(vocabulary.ends_with("tokens.txt has 300 symbols, the network tells 301 apart"), "{vocabulary}");
+    assert!(vocabulary.ends_with("tokens.txt has 300 symbols, but the network has 301"), "{vocabulary}");
     for (key, old, new) in [("pred_hidden", "24", "32"), ("pred_rnn_layers", "2", "3")] {
         let message = refused("nemo-transducer", |model| set(&model.join("encoder.onnx"), key, old, new));
         assert!(message.contains("decoder.onnx "), "{key}: {message}");
     }
     let vocabulary = refused("nemo-transducer", |model| set(&model.join("encoder.onnx"), "vocab_size", "299", "298"));
-    assert!(vocabulary.ends_with("tokens.txt has 300 symbols, the network tells 299 apart"), "{vocabulary}");
+    assert!(vocabulary.ends_with("tokens.txt has 300 symbols, but the network has 299"), "{vocabulary}");
 }
 
 #[test]
@@ -140,7 +137,7 @@ fn the_blank_must_be_where_the_kind_has_it() {
         let text = fs::read_to_string(&file).unwrap();
         fs::write(&file, text.replace("<blk> 0\n", "other 0\n").replace("<unk> 2\n", "<blk> 2\n")).unwrap();
     });
-    assert!(message.ends_with("has the blank as symbol 2, a network of this kind as 0"), "{message}");
+    assert!(message.ends_with("has the blank as symbol 2, but a network of this kind has it as 0"), "{message}");
 }
 
 #[test]

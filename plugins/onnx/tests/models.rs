@@ -1,7 +1,8 @@
-//! Models of every kind, made up, say what the reference makes of them: `testdata/NAME.json`, written by `parity/golden.py`.
+//! Synthetic models of every kind give the same results as in the reference: `testdata/NAME.json`, written by
+//! `parity/golden.py`.
 //!
-//! `AURICLE_ONNX_MODELS` names further folders of models with their goldens (`cargo xtask parity onnx` makes some of published
-//! sizes).
+//! `AURICLE_ONNX_MODELS` names further folders of models with their goldens (`cargo xtask parity onnx` creates some of
+//! published sizes).
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
@@ -17,21 +18,21 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What the reference heard.
+/// The results of the reference.
 #[derive(Clone, Deserialize)]
 struct Golden {
     recording: String,
-    /// Of a preset; `symbols` is another list of symbols in the folder.
+    /// The fields of a preset; `symbols` is another list of symbols in the folder.
     fields: Map<String, Value>,
-    /// Of utterances that say something.
+    /// The texts of utterances that have text.
     texts: Vec<String>,
-    /// Frames of output with a close decision.
+    /// Output frames with a close decision.
     close: Vec<u64>,
-    /// Symbols, each with the frame of output that it was heard in.
+    /// Symbols, each with its output frame.
     tokens: Vec<(String, u64)>,
 }
 
-/// The folders of models that have a golden.
+/// The folders of models with a golden file.
 fn models() -> Vec<PathBuf> {
     let further = env::var_os("AURICLE_ONNX_MODELS");
     let further = further.iter().flat_map(env::split_paths);
@@ -43,7 +44,7 @@ fn models() -> Vec<PathBuf> {
     models
 }
 
-/// The goldens of a folder whose network has an optimization with the same results, with that optimization.
+/// If a folder's network has an optimization that gives the same results: its goldens with that optimization.
 fn optimized(folder: &Path, goldens: &[Golden]) -> Vec<Golden> {
     let nemo = folder.display().to_string().contains("nemo");
     let whole = goldens.iter().filter(|golden| nemo && golden.fields.get("precision") != Some(&json!("int8")));
@@ -54,7 +55,7 @@ fn optimized(folder: &Path, goldens: &[Golden]) -> Vec<Golden> {
     goldens
 }
 
-/// A model with a preset's fields, and with its tokens; as one utterance unless they say where it ends.
+/// Loads a model with a preset's fields and with tokens; as one utterance unless the fields set its end.
 fn load(model: &Path, fields: &Map<String, Value>) -> TestModel {
     let mut fields = fields.clone();
     let (mut folder, name) = (model.parent().unwrap().to_owned(), model.file_name().unwrap().to_str().unwrap());
@@ -76,12 +77,12 @@ fn load(model: &Path, fields: &Map<String, Value>) -> TestModel {
     engine.try_load(Value::Object(fields)).unwrap_or_else(|problem| panic!("{name}: {problem}"))
 }
 
-/// A small model with a preset's fields.
+/// Loads a small model with a preset's fields.
 fn small(kind: &str, fields: &Value) -> TestModel {
     load(&root().join(format!("plugins/onnx/testdata/{kind}-small")), fields.as_object().unwrap())
 }
 
-/// Kinds, each with ways of searching.
+/// Kinds of models, each with settings of the search.
 fn all() -> Vec<(&'static str, Value)> {
     vec![
         ("nemo-ctc", json!({})),
@@ -95,7 +96,7 @@ fn all() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// Symbols and the samples they begin with.
+/// Symbols and their first samples.
 fn tokens(recording: &Recording) -> Vec<(String, u64)> {
     let lists = recording.segments.iter().map(|segment| segment.extra["tokens"].as_array().unwrap());
     lists.flatten().map(|token| (token[0].as_str().unwrap().to_owned(), token[1].as_u64().unwrap())).collect()
@@ -115,9 +116,9 @@ fn every_kind_says_what_the_reference_says() {
             let subsampling = if folder.display().to_string().contains("nemo") { 8 } else { 4 };
             let found: Vec<_> =
                 tokens(&reported).into_iter().map(|(token, at)| (token, at / 160 / subsampling)).collect();
-            // Another list's symbols are written otherwise by the reference.
+            // The reference writes the symbols of another list differently.
             let alike = |one: &str, other: &str| one == other || fields.contains_key("symbols");
-            // What is heard in the silence after the audio was said before its end.
+            // Tokens in the silence after the audio belong before its end.
             let last = audio.len() as u64 / 160 / subsampling - 1;
             let same = |(one, other): (&(String, u64), &(String, u64))| {
                 alike(&one.0, &other.0) && one.1.abs_diff(other.1.min(last)) <= 1
@@ -125,21 +126,21 @@ fn every_kind_says_what_the_reference_says() {
             let equal = found.iter().zip(&expected).take_while(|both| same(*both)).count();
             compared += equal;
             if equal < found.len().max(expected.len()) {
-                // All that comes after a decision that was a close one may be another.
+                // Everything after a close decision may differ.
                 let frame =
                     found.get(equal).into_iter().chain(expected.get(equal)).map(|(_, frame)| *frame).min().unwrap();
                 assert!(close.contains(&frame), "{name}, frame {frame}\nfound     {found:?}\nreference {expected:?}");
                 left += expected.len() - equal;
                 continue;
             }
-            // The reference has spaces between byte pieces only where ASCII goes before them.
+            // The reference has spaces between byte pieces only after ASCII.
             let bytes = fields.get("symbols").is_some_and(|symbols| symbols == "tokens.byte_pieces.txt");
             let said = |text: &String| text.split_whitespace().collect::<Vec<_>>().join(if bytes { "" } else { " " });
             let said = |texts: &[String]| texts.iter().map(said).collect::<Vec<_>>();
             assert_eq!(said(&reported.texts()), said(&texts), "{name}");
         }
     }
-    println!("{compared} tokens are those of the reference, {left} come after a close decision");
+    println!("{compared} tokens are equal to the reference, {left} follow a close decision");
     assert!(compared > 2_000, "{compared}");
 }
 
@@ -171,7 +172,7 @@ fn a_step_is_made_as_soon_as_its_window_is_there() {
         let (processor, mut recording) = (stream.processor(), Recording::default());
         let (first, rest) = audio.split_at(metadata.first_chunk_samples.unwrap() as usize);
         for chunk in [first].into_iter().chain(rest.chunks_exact(metadata.chunk_samples as usize)) {
-            // One sample less makes no step; with it there is one.
+            // One sample less causes no step; with it there is one.
             let partials = recording.partials.len();
             processor.insert_audio_chunk(&chunk[..chunk.len() - 1]).unwrap();
             processor.process_iter(&mut recording).unwrap();
@@ -190,7 +191,7 @@ fn streams_that_step_together_say_what_each_says_alone() {
     let audio = &fixture("demo.wav")[..128_000];
     for (kind, fields) in all() {
         let model = small(kind, &fields);
-        // Streams of their own audio, some of which end early.
+        // Streams with their own audio; some end early.
         let audios: Vec<&[f32]> =
             (0..8).map(|stream| &audio[8_000 * stream..audio.len() - 16_000 * (stream % 3)]).collect();
         for (audio, together) in audios.iter().zip(model.run_together(&audios)) {
@@ -226,7 +227,7 @@ fn a_new_beginning_is_a_fresh_stream_and_counts_from_its_offset() {
     for (kind, fields) in all() {
         let model = small(kind, &fields);
         let expected = model.run(&audio[..64_000]);
-        // Cut otherwise, too.
+        // With other chunks too.
         let mut stream = model.stream().in_chunks(777);
         stream.push(&audio[64_000..128_000]).unwrap();
         stream.recording_mut().take();
@@ -260,16 +261,16 @@ fn a_search_that_a_model_does_not_have_is_refused() {
     let beam = refused("zipformer2-ctc", json!({"beam_size": 4}));
     assert_eq!(
         beam,
-        "field `beam_size`: a model of kind zipformer2-ctc is searched greedily; only transducers have it"
+        "field `beam_size`: a model of kind zipformer2-ctc has greedy search; only transducers support this"
     );
     let greedy = refused("zipformer2-transducer", json!({"hotwords": ["dabo"]}));
     assert!(greedy.contains("field `hotwords`: they need a transducer and a beam_size above 1"), "{greedy}");
     let foreign = refused("zipformer2-transducer", json!({"beam_size": 4, "hotwords": ["xyz1"]}));
-    assert_eq!(foreign, "field `hotwords`: `xyz1`: no pieces make `xyz1`");
+    assert_eq!(foreign, "field `hotwords`: `xyz1`: `xyz1` cannot be split into pieces");
     let score = refused("zipformer2-transducer", json!({"beam_size": 4, "hotwords": ["dabo :much"]}));
     assert_eq!(score, "field `hotwords`: `dabo :much`: its score is not a number from 0 to 100");
     let nemo = refused("nemo-transducer", json!({"beam_size": 4, "hotwords": ["dabo"]}));
-    assert!(nemo.contains("the model's folder holds no bpe.vocab"), "{nemo}");
+    assert!(nemo.contains("the model's folder has no bpe.vocab"), "{nemo}");
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Optimized networks: what is reported of them, what they change, and networks that cannot be optimized. That `projected-cache` says the
-//! same, alone, together and from restart points, is in `models.rs`.
+//! Optimized networks: their metadata, their effect on the results, and networks that cannot be optimized. `models.rs`
+//! tests that `projected-cache` gives the same results, alone, in batches and from restart points.
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
@@ -9,7 +9,7 @@ use auricle_plugin_test::Recording;
 use harness::{digits, engine, fixture, root};
 use serde_json::{Value, json};
 
-/// Why a small model is refused with an optimization.
+/// The error for a small model with an optimization.
 fn refused(model: &str, mut fields: Value) -> String {
     let folder = if model == "digits" { "models" } else { "plugins/onnx/testdata" };
     fields["model"] = json!(model);
@@ -22,8 +22,8 @@ fn a_network_without_keys_and_values_of_cached_frames_is_refused_with_what_is_th
     let digits = refused("digits", optimization());
     assert!(
         digits.contains(
-            "digits/model.onnx cannot be optimized: projected-cache: Add `v6` reads cached frames, and neither multiplies them \
-             with constants nor leaves them alone"
+            "digits/model.onnx cannot be optimized: projected-cache: Add `v6` reads cached frames, but neither multiplies them \
+             with constants nor passes them on unchanged"
         ),
         "{digits}"
     );
@@ -56,7 +56,7 @@ fn what_a_form_does_is_told() {
     let folder = root().join("plugins/onnx/testdata");
     for (model, layers) in [("nemo-ctc-small", 2), ("nemo-transducer-small", 2)] {
         let engine = engine(&folder);
-        // In the order in which they are made.
+        // In the order in which they are applied.
         let model = engine.load(json!({"model": model, "optimize": ["int8", "projected-cache"]}));
         let metadata = model.metadata();
         let optimizations = metadata.extra["optimize"].as_array().unwrap();
@@ -94,7 +94,7 @@ fn a_trained_network_says_the_same_in_eight_bits_and_is_nearly_as_sure() {
 fn what_is_rounded_together_says_what_each_says_alone() {
     let model = digits(json!({"optimize": ["int8"]}));
     let audio = fixture("digits.wav");
-    // Loud and faint.
+    // Loud and quiet.
     let audios: Vec<Vec<f32>> = (0..8)
         .map(|stream| audio[4_000 * stream..].iter().map(|sample| sample / (stream + 1) as f32).collect())
         .collect();
@@ -118,8 +118,8 @@ fn what_an_exporter_writes_is_read_too() {
     let (expected, found) = (plain.run(&audio), optimized.run(&audio));
     assert!(expected.texts().join("").len() > 20, "{:?}", expected.texts());
     assert_eq!(found.texts(), expected.texts());
-    // The front; of each layer query, key, value and what goes out, the two convolutions over one frame, and two more. The output
-    // is too small, and places are the same at each step.
+    // The front end; in each layer query, key, value and output, the two convolutions over one frame, and two more. The
+    // output is too small, and positions are the same at each step.
     let eight = load(json!(["projected-cache", "int8"]));
     let optimization = &eight.metadata().extra["optimize"][1];
     assert_eq!(optimization["parts"], 1 + 2 * (4 + 2 + 2), "{optimization}");

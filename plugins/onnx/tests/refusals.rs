@@ -1,4 +1,4 @@
-//! Models and runtimes that cannot be used: each is refused with a line that says what is wrong, and nothing panics.
+//! Models and runtimes that cannot be used: each is refused with a message that names the problem, and nothing panics.
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
@@ -11,7 +11,7 @@ use harness::{engine, root};
 use serde_json::json;
 use std::{fs, ops::Range, path::Path, process::Command};
 
-/// A folder `m` with the committed model, its files changed.
+/// A folder `m` with the committed model and changed files.
 fn changed(network: impl FnOnce(Vec<u8>) -> Vec<u8>, tokens: impl FnOnce(String) -> String) -> tempfile::TempDir {
     let models = tempfile::tempdir().unwrap();
     let (from, to) = (root().join("models/digits"), models.path().join("m"));
@@ -21,7 +21,7 @@ fn changed(network: impl FnOnce(Vec<u8>) -> Vec<u8>, tokens: impl FnOnce(String)
     models
 }
 
-/// Replaces bytes by as many others, wherever they are.
+/// Replaces bytes by others of the same number, wherever they occur.
 fn patched(mut bytes: Vec<u8>, old: &[u8], new: &[u8]) -> Vec<u8> {
     assert_eq!(old.len(), new.len());
     let places: Vec<usize> = (0..=bytes.len() - old.len()).filter(|at| bytes[*at..].starts_with(old)).collect();
@@ -32,12 +32,12 @@ fn patched(mut bytes: Vec<u8>, old: &[u8], new: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A metadata entry as it stands in the file: the key, the mark and length of the value, the value.
+/// A metadata entry in the file: the key, the tag and length of the value, the value.
 fn entry(key: &str, value: &str) -> Vec<u8> {
     [key.as_bytes(), &[0x12, value.len() as u8], value.as_bytes()].concat()
 }
 
-/// The value of a metadata entry of the committed model.
+/// The value of a metadata entry in the committed model.
 fn value(key: &str) -> String {
     let bytes = fs::read(root().join("models/digits/model.onnx")).unwrap();
     let at = (0..bytes.len()).find(|at| bytes[*at..].starts_with(key.as_bytes())).unwrap() + key.len();
@@ -45,7 +45,7 @@ fn value(key: &str) -> String {
     String::from_utf8(bytes[at + 2..at + 2 + length].to_vec()).unwrap()
 }
 
-/// The message for the committed model with another value of a metadata entry, of the same length.
+/// The error for the committed model with another value of a metadata entry, of the same length.
 fn with_metadata(key: &str, new: &str) -> String {
     let old = value(key);
     message(&changed(|bytes| patched(bytes, &entry(key, &old), &entry(key, new)), |tokens| tokens))
@@ -78,7 +78,7 @@ fn tokens_that_do_not_fit_are_told_apart() {
     let line = message(&changed(|bytes| bytes, |tokens| tokens + "nonsense\n"));
     assert!(line.contains("tokens.txt: line 12: not `SYMBOL ID`: `nonsense`"), "{line}");
     let more = message(&changed(|bytes| bytes, |tokens| tokens + "more 11\n"));
-    assert!(more.ends_with("tokens.txt has 12 symbols, the network tells 11 apart"), "{more}");
+    assert!(more.ends_with("tokens.txt has 12 symbols, but the network has 11"), "{more}");
     let blank = message(&changed(|bytes| bytes, |tokens| tokens.replace("<blk>", "blank")));
     assert!(blank.contains("has no blank"), "{blank}");
 }
@@ -114,7 +114,7 @@ fn metadata_that_lie_about_shapes_are_found_out_at_load() {
     let nines = |key: &str| "9".repeat(value(key).len());
     for (key, problem) in [
         ("window_size", "the metadata say"),
-        ("chunk_shift", "is not what its metadata say"),
+        ("chunk_shift", "does not match its metadata"),
         ("subsampling_factor", "(subsampling factor)"),
         ("vocab_size", "not [1, frames, "),
         ("cache_last_time_dim1", "the metadata say"),
@@ -125,7 +125,7 @@ fn metadata_that_lie_about_shapes_are_found_out_at_load() {
     }
 }
 
-/// Where a file's graph declares an output, with the mark and length that go before; the next one follows.
+/// The declaration of an output in a file's graph, with the tag and length before it; the next one follows.
 fn output(bytes: &[u8], name: &str) -> Range<usize> {
     let begin = [&[0x0a, name.len() as u8], name.as_bytes()].concat();
     let is_one = |at: &usize| bytes[*at] == 0x62 && bytes[at + 2..].starts_with(&begin);
@@ -136,7 +136,7 @@ fn output(bytes: &[u8], name: &str) -> Range<usize> {
 #[test]
 fn outputs_that_are_not_what_the_next_step_takes_are_found_out_at_load() {
     for (one, other, problem) in [
-        ("logprobs", "encoded_lengths", "is not what its metadata say: a step gave [1], not [1, frames, 11]"),
+        ("logprobs", "encoded_lengths", "does not match its metadata: a step gave [1], not [1, frames, 11]"),
         (
             "cache_last_channel_next",
             "cache_last_time_next",
@@ -166,7 +166,7 @@ fn a_runtime_that_is_missing_too_old_or_none_is_told_so_and_can_be_put_right() {
     let digits = json!({"model": "digits"});
     let host = StubHost::new().resource_dir(here).resource_dir(root().join("models"));
     let refused = |digits: &serde_json::Value| TestEngine::in_process(Loader, &host).refusal(digits.clone()).message;
-    // The runtime is one for the whole process and stays: a process of its own sees none.
+    // There is one runtime for the whole process, which stays loaded, so another process is needed.
     if std::env::var_os("AURICLE_TEST_CHILD").is_none() {
         let test = "a_runtime_that_is_missing_too_old_or_none_is_told_so_and_can_be_put_right";
         let child = Command::new(std::env::current_exe().unwrap())
@@ -196,7 +196,7 @@ fn a_runtime_that_is_missing_too_old_or_none_is_told_so_and_can_be_put_right() {
     TestEngine::in_process(Loader, &host).load(digits);
 }
 
-/// All of an old runtime that is looked at before it is refused: the version it says.
+/// The only part of an old runtime that matters before it is refused: its version.
 const OLD: &str = r#"
     use std::ffi::{c_char, c_void};
     #[repr(C)]
@@ -217,7 +217,7 @@ const OLD: &str = r#"
     }
 "#;
 
-/// Compiles a library in the place of the runtime.
+/// Compiles a library in place of the runtime.
 fn build(folder: &Path, name: &str, source: &str) {
     let file = folder.join(format!("{name}.rs"));
     fs::write(&file, source).unwrap();

@@ -1,7 +1,8 @@
-//! The frames that a cache carries, followed through a graph: what hands them on as they are, what computes with them.
+//! Follows the frames of a cache through a graph: nodes that pass them on unchanged, and nodes that compute with them.
 //!
-//! Invariant: along all that is followed, the last axis is a frame's own numbers, untouched; so these may as well be other
-//! numbers of the same frames, as many. Anything that does not leave them alone is named in an error.
+//! Invariant: in everything that is followed, the last axis contains a frame's own values, unchanged. So they can be
+//! replaced by other values of the same frames, of the same number. Nodes that do anything else with them are named in
+//! an error.
 
 use super::{edit::View, proto::Node};
 use std::collections::{BTreeSet, HashMap};
@@ -9,27 +10,27 @@ use std::collections::{BTreeSet, HashMap};
 /// `TensorProto.DataType`
 const FLOAT: i64 = super::proto::FLOAT as i64;
 
-/// What becomes of a cache's frames.
+/// The uses of a cache's frames.
 pub(super) struct Carried<'a> {
     view: &'a View<'a>,
     /// Length of the last axis.
     width: usize,
-    /// The values that consist of cached frames and new ones, each with its number of axes.
+    /// The values that consist of cached and new frames, each with its number of axes.
     pub(super) values: HashMap<&'a str, usize>,
-    /// Nodes that hand frames on.
+    /// Nodes that pass frames on.
     pub(super) steps: BTreeSet<usize>,
     /// Products of frames and constant weights.
     pub(super) products: BTreeSet<usize>,
 }
 
-/// New frames that come to the cached ones, and the nodes that lead them there.
+/// New frames that are joined with the cached ones, and the nodes that pass them there.
 pub(super) struct Source<'a> {
     pub(super) value: &'a str,
     pub(super) through: Vec<usize>,
 }
 
 impl<'a> Carried<'a> {
-    /// Follows the cache of this name, which has `axes` axes, the last one `width` long.
+    /// Follows the cache with this name, which has `axes` axes; the last one has length `width`.
     pub(super) fn follow(view: &'a View<'a>, cache: &'a str, axes: usize, width: usize) -> Result<Self, String> {
         let values = HashMap::from([(cache, axes)]);
         let mut carried = Self { view, width, values, steps: BTreeSet::new(), products: BTreeSet::new() };
@@ -40,7 +41,7 @@ impl<'a> Carried<'a> {
                 let met = meet(view, node, value, axes, width).ok_or_else(|| {
                     let node = node.described();
                     format!(
-                        "{node} reads cached frames, and neither multiplies them with constants nor leaves them alone"
+                        "{node} reads cached frames, but neither multiplies them with constants nor passes them on unchanged"
                     )
                 })?;
                 match met {
@@ -66,7 +67,7 @@ impl<'a> Carried<'a> {
         Ok(carried)
     }
 
-    /// The new frames that an input of a step is, where it is not of those carried.
+    /// The new frames in an input of a step, unless the input is carried itself.
     pub(super) fn source(&self, step: usize, mut value: &'a str) -> Option<Source<'a>> {
         let (view, mut through) = (self.view, Vec::new());
         let axes = *self.values.get(view.nodes[step].output.first()?.as_str())?;
@@ -88,7 +89,7 @@ impl<'a> Carried<'a> {
         Some(Source { value, through })
     }
 
-    /// The new frames that a carried value consists of besides the cached ones, each once.
+    /// The new frames in a carried value, without duplicates.
     pub(super) fn sources(&self, value: &'a str) -> BTreeSet<&'a str> {
         let (mut found, mut seen, mut queue) = (BTreeSet::new(), BTreeSet::new(), vec![value]);
         while let Some(value) = queue.pop() {
@@ -105,13 +106,13 @@ impl<'a> Carried<'a> {
     }
 }
 
-/// What a node that reads frames does with them.
+/// What a node does with frames.
 enum Met {
-    /// Hands them on, with so many axes.
+    /// Passes them on, with this number of axes.
     Step(usize),
     /// Multiplies each with the same weights.
     Product,
-    /// Tells how many there are.
+    /// Uses their number.
     Count,
 }
 
@@ -131,7 +132,7 @@ fn meet(view: &View<'_>, node: &Node, value: &str, axes: usize, width: usize) ->
     }
 }
 
-/// The number of axes that frames with `axes` axes have after a node, where it leaves the last one alone.
+/// The number of axes of the output of a node whose input has `axes` axes, if it does not change the last one.
 fn handed_on(view: &View<'_>, node: &Node, axes: usize, width: usize) -> Option<usize> {
     let constant = |place: usize| node.reads_at(place).and_then(|name| view.integers(name));
     let last = axes.checked_sub(1)?;
@@ -175,16 +176,16 @@ fn handed_on(view: &View<'_>, node: &Node, axes: usize, width: usize) -> Option<
     }
 }
 
-/// The axes that a slice is of.
+/// The axes of a slice.
 fn sliced_axes(view: &View<'_>, node: &Node) -> Option<Vec<i64>> {
     match node.reads_at(3) {
         Some(listed) => view.integers(listed),
-        // As many as it has beginnings, from the first on.
+        // By default the first axes, one for each start.
         None => Some((0..view.integers(node.reads_at(1)?)?.len() as i64).collect()),
     }
 }
 
-/// An axis counted from the first one.
+/// The index of an axis.
 fn place(axis: i64, axes: usize) -> Option<usize> {
     let count = i64::try_from(axes).ok()?;
     let axis = if axis < 0 { axis.checked_add(count)? } else { axis };

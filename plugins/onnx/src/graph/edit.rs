@@ -1,7 +1,7 @@
-//! Looking at a graph by the names of its values, and changing it all at once.
+//! Looks up values of a graph by name, and changes the graph in one go.
 //!
-//! Invariant: what is added has names that nothing else has, and comes before what reads it. Nodes of subgraphs are looked at
-//! for what they read; they are never changed.
+//! Invariant: additions have unique names, and come before the nodes that read them. Nodes of subgraphs count as
+//! readers; they are never changed.
 
 use super::proto::{Attribute, Graph, Node, Tensor};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -22,7 +22,7 @@ pub(super) struct View<'a> {
 impl<'a> View<'a> {
     pub(super) fn new(graph: &'a Graph) -> Self {
         let named = |value: &'a super::proto::ValueInfo| value.name.as_deref().unwrap_or_default();
-        // What is an input too can be another at each run.
+        // The value of an input can be different in each run.
         let inputs: HashSet<&str> = graph.input.iter().map(named).collect();
         let constants = graph.initializer.iter().map(|tensor| (tensor.called(), tensor));
         let mut view = View {
@@ -45,12 +45,12 @@ impl<'a> View<'a> {
         view
     }
 
-    /// The value, where it is the same at each run.
+    /// The value, if it is the same in each run.
     pub(super) fn constant(&self, name: &str) -> Option<&'a Tensor> {
         self.constants.get(name).copied()
     }
 
-    /// A constant list of integers, or a single one.
+    /// A constant list of integers, or a single integer.
     pub(super) fn integers(&self, name: &str) -> Option<Vec<i64>> {
         self.constant(name)?.integers().ok()
     }
@@ -70,7 +70,7 @@ impl<'a> View<'a> {
 }
 
 impl Node {
-    /// What it computes; nothing of ONNX's own where the name is another domain's.
+    /// The operator; empty for other domains than ONNX's own.
     pub(super) fn kind(&self) -> &str {
         match self.domain.as_deref() {
             None | Some("" | "ai.onnx") => self.op_type.as_deref().unwrap_or_default(),
@@ -86,19 +86,19 @@ impl Node {
         self.attribute(name)?.i
     }
 
-    /// An input's name; an optional one that is left out is called nothing.
+    /// An input's name; empty for an optional input that is left out.
     pub(super) fn reads_at(&self, place: usize) -> Option<&str> {
         self.input.get(place).map(String::as_str).filter(|name| !name.is_empty())
     }
 
-    /// For messages: what it computes and its name.
+    /// Its operator and its name, for messages.
     pub(super) fn described(&self) -> String {
         let name = self.name.as_deref().filter(|name| !name.is_empty());
         let name = name.or_else(|| self.output.first().map(String::as_str)).unwrap_or_default();
         format!("{} `{name}`", self.op_type.as_deref().unwrap_or_default())
     }
 
-    /// Adds the names of all that it or a graph within it reads.
+    /// Adds the names of all values that it or its subgraphs read.
     fn reads<'a>(&'a self, names: &mut HashSet<&'a str>) {
         names.extend(self.input.iter().map(String::as_str));
         for graph in self.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs)) {
@@ -120,7 +120,7 @@ impl Node {
     }
 }
 
-/// The node that makes [a, b, c] of [a, c, b].
+/// A node that transposes [a, c, b] to [a, b, c].
 pub(super) fn transpose(input: &str, output: &str) -> Node {
     let (name, kind) = (Some("perm".to_owned()), Some(INTEGERS));
     let order = Attribute { name, ints: vec![0, 2, 1], kind, ..Attribute::default() };
@@ -131,9 +131,9 @@ pub(super) fn transpose(input: &str, output: &str) -> Node {
 #[derive(Default)]
 pub(super) struct Changes {
     names: HashSet<String>,
-    /// Nodes that take the place of one.
+    /// Nodes that replace a node.
     replaced: BTreeMap<usize, Vec<Node>>,
-    /// Nodes that come before one.
+    /// Nodes inserted before a node.
     before: BTreeMap<usize, Vec<Node>>,
     constants: Vec<Tensor>,
 }
@@ -149,7 +149,7 @@ impl Changes {
         Self { names: names.into_iter().map(str::to_owned).collect(), ..Self::default() }
     }
 
-    /// A name that nothing has.
+    /// A unique name.
     pub(super) fn name(&mut self, wish: &str) -> String {
         let mut name = wish.to_owned();
         let mut number = 1;
@@ -174,7 +174,7 @@ impl Changes {
         name
     }
 
-    /// Makes the changes; constants that nothing reads any more go.
+    /// Applies the changes, and removes constants that are no longer read.
     pub(super) fn apply(mut self, graph: &mut Graph) {
         let mut nodes = Vec::with_capacity(graph.node.len());
         for (number, node) in std::mem::take(&mut graph.node).into_iter().enumerate() {

@@ -1,8 +1,9 @@
-//! `int8`: matrices of constant weights become 8 bits wide, and what they are multiplied with is rounded to 8 bits as it comes.
+//! `int8`: constant weight matrices get 8 bits, and their other operands are rounded to 8 bits at run time.
 //!
-//! It is what ONNX Runtime's `quantize_dynamic` makes of a file: DynamicQuantizeLinear, MatMulInteger, and the scales put back;
-//! the weights have a scale for each column. Convolutions over one frame are products too, and become such; the others and all
-//! else stay as they are. Where a processor adds pairs of 8-bit products in 16 bits, which would overflow, weights have 7 bits.
+//! The result is that of ONNX Runtime's `quantize_dynamic`: DynamicQuantizeLinear, MatMulInteger, and multiplication
+//! with the scales; the weights have a scale for each column. Convolutions over one frame are treated as products;
+//! everything else stays unchanged. If a processor adds pairs of 8-bit products in 16 bits, which would overflow,
+//! weights get 7 bits.
 
 use super::{
     edit::{Changes, View, transpose},
@@ -10,19 +11,19 @@ use super::{
 };
 use std::collections::HashMap;
 
-/// Smaller matrices gain nothing.
+/// Minimum number of weights: smaller matrices gain nothing.
 const LEAST_WEIGHTS: usize = 1 << 10;
 /// `TensorProto.DataType`
 const FLOAT: i64 = super::proto::FLOAT as i64;
-/// The first operator set with all that is written here.
+/// The first operator set with all operators used here.
 const OPERATORS: i64 = 11;
 
-/// Rewrites the network; how many products have 8 bits then.
+/// Rewrites the network; returns the number of products with 8 bits.
 pub(super) fn rewrite(model: &mut Model) -> Result<usize, String> {
     let own = |domain: &Option<String>| matches!(domain.as_deref(), None | Some("" | "ai.onnx"));
     let operators = model.opset_import.iter().find(|set| own(&set.domain)).and_then(|set| set.version).unwrap_or(0);
     if operators < OPERATORS {
-        return Err(format!("it is written in operator set {operators}, 8 bits need {OPERATORS}"));
+        return Err(format!("it uses operator set {operators}, but 8 bits need {OPERATORS}"));
     }
     let graph = model.graph.as_mut().ok_or("it has no graph")?;
     let mut changes = Changes::new(graph);
@@ -34,7 +35,7 @@ pub(super) fn rewrite(model: &mut Model) -> Result<usize, String> {
     Ok(count)
 }
 
-/// Names of values: rounded to 8 bits, the scale, and for what changes from run to run the zero point.
+/// Names of values: the rounded values, the scale, and the zero point of values that change between runs.
 #[derive(Clone)]
 struct Rounded {
     values: String,
@@ -85,9 +86,9 @@ fn plan(graph: &Graph, changes: &mut Changes) -> Result<usize, String> {
 struct Product<'a> {
     left: &'a str,
     matrix: &'a Tensor,
-    /// Whether the matrix lies with its columns as rows.
+    /// Whether the matrix is transposed.
     across: bool,
-    /// Whether the frames of what goes in and comes out lie with their numbers as rows.
+    /// Whether the frames of input and output are transposed.
     turned: bool,
     bias: Option<&'a str>,
     output: &'a str,
@@ -119,7 +120,7 @@ fn product<'a>(view: &View<'a>, node: &'a Node) -> Option<Product<'a>> {
     }
 }
 
-/// The greatest weight as a whole number.
+/// The largest weight as an integer.
 fn greatest() -> f32 {
     #[cfg(target_arch = "x86_64")]
     if !std::arch::is_x86_feature_detected!("avx512vnni") && !std::arch::is_x86_feature_detected!("avxvnni") {
@@ -130,7 +131,7 @@ fn greatest() -> f32 {
 
 fn round_weights(changes: &mut Changes, matrix: &Tensor, across: bool) -> Result<Rounded, String> {
     let mut values = matrix.floats()?;
-    let (mut rows, mut columns) = matrix.matrix().ok_or("a constant is no matrix")?;
+    let (mut rows, mut columns) = matrix.matrix().ok_or("a constant is not a matrix")?;
     if across {
         values = (0..columns).flat_map(|column| values.iter().skip(column).step_by(columns)).copied().collect();
         (rows, columns) = (columns, rows);
@@ -141,7 +142,7 @@ fn round_weights(changes: &mut Changes, matrix: &Tensor, across: bool) -> Result
     }
     let most = greatest();
     scales.iter_mut().for_each(|scale| *scale /= most);
-    // A column of zeros has no scale, and stays one.
+    // The scale of a column of zeros is 0, and stays 0.
     let steps: Vec<f32> = scales.iter().map(|scale| if *scale > 0.0 { scale.recip() } else { 0.0 }).collect();
     let mut rounded = Vec::with_capacity(values.len());
     for row in values.chunks_exact(columns) {

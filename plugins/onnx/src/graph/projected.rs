@@ -1,10 +1,11 @@
-//! `projected-cache`: a NeMo network's attention keeps keys and values in its caches, in place of the frames they are made of.
+//! `projected-cache`: the attention of a NeMo network caches keys and values instead of the frames that they are
+//! computed from.
 //!
-//! As exported, each layer puts its cached frames before the new ones and makes keys and values of all of them again: ten
-//! times as many as are new. Here the new frames alone are multiplied, and the products go the way that the frames went,
-//! through each slice, join and stack, into the next cache and back: the keys in the place of the frames, the values beside
-//! them in a cache of their own, the last input and output. A bias is added after that, as before; so a cache of zeros is
-//! still what a cache of zeros was, and every number is the sum of the same products.
+//! In the exported file, each layer joins its cached frames with the new ones and computes keys and values of all of
+//! them: ten times as many as are new. Here only the new frames are multiplied. The products take the path of the
+//! frames, through each slice, join and stack, to the next cache and back: the keys in place of the frames, the values
+//! in a separate cache, the last input and output. A bias is added after that, as before. So a cache of zeros has the
+//! same effect, and every number is the sum of the same products.
 
 use super::{
     carried::{Carried, Source},
@@ -13,14 +14,14 @@ use super::{
 };
 use std::collections::{BTreeMap, HashMap};
 
-/// Where a NeMo network has the cache of its attention, among inputs and outputs.
+/// Index of the attention's cache in a NeMo network, among inputs and outputs.
 const PLACE: usize = 2;
-/// Its axes: streams, layers, frames, and a frame's numbers.
+/// Its axes: streams, layers, frames, and a frame's values.
 const AXES: usize = 4;
 const LAYERS: &str = "cache_last_channel_dim1";
 const WIDTH: &str = "cache_last_channel_dim3";
 
-/// Rewrites the network; how many layers it has.
+/// Rewrites the network; returns the number of layers.
 pub(super) fn rewrite(model: &mut Model) -> Result<usize, String> {
     let number = |key: &str| {
         let entry = model.metadata_props.iter().find(|entry| entry.key.as_deref() == Some(key));
@@ -40,28 +41,28 @@ pub(super) fn rewrite(model: &mut Model) -> Result<usize, String> {
     Ok(layers)
 }
 
-/// Keys and values of one layer: the nodes that make them of frames.
+/// Keys and values of a layer: the nodes that compute them from frames.
 type Pair = [usize; 2];
 
-/// The changes; the names of the values' cache and of the next one.
+/// The changes; returns the names of the values' cache and of the next one.
 fn plan(graph: &Graph, changes: &mut Changes, layers: usize, width: usize) -> Result<[String; 2], String> {
     let view = View::new(graph);
     let name = |values: &[ValueInfo]| values.get(PLACE).and_then(|value| value.name.clone()).unwrap_or_default();
     let (cache, next) = (name(&graph.input), name(&graph.output));
     let carried = Carried::follow(&view, &cache, AXES, width)?;
-    let mut told: Vec<&str> = carried.values.keys().copied().filter(|value| view.is_output(value)).collect();
-    told.sort_unstable();
-    if told != [next.as_str()] {
-        return Err(format!("cached frames go to the outputs {told:?}, not to the next cache `{next}` alone"));
+    let mut found: Vec<&str> = carried.values.keys().copied().filter(|value| view.is_output(value)).collect();
+    found.sort_unstable();
+    if found != [next.as_str()] {
+        return Err(format!("cached frames go to the outputs {found:?}, not to the next cache `{next}` alone"));
     }
     let pairs = pairs(&view, &carried)?;
     if pairs.len() != layers || layers == 0 {
         let found = pairs.len();
         return Err(format!(
-            "in {found} of {layers} layers it makes keys and values of cached frames with constant weights"
+            "{found} of {layers} layers compute keys and values of cached frames with constant weights"
         ));
     }
-    // Where keys go the frames' way, they have their names.
+    // On the path of the keys, the values have other names.
     let mut values: HashMap<&str, String> = HashMap::new();
     for value in carried.values.keys() {
         values.insert(value, changes.name(&format!("{value}_values")));
@@ -79,7 +80,10 @@ fn plan(graph: &Graph, changes: &mut Changes, layers: usize, width: usize) -> Re
                 continue;
             };
             let Some(pair) = pairs.get(value) else {
-                return Err(format!("{} caches `{value}`, of which it makes no keys and values", node.described()));
+                return Err(format!(
+                    "{} caches `{value}`, from which no keys and values are computed",
+                    node.described()
+                ));
             };
             let products = products.entry(value).or_insert_with(|| project(changes, &view, value, *pair, *step));
             for (product, node) in products.iter().zip(&mut both) {
@@ -97,7 +101,7 @@ fn plan(graph: &Graph, changes: &mut Changes, layers: usize, width: usize) -> Re
     Ok([named(&cache), named(&next)])
 }
 
-/// The pair of products of each layer, by the new frames that they are made of.
+/// The pair of products of each layer, by the new frames that they are computed from.
 fn pairs<'a>(view: &View<'a>, carried: &Carried<'a>) -> Result<BTreeMap<&'a str, Pair>, String> {
     let mut found: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for product in &carried.products {
@@ -105,17 +109,17 @@ fn pairs<'a>(view: &View<'a>, carried: &Carried<'a>) -> Result<BTreeMap<&'a str,
         let sources: Vec<&str> = carried.sources(&node.input[0]).into_iter().collect();
         match sources[..] {
             [source] => found.entry(source).or_default().push(*product),
-            _ => return Err(format!("{} is of the frames {sources:?}, not of one layer's", node.described())),
+            _ => return Err(format!("{} has the frames {sources:?}, not those of one layer", node.described())),
         }
     }
     let paired = found.into_iter().map(|(source, products)| match products[..] {
         [keys, values] => Ok((source, [keys, values])),
-        _ => Err(format!("`{source}` and what is cached of it are in {} products, not in two", products.len())),
+        _ => Err(format!("`{source}` and its cache are in {} products, not in two", products.len())),
     });
     paired.collect()
 }
 
-/// Products of new frames alone, made before `step`.
+/// Inserts products of the new frames alone, before `step`.
 fn project(changes: &mut Changes, view: &View<'_>, value: &str, pair: Pair, step: usize) -> [String; 2] {
     pair.map(|node| {
         let product = changes.name(&format!("{value}_projected"));
@@ -124,7 +128,7 @@ fn project(changes: &mut Changes, view: &View<'_>, value: &str, pair: Pair, step
     })
 }
 
-/// Leads a product through what its frames went through, before `step`.
+/// Leads a product through the nodes that its frames went through, before `step`.
 fn lead(changes: &mut Changes, view: &View<'_>, product: &str, through: &[usize], step: usize) -> String {
     through.iter().fold(product.to_owned(), |before, node| {
         let output = changes.name(&format!("{product}_handed_on"));

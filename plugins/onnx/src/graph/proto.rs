@@ -1,12 +1,12 @@
 //! The messages of an ONNX file, as far as networks are rewritten.
 //!
-//! Invariant: what is read and written again has the same fields, so each field that ONNX has up to [`LATEST`] is here, the
-//! ones that nobody looks into as bytes; files of later versions are refused by who reads them. Large constants are not
-//! copied: they stay slices of the file. Source: onnx.proto of ONNX 1.23.
+//! Invariant: a file that is read and written again has the same fields. So all fields of ONNX up to [`LATEST`] are
+//! declared, those that are not used as bytes; files of later versions must be refused by the caller. Large constants
+//! are not copied: they are slices of the file. Source: onnx.proto of ONNX 1.23.
 
 use prost::{Message, bytes::Bytes};
 
-/// The format's last version (`ir_version`) all of whose fields are known here.
+/// The last version of the format (`ir_version`) all of whose fields are declared here.
 pub(super) const LATEST: i64 = 14;
 
 /// `TensorProto.DataType`
@@ -175,7 +175,7 @@ pub(super) struct Tensor {
     pub(super) doc_string: Option<Bytes>,
     #[prost(bytes = "bytes", repeated, tag = "13")]
     pub(super) external_data: Vec<Bytes>,
-    /// 1: in a file of its own.
+    /// 1: in a separate file.
     #[prost(int32, optional, tag = "14")]
     pub(super) data_location: Option<i32>,
     #[prost(bytes = "bytes", repeated, tag = "16")]
@@ -194,7 +194,7 @@ pub(super) struct ValueInfo {
     pub(super) metadata_props: Vec<Bytes>,
 }
 
-/// One of its first six is there.
+/// Exactly one of the first six is set.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Type {
     #[prost(message, optional, tag = "1")]
@@ -227,7 +227,7 @@ pub(super) struct Shape {
     pub(super) dim: Vec<Dimension>,
 }
 
-/// An axis: its length, or a name for one that is open.
+/// An axis: its length, or a name if it is variable.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Dimension {
     #[prost(int64, optional, tag = "1")]

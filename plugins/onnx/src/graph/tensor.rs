@@ -1,6 +1,6 @@
-//! Constants of a network: their numbers, and new ones.
+//! Constants of a network: their values, and new ones.
 //!
-//! Invariant: a constant whose bytes are not as many as its shape says is an error and no panic.
+//! Invariant: a constant whose size does not match its shape leads to an error, not a panic.
 
 use super::proto::{FLOAT, INT8, INT64, Tensor};
 
@@ -12,12 +12,12 @@ impl Tensor {
         self.name.as_deref().unwrap_or_default()
     }
 
-    /// Whether its numbers are in another file.
+    /// Whether its values are in another file.
     pub(super) fn is_elsewhere(&self) -> bool {
         self.data_location == Some(EXTERNAL)
     }
 
-    /// Rows and columns of a matrix of 32-bit numbers; further axes have the length 1.
+    /// Rows and columns of a matrix of 32-bit floats; further axes must have length 1.
     pub(super) fn matrix(&self) -> Option<(usize, usize)> {
         let [rows, columns, further @ ..] = self.dims.as_slice() else { return None };
         let (rows, columns) = (usize::try_from(*rows).ok()?, usize::try_from(*columns).ok()?);
@@ -25,7 +25,7 @@ impl Tensor {
         (flat && rows > 0 && columns > 0).then_some((rows, columns))
     }
 
-    /// Its numbers, of a tensor of floats.
+    /// The values of a tensor of floats.
     pub(super) fn floats(&self) -> Result<Vec<f32>, String> {
         let values = match &self.raw_data {
             Some(bytes) if bytes.len() % 4 == 0 => bytes.as_chunks().0.iter().map(|x| f32::from_le_bytes(*x)).collect(),
@@ -35,7 +35,7 @@ impl Tensor {
         self.complete(FLOAT, values)
     }
 
-    /// Its numbers, of a tensor of integers.
+    /// The values of a tensor of integers.
     pub(super) fn integers(&self) -> Result<Vec<i64>, String> {
         let values = match &self.raw_data {
             Some(bytes) if bytes.len() % 8 == 0 => bytes.as_chunks().0.iter().map(|x| i64::from_le_bytes(*x)).collect(),
@@ -50,8 +50,8 @@ impl Tensor {
         let wanted =
             self.dims.iter().try_fold(1_usize, |product, length| product.checked_mul(usize::try_from(*length).ok()?));
         match () {
-            () if self.data_type != Some(kind) => refused(format!("is of type {:?}, not {kind}", self.data_type)),
-            () if wanted != Some(values.len()) => refused(format!("has not the bytes that {:?} takes", self.dims)),
+            () if self.data_type != Some(kind) => refused(format!("has type {:?}, not {kind}", self.data_type)),
+            () if wanted != Some(values.len()) => refused(format!("does not have the size for {:?}", self.dims)),
             () => Ok(values),
         }
     }

@@ -1,4 +1,4 @@
-//! Files of the committed models, whole and damaged.
+//! Tests with the files of the committed models, complete and damaged.
 
 use super::*;
 use proptest::prelude::*;
@@ -48,12 +48,12 @@ fn a_format_of_tomorrow_and_weights_elsewhere_are_refused() {
     let mut tomorrow = model();
     tomorrow.ir_version = Some(99);
     let tomorrow = refusal(tomorrow.encode_to_vec(), &[Optimization::Int8]);
-    assert_eq!(tomorrow, "cannot be optimized: its format is of version 99, and known up to 14");
+    assert_eq!(tomorrow, "cannot be optimized: its format has version 99, only versions up to 14 are supported");
     let mut elsewhere = model();
     elsewhere.graph.as_mut().unwrap().initializer[0].data_location = Some(1);
     let elsewhere = refusal(elsewhere.encode_to_vec(), &[Optimization::Int8]);
-    assert!(elsewhere.ends_with("its weights lie in a file of their own, and must be in one with it"), "{elsewhere}");
-    assert!(refusal(b"onnx".to_vec(), &[]).starts_with("cannot be optimized: it is no ONNX file: "));
+    assert!(elsewhere.ends_with("its weights are in a separate file; they must be in the same file"), "{elsewhere}");
+    assert!(refusal(b"onnx".to_vec(), &[]).starts_with("cannot be optimized: it is not an ONNX file: "));
 }
 
 #[test]
@@ -67,29 +67,26 @@ fn a_layer_that_is_made_otherwise_is_told_of() {
         let join = graph.node.iter().find(|node| node.kind() == "Concat" && node.integer("axis") == Some(1)).unwrap();
         join.output[0].clone()
     };
-    // Keys and values, and something else, of the frames of a layer.
+    // Keys and values, and a third product, of the frames of a layer.
     let thrice = changed(&|graph| {
         let mut third =
             graph.node.iter().find(|node| node.input[0] == join(graph) && node.kind() == "MatMul").unwrap().clone();
         third.output = vec!["third".into()];
         graph.node.push(third);
     });
-    assert!(thrice.ends_with("and what is cached of it are in 3 products, not in two"), "{thrice}");
+    assert!(thrice.ends_with("and its cache are in 3 products, not in two"), "{thrice}");
     let bent = changed(&|graph| {
         let join = join(graph);
         graph.node.push(proto::Node::new("Relu", &[&join], "bent"));
     });
     assert!(bent.contains("Relu `bent` reads cached frames"), "{bent}");
-    // The first layer's attention looks at nothing.
+    // The first layer's attention ignores its cache.
     let fewer = changed(&|graph| {
         let join = join(graph);
         let is_product = |node: &proto::Node| node.kind() == "MatMul" && node.input[0] == join;
         graph.node.retain(|node| !is_product(node));
     });
-    assert!(
-        fewer.ends_with("in 1 of 2 layers it makes keys and values of cached frames with constant weights"),
-        "{fewer}"
-    );
+    assert!(fewer.ends_with("1 of 2 layers compute keys and values of cached frames with constant weights"), "{fewer}");
 }
 
 proptest! {
@@ -104,7 +101,7 @@ proptest! {
         if cut < 4_000 {
             file.truncate(file.len() - cut * 50);
         }
-        // The nodes come first, the weights after them.
+        // The nodes come first, then the weights.
         for (place, value) in changes {
             let place = place.index(file.len().min(20_000));
             file[place] = value;

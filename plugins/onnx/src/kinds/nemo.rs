@@ -1,12 +1,13 @@
-//! NeMo's cache-aware streaming networks (FastConformer and relatives), as exported for sherpa-onnx: CTC and transducer.
+//! NeMo's cache-aware streaming networks (FastConformer and relatives), as exported for sherpa-onnx: CTC and
+//! transducer.
 //!
-//! The files' inputs and outputs go by position, their names are free. Encoder: features [batch, bins, frames], their length,
-//! and the caches `last_channel`, `last_time` and `last_channel_len`; log-probabilities [batch, frames, symbols], or for a
-//! transducer frames [batch, width, frames], their length, and the caches again. Predictor: a token [batch, 1], its length,
-//! and two states [layers, batch, hidden]; what it says [batch, hidden, 1], a length, and the states again. The metadata say
-//! window, shift, subsampling, the vocabulary without the blank, and the states' shapes. The blank is the last symbol.
-//! Features are NeMo's without normalisation. Source: sherpa-onnx, online-nemo-ctc-model.cc and
-//! online-transducer-nemo-model.cc, and what its release 2.0.1 computes.
+//! The files' inputs and outputs go by position, their names are free. Encoder: features [batch, bins, frames], their
+//! length, and the caches `last_channel`, `last_time` and `last_channel_len`; log-probabilities [batch, frames,
+//! symbols], or for a transducer frames [batch, width, frames], their length, and the caches again. Predictor: a token
+//! [batch, 1], its length, and two states [layers, batch, hidden]; its output [batch, hidden, 1], a length, and the
+//! states again. The metadata contain window, shift, subsampling, the vocabulary without the blank, and the states'
+//! shapes. The blank is the last symbol. Features are NeMo's without normalisation. Source: sherpa-onnx,
+//! online-nemo-ctc-model.cc and online-transducer-nemo-model.cc, and the results of its release 2.0.1.
 
 use super::{Head, Reading, count, declared, fits, number, text};
 use crate::{
@@ -19,9 +20,9 @@ use auricle_plugin_api::Error;
 use auricle_plugin_kit::fbank;
 use ort::session::Session;
 
-/// What tells a file of this kind.
+/// Metadata key that identifies this kind.
 pub(super) const MARK: &str = "cache_last_channel_dim1";
-/// Tokens that a frame may give before the next one is looked at.
+/// Maximum number of tokens per frame.
 const MOST_A_FRAME: usize = 10;
 
 pub(super) fn is(encoder: &Session) -> Result<bool, Error> {
@@ -32,9 +33,7 @@ pub(super) fn read(encoder: &Session, predictor: Option<&Session>) -> Result<Rea
     let what = if predictor.is_some() { "transducer" } else { "CTC model" };
     let foreign = |problem: Error| {
         let problem = problem.message;
-        Error::model(format!(
-            "is not a streaming NeMo {what} as exported for sherpa-onnx, which is what can be read: {problem}"
-        ))
+        Error::model(format!("is not a streaming NeMo {what} as exported for sherpa-onnx: {problem}"))
     };
     reading(encoder, predictor).map_err(foreign)
 }
@@ -51,12 +50,10 @@ fn reading(encoder: &Session, predictor: Option<&Session>) -> Result<Reading, Er
     features.bins = declared(encoder.inputs().first(), 1).unwrap_or(features.bins);
     let window = number("window_size")?;
     if encoder.inputs().iter().any(|input| input.name() == "prompt_index") {
-        return Err(Error::model(
-            "it wants to be told the language (input `prompt_index`), which is not supported yet",
-        ));
+        return Err(Error::model("it requires the language (input `prompt_index`), which is not supported yet"));
     }
     let mut shapes = vec![(channel.clone(), Kind::Floats), (time, Kind::Floats), (Vec::new(), Kind::Integers)];
-    // Then the first has keys, and values come after the others.
+    // Then the first cache has keys, and the values follow after the others.
     shapes.extend(text(encoder, Optimization::ProjectedCache.mark())?.map(|_| (channel, Kind::Floats)));
     count("inputs", encoder.inputs(), 2 + shapes.len())?;
     count("outputs", encoder.outputs(), 2 + shapes.len())?;

@@ -1,11 +1,12 @@
 //! Streaming zipformer 2 of icefall, as exported for sherpa-onnx: transducer and CTC.
 //!
-//! The files' inputs and outputs go by position. Encoder: features [batch, frames, 80], and the states: for each layer keys,
-//! the non-linear attention's, two values', two convolutions', and at the end the front's frames and how many frames were
-//! processed; log-probabilities [batch, frames, symbols], or for a transducer frames [batch, frames, width], and the states
-//! again. Predictor: the last tokens [batch, context]. The metadata say window (`T`) and shift (`decode_chunk_len`) and give,
-//! for each stack of layers, what the states' shapes follow from. The blank is symbol 0. Features are Kaldi's. Source:
-//! sherpa-onnx, online-zipformer2-ctc-model.cc and online-zipformer2-transducer-model.cc.
+//! The files' inputs and outputs go by position. Encoder: features [batch, frames, 80], and the states: for each layer
+//! keys, the non-linear attention's, two values', two convolutions', and at the end the front's frames and how many
+//! frames were processed; log-probabilities [batch, frames, symbols], or for a transducer frames [batch, frames,
+//! width], and the states again. Predictor: the last tokens [batch, context]. The metadata contain window (`T`) and
+//! shift (`decode_chunk_len`) and give, for each stack of layers, what the states' shapes follow from. The blank is
+//! symbol 0. Features are Kaldi's. Source: sherpa-onnx, online-zipformer2-ctc-model.cc and
+//! online-zipformer2-transducer-model.cc.
 
 use super::{Head, Reading, count, declared, fits, number, numbers, text};
 use crate::{
@@ -18,28 +19,26 @@ use auricle_plugin_kit::fbank;
 use ort::session::Session;
 
 pub(super) const MODEL_TYPE: &str = "zipformer2";
-/// Frames of features for one frame of output: the front halves them, and the encoder's end again.
+/// Number of feature frames per output frame: the front end halves them, and the end of the encoder again.
 const SUBSAMPLING: usize = 4;
-/// The front's convolutions: their channels, and the frames they keep.
+/// The convolutions of the front end: their channels, and the frames they keep.
 const CHANNELS: usize = 128;
 const KEPT: usize = 3;
-/// More states are a mistake.
+/// More states are an error.
 const MOST_LAYERS: usize = 1_000;
 
 pub(super) fn read(encoder: &Session, predictor: Option<&Session>) -> Result<Reading, Error> {
     let what = if predictor.is_some() { "transducer" } else { "CTC model" };
     let foreign = |problem: Error| {
         let problem = problem.message;
-        Error::model(format!(
-            "is not a streaming zipformer2 {what} as exported for sherpa-onnx, which is what can be read: {problem}"
-        ))
+        Error::model(format!("is not a streaming zipformer2 {what} as exported for sherpa-onnx: {problem}"))
     };
     reading(encoder, predictor).map_err(foreign)
 }
 
 fn reading(encoder: &Session, predictor: Option<&Session>) -> Result<Reading, Error> {
     if let Some(feature) = text(encoder, "feature")?.filter(|feature| !feature.is_empty()) {
-        return Err(Error::model(format!("it hears other features (`feature` = `{feature}`) than Kaldi's")));
+        return Err(Error::model(format!("it needs other features (`feature` = `{feature}`) than Kaldi's")));
     }
     let features = fbank::Options::kaldi();
     let window = number(encoder, "T")?;
@@ -53,7 +52,7 @@ fn reading(encoder: &Session, predictor: Option<&Session>) -> Result<Reading, Er
         caches.push(Cache { name: input.name().to_owned(), shape, axis, kind });
     }
     let width = declared(encoder.outputs().first(), 2)
-        .ok_or_else(|| Error::model("its first output does not say how wide its frames are"))?;
+        .ok_or_else(|| Error::model("its first output does not state the width of its frames"))?;
     let head = match predictor {
         None => Head::Ctc,
         Some(predictor) => {
@@ -80,7 +79,7 @@ fn reading(encoder: &Session, predictor: Option<&Session>) -> Result<Reading, Er
     Ok(Reading { encoder, head })
 }
 
-/// The states' shapes, each with the axis that counts streams.
+/// The shapes of the states, each with the axis for streams.
 fn states(encoder: &Session, bins: usize) -> Result<Vec<(Vec<usize>, usize, Kind)>, Error> {
     let layers = numbers(encoder, "num_encoder_layers")?;
     let of_each = |key: &str| {

@@ -1,7 +1,7 @@
-//! Modified beam search: several hypotheses side by side, each with at most one symbol a frame; those that say the same are
-//! one. Hotwords add to the score of the hypotheses that say them.
+//! Modified beam search: several hypotheses, each with at most one symbol per frame; equal ones are merged. Hotwords
+//! add to the score of the hypotheses that contain them.
 //!
-//! Source: Kang et al., Fast and Parallel Decoding for Transducer, ICASSP 2023, and what sherpa-onnx computes.
+//! Source: Kang et al., Fast and Parallel Decoding for Transducer, ICASSP 2023, and the results of sherpa-onnx.
 
 use super::Options;
 use crate::{
@@ -16,24 +16,24 @@ use serde::{Deserialize, Serialize};
 /// The state between frames.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Beam {
-    /// Frames decoded.
+    /// Number of decoded frames.
     pub(crate) frame: u64,
-    /// At least one.
+    /// The hypotheses, at least one.
     paths: Vec<Path>,
-    /// Which of them is the likeliest, by its length.
+    /// Index of the most likely one, relative to its length.
     best: usize,
 }
 
 /// A hypothesis.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Path {
-    /// Of the utterance.
+    /// The tokens of the utterance.
     tokens: Vec<Token>,
-    /// After them.
+    /// The predictor's output after them.
     prediction: Prediction,
-    /// The sum of logarithmic probabilities, and of what hotwords added.
+    /// The sum of logarithmic probabilities and of the scores of hotwords.
     score: f64,
-    /// How far hotwords are said.
+    /// The state in the graph of hotwords.
     place: hotwords::HotwordState,
 }
 
@@ -44,7 +44,7 @@ pub(super) struct Job<'a> {
     pub(super) options: &'a Options,
 }
 
-/// A path, by its number, and the symbol after it.
+/// The index of a path, and the next symbol.
 struct Candidate {
     score: f32,
     path: usize,
@@ -63,7 +63,7 @@ impl Beam {
         self.paths.get(self.best).map_or(&[], |path| &path.tokens)
     }
 
-    /// What was told is said: only its hypothesis goes on.
+    /// Only the hypothesis that was reported continues.
     pub(super) fn end_utterance(&mut self, transducer: &Transducer) {
         let mut path = self.paths.swap_remove(self.best);
         path.tokens.clear();
@@ -83,7 +83,8 @@ impl Beam {
             && self.paths.iter().all(|path| transducer.predictor.is_of(&path.prediction) && known(path.place))
     }
 
-    /// The path that is likeliest for its length; `before` counts what the predictor remembers at the start.
+    /// The most likely path relative to its length; `before` is the number of tokens in the predictor's state at the
+    /// start.
     fn choose(&mut self, before: usize) {
         let likelihood = |path: &Path| path.score / (path.tokens.len() + before).max(1) as f64;
         let mut best = 0;
@@ -96,20 +97,20 @@ impl Beam {
     }
 }
 
-/// Goes through the frames of several streams, frame by frame; all have as many.
+/// Processes the frames of several streams, frame by frame; all have the same number.
 pub(super) fn decode(transducer: &Transducer, mut jobs: Vec<Job<'_>>) -> Result<(), Error> {
     let frames = jobs.first().map_or(0, |job| job.frames.nrows());
     for frame in 0..frames {
-        let (mut heard, mut said) = (Vec::new(), Vec::new());
+        let (mut frames, mut predicted) = (Vec::new(), Vec::new());
         for job in &jobs {
             for path in &job.search.paths {
-                heard.extend(job.frames.row(frame).iter().copied());
-                said.extend_from_slice(&path.prediction.said);
+                frames.extend(job.frames.row(frame).iter().copied());
+                predicted.extend_from_slice(&path.prediction.predicted);
             }
         }
-        let logits = transducer.joiner.join(&heard, &said)?;
+        let logits = transducer.joiner.join(&frames, &predicted)?;
         let mut rows = logits.rows();
-        // What new paths there are, each after an old one and a symbol.
+        // The new paths, each as the index of an old one and a symbol.
         let mut asked: Vec<(usize, usize)> = Vec::new();
         for (number, job) in jobs.iter_mut().enumerate() {
             let rows: Vec<&[f32]> = rows.by_ref().take(job.search.paths.len()).collect();
@@ -126,7 +127,7 @@ pub(super) fn decode(transducer: &Transducer, mut jobs: Vec<Job<'_>>) -> Result<
     Ok(())
 }
 
-/// The likeliest continuations of the paths, the best first.
+/// The most likely continuations of the paths, best first.
 fn candidates(paths: &[Path], rows: &[&[f32]], options: &Options, blank: usize) -> Vec<Candidate> {
     let mut best: Vec<Candidate> = Vec::with_capacity(options.paths + 1);
     for (path, row) in rows.iter().enumerate() {
@@ -147,7 +148,7 @@ fn candidates(paths: &[Path], rows: &[&[f32]], options: &Options, blank: usize) 
     best
 }
 
-/// Puts the candidates in the place of the paths; returns which of them got a token, whose prediction is still that before it.
+/// Replaces the paths by the candidates. Returns those that got a token, whose prediction is still the one before it.
 fn advance(transducer: &Transducer, job: &mut Job<'_>, candidates: Vec<Candidate>) -> Vec<usize> {
     let (start, end) = (job.search.frame, job.search.frame + 1);
     let (mut paths, mut grown): (Vec<Path>, Vec<usize>) = (Vec::new(), Vec::new());
@@ -175,7 +176,7 @@ fn advance(transducer: &Transducer, job: &mut Job<'_>, candidates: Vec<Candidate
             }
         }
     }
-    // Where nothing is a number, nothing is likelier than what there was.
+    // If all values are NaN, the paths stay.
     if !paths.is_empty() {
         job.search.paths = paths;
     }
@@ -183,7 +184,7 @@ fn advance(transducer: &Transducer, job: &mut Job<'_>, candidates: Vec<Candidate
     grown
 }
 
-/// Asks the predictor for the paths that got a token: of which stream, and which of its paths.
+/// Runs the predictor for the paths that got a token: index of the stream, and of its path.
 fn predict(transducer: &Transducer, jobs: &mut [Job<'_>], grown: &[(usize, usize)]) -> Result<(), Error> {
     if grown.is_empty() {
         return Ok(());

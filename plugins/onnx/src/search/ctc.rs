@@ -1,8 +1,8 @@
-//! Greedy CTC: the best symbol of each frame; runs of one symbol are one token, and the blank is none.
+//! Greedy CTC: the best symbol of each frame; repetitions form one token, and the blank forms none.
 //!
 //! Source: Graves et al., Connectionist Temporal Classification, ICML 2006, section 3.2 (best path decoding).
 //!
-//! Invariant: what is found does not depend on how the frames were cut into calls.
+//! Invariant: tokens do not depend on how the frames were split into calls.
 
 use crate::token::{Token, best};
 use ndarray::ArrayView2;
@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 /// The state between frames.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Greedy {
-    /// Frames decoded.
+    /// Number of decoded frames.
     pub(crate) frame: u64,
-    /// Of the utterance; the last one may still grow.
+    /// The tokens of the utterance; the last one may still get longer.
     pub(crate) tokens: Vec<Token>,
     /// The symbol of the last frame, unless it was the blank.
     run: Option<u32>,
@@ -32,7 +32,7 @@ impl Greedy {
                     token.end = end;
                     token.confidence = token.confidence.max(logprob.exp());
                 }
-                // A run whose token went with an utterance that was ended meanwhile.
+                // A repetition of a token that belonged to the previous utterance.
                 (Some(_), _) if self.run == symbol => {}
                 (Some(id), _) => self.tokens.push(Token { id, start, end, confidence: logprob.exp() }),
                 (None, _) => {}
@@ -48,7 +48,7 @@ mod tests {
     use ndarray::{Array2, Axis};
     use proptest::prelude::*;
 
-    /// Frames in which the given symbols have probability 0.7, of three.
+    /// Frames in which the given symbols have probability 0.7, out of three symbols.
     fn frames(best: &[usize]) -> Array2<f32> {
         Array2::from_shape_fn((best.len(), 3), |(frame, symbol)| if best[frame] == symbol { 0.7f32 } else { 0.15 }.ln())
     }

@@ -1,4 +1,4 @@
-//! Greedy transducer search: the best symbol after what was heard and said, until it is the blank.
+//! Greedy transducer search: takes the best symbol repeatedly until it is the blank.
 
 use super::Options;
 use crate::{
@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 /// The state between frames.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Greedy {
-    /// Frames decoded.
+    /// Number of decoded frames.
     pub(crate) frame: u64,
-    /// Of the utterance.
+    /// The tokens of the utterance.
     pub(crate) tokens: Vec<Token>,
-    /// After them.
+    /// The predictor's output after them.
     prediction: Prediction,
 }
 
@@ -44,7 +44,7 @@ impl Greedy {
     }
 }
 
-/// Goes through the frames of several streams, frame by frame; all have as many.
+/// Processes the frames of several streams, frame by frame; all have the same number.
 pub(super) fn decode(transducer: &Transducer, mut jobs: Vec<Job<'_>>) -> Result<(), Error> {
     let frames = jobs.first().map_or(0, |job| job.frames.nrows());
     for frame in 0..frames {
@@ -60,18 +60,18 @@ pub(super) fn decode(transducer: &Transducer, mut jobs: Vec<Job<'_>>) -> Result<
     Ok(())
 }
 
-/// Looks once at a frame of each of these streams; returns those that got a token.
+/// Takes one symbol for a frame of each of these streams; returns the streams that got a token.
 fn emit<'a, 'b>(
     transducer: &Transducer,
     mut jobs: Vec<&'a mut Job<'b>>,
     frame: usize,
 ) -> Result<Vec<&'a mut Job<'b>>, Error> {
-    let (mut heard, mut said) = (Vec::new(), Vec::new());
+    let (mut frames, mut predicted) = (Vec::new(), Vec::new());
     for job in &jobs {
-        heard.extend(job.frames.row(frame).iter().copied());
-        said.extend_from_slice(&job.search.prediction.said);
+        frames.extend(job.frames.row(frame).iter().copied());
+        predicted.extend_from_slice(&job.search.prediction.predicted);
     }
-    let logits = transducer.joiner.join(&heard, &said)?;
+    let logits = transducer.joiner.join(&frames, &predicted)?;
     let found: Vec<Option<(usize, f32)>> = logits
         .rows()
         .zip(&jobs)
@@ -82,8 +82,8 @@ fn emit<'a, 'b>(
             (!transducer.is_silent(symbol)).then(|| (symbol, confidence()))
         })
         .collect();
-    let mut said = found.iter();
-    jobs.retain(|_| said.next().is_some_and(Option::is_some));
+    let mut symbols = found.iter();
+    jobs.retain(|_| symbols.next().is_some_and(Option::is_some));
     if jobs.is_empty() {
         return Ok(jobs);
     }

@@ -1,20 +1,21 @@
-//! Symbols that stand for bytes, so that a model can write any text.
+//! Symbols that represent bytes, so that a model can write any text.
 //!
-//! Two ways are in use. Beside a tokenizer's pieces there may be one symbol for each byte, `<0x00>` to `<0xFF>`, for what no
-//! piece makes. Or all pieces are made of bytes, each written as a letter: printable ASCII as it is, the others as the letters
-//! from U+0100 on that no normalisation takes apart. Source: SentencePiece (byte fallback); icefall's byte-level BPE.
+//! There are two ways. In addition to a tokenizer's pieces there may be a symbol for each byte, `<0x00>` to `<0xFF>`,
+//! for text without pieces. Or all pieces consist of bytes written as letters: printable ASCII as itself, the others as
+//! letters from U+0100 on that normalisation does not decompose. Source: SentencePiece (byte fallback); icefall's
+//! byte-level BPE.
 
 use super::{Piece, UNKNOWN, WORD_MARK};
 use std::collections::HashMap;
 
-/// The letters from U+0100 that stand for no byte.
+/// The letters from U+0100 on that represent no byte.
 const COMPOSED: [u32; 6] = [0x132, 0x133, 0x13f, 0x140, 0x149, 0x17f];
-/// Stands for a space where a tokenizer did not know a character.
+/// Represents a space after a character that the tokenizer did not know.
 const REPLACEMENT: char = '\u{2047}';
-/// Where letters are to be bytes, one of these must be among them: other writings in Latin letters do without.
+/// Letters represent bytes only if one of these occurs; languages with Latin letters do not use it.
 const RARE: char = '\u{180}';
 
-/// What the symbols add to the text.
+/// The texts of the symbols.
 pub(super) fn pieces(symbols: &[String]) -> Vec<Piece> {
     let letters = letters();
     let spelled = are_spelled(symbols, &letters);

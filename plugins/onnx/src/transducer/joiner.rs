@@ -1,4 +1,4 @@
-//! The joiner: a frame of the encoder and what the predictor says become a score for each symbol.
+//! The joiner: computes a score for each symbol from a frame of the encoder and the predictor's output.
 
 use super::most_rows;
 use auricle_plugin_api::Error;
@@ -10,22 +10,22 @@ use ort::{
 
 pub(crate) struct Joiner {
     sessions: Sessions,
-    /// Numbers in a frame, and in what the predictor says.
+    /// Number of values in a frame, and in the predictor's output.
     widths: [usize; 2],
-    /// Axes of length 1 after the width.
+    /// Number of axes of length 1 after the width.
     flat_axes: usize,
     most_rows: usize,
     pub(crate) symbols: usize,
 }
 
-/// Unnormalised scores, a row for each that was asked for.
+/// Unnormalised scores, a row for each request.
 pub(crate) struct Logits {
     values: Vec<f32>,
     symbols: usize,
 }
 
 impl Joiner {
-    pub(crate) fn open(sessions: Sessions, frame: usize, said: usize, symbols: usize) -> Result<Self, Error> {
+    pub(crate) fn open(sessions: Sessions, frame: usize, predicted: usize, symbols: usize) -> Result<Self, Error> {
         let (flat_axes, most_rows) = {
             let session = sessions.lend()?;
             let axes = match session.inputs().first().map(|input| input.dtype()) {
@@ -35,38 +35,40 @@ impl Joiner {
             let inputs = session.inputs().len();
             if inputs != 2 || !(2..=3).contains(&axes) {
                 return Err(Error::model(format!(
-                    "has {inputs} inputs, the first of {axes} axes: no joiner that can be read (two inputs of [batch, width] or \
+                    "has {inputs} inputs, the first of {axes} axes: not a supported joiner (two inputs of [batch, width] or \
                      [batch, width, 1])"
                 )));
             }
             (axes - 2, most_rows(&session, 0))
         };
-        if frame == 0 || said == 0 {
-            return Err(Error::model(format!("is to join frames of {frame} numbers and predictions of {said}")));
+        if frame == 0 || predicted == 0 {
+            return Err(Error::model(format!("must accept frames of {frame} numbers and predictions of {predicted}")));
         }
-        let joiner = Self { sessions, widths: [frame, said], flat_axes, most_rows, symbols };
-        joiner.join(&vec![0.0; frame], &vec![0.0; said])?;
+        let joiner = Self { sessions, widths: [frame, predicted], flat_axes, most_rows, symbols };
+        joiner.join(&vec![0.0; frame], &vec![0.0; predicted])?;
         Ok(joiner)
     }
 
-    /// The scores after each of the rows of frames and of what is said, one after the other.
-    pub(crate) fn join(&self, frames: &[f32], said: &[f32]) -> Result<Logits, Error> {
-        let [frame_width, said_width] = self.widths;
+    /// Computes the scores for each row of frames and predictor outputs.
+    pub(crate) fn join(&self, frames: &[f32], predicted: &[f32]) -> Result<Logits, Error> {
+        let [frame_width, predicted_width] = self.widths;
         let most = self.most_rows.min(frames.len() / frame_width).max(1);
         let mut values = Vec::with_capacity(frames.len() / frame_width * self.symbols);
-        for (frames, said) in frames.chunks(most * frame_width).zip(said.chunks(most * said_width)) {
+        for (frames, predicted) in frames.chunks(most * frame_width).zip(predicted.chunks(most * predicted_width)) {
             let rows = frames.len() / frame_width;
             let shape = |width| [&[rows, width][..], &[1, 1][..self.flat_axes]].concat();
             let inputs: [SessionInputValue<'_>; 2] = [
                 TensorRef::from_array_view((shape(frame_width), frames))?.into(),
-                TensorRef::from_array_view((shape(said_width), said))?.into(),
+                TensorRef::from_array_view((shape(predicted_width), predicted))?.into(),
             ];
             let mut session = self.sessions.lend()?;
             let outputs = session.run(inputs)?;
             let (shape, logits) = outputs[0].try_extract_tensor::<f32>()?;
             if logits.len() != rows * self.symbols || shape.last() != Some(&(self.symbols as i64)) {
                 let symbols = self.symbols;
-                return Err(Error::model(format!("gave {shape:?}, not scores of {symbols} symbols for {rows} rows")));
+                return Err(Error::model(format!(
+                    "returned {shape:?}, not scores of {symbols} symbols for {rows} rows"
+                )));
             }
             values.extend_from_slice(logits);
         }

@@ -1,4 +1,4 @@
-//! The predictor (the file `decoder`): what was said so far becomes what the joiner takes.
+//! The predictor (the file `decoder`): computes the joiner's other input from the tokens so far.
 
 use super::most_rows;
 use auricle_plugin_api::Error;
@@ -6,23 +6,23 @@ use auricle_plugin_kit::onnx::{Lent, Sessions};
 use ort::value::{DynValue, Tensor};
 use serde::{Deserialize, Serialize};
 
-/// More is a mistake.
+/// More values are an error.
 const MOST_NUMBERS: usize = 1 << 20;
 
-/// What a predictor remembers of what was said.
+/// The state of a predictor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Memory {
-    /// So many last tokens.
+    /// The last tokens, this many.
     Tokens(usize),
-    /// The states of so many layers.
+    /// The states of this many layers.
     States { layers: usize, hidden: usize },
 }
 
-/// What the predictor says after the tokens so far, and what it remembers of them.
+/// The predictor's output after the tokens so far, and its state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Prediction {
-    /// For the joiner.
-    pub(crate) said: Vec<f32>,
+    /// The input of the joiner.
+    pub(crate) predicted: Vec<f32>,
     past: PredictorState,
 }
 
@@ -56,9 +56,9 @@ impl Predictor {
             }
         };
         if count != wanted || !(1..=MOST_NUMBERS).contains(&numbers) {
-            return Err(Error::model(format!("has {count} inputs, the metadata say {wanted} for {memory:?}")));
+            return Err(Error::model(format!("has {count} inputs, but the metadata require {wanted} for {memory:?}")));
         }
-        let begin = Prediction { said: Vec::new(), past };
+        let begin = Prediction { predicted: Vec::new(), past };
         let mut predictor = Self { sessions, memory, most_rows, begin };
         let begin = predictor.predict(&[(&predictor.begin, blank)])?;
         if let Some(begin) = begin.into_iter().next() {
@@ -67,17 +67,17 @@ impl Predictor {
         Ok(predictor)
     }
 
-    /// Where nothing was said yet.
+    /// The output before any token.
     pub(crate) fn begin(&self) -> &Prediction {
         &self.begin
     }
 
-    /// Whether what was said in an utterance is remembered in the next one: states would grow stale.
+    /// Whether the state is kept for the next utterance; hidden states would degrade.
     pub(crate) fn remembers(&self) -> bool {
         matches!(self.memory, Memory::Tokens(_))
     }
 
-    /// How many tokens there are before the first one.
+    /// Number of tokens before the first one.
     pub(crate) fn context(&self) -> usize {
         match self.memory {
             Memory::Tokens(context) => context,
@@ -85,7 +85,7 @@ impl Predictor {
         }
     }
 
-    /// Whether a prediction is of this predictor.
+    /// Whether a prediction belongs to this predictor.
     pub(crate) fn is_of(&self, prediction: &Prediction) -> bool {
         let same = match (&prediction.past, &self.begin.past) {
             (PredictorState::Tokens(one), PredictorState::Tokens(other)) => one.len() == other.len(),
@@ -94,10 +94,10 @@ impl Predictor {
             }
             _ => false,
         };
-        same && prediction.said.len() == self.begin.said.len()
+        same && prediction.predicted.len() == self.begin.predicted.len()
     }
 
-    /// What comes after each of these predictions and one more token.
+    /// The outputs after each of these predictions and one more token.
     pub(crate) fn predict(&self, asked: &[(&Prediction, usize)]) -> Result<Vec<Prediction>, Error> {
         let mut predictions = Vec::with_capacity(asked.len());
         let mut session = self.sessions.lend()?;
@@ -122,10 +122,10 @@ impl Predictor {
         let pasts: Vec<Vec<i64>> = pasts.collect();
         let input = Tensor::from_array(([asked.len(), context], pasts.concat()))?;
         let outputs = session.run(ort::inputs![input])?;
-        let said = rows(&outputs[0], asked.len())?;
-        Ok(said
+        let predicted = rows(&outputs[0], asked.len())?;
+        Ok(predicted
             .zip(pasts)
-            .map(|(said, past)| Prediction { said: said.to_vec(), past: PredictorState::Tokens(past) })
+            .map(|(predicted, past)| Prediction { predicted: predicted.to_vec(), past: PredictorState::Tokens(past) })
             .collect())
     }
 
@@ -160,15 +160,15 @@ impl Predictor {
         }
         let (after, cells) = (floats(&outputs[2])?, floats(&outputs[3])?);
         if [after, cells].iter().any(|states| states.len() != layers * count * hidden) {
-            return Err(Error::model(format!("gave states of another shape than [{layers}, {count}, {hidden}]")));
+            return Err(Error::model(format!("returned states of another shape than [{layers}, {count}, {hidden}]")));
         }
         let of = |states: &[f32], row: usize| -> Vec<f32> {
             states.chunks_exact(hidden).skip(row).step_by(count).flatten().copied().collect()
         };
-        let said = rows(&outputs[0], count)?.enumerate();
-        Ok(said
-            .map(|(row, said)| Prediction {
-                said: said.to_vec(),
+        let predicted = rows(&outputs[0], count)?.enumerate();
+        Ok(predicted
+            .map(|(row, predicted)| Prediction {
+                predicted: predicted.to_vec(),
                 past: PredictorState::States([of(after, row), of(cells, row)]),
             })
             .collect())
@@ -179,11 +179,11 @@ fn floats(value: &DynValue) -> Result<&[f32], Error> {
     Ok(value.try_extract_tensor::<f32>()?.1)
 }
 
-/// What an output [rows, ...] has for each row.
+/// The rows of an output [rows, ...].
 fn rows(value: &DynValue, count: usize) -> Result<std::slice::ChunksExact<'_, f32>, Error> {
     let (shape, values) = value.try_extract_tensor::<f32>()?;
     if shape.first() != Some(&(count as i64)) || values.is_empty() {
-        return Err(Error::model(format!("gave {shape:?} for {count} rows")));
+        return Err(Error::model(format!("returned {shape:?} for {count} rows")));
     }
     Ok(values.chunks_exact(values.len() / count))
 }

@@ -1,4 +1,4 @@
-//! What the tests share: the engine with a folder of models, the committed model, and the bundled recordings.
+//! Shared by the tests: the engine with a folder of models, the committed model, and the bundled recordings.
 
 #![allow(dead_code, reason = "no test binary needs all of it")]
 
@@ -17,7 +17,7 @@ pub(crate) fn runtime() -> PathBuf {
     onnx_runtime_dir(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The engine with the models of this folder.
+/// The engine with the models in this folder.
 pub(crate) fn engine(models: &Path) -> TestEngine {
     TestEngine::in_process(Loader, &StubHost::new().resource_dir(runtime()).resource_dir(models))
 }
