@@ -1,17 +1,16 @@
-//! When each token was said, by where the decoder looked while it wrote it.
+//! The time of each token, from the part of the audio that the decoder attended to.
 //!
-//! The attention of the heads that follow the audio is made comparable over the tokens, smoothed over time and averaged; the
-//! cheapest way through it from the first token and frame to the last (dynamic time warping) says at which frame each token
-//! begins to be written. Times never go back. Source: the reference implementation's `timing`, as Hugging Face's
-//! `generate(return_token_timestamps=True)` has it; the same roundings, so that times agree to the frame.
+//! The attention of the alignment heads is normalised over the tokens, smoothed over time and averaged. The cheapest
+//! path through it from the first token and frame to the last (dynamic time warping) gives the frame at which each
+//! token begins. Times never decrease. Source: the reference implementation's `timing`, as in Hugging Face's
+//! `generate(return_token_timestamps=True)`; with the same roundings, so that times are equal to the frame.
 
 use crate::network::Attention;
 
-/// Seconds of a frame.
+/// Length of a frame in seconds.
 pub(crate) const FRAME: f64 = 0.02;
 
-/// For each token of `attention` the second at which the decoder went on from it: the end of what it says, and the start of
-/// what the next token says. Empty where there is nothing to go by.
+/// For each token in `attention` the time in seconds at which it ends and the next one starts. Empty without attention.
 pub(crate) fn token_ends(attention: &Attention, median_width: usize) -> Vec<f64> {
     let Attention { tokens, frames, .. } = *attention;
     if tokens == 0 || frames == 0 || attention.heads == 0 {
@@ -20,7 +19,7 @@ pub(crate) fn token_ends(attention: &Attention, median_width: usize) -> Vec<f64>
     warp(&cost(attention, median_width), tokens, frames).into_iter().map(|frame| frame as f64 * FRAME).collect()
 }
 
-/// What it costs that a token is at a frame, `[tokens, frames]`: less where it was looked at more than by other tokens.
+/// The cost of a token at a frame, `[tokens, frames]`: lower where it has more attention than other tokens.
 fn cost(attention: &Attention, median_width: usize) -> Vec<f32> {
     let Attention { heads, tokens, frames, ref values } = *attention;
     let mut cost = vec![0.0f32; tokens * frames];
@@ -42,7 +41,8 @@ fn cost(attention: &Attention, median_width: usize) -> Vec<f32> {
     cost
 }
 
-/// The median of each value and its neighbours; the row is mirrored at its ends. A row that is too short for that stays.
+/// The median of each value and its neighbours; the row is mirrored at its ends. A row that is too short stays
+/// unchanged.
 fn smooth(row: &[f32], width: usize, mut to: impl FnMut(usize, f32)) {
     let reach = width / 2;
     if row.len() <= reach {
@@ -61,7 +61,7 @@ fn smooth(row: &[f32], width: usize, mut to: impl FnMut(usize, f32)) {
     }
 }
 
-/// Where the way came from.
+/// The previous step of the path.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Step {
     Both,
@@ -69,7 +69,7 @@ enum Step {
     Frame,
 }
 
-/// The frame at which the cheapest way reaches each token.
+/// The frame at which the cheapest path reaches each token.
 fn warp(cost: &[f32], tokens: usize, frames: usize) -> Vec<usize> {
     let width = frames + 1;
     let mut total = vec![f32::INFINITY; (tokens + 1) * width];
@@ -97,7 +97,7 @@ fn warp(cost: &[f32], tokens: usize, frames: usize) -> Vec<usize> {
     let mut reached = vec![0; tokens];
     let (mut token, mut frame) = (tokens, frames);
     while token > 0 && frame > 0 {
-        // Walked backwards, the last frame that is noted for a token is its first.
+        // Backwards, the last frame stored for a token is its first.
         reached[token - 1] = frame - 1;
         match trace[token * width + frame] {
             Step::Both => (token, frame) = (token - 1, frame - 1),
@@ -136,7 +136,7 @@ mod tests {
     fn medians_are_mirrored_at_the_ends() {
         let mut found = Vec::new();
         smooth(&[5.0, 1.0, 2.0, 9.0], 3, |_, median| found.push(median));
-        // Of 1 5 1, 5 1 2, 1 2 9, 2 9 2.
+        // The medians of 1 5 1, 5 1 2, 1 2 9, 2 9 2.
         assert_eq!(found, [1.0, 2.0, 2.0, 2.0]);
     }
 }

@@ -1,17 +1,18 @@
-//! What a model's JSON files say of it: `config.json`, `generation_config.json`, `preprocessor_config.json`.
+//! A model's JSON files: `config.json`, `generation_config.json`, `preprocessor_config.json`.
 //!
-//! Only what is read is listed; older exports lack the generation's file or parts of it, which then follow from the
-//! vocabulary. Source: Hugging Face's Whisper, as exported by Optimum.
+//! Only the fields in use are declared. Older exports lack the generation file or parts of it, which are then derived
+//! from the vocabulary. Source: Hugging Face's Whisper, as exported by Optimum.
 
 use auricle_plugin_api::Error;
 use auricle_plugin_kit::files;
 use serde::{Deserialize, de::DeserializeOwned};
 use std::{ops::RangeInclusive, path::Path};
 
-/// Sizes beyond these are no Whisper but a damaged file.
+/// Larger sizes are those of a damaged file.
 const MOST_LAYERS: usize = 256;
 const MOST_WIDTH: usize = 1 << 16;
-/// Tokens of a decode, prompt and all; Whisper has 448. In fewer there is no room for a prompt and a word.
+/// Allowed number of tokens in a decode, including the prompt; Whisper has 448. With fewer there is no room for a
+/// prompt and a word.
 const POSITIONS: RangeInclusive<usize> = 16..=1 << 16;
 
 /// The network's sizes and its special tokens.
@@ -23,13 +24,13 @@ pub(crate) struct Config {
     pub(crate) d_model: usize,
     pub(crate) decoder_layers: usize,
     pub(crate) decoder_attention_heads: usize,
-    /// Frames that the encoder gives: one for each two of features.
+    /// Number of output frames of the encoder: one for two frames of features.
     pub(crate) max_source_positions: usize,
-    /// Tokens that the decoder can hold, the prompt included.
+    /// Maximum number of tokens in the decoder, including the prompt.
     pub(crate) max_target_positions: usize,
     pub(crate) decoder_start_token_id: u32,
     pub(crate) eos_token_id: u32,
-    /// Frames over which the attention of an alignment head is smoothed.
+    /// Number of frames over which the attention of an alignment head is smoothed.
     #[serde(default = "seven")]
     pub(crate) median_filter_width: usize,
     #[serde(default)]
@@ -38,7 +39,7 @@ pub(crate) struct Config {
     begin_suppress_tokens: Option<Vec<i64>>,
 }
 
-/// How it is meant to be decoded.
+/// Settings for decoding.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub(crate) struct Generation {
@@ -46,12 +47,12 @@ pub(crate) struct Generation {
     begin_suppress_tokens: Option<Vec<i64>>,
     /// The latest first timestamp, in steps of 20 ms.
     pub(crate) max_initial_timestamp_index: Option<u32>,
-    /// Layer and head of the decoder whose attention follows the audio.
+    /// Layer and head of the decoder, for each alignment head.
     pub(crate) alignment_heads: Option<Vec<(usize, usize)>>,
     pub(crate) is_multilingual: Option<bool>,
 }
 
-/// How audio becomes features.
+/// Settings for the features.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub(crate) struct Preprocessor {
     pub(crate) feature_size: usize,
@@ -84,7 +85,7 @@ fn thirty() -> usize {
     30
 }
 
-/// All of it.
+/// The content of all files.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Settings {
     pub(crate) config: Config,
@@ -92,14 +93,14 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Reads the files of a folder.
+    /// Reads the files in a folder.
     pub(crate) fn read(folder: &Path) -> Result<Self, Error> {
         let config: Config = required(&folder.join("config.json"))?;
         let preprocessor: Preprocessor = required(&folder.join("preprocessor_config.json"))?;
         let generation = optional(&folder.join("generation_config.json"))?.unwrap_or_default();
         let settings = Self { config, generation };
         settings.check(&preprocessor).map_err(|problem| {
-            Error::model(format!("{} is not a Whisper model that can be read: {problem}", folder.display()))
+            Error::model(format!("{} is not a supported Whisper model: {problem}", folder.display()))
         })?;
         Ok(settings)
     }
@@ -128,7 +129,7 @@ impl Settings {
             .find(|(layer, head)| layer >= decoder_layers || head >= decoder_attention_heads)
         {
             return Err(format!(
-                "alignment_heads has head {head} of layer {layer}, where there are {decoder_layers} layers of \
+                "alignment_heads has head {head} of layer {layer}, but there are {decoder_layers} layers of \
                  {decoder_attention_heads} heads"
             ));
         }
@@ -151,12 +152,12 @@ impl Settings {
         Ok(())
     }
 
-    /// Values of a head.
+    /// Number of values in a head.
     pub(crate) fn head_width(&self) -> usize {
         self.config.d_model / self.config.decoder_attention_heads
     }
 
-    /// Layers and heads whose attention follows the audio: where the files do not say, those of the later half of the layers.
+    /// Layers and heads that follow the audio; by default those of the second half of the layers.
     pub(crate) fn alignment_heads(&self) -> Vec<(usize, usize)> {
         let Config { decoder_layers: layers, decoder_attention_heads: heads, .. } = self.config;
         let later = || (layers / 2..layers).flat_map(|layer| (0..heads).map(move |head| (layer, head))).collect();
@@ -164,12 +165,12 @@ impl Settings {
         named.cloned().unwrap_or_else(later)
     }
 
-    /// Tokens never to be told.
+    /// Tokens that are never allowed.
     pub(crate) fn suppressed(&self) -> Vec<u32> {
         tokens(self.generation.suppress_tokens.as_ref().or(self.config.suppress_tokens.as_ref()))
     }
 
-    /// Tokens not to be told first.
+    /// Tokens that are not allowed first.
     pub(crate) fn suppressed_at_begin(&self) -> Vec<u32> {
         tokens(self.generation.begin_suppress_tokens.as_ref().or(self.config.begin_suppress_tokens.as_ref()))
     }

@@ -1,4 +1,4 @@
-//! A window of audio to tokens: what is asked for, and what comes of it.
+//! Decodes a window of audio to tokens.
 //!
 //! Source: Radford et al. 2022, section 4.5.
 
@@ -14,26 +14,27 @@ use crate::{
 use auricle_plugin_api::Error;
 use std::time::Instant;
 
-/// What was decoded.
+/// The result of a decode.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Decoded {
-    /// Without the prompt and the end.
+    /// The tokens without the prompt and the end.
     pub(crate) tokens: Vec<u32>,
-    /// The probability of each, and then of the end, as logarithms; the end's is missing where the room was full.
+    /// The logarithmic probability of each, and then of the end token; that is missing if the maximum length was
+    /// reached.
     pub(crate) logprobs: Vec<f32>,
-    /// The probability that nobody speaks, where the vocabulary knows it.
+    /// The probability that there is no speech, if the vocabulary has a token for it.
     pub(crate) no_speech: Option<f32>,
-    /// Whether the text went round in circles and was cut for it.
+    /// Whether the text was in a loop and was cut because of that.
     pub(crate) circled: bool,
 }
 
 impl Decoded {
-    /// The mean logarithmic probability of a token, the end included.
+    /// The mean logarithmic probability of a token, including the end.
     pub(crate) fn mean_logprob(&self) -> f32 {
         self.logprobs.iter().sum::<f32>() / self.logprobs.len().max(1) as f32
     }
 
-    /// Drops the last `superfluous` tokens, which repeat what stands before them.
+    /// Drops the last `superfluous` tokens, which repeat the tokens before them.
     pub(crate) fn cut(&mut self, superfluous: usize) {
         self.tokens.truncate(self.tokens.len() - superfluous);
         self.logprobs.truncate(self.tokens.len());
@@ -41,32 +42,32 @@ impl Decoded {
     }
 }
 
-/// What stands before the first decoded token.
+/// The tokens before the first decoded one.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Prompt {
     pub(crate) tokens: Vec<u32>,
-    /// Which of them is the start: after it the model says whether anybody speaks.
+    /// Index of the start token: after it the model predicts whether there is speech.
     pub(crate) start: usize,
 }
 
-/// How to decode.
+/// Settings of a decode.
 #[derive(Clone, Copy)]
 pub(crate) struct Manner<'a> {
     pub(crate) rules: &'a Rules,
     pub(crate) end: u32,
-    /// The token of no speech.
+    /// The token for no speech.
     pub(crate) no_speech: Option<u32>,
-    /// At most so many tokens.
+    /// Maximum number of tokens.
     pub(crate) most: usize,
-    /// Texts that are followed side by side at temperature 0, at least 1.
+    /// Number of beams at temperature 0, at least 1.
     pub(crate) beams: usize,
-    /// How often a text may repeat itself; 0 allows any.
+    /// Maximum number of repetitions in a text; 0 allows any number.
     pub(crate) repetitions: usize,
-    /// Whether nobody waits for the text any more: then it ends with the token that is reached.
+    /// Whether the text is no longer needed; then the decode ends after the current token.
     pub(crate) cancelled: &'a dyn Fn() -> bool,
 }
 
-/// Decodes at a temperature: 0 takes what is likeliest, more draws by chance; the same seed draws the same.
+/// Decodes at a temperature: 0 selects the most likely tokens, a higher one samples; equal seeds give equal samples.
 pub(crate) fn decode(
     network: &Network,
     audio: &Audio,

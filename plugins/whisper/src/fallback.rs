@@ -1,7 +1,7 @@
-//! Decoding again at a higher temperature what came out badly.
+//! Decodes bad texts again at a higher temperature.
 //!
-//! Source: Radford et al. 2022, section 4.5: text that repeats itself compresses too well, text that is guessed has a low mean
-//! probability.
+//! Source: Radford et al. 2022, section 4.5: text that repeats itself compresses too well, text that is guessed has a
+//! low mean probability.
 
 use crate::decoding::Decoded;
 use auricle_plugin_api::{Config, Error, Field, Schema};
@@ -13,22 +13,22 @@ const COMPRESSION: &str = "compression_ratio_threshold";
 const LOGPROB: &str = "logprob_threshold";
 const NO_SPEECH: &str = "no_speech_threshold";
 
-/// When a decode is good enough.
+/// The criteria for a good decode.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Fallback {
-    /// Tried in this order.
+    /// Used in this order.
     pub(crate) temperatures: Vec<f32>,
     compression: f32,
     logprob: f32,
     no_speech: f32,
 }
 
-/// What to make of a decode.
+/// The assessment of a decode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Take it.
+    /// Use it.
     Good,
-    /// Nobody speaks.
+    /// There is no speech.
     Silence,
     /// Try a higher temperature.
     Bad,
@@ -45,7 +45,7 @@ impl Fallback {
                     .set("minItems", 1)
                     .set("maxItems", 10)
                     .default(vec![0.0, 0.2, 0.4, 0.6, 0.8, 1.0])
-                    .describe("temperatures to decode at, each where the one before came out badly; 0 is certain"),
+                    .describe("temperatures for decoding; each is used if the text at the previous one was bad; 0 selects the most likely tokens"),
             )
             .field(
                 Field::stream(COMPRESSION).number(0.0, 100.0).default(2.4).describe(
@@ -62,7 +62,7 @@ impl Fallback {
                 Field::stream(NO_SPEECH)
                     .number(0.0, 1.0)
                     .default(0.6)
-                    .describe("where no speech is likelier than this, and the text improbable, nobody speaks"),
+                    .describe("if the probability of no speech is higher, and the text is improbable, there is no text"),
             )
     }
 
@@ -84,7 +84,7 @@ impl Fallback {
     }
 }
 
-/// How much shorter zlib makes it; 0 for no text.
+/// The factor by which zlib compresses the text; 0 without text.
 fn compression_ratio(text: &str) -> f32 {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
     match encoder.write_all(text.as_bytes()).and_then(|()| encoder.finish()) {

@@ -1,7 +1,7 @@
-//! A model's folder: which of its ONNX files are the encoder and the decoder.
+//! A model's folder: finds the ONNX files of the encoder and the decoder.
 //!
-//! Source: the layout of Optimum's export and of the `onnx-community` models. Files may stand in the folder or in its
-//! subfolder `onnx`, and their names may carry the precision: `encoder_model_int8.onnx`.
+//! Source: the layout of Optimum's export and of the `onnx-community` models. Files may be in the folder or in its
+//! subfolder `onnx`, and their names may contain the precision: `encoder_model_int8.onnx`.
 
 use auricle_plugin_api::Error;
 use serde::Deserialize;
@@ -12,36 +12,37 @@ use std::path::{Path, PathBuf};
 pub(crate) enum Files {
     /// As exported.
     Stock { encoder: PathBuf, decoder: Decoder },
-    /// As `convert/` makes them of an export.
+    /// As converted from an export by `convert/`.
     Fast { encoder: PathBuf, decoder: PathBuf },
 }
 
-/// An exported decoder comes as one file or as two.
+/// An exported decoder is one file or two.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Decoder {
-    /// One network that is told whether there is a past.
+    /// One network with an input for whether there is a past.
     Merged(PathBuf),
     /// One for the prompt, one for each token after it.
     Split {
-        /// Gives the caches.
+        /// Returns the caches.
         first: PathBuf,
-        /// Takes and gives them.
+        /// Receives and returns the caches.
         next: PathBuf,
     },
 }
 
-/// Which files to look for.
+/// The layout of the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Layout {
-    /// The fast ones where they are there.
+    /// The fast layout, if it exists.
     Auto,
     Stock,
     Fast,
 }
 
 impl Files {
-    /// The files of `folder` in a precision, which is the end of their names: empty, `fp16`, `int8`, `quantized`, ...
+    /// Finds the files in `folder` with a precision, which is the suffix of their names: empty, `fp16`, `int8`,
+    /// `quantized`, ...
     pub(crate) fn in_folder(folder: &Path, layout: Layout, precision: &str) -> Result<Self, Error> {
         let end = if precision.is_empty() { ".onnx".to_owned() } else { format!("_{precision}.onnx") };
         let find = |name: &str| {
@@ -70,7 +71,7 @@ impl Files {
         Ok(Self::Stock { encoder, decoder })
     }
 
-    /// Where they are.
+    /// Their folder.
     pub(crate) fn folder(&self) -> &Path {
         let (Self::Stock { encoder, .. } | Self::Fast { encoder, .. }) = self;
         encoder.parent().unwrap_or(encoder)

@@ -1,4 +1,4 @@
-//! The engine against what `transformers` makes of the same weights and recordings (`testdata/README.md`).
+//! Compares the engine with the results of `transformers` for the same weights and recordings (`testdata/README.md`).
 
 use crate::{
     alignment,
@@ -15,9 +15,9 @@ use auricle_plugin_kit::logmel::LogMel;
 use serde_json::Value;
 use std::sync::Arc;
 
-/// Decisions nearer than this may fall otherwise on another computer.
+/// Decisions closer than this may differ on another computer.
 const MARGIN: f64 = 0.01;
-/// A frame of the encoder, and a half for the rounding of printed times.
+/// A frame of the encoder, and half of one for the rounding of printed times.
 const FRAME: f64 = 0.021;
 
 fn number(value: &Value) -> f64 {
@@ -32,7 +32,7 @@ fn tokens(value: &Value) -> Vec<u32> {
     value.as_array().unwrap().iter().map(|token| token.as_u64().unwrap() as u32).collect()
 }
 
-/// The features and the encoder's answer for a recording.
+/// The features, and the encoder's output for a recording.
 fn encoded(model: &Whisper, recording: &Value) -> (Vec<f32>, Audio) {
     let mut features = vec![0.0; model.settings.config.num_mel_bins * model.frames()];
     let mut logmel = LogMel::new(Arc::clone(&model.features));
@@ -50,7 +50,7 @@ fn each_recording(check: impl Fn(&str, &Whisper, &Value)) {
     }
 }
 
-/// Decodes as the reference did: its prompt, with timestamps or without, as many tokens as it has at the most.
+/// Decodes like the reference: with its prompt, with or without timestamps, and with at most as many tokens.
 fn decoded(model: &Whisper, audio: &Audio, expected: &Value, most: usize, beams: usize) -> Decoded {
     let rules = Rules::new(&model.settings, &model.vocabulary, expected["timestamps"].as_bool().unwrap());
     let prompt = Prompt { tokens: tokens(&expected["prompt"]), start: 0 };
@@ -75,7 +75,7 @@ fn features_are_the_references() {
 fn the_encoder_gives_the_references_states() {
     each_recording(|name, model, recording| {
         if model.layout == "fast" {
-            // What it gives is no more comparable; the logits are.
+            // The text is not comparable after that, but the logits were compared.
             return;
         }
         let (_, audio) = encoded(model, recording);
@@ -143,8 +143,8 @@ fn an_export_of_16_bits_says_what_that_of_32_says() {
     for recording in golden["recordings"].as_array().unwrap() {
         assert_greedy(&name, &model, recording, 1e-2);
         let (_, audio) = encoded(&model, recording);
-        assert!(audio.values(0).is_err(), "the encoder gives 32 bits");
-        // What a token looks at in the whole window is one.
+        assert!(audio.values(0).is_err(), "the encoder returned 32 bits");
+        // The attention of a token over the whole window sums to one.
         let states = model.settings.config.max_source_positions;
         let said = tokens(&recording["decoded"][0]["tokens"]);
         let looks = model.network.attention(&audio, &said, 0, states).unwrap();
@@ -160,7 +160,7 @@ fn beams_give_the_references_tokens() {
     each_recording(|name, model, recording| {
         let (_, audio) = encoded(model, recording);
         for expected in recording["decoded"].as_array().unwrap() {
-            // The reference may write as much as there is room for.
+            // The reference may use all of the room.
             let most = model.settings.config.max_target_positions - tokens(&expected["prompt"]).len();
             let beams = decoded(model, &audio, expected, most, 5);
             let file = format!("{name} {} timestamps {}", recording["file"], expected["timestamps"]);
@@ -168,7 +168,7 @@ fn beams_give_the_references_tokens() {
             found.push(model.vocabulary.end);
             let score = f64::from(beams.mean_logprob());
             assert!((score - number(&expected["beam"]["score"])).abs() < 1e-3, "{file}: {score}");
-            // Two texts that are as good as each other may change places by rounding; no committed model has such a pair.
+            // Rounding may swap two equally good texts; no committed model has such a pair.
             let same = found == tokens(&expected["beam"]["tokens"]);
             assert!(same || !name.starts_with("nano"), "{file}: {found:?}");
         }
@@ -202,7 +202,7 @@ fn words_are_spoken_when_the_reference_says() {
                 }
                 let pieces = passages::words(&said, &model.vocabulary, Some("en")).unwrap();
                 let times = passages::aligned(&pieces, 0, &ends);
-                // Words are parted otherwise at signs that are not said; one that both have must be said at the same time.
+                // Words are split differently at punctuation. Words that both have must have the same times.
                 let mut at = 0;
                 let places = pieces.iter().map(|piece| (move_past(&mut at, &piece.text), at)).collect::<Vec<_>>();
                 let mut at = 0;
@@ -220,7 +220,7 @@ fn words_are_spoken_when_the_reference_says() {
     assert!(words >= 10, "only {words} words were the same");
 }
 
-/// Moves a place in a text on by some more of it, and gives where it was.
+/// Advances a place in a text, and returns the previous one.
 fn move_past(place: &mut usize, text: &str) -> usize {
     std::mem::replace(place, *place + text.chars().count())
 }

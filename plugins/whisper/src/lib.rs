@@ -1,9 +1,10 @@
-//! Engine `whisper`: Whisper in Hugging Face's ONNX layout, made streaming by LocalAgreement.
+//! Engine `whisper`: Whisper in Hugging Face's ONNX layout, with streaming by LocalAgreement.
 //!
-//! A model is a folder as Optimum exports it, or as `convert/` makes it of one (`folder`, `network`). A stream's buffer becomes
-//! features (`listening`), goes through the encoder and token by token through the decoder (`decoding`) under
-//! the rules of what may follow (`rules`, `repetition`), again at a higher temperature where that went wrong (`fallback`), and is
-//! read as passages and words (`passages`) with their times (`alignment`). Streaming is `plugin-kit`'s.
+//! A model is a folder as exported by Optimum, or as converted from one by `convert/` (`folder`, `network`). The
+//! features of a stream's buffer (`listening`) go through the encoder and, token by token, through the decoder
+//! (`decoding`), under the rules for the next token (`rules`, `repetition`), and again at a higher temperature if the
+//! text was bad (`fallback`). The tokens become passages and words (`passages`) with times (`alignment`). `plugin-kit`
+//! does the streaming.
 
 #![forbid(unsafe_code)]
 

@@ -1,7 +1,7 @@
-//! The audio of one stream and its features, kept from call to call.
+//! The audio of a stream and its features, kept between calls.
 //!
-//! Invariant: what is held is the buffer that was given last, from up to a hop before its first sample; no frame of features
-//! is computed twice for audio that stays. Threads: one at a time.
+//! Invariant: it holds the buffer of the last call, from at most a hop before its first sample; no frame of features is
+//! computed twice for the same audio. Threads: one at a time.
 
 use auricle_plugin_kit::{
     logmel::{LogMel, Plan},
@@ -9,10 +9,10 @@ use auricle_plugin_kit::{
 };
 use std::sync::Arc;
 
-/// A stream's audio.
+/// The audio of a stream.
 pub(crate) struct Listening {
     logmel: LogMel,
-    /// Sample of the stream that is the first one held.
+    /// The first sample in the stream.
     start: u64,
 }
 
@@ -21,7 +21,7 @@ impl Listening {
         Self { logmel: LogMel::new(plan), start: 0 }
     }
 
-    /// Takes the buffer over: cuts what it has no more, adds what is new.
+    /// Updates to a new buffer: cuts audio that is gone, adds new audio.
     pub(crate) fn follow(&mut self, audio: Buffer<'_>) {
         if !self.follows(audio) {
             self.logmel.clear();
@@ -33,34 +33,34 @@ impl Listening {
         self.logmel.push(&audio[held..]);
     }
 
-    /// Whether the buffer is what is held, cut and grown.
+    /// Whether the buffer continues the audio, after being cut and extended.
     fn follows(&self, audio: Buffer<'_>) -> bool {
         let held = self.logmel.samples();
         let Some(before) = audio.start.checked_sub(self.start).map(|before| before as usize) else { return false };
         before <= held.len() && audio.starts_with(&held[before..])
     }
 
-    /// How many seconds the held audio begins before the buffer.
+    /// Time in seconds by which the audio begins before the buffer.
     pub(crate) fn lead(&self, audio: Buffer<'_>) -> f64 {
         (audio.start - self.start) as f64 / 16_000.0
     }
 
-    /// Seconds of the held audio.
+    /// Length of the audio in seconds.
     pub(crate) fn seconds(&self) -> f64 {
         self.logmel.samples().len() as f64 / 16_000.0
     }
 
-    /// The features of the whole, as the encoder takes them.
+    /// The features of all of the audio, as the encoder takes them.
     pub(crate) fn features(&mut self, frames: usize, to: &mut [f32]) {
         self.logmel.features(frames, to);
     }
 }
 
-/// Moves a window's features `[bins, frames]` on by `by` frames, for what the model left out at its end: silence follows. Nothing
-/// is computed again, and the loudest of the whole window remains what the features are measured by.
+/// Moves the features of a window, `[bins, frames]`, by `by` frames, to decode the audio at its end that the model
+/// ignored; silence follows. Nothing is computed again, and features stay relative to the maximum of the whole window.
 pub(crate) fn move_on(features: &mut [f32], frames: usize, by: usize) {
     let by = by.min(frames);
-    // The floor is 8 below the loudest, in steps of 4 (`plugin-kit`'s `logmel`); silence is 10 below one.
+    // The floor is 8 below the maximum, in units of 4 (`plugin-kit`'s `logmel`); silence is 10 below one.
     let silence = features.iter().copied().fold(-1.5, |silence: f32, value| silence.max(value - 2.0));
     for bin in features.chunks_exact_mut(frames) {
         bin.copy_within(by.., 0);
@@ -90,7 +90,7 @@ mod tests {
             fresh.features(3_000, &mut expected);
             assert_eq!(found, expected, "{from} to {to}");
         }
-        // Other audio in the same place.
+        // Other audio at the same place.
         let other = vec![0.25; 9_000];
         listening.follow(Buffer { samples: &other, start: 320 });
         assert_eq!(listening.logmel.samples(), other);
@@ -108,7 +108,7 @@ mod tests {
         };
         let (mut moved, fresh) = (features(&audio), features(&audio[64_000..]));
         move_on(&mut moved, 3_000, 400);
-        // All but the first two frames, which saw audio before.
+        // All except the first two frames, which used earlier audio.
         for (moved, fresh) in moved.chunks_exact(3_000).zip(fresh.chunks_exact(3_000)) {
             assert_eq!(moved[2..], fresh[2..]);
         }

@@ -1,25 +1,25 @@
-//! Arithmetic over a row of logits: once or more for each token, over some fifty thousand values.
+//! Arithmetic over a row of logits: about fifty thousand values, once or more for each token.
 //!
-//! Everything goes by lanes, without branches and without calls, so that the compiler makes vector instructions of it; what the
-//! standard library's `exp` and `max` cost here would be a sixth of a small model's token.
+//! Everything is computed in lanes, without branches or calls, so that the compiler can vectorise it. The standard
+//! library's `exp` and `max` would take a sixth of the time of a small model's token.
 
-/// Values that are computed side by side.
+/// Number of lanes.
 const LANES: usize = 16;
 
-/// The greatest; minus infinity for none. What is not a number is passed over.
+/// The maximum; minus infinity for none. NaN is ignored.
 pub(crate) fn greatest(logits: &[f32]) -> f32 {
     let (whole, rest) = logits.as_chunks::<LANES>();
     let mut lanes = [f32::NEG_INFINITY; LANES];
     for values in whole {
         for (lane, value) in lanes.iter_mut().zip(values) {
-            // `max` of the standard library looks for what is not a number.
+            // The standard library's `max` checks for NaN.
             *lane = if *value > *lane { *value } else { *lane };
         }
     }
     lanes.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max)
 }
 
-/// The place of the first of the greatest; 0 where there is none.
+/// The index of the first maximum; 0 for none.
 pub(crate) fn best(logits: &[f32]) -> usize {
     let most = greatest(logits);
     logits.iter().position(|logit| *logit == most).unwrap_or(0)
@@ -41,11 +41,11 @@ pub(crate) fn log_sum_exp(logits: &[f32]) -> f32 {
     most + (lanes.iter().sum::<f32>() + rest.iter().map(|value| exp(value - most)).sum::<f32>()).ln()
 }
 
-/// The exponential of a number up to 0, to five digits at the least; what is too little for a float, or not a number, becomes almost
-/// nothing.
+/// The exponential of a number up to 0, to at least five digits. NaN, and values too small for a float, become almost
+/// 0.
 #[inline(always)]
 fn exp(value: f32) -> f32 {
-    /// Added to a float of this size, what is less than one is rounded away, and the rest lies in its lowest bits.
+    /// Adding this rounds a number to an integer, which is then in the lowest bits.
     const ROUND: f32 = 12_582_912.0;
     let twos = value * std::f32::consts::LOG2_E;
     let twos = if twos > -126.0 { twos } else { -126.0 };

@@ -1,6 +1,6 @@
-//! The engine's factory and its model.
+//! The engine and its model.
 //!
-//! Invariant: a model that was loaded has run once. Threads: any, several at once.
+//! Invariant: a loaded model has run once. Threads: any, several at once.
 
 use crate::{
     config::Settings,
@@ -37,36 +37,36 @@ impl ModelLoader for Loader {
                     .describe("folder of the model, in a resource directory, in Hugging Face's ONNX layout"),
             )
             .field(Field::load("layout").one_of(["auto", "stock", "fast"]).default("auto").describe(
-                "which of its networks: as exported, or the fast layout made of an export; auto takes the fast one if it is there",
+                "layout of its networks: as exported, or the converted fast layout; auto uses the fast one if it exists",
             ))
             .field(Field::load("precision").default("").describe(
-                "which of its networks: the end of their files' names, such as `int8` of encoder_model_int8.onnx",
+                "selects its networks by the end of their files' names, such as `int8` of encoder_model_int8.onnx",
             ))
-            .field(Field::stream("lan").default("auto").describe("language spoken (BCP 47); `auto` listens for it"))
+            .field(Field::stream("lan").default("auto").describe("language spoken (BCP 47); `auto` detects it"))
             .field(
                 Field::stream("task")
                     .one_of(["transcribe", "translate"])
                     .default("transcribe")
-                    .describe("what to write: what is said, or its translation into English"),
+                    .describe("transcription, or translation into English"),
             )
-            .field(Field::stream("prompt").default("").describe("text the model is told to have been said before"))
+            .field(Field::stream("prompt").default("").describe("text that the model treats as spoken before the stream"))
             .field(
                 Field::stream("beam_size")
                     .integer(1, 10)
                     .default(1)
-                    .describe("texts that are followed side by side at temperature 0: more costs more and errs less"),
+                    .describe("number of beams at temperature 0: more cost more and make fewer errors"),
             )
             .field(
                 Field::stream("max_repetitions")
                     .integer(0, 1000)
                     .default(8)
-                    .describe("times that a text may repeat its last words before it is cut; 0 allows any"),
+                    .describe("number of times that a text may repeat its last words before it is cut; 0 allows any number"),
             )
             .field(
                 Field::stream("hotwords")
                     .strings(100)
                     .default(Vec::<String>::new())
-                    .describe("words to expect, told to the model like the prompt"),
+                    .describe("words to expect, given to the model like the prompt"),
             );
         Streaming::<Whisper>::schema(Fallback::fields(Options::fields(schema)))
     }
@@ -90,12 +90,12 @@ pub struct Whisper {
     pub(crate) vocabulary: Vocabulary,
     pub(crate) settings: Settings,
     pub(crate) features: Arc<Plan>,
-    /// Of the files it runs.
+    /// The layout of its files.
     pub(crate) layout: &'static str,
 }
 
 impl Whisper {
-    /// Frames of features in a window.
+    /// Number of feature frames in a window.
     pub(crate) fn frames(&self) -> usize {
         self.settings.config.max_source_positions * 2
     }
@@ -114,7 +114,7 @@ impl Recognizer for Whisper {
         let mut metadata = Metadata::default()
             .languages(languages.iter().map(|(tag, _)| tag.as_str()).chain(english))
             .capabilities(["confidence"]);
-        // Without attention, where a word lies within its passage is a guess by its length.
+        // Without attention, the time of a word within its passage is estimated by its length.
         let times = if self.network.attends() { "attention" } else { "timestamps" };
         metadata.extra.insert("word_times".into(), times.into());
         metadata.extra.insert("layout".into(), self.layout.into());

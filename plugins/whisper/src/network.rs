@@ -1,8 +1,8 @@
-//! The networks: features to what the decoder hears, that and tokens to logits.
+//! The networks: the encoder computes its output from features, the decoder computes logits from that and tokens.
 //!
-//! Two layouts of files are run (`stock`, `fast`), each behind [`Layout`]. Invariants: what the encoder gave and the caches of a
-//! decode are the runtime's own tensors, and nothing of theirs is copied for the next token; a network that was opened has
-//! run once. Threads: any, several at once; a [`Decode`] belongs to one stream.
+//! Two layouts of files are supported (`stock`, `fast`), each implements [`Layout`]. Invariants: the encoder's output
+//! and the caches of a decode are the runtime's own tensors, and are not copied for the next token; opened networks
+//! have run once. Threads: any, several at once; a [`Decode`] belongs to one stream.
 
 mod fast;
 mod half;
@@ -18,24 +18,24 @@ pub(crate) struct Network {
     layout: Box<dyn Layout>,
 }
 
-/// What the encoder made of a window of audio.
+/// The encoder's output for a window of audio.
 pub(crate) struct Audio(Vec<DynValue>);
 
-/// Where each token looked in the audio: the probabilities of the alignment heads, `[heads, tokens, frames]`.
+/// The attention of tokens: the probabilities of the alignment heads, `[heads, tokens, frames]`.
 pub(crate) struct Attention {
     pub(crate) heads: usize,
     pub(crate) tokens: usize,
-    /// Of 20 ms.
+    /// Number of frames of 20 ms.
     pub(crate) frames: usize,
     pub(crate) values: Vec<f32>,
 }
 
-/// A kind of files, and how they are run.
+/// A layout of files, and how to run them.
 trait Layout: Send + Sync {
-    /// Runs the encoder on features `[bins, frames]` of a whole window.
+    /// Runs the encoder with features `[bins, frames]` of a whole window.
     fn encode(&self, features: &[f32]) -> Result<Audio, Error>;
 
-    /// Runs a prompt, in one call. Logits are to be had after the tokens at `rows`.
+    /// Runs a prompt, in one call. Logits are available after the tokens at `rows`.
     fn begin<'a>(
         &'a self,
         audio: &'a Audio,
@@ -44,40 +44,39 @@ trait Layout: Send + Sync {
         beams: usize,
     ) -> Result<Box<dyn Decode + 'a>, Error>;
 
-    /// Whether the files give the attention of the heads that follow the audio.
+    /// Whether the files return the attention of the alignment heads.
     fn attends(&self) -> bool;
 
-    /// Where `tokens` from the one at `from` on looked in the first `frames` frames.
+    /// The attention of `tokens` from the one at `from` on, over the first `frames` frames.
     fn attention(&self, audio: &Audio, tokens: &[u32], from: usize, frames: usize) -> Result<Attention, Error>;
 }
 
-/// A decode under way, of one text or of some side by side.
+/// A decode in progress, of one text or several beams.
 pub(crate) trait Decode {
-    /// Goes on with a token for each beam, after the text of the beam `parents` names for it. After the prompt all parents
-    /// are the same.
+    /// Appends a token to each beam, after the text of the beam in `parents`. After the prompt all parents are equal.
     fn step(&mut self, tokens: &[u32], parents: &[usize]) -> Result<(), Error>;
 
-    /// The logits after the last call: a row for each of the prompt's that were asked for, or for each beam.
+    /// The logits of the last call: a row for each requested row of the prompt, or for each beam.
     fn logits(&mut self, row: usize) -> Result<&mut [f32], Error>;
 }
 
-/// What the sizes in `config.json` come to.
+/// The sizes in `config.json`.
 #[derive(Debug, Clone)]
 struct Sizes {
     bins: usize,
-    /// Of features in a window.
+    /// Number of feature frames in a window.
     frames: usize,
-    /// Frames that the encoder gives.
+    /// Number of output frames of the encoder.
     states: usize,
     width: usize,
     layers: usize,
     heads: usize,
     head_width: usize,
     vocabulary: usize,
-    /// Tokens that a decode can hold, the prompt included.
+    /// Maximum number of tokens in a decode, including the prompt.
     positions: usize,
     start: u32,
-    /// Layer and head, of those that follow the audio.
+    /// Layer and head of the alignment heads.
     alignment: Vec<(usize, usize)>,
 }
 
@@ -101,7 +100,7 @@ impl Sizes {
 }
 
 impl Network {
-    /// Opens the networks and runs them once, so that a model which is not what its configuration says is refused here.
+    /// Opens the networks and runs them once, so that a model that does not match its configuration is refused here.
     pub(crate) fn open(runtime: &Runtime, files: &Files, settings: &Settings, options: Options) -> Result<Self, Error> {
         let sizes = Sizes::new(settings);
         let layout: Box<dyn Layout> = match files {
@@ -115,12 +114,12 @@ impl Network {
         let network = Self { layout };
         network.check(&sizes).map_err(|problem| {
             let folder = files.folder().display();
-            Error::model(format!("{folder}: the networks are not what config.json says: {}", problem.message))
+            Error::model(format!("{folder}: the networks do not match config.json: {}", problem.message))
         })?;
         Ok(network)
     }
 
-    /// Runs everything once, on silence.
+    /// Runs everything once, with silence.
     fn check(&self, sizes: &Sizes) -> Result<(), Error> {
         let audio = self.encode(&vec![0.0; sizes.bins * sizes.frames])?;
         let mut decode = self.begin(&audio, &[sizes.start; 2], &[0, 1], 1)?;
@@ -128,7 +127,7 @@ impl Network {
             let found = decode.logits(0)?.len();
             if found != sizes.vocabulary {
                 let expected = sizes.vocabulary;
-                return Err(Error::model(format!("the decoder gave {found} logits after {after}, not {expected}")));
+                return Err(Error::model(format!("the decoder returned {found} logits after {after}, not {expected}")));
             }
             decode.step(&[sizes.start], &[0])?;
         }
@@ -173,7 +172,8 @@ impl Network {
 }
 
 impl Attention {
-    /// Cuts `[all tokens, all frames]` matrices, one for each head, to the rows from `from` on and the first `frames` columns.
+    /// Cuts `[all tokens, all frames]` matrices, one for each head, to the rows from `from` on and the first `frames`
+    /// columns.
     fn cut<'a>(
         heads: impl IntoIterator<Item = &'a [f32]>,
         width: usize,
@@ -193,7 +193,7 @@ impl Attention {
 
 #[cfg(test)]
 impl Audio {
-    /// What the encoder gave, by its place among the outputs.
+    /// An output of the encoder, by its index.
     pub(crate) fn values(&self, output: usize) -> Result<(Vec<i64>, &[f32]), Error> {
         let (shape, values) = self.0[output].try_extract_tensor::<f32>()?;
         Ok((shape.to_vec(), values))
@@ -205,10 +205,10 @@ fn ids(tokens: &[u32]) -> Vec<i64> {
 }
 
 fn missing(output: &str) -> Error {
-    Error::model(format!("the network gave no `{output}`: it is not as its exporter writes it"))
+    Error::model(format!("the network has no output `{output}`: it is not from the supported exporter"))
 }
 
-/// Checks the shape of what a network gave.
+/// Checks the shape of a network's output.
 fn expect(what: &str, value: &DynValue, expected: &[usize]) -> Result<(), Error> {
     let found = value.shape();
     let same = found.len() == expected.len() && found.iter().zip(expected).all(|(found, size)| *found == *size as i64);

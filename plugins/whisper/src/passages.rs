@@ -1,26 +1,26 @@
-//! What a decode said and when: passages between times, and their words.
+//! The text of a decode and its times: passages between timestamps, and their words.
 //!
-//! Invariant: passages and words are in order and lie within the window. Source: Radford et al. 2022, section 2.3 (times come
-//! in pairs around each passage), and the reference implementation's splitting into words.
+//! Invariant: passages and words are in order and lie within the window. Source: Radford et al. 2022, section 2.3
+//! (timestamps come in pairs around each passage), and the reference implementation's splitting into words.
 
 use crate::vocabulary::{TIMESTAMP, Vocabulary};
 use auricle_plugin_api::Error;
 
-/// Languages written without spaces: each character is a word there.
+/// Languages written without spaces: each character counts as a word.
 const WITHOUT_SPACES: [&str; 6] = ["zh", "ja", "th", "lo", "my", "yue"];
 
-/// Text between two times.
+/// Text between two timestamps.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Spoken {
     /// Seconds from the start of the window.
     pub(crate) start: f64,
     pub(crate) end: f64,
-    /// Which of the decoded tokens are its text.
+    /// The indices of its text in the decoded tokens.
     pub(crate) tokens: std::ops::Range<usize>,
 }
 
-/// The passages of decoded tokens, and from where the window must be decoded again, in seconds: the model ended early where
-/// its last passages are closed and there is audio left. `length` is that of the audio.
+/// The passages in decoded tokens, and the time in seconds from which the window must be decoded again: the model ended
+/// early if its last passages are closed and there is audio left. `length` is that of the audio.
 pub(crate) fn passages(tokens: &[u32], vocabulary: &Vocabulary, length: f64) -> (Vec<Spoken>, f64) {
     let mut passages: Vec<Spoken> = Vec::new();
     let (mut start, mut first) = (0.0f64, None);
@@ -36,11 +36,11 @@ pub(crate) fn passages(tokens: &[u32], vocabulary: &Vocabulary, length: f64) -> 
         start = time;
     }
     if let Some(from) = first {
-        // Without a closing time it lasts to the end.
+        // Without a closing timestamp it lasts to the end.
         passages.push(Spoken { start, end: length.max(start), tokens: from..tokens.len() });
         return (passages, length);
     }
-    // Two times at the end open another passage; one says that there is nothing after it.
+    // Two timestamps at the end open another passage; one means that nothing follows.
     let opened = tokens.len() >= 2 && tokens[tokens.len() - 2..].iter().all(|token| vocabulary.is_time(*token));
     let closed = passages.last().map_or(0.0, |passage| passage.end);
     (passages, if opened && closed > 0.0 { closed } else { length })
@@ -49,14 +49,14 @@ pub(crate) fn passages(tokens: &[u32], vocabulary: &Vocabulary, length: f64) -> 
 /// A word of text tokens.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Piece {
-    /// With the space before it, as the model tells it.
+    /// The text with the space before it, as the model writes it.
     pub(crate) text: String,
-    /// How many tokens it takes.
+    /// Number of its tokens.
     pub(crate) tokens: usize,
 }
 
-/// Splits text tokens into words: at spaces, with punctuation belonging to the word before it; at each character where the
-/// language has no spaces.
+/// Splits text tokens into words: at spaces, with punctuation belonging to the word before it; or into characters if
+/// the language has no spaces.
 pub(crate) fn words(tokens: &[u32], vocabulary: &Vocabulary, language: Option<&str>) -> Result<Vec<Piece>, Error> {
     let each = language.is_some_and(|language| WITHOUT_SPACES.contains(&language));
     let mut words: Vec<Piece> = Vec::new();
@@ -73,12 +73,12 @@ pub(crate) fn words(tokens: &[u32], vocabulary: &Vocabulary, language: Option<&s
     Ok(words)
 }
 
-/// Whether it is punctuation of the word before it.
+/// Whether it is punctuation that belongs to the word before it.
 fn belongs_before(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| ".,!?;:%)]}-'\u{2019}\u{201d}。，！？：、".contains(c))
 }
 
-/// The least groups of tokens that are whole characters.
+/// The smallest groups of tokens that are whole characters.
 fn characters(tokens: &[u32], vocabulary: &Vocabulary) -> Result<Vec<Piece>, Error> {
     let mut units = Vec::new();
     let mut from = 0;
@@ -92,7 +92,7 @@ fn characters(tokens: &[u32], vocabulary: &Vocabulary) -> Result<Vec<Piece>, Err
     Ok(units)
 }
 
-/// Where each word of a passage lies, by its share of the characters: for exports whose attention is not to be had.
+/// Estimates the times of words in a passage by their number of characters, for exports without attention.
 pub(crate) fn spread(words: &[Piece], start: f64, end: f64) -> Vec<(f64, f64)> {
     let letters = |piece: &Piece| piece.text.trim().chars().count().max(1) as f64;
     let all: f64 = words.iter().map(letters).sum();
@@ -107,8 +107,8 @@ pub(crate) fn spread(words: &[Piece], start: f64, end: f64) -> Vec<(f64, f64)> {
         .collect()
 }
 
-/// Where each word lies by the times at which its tokens end; `first` is the token of the first word. A word begins where the
-/// token before it ends.
+/// The times of words from the times at which their tokens end; `first` is the token of the first word. A word begins
+/// where the token before it ends.
 pub(crate) fn aligned(words: &[Piece], first: usize, token_ends: &[f64]) -> Vec<(f64, f64)> {
     let end = |tokens: usize| tokens.checked_sub(1).map_or(0.0, |token| token_ends[token]);
     let mut at = first;
@@ -132,8 +132,8 @@ mod tests {
         Vocabulary::read(&folder, &Settings::read(&folder).unwrap()).unwrap()
     }
 
-    /// Tokens in which a number of hundredths is a time, and `t` a text token.
-    fn told(vocabulary: &Vocabulary, text: &str) -> Vec<u32> {
+    /// Converts a description to tokens: a number of hundredths is a timestamp, and `t` a text token.
+    fn tokens_of(vocabulary: &Vocabulary, text: &str) -> Vec<u32> {
         let time = |hundredths: u32| vocabulary.zero + hundredths / 2;
         text.split(' ').map(|word| word.parse().map_or(80, time)).collect()
     }
@@ -145,7 +145,7 @@ mod tests {
         for (text, expected, again) in [
             ("0 t t 100", vec![spoken(0.0, 1.0, 1..3)], 5.0),
             ("0 t 100 120 t 300", vec![spoken(0.0, 1.0, 1..2), spoken(1.2, 3.0, 4..5)], 5.0),
-            // Closed, and another opened, without text: to be asked for again.
+            // Closed, and another one opened, without text: must be decoded again.
             ("0 t 100 100", vec![spoken(0.0, 1.0, 1..2)], 1.0),
             // Not closed.
             ("0 t 100 120 t t", vec![spoken(0.0, 1.0, 1..2), spoken(1.2, 5.0, 4..6)], 5.0),
@@ -154,7 +154,7 @@ mod tests {
             ("0 t 900", vec![spoken(0.0, 5.0, 1..2)], 5.0),
             ("0", vec![], 5.0),
         ] {
-            let (found, left) = passages(&told(&vocabulary, text), &vocabulary, 5.0);
+            let (found, left) = passages(&tokens_of(&vocabulary, text), &vocabulary, 5.0);
             let rounded = |seconds: f64| (seconds * 100.0).round() / 100.0;
             let found: Vec<_> =
                 found.into_iter().map(|it| spoken(rounded(it.start), rounded(it.end), it.tokens)).collect();

@@ -1,15 +1,15 @@
-//! A decode that goes round in circles.
+//! Detects loops in a decode.
 //!
-//! Whisper sometimes writes the same few words again and again, until it has no more room: that costs more than all the rest of
-//! a decode and says nothing. Times are left out: a loop may well count on.
+//! Whisper sometimes repeats the same few words until it reaches the maximum length. That takes longer than the rest of
+//! the decode, and has no meaning. Timestamps are ignored, because they may increase in a loop.
 
-/// Tokens in a circle, at most.
+/// Maximum number of tokens in a cycle.
 const LONGEST: usize = 16;
-/// Less than this many tokens may be meant: "no, no, no".
+/// Fewer tokens may be intended: "no, no, no".
 const LEAST: usize = 24;
 
-/// How many tokens at the end of `text` only repeat what stands before them, where it went round in a circle more than `most`
-/// times. `most` 0 allows any.
+/// The number of tokens at the end of `text` that only repeat those before them, if a cycle was repeated more than
+/// `most` times. With `most` 0 any number is allowed.
 pub(crate) fn circle(text: &[u32], most: usize) -> Option<usize> {
     if most == 0 {
         return None;

@@ -1,4 +1,4 @@
-//! Which token may come next: the rules that Whisper is decoded by.
+//! The rules for the next token in Whisper's decoding.
 //!
 //! Source: Radford et al. 2022, section 4.5, and the reference implementation's filters of logits; in Hugging Face's
 //! `generate` they are the processors of suppressed tokens and of timestamps.
@@ -9,17 +9,17 @@ use crate::{
     vocabulary::Vocabulary,
 };
 
-/// The rules of one decode.
+/// The rules of a decode.
 #[derive(Debug, Clone)]
 pub(crate) struct Rules {
-    /// Never told.
+    /// Never allowed.
     suppressed: Vec<u32>,
-    /// Not told first.
+    /// Not allowed first.
     suppressed_at_begin: Vec<u32>,
     end: u32,
     no_timestamps: u32,
     zero: u32,
-    /// Whether times are told; `max_first` is then the latest first one, in steps.
+    /// Whether timestamps are decoded; `max_first` is then the latest first one, in steps.
     timestamps: bool,
     max_first: Option<u32>,
 }
@@ -37,36 +37,37 @@ impl Rules {
         }
     }
 
-    /// Makes the logits of tokens that may not follow `told` minus infinity. `told` is what was decoded so far, without
-    /// the prompt.
-    pub(crate) fn apply(&self, told: &[u32], logits: &mut [f32]) {
-        let begin = if told.is_empty() { self.suppressed_at_begin.as_slice() } else { &[] };
+    /// Sets the logits of tokens that may not follow `decoded` to minus infinity. `decoded` are the tokens decoded so far,
+    /// without the prompt.
+    pub(crate) fn apply(&self, decoded: &[u32], logits: &mut [f32]) {
+        let begin = if decoded.is_empty() { self.suppressed_at_begin.as_slice() } else { &[] };
         for token in self.suppressed.iter().chain(begin) {
             forbid(logits, *token as usize..*token as usize + 1);
         }
         if self.timestamps {
-            self.apply_timestamps(told, logits);
+            self.apply_timestamps(decoded, logits);
         }
     }
 
-    /// Times come in pairs, never go back, come first, and win where they are likelier together than any text.
-    fn apply_timestamps(&self, told: &[u32], logits: &mut [f32]) {
+    /// Timestamps come in pairs, never decrease, and come first. They are selected if they are together more likely
+    /// than any text.
+    fn apply_timestamps(&self, decoded: &[u32], logits: &mut [f32]) {
         let (zero, all) = (self.zero as usize, logits.len());
         forbid(logits, self.no_timestamps as usize..self.no_timestamps as usize + 1);
         let is_time = |token: Option<&u32>| token.is_some_and(|token| *token >= self.zero);
-        let last = is_time(told.last());
-        let before_last = told.len() < 2 || is_time(told.get(told.len() - 2));
+        let last = is_time(decoded.last());
+        let before_last = decoded.len() < 2 || is_time(decoded.get(decoded.len() - 2));
         if last && before_last {
             forbid(logits, zero..all);
         } else if last {
             forbid(logits, 0..self.end as usize);
         }
-        if let Some(time) = told.iter().rev().find(|token| **token >= self.zero) {
+        if let Some(time) = decoded.iter().rev().find(|token| **token >= self.zero) {
             // The end of a segment may be the start of the next, but a segment is not empty.
             let least = if last && !before_last { *time } else { *time + 1 };
             forbid(logits, zero..least as usize);
         }
-        if told.is_empty() {
+        if decoded.is_empty() {
             forbid(logits, 0..zero);
             if let Some(most) = self.max_first {
                 forbid(logits, zero.saturating_add(most as usize + 1)..all);
@@ -105,11 +106,11 @@ mod tests {
         }
     }
 
-    /// The tokens that may follow, where text is likelier than any time.
-    fn allowed(rules: &Rules, told: &[u32]) -> Vec<u32> {
+    /// The allowed next tokens if text is more likely than any timestamp.
+    fn allowed(rules: &Rules, decoded: &[u32]) -> Vec<u32> {
         let mut logits = vec![0.0; 40];
         logits[..ZERO as usize].fill(5.0);
-        rules.apply(told, &mut logits);
+        rules.apply(decoded, &mut logits);
         (0..40).filter(|token| logits[*token as usize] > f32::NEG_INFINITY).collect()
     }
 
@@ -128,16 +129,16 @@ mod tests {
     #[test]
     fn times_come_in_pairs_and_never_go_back() {
         let rules = rules(true);
-        // After an opening time: text or the end, no time.
+        // After an opening timestamp: text or the end, no timestamp.
         assert!(allowed(&rules, &[ZERO]).iter().all(|token| *token < NO_TIMESTAMPS));
-        // After a closing one: a time not before it, or the end.
+        // After a closing one: a timestamp that is not earlier, or the end.
         let after = allowed(&rules, &[ZERO, TEXT, 34]);
         assert_eq!(
             after.iter().copied().filter(|token| *token >= ZERO).collect::<Vec<_>>(),
             (34..40).collect::<Vec<_>>()
         );
         assert!(!after.contains(&TEXT) && after.contains(&END));
-        // In text: later times only.
+        // In text: only later timestamps.
         let within = allowed(&rules, &[ZERO, TEXT, 34, 34, TEXT]);
         assert_eq!(
             within.iter().copied().filter(|token| *token >= ZERO).collect::<Vec<_>>(),
@@ -151,7 +152,7 @@ mod tests {
         let mut logits = vec![0.0; 40];
         logits[TEXT as usize] = 1.0;
         rules(true).apply(&[ZERO, TEXT], &mut logits);
-        // Nine times of 0 are more than one text of 1.
+        // Nine timestamps of 0 are together more likely than one text of 1.
         assert_eq!(logits[TEXT as usize], f32::NEG_INFINITY);
         assert!(logits[35] > f32::NEG_INFINITY);
     }

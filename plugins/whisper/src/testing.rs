@@ -1,4 +1,4 @@
-//! What the tests share: the made-up models, the bundled recordings, and what the reference makes of them.
+//! Shared by the tests: the synthetic models, the bundled recordings, and the results of the reference.
 
 use crate::{
     config::Settings,
@@ -27,15 +27,15 @@ pub(crate) fn testdata(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name)
 }
 
-/// A model, and what the reference makes of the recordings with it.
+/// A model, and the reference's results for the recordings.
 pub(crate) struct Referenced {
     pub(crate) name: String,
     pub(crate) model: Whisper,
     pub(crate) golden: Value,
 }
 
-/// The committed models, one after the other, and those that `cargo xtask parity whisper` made: `AURICLE_WHISPER_MODELS` lists
-/// folders that hold a `golden.json`.
+/// The committed models, one after another, and those created by `cargo xtask parity whisper`: `AURICLE_WHISPER_MODELS`
+/// lists folders with a `golden.json`.
 pub(crate) fn referenced() -> impl Iterator<Item = Referenced> {
     let trained = root().join("models/whisper-digits");
     let committed = [
@@ -56,7 +56,7 @@ pub(crate) fn fixture(name: &str) -> Vec<f32> {
     audio::wav_floats(&root().join("fixtures").join(name))
 }
 
-/// The model `nano` as its export of 16 bits has it; the reference is that of 32.
+/// The model `nano` exported with 16 bits; the reference is that with 32.
 pub(crate) fn halved() -> Referenced {
     referenced_by(&testdata("nano.json"), &testdata("nano"), &testdata("nano.fp16"), "fp16")
 }
@@ -67,7 +67,7 @@ fn referenced_by(golden: &Path, folder: &Path, networks: &Path, precision: &str)
     Referenced { name, model: model(folder, networks, precision), golden }
 }
 
-/// The model in a folder, with the networks of this precision in that or another one.
+/// The model in a folder, with the networks of this precision in that or another folder.
 fn model(folder: &Path, networks: &Path, precision: &str) -> Whisper {
     let settings = Settings::read(folder).unwrap();
     let vocabulary = Vocabulary::read(folder, &settings).unwrap();

@@ -1,4 +1,4 @@
-//! Where the time of a decode goes, told at debug level: one event for each window.
+//! The times of a decode's phases, logged at debug level: one event for each window.
 
 use std::time::{Duration, Instant};
 
@@ -18,12 +18,12 @@ impl Timing {
         Self { began: Instant::now(), encoder: none, prompt: none, rest: none, tokens: 0, decodes: 0 }
     }
 
-    /// The encoder is done.
+    /// The encoder has finished.
     pub(crate) fn encoded(&mut self) {
         self.encoder = self.began.elapsed();
     }
 
-    /// A text of `tokens` tokens was decoded: how long its prompt took, and what followed.
+    /// A text of `tokens` tokens was decoded, with the times of its prompt and of the rest.
     pub(crate) fn decoded(&mut self, prompt: Duration, rest: Duration, tokens: usize) {
         self.prompt += prompt;
         self.rest += rest;
@@ -31,8 +31,8 @@ impl Timing {
         self.decodes += 1;
     }
 
-    /// Tells all, and the seconds that words' times took.
-    pub(crate) fn tell(self, alignment: f64) {
+    /// Logs everything, and the time in seconds that the words' times took.
+    pub(crate) fn log(self, alignment: f64) {
         let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
         tracing::debug!(
             encoder_ms = milliseconds(self.encoder),

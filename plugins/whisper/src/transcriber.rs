@@ -1,6 +1,8 @@
-//! One stream's audio to words: the window is encoded, decoded until a decode is good, and read as passages and words.
+//! A stream's audio to words: the window is encoded, decoded until a decode is good, and converted to passages and
+//! words.
 //!
-//! Invariant: the words of a buffer depend on the buffer, the prompt and the stream's options alone. Threads: one at a time.
+//! Invariant: the words of a buffer depend only on the buffer, the prompt and the stream's options. Threads: one at a
+//! time.
 
 use crate::{
     alignment,
@@ -17,17 +19,17 @@ use auricle_plugin_api::{Config, Error};
 use auricle_plugin_kit::online::{Buffer, Passage, Request, TimedWord, Transcriber, Transcript};
 use std::sync::Arc;
 
-/// Decodes of one buffer, at most: a model that ends early each time is not asked for ever.
+/// Maximum number of decodes of a buffer, for a model that ends early each time.
 const MOST_DECODES: usize = 8;
-/// Audio that is too short to be asked for again, in seconds.
+/// Audio that is shorter is not decoded again, in seconds.
 const LEAST_AGAIN: f64 = 0.5;
 
 /// A stream's options.
 struct Options {
-    /// The language's token, where it was chosen.
+    /// The language's token, if it was selected.
     language: Option<u32>,
     translate: bool,
-    /// Said to the model before what was said in the stream.
+    /// Given to the model before the text of the stream.
     prompt: String,
     fallback: Fallback,
     beams: usize,
@@ -74,18 +76,18 @@ impl Listener {
         })
     }
 
-    /// What stands before the first decoded token.
+    /// The tokens before the first decoded one.
     fn prompt(&self, text: &str, language: Option<u32>) -> Result<Prompt, Error> {
         let vocabulary = &self.model.vocabulary;
         let mut tokens = Vec::new();
-        // What was said before takes at most half the room, its end counts most.
+        // The earlier text takes at most half of the room; its end is the most important part.
         let room = self.model.settings.config.max_target_positions / 2 - 1;
         let chosen = self.options.prompt.trim();
         let text = [chosen, text.trim()].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
         if let Some(before) = vocabulary.before.filter(|_| !text.is_empty()) {
-            let said = vocabulary.encode(&format!(" {text}"))?;
+            let earlier = vocabulary.encode(&format!(" {text}"))?;
             tokens.push(before);
-            tokens.extend(&said[said.len().saturating_sub(room)..]);
+            tokens.extend(&earlier[earlier.len().saturating_sub(room)..]);
         }
         let start = tokens.len();
         tokens.push(vocabulary.start);
@@ -96,7 +98,7 @@ impl Listener {
         Ok(Prompt { tokens, start })
     }
 
-    /// The language of a window: the likeliest token after the start.
+    /// Detects the language of a window: the most likely token after the start.
     fn detect(&self, audio: &Audio) -> Result<Option<u32>, Error> {
         let vocabulary = &self.model.vocabulary;
         if vocabulary.languages.is_empty() {
@@ -109,8 +111,8 @@ impl Listener {
         Ok(tokens.max_by(|one, other| logit(*one).total_cmp(&logit(*other))))
     }
 
-    /// Decodes a window at rising temperatures until it is good; the last one is taken as it is. `None` where nobody speaks, or
-    /// nobody waits.
+    /// Decodes a window at increasing temperatures until the text is good; the last one is used in any case. `None` if
+    /// there is no speech, or the call was cancelled.
     fn decode(
         &self,
         audio: &Audio,
@@ -146,8 +148,8 @@ impl Listener {
         Ok(last)
     }
 
-    /// The second of the window at which each token ends, by attention; `None` where the model gives none. `length` is that of the
-    /// audio in the window, in seconds.
+    /// The time at which each token ends, in seconds of the window, from the attention; `None` if the model has none.
+    /// `length` is that of the audio in the window, in seconds.
     fn token_ends(
         &self,
         audio: &Audio,
@@ -215,13 +217,13 @@ impl Transcriber for Listener {
             let prompt = self.prompt(request.prompt, language)?;
             let decoded = self.decode(&encoded, &prompt, request, &mut timing)?;
             let Some(decoded) = decoded else {
-                timing.tell(0.0);
+                timing.log(0.0);
                 break;
             };
             let (spoken, again) = passages::passages(&decoded.tokens, &self.model.vocabulary, length - from);
             let aligned = std::time::Instant::now();
             let token_ends = self.token_ends(&encoded, &prompt, &decoded, length - from)?;
-            timing.tell(aligned.elapsed().as_secs_f64());
+            timing.log(aligned.elapsed().as_secs_f64());
             for spoken in &spoken {
                 passages.push(self.words(&decoded, spoken, token_ends.as_deref(), tag, from - lead)?);
             }
@@ -229,7 +231,7 @@ impl Transcriber for Listener {
             if again <= 0.0 || length - from < LEAST_AGAIN {
                 break;
             }
-            // Times are of two frames of features each.
+            // A timestamp step is two frames of features.
             listening::move_on(&mut self.features, frames, (again * 100.0).round() as usize);
         }
         let language = language.and_then(|token| self.model.vocabulary.tag(token)).map(str::to_owned);

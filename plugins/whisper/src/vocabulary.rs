@@ -1,7 +1,8 @@
-//! Tokens and text, and the special tokens by their meaning.
+//! Converts between tokens and text, and finds the special tokens.
 //!
-//! Invariant: every special token lies within the network's vocabulary and agrees with its `config.json`, so that a
-//! tokenizer of another model is refused at load. Source: the vocabulary of Radford et al. 2022, as Hugging Face writes it.
+//! Invariant: every special token is within the network's vocabulary and matches its `config.json`, so that a tokenizer
+//! of another model is refused when it is loaded. Source: the vocabulary of Radford et al. 2022, in Hugging Face's
+//! format.
 
 use crate::config::Settings;
 use auricle_plugin_api::Error;
@@ -9,26 +10,26 @@ use auricle_plugin_kit::files;
 use std::path::Path;
 use tokenizers::Tokenizer;
 
-/// Seconds from one timestamp token to the next.
+/// Seconds between two timestamp tokens.
 pub(crate) const TIMESTAMP: f64 = 0.02;
 
-/// The languages of Whisper, as its tokens and BCP 47 name them; all but a few are the same.
+/// Whisper's languages whose token differs from the BCP 47 tag.
 const BCP_47: [(&str, &str); 2] = [("jw", "jv"), ("iw", "he")];
 
-/// A model's tokens.
+/// The tokens of a model.
 pub(crate) struct Vocabulary {
     tokenizer: Tokenizer,
     pub(crate) start: u32,
     pub(crate) end: u32,
     pub(crate) transcribe: Option<u32>,
     pub(crate) translate: Option<u32>,
-    /// Text that was said before follows.
+    /// Announces earlier text.
     pub(crate) before: Option<u32>,
     pub(crate) no_speech: Option<u32>,
     pub(crate) no_timestamps: u32,
     /// The token of 0.00 seconds; those of later times follow.
     pub(crate) zero: u32,
-    /// Languages by tag and token, in the vocabulary's order; none where the model knows English only.
+    /// Languages by tag and token, in the vocabulary's order; empty for models that only know English.
     pub(crate) languages: Vec<(String, u32)>,
 }
 
@@ -50,7 +51,7 @@ impl Vocabulary {
         let needed = |name: &str| token(name).ok_or_else(|| format!("has no {name}: not a tokenizer of Whisper"));
         let (start, end) = (needed("<|startoftranscript|>")?, needed("<|endoftext|>")?);
         let no_timestamps = needed("<|notimestamps|>")?;
-        // Early exports leave the timestamps out of the file; they follow the token before them.
+        // Early exports lack the timestamps in the file; they follow the token before them.
         let zero = token("<|0.00|>").unwrap_or(no_timestamps.saturating_add(1));
         let config = &settings.config;
         if (start, end) != (config.decoder_start_token_id, config.eos_token_id) {
@@ -69,7 +70,7 @@ impl Vocabulary {
             Some(false) => Vec::new(),
             _ => tokenizer.get_vocab(true).into_iter().filter_map(|(name, id)| Some((language(&name)?, id))).collect(),
         };
-        // Between the start and the tasks, and nothing else in these brackets is a language.
+        // Languages are between the start and the tasks, and no other token there has these brackets.
         languages.retain(|(_, id)| *id > start && transcribe.is_none_or(|task| *id < task));
         languages.sort_by_key(|(_, id)| *id);
         Ok(Self {
@@ -86,7 +87,7 @@ impl Vocabulary {
         })
     }
 
-    /// The token of a language, by its BCP 47 tag; regions are not told apart.
+    /// The token of a language, by its BCP 47 tag; regions are ignored.
     pub(crate) fn language(&self, tag: &str) -> Option<u32> {
         let primary = tag.split('-').next().unwrap_or(tag).to_ascii_lowercase();
         self.languages.iter().find(|(language, _)| *language == primary).map(|(_, id)| *id)
@@ -97,12 +98,12 @@ impl Vocabulary {
         self.languages.iter().find(|(_, id)| *id == token).map(|(tag, _)| tag.as_str())
     }
 
-    /// Whether it is a time.
+    /// Whether it is a timestamp.
     pub(crate) fn is_time(&self, token: u32) -> bool {
         token >= self.zero
     }
 
-    /// Whether it is text, not a time or another special token.
+    /// Whether it is text, not a timestamp or another special token.
     pub(crate) fn is_text(&self, token: u32) -> bool {
         token < self.end
     }
@@ -113,7 +114,7 @@ impl Vocabulary {
         encoding.map(|encoding| encoding.get_ids().to_vec()).map_err(|problem| Error::other(problem.to_string()))
     }
 
-    /// The text of tokens; times and special tokens have none. Bytes that are no character come out as U+FFFD.
+    /// The text of tokens; timestamps and special tokens have none. Invalid bytes become U+FFFD.
     pub(crate) fn decode(&self, tokens: &[u32]) -> Result<String, Error> {
         let text: Vec<u32> = tokens.iter().copied().filter(|token| self.is_text(*token)).collect();
         self.tokenizer.decode(&text, false).map_err(|problem| Error::other(problem.to_string()))

@@ -1,4 +1,4 @@
-//! The engine as the server sees it: through the boundary, from configuration to events, on the made-up models.
+//! The engine as seen by the server: through the boundary, from configuration to events, with the synthetic models.
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
@@ -12,7 +12,7 @@ fn here() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The engine with the models of this folder.
+/// The engine with the models in this folder.
 fn engine(models: &Path) -> TestEngine {
     let runtime = onnx_runtime_dir(env!("CARGO_MANIFEST_DIR"));
     TestEngine::in_process(Loader, &StubHost::new().resource_dir(runtime).resource_dir(models))
@@ -38,7 +38,7 @@ fn a_stream_becomes_segments_in_order_within_the_audio() {
             assert!(!segment.text().trim().is_empty() && !segment.words.is_empty(), "{name} {segment:?}");
         }
         assert!(recording.restart_points.iter().all(|point| point.state.len() <= 1 << 20), "{name}");
-        // The same again: nothing of a stream is left in the model.
+        // The same again: the model keeps nothing of a stream.
         assert_eq!(model.run(&audio), recording, "{name}");
     }
 }
@@ -46,7 +46,7 @@ fn a_stream_becomes_segments_in_order_within_the_audio() {
 #[test]
 fn a_decode_ends_with_the_token_at_which_its_client_leaves() {
     let audio = fixture("weather.wav");
-    // No text is good enough, so that each temperature has its turn.
+    // No text is good enough, so that every temperature is used.
     for (beams, temperatures) in [(1, vec![0.0, 0.2, 0.4, 0.6, 0.8, 1.0]), (3, vec![0.0])] {
         let fields = json!({"beam_size": beams, "temperature": temperatures, "logprob_threshold": 0.0,
             "no_speech_threshold": 1.0, "min_chunk_size": 4.0, "max_repetitions": 0});
@@ -60,7 +60,7 @@ fn a_decode_ends_with_the_token_at_which_its_client_leaves() {
         let tokens = asked(usize::MAX);
         assert!(tokens > 10 * temperatures.len(), "asked {tokens} times only");
         for gone in [3, tokens / 2, tokens - 8] {
-            // At the token, after the text, and when the transcript is there: no further text was begun.
+            // After the token, after the text, and when the transcript is complete: no further text was begun.
             let more = asked(gone) - gone;
             assert!((2..=4).contains(&more), "{beams} beams: asked {more} times after it was gone, {gone} of {tokens}");
         }
@@ -108,7 +108,7 @@ fn options_of_a_stream_are_checked_against_the_model() {
     assert!(recording.segments.iter().all(|segment| segment.language.as_deref() == Some("de")), "{recording:?}");
 }
 
-/// A folder `m` with a made-up model, one of its files changed.
+/// The error for a folder `m` with a synthetic model, after a change of one file.
 fn refused(file: &str, change: impl FnOnce(Vec<u8>) -> Option<Vec<u8>>) -> Error {
     refused_of("nano", file, change)
 }
@@ -163,7 +163,7 @@ fn a_damaged_file_is_named() {
 #[test]
 fn configurations_of_another_model_are_found_out() {
     let width = replaced("config.json", "\"d_model\": 24", "\"d_model\": 48");
-    assert!(width.contains("the networks are not what config.json says"), "{width}");
+    assert!(width.contains("the networks do not match config.json"), "{width}");
     let features = replaced("preprocessor_config.json", "\"feature_size\": 80", "\"feature_size\": 128");
     assert!(features.contains("feature_size is 128, num_mel_bins 80"), "{features}");
     let tokens = replaced("tokenizer.json", "<|startoftranscript|>", "<|startofsomething|>");
@@ -210,7 +210,7 @@ fn a_fast_layout_that_is_none_is_found_out() {
         let other = fs::read(here().join("testdata/nano").join(stock)).unwrap();
         let refusal = refused_of("nano.fast", file, |_| Some(other)).message;
         assert!(refusal.contains(file) && refusal.contains("its layout is none, not whisper-fast-1"), "{refusal}");
-        // With one of them gone nothing is left of the layout.
+        // If one of the files is missing, the layout is not used.
         assert!(refused_of("nano.fast", file, |_| None).message.contains("encoder_model.onnx"));
     }
     let heads = refused_of("nano.fast", "generation_config.json", |bytes| {

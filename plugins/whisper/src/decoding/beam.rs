@@ -1,24 +1,24 @@
-//! Beam search: some texts are followed side by side, and the one that is likeliest for its length wins.
+//! Beam search: extends several texts, and selects the one that is most likely relative to its length.
 //!
-//! Scores are sums of the tokens' logarithmic probabilities by the model, before the rules forbid any; a text that ended is
-//! measured by its score over its number of tokens, the end included. The search is over when as many texts ended as there are
-//! beams and the best that goes on is, as it stands, no better than the worst of them. Source: beam search of Hugging Face's
+//! Scores are sums of the tokens' logarithmic probabilities before the rules are applied; the score of a finished text
+//! is divided by its number of tokens, including the end. The search is over once as many texts have ended as there are
+//! beams, and the best open one is currently not better than the worst of them. Source: beam search of Hugging Face's
 //! `generate` with its defaults.
 
 use super::{Decoded, Manner};
 use crate::{logits::log_sum_exp, network::Decode, repetition};
 use auricle_plugin_api::Error;
 
-/// A text that is followed, or ended.
+/// A text that is open or has ended.
 #[derive(Debug, Clone, Default)]
 struct Text {
     tokens: Vec<u32>,
     logprobs: Vec<f32>,
-    /// The sum of `logprobs`; once it ended, over their number.
+    /// The sum of `logprobs`; after the end, divided by their number.
     score: f32,
 }
 
-/// A way for a text to go on.
+/// A continuation of a text.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Way {
     score: f32,
@@ -27,13 +27,13 @@ struct Way {
     token: u32,
 }
 
-/// Goes on from a prompt, after which the logits are those at `row`.
+/// Continues from a prompt, whose logits are at `row`.
 pub(super) fn search(decode: &mut dyn Decode, row: usize, manner: &Manner<'_>) -> Result<Decoded, Error> {
     let beams = manner.beams;
     let mut open = vec![Text::default()];
     let mut ended: Vec<Text> = Vec::new();
     for length in 1..=manner.most {
-        // As many again as there are beams: should the best all end, there is still one to go on for each.
+        // Twice the number of beams: if the best ones all end, there is still one to continue for each beam.
         let mut ways = Best::new(2 * beams);
         for (beam, text) in open.iter().enumerate() {
             let logits = decode.logits(if length == 1 { row } else { beam })?;
@@ -41,7 +41,7 @@ pub(super) fn search(decode: &mut dyn Decode, row: usize, manner: &Manner<'_>) -
             manner.rules.apply(&text.tokens, logits);
             ways.add(logits, all, text.score, beam);
         }
-        // Where there is no room for more, all that is good enough ends.
+        // At the maximum length, all texts that are good enough end.
         let full = length == manner.most;
         let mut next = Vec::with_capacity(beams);
         for (rank, way) in ways.ways.iter().enumerate() {
@@ -57,8 +57,8 @@ pub(super) fn search(decode: &mut dyn Decode, row: usize, manner: &Manner<'_>) -
         ended.sort_by(|one, other| other.score.total_cmp(&one.score));
         ended.truncate(beams);
         let Some(best) = next.first() else { break };
-        let hopeless = ended.len() == beams && ended[beams - 1].score >= best.score / length as f32;
-        if hopeless {
+        let finished = ended.len() == beams && ended[beams - 1].score >= best.score / length as f32;
+        if finished {
             break;
         }
         open = next.iter().map(|way| open[way.parent].follow(way, manner.end)).collect();
@@ -72,7 +72,7 @@ pub(super) fn search(decode: &mut dyn Decode, row: usize, manner: &Manner<'_>) -
         if (manner.cancelled)() {
             break;
         }
-        // Each beam runs; one without a text of its own follows the first.
+        // Every beam runs; one without a text of its own copies the first.
         let way = |beam: usize| next.get(beam).unwrap_or(&next[0]);
         let tokens: Vec<u32> = (0..beams).map(|beam| way(beam).token).collect();
         let parents: Vec<usize> = (0..beams).map(|beam| way(beam).parent).collect();
@@ -94,7 +94,7 @@ impl Text {
     }
 }
 
-/// The best ways so far, best first.
+/// The best continuations so far, best first.
 struct Best {
     most: usize,
     ways: Vec<Way>,
@@ -105,7 +105,7 @@ impl Best {
         Self { most, ways: Vec::with_capacity(most + 1) }
     }
 
-    /// Looks through the logits after a text; `all` is the logarithm of the sum of all their exponentials.
+    /// Adds the continuations of a text; `all` is the logarithm of the sum of the exponentials of all logits.
     fn add(&mut self, logits: &[f32], all: f32, score: f32, parent: usize) {
         let mut least = self.least();
         for (token, logit) in logits.iter().enumerate() {
@@ -119,7 +119,7 @@ impl Best {
         }
     }
 
-    /// What a way must exceed.
+    /// The score that a continuation must exceed.
     fn least(&self) -> f32 {
         if self.ways.len() < self.most { f32::NEG_INFINITY } else { self.ways[self.most - 1].score }
     }

@@ -1,4 +1,4 @@
-//! Decoding one text: the likeliest token again and again, or one drawn by chance at a temperature.
+//! Decodes one text: selects the most likely token each time, or samples one at a temperature.
 
 use super::{Decoded, Manner};
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
 use auricle_plugin_api::Error;
 use fastrand::Rng;
 
-/// Goes on from a prompt, after which the logits are those at `row`.
+/// Continues from a prompt, whose logits are at `row`.
 pub(super) fn follow(
     decode: &mut dyn Decode,
     mut row: usize,
@@ -41,7 +41,7 @@ pub(super) fn follow(
     Ok(decoded)
 }
 
-/// A token by its probability at a temperature; `at` is from 0 to 1.
+/// Samples a token by its probability at a temperature; `at` is from 0 to 1.
 fn draw(logits: &[f32], temperature: f32, at: f32) -> usize {
     let scaled: Vec<f32> = logits.iter().map(|logit| logit / temperature).collect();
     let total = log_sum_exp(&scaled);
@@ -52,7 +52,7 @@ fn draw(logits: &[f32], temperature: f32, at: f32) -> usize {
             return token;
         }
     }
-    // What rounding left over.
+    // Only after rounding errors.
     best(logits)
 }
 

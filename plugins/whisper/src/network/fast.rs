@@ -1,9 +1,9 @@
-//! Files in the fast layout, as `convert/` makes them of an export.
+//! Files in the fast layout, as converted from an export by `convert/`.
 //!
-//! The encoder gives keys and values of the decoder's cross attentions, which are bound once for a decode. The caches of a
-//! decode are as long as a text may become and are bound as input and as output: a token's keys and values are written where
-//! they belong, and nothing else of them moves, unless a beam goes on from another one's text. Caches are used again by later
-//! decodes; what they hold beyond a text's length is never read.
+//! The encoder returns keys and values of the decoder's cross attentions, which are bound once per decode. The caches
+//! of a decode have the maximum length of a text and are bound as input and as output: a token's keys and values are
+//! written in place, and nothing else is copied, unless a beam continues another one's text. Caches are reused by later
+//! decodes; their content beyond a text's length is never read.
 
 use super::{Attention, Audio, Decode, Layout, Sizes, expect, ids, missing};
 use auricle_plugin_api::Error;
@@ -18,24 +18,24 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// What the files' metadata say of the layout.
+/// The name of the layout in the files' metadata.
 const LAYOUT: &str = "whisper-fast-1";
 
-/// A model in the fast layout, opened.
+/// An opened model in the fast layout.
 pub(super) struct Fast {
     encoder: Sessions,
     decoder: Sessions,
     sizes: Sizes,
-    /// Of what is heard: key and value for each layer.
-    heard: Vec<String>,
-    /// Of the caches: as inputs and as outputs, key and value for each layer.
+    /// Names of the audio's keys and values: key and value for each layer.
+    cross: Vec<String>,
+    /// Names of the caches, as inputs and as outputs: key and value for each layer.
     caches: Vec<(String, String)>,
-    /// How many heads `alignment` has.
+    /// Number of heads in `alignment`.
     aligned: usize,
     idle: Mutex<Vec<Caches>>,
 }
 
-/// The keys and values of texts side by side, [beams, heads, positions, head width], for each layer in turns.
+/// Alternating keys and values of the beams, [beams, heads, positions, head width], for each layer.
 struct Caches {
     beams: usize,
     tensors: Vec<Tensor<f32>>,
@@ -57,17 +57,17 @@ impl Fast {
             }
             let found = found.unwrap_or_else(|| "none".to_owned());
             Err(Error::model(format!(
-                "{}: its layout is {found}, not {LAYOUT}; convert the model anew",
+                "{}: its layout is {found}, not {LAYOUT}; convert the model again",
                 file.display()
             )))
         };
         let (encoder, decoder) = (open(encoder)?, open(decoder)?);
         let each = |name: &str, layer: usize| ["key", "value"].map(|what| format!("{name}_{what}.{layer}"));
-        let heard = (0..sizes.layers).flat_map(|layer| each("cross", layer)).collect();
+        let cross = (0..sizes.layers).flat_map(|layer| each("cross", layer)).collect();
         let caches =
             (0..sizes.layers).flat_map(|layer| each("past", layer).into_iter().zip(each("present", layer))).collect();
         let aligned = aligned(&*decoder.lend()?);
-        Ok(Self { encoder, decoder, sizes, heard, caches, aligned, idle: Mutex::default() })
+        Ok(Self { encoder, decoder, sizes, cross, caches, aligned, idle: Mutex::default() })
     }
 
     /// Caches of a decode that is over, or new ones.
@@ -87,7 +87,7 @@ impl Fast {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(caches);
     }
 
-    /// Binds everything for calls of `tokens` tokens in each text; logits are wanted after those at `rows`.
+    /// Binds everything for calls with `tokens` tokens in each text; logits are needed after those at `rows`.
     fn call(
         &self,
         session: &Session,
@@ -98,7 +98,7 @@ impl Fast {
     ) -> Result<Call, Error> {
         let (beams, memory) = (caches.beams, Allocator::default());
         let mut binding = session.create_binding()?;
-        for (name, value) in self.heard.iter().zip(&audio.0) {
+        for (name, value) in self.cross.iter().zip(&audio.0) {
             binding.bind_input(name, value)?;
         }
         for ((past, present), tensor) in self.caches.iter().zip(&mut caches.tensors) {
@@ -128,7 +128,7 @@ impl Fast {
     }
 }
 
-/// The heads of the output `alignment`; none where it is missing.
+/// Number of heads in the output `alignment`; 0 if it is missing.
 fn aligned(session: &Session) -> usize {
     let output = session.outputs().iter().find(|output| output.name() == "alignment");
     match output.map(|output| output.dtype()) {
@@ -143,15 +143,15 @@ impl Layout for Fast {
         let features = TensorRef::from_array_view(([1, bins, frames], features))?;
         let mut session = self.encoder.lend()?;
         let mut outputs = session.run(ort::inputs!["input_features" => features])?;
-        let mut heard = Vec::with_capacity(self.heard.len());
-        for (at, name) in self.heard.iter().enumerate() {
+        let mut cross = Vec::with_capacity(self.cross.len());
+        for (at, name) in self.cross.iter().enumerate() {
             let value = outputs.remove(name).ok_or_else(|| missing(name))?;
             let turned = at % 2 == 0;
             let shape = if turned { [1, heads, head_width, states] } else { [1, heads, states, head_width] };
             expect(name, &value, &shape)?;
-            heard.push(value);
+            cross.push(value);
         }
-        Ok(Audio(heard))
+        Ok(Audio(cross))
     }
 
     fn begin<'a>(
@@ -188,7 +188,7 @@ impl Layout for Fast {
     }
 }
 
-/// What is bound for calls of one shape.
+/// The bindings for calls of one shape.
 struct Call {
     binding: IoBinding,
     input_ids: Tensor<i64>,
@@ -220,17 +220,17 @@ struct Text<'a> {
     audio: &'a Audio,
     session: Lent<'a>,
     call: Call,
-    /// Always there until dropped.
+    /// `Some` until dropped.
     caches: Option<Caches>,
     beams: usize,
     length: usize,
-    /// Whether a token came after the prompt.
+    /// Whether there was a token after the prompt.
     begun: bool,
 }
 
 impl Decode for Text<'_> {
     fn step(&mut self, tokens: &[u32], parents: &[usize]) -> Result<(), Error> {
-        let Some(mut caches) = self.caches.take() else { unreachable!("caches are there until the decode is dropped") };
+        let Some(mut caches) = self.caches.take() else { unreachable!("the caches exist until the decode is dropped") };
         if !self.begun {
             if self.beams > 1 {
                 let one = std::mem::replace(&mut caches, self.fast.lend(self.beams)?);
@@ -263,7 +263,7 @@ impl Drop for Text<'_> {
 }
 
 impl Caches {
-    /// Gives every text what the only one of `one` has of `length` tokens.
+    /// Copies the first `length` tokens of the only text in `one` to every text.
     fn spread(&mut self, one: &Self, length: usize) {
         for (to, from) in self.tensors.iter_mut().zip(&one.tensors) {
             let shape = from.shape();
@@ -277,7 +277,7 @@ impl Caches {
         }
     }
 
-    /// Gives each text the `length` tokens of its parent.
+    /// Copies to each text the `length` tokens of its parent.
     fn follow(&mut self, parents: &[usize], length: usize) {
         let mut kept = Vec::new();
         let moved = || parents.iter().enumerate().filter(|(beam, parent)| beam != *parent);
@@ -289,7 +289,7 @@ impl Caches {
             let (heads, head) = (shape[1] as usize, (shape[2] * shape[3]) as usize);
             let used = length * shape[3] as usize;
             let values = tensor.extract_tensor_mut().1;
-            // All are read before any is written: a text may be another's parent and have one itself.
+            // All are read before any is written, because a text may be a parent and have one itself.
             kept.clear();
             for (_, parent) in moved() {
                 let text = &values[parent * heads * head..][..heads * head];

@@ -1,4 +1,4 @@
-//! Tensors of 16-bit floats: some exports take or give them in places.
+//! Tensors of 16-bit floats, which some exports have as inputs or outputs.
 
 use auricle_plugin_api::Error;
 use half::f16;
@@ -7,12 +7,12 @@ use ort::{
     value::{DynValue, Tensor, TensorElementType, TensorRef, ValueType},
 };
 
-/// Whether a network's input or output is of 16 bits.
+/// Whether a network's input or output has 16 bits.
 pub(super) fn is_half(kind: &ValueType) -> bool {
     kind.tensor_type() == Some(TensorElementType::Float16)
 }
 
-/// Values as the network wants them.
+/// Converts values to the network's type.
 pub(super) fn given(shape: [usize; 3], values: &[f32], half: bool) -> Result<SessionInputValue<'_>, Error> {
     Ok(if half {
         let values: Vec<f16> = values.iter().map(|value| f16::from_f32(*value)).collect();

@@ -1,9 +1,9 @@
-//! Files as Optimum exports them.
+//! Files as exported by Optimum.
 //!
-//! `past_key_values.N.decoder.key` and the like go in, `present.N.decoder.key` come out, [batch, heads, tokens, head width]; the
-//! encoder's keys and values come out with the prompt and stay. Each call gives new caches, so beams share what they have
-//! in common: a beam is a list of tensors that others may hold too. Exports with attentions give `cross_attentions.N`,
-//! [batch, heads, tokens, frames].
+//! Inputs are `past_key_values.N.decoder.key` and similar, outputs `present.N.decoder.key`, [batch, heads, tokens, head
+//! width]; the encoder's keys and values are outputs of the prompt and stay. Each call returns new caches, so beams
+//! share their common part: a beam is a list of tensors that others may hold too. Exports with attentions have
+//! `cross_attentions.N`, [batch, heads, tokens, frames].
 
 use super::{
     Attention, Audio, Decode, Layout, Sizes, expect,
@@ -19,16 +19,16 @@ use ort::{
 };
 use std::{path::Path, sync::Arc};
 
-/// An export, opened.
+/// An opened export.
 pub(super) struct Stock {
     encoder: Sessions,
     decoder: Decoder,
     sizes: Sizes,
-    /// The caches' names, a decode's and the audio's: of inputs, of outputs.
+    /// Names of the caches, of a decode and of the audio: inputs, outputs.
     own: Vec<(String, String)>,
-    heard: Vec<(String, String)>,
+    cross: Vec<(String, String)>,
     attends: bool,
-    /// Which are of 16 bits: the features, the caches.
+    /// Whether the features have 16 bits, and the caches.
     half_features: bool,
     half_caches: bool,
 }
@@ -79,15 +79,15 @@ impl Stock {
             };
             (0..sizes.layers).flat_map(|layer| [name(layer, "key"), name(layer, "value")]).collect()
         };
-        let (own, heard) = (names("decoder"), names("encoder"));
+        let (own, cross) = (names("decoder"), names("encoder"));
         let half_features = input_is_half(&*encoder.lend()?, "input_features");
         let half_caches = input_is_half(&*decoder.next().lend()?, "past_key_values.0.decoder.key");
         let gives = |session: &Session, name: &str| session.outputs().iter().any(|output| output.name() == name);
         let attends = !sizes.alignment.is_empty() && gives(&*decoder.first().lend()?, "cross_attentions.0");
-        Ok(Self { encoder, decoder, sizes, own, heard, attends, half_features, half_caches })
+        Ok(Self { encoder, decoder, sizes, own, cross, attends, half_features, half_caches })
     }
 
-    /// Runs a prompt and hands over what came out.
+    /// Runs a prompt and passes on the outputs.
     fn prompt<T>(
         &self,
         audio: &Audio,
@@ -99,11 +99,11 @@ impl Stock {
             ("input_ids", TensorRef::from_array_view(([1, tokens.len()], tokens.as_slice()))?.into()),
             ("encoder_hidden_states", SessionInputValue::from(&audio.0[0])),
         ];
-        // What a merged decoder does not use must still be there; the runtime wants one frame of it at the least.
+        // Inputs that a merged decoder does not use must still exist; the runtime needs at least one frame of them.
         let Sizes { heads, head_width, .. } = self.sizes;
         let nothing = zeros([1, heads, 1, head_width], self.half_caches)?;
         if self.decoder.is_merged() {
-            for (name, _) in self.own.iter().chain(&self.heard) {
+            for (name, _) in self.own.iter().chain(&self.cross) {
                 inputs.push((name, SessionInputValue::from(&nothing)));
             }
             inputs.push(("use_cache_branch", TensorRef::from_array_view(([1], [false].as_slice()))?.into()));
@@ -113,8 +113,8 @@ impl Stock {
         take(&mut outputs)
     }
 
-    /// Goes on by a token: the caches after it, and its logits.
-    fn next(&self, audio: &Audio, heard: &[DynValue], own: &[DynValue], token: u32) -> Result<(Beam, Taken), Error> {
+    /// Appends a token: returns the caches after it, and its logits.
+    fn next(&self, audio: &Audio, cross: &[DynValue], own: &[DynValue], token: u32) -> Result<(Beam, Taken), Error> {
         let tokens = ids(&[token]);
         let mut inputs: Vec<(&str, SessionInputValue<'_>)> = Vec::with_capacity(4 * self.sizes.layers + 3);
         inputs.push(("input_ids", TensorRef::from_array_view(([1, 1], tokens.as_slice()))?.into()));
@@ -122,7 +122,7 @@ impl Stock {
             inputs.push(("encoder_hidden_states", SessionInputValue::from(&audio.0[0])));
             inputs.push(("use_cache_branch", TensorRef::from_array_view(([1], [true].as_slice()))?.into()));
         }
-        for ((name, _), value) in self.own.iter().zip(own).chain(self.heard.iter().zip(heard)) {
+        for ((name, _), value) in self.own.iter().zip(own).chain(self.cross.iter().zip(cross)) {
             inputs.push((name, SessionInputValue::from(value)));
         }
         let mut session = self.decoder.next().lend()?;
@@ -149,12 +149,12 @@ impl Layout for Stock {
         rows: &[usize],
         _beams: usize,
     ) -> Result<Box<dyn Decode + 'a>, Error> {
-        let (own, heard, logits) = self.prompt(audio, prompt, |outputs| {
+        let (own, cross, logits) = self.prompt(audio, prompt, |outputs| {
             let own = Arc::new(all(outputs, &self.own)?);
-            Ok((own, all(outputs, &self.heard)?, Taken::new(one(outputs, "logits")?)?))
+            Ok((own, all(outputs, &self.cross)?, Taken::new(one(outputs, "logits")?)?))
         })?;
         let places = rows.iter().map(|row| (0, *row)).collect();
-        Ok(Box::new(Text { stock: self, audio, heard, beams: vec![own], logits: vec![logits], places }))
+        Ok(Box::new(Text { stock: self, audio, cross, beams: vec![own], logits: vec![logits], places }))
     }
 
     fn attends(&self) -> bool {
@@ -180,17 +180,17 @@ impl Layout for Stock {
     }
 }
 
-/// The caches of a text, keys and values in turns, as the network gave them.
+/// The caches of a text, alternating keys and values, as returned by the network.
 type Beam = Arc<Vec<DynValue>>;
 
 /// A decode.
 struct Text<'a> {
     stock: &'a Stock,
     audio: &'a Audio,
-    heard: Vec<DynValue>,
+    cross: Vec<DynValue>,
     beams: Vec<Beam>,
     logits: Vec<Taken>,
-    /// Where the rows that can be asked for lie: in which of the logits, and after which of its tokens.
+    /// The places of the rows that can be requested: the index of the logits, and of the token in them.
     places: Vec<(usize, usize)>,
 }
 
@@ -199,7 +199,7 @@ impl Decode for Text<'_> {
         let (mut beams, mut logits) = (Vec::with_capacity(tokens.len()), Vec::with_capacity(tokens.len()));
         for (token, parent) in tokens.iter().zip(parents) {
             let parent = &self.beams[(*parent).min(self.beams.len() - 1)];
-            let (beam, after) = self.stock.next(self.audio, &self.heard, parent, *token)?;
+            let (beam, after) = self.stock.next(self.audio, &self.cross, parent, *token)?;
             beams.push(beam);
             logits.push(after);
         }
@@ -214,7 +214,7 @@ impl Decode for Text<'_> {
         let values = self.logits[value].values()?;
         let whole = values.len();
         values.get_mut(place * size..(place + 1) * size).ok_or_else(|| {
-            Error::model(format!("the decoder gave {whole} logits, which are not {size} for each token"))
+            Error::model(format!("the decoder returned {whole} logits, which is not {size} for each token"))
         })
     }
 }
