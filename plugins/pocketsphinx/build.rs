@@ -1,7 +1,7 @@
 //! Compiles PocketSphinx's C sources and the bridge to them into one static library.
 //!
-//! Invariant: always optimised, whatever the Cargo profile (decoding runs six times slower unoptimised), and every symbol
-//! hidden, so that two engines in one server never see each other's copy. The source is fetched by `cargo xtask build`;
+//! Invariant: always optimised, in every Cargo profile (decoding is six times slower without), and with all symbols
+//! hidden, so that two engines in one server never use each other's copy. `cargo xtask build` downloads the source;
 //! SOURCE.md says from where.
 
 use std::{
@@ -28,7 +28,8 @@ fn main() {
 
     let mut upstream = compiler(&source, &generated);
     upstream.define("HAVE_CONFIG_H", None).files(sources).warnings(false);
-    // Every C file sees `bridge.h` first: it turns the process's end into an error (bridge/bridge.c says how).
+    // Every C file includes `bridge.h` first, which turns the end of the process into an error (explained in
+    // bridge/bridge.c).
     let header = fs::canonicalize("bridge/bridge.h").expect("bridge/bridge.h is part of this crate");
     let force = if upstream.get_compiler().is_like_msvc() { "/FI" } else { "-include" };
     upstream.flag(force).flag(header).compile("pocketsphinx");
@@ -36,7 +37,7 @@ fn main() {
     compiler(&source, &generated).file("bridge/bridge.c").compile("auricle_pocketsphinx_bridge");
 }
 
-/// What both compilations share.
+/// The settings of both compilations.
 fn compiler(source: &Path, generated: &Path) -> cc::Build {
     let mut build = cc::Build::new();
     build
@@ -47,18 +48,19 @@ fn compiler(source: &Path, generated: &Path) -> cc::Build {
         .opt_level(3)
         .flag_if_supported("-std=gnu11")
         .flag_if_supported("-fvisibility=hidden")
-        // The same figures on every processor: no fused multiply-add.
+        // The same results on every processor: no fused multiply-add.
         .flag_if_supported("-ffp-contract=off");
     build
 }
 
-/// The folder POCKETSPHINX_SOURCE names; else the one that `cargo xtask build` unpacked into this build's target folder.
+/// The folder in POCKETSPHINX_SOURCE, or else the one that `cargo xtask build` unpacked into this build's target
+/// folder.
 fn source_folder() -> PathBuf {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("Cargo sets OUT_DIR"));
     let unpacked = || out.ancestors().map(|folder| folder.join("vendor").join(SOURCE)).find(|folder| is_source(folder));
     match env::var_os("POCKETSPHINX_SOURCE").map(PathBuf::from) {
         Some(named) if is_source(&named) => named,
-        Some(named) => panic!("POCKETSPHINX_SOURCE is {}, which does not hold src/pocketsphinx.c", named.display()),
+        Some(named) => panic!("POCKETSPHINX_SOURCE is {}, which does not contain src/pocketsphinx.c", named.display()),
         None => unpacked().unwrap_or_else(|| panic!("{SOURCE} is not in target/vendor: run `cargo xtask build`")),
     }
 }
@@ -79,7 +81,7 @@ fn c_files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The two headers that upstream's own build writes after probing the platform.
+/// The two headers that upstream's own build generates for the platform.
 fn write_config(folder: &Path) {
     let target = |name: &str| env::var(format!("CARGO_CFG_TARGET_{name}")).unwrap_or_default();
     let windows = target("OS") == "windows";
@@ -105,7 +107,7 @@ fn write_config(folder: &Path) {
     }
 }
 
-/// Each definition only where it is not made yet: the two headers overlap.
+/// Guards each definition, because the two headers overlap.
 fn guarded(text: &str) -> String {
     let one = |line: &str| {
         let name = line.split(' ').nth(1).unwrap_or_default();

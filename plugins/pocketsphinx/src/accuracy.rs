@@ -1,7 +1,7 @@
-//! How much is understood, on recordings whose words are known; and the same recordings' input for `parity/compare.py`.
+//! The word error rate on recordings with known text; also writes the same recordings' input for `parity/compare.py`.
 //!
-//! The real recordings are no part of the repository: AURICLE_AUDIO names their folder, or it is `../shared/audio` beside
-//! the repository; where there is none, these tests pass and say so.
+//! The real recordings are not in the repository: AURICLE_AUDIO names their folder, or it is `../shared/audio` beside
+//! the repository. Without them these tests print this and pass.
 
 use crate::{
     recognizer::{Event, Trace},
@@ -15,8 +15,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A recording, what was said in it, and what was understood.
-struct Heard {
+/// A recording, its text, and the recognised text.
+struct Recognition {
     recording: PathBuf,
     said: Vec<String>,
     understood: Vec<String>,
@@ -47,7 +47,7 @@ fn real_recordings() -> Vec<PathBuf> {
     found
 }
 
-fn listen(recording: &Path) -> Heard {
+fn listen(recording: &Path) -> Recognition {
     let audio = testing::wav(recording);
     let mut recognizer = testing::recognizer(CUTTING);
     let (mut events, mut slowest_block) = (Vec::new(), Duration::ZERO);
@@ -60,7 +60,7 @@ fn listen(recording: &Path) -> Heard {
     recognizer.finish(&mut events).unwrap();
     let decoding = start.elapsed();
     events.retain(|event| matches!(event, Event::Segment(_)));
-    Heard {
+    Recognition {
         recording: recording.to_owned(),
         said: words(&fs::read_to_string(recording.with_extension("txt")).unwrap()),
         understood: words(&testing::text(&events)),
@@ -75,10 +75,10 @@ fn listen(recording: &Path) -> Heard {
 fn real_speech_is_understood_as_well_as_it_was() {
     let recordings = real_recordings();
     if recordings.is_empty() {
-        println!("skipped: no recordings (AURICLE_AUDIO names none and ../shared/audio is not there)");
+        println!("skipped: no recordings (AURICLE_AUDIO is not set and ../shared/audio does not exist)");
         return;
     }
-    let heard: Vec<Heard> = recordings.iter().map(|path| listen(path)).collect();
+    let heard: Vec<Recognition> = recordings.iter().map(|path| listen(path)).collect();
     let (mut wrong, mut said, mut seconds, mut decoding) = (0, 0, 0.0, 0.0);
     for one in &heard {
         let errors = word_errors(&one.said, &one.understood);
@@ -94,13 +94,13 @@ fn real_speech_is_understood_as_well_as_it_was() {
     assert!(rate < 35.0, "word error rate {rate:.2} %");
 }
 
-/// What PocketSphinx itself, as its authors publish it, understood of the fixtures in the same pieces.
+/// Compares with the results of the published PocketSphinx for the fixtures in the same pieces.
 #[test]
 fn fixtures_give_what_the_reference_gives() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("parity/golden.json");
     let golden: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
     let mut fixtures = recordings(&testing::root().join("fixtures"), "");
-    // Not what is there for other engines.
+    // Skips fixtures for other engines.
     fixtures.retain(|fixture| golden.get(fixture.file_stem().unwrap().to_string_lossy().as_ref()).is_some());
     assert_eq!(golden.as_object().unwrap().len(), fixtures.len());
     for fixture in fixtures {
@@ -114,7 +114,7 @@ fn place_words(utterance: &Trace) -> Value {
     utterance.words.iter().map(|word| json!([word.text, word.first_frame, word.last_frame])).collect()
 }
 
-/// Writes what `parity/compare.py` gives to the reference.
+/// Writes the input of the reference in `parity/compare.py`.
 #[test]
 #[ignore = "run by parity/compare.py, which names the file to write in PARITY_DUMP"]
 fn dump_for_parity() {

@@ -1,19 +1,21 @@
-//! One PocketSphinx decoder behind a safe interface.
+//! A PocketSphinx decoder with a safe interface.
 //!
-//! Invariant: nothing a preset or a client sends ends the process. The C code calls `exit` or `abort` in these cases, and
-//! `bridge/bridge.c` makes each an error of the call it happens in:
-//! - a file of the model is cut short, of another version or inconsistent (`bio.c`, `mdef.c`, `tmat.c`, `ms_*.c`,
-//!   `ptm_mgau.c`, `s2_semi_mgau.c`, `feat.c`): [`Files`] refuses the commonest cases beforehand, by name;
-//! - settings that contradict one another (`fe_*.c`, `cmn_live.c`, `lda.c`): they come from the model's `feat.params`;
-//! - an utterance of more than 32,767 frames (`acmod.c`): the endpointer cuts long before;
-//! - grammars, keyphrases and forced alignment (`fsg_*.c`, `jsgf*.c`, `allphone_search.c`): not offered;
-//! - the search contradicts itself (`ngram_search_fwdtree.c`, assertions), or memory runs out (`ckd_alloc.c`).
+//! Invariant: no input from a preset or a client ends the process. The C code calls `exit` or `abort` in these cases,
+//! and `bridge/bridge.c` turns each into an error of the call:
+//! - a file of the model is truncated, of another version or inconsistent (`bio.c`, `mdef.c`, `tmat.c`, `ms_*.c`,
+//!   `ptm_mgau.c`, `s2_semi_mgau.c`, `feat.c`); [`Files`] refuses the most common cases in advance, with the file's
+//!   name;
+//! - settings that contradict one another (`fe_*.c`, `cmn_live.c`, `lda.c`); they come from the model's `feat.params`;
+//! - an utterance of more than 32,767 frames (`acmod.c`); the endpointer splits long before;
+//! - grammars, keyphrases and forced alignment (`fsg_*.c`, `jsgf*.c`, `allphone_search.c`); they are not supported;
+//! - the search is inconsistent (`ngram_search_fwdtree.c`, assertions), or memory runs out (`ckd_alloc.c`).
 //!
-//! What is not caught: a model whose bytes were changed on purpose can make the C code write where it must not. Models are
-//! the operator's, as the engine itself is. Files are read, not mapped, so that one replaced in place harms no stream.
+//! Not prevented: a maliciously changed model can make the C code write out of bounds. Models belong to the operator,
+//! like the engine itself. Files are read, not mapped, so that a file that is replaced in place does not affect
+//! streams.
 //!
-//! After an error the C state is unknown: the decoder is never called again, and left where it is instead of freed.
-//! Threads: one at a time, not always the same.
+//! After an error the C state is unknown: the decoder is never called again, and leaked instead of freed. Threads: one
+//! at a time, not always the same.
 
 use crate::{
     ffi::{self, RawDecoder, RawWord},
@@ -26,39 +28,39 @@ use std::{
     sync::{Mutex, Once, PoisonError},
 };
 
-/// Samples of a frame, the unit of the decoder's times: 10 ms.
+/// Number of samples in a frame, the decoder's unit of time: 10 ms.
 pub(crate) const FRAME: u64 = 160;
-/// Components of the cepstral mean.
+/// Number of components of the cepstral mean.
 pub(crate) const CEPSTRA: usize = 13;
-/// What is subtracted from every frame's cepstrum: the sound of the room, the microphone and the voice.
+/// Subtracted from every frame's cepstrum: the characteristics of room, microphone and voice.
 pub(crate) type CepstralMean = [f32; CEPSTRA];
 
-/// A word of an utterance, its times in frames of the utterance.
+/// A word of an utterance; its times are frames of the utterance.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct HeardWord {
+pub(crate) struct DecodedWord {
     pub(crate) text: String,
     pub(crate) first_frame: u64,
     pub(crate) last_frame: u64,
     pub(crate) posterior: f32,
 }
 
-/// A decoder; about 110 MB.
+/// A decoder, which needs about 110 MB.
 pub(crate) struct Decoder {
     raw: NonNull<RawDecoder>,
     in_utterance: bool,
     broken: bool,
 }
 
-// SAFETY: the C decoder has no tie to a thread: its state is its own, apart from the random numbers of dithering (off)
+// SAFETY: the C decoder is not tied to a thread. Its state is its own, except for the random numbers of dithering (off)
 // and a cache that only `auricle_ps_open` uses, which is called under a lock.
 unsafe impl Send for Decoder {}
 
 impl Decoder {
-    /// A decoder for `files` with further settings of PocketSphinx (`-name`, value). Takes 0.3 s.
+    /// Opens a decoder for `files` with further settings of PocketSphinx (`-name`, value). Takes 0.3 s.
     pub(crate) fn open(files: &Files, settings: &[(&str, &str)]) -> Result<Self, Error> {
         static LOG: Once = Once::new();
         static OPENING: Mutex<()> = Mutex::new(());
-        // SAFETY: `log` is a function of that type and lives for ever; nothing of PocketSphinx was called before.
+        // SAFETY: `log` is a function of that type and lives forever; no function of PocketSphinx was called before.
         LOG.call_once(|| unsafe { ffi::auricle_ps_log_to(log) });
 
         let mut arguments = Vec::new();
@@ -72,7 +74,8 @@ impl Decoder {
         let pointers: Vec<*const c_char> = arguments.iter().map(|argument| argument.as_ptr()).collect();
         let mut raw = ptr::null_mut();
         let opening = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
-        // SAFETY: `pointers` are that many strings, which the decoder copies; the lock keeps other openings away.
+        // SAFETY: `pointers` are that many strings, which the decoder copies; the lock excludes other calls of this
+        // function.
         let result = unsafe { ffi::auricle_ps_open(arguments.len() as c_int, pointers.as_ptr(), &raw mut raw) };
         drop(opening);
         let Some(raw) = NonNull::new(raw).filter(|_| result == 0) else {
@@ -84,7 +87,7 @@ impl Decoder {
         Ok(decoder)
     }
 
-    /// Begins an utterance. What is heard depends on its audio and the cepstral mean, on nothing before.
+    /// Begins an utterance. Its result depends only on its audio and the cepstral mean.
     pub(crate) fn start(&mut self) -> Result<(), Error> {
         // SAFETY: the decoder is open and this thread has it to itself; likewise below.
         self.call("begin an utterance", |raw| unsafe { ffi::auricle_ps_start(raw) })?;
@@ -92,14 +95,14 @@ impl Decoder {
         Ok(())
     }
 
-    /// Hears the next samples of the utterance.
+    /// Processes the next samples of the utterance.
     pub(crate) fn process(&mut self, samples: &[i16]) -> Result<(), Error> {
         // SAFETY: as above; the samples are only read, during the call.
-        self.call("hear", |raw| unsafe { ffi::auricle_ps_process(raw, samples.as_ptr(), samples.len()) })?;
+        self.call("process audio", |raw| unsafe { ffi::auricle_ps_process(raw, samples.as_ptr(), samples.len()) })?;
         Ok(())
     }
 
-    /// Ends the utterance: [`words`](Self::words) are final from now on, and the cepstral mean has learnt from it.
+    /// Ends the utterance: [`words`](Self::words) are now final, and the cepstral mean is updated.
     pub(crate) fn end(&mut self) -> Result<(), Error> {
         self.in_utterance = false;
         // SAFETY: as above.
@@ -107,23 +110,23 @@ impl Decoder {
         Ok(())
     }
 
-    /// Ends an utterance nobody wants the words of; outside of one does nothing.
+    /// Ends an utterance whose words are not needed; does nothing outside of an utterance.
     pub(crate) fn abandon(&mut self) -> Result<(), Error> {
         if self.in_utterance && !self.broken { self.end() } else { Ok(()) }
     }
 
-    /// The words of the utterance so far, or of the one that ended, without what is no word: silence and noises.
-    pub(crate) fn words(&mut self) -> Result<Vec<HeardWord>, Error> {
+    /// The words of the current or last utterance, without silence and noises.
+    pub(crate) fn words(&mut self) -> Result<Vec<DecodedWord>, Error> {
         let none = RawWord { text: ptr::null(), first_frame: 0, last_frame: 0, posterior: 0.0 };
         let mut words = vec![none; 2_048];
-        // SAFETY: as above; there is room for as many words as said.
+        // SAFETY: as above; the buffer has room for this many words.
         let fill = |raw| unsafe { ffi::auricle_ps_words(raw, words.as_mut_ptr(), words.len() as c_int) };
-        let count = self.call("say what it heard", fill)?;
+        let count = self.call("return the words", fill)?;
         words.truncate(count);
-        Ok(words.into_iter().filter_map(HeardWord::of).collect())
+        Ok(words.into_iter().filter_map(DecodedWord::of).collect())
     }
 
-    /// The cepstral mean, as of the end of the last utterance.
+    /// The cepstral mean at the end of the last utterance.
     pub(crate) fn cmn(&self) -> Result<CepstralMean, Error> {
         let mut mean = [0.0; CEPSTRA];
         // SAFETY: the decoder is open and this thread has it to itself; there is room for that many components.
@@ -133,14 +136,14 @@ impl Decoder {
         }
     }
 
-    /// Sets the cepstral mean, and the weight it has against the audio to come.
+    /// Sets the cepstral mean, with its weight relative to the following audio.
     pub(crate) fn set_cmn(&mut self, mean: &CepstralMean) -> Result<(), Error> {
         // SAFETY: as above; the components are only read, during the call.
-        self.call("take the mean", |raw| unsafe { ffi::auricle_ps_set_cmn(raw, mean.as_ptr(), CEPSTRA as c_int) })?;
+        self.call("set the mean", |raw| unsafe { ffi::auricle_ps_set_cmn(raw, mean.as_ptr(), CEPSTRA as c_int) })?;
         Ok(())
     }
 
-    /// Whether a call failed, so that no further one is allowed.
+    /// Whether a call failed, so that no further calls are allowed.
     pub(crate) fn is_broken(&self) -> bool {
         self.broken
     }
@@ -165,9 +168,9 @@ impl Drop for Decoder {
     }
 }
 
-impl HeardWord {
+impl DecodedWord {
     fn of(word: RawWord) -> Option<Self> {
-        // SAFETY: the bridge filled in a string that the decoder keeps as long as it lives.
+        // SAFETY: the bridge wrote a string that lives as long as the decoder.
         let text = unsafe { CStr::from_ptr(word.text) }.to_string_lossy();
         Some(Self {
             text: spoken(&text)?.to_owned(),
@@ -178,7 +181,7 @@ impl HeardWord {
     }
 }
 
-/// The word of a dictionary entry: `read(2)` is its second pronunciation; `<sil>`, `[NOISE]` and `+SPN+` are no words.
+/// The word of a dictionary entry: `read(2)` is its second pronunciation; `<sil>`, `[NOISE]` and `+SPN+` are not words.
 fn spoken(entry: &str) -> Option<&str> {
     if entry.is_empty() || entry.starts_with(['<', '[', '+']) {
         return None;
@@ -192,14 +195,14 @@ fn spoken(entry: &str) -> Option<&str> {
 fn complaint() -> String {
     // SAFETY: a string of this thread, always terminated.
     let text = unsafe { CStr::from_ptr(ffi::auricle_ps_complaint()) }.to_string_lossy();
-    // Less the level and the place in the C source: `ERROR: "bio.c", line 499: `.
+    // Without the level and the location in the C source: `ERROR: "bio.c", line 499: `.
     let message =
         text.split_once("\", line ").and_then(|(_, rest)| rest.split_once(": ")).map_or(&*text, |(_, said)| said);
-    if message.is_empty() { "it does not say why".to_owned() } else { message.to_owned() }
+    if message.is_empty() { "no reason given".to_owned() } else { message.to_owned() }
 }
 
 extern "C" fn log(level: c_int, text: *const c_char) {
-    // SAFETY: the bridge hands over a terminated string for the time of the call.
+    // SAFETY: the bridge passes a terminated string, valid during the call.
     let text = unsafe { CStr::from_ptr(text) }.to_string_lossy();
     // A panic in the server's log must not reach the C frames below.
     let _ = std::panic::catch_unwind(|| match level {
@@ -228,7 +231,8 @@ mod tests {
         assert!(error.message.contains("Unknown argument name 'no-such-thing'"), "{error}");
     }
 
-    /// Each file of the model in turn cut short: an error, or a decoder that understands less; never the end.
+    /// Truncates each file of the model: the result is an error, or a decoder that recognises less; the process never
+    /// ends.
     #[test]
     fn model_files_cut_short_are_errors() {
         let sound = testing::model_folder();
@@ -252,11 +256,11 @@ mod tests {
             }
             std::fs::write(folder.join(file), bytes).unwrap();
         }
-        // Text files that end early are shorter lists; all others are refused at every length.
+        // Truncated text files are shorter lists; all others are refused at every length.
         for file in files.iter().filter(|file| !file.contains("dict") && !file.ends_with("params")) {
             assert_eq!(refused.iter().filter(|case| case.starts_with(&**file)).count(), 3, "{file}: {refused:?}");
         }
-        // Here upstream calls exit().
+        // Upstream calls exit() in this case.
         assert!(refused.iter().any(|case| case.contains(": Failed to read transition matrix 20 from")), "{refused:?}");
         assert!(refused.iter().all(|case| !case.contains('\n')), "{refused:?}");
         Decoder::open(&Files::in_folder(&folder).unwrap(), &[]).map(|_| ()).unwrap();

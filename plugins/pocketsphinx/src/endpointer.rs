@@ -1,54 +1,54 @@
-//! Cuts the audio into utterances: where somebody begins to speak, and where they have paused long enough.
+//! Splits the audio into utterances: finds where speech starts, and where a pause is long enough.
 //!
-//! Invariant: what it decides depends only on the audio since it was made (or restored), block by block; it never looks at
-//! a clock. An utterance begins some time before the first speech, so that no first word loses its beginning, ends at the
-//! end of a block, and is never longer than the limit: what a decoder does at its end takes longer than in proportion.
+//! Invariant: its decisions depend only on the audio since it was created (or restored), block by block; it never reads
+//! a clock. An utterance begins some time before the first speech, so that the first word is complete, ends at the end
+//! of a block, and is never longer than the limit: the cost of a decoder's last pass grows faster than the length.
 //! Threads: one at a time, not always the same.
 
 use crate::vad::{VAD_FRAME, Vad};
 use auricle_plugin_api::Error;
 
-/// Samples of a block: 100 ms at 16 kHz. Only the last of a stream may be shorter.
+/// Number of samples in a block: 100 ms at 16 kHz. Only the last block of a stream may be shorter.
 pub(crate) const BLOCK: usize = 1_600;
 
-/// This much of the audio is looked at for speech: 300 ms.
+/// Number of frames in the window that is checked for speech: 300 ms.
 const WINDOW: usize = 15;
-/// Speech begins where this many frames of the window are speech: 120 ms.
+/// Number of speech frames in the window that start an utterance: 120 ms.
 const ONSET: usize = 6;
-/// An utterance begins this many frames before its first speech: 300 ms.
+/// Number of frames in an utterance before its first speech: 300 ms.
 const PRE_ROLL: usize = 15;
-/// Audio kept while nobody speaks: enough for the window and the time before it.
+/// Number of frames kept during silence: the window and the time before it.
 const HISTORY: usize = WINDOW + PRE_ROLL;
-/// So long before the limit shorter and shorter pauses begin to do: 5 s.
+/// Number of frames before the limit from which shorter and shorter pauses are enough: 5 s.
 const IMPATIENCE: usize = 250;
 /// The pause that is enough right at the limit: 100 ms.
 const LEAST_PAUSE: usize = 5;
 
-/// How utterances are cut.
+/// Settings of the endpointer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Cutting {
-    /// Milliseconds without speech that end an utterance.
+    /// Silence in milliseconds that ends an utterance.
     pub(crate) silence_ms: u32,
-    /// Seconds an utterance lasts at most.
+    /// Maximum length of an utterance in seconds.
     pub(crate) max_seconds: u32,
-    /// How hard it is to be taken for speech, 0 to 3.
+    /// Aggressiveness of the speech detector, 0 to 3; 3 detects the least speech.
     pub(crate) vad_mode: u8,
 }
 
-/// What a block of audio turned out to be.
+/// The result for a block of audio.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Heard {
-    /// Nobody speaks.
+pub(crate) enum BlockResult {
+    /// No speech.
     Silence,
-    /// An utterance begins: its audio so far, up to the end of this block, and how much of that is before any speech.
+    /// An utterance begins: its audio up to the end of this block, and the length of the part before any speech.
     Begins { audio: Vec<i16>, before: usize },
-    /// The utterance goes on.
+    /// The utterance continues.
     Speech,
-    /// The utterance goes on to the end of this block and ends there.
+    /// The utterance continues to the end of this block and ends there.
     Ends,
 }
 
-/// One stream's endpointer.
+/// The endpointer of a stream.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Endpointer {
     cutting: Cutting,
@@ -58,13 +58,13 @@ pub(crate) struct Endpointer {
 
 #[derive(Debug, Clone, PartialEq)]
 enum State {
-    /// Nobody speaks: the last audio, and which of its frames are speech.
+    /// Silence: the last audio, and which of its frames are speech.
     Silence(History),
-    /// Frames of the utterance, and how many there are since the last speech.
+    /// Number of frames in the utterance, and since the last speech.
     Speech { length: usize, pause: usize },
 }
 
-/// Audio of whole frames with what the detector said of each.
+/// Audio in whole frames, with the detector's results.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct History {
     pub(crate) audio: Vec<i16>,
@@ -76,12 +76,12 @@ impl Endpointer {
         Ok(Self { cutting, vad: Vad::new(cutting.vad_mode)?, state: State::Silence(History::default()) })
     }
 
-    /// One that goes on where another one was, in a silence.
+    /// Continues another endpointer's silence.
     pub(crate) fn restored(cutting: Cutting, vad: Vad, history: History) -> Self {
         Self { cutting, vad, state: State::Silence(history) }
     }
 
-    /// What [`restored`](Self::restored) needs; `None` within an utterance.
+    /// The state for [`restored`](Self::restored); `None` within an utterance.
     pub(crate) fn silence(&self) -> Option<(&Vad, &History)> {
         match &self.state {
             State::Silence(history) => Some((&self.vad, history)),
@@ -89,8 +89,8 @@ impl Endpointer {
         }
     }
 
-    /// Listens to the next block; shorter than [`BLOCK`] only at the end of the audio.
-    pub(crate) fn process(&mut self, block: &[i16]) -> Result<Heard, Error> {
+    /// Processes the next block; shorter than [`BLOCK`] only at the end of the audio.
+    pub(crate) fn process(&mut self, block: &[i16]) -> Result<BlockResult, Error> {
         let (frames, _) = block.as_chunks::<VAD_FRAME>();
         let speech: Vec<bool> = frames.iter().map(|frame| self.vad.is_speech(frame)).collect::<Result<_, _>>()?;
         match &mut self.state {
@@ -99,14 +99,14 @@ impl Endpointer {
                 history.speech.extend(speech);
                 let Some(start) = history.onset() else {
                     history.forget();
-                    return Ok(Heard::Silence);
+                    return Ok(BlockResult::Silence);
                 };
                 let first = start.saturating_sub(PRE_ROLL);
                 let length = history.speech.len() - first;
                 let pause = history.speech.iter().rev().take_while(|speech| !**speech).count();
                 let audio = history.audio.split_off(first * VAD_FRAME);
                 self.state = State::Speech { length, pause };
-                Ok(Heard::Begins { audio, before: (start - first) * VAD_FRAME })
+                Ok(BlockResult::Begins { audio, before: (start - first) * VAD_FRAME })
             }
             State::Speech { length, pause } => {
                 for speech in speech {
@@ -114,17 +114,17 @@ impl Endpointer {
                     *pause = if speech { 0 } else { *pause + 1 };
                 }
                 if *pause < self.cutting.pause_that_ends(*length) {
-                    return Ok(Heard::Speech);
+                    return Ok(BlockResult::Speech);
                 }
                 self.state = State::Silence(History::default());
-                Ok(Heard::Ends)
+                Ok(BlockResult::Ends)
             }
         }
     }
 }
 
 impl History {
-    /// The first frame of the speech that began, if one did.
+    /// The first speech frame, if speech started.
     fn onset(&self) -> Option<usize> {
         let window = self.speech.len().saturating_sub(WINDOW);
         let recent = &self.speech[window..];
@@ -140,7 +140,7 @@ impl History {
 }
 
 impl Cutting {
-    /// Frames without speech that end an utterance of `length` frames; 0 at the limit.
+    /// Number of frames without speech that end an utterance of `length` frames; 0 at the limit.
     fn pause_that_ends(self, length: usize) -> usize {
         let full = (self.silence_ms / 20) as usize;
         let limit = self.max_seconds as usize * 50;
@@ -166,8 +166,8 @@ mod tests {
         for block in audio.chunks(BLOCK) {
             position += block.len();
             match endpointer.process(block).unwrap() {
-                Heard::Begins { audio, .. } => found.push((position - audio.len(), usize::MAX)),
-                Heard::Ends => found.last_mut().unwrap().1 = position,
+                BlockResult::Begins { audio, .. } => found.push((position - audio.len(), usize::MAX)),
+                BlockResult::Ends => found.last_mut().unwrap().1 = position,
                 _ => {}
             }
         }

@@ -1,7 +1,7 @@
-//! The C functions of `bridge/bridge.c`, and nothing else: the one file that declares foreign functions.
+//! The C functions of `bridge/bridge.c`, and nothing else: the only file that declares foreign functions.
 //!
-//! Invariant: none of them ends the process or prints; -1 means the call failed, [`auricle_ps_complaint`] says of what.
-//! Threads: a decoder by one thread at a time; the contracts are in `bridge.c`.
+//! Invariant: none of them ends the process or prints; -1 means that the call failed, and [`auricle_ps_complaint`] has
+//! the reason. Threads: a decoder is used by one thread at a time; the contracts are in `bridge.c`.
 
 use std::ffi::{c_char, c_double, c_float, c_int, c_void};
 
@@ -11,17 +11,17 @@ pub(crate) struct RawDecoder {
     _opaque: [u8; 0],
 }
 
-/// A word as the bridge gives it.
+/// A word, as the bridge returns it.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(crate) struct RawWord {
-    /// The decoder's own, valid as long as it is.
+    /// Owned by the decoder, valid as long as it lives.
     pub(crate) text: *const c_char,
-    /// First frame of the utterance it is in.
+    /// Its first frame in the utterance.
     pub(crate) first_frame: c_int,
-    /// Last frame it is in.
+    /// Its last frame.
     pub(crate) last_frame: c_int,
-    /// Its probability given the audio; 1 within an utterance.
+    /// Its posterior probability; 1 within an utterance.
     pub(crate) posterior: c_double,
 }
 

@@ -1,7 +1,7 @@
-//! The files of a model, looked at before the C code reads them.
+//! The files of a model, checked before the C code reads them.
 //!
-//! Invariant: a [`Files`] names files that are there and readable; the acoustic model's definition, which the C code
-//! follows without looking at its length, is complete.
+//! Invariant: the files of a [`Files`] exist and are readable; the acoustic model's definition, whose length the C code
+//! does not check, is complete.
 
 use auricle_plugin_api::Error;
 use std::{
@@ -19,7 +19,7 @@ pub(crate) struct Files {
 }
 
 impl Files {
-    /// The model in `folder`, laid out like upstream's `en-us`: `NAME/`, `NAME.lm.bin` and `cmudict-NAME.dict`.
+    /// The model in `folder`, with the layout of upstream's `en-us`: `NAME/`, `NAME.lm.bin` and `cmudict-NAME.dict`.
     pub(crate) fn in_folder(folder: &Path) -> Result<Self, Error> {
         let name = folder.file_name().unwrap_or_default().to_string_lossy();
         let acoustic_model = folder.join(&*name);
@@ -43,20 +43,17 @@ impl Files {
 
 fn readable(file: &Path) -> Result<(), Error> {
     let found = fs::File::open(file).and_then(|file| file.metadata()).map_err(|problem| incomplete(file, problem))?;
-    if found.is_file() && found.len() > 0 {
-        Ok(())
-    } else {
-        Err(incomplete(file, "is not a file with something in it"))
-    }
+    if found.is_file() && found.len() > 0 { Ok(()) } else { Err(incomplete(file, "is not a file, or is empty")) }
 }
 
 fn incomplete(file: &Path, problem: impl std::fmt::Display) -> Error {
     Error::model(format!("the model is not complete: {}: {problem}", file.display()))
 }
 
-/// Whether a model definition ends before its header says. Its layout: a mark, which tells the byte order (the text form
-/// has none and its reader checks for itself), version, length of a description and the description, ten numbers, the phones'
-/// names, padding to four, a tree, the phones, and the length and entries of the state sequences.
+/// Whether a model definition is shorter than its header states. Layout: a magic number, which gives the byte order
+/// (the text form has none, and its parser checks the length), version, length of a description and the description,
+/// ten numbers, the phones' names, padding to four, a tree, the phones, and the length and entries of the state
+/// sequences.
 fn is_cut_short(bytes: &[u8]) -> bool {
     let number = |at: usize| -> Option<usize> {
         let word = *bytes.get(at..)?.first_chunk::<4>()?;
@@ -74,7 +71,7 @@ fn is_cut_short(bytes: &[u8]) -> bool {
         at = first_name + (at - first_name).next_multiple_of(4);
         at = at.checked_add(tree?.checked_mul(8)?)?.checked_add(phones?.checked_mul(12)?)?;
         let entries = at.checked_add(4)?.checked_add(number(at)?.checked_mul(2)?)?;
-        // Where sequences differ in length, a byte for each says how long it is.
+        // If sequences differ in length, there is a byte with the length of each.
         entries.checked_add(if states? == 0 { sequences? } else { 0 })
     };
     let binary = bytes.starts_with(b"BMDF") || bytes.starts_with(b"FDMB");

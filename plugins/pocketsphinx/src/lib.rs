@@ -1,9 +1,9 @@
-//! Engine `pocketsphinx`: continuous US English by PocketSphinx 5.1.1, on a fifth of a processor core and without a neural
-//! network.
+//! Engine `pocketsphinx`: continuous US English with PocketSphinx 5.1.1, with a fifth of a processor core and without a
+//! neural network.
 //!
-//! Audio goes from [`Processor`] (floats in, events out) through the recognizer (what the events are) to the endpointer
-//! (where utterances begin and end) and a decoder of the pool in [`Decoders`]. The C library is compiled into the engine;
-//! SOURCE.md says where it and the model come from. `unsafe` is in `ffi`, `decoder` and `vad` only.
+//! [`Processor`] (floats in, events out) passes the audio to the recognizer (which creates the events), this to the
+//! endpointer (where utterances start and end) and to a decoder of the pool in [`Decoders`]. The C library is compiled
+//! into the engine; SOURCE.md says where it and the model come from. `unsafe` is only in `ffi`, `decoder` and `vad`.
 
 #[cfg(test)]
 mod accuracy;

@@ -1,7 +1,7 @@
-//! The engine's factory and its model: where the files are, and the decoders that streams borrow.
+//! The engine and its model: the files, and the decoders that streams borrow.
 //!
-//! Invariant: at most `max_streams` decoders are lent at once; one that comes back is between utterances and gives what a
-//! fresh one would. Decoders are opened when first needed and kept. Threads: any, several at once.
+//! Invariant: at most `max_streams` decoders are borrowed at once. A returned decoder is between utterances and gives
+//! the same results as a new one. Decoders are opened when first needed, and kept. Threads: any, several at once.
 
 use crate::{
     decoder::{CEPSTRA, CepstralMean, Decoder},
@@ -16,8 +16,8 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// What a stream's cepstral mean begins with, measured over the recordings of `accuracy.rs`. PocketSphinx's
-/// own start is 40, 3, -1 and zeros, which costs these short streams one more word in thirty.
+/// The initial cepstral mean of a stream, measured over the recordings in `accuracy.rs`. PocketSphinx's own is 40, 3,
+/// -1 and zeros, which costs these short streams one more word in thirty.
 pub(crate) const FIRST_MEAN: CepstralMean = [49.9, 3.6, -2.6, 8.6, -7.6, 2.8, -7.0, -4.9, -1.2, -1.8, 2.2, -0.5, 2.7];
 
 /// The loader of the backend `pocketsphinx`.
@@ -37,19 +37,30 @@ impl ModelLoader for PocketSphinx {
                 "folder of the model, in the engine's own folder or a resource directory; it holds NAME/ (the acoustic \
                  model), NAME.lm.bin and cmudict-NAME.dict",
             ))
-            .field(Field::load("lan").default("en-US").describe("language of the model (BCP 47), as clients are told"))
+            .field(
+                Field::load("lan").default("en-US").describe("language of the model (BCP 47), as reported to clients"),
+            )
             .field(Field::load("max_streams").integer(1, 256).default(4).describe(
-                "streams served at once; each takes about 110 MB, and a fifth of a processor core while somebody speaks",
+                "maximum number of streams; each needs about 110 MB, and a fifth of a processor core during speech",
             ))
-            .field(Field::stream("silence_ms").integer(200, 5_000).default(600).describe(
-                "milliseconds without speech that end an utterance",
-            ))
-            .field(Field::stream("max_utterance_seconds").integer(6, 60).default(15).describe(
-                "an utterance is cut here at the latest; its last pass takes longer than in proportion",
-            ))
-            .field(Field::stream("vad_mode").integer(0, 3).default(2).describe(
-                "how hard it is to be taken for speech: 0 hears whispers, 3 ignores the most noise",
-            ))
+            .field(
+                Field::stream("silence_ms")
+                    .integer(200, 5_000)
+                    .default(600)
+                    .describe("milliseconds without speech that end an utterance"),
+            )
+            .field(
+                Field::stream("max_utterance_seconds")
+                    .integer(6, 60)
+                    .default(15)
+                    .describe("maximum length of an utterance; the cost of its last pass grows faster than its length"),
+            )
+            .field(
+                Field::stream("vad_mode")
+                    .integer(0, 3)
+                    .default(2)
+                    .describe("aggressiveness of the speech detector: 0 detects whispers, 3 ignores the most noise"),
+            )
             .field(
                 Field::stream("first_mean")
                     .set("type", "array")
@@ -58,8 +69,8 @@ impl ModelLoader for PocketSphinx {
                     .set("maxItems", CEPSTRA)
                     .default(mean)
                     .describe(
-                        "cepstral mean a stream begins with, 13 numbers; from its second utterance on the stream goes by \
-                         what it heard",
+                        "initial cepstral mean of a stream, 13 numbers; from the second utterance on it is measured \
+                         from the audio",
                     ),
             )
     }
@@ -93,7 +104,7 @@ struct Pool {
 }
 
 impl Decoders {
-    /// Opens one decoder right away, so that a model that cannot be used is refused here and not at the first stream.
+    /// Opens one decoder right away, so that an invalid model is refused here and not at the first stream.
     pub(crate) fn load(files: Files, max_streams: u32, language: String) -> Result<Self, Error> {
         let first = open(&files)?;
         Ok(Self { files, max_streams, language, pool: Mutex::new(Pool { idle: vec![first], lent: 0 }) })
@@ -113,7 +124,7 @@ impl Decoders {
             pool.lent += 1;
             pool.idle.pop()
         };
-        // From here on `lent` gives the place back where opening fails.
+        // From here on `lent` returns the permit if opening fails.
         let mut lent = Lent { decoder: idle, model: Arc::clone(self) };
         if lent.decoder.is_none() {
             lent.decoder = Some(open(&self.files)?);
@@ -126,9 +137,9 @@ impl Decoders {
     }
 }
 
-/// A decoder with the settings this engine recognises by, chosen on the recordings of `accuracy.rs`: without PocketSphinx's
-/// second pass, which understands no more there and makes the end of a long utterance three times as late, and with a
-/// lighter weight of the language model (6 instead of 6.5), one word in a hundred better.
+/// Opens a decoder with the settings of this engine, which were chosen on the recordings in `accuracy.rs`: without
+/// PocketSphinx's second pass, which gives no better text there and makes the end of a long utterance three times as
+/// late, and with a lower weight of the language model (6 instead of 6.5), which is one word in a hundred better.
 fn open(files: &Files) -> Result<Decoder, Error> {
     Decoder::open(files, &[("-fwdflat", "no"), ("-lw", "6.0")])
 }
@@ -156,9 +167,9 @@ impl Model for Decoders {
     }
 }
 
-/// A decoder of the pool, which goes back to it when dropped.
+/// A decoder borrowed from the pool; it is returned when dropped.
 pub(crate) struct Lent {
-    /// Always there, but for the moments of opening and of going back.
+    /// `Some` except while it is opened or returned.
     decoder: Option<Decoder>,
     model: Arc<Decoders>,
 }
@@ -167,14 +178,14 @@ impl Deref for Lent {
     type Target = Decoder;
 
     fn deref(&self) -> &Decoder {
-        let Some(decoder) = &self.decoder else { unreachable!("a decoder is lent before it is used") };
+        let Some(decoder) = &self.decoder else { unreachable!("a borrowed decoder is always open") };
         decoder
     }
 }
 
 impl DerefMut for Lent {
     fn deref_mut(&mut self) -> &mut Decoder {
-        let Some(decoder) = &mut self.decoder else { unreachable!("a decoder is lent before it is used") };
+        let Some(decoder) = &mut self.decoder else { unreachable!("a borrowed decoder is always open") };
         decoder
     }
 }

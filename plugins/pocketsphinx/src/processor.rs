@@ -1,6 +1,7 @@
-//! The engine's end of a stream: audio as the server gives it in, events as the server takes them out.
+//! The engine's end of a stream: receives audio from the server and reports events to it.
 //!
-//! Invariant: the recognizer hears blocks of 100 ms whatever the calls bring. Threads: one at a time, not always the same.
+//! Invariant: the recognizer gets blocks of 100 ms, regardless of the chunks. Threads: one at a time, not always the
+//! same.
 
 use crate::{
     endpointer::BLOCK,
@@ -12,7 +13,7 @@ use auricle_plugin_api::{AsrProcessor, Error, Segment, Sink, Word};
 /// One stream.
 pub struct Processor {
     recognizer: Recognizer<Lent>,
-    /// Samples not heard yet.
+    /// Samples not processed yet.
     pending: Vec<i16>,
 }
 
@@ -32,7 +33,7 @@ impl Processor {
         if last {
             result = result.and_then(|()| self.recognizer.finish(&mut events));
         }
-        events.iter().for_each(|event| tell(event, sink));
+        events.iter().for_each(|event| report(event, sink));
         result
     }
 }
@@ -44,7 +45,7 @@ impl AsrProcessor for Processor {
     }
 
     fn insert_audio_chunk(&mut self, samples: &[f32]) -> Result<(), Error> {
-        // A float out of range becomes the nearest sample.
+        // A value out of range becomes the nearest sample.
         self.pending.extend(samples.iter().map(|sample| (sample * 32_768.0).round() as i16));
         Ok(())
     }
@@ -63,12 +64,12 @@ impl AsrProcessor for Processor {
     }
 }
 
-fn tell(event: &Event, sink: &mut Sink<'_>) {
+fn report(event: &Event, sink: &mut Sink<'_>) {
     match event {
         Event::SpeechStarted(sample) => sink.speech_started(*sample),
         Event::Partial(words) => sink.partial(&segment(words)),
         Event::Segment(words) => {
-            // The mean of the words': how many of them to expect to be right.
+            // The mean of the words' confidences: the expected share of correct words.
             let confidence = words.iter().map(|word| word.confidence).sum::<f32>() / words.len() as f32;
             let timed = words
                 .iter()

@@ -1,21 +1,21 @@
-//! One stream's way from audio to events: the endpointer says what to decode, the decoder what was said.
+//! The path of a stream from audio to events: the endpointer selects the audio to decode, the decoder recognises it.
 //!
-//! Invariant: the events depend only on the audio since [`begin`](Recognizer::begin), in blocks of fixed length, whichever
-//! decoder of the pool serves it: each utterance starts from the cepstral mean alone, which the stream carries on. A
-//! restart point holds all that what follows depends on. Threads: one at a time, not always the same.
+//! Invariant: the events depend only on the audio since [`begin`](Recognizer::begin), in blocks of fixed length, with
+//! any decoder of the pool: each utterance depends only on the cepstral mean at its start, which the stream keeps. A
+//! restart point contains everything that later events depend on. Threads: one at a time, not always the same.
 
 use crate::{
-    decoder::{CepstralMean, Decoder, FRAME, HeardWord},
-    endpointer::{BLOCK, Cutting, Endpointer, Heard},
+    decoder::{CepstralMean, DecodedWord, Decoder, FRAME},
+    endpointer::{BLOCK, BlockResult, Cutting, Endpointer},
     restart,
 };
 use auricle_plugin_api::Error;
 use std::ops::{Deref, DerefMut};
 
-/// While nobody speaks, a restart point after so many blocks: every second.
+/// Number of blocks between restart points during silence: one second.
 const RESTART_BLOCKS: u32 = 10;
 
-/// What to tell the client. All times are samples of the stream.
+/// An event for the client. All times are samples of the stream.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Event {
     SpeechStarted(u64),
@@ -25,7 +25,7 @@ pub(crate) enum Event {
     RestartPoint(u64, Vec<u8>),
 }
 
-/// A word and where it is in the stream.
+/// A word with its times in the stream.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct TimedWord {
     pub(crate) start: u64,
@@ -34,16 +34,16 @@ pub(crate) struct TimedWord {
     pub(crate) confidence: f32,
 }
 
-/// One stream, served by the decoder `D` holds.
+/// A stream that uses the decoder in `D`.
 pub(crate) struct Recognizer<D> {
     decoder: D,
     cutting: Cutting,
-    /// The mean that a stream begins with.
+    /// The cepstral mean at the start of a stream.
     first_mean: CepstralMean,
     endpointer: Endpointer,
-    /// The mean that the next utterance begins with.
+    /// The cepstral mean at the start of the next utterance.
     mean: CepstralMean,
-    /// One past the last sample heard.
+    /// One past the last sample processed.
     position: u64,
     utterance: Option<Utterance>,
     silent_blocks: u32,
@@ -56,14 +56,14 @@ struct Utterance {
     partial: Vec<TimedWord>,
 }
 
-/// What the decoder was given for one utterance: for comparison with another build of PocketSphinx.
+/// The decoder's input for an utterance, for comparison with another build of PocketSphinx.
 #[cfg(test)]
 #[derive(Debug, Clone)]
 pub(crate) struct Trace {
     pub(crate) start: u64,
     pub(crate) mean: CepstralMean,
     pub(crate) pieces: Vec<usize>,
-    pub(crate) words: Vec<HeardWord>,
+    pub(crate) words: Vec<DecodedWord>,
 }
 
 impl<D: Deref<Target = Decoder> + DerefMut> Recognizer<D> {
@@ -82,14 +82,14 @@ impl<D: Deref<Target = Decoder> + DerefMut> Recognizer<D> {
         })
     }
 
-    /// Forgets everything and goes on at `sample`.
+    /// Discards all state and continues at `sample`.
     pub(crate) fn begin(&mut self, sample: u64) -> Result<(), Error> {
         self.endpointer = Endpointer::new(self.cutting)?;
         self.mean = self.first_mean;
         self.go_on_at(sample)
     }
 
-    /// Goes on as the recognizer did that gave this restart point.
+    /// Continues from a restart point.
     pub(crate) fn restore(&mut self, sample: u64, state: &[u8]) -> Result<(), Error> {
         let (mean, vad, history) = restart::decode(state)?;
         self.endpointer = Endpointer::restored(self.cutting, vad, history);
@@ -104,20 +104,20 @@ impl<D: Deref<Target = Decoder> + DerefMut> Recognizer<D> {
         self.decoder.abandon()
     }
 
-    /// Hears the next block: [`BLOCK`] samples, fewer only right before [`finish`](Self::finish).
+    /// Processes the next block: [`BLOCK`] samples, fewer only right before [`finish`](Self::finish).
     pub(crate) fn process(&mut self, block: &[i16], events: &mut Vec<Event>) -> Result<(), Error> {
         debug_assert!(block.len() <= BLOCK);
         self.position += block.len() as u64;
         match self.endpointer.process(block)? {
-            Heard::Silence => self.silent(events),
-            Heard::Begins { audio, before } => {
+            BlockResult::Silence => self.silent(events),
+            BlockResult::Begins { audio, before } => {
                 let start = self.position - audio.len() as u64;
                 events.push(Event::SpeechStarted(start + before as u64));
                 self.start_utterance(start)?;
                 self.listen(&audio, events)?;
             }
-            Heard::Speech => self.listen(block, events)?,
-            Heard::Ends => {
+            BlockResult::Speech => self.listen(block, events)?,
+            BlockResult::Ends => {
                 self.decode(block)?;
                 self.end_utterance(events)?;
                 self.restart_point(events);
@@ -126,7 +126,7 @@ impl<D: Deref<Target = Decoder> + DerefMut> Recognizer<D> {
         Ok(())
     }
 
-    /// The audio ends here: what is left is said as a segment.
+    /// Ends the audio: the rest is reported as a segment.
     pub(crate) fn finish(&mut self, events: &mut Vec<Event>) -> Result<(), Error> {
         if self.utterance.is_some() { self.end_utterance(events) } else { Ok(()) }
     }
@@ -164,10 +164,10 @@ impl<D: Deref<Target = Decoder> + DerefMut> Recognizer<D> {
 
     fn listen(&mut self, audio: &[i16], events: &mut Vec<Event>) -> Result<(), Error> {
         self.decode(audio)?;
-        let heard = self.decoder.words()?;
+        let decoded = self.decoder.words()?;
         let position = self.position;
         let Some(utterance) = &mut self.utterance else { return Ok(()) };
-        let words = timed(&heard, utterance.start, position);
+        let words = timed(&decoded, utterance.start, position);
         let same = words.iter().map(|word| &word.text).eq(utterance.partial.iter().map(|word| &word.text));
         if !same {
             events.push(Event::Partial(words.clone()));
@@ -178,28 +178,28 @@ impl<D: Deref<Target = Decoder> + DerefMut> Recognizer<D> {
 
     fn end_utterance(&mut self, events: &mut Vec<Event>) -> Result<(), Error> {
         self.decoder.end()?;
-        let heard = self.decoder.words()?;
+        let decoded = self.decoder.words()?;
         self.mean = self.decoder.cmn()?;
         if let Some(utterance) = self.utterance.take() {
-            let words = timed(&heard, utterance.start, self.position);
+            let words = timed(&decoded, utterance.start, self.position);
             if !words.is_empty() {
                 events.push(Event::Segment(words));
             } else if !utterance.partial.is_empty() {
-                events.push(Event::Partial(words)); // takes back what was no word after all
+                events.push(Event::Partial(words)); // removes a partial that turned out to have no words
             }
         }
         events.push(Event::Endpoint(self.position));
         #[cfg(test)]
         if let Some(trace) = self.trace.last_mut() {
-            trace.words = heard;
+            trace.words = decoded;
         }
         Ok(())
     }
 }
 
-/// The words with their places in the stream: frames of the utterance that begins at `start`, none past `end`.
-fn timed(words: &[HeardWord], start: u64, end: u64) -> Vec<TimedWord> {
-    let place = |word: &HeardWord| TimedWord {
+/// The words with their times in the stream; the utterance begins at `start`, and no time is after `end`.
+fn timed(words: &[DecodedWord], start: u64, end: u64) -> Vec<TimedWord> {
+    let place = |word: &DecodedWord| TimedWord {
         start: (start + word.first_frame * FRAME).min(end),
         end: (start + (word.last_frame + 1) * FRAME).min(end),
         text: word.text.clone(),
@@ -213,7 +213,7 @@ mod tests {
     use super::*;
     use crate::testing::{self, CUTTING, events, text};
 
-    fn said(name: &str) -> String {
+    fn spoken(name: &str) -> String {
         let path = testing::root().join("fixtures").join(format!("{name}.txt"));
         std::fs::read_to_string(path).unwrap().lines().collect::<Vec<_>>().join(" ")
     }
@@ -223,7 +223,7 @@ mod tests {
         for name in ["demo", "weather", "train", "report"] {
             let mut recognizer = testing::recognizer(CUTTING);
             let found = events(&mut recognizer, &testing::fixture(&format!("{name}.wav")));
-            assert_eq!(text(&found), said(name), "{name}");
+            assert_eq!(text(&found), spoken(name), "{name}");
         }
     }
 
@@ -242,7 +242,7 @@ mod tests {
             assert!((0.0..=1.0).contains(&word.confidence), "{word:?}");
             last = word.end;
         }
-        // Each sentence: somebody speaks, text that grows, the segment, its end.
+        // For each sentence: start of speech, growing text, the segment, its end.
         let kinds: String = found
             .iter()
             .map(|event| match event {
@@ -254,8 +254,8 @@ mod tests {
             })
             .collect();
         for sentence in kinds.split_inclusive('e') {
-            let told = sentence.trim_matches('r');
-            assert!(told.is_empty() || told.starts_with("spp") && told.ends_with("pSe"), "{kinds}");
+            let kind = sentence.trim_matches('r');
+            assert!(kind.is_empty() || kind.starts_with("spp") && kind.ends_with("pSe"), "{kinds}");
         }
     }
 

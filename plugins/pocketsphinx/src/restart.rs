@@ -1,7 +1,7 @@
-//! The bytes of a restart point: all that the events after it depend on.
+//! The bytes of a restart point: the state that later events depend on.
 //!
-//! Invariant: [`decode`] of [`encode`] gives back the same; anything else is refused, never half taken. The bytes stay on
-//! the machine and with the version of the engine they came from.
+//! Invariant: [`decode`] restores the input of [`encode`]; anything else is refused as a whole. The bytes are only
+//! valid on the same machine, with the same version of the engine.
 
 use crate::{
     decoder::{CEPSTRA, CepstralMean},
@@ -10,8 +10,8 @@ use crate::{
 };
 use auricle_plugin_api::{Error, ErrorCode};
 
-/// Mark and version of the layout: mean, length of the detector and the detector, number of frames, a byte for each
-/// frame, the audio.
+/// Identifies the layout and its version: mean, length of the detector and the detector, number of frames, a byte for
+/// each frame, the audio.
 const MARK: &[u8; 8] = b"ps-rp-01";
 
 pub(crate) fn encode(mean: &CepstralMean, vad: &Vad, history: &History) -> Vec<u8> {
@@ -44,7 +44,7 @@ pub(crate) fn decode(state: &[u8]) -> Result<(CepstralMean, Vad, History), Error
     Ok((mean, vad, History { audio, speech }))
 }
 
-/// What is left of the state.
+/// The rest of the state.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -62,7 +62,7 @@ impl<'a> Reader<'a> {
 }
 
 fn refused() -> Error {
-    Error::new(ErrorCode::CONTRACT, "the restart state is not of this version of the engine")
+    Error::new(ErrorCode::CONTRACT, "the restart state is not from this version of the engine")
 }
 
 #[cfg(test)]

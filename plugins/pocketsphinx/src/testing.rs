@@ -1,4 +1,4 @@
-//! What the tests share: the model they use, the recordings they hear, and a recognizer without a server around it.
+//! Shared by the tests: the model, the recordings, and a recognizer without a server.
 
 use crate::{
     endpointer::{BLOCK, Cutting},
@@ -20,7 +20,7 @@ pub(crate) fn model_folder() -> &'static Path {
     Path::new(env!("POCKETSPHINX_TEST_MODEL"))
 }
 
-/// The model with room for all tests at once.
+/// The model, with enough decoders for all tests at once.
 pub(crate) fn model() -> Arc<Decoders> {
     static MODEL: OnceLock<Arc<Decoders>> = OnceLock::new();
     let load = || Arc::new(Decoders::load(Files::in_folder(model_folder()).unwrap(), 64, "en-US".to_owned()).unwrap());
@@ -41,7 +41,7 @@ pub(crate) fn events(recognizer: &mut Recognizer<Lent>, audio: &[i16]) -> Vec<Ev
     events
 }
 
-/// The text of the segments among `events`.
+/// The text of the segments in `events`.
 pub(crate) fn text(events: &[Event]) -> String {
     let words = events.iter().filter_map(|event| if let Event::Segment(words) = event { Some(words) } else { None });
     words.flatten().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ")
@@ -64,7 +64,7 @@ pub(crate) fn wav(path: &Path) -> Vec<i16> {
     samples
 }
 
-/// An empty folder of this test's own.
+/// An empty folder for this test.
 pub(crate) fn scratch(name: &str) -> PathBuf {
     let folder = Path::new(env!("OUT_DIR")).join("scratch").join(format!("{name}-{}", std::process::id()));
     let _ = fs::remove_dir_all(&folder);

@@ -1,58 +1,58 @@
-//! The voice activity detector of WebRTC that comes with PocketSphinx.
+//! The voice activity detector of WebRTC that is part of PocketSphinx.
 //!
-//! Invariant: its whole state is the bytes held here, so that a copy of them goes on exactly alike.
-//! Threads: one at a time, not always the same.
+//! Invariant: its whole state is in the bytes here, so a copy of them continues identically. Threads: one at a time,
+//! not always the same.
 
 use crate::ffi;
 use auricle_plugin_api::{Error, ErrorCode};
 
-/// Samples it judges at once: 20 ms.
+/// Number of samples in a frame: 20 ms.
 pub(crate) const VAD_FRAME: usize = 320;
 
-/// Tells frames with a voice from frames without; it learns what the background sounds like.
+/// Detects frames with speech; it adapts to the background noise.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Vad {
-    // Words, for their alignment.
+    // 64-bit words, for their alignment.
     state: Vec<u64>,
 }
 
 impl Vad {
-    /// A detector that knows nothing yet. `mode`: 0 takes the most for speech, 3 the least.
+    /// Creates a detector in its initial state. `mode`: 0 detects the most speech, 3 the least.
     pub(crate) fn new(mode: u8) -> Result<Self, Error> {
         let mut vad = Self { state: vec![0; Self::words()] };
         // SAFETY: as many bytes as the detector needs, aligned for every integer in it.
         match unsafe { ffi::auricle_ps_vad_init(vad.state.as_mut_ptr().cast(), mode.into()) } {
             0 => Ok(vad),
-            _ => Err(Error::other(format!("there is no voice detector of mode {mode}"))),
+            _ => Err(Error::other(format!("the voice detector has no mode {mode}"))),
         }
     }
 
-    /// Whether there is a voice in the next frame.
+    /// Whether there is speech in the next frame.
     pub(crate) fn is_speech(&mut self, frame: &[i16; VAD_FRAME]) -> Result<bool, Error> {
         // SAFETY: as above; the samples are only read, during the call.
         match unsafe { ffi::auricle_ps_vad_is_speech(self.state.as_mut_ptr().cast(), frame.as_ptr(), VAD_FRAME) } {
             0 => Ok(false),
             1 => Ok(true),
-            _ => Err(Error::other("the voice detector is in no valid state")),
+            _ => Err(Error::other("the state of the voice detector is invalid")),
         }
     }
 
-    /// Its state; only [`from_bytes`](Self::from_bytes) on the same kind of machine understands it.
+    /// Its state, for [`from_bytes`](Self::from_bytes) on the same kind of machine.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         self.state.iter().flat_map(|word| word.to_ne_bytes()).collect()
     }
 
-    /// The detector of that state.
+    /// Restores a detector from its state.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let (words, rest) = bytes.as_chunks::<8>();
         if words.len() != Self::words() || !rest.is_empty() {
-            return Err(Error::new(ErrorCode::CONTRACT, "the restart state is of another version of this engine"));
+            return Err(Error::new(ErrorCode::CONTRACT, "the restart state is from another version of this engine"));
         }
         Ok(Self { state: words.iter().map(|word| u64::from_ne_bytes(*word)).collect() })
     }
 
     fn words() -> usize {
-        // SAFETY: takes nothing and touches nothing.
+        // SAFETY: it has no arguments and no side effects.
         unsafe { ffi::auricle_ps_vad_size() }.div_ceil(8)
     }
 }

@@ -1,4 +1,4 @@
-//! The engine as the server sees it: through the boundary, from configuration to events.
+//! The engine as seen by the server: through the boundary, from configuration to events.
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
@@ -29,7 +29,7 @@ fn fixture(name: &str) -> Vec<f32> {
     audio::wav_floats(&fixture_path(&format!("{name}.wav")))
 }
 
-/// What is said in a bundled recording, on one line.
+/// The text of a bundled recording, on one line.
 fn spoken(name: &str) -> String {
     let text = fs::read_to_string(fixture_path(&format!("{name}.txt"))).unwrap();
     text.lines().collect::<Vec<_>>().join(" ")
