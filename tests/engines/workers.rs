@@ -1,5 +1,5 @@
-//! Engines in worker processes: their death is an event in the log. Every stream goes on, word for word where the engine's
-//! replay is exact, and those of healthy engines notice nothing.
+//! Engines in worker processes: the death of a worker is an event in the log. Every stream continues, word for word if
+//! the engine's replay is exact, and streams of healthy engines are not affected.
 
 #![cfg(unix)]
 
@@ -34,7 +34,7 @@ fn send(client: &mut Client, samples: &[i16]) {
     client.say(&json!({"type": "finish"}));
 }
 
-/// A stream on a preset that goes wrong as `options` say; the client, when the server has closed.
+/// Runs a stream on a preset with the fault in `options`; returns the client after the server has closed.
 fn hear(host: &Host, preset: &str, options: Value) -> Client {
     let mut client = Client::start(host, preset, json!({"options": options}));
     send(&mut client, &noise(1, SAMPLES));
@@ -51,7 +51,7 @@ fn a_crash_is_an_event_in_the_log() {
     for (fault, how) in
         [("sigsegv", "SIGSEGV"), ("sigabrt", "SIGABRT"), ("sigkill", "SIGKILL"), ("exit", "ended with status 3")]
     {
-        // The processor that takes over counts chunks anew, from the restart point: it goes wrong no more.
+        // The new processor counts chunks from the restart point, so the fault does not occur again.
         let client = hear(&host, "faulty", json!({"fault": fault, "after_chunks": 15}));
         assert_eq!((client.closed.as_ref().unwrap().code, client.texts()), (1000, whole.clone()), "{fault}");
         host.wait_for("the report", || host.logged(&["a worker", how, "in process_iter"]) > 0);
@@ -75,7 +75,7 @@ fn a_crash_is_an_event_in_the_log() {
 #[test]
 fn audio_before_a_restart_point_of_the_very_call_that_the_engine_died_in_is_not_heard_again() {
     let host = setup().start();
-    // Of each tenth chunk, whose end is a restart point. The last one leaves nothing to hear.
+    // The fault occurs at every tenth chunk, whose end is a restart point. After the last one there is no more audio.
     let client = hear(&host, "faulty", json!({"fault": "sigsegv", "at": "reported", "after_chunks": 10}));
     assert_eq!(client.texts(), tone_segments(&noise(1, SAMPLES), 16_000));
     assert_eq!(host.logged(&["the engine crashed (SIGSEGV)", "while processing this stream"]), 2);
@@ -148,7 +148,7 @@ fn what_the_engine_prints_goes_to_the_log_and_a_model_no_longer_needed_takes_its
     let before = host.workers();
     assert_eq!(before.len(), 1);
     let mut open = Client::open(&host, "tone", json!({}));
-    // The same engine with another chunk: another model.
+    // The same engine with another chunk size: another model.
     host.preset("tone", &json!({"backend": "tone", "chunk_samples": 800}).to_string());
     host.wait_for("the new model", || {
         let client = hear(&host, "tone", json!({}));
@@ -167,7 +167,7 @@ fn an_engines_lines_come_with_their_stream() {
     for preset in ["tone", "inside"] {
         let client = hear(&host, preset, json!({}));
         let stream = client.events("ready")[0]["stream"].as_str().unwrap().to_owned();
-        let line = ["auricle::engine", "a segment is told", "auricle-engine-tone", &stream];
+        let line = ["auricle::engine", "segment reported", "auricle-engine-tone", &stream];
         host.wait_for("the engine's lines", || host.logged(&line) == 2);
     }
 }
@@ -198,13 +198,13 @@ fn streams_in_one_batch_outlive_the_one_that_the_worker_dies_of() {
     let host = setup().preset("faulty", &preset).settings("[limits]\nquarantine_streams = 100").start();
     let whole = tone_segments(&noise(1, SAMPLES), 16_000);
     let report = || host.crash_reports().into_iter().find(|report| report.contains("call: process_batch"));
-    // Whether others wait at the very moment is chance.
+    // Whether others wait at that moment is random.
     for _ in 0..20 {
         thread::scope(|scope| {
             for n in 0..8 {
                 let (host, whole) = (&host, &whole);
                 scope.spawn(move || {
-                    // While one sleeps the others gather.
+                    // While one sleeps, the others wait.
                     let options = if n == 0 {
                         json!({"fault": "sigsegv", "after_chunks": 15})
                     } else {
@@ -219,7 +219,7 @@ fn streams_in_one_batch_outlive_the_one_that_the_worker_dies_of() {
             return;
         }
     }
-    panic!("no worker died in a batch; the host said:\n{}", host.log());
+    panic!("no worker died in a batch; log of the host:\n{}", host.log());
 }
 
 #[test]
@@ -241,7 +241,7 @@ fn an_engine_reaches_nothing_but_its_files() {
     assert!(host.logged(&["has no sandbox", "open"]) == 1);
 }
 
-/// Kills the workers of a stream at random moments, never twice without progress, and returns what the stream said.
+/// Kills the workers of a stream at random moments, never twice without progress. Returns the client.
 fn hear_under_fire(host: &Host, preset: &str, audio: &[u8], kills: &mut usize, seed: &mut u32) -> Client {
     let mut client = Client::start(host, preset, json!({"pace": "file"}));
     for frame in audio.chunks(32_000) {
@@ -255,7 +255,7 @@ fn hear_under_fire(host: &Host, preset: &str, audio: &[u8], kills: &mut usize, s
         if recovered.is_none() && recoveries() >= expected {
             recovered = Some(Instant::now());
         }
-        // What was on its way before the last recovery has arrived by then.
+        // By then, everything that was sent before the last recovery has arrived.
         let progress = matches!(event["type"].as_str(), Some("partial" | "segment"))
             && recovered.is_some_and(|at| at.elapsed() >= settle);
         *seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -269,7 +269,7 @@ fn hear_under_fire(host: &Host, preset: &str, audio: &[u8], kills: &mut usize, s
     client
 }
 
-/// Streams recordings until so many kills have happened; `same` compares with an undisturbed stream.
+/// Streams recordings until there were this many kills; `same` compares each stream with an undisturbed one.
 fn survive(setup: Setup, preset: &str, audio: &[u8], kills: usize, same: impl Fn(&Client, &Client)) {
     let host = setup.settings("[limits]\nquarantine_streams = 100000").start();
     let mut none = 0;
@@ -342,7 +342,7 @@ fn a_network_with_more_caches_than_a_restart_point_holds_loses_nothing_to_random
     survive(setup, "long", &recording("demo.wav", 2), kills(20), lossless);
 }
 
-/// Nothing is told twice, and about as much is heard.
+/// Nothing is reported twice, and about as much audio is recognised.
 fn lossless(clean: &Client, stream: &Client) {
     let mut end = 0.0;
     for segment in stream.events("segment") {
@@ -350,7 +350,7 @@ fn lossless(clean: &Client, stream: &Client) {
         end = segment["end"].as_f64().unwrap();
     }
     assert!(stream.events("gap").is_empty());
-    // What another buffer or new caches make of the audio may be other words, but of about as much of it.
+    // Another buffer or new caches may lead to other words, but for about as much audio.
     let seconds = |client: &Client| -> f64 {
         let time = |segment: &Value, key: &str| segment[key].as_f64().unwrap();
         client.events("segment").iter().map(|segment| time(segment, "end") - time(segment, "start")).sum()
@@ -359,7 +359,7 @@ fn lossless(clean: &Client, stream: &Client) {
     assert!((0.7..=1.4).contains(&ratio), "{ratio}: {:?} instead of {:?}", stream.texts(), clean.texts());
 }
 
-/// A recording of the repository several times over, as s16le.
+/// A recording of the repository, repeated, as s16le.
 fn recording(name: &str, times: usize) -> Vec<u8> {
     let wav = fs::read(auricle_tests::fixture(name)).unwrap();
     let data = wav.windows(4).position(|four| four == b"data").unwrap() + 8;

@@ -1,5 +1,5 @@
-//! Signals to the server, and to all of its processes at once as terminals and supervisors send them: an orderly stop is no
-//! crash, and SIGHUP reads anew what can be read anew.
+//! Signals to the server, and to all of its processes at once, as sent by terminals and supervisors. An orderly stop is
+//! not a crash, and SIGHUP reloads everything that can be reloaded.
 
 #![cfg(unix)]
 
@@ -71,8 +71,8 @@ fn a_reload_takes_what_to_log_anew_also_in_workers() {
     settings(&host, "info,auricle::engine=debug");
     host.signal("HUP");
     host.wait_for("the reload", || host.logged(&["INFO", "reloaded"]) == 1);
-    // The worker is told a little later.
-    while host.logged(&["auricle::engine", "a segment is told"]) == 0 {
+    // The worker gets the setting a little later.
+    while host.logged(&["auricle::engine", "segment reported"]) == 0 {
         client.audio(&bytes(&noise(1, 16_000)));
         client.until("segment");
     }
@@ -81,14 +81,14 @@ fn a_reload_takes_what_to_log_anew_also_in_workers() {
     host.signal("HUP");
     host.wait_for("the refusal", || host.logged(&["ERROR", "auricle.toml", "auricle=loud"]) == 1);
     assert_eq!((host.logged(&["ERROR"]), host.logged(&["reloaded: log"])), (1, 1));
-    let before = host.logged(&["a segment is told"]);
+    let before = host.logged(&["segment reported"]);
     client.audio(&bytes(&noise(1, 16_000)));
     client.until("segment");
-    host.wait_for("the log as it was", || host.logged(&["a segment is told"]) > before);
+    host.wait_for("the log as it was", || host.logged(&["segment reported"]) > before);
 
     settings(&host, "error");
     host.signal("HUP");
-    // It is no more of use to say so in the log.
+    // The log cannot show it any more.
     let quiet = || {
         let before = host.logged(&["INFO"]);
         drop(Client::open(&host, "tone", json!({})));
@@ -107,7 +107,7 @@ fn the_command_line_decides_what_to_log() {
     host.wait_for("the reload", || host.logged(&["INFO", "reloaded: log"]) == 1);
 }
 
-/// Writes a file of the same length anew so that it looks as before.
+/// Replaces a file by one of the same length, so that it looks unchanged.
 fn exchange(file: &Path, text: &str) {
     let metadata = fs::metadata(file).unwrap();
     assert_eq!(metadata.len(), text.len() as u64);
@@ -131,7 +131,7 @@ fn a_reload_reads_presets_and_keys_whatever_their_files_look_like() {
     let host = setup.start();
     let opens = |key: &str| Client::knock(&host, &format!("?key={key}"), &[]).is_ok();
     assert_eq!((opens(&first), opens(&second)), (true, false));
-    // What is known of the title is in the answer of `/v1/presets`, which a key opens.
+    // The title is in the response of `/v1/presets`, which requires a key.
     let titled = |key: &str, title: &str| host.get(&format!("/v1/presets?key={key}")).1.contains(title);
     assert!(titled(&first, "\"one\""));
 

@@ -1,8 +1,8 @@
-//! A deterministic engine without a model: what it hears it reports as numbers, so that a test can tell from the text
+//! A deterministic engine without a model: it reports its audio as numbers, so that a test can check from the text
 //! alone whether every sample arrived once, in order and in the right chunks.
 //!
-//! A segment's text is `SAMPLES:CHECKSUM`, one segment for every `segment_chunks` chunks; a partial after each other
-//! chunk. With `work` above 0 each chunk costs that many passes over its samples.
+//! A segment's text is `SAMPLES:CHECKSUM`, one segment for every `segment_chunks` chunks; after each other chunk there
+//! is a partial. With `work` above 0, each chunk costs that many passes over its samples.
 
 #![forbid(unsafe_code)]
 
@@ -23,11 +23,15 @@ impl ModelLoader for Tone {
 
     fn schema(&self) -> Schema {
         Schema::new()
-            .field(Field::load("model").default("tone").describe("not used: there is no model"))
+            .field(Field::load("model").default("tone").describe("ignored: there is no model"))
             .field(Field::load("sample_rate").integer(1_000, 384_000).default(16_000).describe("samples per second"))
             .field(Field::load("chunk_samples").integer(1, 480_000).default(1_600).describe("samples per chunk"))
-            .field(Field::load("separator").default(" ").describe("what joins segments"))
-            .field(Field::load("max_streams").integer(1, 1_000_000).describe("streams at once; no limit unless given"))
+            .field(Field::load("separator").default(" ").describe("separator between segments"))
+            .field(
+                Field::load("max_streams")
+                    .integer(1, 1_000_000)
+                    .describe("maximum number of streams; no limit by default"),
+            )
             .field(Field::stream("lan").default("auto").describe("reported back as the segments' language"))
             .field(Field::stream("segment_chunks").integer(1, 10_000).default(10).describe("chunks per segment"))
             .field(Field::stream("work").integer(0, 1_000_000).default(0).describe("extra passes over each chunk"))
@@ -44,7 +48,7 @@ impl ModelLoader for Tone {
     }
 }
 
-/// The settings streams share.
+/// The settings shared by streams.
 pub struct ToneModel {
     metadata: Metadata,
 }
@@ -85,13 +89,13 @@ impl Checksum {
         }
     }
 
-    /// The text a segment of `samples` samples has.
+    /// The text of a segment with `samples` samples.
     pub fn text(self, samples: u64) -> String {
         format!("{samples}:{:08x}", self.0)
     }
 }
 
-/// One stream's counters.
+/// The counters of a stream.
 pub struct ToneProcessor {
     segment_chunks: u64,
     work: u32,
@@ -104,15 +108,15 @@ pub struct ToneProcessor {
 }
 
 impl ToneProcessor {
-    fn heard(&self) -> Segment {
+    fn segment(&self) -> Segment {
         Segment::new(self.start, self.position, self.checksum.text(self.position - self.start))
             .confidence(1.0)
             .language(self.language.clone())
     }
 
     fn emit(&mut self, sink: &mut Sink<'_>) {
-        tracing::debug!(end = self.position, "a segment is told");
-        sink.segment(&self.heard());
+        tracing::debug!(end = self.position, "segment reported");
+        sink.segment(&self.segment());
         sink.endpoint(self.position);
         sink.restart_point(self.position, &[]);
         self.restart(self.position);
@@ -155,7 +159,7 @@ impl AsrProcessor for ToneProcessor {
         if self.chunks == self.segment_chunks {
             self.emit(sink);
         } else {
-            sink.partial(&self.heard());
+            sink.partial(&self.segment());
         }
         Ok(())
     }
