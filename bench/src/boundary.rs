@@ -1,8 +1,8 @@
-//! What a call across the plugin boundary costs: the same `insert_audio_chunk` of the same processor as a trait object
-//! of this program, behind the boundary within this program, and in a plugin file.
+//! The cost of a call across the plugin boundary: the same `insert_audio_chunk` of the same processor, as a trait
+//! object in this program, behind the boundary in this program, and in a plugin file.
 //!
-//! The ways take turns within a round and every round begins with another one, so that what the machine does meanwhile
-//! hits all alike. One thread.
+//! In each round all variants run in turn, and each round starts with another one, so that disturbances affect all of
+//! them alike. One thread.
 
 use crate::{Done, bench_engine, stats};
 use auricle_engine_bench::Sum;
@@ -46,7 +46,7 @@ pub(crate) fn run() -> Done {
         }
         Ok(times)
     };
-    measure(&samples)?; // Caches and clocks warm up.
+    measure(&samples)?; // Warms up caches and clocks.
     let (full, empty) = (measure(&samples)?, measure(&[])?);
 
     println!("insert_audio_chunk, ns a call: {ROUNDS} rounds of {CALLS} calls each");

@@ -1,11 +1,11 @@
-//! How many real-time streams the host holds with engine `onnx`, against sherpa-onnx's own server: the same model files, the same
-//! ONNX Runtime, the same audio and processors, one after the other, by the load tool behind `auricle bench`; and what the
-//! network alone would let them hold.
+//! The number of real-time streams that the host can handle with engine `onnx`, compared with sherpa-onnx's own server:
+//! the same model files, ONNX Runtime, audio and processors, one after the other, measured with the load tool behind
+//! `auricle bench`; also the limit set by the network alone.
 //!
-//! For each side the best settings are looked for: the first are taken to their limit, each of the others is given up
-//! where it does not hold some more streams than the best before it. The models are made up, at published sizes.
+//! For each side the best settings are searched. The first settings are tested up to their limit; others are given up
+//! unless they handle some more streams than the best so far. The models are synthetic, of published sizes.
 //!
-//! What a case came to is kept in the working folder, so that an interrupted run goes on with the next case.
+//! The results of each case are kept in the working folder, so that an interrupted run continues with the next case.
 
 mod ceiling;
 mod plot;
@@ -20,57 +20,58 @@ use sides::{Settings, Side};
 use std::{fs, path::Path, time::Duration};
 
 const AIM: f64 = 1.5;
-/// What all streams hear, again and again.
+/// The audio of all streams, repeated.
 const RECORDING: &str = "fixtures/demo.wav";
 const BOUND_MS: f64 = 500.0;
-/// Share of the words that may differ from a lone stream's. The models are made so that they hang on the audio alone.
+/// Share of the words that may differ from the reference stream's. The models are built so that their text depends only
+/// on the audio.
 const TOLERANCE: f64 = 0.01;
 const MODELS: [&str; 4] = ["1m", "20m", "70m", "22m"];
-/// The one that is no NeMo network.
+/// The only model that is not a NeMo network.
 const ZIPFORMER: &str = "22m";
 const PRECISIONS: [&str; 2] = ["fp32", "int8"];
-/// Of what the network alone allows, where the search for the first settings begins: of the smallest model, whose steps are the
-/// smaller part of the work, and of the others.
+/// The start of the search for the first settings, as a share of what the network alone allows: for the smallest model,
+/// whose steps are a smaller part of the work, and for the others.
 const BEGIN: [f64; 2] = [0.4, 0.7];
 
-/// What is to be run.
+/// Arguments of the benchmark.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// The folder of what `bench/capacity/prepare.py` made
+    /// The folder with the output of `bench/capacity/prepare.py`
     #[arg(long)]
     work: std::path::PathBuf,
     /// Only these models: 1m, 20m, 70m (NeMo's CTC), 22m (zipformer 2 CTC)
     #[arg(long, value_delimiter = ',', default_values = MODELS, value_parser = clap::builder::PossibleValuesParser::new(MODELS))]
     models: Vec<String>,
-    /// A rough look: short levels, coarse steps, no other settings
+    /// A quick, rough measurement: short levels, coarse steps, no other settings
     #[arg(long)]
     quick: bool,
 }
 
-/// What a model file came to.
+/// Results for a model file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Case {
     model: String,
     precision: String,
-    /// Streams that the network alone allows, by batch size.
+    /// Number of streams that the network alone allows, by batch size.
     ceiling: Vec<(usize, f64)>,
     sherpa: Best,
-    /// Auricle's, by name: in a worker process first, and then in other ways.
+    /// Results of Auricle by name: with worker processes first, then with other settings.
     auricle: Vec<(String, Best)>,
 }
 
-/// A side at its best.
+/// The best result of a side.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Best {
     settings: String,
     most: usize,
-    /// Levels that were held with these settings, by their number of streams.
+    /// Levels that were held with these settings, by number of streams.
     points: Vec<Point>,
-    /// The settings that held no more.
+    /// The settings that were not better.
     others: Vec<String>,
 }
 
-/// A level, of which this much is kept.
+/// The part of a level's results that is kept.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Point {
     streams: usize,
@@ -80,7 +81,7 @@ struct Point {
     end_p95: f64,
     cores: f64,
     mib: f64,
-    /// Share of words that were not those of a lone stream.
+    /// Share of words that differ from the reference stream's.
     differing: f64,
 }
 
@@ -125,7 +126,7 @@ fn measure(options: &Options, environment: &Environment, model: &str, precision:
     ceiling.iter().for_each(|(batch, streams)| println!("  the network alone, {batch} together: {streams:.0} streams"));
     let alone = ceiling.iter().map(|(_, streams)| *streams).fold(0.0, f64::max);
     let small = model == MODELS[0];
-    // What settings do is much the same for both precisions: fewer are tried of the second.
+    // The effects of settings are similar for both precisions, so fewer are tested with the second.
     let full = precision == PRECISIONS[0];
     let some = |mut settings: Vec<Settings>| {
         let count = if options.quick {
@@ -144,7 +145,7 @@ fn measure(options: &Options, environment: &Environment, model: &str, precision:
     let mut ours = search();
     let (best, settings) = ours.best(&some(Settings::auricle("process")), sherpa.most.max(1))?;
     let (from, mut auricle) = (best.most.max(1), vec![("Auricle".to_owned(), best)]);
-    // The boundary between processes costs the more, the less a step does.
+    // The shorter a step, the more the boundary between processes costs.
     if full && small {
         auricle.push(("Auricle, in-process".into(), ours.best(&some(Settings::auricle("in-process")), from)?.0));
     } else if full && model != ZIPFORMER {
@@ -154,19 +155,19 @@ fn measure(options: &Options, environment: &Environment, model: &str, precision:
     Ok(Case { model, precision, ceiling, sherpa, auricle })
 }
 
-/// A search for a side's best settings.
+/// Searches for the best settings of a side.
 struct Search<'a> {
     options: &'a Options,
     work: &'a Path,
     model: &'a str,
     precision: &'a str,
     file: &'a Path,
-    /// What the recording gives when it is alone, once that is known.
+    /// The reference stream, once it has run.
     known: Option<Known>,
 }
 
 impl Search<'_> {
-    /// The best of these settings, and what they came to. The first are tried from so many streams on.
+    /// Tests these settings; returns the best and its results. The first settings start at `from` streams.
     fn best(&mut self, all: &[Settings], from: usize) -> Done<(Best, Settings)> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(self.look(all, from))
@@ -184,7 +185,7 @@ impl Search<'_> {
             let report = self.run(&side, Amount::Most(ramp)).await?;
             let most = tried.iter().map(|(_, report)| report.most_streams).fold(report.most_streams, usize::max);
             tried.push((settings, report));
-            // The next is to hold that much more, or is left.
+            // The next settings must handle this many more streams, or are given up.
             from = most + ((most as f64 * precision) as usize).max(1);
             least = from;
         }
@@ -203,7 +204,7 @@ impl Search<'_> {
         Ok((Best { settings: settings.to_string(), most, points, others }, (*settings).clone()))
     }
 
-    /// Runs a load, and prints its table.
+    /// Runs a load test and prints its table.
     async fn run(&mut self, side: &Side, amount: Amount) -> Done<Report> {
         let load = self.load(side, amount);
         let known = match self.known.take() {
@@ -263,7 +264,7 @@ impl Point {
 }
 
 impl Best {
-    /// How many times as many as another.
+    /// The ratio to another result.
     fn over(&self, other: &Self) -> f64 {
         self.most as f64 / other.most.max(1) as f64
     }

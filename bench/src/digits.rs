@@ -1,10 +1,10 @@
-//! What engine `onnx` and sherpa-onnx compute for a second of audio: the same model, the same recording, the same pieces of
-//! it, one thread each, a process each, in turns.
+//! The cost of a second of audio in engine `onnx` and sherpa-onnx: the same model, recording and pieces, one thread and
+//! one process each, in turns.
 //!
-//! Counted is the processor time that a process used by its own clock, from the first piece of audio to the last text;
-//! loading is not. Both hear the recording again and again, as one utterance. Where their texts differ there is no ratio.
+//! Measured is the processor time of a process, by its own clock, from the first piece of audio to the last text,
+//! without loading. Both get the recording several times, as one utterance. If their texts differ, there is no ratio.
 //!
-//! The reference is called from Python. What these calls cost without the work is measured too, and taken off its time.
+//! The reference is called from Python. The cost of these calls without the work is measured too, and subtracted.
 
 mod ours;
 mod theirs;
@@ -18,13 +18,13 @@ use auricle_plugin_test::audio::wav_floats;
 use std::path::Path;
 
 const ROUNDS: usize = 15;
-/// What is heard, over and over.
+/// The recording, which is repeated.
 const RECORDING: &str = "fixtures/digits.wav";
-/// At least so much of it, in seconds.
+/// Minimum length of the audio, in seconds.
 const SECONDS: f64 = 60.0;
 const AIM: f64 = 1.3;
 
-/// Milliseconds of processor time for a second of audio, a value for each round.
+/// Processor time per second of audio in milliseconds, for each round.
 #[derive(Default)]
 struct Times {
     whole: Vec<f64>,
@@ -45,27 +45,25 @@ pub(crate) fn run(model: &Path) -> Done {
     let mut text = String::new();
     // The first round warms up.
     for round in 0..=ROUNDS {
-        let mut heard = [const { String::new() }; 2];
+        let mut texts = [const { String::new() }; 2];
         for turn in 0..2 {
             if (round + turn) % 2 == 0 {
                 let (cpu, text) = ours.recognize();
                 auricle.whole.push(cost(cpu));
                 auricle.features.push(cost(ours.features()));
-                heard[0] = text;
+                texts[0] = text;
             } else {
                 let (cpu, text) = theirs.ask("hear")?;
                 let alone = theirs.ask("calls")?.0;
                 sherpa.whole.push(cost(cpu - alone));
                 sherpa.features.push(cost(theirs.ask("features")?.0));
                 calls.push(cost(alone));
-                heard[1] = text;
+                texts[1] = text;
             }
         }
-        let [ours, theirs] = &heard;
+        let [ours, theirs] = &texts;
         if ours != theirs || ours.is_empty() {
-            return Err(
-                format!("they do not compute the same:\nAuricle heard     {ours}\nsherpa-onnx heard {theirs}").into()
-            );
+            return Err(format!("they do not compute the same:\nAuricle:     {ours}\nsherpa-onnx: {theirs}").into());
         }
         text.clone_from(ours);
         if round == 0 {

@@ -1,9 +1,9 @@
-//! What the optimizations of a network save (engine `onnx`, field `optimize`), and what they change: each form of each model by
-//! itself and with others, in turns with the file as it is.
+//! The savings of the optimizations of a network (engine `onnx`, field `optimize`), and their effects on the text: each
+//! optimization of each model alone and with others, in turns with the original file.
 //!
-//! A step is the work for one chunk of a stream, features and search included, in processor time; alone, and as one of eight
-//! that step together. What is heard is compared token by token, each stream alone; how far the forms moved an output over
-//! noise is what the engine says of them.
+//! A step is the work for one chunk of a stream, including features and search, in processor time; measured alone, and
+//! in a batch of eight. Texts are compared token by token, with each stream alone. The engine itself reports how far an
+//! optimization changes the output for noise.
 
 use crate::{
     Done,
@@ -19,21 +19,21 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 
 const ROUNDS: usize = 9;
-/// Steps of a stream in a round.
+/// Number of steps of a stream per round.
 const STEPS: usize = 12;
 const BATCH: usize = 8;
 const RECORDINGS: [&str; 2] = ["fixtures/demo.wav", "fixtures/digits.wav"];
 const FORMS: [&[&str]; 4] = [&[], &["projected-cache"], &["int8"], &["projected-cache", "int8"]];
 
-/// A model in some forms.
+/// A model with some optimizations.
 struct Variant {
     forms: String,
     model: TestModel,
-    /// Milliseconds of processor time for a step, alone and of each of several.
+    /// Processor time per step in milliseconds, alone and in a batch.
     times: [Vec<f64>; 2],
 }
 
-/// Prints a table; the ratio of the last line is that of all forms of the last model, in a batch.
+/// Prints a table. The ratio in the last line is that of the last model with all optimizations, in a batch.
 pub(crate) fn run(models: &[PathBuf]) -> Done {
     let recordings = RECORDINGS.map(|file| wav_floats(&recording::path(file)));
     println!(
@@ -62,7 +62,7 @@ pub(crate) fn run(models: &[PathBuf]) -> Done {
             }
         }
         println!("\n{}", model.file_name().unwrap_or_default().display());
-        last = tell(&variants, &recordings)?.or(last);
+        last = print(&variants, &recordings)?.or(last);
     }
     println!("ratio {:.3}", last.ok_or("no model has an optimization")?);
     Ok(())
@@ -70,7 +70,7 @@ pub(crate) fn run(models: &[PathBuf]) -> Done {
 
 fn open(model: &Path, forms: &[&str]) -> Done<Variant> {
     let (Some(models), Some(name)) = (model.parent(), model.file_name().and_then(|name| name.to_str())) else {
-        return Err(format!("{} is no model's folder", model.display()).into());
+        return Err(format!("{} is not the folder of a model", model.display()).into());
     };
     let (engine, _) = plugin::open("onnx", models, LogLevel::Error)?;
     let fields = json!({"model": name, "optimize": forms, "tokens": true});
@@ -79,7 +79,7 @@ fn open(model: &Path, forms: &[&str]) -> Done<Variant> {
     Ok(Variant { forms, model, times: Default::default() })
 }
 
-/// Milliseconds of processor time for a step of each of so many streams.
+/// Processor time per step of each stream, in milliseconds.
 fn step(model: &TestModel, audio: &[f32], streams: usize) -> Result<f64, Error> {
     let open = |_| model.loaded().processor(model.config()).map(|processor| (processor, Recording::default()));
     let mut streams = (0..streams).map(open).collect::<Result<Vec<_>, _>>()?;
@@ -89,7 +89,7 @@ fn step(model: &TestModel, audio: &[f32], streams: usize) -> Result<f64, Error> 
     let chunk = model.metadata().chunk_samples as usize;
     let mut begun = cpu();
     for (number, piece) in audio.chunks(chunk).enumerate() {
-        // With the first two there may be no step yet, or a slow one.
+        // During the first two chunks there may be no step yet, or a slow one.
         if number == 2 {
             begun = cpu();
         }
@@ -104,8 +104,8 @@ fn step(model: &TestModel, audio: &[f32], streams: usize) -> Result<f64, Error> 
     Ok((cpu() - begun) * 1e3 / STEPS as f64 / streams.len() as f64)
 }
 
-/// A model's rows; what all its forms together come to against the file as it is.
-fn tell(variants: &[Variant], recordings: &[Vec<f32>]) -> Done<Option<f64>> {
+/// Prints a model's rows; returns the ratio of all its optimizations to the original file.
+fn print(variants: &[Variant], recordings: &[Vec<f32>]) -> Done<Option<f64>> {
     let Some((plain, cheaper)) = variants.split_first() else { return Ok(None) };
     let expected = tokens(plain, recordings);
     let [alone, together] = plain.times.each_ref().map(|times| stats::median(times));
@@ -135,7 +135,7 @@ fn tell(variants: &[Variant], recordings: &[Vec<f32>]) -> Done<Option<f64>> {
     Ok(last)
 }
 
-/// The tokens of recordings, each with how sure the network was.
+/// The tokens of recordings, each with its confidence.
 fn tokens(variant: &Variant, recordings: &[Vec<f32>]) -> Vec<(String, f64)> {
     let mut tokens = Vec::new();
     for audio in recordings {
@@ -148,8 +148,8 @@ fn tokens(variant: &Variant, recordings: &[Vec<f32>]) -> Vec<(String, f64)> {
     tokens
 }
 
-/// How many tokens were put in, left out or put for another; and where none was, how much surer or less sure of one the network
-/// was at most.
+/// The number of tokens that were inserted, deleted or replaced; if there is none, the largest difference in a token's
+/// confidence.
 fn differences(expected: &[(String, f64)], found: &[(String, f64)]) -> (usize, Option<f64>) {
     let mut row: Vec<usize> = (0..=found.len()).collect();
     for (number, (token, _)) in expected.iter().enumerate() {

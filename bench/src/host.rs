@@ -1,4 +1,4 @@
-//! What the host itself costs: everything between the socket and an engine that does nothing.
+//! The cost of the host itself: everything between the socket and an engine that does nothing.
 
 pub(crate) mod client;
 mod delay;
@@ -13,12 +13,12 @@ use auricle_plugin_test::server::Process;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::process::Command;
 
-/// Chunks as engines take them.
+/// Usual chunks of engines.
 const PLAIN: &str = r#"{"backend": "null", "host": {"preload": true, "isolation": "in-process"}}"#;
 /// A chunk is a frame, so that no frame waits for others.
 const STAMPED: &str = r#"{"backend": "null", "chunk_samples": 320, "stamped": true, "host": {"preload": true, "isolation": "in-process"}}"#;
 
-/// Files a process needs: a socket for each stream, and some.
+/// Number of files that a process needs: a socket for each stream, and some more.
 const FILES: u64 = memory::STREAMS as u64 + 100;
 
 pub(crate) fn run() -> Done {
@@ -42,7 +42,7 @@ fn start_sink() -> Done<Process> {
     Ok(Process::start(command))
 }
 
-/// This process's, and so its children's.
+/// The limit of this process and its children.
 fn raise_file_limit() -> Done {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current.is_none_or(|files| files >= FILES) {

@@ -1,7 +1,9 @@
-//! What a worker process costs: the same engines, models and streams in the server's own process and in workers, in turns.
+//! The cost of a worker process: the same engines, models and streams in the server's own process and in workers, in
+//! turns.
 //!
-//! What is compared is the processor time of the server with its workers for a second of audio. Two streams at a time
-//! come as fast as they are worked on, so that a worker never sleeps long and each chunk pays for its way there and back.
+//! Measured is the processor time of the server with its workers per second of audio. Two streams at a time are sent as
+//! fast as they are processed, so that a worker never sleeps long and each chunk includes the cost of crossing the
+//! boundary.
 
 use crate::{
     Done, from_xtask,
@@ -21,7 +23,7 @@ use std::{env, path::PathBuf, thread};
 const ROUNDS: usize = 7;
 const STREAMS: usize = 2;
 
-/// An engine, and the recording it hears so many times over.
+/// An engine, its recording, and the number of repetitions.
 struct Case {
     name: &'static str,
     preset: &'static str,
@@ -37,7 +39,7 @@ const CASES: [Case; 4] = [
         recording: "fixtures/digits.wav",
         times: 10,
     },
-    // One that nobody trained, of a published size; made by `cargo xtask parity onnx`, and left out where it was not.
+    // A synthetic model of a published size, created by `cargo xtask parity onnx`; skipped if it does not exist.
     Case {
         name: LARGE,
         preset: r#""backend": "onnx", "model": "nemo-ctc-large""#,
@@ -49,7 +51,7 @@ const CASES: [Case; 4] = [
 
 const LARGE: &str = "nemo-ctc-large";
 
-/// Prints the table; the ratio of the last line is that of PocketSphinx.
+/// Prints the table. The ratio in the last line is that of PocketSphinx.
 pub(crate) fn run() -> Done {
     let large = env::var_os("AURICLE_LARGE_MODELS").map(PathBuf::from).filter(|dir| dir.join(LARGE).is_dir());
     let cases = || CASES.iter().filter(|case| large.is_some() || case.name != LARGE);
@@ -73,7 +75,7 @@ pub(crate) fn run() -> Done {
         let audio = frames(case);
         let [mut inside, mut outside] = [Vec::new(), Vec::new()];
         for round in 0..=ROUNDS {
-            // In turns, and each first in every other round.
+            // In turns; each is first in every other round.
             let mut order = [("in-process", &mut inside), ("process", &mut outside)];
             if round % 2 == 1 {
                 order.reverse();
@@ -92,7 +94,7 @@ pub(crate) fn run() -> Done {
     Ok(())
 }
 
-/// A recording as frames on the wire, whole frames only.
+/// A recording as frames on the wire; only whole frames.
 fn frames(case: &Case) -> Vec<u8> {
     let bytes = bytes(&wav(&recording::path(case.recording)).1);
     let framed = bytes.chunks_exact(frame().len() - HEAD_BYTES).flat_map(|audio| {
@@ -103,7 +105,7 @@ fn frames(case: &Case) -> Vec<u8> {
     framed.collect::<Vec<u8>>().repeat(case.times)
 }
 
-/// Milliseconds of processor time for a second of audio.
+/// Processor time per second of audio, in milliseconds.
 fn measure(host: &Process, case: &Case, isolation: &str, audio: &[u8]) -> Done<f64> {
     let preset = format!("{}-{isolation}", case.name);
     let before = cpu_with_workers(host)?;

@@ -1,6 +1,6 @@
-//! The benchmarks: each runs Auricle and what it is measured against in one run, in turns, on the same machine.
+//! The benchmarks. Each measures Auricle and its reference in the same run, in turns, on the same machine.
 //!
-//! Run by `cargo xtask bench`, which names the host program and the plugin directory in the environment.
+//! Run with `cargo xtask bench`, which passes the host program and the plugin directory in the environment.
 
 #![forbid(unsafe_code)]
 
@@ -36,64 +36,66 @@ use std::{error::Error, path::PathBuf, process::ExitCode};
 
 pub(crate) type Done<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
-/// Measures Auricle beside what it is measured against; the last line is the ratio.
+/// Compares Auricle with a reference; the last line is the ratio.
 #[derive(Parser)]
 #[command(name = "auricle-bench")]
 enum Bench {
-    /// A guarded call into a plugin file, against the same call in-process
+    /// A guarded call into a plugin file, compared with the same call in-process
     Boundary,
-    /// The host on an engine that does nothing, against a bare WebSocket sink; latency, memory, time to register
+    /// The host with an engine that does nothing, compared with a bare WebSocket sink: latency, memory, time to
+    /// register
     Host,
-    /// Engines in worker processes, against the same in the server's own process
+    /// Engines in worker processes, compared with the server's own process
     Isolation,
-    /// Twice as many clients as the server can serve, with admission and without
+    /// Twice as many clients as the server can serve, with and without admission by load
     Overload,
-    /// Engine `onnx` on a model, against sherpa-onnx on the same model
+    /// Engine `onnx`, compared with sherpa-onnx on the same model
     Digits {
         /// The model's folder
         #[arg(long)]
         model: PathBuf,
     },
-    /// Engine `onnx` on models with optimizations, against the files as they are
+    /// Engine `onnx` with optimizations of models, compared with the original files
     Graphs {
         /// The models' folders
         #[arg(long)]
         model: Vec<PathBuf>,
     },
-    /// Engine `whisper` on made-up models, against CTranslate2 and whisper.cpp on the same weights
+    /// Engine `whisper` on synthetic models, compared with CTranslate2 and whisper.cpp with the same weights
     Whisper {
-        /// The folder of what `bench/whisper/prepare.py` made
+        /// The folder with the output of `bench/whisper/prepare.py`
         #[arg(long)]
         work: PathBuf,
-        /// How often each is measured
+        /// Number of measurements
         #[arg(long, default_value_t = 9)]
         rounds: usize,
     },
-    /// Engine `whisper` as it streams, against the same policy in Python over faster-whisper
+    /// Engine `whisper` streaming, compared with the same policy in Python with faster-whisper
     Online {
-        /// The folder of what `bench/whisper/prepare.py` made
+        /// The folder with the output of `bench/whisper/prepare.py`
         #[arg(long)]
         work: PathBuf,
-        /// How often each is measured
+        /// Number of measurements
         #[arg(long, default_value_t = 3)]
         rounds: usize,
     },
-    /// How many streams the host holds with engine `onnx`, against sherpa-onnx's server on the same model files
+    /// Number of streams that the host can handle with engine `onnx`, compared with sherpa-onnx's server on the same
+    /// model files
     #[cfg(target_os = "linux")]
     Capacity(capacity::Options),
-    /// A server left running with clients that come and go and go wrong; the report and a plot
+    /// A server with clients that connect, disconnect and cause faults; prints a report and writes a plot
     Soak {
-        /// For how long
+        /// Duration in minutes
         #[arg(long, default_value_t = 60.0)]
         minutes: f64,
-        /// At the same time
+        /// Number of concurrent clients
         #[arg(long, default_value_t = 100)]
         streams: usize,
-        /// Where the plot goes
+        /// The file for the plot
         #[arg(long)]
         plot: PathBuf,
     },
-    /// The bare sink, on a port of its own
+    /// The bare sink, on its own port
     #[command(hide = true)]
     Sink,
 }
@@ -122,7 +124,7 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         Bench::Sink => host::sink::run(),
         #[cfg(not(target_os = "linux"))]
-        _ => Err("this benchmark runs on Linux only, which tells it the processor time of processes".into()),
+        _ => Err("this benchmark runs on Linux only, which reports the processor time of processes".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -133,14 +135,14 @@ fn main() -> ExitCode {
     }
 }
 
-/// A path that `cargo xtask bench` hands over.
+/// A path that `cargo xtask bench` passes in the environment.
 #[cfg(target_os = "linux")]
 pub(crate) fn from_xtask(name: &str) -> Done<PathBuf> {
     let path = std::env::var_os(name).map(PathBuf::from);
     path.ok_or_else(|| format!("{name} is not set: run `cargo xtask bench`").into())
 }
 
-/// The library of an engine, out of the directory that this program was built into.
+/// The library of an engine, in the directory of this program.
 pub(crate) fn bench_engine() -> Done<PathBuf> {
     let program = std::env::current_exe()?;
     let (prefix, suffix) = (std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);

@@ -1,11 +1,13 @@
-//! Engine `whisper` as it streams, against the same policy in Python over faster-whisper: the same small trained model, the
-//! same speech with pauses in the same pieces, one thread each, a process each, in turns.
+//! Engine `whisper` streaming, compared with the same policy in Python with faster-whisper: the same small trained
+//! model, the same speech with pauses in the same pieces, one thread and one process each, in turns.
 //!
-//! Compared are what a second of audio costs in processor time, and how long after a word's end it is final: when its piece of
-//! audio is there, and what was computed until it was told. The time is made up for both in the same way, so that a run takes
-//! no longer than computing; where a piece takes longer than it lasts, the next one waits.
+//! Measured are the processor time per second of audio, and the delay from a word's end until it is final: the arrival
+//! of its piece of audio plus the computation until it is reported. Time is simulated in the same way for both, so that
+//! a run takes only as long as the computation. If the computation of a piece takes longer than the piece, the next one
+//! waits.
 //!
-//! Invariant: a delay counts only for words that were heard right; delays are compared of words that both heard right.
+//! Invariant: a delay counts only for correctly recognised words; delays are compared only for words that both
+//! recognised correctly.
 
 mod compose;
 mod delays;
@@ -17,45 +19,45 @@ use auricle_plugin_api::host::LogLevel;
 use std::path::Path;
 
 const AIM: f64 = 2.0;
-/// Samples in a piece: 40 ms, what a server hands to an engine that listens for speech.
+/// Number of samples in a piece: 40 ms, which a server passes to an engine with voice activity detection.
 const PIECE: usize = 640;
-/// The policy's settings, for both.
+/// The policy's settings, for both sides.
 const CHUNK: f64 = 1.0;
 const TRIM: f64 = 15.0;
 const BEAM: usize = 1;
-/// Measured with texts decoded again that came out badly, as both do by themselves, and without.
+/// Measured with the fallback that decodes bad texts again, which is the default of both, and without it.
 const TEMPERATURES: [(&str, &[f64]); 2] =
     [("decoded again where it went wrong", &[0.0, 0.2, 0.4, 0.6, 0.8, 1.0]), ("decoded once", &[0.0])];
 
 /// A word that became final.
 #[derive(Debug, Clone, PartialEq)]
-struct Told {
+struct FinalWord {
     text: String,
-    /// When, in seconds.
+    /// The time in seconds.
     at: f64,
 }
 
-/// What hearing it all came to.
-struct Heard {
-    /// Seconds of processor time.
+/// The results of processing all of the audio.
+struct Results {
+    /// Processor time in seconds.
     cpu: f64,
     decodes: usize,
-    words: Vec<Told>,
+    words: Vec<FinalWord>,
 }
 
-/// Somebody who hears.
+/// A side of the comparison.
 struct Side {
     name: String,
-    hear: Box<dyn FnMut() -> Done<Heard>>,
-    /// Milliseconds of processor time for a second of audio, a value for each round.
+    run: Box<dyn FnMut() -> Done<Results>>,
+    /// Processor time per second of audio in milliseconds, for each round.
     costs: Vec<f64>,
     delays: Vec<delays::Delays>,
     decodes: usize,
 }
 
 impl Side {
-    fn new(name: impl Into<String>, hear: impl FnMut() -> Done<Heard> + 'static) -> Self {
-        Self { name: name.into(), hear: Box::new(hear), costs: Vec::new(), delays: Vec::new(), decodes: 0 }
+    fn new(name: impl Into<String>, run: impl FnMut() -> Done<Results> + 'static) -> Self {
+        Self { name: name.into(), run: Box::new(run), costs: Vec::new(), delays: Vec::new(), decodes: 0 }
     }
 }
 
@@ -78,17 +80,17 @@ pub(crate) fn run(work: &Path, rounds: usize) -> Done {
             let count = sides.len();
             for turn in 0..count {
                 let side = &mut sides[if round % 2 == 0 { count - 1 - turn } else { turn }];
-                let heard = (side.hear)()?;
+                let results = (side.run)()?;
                 if round > 0 {
-                    side.costs.push(heard.cpu * 1e3 / seconds);
-                    side.delays.push(delays::delays(&composed.words, &heard.words));
-                    side.decodes = heard.decodes;
+                    side.costs.push(results.cpu * 1e3 / seconds);
+                    side.delays.push(delays::delays(&composed.words, &results.words));
+                    side.decodes = results.decodes;
                 }
             }
         }
         println!("{case}, {rounds} rounds");
         print(&sides);
-        let (own, theirs) = sides.split_first().ok_or("nobody takes part")?;
+        let (own, theirs) = sides.split_first().ok_or("there are no sides")?;
         let ratios = theirs.iter().map(|side| stats::ratio(&side.costs, &own.costs));
         worst = ratios.fold(worst, f64::min);
     }
@@ -96,8 +98,8 @@ pub(crate) fn run(work: &Path, rounds: usize) -> Done {
     Ok(())
 }
 
-/// Delays are those of the last round: of the words that each heard right, and of those that Auricle heard right as well, beside
-/// Auricle's own.
+/// Prints the results. Delays are those of the last round: of the words that each side recognised correctly, and of
+/// those that Auricle recognised correctly too, compared with Auricle's.
 fn print(sides: &[Side]) {
     let head = "medians; delays in s";
     print!("{head:<40}{:>10}{:>9}{:>7}{:>8}", "CPU, ms/s", "decodes", "right", "errors");

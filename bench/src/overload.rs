@@ -1,8 +1,8 @@
-//! Twice as many clients as the server can serve, with admission by load and without: what the admitted get, and what the
-//! others are told.
+//! Twice as many clients as the server can serve, with and without admission by load: the service of the admitted
+//! clients, and the reasons given to the others.
 //!
-//! The engine is PocketSphinx on one thread. What a stream costs is measured first, with one; then real-time clients
-//! come one after another, twice as many as fit, and each speaks to the end of its recording.
+//! The engine is PocketSphinx on one thread. The cost of a stream is measured first, with one stream. Then real-time
+//! clients connect one after another, twice as many as fit, and each sends all of its recording.
 
 use crate::{
     Done, from_xtask,
@@ -25,19 +25,19 @@ use std::{
 
 const PERIOD: Duration = Duration::from_millis(100);
 const FRAME_BYTES: usize = 3_200;
-/// Between one client and the next.
+/// Time between two clients.
 const APART: Duration = Duration::from_millis(1_500);
 const RECORDING: &str = "fixtures/weather.wav";
 const PRESET: [(&str, &str); 1] =
     [("speech", r#"{"backend": "pocketsphinx", "max_streams": 100, "host": {"preload": true}}"#)];
-/// After its last frame.
+/// Time limit after the last frame.
 const END_LIMIT: Duration = Duration::from_secs(120);
 
-/// How it went for one client.
+/// The result of a client.
 enum Went {
-    /// Refused with this code, after so many milliseconds.
+    /// Refused with this code, after this many milliseconds.
     Refused(String, f64),
-    /// From a text's end to its segment, in milliseconds, each; and how it ended.
+    /// For each segment the delay after its end in milliseconds; and how the stream ended.
     Served(Vec<f64>, String),
 }
 
@@ -51,7 +51,7 @@ pub(crate) fn run() -> Done {
         cost(&host, &once)?
     };
     let clients = (2.0 / cost).ceil() as usize;
-    // So long that all of them speak at the same time.
+    // Long enough that all streams overlap.
     let longest = APART * clients as u32 + Duration::from_secs(10);
     let audio = once.repeat((longest.as_secs_f64() * recording::RATE / samples.len() as f64).ceil() as usize);
     println!("a stream keeps a thread busy for {:.0} % of the time; {clients} clients, {APART:?} apart", cost * 100.0);
@@ -63,7 +63,7 @@ pub(crate) fn run() -> Done {
     for (name, limits) in settings {
         let host = start(limits, &plugins, &models)?;
         let went = offer(&host, clients, &audio)?;
-        tell(name, &went);
+        print(name, &went);
     }
     Ok(())
 }
@@ -73,7 +73,7 @@ fn start(limits: &str, plugins: &Path, models: &Path) -> Done<Host> {
     Ok(setup.plugins(plugins).resource(models).start())
 }
 
-/// Of one stream, as a share of a thread's time.
+/// The cost of a stream, as a share of a thread's time.
 fn cost(host: &Process, audio: &[u8]) -> Done<f64> {
     let mut costs = Vec::new();
     for _ in 0..3 {
@@ -99,7 +99,7 @@ fn offer(host: &Process, clients: usize, audio: &[u8]) -> Done<Vec<Went>> {
     })
 }
 
-/// One client.
+/// Runs a client.
 fn speak(address: &str, audio: &[u8]) -> Done<Went> {
     let begun = Instant::now();
     let mut client = match Client::open_with(address, "speech", "live", &json!({})) {
@@ -107,7 +107,7 @@ fn speak(address: &str, audio: &[u8]) -> Done<Went> {
         Err(problem) => return Ok(Went::Refused(problem.to_string(), begun.elapsed().as_secs_f64() * 1e3)),
     };
     let (begun, mut delays) = (Instant::now(), Vec::new());
-    let mut hear = |client: &mut Client, until: Instant| -> Done<Option<String>> {
+    let mut receive = |client: &mut Client, until: Instant| -> Done<Option<String>> {
         while let Some(event) = client.next_before(until)? {
             match event["type"].as_str() {
                 Some("segment") => {
@@ -123,20 +123,20 @@ fn speak(address: &str, audio: &[u8]) -> Done<Went> {
     };
     for (n, frame) in audio.chunks(FRAME_BYTES).enumerate() {
         client.send_audio(frame)?;
-        if let Some(end) = hear(&mut client, begun + PERIOD * (n as u32 + 1))? {
+        if let Some(end) = receive(&mut client, begun + PERIOD * (n as u32 + 1))? {
             return Ok(Went::Served(delays, end));
         }
     }
     client.say_finish()?;
-    let end = hear(&mut client, Instant::now() + END_LIMIT)?.unwrap_or_else(|| "no end".into());
+    let end = receive(&mut client, Instant::now() + END_LIMIT)?.unwrap_or_else(|| "no end".into());
     Ok(Went::Served(delays, end))
 }
 
-fn tell(name: &str, went: &[Went]) {
-    let (mut delays, mut told, mut badly, mut served) = (Vec::new(), Vec::new(), 0, 0);
+fn print(name: &str, went: &[Went]) {
+    let (mut delays, mut refusals, mut badly, mut served) = (Vec::new(), Vec::new(), 0, 0);
     for went in went {
         match went {
-            Went::Refused(_, milliseconds) => told.push(*milliseconds),
+            Went::Refused(_, milliseconds) => refusals.push(*milliseconds),
             Went::Served(of_one, end) => {
                 served += 1;
                 delays.extend(of_one);
@@ -145,8 +145,8 @@ fn tell(name: &str, went: &[Went]) {
         }
     }
     let [p50, p95, max] = [0.5, 0.95, 1.0].map(|share| stats::quantile(&delays, share));
-    let (refused, told_in) = (told.len(), stats::quantile(&told, 1.0));
-    println!("{name:<22}{served:>9}{refused:>9}{told_in:>12.1}{p50:>10.0}{p95:>10.0}{max:>10.0}{badly:>12}");
+    let (refused, longest) = (refusals.len(), stats::quantile(&refusals, 1.0));
+    println!("{name:<22}{served:>9}{refused:>9}{longest:>12.1}{p50:>10.0}{p95:>10.0}{max:>10.0}{badly:>12}");
     let mut reasons: Vec<_> =
         went.iter().filter_map(|went| if let Went::Refused(reason, _) = went { Some(reason) } else { None }).collect();
     reasons.dedup();

@@ -1,4 +1,4 @@
-//! What Auricle is measured against: a process that says what it is, then waits for a line and answers with one, in JSON.
+//! A reference in a process of its own: it prints its name, then answers each line with a line of JSON.
 
 use crate::Done;
 use serde_json::Value;
@@ -7,17 +7,17 @@ use std::{
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
-/// A running peer; it ends when this is dropped.
+/// A running reference, which is stopped when this is dropped.
 pub(crate) struct Peer {
     child: Child,
     questions: ChildStdin,
     answers: BufReader<ChildStdout>,
-    /// What it said it is.
+    /// The name that it printed.
     pub(crate) name: String,
 }
 
 impl Peer {
-    /// Starts it, and waits until it has loaded what it needs.
+    /// Starts it, and waits until it has loaded everything.
     pub(crate) fn start(command: &mut Command) -> Done<Self> {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let (Some(questions), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
@@ -28,7 +28,7 @@ impl Peer {
         Ok(peer)
     }
 
-    /// Has it do something.
+    /// Sends a request.
     pub(crate) fn ask(&mut self, what: &str) -> Done<Value> {
         writeln!(self.questions, "{what}")?;
         self.answer()
@@ -37,7 +37,7 @@ impl Peer {
     fn answer(&mut self) -> Done<Value> {
         let mut line = String::new();
         if self.answers.read_line(&mut line)? == 0 {
-            return Err("the peer ended; what it wrote above says why".into());
+            return Err("the peer ended; see its output above".into());
         }
         Ok(serde_json::from_str(&line)?)
     }
@@ -45,7 +45,7 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,4 @@
-//! An engine out of its plugin file, as the server opens it, in this process.
+//! An engine from its plugin file, opened as by the server, in this process.
 
 use crate::{Done, from_xtask};
 use auricle_plugin_api::host::LogLevel;
@@ -9,7 +9,7 @@ use std::{
     path::Path,
 };
 
-/// Opens the engine of a backend, and the host that has its log. Its models are looked for in `models`.
+/// Opens the engine with this backend name; returns it with the host that has its log. Its models are in `models`.
 pub(crate) fn open(backend: &str, models: &Path, level: LogLevel) -> Done<(TestEngine, StubHost)> {
     let host = StubHost::new().resource_dir(from_xtask("AURICLE_RUNTIME")?).resource_dir(models).log_level(level);
     let file = from_xtask("AURICLE_PLUGINS")?.join(format!("{DLL_PREFIX}auricle_engine_{backend}{DLL_SUFFIX}"));

@@ -1,8 +1,9 @@
-//! A server left running: real clients that come and go, speak in real time, and in part go wrong, for as long as is asked.
+//! A server under load for a long time: real clients that connect, speak in real time, disconnect, and sometimes cause
+//! faults.
 //!
-//! Every stream that is to end well is compared with what the same audio gave on the quiet server at the beginning: lost
-//! and changed finals are counted. Workers are killed from outside now and then. What is told at the end: how memory and
-//! open files went, how late finals were, and what was lost; and a plot of it.
+//! Every stream that should end normally is compared with the result of the same audio on the idle server at the start:
+//! lost and changed finals are counted. Workers are killed from time to time. The report at the end has the growth of
+//! memory and open files, the delays of finals, and the losses; there is also a plot.
 //!
 //! Threads: one for each client, one that kills, and this one, which measures every few seconds.
 
@@ -28,27 +29,27 @@ use vitals::Vitals;
 
 const MEASURE_EVERY: Duration = Duration::from_secs(5);
 const KILL_EVERY: Duration = Duration::from_secs(45);
-/// Streams end badly on purpose: no plugin is to be put away for it.
+/// Streams fail on purpose, so no plugin may be quarantined for it.
 const SETTINGS: &str = "[limits]\nquarantine_streams = 1000000\n[timeouts]\ncall_seconds = 3.0\n";
 
-/// What clients have brought home so far.
+/// The clients' results so far.
 #[derive(Default)]
 struct Harvest {
     streams: u64,
-    /// Seconds of audio.
+    /// Length of the audio, in seconds.
     audio: f64,
-    /// From the end of the speech to its segment, in milliseconds, since the last look.
+    /// Delays from the end of the speech to its segment in milliseconds, since the last measurement.
     delays: Vec<f64>,
     all_delays: Vec<f64>,
     lost: u64,
     changed: u64,
-    /// Streams that a model which was behind did not take.
+    /// Number of streams refused because the model was behind.
     refused: u64,
-    /// Streams that ended otherwise than they should, by what was said.
+    /// Streams that ended differently than expected, by their ending.
     wrong: BTreeMap<String, u64>,
 }
 
-/// Runs it and prints the report; the plot goes to `plot`.
+/// Runs the load and prints the report; the plot is written to `plot`.
 pub(crate) fn run(minutes: f64, streams: usize, plot: &Path) -> Done {
     let presets: Vec<(&str, &str)> = talk::PRESETS.to_vec();
     let setup = server::setup(SETTINGS, &presets)?;
@@ -82,25 +83,25 @@ pub(crate) fn run(minutes: f64, streams: usize, plot: &Path) -> Done {
     if bad == 0 { Ok(()) } else { Err(format!("{bad} streams or finals were not as they should be").into()) }
 }
 
-/// One talk after the other, until it is enough.
+/// Runs talks, one after another, until it is asked to stop.
 fn client(n: usize, host: &Process, talks: &[Talk], harvest: &Mutex<Harvest>, stop: &AtomicBool) {
     let mut random = fastrand::Rng::with_seed(n as u64);
-    // Not all at once.
+    // Not all clients start at once.
     thread::sleep(Duration::from_millis(random.u64(0..5_000)));
     while !stop.load(Ordering::Relaxed) {
         let talk = talk::choose(talks, &mut random);
-        let heard = stream::talk(host.address(), talk, &mut random, stop);
+        let result = stream::talk(host.address(), talk, &mut random, stop);
         let mut harvest = harvest.lock().unwrap_or_else(PoisonError::into_inner);
         harvest.streams += 1;
-        match heard {
-            Ok(heard) if heard.cut_short => {}
-            Ok(heard) => {
-                harvest.audio += heard.seconds;
-                harvest.delays.extend(heard.delays);
-                let (lost, changed) = talk.compare(&heard.texts);
+        match result {
+            Ok(result) if result.cut_short => {}
+            Ok(result) => {
+                harvest.audio += result.seconds;
+                harvest.delays.extend(result.delays);
+                let (lost, changed) = talk.compare(&result.texts);
                 harvest.lost += lost;
                 harvest.changed += changed;
-                if let Some(problem) = talk.judge(&heard.end) {
+                if let Some(problem) = talk.judge(&result.end) {
                     *harvest.wrong.entry(format!("{}: {problem}", talk.name)).or_default() += 1;
                 }
             }
@@ -124,10 +125,10 @@ fn kill_now_and_then(host: &Process, stop: &AtomicBool) {
     }
 }
 
-/// Until `time` is over; a line each minute.
+/// Measures until `time` is over; prints a line each minute.
 fn measure(host: &Process, harvest: &Mutex<Harvest>, begun: Instant, time: Duration) -> Done<Vec<Vitals>> {
     let mut all = Vec::new();
-    let mut told = 0;
+    let mut printed = 0;
     while begun.elapsed() < time {
         thread::sleep(MEASURE_EVERY.min(time.saturating_sub(begun.elapsed())));
         let mut vitals = Vitals::of(host, begun.elapsed())?;
@@ -136,8 +137,8 @@ fn measure(host: &Process, harvest: &Mutex<Harvest>, begun: Instant, time: Durat
         let delays = std::mem::take(&mut harvest.delays);
         (vitals.p50, vitals.p99) = (stats::median(&delays), stats::quantile(&delays, 0.99));
         harvest.all_delays.extend(delays);
-        if minute > told {
-            told = minute;
+        if minute > printed {
+            printed = minute;
             let Vitals { host, workers, files, processes, p50, p99, .. } = vitals;
             let Harvest { streams, audio, lost, changed, .. } = &*harvest;
             println!(
@@ -152,7 +153,7 @@ fn measure(host: &Process, harvest: &Mutex<Harvest>, begun: Instant, time: Durat
 }
 
 fn report(all: &[Vitals], harvest: &Harvest) {
-    // What is loaded at the beginning is not growth.
+    // Memory that is allocated at the beginning is not growth.
     let settled = &all[all.len() / 4..];
     let slope = |value: fn(&Vitals) -> f64| vitals::slope(settled, value);
     println!("\n{} streams, {:.1} hours of audio", harvest.streams, harvest.audio / 3_600.0);

@@ -1,6 +1,6 @@
-//! Numbers about numbers.
+//! Quantiles and ratios.
 
-/// The value below which `share` of the values lie; 0 where there are none.
+/// The value below which `share` of the values lie; 0 without values.
 pub(crate) fn quantile(values: &[f64], share: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -8,12 +8,12 @@ pub(crate) fn quantile(values: &[f64], share: f64) -> f64 {
     sorted.get((last as f64 * share).round() as usize).copied().unwrap_or_default()
 }
 
-/// The middle value.
+/// The median.
 pub(crate) fn median(values: &[f64]) -> f64 {
     quantile(values, 0.5)
 }
 
-/// The median of `a / b`, pair by pair: what disturbs one round disturbs both of its sides.
+/// The median of `a / b`, pair by pair: a disturbance of a round affects both sides.
 pub(crate) fn ratio(a: &[f64], b: &[f64]) -> f64 {
     let ratios: Vec<f64> = a.iter().zip(b).map(|(a, b)| a / b).collect();
     median(&ratios)

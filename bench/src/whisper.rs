@@ -1,13 +1,13 @@
-//! Engine `whisper` against CTranslate2, which faster-whisper runs on, and whisper.cpp: the same weights, made up at the sizes
-//! of tiny and base, the same window of audio, as many tokens, one thread and two.
+//! Engine `whisper`, compared with CTranslate2, which faster-whisper uses, and whisper.cpp: the same weights, synthetic
+//! of sizes tiny and base, the same window of audio, the same number of tokens, one thread and two.
 //!
-//! Compared are sums: what the encoder, the prompt and 200 tokens take, by the median of a round's ratios. In a round each has
-//! its turn, while the others wait. The peers come in several builds and settings; those that are well behind their maker's
-//! best are left out after the first rounds, and what is left of a maker competes by its best.
+//! Sums are compared: the time of the encoder, the prompt and 200 tokens, by the median of the rounds' ratios. In each
+//! round all sides run in turn, while the others wait. The peers have several builds and settings. Those that are much
+//! slower than the best of their maker are excluded after the first rounds, and each maker is represented by its best.
 //!
-//! Invariant: nobody decodes less than another. The engine follows Whisper's rules of timestamps and tells each token's
-//! probability; of the peers no more is asked than the likeliest token. At full precision the engine writes what CTranslate2
-//! writes by the same rules, or there is no ratio.
+//! Invariant: no peer does more work than the engine. The engine follows Whisper's rules for timestamps and computes
+//! each token's probability; the peers only need the most likely token. At full precision the engine must write the
+//! same text as CTranslate2 with the same rules, or there is no ratio.
 
 mod ours;
 mod sides;
@@ -21,16 +21,16 @@ use std::{fs, path::Path, thread, time::Duration};
 
 const SIZES: [&str; 2] = ["tiny", "base"];
 const THREADS: [usize; 2] = [1, 2];
-/// Tokens that a sum holds.
+/// Number of tokens in a sum.
 const TOKENS: f64 = 200.0;
 const AIM: f64 = 1.8;
-/// After this round, and each later one, a setting is left out whose best sum is so many times its maker's best. Before the
-/// first there is only what warming up foretold.
+/// From this round on, a setting is excluded if its best sum is this many times its maker's best. Before the first
+/// round only the result of warming up is known.
 const BEHIND: [(usize, f64); 3] = [(0, 3.0), (1, 1.5), (2, 1.1)];
-/// For threads that still look for work.
+/// Time for threads that still spin.
 const REST: Duration = Duration::from_millis(200);
 
-/// What a decode took, in milliseconds.
+/// The times of a decode, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Phases {
     encoder: f64,
@@ -79,7 +79,7 @@ fn measure(sides: &mut [Side], rounds: usize) -> Done {
     leave_out(sides, 0);
     for round in 1..=rounds {
         for turn in 0..count {
-            // Nobody always follows the same one.
+            // The order is reversed in every other round.
             let side = &mut sides[if round % 2 == 0 { count - 1 - turn } else { turn }];
             let take = if side.out { None } else { Some(side.decode()?) };
             side.takes.push(take);

@@ -1,4 +1,4 @@
-//! Engines that do next to nothing, so that what is measured is everything around them.
+//! Engines that do almost nothing, to measure everything around them.
 
 #![forbid(unsafe_code)]
 

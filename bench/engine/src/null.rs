@@ -1,5 +1,5 @@
-//! An engine that ignores its audio. With `stamped` the audio's first samples are the moment it was sent, and the last
-//! segment's text is how many microseconds each chunk took to come here, separated by spaces.
+//! An engine that ignores its audio. With `stamped` the first samples of the audio are the time at which it was sent.
+//! The text of the last segment is the delay of each chunk in microseconds, separated by spaces.
 
 use auricle_plugin_api::{
     AsrProcessor, Config, Error, Field, Host, Metadata, Model, ModelLoader, Schema, Segment, Sink,
@@ -9,23 +9,23 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-/// Bytes of `s16le` audio that hold a stamp.
+/// Number of bytes of `s16le` audio that contain a stamp.
 pub const STAMP_BYTES: usize = 8;
 
-/// Nanoseconds of the system's clock, the one clock of the standard library that is the same in every process.
+/// Nanoseconds of the system's clock, the only clock of the standard library that is the same in all processes.
 pub fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64)
 }
 
-/// This moment as the first samples of `s16le` audio.
+/// The current time as the first samples of `s16le` audio.
 pub fn stamp() -> [u8; STAMP_BYTES] {
     now().to_le_bytes()
 }
 
-/// The moment in the first samples, where there are enough of them.
+/// The time in the first samples, if there are enough of them.
 fn read_stamp(samples: &[f32]) -> Option<u64> {
     let levels: &[f32; STAMP_BYTES / 2] = samples.first_chunk()?;
-    // Every 16-bit level is a float of its own: what was sent comes back to the bit.
+    // Every 16-bit level maps to a different float, so the bits that were sent can be restored.
     let word = |level: &f32| u64::from(((level * 32_768.0) as i16).cast_unsigned());
     Some(levels.iter().rev().fold(0, |stamp, level| stamp << 16 | word(level)))
 }
@@ -44,7 +44,7 @@ impl ModelLoader for Null {
     fn schema(&self) -> Schema {
         Schema::new()
             .field(Field::load("chunk_samples").integer(1, 480_000).default(1_600).describe("samples per chunk"))
-            .field(Field::load("stamped").boolean().default(false).describe("measure how long chunks take to come"))
+            .field(Field::load("stamped").boolean().default(false).describe("measure the delay of chunks"))
     }
 
     fn load(&self, config: &Config, _: &Host) -> Result<NullModel, Error> {
@@ -52,7 +52,7 @@ impl ModelLoader for Null {
     }
 }
 
-/// The settings streams share.
+/// The settings shared by the streams.
 #[derive(Debug)]
 pub struct NullModel {
     chunk_samples: u32,
@@ -71,7 +71,7 @@ impl Model for NullModel {
     }
 }
 
-/// One stream's delays, where it is to measure them.
+/// The delays of a stream, if they are measured.
 #[derive(Debug)]
 pub struct NullProcessor {
     delays: Option<Vec<u64>>,

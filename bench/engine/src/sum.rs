@@ -1,9 +1,9 @@
-//! An engine that adds up its samples: the smallest body that reads all of its audio.
+//! An engine that adds up its samples: the smallest one that reads all of its audio.
 
 use auricle_plugin_api::{AsrProcessor, Config, Error, Host, Metadata, Model, ModelLoader, Segment, Sink};
 use std::sync::Arc;
 
-/// The loader, the model and the processor: only the last has a state.
+/// The loader, the model and the processor; only the last has a state.
 #[derive(Debug, Default)]
 pub struct Sum(f32);
 

@@ -1,7 +1,7 @@
-//! What the network alone allows: two threads, each with a session of one thread, that step as many streams together as they can and
-//! do nothing else. No server on two processors can hold more streams of this file in this ONNX Runtime.
+//! The limit set by the network alone: two threads, each with a session of one thread, step as many streams as possible
+//! and do nothing else. No server on two processors can handle more streams with this file and this ONNX Runtime.
 //!
-//! A step's caches go into the next one as they came out, so that nothing is copied.
+//! The caches returned by a step are passed to the next step unchanged, so that nothing is copied.
 
 use super::sides::THREADS;
 use crate::{Done, stats};
@@ -18,15 +18,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long each batch size is measured, and for how many steps at the least.
+/// Minimum time and number of steps for measuring a batch size.
 const LENGTH: Duration = Duration::from_secs(2);
 const LEAST: usize = 5;
-/// Seconds from one frame of features to the next.
+/// Distance between two frames of features, in seconds.
 const FRAME: f64 = 0.01;
-/// What metadata call the window and the shift of NeMo's networks, and of zipformers.
+/// The metadata names of window and shift: in NeMo's networks, and in zipformers.
 const NAMES: [[&str; 2]; 2] = [["window_size", "chunk_shift"], ["T", "decode_chunk_len"]];
 
-/// Loads ONNX Runtime from a folder; its build, and the environment for sessions.
+/// Loads ONNX Runtime from a folder; returns its build, and the environment for sessions.
 pub(super) fn load(folder: &Path) -> Done<(String, Environment)> {
     let library = folder.join(LIBRARY);
     let builder = ort::init_from(&library).map_err(|problem| format!("{}: {problem}", library.display()))?;
@@ -35,7 +35,7 @@ pub(super) fn load(folder: &Path) -> Done<(String, Environment)> {
     Ok((ort::info().to_owned(), environment))
 }
 
-/// How many real-time streams the file's network could step, for each of these batch sizes.
+/// Number of real-time streams that the file's network can step, for each of these batch sizes.
 pub(super) fn streams(environment: &Environment, file: &Path, batches: &[usize]) -> Done<Vec<(usize, f64)>> {
     let mut networks = Vec::new();
     for _ in 0..THREADS {
@@ -54,13 +54,13 @@ pub(super) fn streams(environment: &Environment, file: &Path, batches: &[usize])
     Ok(found)
 }
 
-/// A session, and how it is fed.
+/// A session and its inputs.
 struct Network {
     session: Session,
     window: usize,
-    /// Seconds of audio in a step.
+    /// Length of the audio of a step, in seconds.
     period: f64,
-    /// Inputs before the caches, and outputs before those of the next step.
+    /// Number of inputs before the caches, and of outputs before the next step's caches.
     others: usize,
 }
 
@@ -72,24 +72,24 @@ impl Network {
             .with_inter_threads(1)?
             .commit_from_file(file)?;
         let (window, period, others) = {
-            let told = session.metadata()?;
-            let number = |key: &str| told.custom(key).and_then(|value| value.parse::<usize>().ok());
+            let metadata = session.metadata()?;
+            let number = |key: &str| metadata.custom(key).and_then(|value| value.parse::<usize>().ok());
             let of = |[window, shift]: [&str; 2]| Some((number(window)?, number(shift)?));
             let found = NAMES.iter().enumerate().find_map(|(kind, names)| Some((kind, of(*names)?)));
             let (kind, (window, shift)) = found.ok_or_else(|| ort::Error::new("no streaming network that is known"))?;
-            // NeMo's have a length beside the features.
+            // NeMo's have a length in addition to the features.
             (window, shift as f64 * FRAME, 2 - kind)
         };
         Ok(Self { session, window, period, others })
     }
 
-    /// Real-time streams that it steps with so many together, while the other threads do the same.
+    /// Number of real-time streams with this batch size, while the other threads do the same.
     fn rate(&mut self, batch: usize, together: &Barrier) -> Done<f64> {
         let mut step = self.first(batch);
         together.wait();
         let mut times = Vec::new();
         let mut begun: Option<Instant> = None;
-        // The first fill the caches and warm up.
+        // The first steps fill the caches and warm up.
         for number in 0.. {
             let before = Instant::now();
             if let Ok(inputs) = &mut step {
@@ -136,7 +136,7 @@ impl Network {
         })
     }
 
-    /// A step; the inputs of the next one.
+    /// Runs a step; returns the inputs of the next one.
     fn step(&mut self, mut inputs: Vec<DynValue>) -> Done<Vec<DynValue>> {
         let fed: Vec<SessionInputValue<'_>> = inputs.iter().map(Into::into).collect();
         let caches: Vec<_> =

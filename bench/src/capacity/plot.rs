@@ -1,4 +1,4 @@
-//! The plot: what a stream costs, from one to as many as are held; processor time above, memory below. At full precision.
+//! The plot: the cost of a stream, over the number of streams; processor time above, memory below. At full precision.
 
 use super::{Best, Case, Point};
 use crate::Done;
@@ -7,13 +7,13 @@ use std::path::Path;
 
 const COLOURS: [RGBColor; 4] = [BLUE, RED, GREEN, MAGENTA];
 
-/// Both sides: a name, what was found, and how thick the line is.
+/// Both sides: name, results, and width of the line.
 fn sides(case: &Case) -> impl Iterator<Item = (&'static str, &Best, u32)> {
     let auricle = case.auricle.first().map(|(_, best)| ("Auricle", best, 3));
     [("sherpa-onnx", &case.sherpa, 1)].into_iter().chain(auricle)
 }
 
-/// Writes it as SVG.
+/// Writes the plot as SVG.
 pub(super) fn write(path: &Path, cases: &[Case]) -> Done {
     let cases: Vec<_> = cases.iter().filter(|case| case.precision == "fp32").zip(COLOURS).collect();
     let time: fn(&Point) -> f64 = |point| point.cores * 1000.0 / point.streams as f64;

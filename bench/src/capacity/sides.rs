@@ -1,4 +1,4 @@
-//! The servers that are compared, as processes: each with its settings, on the same ONNX Runtime.
+//! The servers in the comparison, as processes with their settings, all with the same ONNX Runtime.
 
 use crate::{Done, host::server};
 use auricle_loadtest::Protocol;
@@ -13,11 +13,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What the host calls the model.
+/// Name of the preset.
 pub(super) const PRESET: &str = "capacity";
-/// The longest that a server may take to get ready.
+/// Time limit for a server to get ready.
 const READY_LIMIT: Duration = Duration::from_secs(120);
-/// Nobody is refused: what is looked for is what can be held.
+/// No stream is refused, because the benchmark searches for the limit.
 const HOST_SETTINGS: &str = "[limits]
 max_streams = 100000
 max_connections_per_address = 100000
@@ -25,10 +25,10 @@ max_lag_seconds = 3600.0
 refuse_lag_seconds = 3600.0
 max_load = 1000.0
 ";
-/// A thread for each processor.
+/// One thread per processor.
 pub(super) const THREADS: usize = 2;
 
-/// What is tried.
+/// The settings of a server.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Settings {
     /// `--max-batch-size`, `--loop-interval-ms`; with two work threads and one thread for a step.
@@ -38,19 +38,19 @@ pub(super) enum Settings {
 }
 
 impl Settings {
-    /// Those of sherpa-onnx; the first are the best of an earlier search. The interval matters where steps are short.
+    /// Settings of sherpa-onnx; the first are the best of an earlier search. The interval matters if steps are short.
     pub(super) fn sherpa(small: bool) -> Vec<Self> {
         let batches = [(16, 10), (8, 10), (32, 10)].into_iter();
         let intervals = [(16, 5), (16, 20)].into_iter().filter(|_| small);
         batches.chain(intervals).map(|(batch, interval)| Self::Sherpa { batch, interval }).collect()
     }
 
-    /// Those of Auricle.
+    /// Settings of Auricle.
     pub(super) fn auricle(isolation: &'static str) -> Vec<Self> {
         [16, 8, 32].map(|batch| Self::Auricle { batch, isolation, forms: &[] }).into()
     }
 
-    /// The same of Auricle with a network that says the same and computes less of it.
+    /// The same settings of Auricle, with a network that gives the same results with less computation.
     pub(super) fn cheaper(&self) -> Self {
         match self.clone() {
             Self::Auricle { batch, isolation, .. } => Self::Auricle { batch, isolation, forms: &["projected-cache"] },
@@ -71,7 +71,7 @@ impl fmt::Display for Settings {
     }
 }
 
-/// A running server; it ends when this is dropped.
+/// A running server, which is stopped when this is dropped.
 pub(super) struct Side {
     process: Process,
     pub(super) url: String,
@@ -84,19 +84,19 @@ enum Process {
 }
 
 impl Side {
-    /// sherpa-onnx's server in C++.
+    /// Starts sherpa-onnx's C++ server.
     pub(super) fn sherpa(settings: &Settings, work: &Path, model: &Path) -> Done<Self> {
         let Settings::Sherpa { batch, interval } = settings else { return Err("not sherpa-onnx's settings".into()) };
-        // Free until somebody else takes it.
+        // Free unless another program takes it.
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let folder = model.parent().ok_or("a model is in a folder")?;
+        let folder = model.parent().ok_or("a model must be in a folder")?;
         let kind = if folder.ends_with("22m") { "zipformer2-ctc-model" } else { "nemo-ctc-model" };
         let mut command = Command::new(work.join("server"));
         command.arg(format!("--port={port}")).arg(format!("--{kind}={}", model.display()));
         command.arg(format!("--tokens={}", folder.join("tokens.txt").display()));
         command.args([format!("--num-work-threads={THREADS}"), "--num-threads=1".into()]);
         command.args([format!("--max-batch-size={batch}"), format!("--loop-interval-ms={interval}")]);
-        // Else it writes one where it is started.
+        // By default it writes a log file to its working directory.
         command.arg("--log-file=/dev/null");
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         let address = format!("127.0.0.1:{port}");
@@ -116,7 +116,7 @@ impl Side {
         Ok(side)
     }
 
-    /// The host, with one preset.
+    /// Starts the host with one preset.
     pub(super) fn auricle(
         settings: &Settings,
         plugins: &Path,
@@ -149,7 +149,7 @@ impl Side {
 impl Drop for Process {
     fn drop(&mut self) {
         if let Self::Peer(child) = self {
-            // It may have ended by itself.
+            // It may have ended already.
             let _ = child.kill();
             let _ = child.wait();
         }

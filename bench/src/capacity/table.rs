@@ -1,4 +1,4 @@
-//! What the cases came to, as the tables of docs/benchmarks.md.
+//! Prints the results as the tables in docs/benchmarks.md.
 
 use super::{Best, Case, Point};
 

@@ -1,4 +1,4 @@
-//! Auricle's side: the plugin file as the server opens it, in this process.
+//! Auricle's side: the plugin file, opened as by the server, in this process.
 
 use crate::{
     Done,
@@ -10,10 +10,10 @@ use auricle_plugin_test::TestModel;
 use serde_json::json;
 use std::{hint::black_box, path::Path, sync::Arc};
 
-/// Seconds that no utterance lasts.
+/// Longer than any utterance, in seconds.
 const FOR_EVER: u32 = 3_600;
 
-/// An opened model, and what it is to hear.
+/// A loaded model, and its audio.
 pub(super) struct Ours<'a> {
     model: TestModel,
     audio: &'a [f32],
@@ -23,7 +23,7 @@ pub(super) struct Ours<'a> {
 impl<'a> Ours<'a> {
     pub(super) fn open(model: &Path, audio: &'a [f32]) -> Done<Self> {
         let (Some(models), Some(name)) = (model.parent(), model.file_name().and_then(|name| name.to_str())) else {
-            return Err(format!("{} is no model's folder", model.display()).into());
+            return Err(format!("{} is not the folder of a model", model.display()).into());
         };
         let (engine, _) = plugin::open("onnx", models, LogLevel::Error)?;
         let one_utterance = json!({
@@ -35,19 +35,19 @@ impl<'a> Ours<'a> {
         Ok(Self { model, audio, plan: Arc::new(Plan::new(&Options::nemo())?) })
     }
 
-    /// Samples in a piece: the engine's chunk.
+    /// Number of samples in a piece: the engine's chunk.
     pub(super) fn piece(&self) -> usize {
         self.model.metadata().chunk_samples as usize
     }
 
-    /// A stream of it all. Returns the processor time in seconds, and the text.
+    /// Runs a stream with all of the audio. Returns the processor time in seconds, and the text.
     pub(super) fn recognize(&self) -> (f64, String) {
         let begun = cpu();
         let recording = self.model.run(self.audio);
         (cpu() - begun, recording.text())
     }
 
-    /// The features alone. Returns the processor time in seconds.
+    /// Computes only the features. Returns the processor time in seconds.
     pub(super) fn features(&self) -> f64 {
         let mut fbank = Fbank::new(Arc::clone(&self.plan));
         let begun = cpu();

@@ -1,13 +1,14 @@
-//! The reference's side: a Python process (`bench/sherpa/feed.py`).
+//! The reference: a Python process (`bench/sherpa/feed.py`).
 
 use crate::{Done, peer::Peer};
 use std::{path::Path, process::Command};
 
-/// A running reference; it ends when this is dropped.
+/// A running reference, which is stopped when this is dropped.
 pub(super) struct Theirs(Peer);
 
 impl Theirs {
-    /// Starts it on so many times the recording, in pieces of so many samples, and waits until it has loaded the model.
+    /// Starts it with the recording repeated `times` times, in pieces of `piece` samples, and waits until it has loaded
+    /// the model.
     pub(super) fn start(model: &Path, recording: &Path, times: usize, piece: usize) -> Done<Self> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("sherpa/feed.py");
         let mut command = Command::new("python3");
@@ -17,7 +18,7 @@ impl Theirs {
         Ok(Self(peer))
     }
 
-    /// Has it do something. Returns the processor time in seconds, and the text.
+    /// Sends a request. Returns the processor time in seconds, and the text.
     pub(super) fn ask(&mut self, what: &str) -> Done<(f64, String)> {
         let answer = self.0.ask(what)?;
         let read = || Some((answer["cpu"].as_f64()?, answer["text"].as_str()?.to_owned()));

@@ -1,6 +1,6 @@
-//! A client that costs next to nothing: frames are made once and written to the socket as they are.
+//! A client with minimal cost: frames are created once and written directly to the socket.
 //!
-//! Text messages go through tungstenite; audio frames carry the mask 0, which the server applies like any other.
+//! Text messages are sent with tungstenite. Audio frames have the mask 0, which the server applies like any other.
 
 use crate::Done;
 use serde_json::{Value, json};
@@ -13,14 +13,14 @@ use tokio_tungstenite::tungstenite::{Error as WsError, Message, WebSocket, clien
 
 /// 20 ms of 16 kHz `s16le`.
 pub(crate) const AUDIO_BYTES: usize = 640;
-/// Where the audio begins in a frame.
+/// Offset of the audio in a frame.
 pub(crate) const HEAD_BYTES: usize = 8;
-/// A frame on the wire.
+/// Size of a frame on the wire.
 pub(crate) const FRAME_BYTES: usize = HEAD_BYTES + AUDIO_BYTES;
-/// The longest wait for an answer.
+/// Time limit for an answer.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A binary message of 20 ms of sound, as a client writes it.
+/// A binary message with 20 ms of audio, as a client sends it.
 pub(crate) fn frame() -> [u8; FRAME_BYTES] {
     let mut frame = [0; FRAME_BYTES];
     let [high, low] = (AUDIO_BYTES as u16).to_be_bytes();
@@ -32,7 +32,7 @@ pub(crate) fn frame() -> [u8; FRAME_BYTES] {
     frame
 }
 
-/// A connection to a host's or the sink's `/v1/stream`.
+/// A connection to `/v1/stream` of a host or the sink.
 pub(crate) struct Client {
     socket: WebSocket<TcpStream>,
 }
@@ -43,7 +43,7 @@ impl Client {
         Self::open_with(address, preset, pace, &json!({}))
     }
 
-    /// As [`open`](Self::open), with options of the stream.
+    /// Like [`open`](Self::open), with options of the stream.
     pub(crate) fn open_with(address: &str, preset: &str, pace: &str, options: &Value) -> Done<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
@@ -60,7 +60,7 @@ impl Client {
         Ok(self.socket.get_mut().write_all(frames)?)
     }
 
-    /// Says something and waits for the next message.
+    /// Sends a message and waits for the next one.
     pub(crate) fn ask(&mut self, message: &Value) -> Done<Value> {
         self.socket.send(Message::text(message.to_string()))?;
         loop {
@@ -73,7 +73,7 @@ impl Client {
 }
 
 impl Client {
-    /// Says something and reads on to the event that answers it.
+    /// Sends a message and reads up to the event that answers it.
     pub(crate) fn until(&mut self, kind: &str, message: &Value) -> Done {
         let mut answer = self.ask(message)?;
         while answer["type"] != kind {
@@ -93,18 +93,18 @@ impl Client {
     /// Sends audio as one message.
     pub(crate) fn send_audio(&mut self, bytes: &[u8]) -> Done {
         match self.socket.send(Message::binary(bytes.to_vec())) {
-            // What the server had to say is still to be read.
+            // The server's messages can still be read.
             Ok(()) | Err(WsError::ConnectionClosed | WsError::AlreadyClosed | WsError::Protocol(_)) => Ok(()),
             Err(problem) => Err(problem.into()),
         }
     }
 
-    /// Says that this was all.
+    /// Sends `finish`.
     pub(crate) fn say_finish(&mut self) -> Done {
         Ok(self.socket.send(Message::text(json!({"type": "finish"}).to_string()))?)
     }
 
-    /// The next event, if one comes before that moment.
+    /// The next event, if one arrives before that time.
     pub(crate) fn next_before(&mut self, moment: Instant) -> Done<Option<Value>> {
         loop {
             let Some(left) = moment.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) else {
@@ -120,7 +120,7 @@ impl Client {
         }
     }
 
-    /// Says that this was all; the texts of all segments.
+    /// Sends `finish` and returns the texts of all segments.
     pub(crate) fn texts_to_end(&mut self) -> Done<Vec<String>> {
         self.say_finish()?;
         let (mut texts, limit) = (Vec::new(), Instant::now() + LIMIT);

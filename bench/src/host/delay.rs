@@ -1,7 +1,8 @@
-//! How long a frame takes from a client's hands into the engine, with many real-time streams.
+//! The delay of a frame from the client to the engine, with many real-time streams.
 //!
-//! One thread paces all streams, each at its own moment of the 20 ms, and writes the time into the frame just before it
-//! writes the frame; the engine compares. How late the thread itself is shows whether the load was as said.
+//! One thread paces all streams, each at its own offset within the 20 ms, and writes the time into each frame just
+//! before it sends the frame; the engine compares. The delays of the thread itself show whether the load was as
+//! intended.
 
 use super::{
     client::{Client, HEAD_BYTES, frame},
@@ -19,7 +20,7 @@ use std::{
 const STREAMS: usize = 1_000;
 const PERIOD: Duration = Duration::from_millis(20);
 const FRAMES: usize = 500;
-/// Frames of each stream that are not counted: the server gets into its stride.
+/// Number of frames per stream that are not counted, while the server warms up.
 const WARM_UP: usize = 50;
 
 pub(super) fn run(host: &Process, sink: &Process) -> Done {
@@ -30,7 +31,7 @@ pub(super) fn run(host: &Process, sink: &Process) -> Done {
         let text = segment["text"].as_str().ok_or_else(|| format!("no delays in {segment}"))?;
         let all = text.split(' ').map(str::parse).collect::<Result<Vec<f64>, _>>()?;
         if all.len() != FRAMES {
-            return Err(format!("{} of {FRAMES} frames came to the engine", all.len()).into());
+            return Err(format!("{} of {FRAMES} frames reached the engine", all.len()).into());
         }
         delays.extend(all.iter().skip(WARM_UP).map(|micros| micros / 1e3));
     }
@@ -44,8 +45,8 @@ pub(super) fn run(host: &Process, sink: &Process) -> Done {
     Ok(())
 }
 
-/// Sends it all. Returns the clients, how many processors the server used, and by how many milliseconds each frame was
-/// late.
+/// Sends all frames. Returns the clients, the average number of busy processors of the server, and the delay of each
+/// frame in milliseconds.
 fn send(server: &Process) -> Done<(Vec<Client>, f64, Vec<f64>)> {
     let open = |_| Client::open(server.address(), "stamped", "live");
     let mut clients = (0..STREAMS).map(open).collect::<Done<Vec<_>>>()?;

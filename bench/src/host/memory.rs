@@ -1,4 +1,4 @@
-//! What an idle stream weighs: the growth of the host's resident memory as streams are opened that send one frame and
+//! The memory of an idle stream: the growth of the host's resident memory as streams are opened that send one frame and
 //! then nothing.
 
 use super::client::{Client, frame};
@@ -6,14 +6,14 @@ use crate::Done;
 use auricle_plugin_test::server::Process;
 use std::{thread, time::Duration};
 
-/// Open at the end.
+/// Number of open streams at the end.
 pub(super) const STREAMS: usize = 2_000;
 const STEP: usize = 1_000;
-/// For the host to come to rest.
+/// Time for the host to become idle.
 const REST: Duration = Duration::from_secs(1);
 
 pub(super) fn run(host: &Process) -> Done {
-    // The first stream loads what all share.
+    // The first stream loads everything that is shared.
     let mut clients = vec![open(host)?];
     thread::sleep(REST);
     let empty = resident(host)?;

@@ -1,4 +1,4 @@
-//! From a plugin file dropped into a watched directory to its engine being registered.
+//! The time from adding a plugin file to a watched directory to the registration of its engine.
 
 use super::server;
 use crate::{Done, from_xtask, stats};
@@ -16,9 +16,9 @@ pub(super) fn run() -> Done {
     let plugin = from_xtask("AURICLE_PLUGINS")?.join(&name);
     let mut waits = Vec::new();
     for run in 0..RUNS {
-        // A host of its own for each: a library that was opened once is known for ever.
+        // Each run has its own host, because a library that was opened once stays known.
         let host = server::setup(server::SETTINGS, &[])?.start();
-        // Not always at the same moment of the host's looking around.
+        // At varying times within the host's scan interval.
         thread::sleep(Duration::from_millis(20 * run as u64));
         fs::copy(&plugin, host.path("plugins").join(&name))?;
         let dropped = Instant::now();

@@ -1,17 +1,17 @@
-//! The hosts that are measured, and what the system says of their processes.
+//! The hosts in the benchmarks, and the usage of their processes.
 
 use crate::Done;
 use auricle_plugin_test::server::{Process, Setup};
 use std::fs;
 
-/// Nothing is to be closed for being slow or many: that is not what is measured.
+/// No stream is closed for being slow, and none is refused: that is not what is measured.
 pub(crate) const SETTINGS: &str = "[limits]
 max_streams = 100000
 max_lag_seconds = 3600.0
 report_lag_seconds = 3600.0
 ";
 
-/// A host with these settings and presets (name and text), and an empty plugin directory. It logs errors only.
+/// A host with these settings and presets (name and text), and an empty plugin directory. It logs only errors.
 pub(crate) fn setup(settings: &str, presets: &[(&str, &str)]) -> Done<Setup> {
     let mut setup = Setup::new().exact_settings(settings).log("error");
     for (name, text) in presets {
@@ -20,7 +20,7 @@ pub(crate) fn setup(settings: &str, presets: &[(&str, &str)]) -> Done<Setup> {
     Ok(setup)
 }
 
-/// Processor time that a server and its worker processes have used so far, in seconds.
+/// Processor time of a server and its worker processes so far, in seconds.
 pub(crate) fn cpu_with_workers(server: &Process) -> Done<f64> {
     let mut sum = cpu(server.pid())?;
     for worker in server.workers() {
@@ -29,10 +29,10 @@ pub(crate) fn cpu_with_workers(server: &Process) -> Done<f64> {
     Ok(sum)
 }
 
-/// Processor time a process has used so far, in seconds.
+/// Processor time of a process so far, in seconds.
 pub(crate) fn cpu(process: u32) -> Done<f64> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // The program's name, in parentheses, may hold anything.
+    // The program's name, in parentheses, may contain anything.
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     let ticks = |n: usize| fields.get(n).and_then(|field| field.parse::<u64>().ok()).ok_or("/proc/PID/stat");
     Ok((ticks(11)? + ticks(12)?) as f64 / rustix::param::clock_ticks_per_second() as f64)

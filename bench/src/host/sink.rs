@@ -1,5 +1,5 @@
-//! The bare sink: tokio-tungstenite alone, set up as the host sets it up. It counts the binary messages and answers
-//! every text message with the count, as the host answers `start` and `flush`.
+//! The bare sink: only tokio-tungstenite, with the host's settings. It counts the binary messages and answers every
+//! text message with the count, as the host answers `start` and `flush`.
 //!
 //! Threads: tokio's usual ones, as in the host; a task for each connection.
 
@@ -11,7 +11,7 @@ use tokio_tungstenite::{
     tungstenite::{Message, protocol::WebSocketConfig},
 };
 
-/// As the host's: see `host/dialects/src/websocket.rs` and `limits.max_message_bytes`.
+/// As in the host: see `host/dialects/src/websocket.rs` and `limits.max_message_bytes`.
 const READ_BUFFER_BYTES: usize = 8 << 10;
 const WRITE_BUFFER_BYTES: usize = 4 << 10;
 const MESSAGE_BYTES: usize = 1 << 20;
@@ -24,7 +24,7 @@ pub(crate) fn run() -> Done {
         loop {
             let (socket, _) = listener.accept().await?;
             socket.set_nodelay(true)?;
-            // How a connection ends is its client's business.
+            // The client reports errors of a connection.
             tokio::spawn(async move { serve(socket).await.is_ok() });
         }
     })

@@ -1,8 +1,8 @@
-//! Frames a second, as fast as they can be sent: the host and the bare sink in turns, under two loads. Live clients
-//! write each frame by itself; a file goes out in large pieces.
+//! Frames per second, as fast as possible: the host and the bare sink in turns, under two loads. Live clients write
+//! each frame separately; files are sent in large pieces.
 //!
-//! The load comes from this process, a thread for each connection, and shares the processors with the server under test:
-//! frames are ready-made, so that it needs little, and what it needs is told. A round is over when the server has
+//! This process generates the load, with a thread for each connection, and shares the processors with the server. The
+//! frames are created in advance, so that it needs little time, which is reported. A round is over once the server has
 //! answered for every frame.
 
 use super::{
@@ -22,7 +22,7 @@ const CONNECTIONS: usize = 8;
 const ROUNDS: usize = 10;
 const SENDING: Duration = Duration::from_secs(2);
 
-/// What is sent.
+/// A load.
 struct Load {
     pace: &'static str,
     frames_per_write: usize,
@@ -33,7 +33,7 @@ const LOADS: [Load; 2] = [Load { pace: "live", frames_per_write: 1 }, Load { pac
 #[derive(Default)]
 struct Figures {
     frames_per_second: Vec<f64>,
-    /// Processor time, in microseconds a frame: the server's and the load's.
+    /// Processor time per frame in microseconds: of the server and of the load.
     server: Vec<f64>,
     load: Vec<f64>,
 }
@@ -79,7 +79,7 @@ fn round(server: &Process, load: &Load, figures: &mut Figures) -> Done {
     let barrier = Barrier::new(CONNECTIONS);
     let send = || -> Done<(usize, Instant, Instant)> {
         let client = Client::open(server.address(), "plain", load.pace);
-        // Before any `?`: the others wait for all.
+        // Before any `?`, because the others wait for all.
         barrier.wait();
         let (mut client, frames, begun) = (client?, frame().repeat(load.frames_per_write), Instant::now());
         let mut sent = 0;

@@ -1,8 +1,8 @@
-//! What is heard: rows of digits with pauses, and where each word ends.
+//! Composes the audio: rows of digits with pauses, and the end of each word.
 //!
-//! Made of `fixtures/digits.wav` alone: its four rows as they are, and rows of words cut out of them in an order from a seed, a
-//! few of them longer than the policy's buffer. Pauses are the recording's own. Where its words are, `bench/whisper/digits.tsv`
-//! says: the times are those of the program that spoke them (flite, `-psdur`).
+//! Made only from `fixtures/digits.wav`: its four rows unchanged, and rows of words cut out of them in a pseudo-random
+//! order, a few of them longer than the policy's buffer. Pauses are from the recording. The positions of its words are
+//! in `bench/whisper/digits.tsv`: the times of the program that synthesised them (flite, `-psdur`).
 
 use crate::{
     Done,
@@ -14,16 +14,16 @@ use std::{fs, io, ops::Range, path::Path};
 
 const SECONDS: f64 = 150.0;
 const SEED: u64 = 20;
-/// Silence of the recording, in seconds.
+/// Silence in the recording, in seconds.
 const SILENCE: Range<f64> = 1.6..2.2;
-/// Pauses between rows, in seconds; those under half a second the detector of speech does not take for ends.
+/// Pauses between rows, in seconds. The speech detector does not treat those under half a second as ends.
 const PAUSES: [f64; 9] = [0.7, 0.35, 1.3, 2.2, 0.4, 0.35, 0.45, 0.9, 3.1];
-/// Kept around what is cut out of the recording, in seconds.
+/// Margin around the words cut out of the recording, in seconds.
 const MARGIN: f64 = 0.03;
-/// Words of the rows that are put together.
+/// Number of words in the composed rows.
 const WORDS: [usize; 5] = [4, 8, 3, 6, 2];
 
-/// A word of the recording or of what is heard, in seconds.
+/// A word of the recording or of the composed audio, in seconds.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Spoken {
     pub(super) text: String,
@@ -33,7 +33,7 @@ pub(super) struct Spoken {
 
 #[cfg(test)]
 impl Spoken {
-    /// A word that takes no time.
+    /// A word without duration.
     pub(super) fn at(text: &str, end: f64) -> Self {
         Self { text: text.to_owned(), start: end, end }
     }
@@ -56,10 +56,10 @@ pub(super) fn compose() -> Done<Composed> {
             break;
         }
         if number % 2 == 0 {
-            composed.say(&recording, rows[number / 2 % rows.len()]);
+            composed.append(&recording, rows[number / 2 % rows.len()]);
         } else {
             for _ in 0..WORDS[number / 2 % WORDS.len()] {
-                composed.say(&recording, &words[chance.usize(..words.len())..][..1]);
+                composed.append(&recording, &words[chance.usize(..words.len())..][..1]);
             }
         }
     }
@@ -80,7 +80,7 @@ fn read() -> Done<Vec<Spoken>> {
 }
 
 impl Composed {
-    /// Seconds so far.
+    /// Length so far, in seconds.
     fn now(&self) -> f64 {
         self.samples.len() as f64 / RATE
     }
@@ -90,8 +90,8 @@ impl Composed {
         self.samples.extend(silence.iter().cycle().take((seconds * RATE) as usize));
     }
 
-    /// Words that follow one another in the recording.
-    fn say(&mut self, recording: &[f32], words: &[Spoken]) {
+    /// Appends consecutive words of the recording.
+    fn append(&mut self, recording: &[f32], words: &[Spoken]) {
         let (Some(first), Some(last)) = (words.first(), words.last()) else { return };
         let range = first.start - MARGIN..last.end + MARGIN;
         let shift = self.now() - range.start;
@@ -111,7 +111,7 @@ fn cut(recording: &[f32], seconds: Range<f64>) -> &[f32] {
     &recording[sample(seconds.start)..sample(seconds.end)]
 }
 
-/// Without a click where words were cut apart.
+/// Fades the ends, to avoid clicks where words were cut.
 fn fade(sound: &mut [f32]) {
     let length = ((MARGIN / 2.0 * RATE) as usize).min(sound.len() / 2);
     for at in 0..length {
@@ -122,7 +122,7 @@ fn fade(sound: &mut [f32]) {
     }
 }
 
-/// Writes samples as they are, for the other side.
+/// Writes the raw samples, for the other side.
 pub(super) fn write(file: &Path, samples: &[f32]) -> io::Result<()> {
     file.parent().map_or(Ok(()), fs::create_dir_all)?;
     fs::write(file, samples.iter().flat_map(|sample| sample.to_le_bytes()).collect::<Vec<u8>>())

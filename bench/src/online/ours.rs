@@ -1,6 +1,6 @@
-//! Auricle's side: the plugin file as the server opens it, in this process.
+//! Auricle's side: the plugin file, opened as by the server, in this process.
 
-use super::{BEAM, CHUNK, Heard, PIECE, Side, TRIM, Told};
+use super::{BEAM, CHUNK, FinalWord, PIECE, Results, Side, TRIM};
 use crate::{Done, plugin::cpu, recording::RATE};
 use auricle_plugin_api::Error;
 use auricle_plugin_test::{Recording, StubHost, TestEngine, TestModel};
@@ -19,15 +19,15 @@ pub(super) fn open(engine: &TestEngine, host: &StubHost, samples: Vec<f32>, temp
         "temperature": temperatures,
     });
     let (model, host) = (engine.try_load(fields).map_err(|problem| problem.to_string())?, host.clone());
-    let hear = move || hear(&model, &host, &samples).map_err(|problem| problem.to_string().into());
-    Ok(Side::new("Auricle int8", hear))
+    let run = move || run(&model, &host, &samples).map_err(|problem| problem.to_string().into());
+    Ok(Side::new("Auricle int8", run))
 }
 
-fn hear(model: &TestModel, host: &StubHost, samples: &[f32]) -> Result<Heard, Error> {
+fn run(model: &TestModel, host: &StubHost, samples: &[f32]) -> Result<Results, Error> {
     host.take_log();
     let mut processor = model.loaded().processor(model.config())?;
     processor.init(0)?;
-    let mut heard = Heard { cpu: 0.0, decodes: 0, words: Vec::new() };
+    let mut results = Results { cpu: 0.0, decodes: 0, words: Vec::new() };
     let (mut clock, mut inserted) = (0.0f64, 0);
     let mut pieces = samples.chunks(PIECE);
     loop {
@@ -43,14 +43,14 @@ fn hear(model: &TestModel, host: &StubHost, samples: &[f32]) -> Result<Heard, Er
             None => processor.finish(&mut reported)?,
         }
         let cost = cpu() - begun;
-        heard.cpu += cost;
-        // A buffer is decoded once for a piece, though its windows may be several.
-        heard.decodes += usize::from(host.take_log().iter().any(|line| line.message.contains("decoded")));
+        results.cpu += cost;
+        // A buffer is decoded once per piece, even if it has several windows.
+        results.decodes += usize::from(host.take_log().iter().any(|line| line.message.contains("decoded")));
         clock = clock.max(inserted as f64 / RATE) + cost;
-        heard.words.extend(reported.words().map(|word| Told { text: word.text().into_owned(), at: clock }));
+        results.words.extend(reported.words().map(|word| FinalWord { text: word.text().into_owned(), at: clock }));
         if piece.is_none() {
             break;
         }
     }
-    Ok(heard)
+    Ok(results)
 }

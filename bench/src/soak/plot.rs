@@ -10,7 +10,7 @@ type Of = (&'static str, RGBColor, fn(&Vitals) -> f64);
 const MEMORY: [Of; 2] = [("host", BLUE, |v| v.host), ("workers", RED, |v| v.workers)];
 const DELAYS: [Of; 2] = [("p50", BLUE, |v| v.p50), ("p99", RED, |v| v.p99)];
 
-/// Writes it as SVG.
+/// Writes the plot as SVG.
 pub(super) fn write(path: &Path, all: &[Vitals]) -> Done {
     let minutes = all.last().map_or(1.0, |v| v.minute);
     let charts = [("memory, MiB", MEMORY), ("end of speech to its segment, ms", DELAYS)].map(|(title, lines)| {

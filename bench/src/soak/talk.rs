@@ -1,11 +1,11 @@
-//! What clients say, how they behave, and what is to come of it.
+//! The audio of clients, their behaviour, and the expected results.
 
 use crate::{Done, host::client::Client, recording};
 use auricle_plugin_test::audio::{bytes, wav};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// What the talks are on. A stream of the engine `faulty` chooses how it goes wrong.
+/// The presets of the talks. A stream of the engine `faulty` selects its own fault.
 pub(super) const PRESETS: [(&str, &str); 3] = [
     ("tone", r#"{"backend": "tone", "host": {"preload": true}}"#),
     ("digits", r#"{"backend": "onnx", "model": "digits", "host": {"preload": true}}"#),
@@ -15,12 +15,12 @@ pub(super) const PRESETS: [(&str, &str); 3] = [
     ),
 ];
 
-/// How the client leaves.
+/// How the client ends its stream.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Leaving {
     /// With `finish`.
     Finishes,
-    /// In the middle, without a word.
+    /// In the middle, without a close frame.
     Vanishes,
 }
 
@@ -32,16 +32,17 @@ pub(super) struct Talk {
     /// 16 kHz, s16le.
     pub(super) audio: Arc<Vec<u8>>,
     pub(super) leaving: Leaving,
-    /// The error that ends it, if one is to. (Not where its worker is killed first: a fresh one begins to count anew.)
+    /// The error that ends it, if one is expected. (Not if its worker was killed before that: the new one starts
+    /// counting again.)
     fails: Option<&'static str>,
-    /// The texts of the quiet server.
+    /// The texts of the idle server.
     expected: Vec<String>,
-    /// How often it is chosen.
+    /// Relative frequency.
     weight: u32,
 }
 
 impl Talk {
-    /// How many finals are missing, and how many are others.
+    /// Number of finals that are missing, and that are different.
     pub(super) fn compare(&self, texts: &[String]) -> (u64, u64) {
         let changed = self.expected.iter().zip(texts).filter(|(expected, text)| expected != text).count();
         let more = texts.len().saturating_sub(self.expected.len());
@@ -50,7 +51,8 @@ impl Talk {
         (lost as u64, (changed + more) as u64)
     }
 
-    /// What is wrong with how it ended: with an error's code, with `done`, or, where the client vanished, not at all.
+    /// Checks how it ended: with an error's code, with `done`, or not at all if the client disconnected. Returns the
+    /// difference.
     pub(super) fn judge(&self, end: &str) -> Option<String> {
         let expected = match (self.leaving, self.fails) {
             (Leaving::Vanishes, _) => "",
@@ -62,7 +64,7 @@ impl Talk {
     }
 }
 
-/// One of them, by their weights.
+/// Selects a talk at random, by weight.
 pub(super) fn choose<'a>(talks: &'a [Talk], random: &mut fastrand::Rng) -> &'a Talk {
     let mut at = random.u32(0..talks.iter().map(|talk| talk.weight).sum());
     talks
@@ -75,7 +77,7 @@ pub(super) fn choose<'a>(talks: &'a [Talk], random: &mut fastrand::Rng) -> &'a T
         .unwrap_or(&talks[0])
 }
 
-/// All kinds, each with what it gives on a quiet server.
+/// All kinds of talks, each with its result on an idle server.
 pub(super) fn talks(address: &str) -> Done<Vec<Talk>> {
     let read = |file: &str| Arc::new(bytes(&wav(&recording::path(file)).1));
     let (digits, weather) = (read("fixtures/digits.wav"), read("fixtures/weather.wav"));
@@ -98,7 +100,7 @@ pub(super) fn talks(address: &str) -> Done<Vec<Talk>> {
     ])
 }
 
-/// The texts of a recording, as fast as it goes.
+/// The texts of a recording, as fast as possible.
 fn quietly(address: &str, preset: &str, audio: &[u8]) -> Done<Vec<String>> {
     let mut client = Client::open(address, preset, "file")?;
     client.send_audio(audio)?;

@@ -1,24 +1,24 @@
-//! What the system says of the server: memory, open files, processes.
+//! The server's usage: memory, open files, processes.
 
 use crate::Done;
 use auricle_plugin_test::server::Process;
 use rustix::process::{Pid, Signal, kill_process};
 use std::{fs, time::Duration};
 
-/// At one moment.
+/// The usage at a moment.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Vitals {
-    /// Since the beginning, in minutes.
+    /// Minutes since the start.
     pub(super) minute: f64,
-    /// Resident, in MiB.
+    /// Resident memory of the host, in MiB.
     pub(super) host: f64,
-    /// Of all workers together.
+    /// Resident memory of all workers together, in MiB.
     pub(super) workers: f64,
-    /// Open files of the host.
+    /// Number of open files of the host.
     pub(super) files: u32,
-    /// Workers.
+    /// Number of workers.
     pub(super) processes: u32,
-    /// Of the finals since the last moment, in milliseconds.
+    /// Percentiles of the delays of finals since the last measurement, in milliseconds.
     pub(super) p50: f64,
     pub(super) p99: f64,
 }
@@ -41,7 +41,7 @@ impl Vitals {
     }
 }
 
-/// By how much a value grows in an hour: the slope of the straight line that fits best.
+/// Growth of a value per hour: the slope of the regression line.
 pub(super) fn slope(all: &[Vitals], value: fn(&Vitals) -> f64) -> f64 {
     let count = all.len() as f64;
     let (x, y) = (|v: &Vitals| v.minute / 60.0, value);
@@ -52,10 +52,10 @@ pub(super) fn slope(all: &[Vitals], value: fn(&Vitals) -> f64) -> f64 {
     if variance > 0.0 { covariance / variance } else { 0.0 }
 }
 
-/// As the out-of-memory killer would.
+/// Kills a process like the out-of-memory killer.
 pub(super) fn kill(process: u32) {
     if let Some(pid) = i32::try_from(process).ok().and_then(Pid::from_raw) {
-        // It may have ended by itself.
+        // It may have ended already.
         let _ = kill_process(pid, Signal::KILL);
     }
 }

@@ -1,5 +1,5 @@
-//! Auricle's side: the plugin file as the server opens it, in this process. How long a decode's phases took is what the engine
-//! writes to the server's log at level debug.
+//! Auricle's side: the plugin file, opened as by the server, in this process. The times of a decode's phases are in the
+//! engine's log at level debug.
 
 use super::Phases;
 use crate::{Done, plugin, recording};
@@ -8,14 +8,15 @@ use auricle_plugin_test::{Recording, StubHost, TestEngine, TestModel, audio::wav
 use serde_json::json;
 use std::path::Path;
 
-/// What is heard: less than a chunk, so that one decode hears it all. `bench/whisper/prepare.py` makes the peers' features of it.
+/// The audio: less than a chunk, so that one decode has all of it. `bench/whisper/prepare.py` computes the peers'
+/// features from it.
 const RECORDING: &str = "fixtures/weather.wav";
-/// Seconds of audio in a chunk: as many as there can be.
+/// Length of a chunk in seconds, the maximum.
 const CHUNK: u32 = 10;
-/// Tokens of each decode: half of those that a Whisper has room for, at which the engine stops.
+/// Number of tokens in each decode: half of Whisper's maximum, at which the engine stops.
 pub(super) const TOKENS: usize = 224;
 
-/// The engine. It is opened once: a plugin file keeps the server that it was opened with first.
+/// The engine. It is opened only once, because a plugin file keeps the first server that it was opened with.
 pub(super) struct Engine {
     engine: TestEngine,
     host: StubHost,
@@ -28,7 +29,7 @@ impl Engine {
     }
 }
 
-/// An opened model.
+/// A loaded model.
 pub(super) struct Ours {
     model: TestModel,
     host: StubHost,
@@ -53,7 +54,7 @@ impl Ours {
         Ok(Self { model, host: host.clone(), audio })
     }
 
-    /// A stream of the whole recording.
+    /// Runs a stream with the whole recording.
     pub(super) fn decode(&mut self) -> Done<Phases> {
         self.host.take_log();
         self.recognize();

@@ -1,4 +1,4 @@
-//! Who takes part in a case: the engine, and each peer in each of its settings.
+//! The sides of a case: the engine, and each peer with each of its settings.
 
 use super::{
     Phases,
@@ -8,17 +8,17 @@ use super::{
 use crate::Done;
 use std::{fmt, path::Path};
 
-/// Tokens that warm a peer up.
+/// Number of tokens for warming up a peer.
 const WARM_UP: usize = 8;
-/// Letters that the engine and CTranslate2 must begin with alike, at full precision.
+/// Number of letters at the start that must be equal for the engine and CTranslate2, at full precision.
 const LEAST_SAME: usize = 20;
 
-/// How exact the weights are.
+/// The precision of the weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
     /// 8 bits.
     Eight,
-    /// What each has instead: 32 bits, or 16 at whisper.cpp, which is faster with them.
+    /// The alternative of each side: 32 bits, or 16 for whisper.cpp, which is faster with them.
     Full,
 }
 
@@ -34,20 +34,20 @@ impl fmt::Display for Class {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Maker {
     Auricle,
-    /// Shown, but not compared: the encoder of 32 bits with the decoder of 8.
+    /// Shown, but not compared: the encoder with 32 bits, the decoder with 8.
     Mixed,
     CTranslate2,
     WhisperCpp,
 }
 
-/// Somebody who decodes.
+/// A side of the comparison.
 pub(super) struct Side {
     pub(super) maker: Maker,
     pub(super) name: String,
     decoder: Decoder,
-    /// What it took to warm up: of a peer a few tokens.
+    /// The times of warming up; for a peer with a few tokens.
     pub(super) first: Option<Phases>,
-    /// What each round took; `None` where it was left out.
+    /// The times of each round; `None` after it was excluded.
     pub(super) takes: Vec<Option<Phases>>,
     pub(super) out: bool,
 }
@@ -78,7 +78,7 @@ impl Side {
         Ok(())
     }
 
-    /// What it writes, without spaces. Only CTranslate2 has all the rules that the engine has.
+    /// The text without spaces. Only CTranslate2 has all the rules of the engine.
     fn text(&mut self) -> Done<String> {
         let text = match &mut self.decoder {
             Decoder::Ours(ours) => ours.text(),
@@ -87,14 +87,14 @@ impl Side {
         Ok(text.split_whitespace().collect())
     }
 
-    /// The least sum of all rounds, or what warming up foretold.
+    /// The smallest sum of all rounds, or the estimate from warming up.
     pub(super) fn best(&self) -> f64 {
         let takes = self.takes.iter().flatten().map(Phases::sum).fold(f64::INFINITY, f64::min);
         if takes.is_finite() { takes } else { self.first.map_or(takes, |first| first.sum()) }
     }
 }
 
-/// Everybody, warmed up.
+/// Opens and warms up all sides.
 pub(super) fn open(engine: &Engine, work: &Path, size: &str, class: Class, threads: usize) -> Done<Vec<Side>> {
     let models = work.join(size);
     let (own, ctranslate, ggml) = match class {
@@ -122,7 +122,7 @@ pub(super) fn open(engine: &Engine, work: &Path, size: &str, class: Class, threa
     Ok(sides)
 }
 
-/// What CTranslate2 can be made to compute with, other than it chooses by itself.
+/// The instruction sets that CTranslate2 can be made to use, besides its own choice.
 fn instructions() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
     let mut known: Vec<(_, &[_])> = vec![("", &[])];
     #[cfg(target_arch = "x86_64")]
@@ -135,16 +135,14 @@ fn instructions() -> Vec<(&'static str, &'static [(&'static str, &'static str)])
     known
 }
 
-/// Wants the engine and CTranslate2 to write the same for a while: the least difference of two numbers may part them.
+/// Checks that the engine and CTranslate2 begin with the same text. Later, rounding may lead to differences.
 pub(super) fn compare(sides: &mut [Side]) -> Done {
     let mut text = |maker| sides.iter_mut().find(|side| side.maker == maker).map_or(Ok(String::new()), Side::text);
     let (own, theirs) = (text(Maker::Auricle)?, text(Maker::CTranslate2)?);
     let same = own.chars().zip(theirs.chars()).take_while(|(own, their)| own == their).count();
     println!("of {} letters that Auricle wrote the first {same} are CTranslate2's", own.chars().count());
     if same < LEAST_SAME {
-        return Err(
-            format!("they do not compute the same:\nAuricle wrote     {own}\nCTranslate2 wrote {theirs}").into()
-        );
+        return Err(format!("they do not compute the same:\nAuricle:     {own}\nCTranslate2: {theirs}").into());
     }
     Ok(())
 }

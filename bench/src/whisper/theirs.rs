@@ -1,15 +1,15 @@
-//! The peers' side: `bench/whisper/ctranslate.py` and `bench/whisper/whispercpp.cpp`.
+//! The peers: `bench/whisper/ctranslate.py` and `bench/whisper/whispercpp.cpp`.
 
 use super::Phases;
 use crate::{Done, peer::Peer};
 use serde_json::Value;
 use std::{fs, path::Path, process::Command};
 
-/// A running peer; it ends when this is dropped.
+/// A running peer, which is stopped when this is dropped.
 pub(super) struct Theirs(Peer);
 
 impl Theirs {
-    /// CTranslate2 on a model of this precision, with variables in its environment that choose its instructions.
+    /// CTranslate2 with a model of this precision. The environment variables select its instruction set.
     pub(super) fn ctranslate2(
         work: &Path,
         models: &Path,
@@ -24,7 +24,7 @@ impl Theirs {
         Ok(Self(Peer::start(&mut command)?))
     }
 
-    /// A build of whisper.cpp on a model of this precision.
+    /// A build of whisper.cpp with a model of this precision.
     pub(super) fn whisper_cpp(
         work: &Path,
         models: &Path,
@@ -60,7 +60,7 @@ impl Theirs {
     }
 }
 
-/// What stands before the first decoded token, and what is never decoded.
+/// The tokens before the first decoded one, and those that are never decoded.
 struct Tokens {
     prompt: [u64; 4],
     end: u64,
@@ -84,7 +84,7 @@ impl Tokens {
         Ok(Self { prompt, end: token("/eos_token_id")? })
     }
 
-    /// As the peers' programs take them.
+    /// The tokens as arguments of the peers' programs.
     fn arguments(&self) -> [String; 2] {
         [self.prompt.map(|token| token.to_string()).join(","), self.end.to_string()]
     }
