@@ -1,16 +1,16 @@
-//! The host's crates, each compiled by itself.
+//! Compiles each of the host's crates on its own.
 //!
-//! In a build of the workspace a crate gets every feature that any other crate asks of its dependencies, so one that it
-//! forgot to ask for itself is not missed. It is missed by whoever depends on that crate alone.
+//! In a build of the workspace a crate gets every feature that any other crate requests of its dependencies, so a
+//! missing feature is not noticed. It is noticed only by a project that depends on that crate alone.
 
 use crate::run::{Done, cargo, root, run};
 use serde_json::Value;
 use std::path::Path;
 
-/// Crates with a form of their own for those who take only a part: the features of that form.
+/// Crates with a reduced form, and the features of that form.
 const FORMS: [(&str, &[&str]); 1] = [("auricle-dialects", &["client"])];
 
-/// Compiles them.
+/// Compiles the crates.
 pub(crate) fn check() -> Done {
     let metadata = cargo(&["metadata", "--no-deps", "--format-version", "1"])
         .output()
@@ -28,7 +28,7 @@ pub(crate) fn check() -> Done {
     Ok(())
 }
 
-/// The names of the packages whose manifest is in a folder or below it.
+/// The names of the packages whose manifest is in the folder or below it.
 fn packages(metadata: &[u8], folder: &Path) -> Done<Vec<String>> {
     let metadata: Value = serde_json::from_slice(metadata).map_err(|error| format!("`cargo metadata`: {error}"))?;
     let packages = metadata["packages"].as_array().ok_or("`cargo metadata` lists no packages")?;

@@ -1,4 +1,4 @@
-//! The benchmarks: each runs Auricle and what it is measured against in one run.
+//! The benchmarks. Each measures Auricle and its reference in the same run.
 
 use crate::{
     run::{Done, cargo, root, run, target},
@@ -10,54 +10,61 @@ use std::{
     process::Command,
 };
 
-/// Which benchmark.
+/// Selects a benchmark.
 #[derive(Subcommand)]
 pub(crate) enum Bench {
-    /// A guarded call into a plugin file, against the same call in-process
+    /// A guarded call into a plugin file, compared with the same call in-process
     Boundary,
-    /// The host on an engine that does nothing, against a bare WebSocket sink; memory, latency, time to register
+    /// The host with an engine that does nothing, compared with a bare WebSocket sink: memory, latency, time to
+    /// register
     Host,
-    /// Engines in worker processes, against the same in the server's own: processor time for a second of audio
+    /// Engines in worker processes, compared with the server's own process: processor time per second of audio
     Isolation,
-    /// Twice as many clients as the server can serve, with admission by load and without
+    /// Twice as many clients as the server can serve, with and without admission by load
     Overload,
-    /// How many real-time streams the host holds with engine `onnx`, against sherpa-onnx's own server (PyPI) on the same made-up
-    /// models of published sizes; an hour. A model that was measured is not measured again: remove target/bench-capacity/*.json
+    /// Number of real-time streams with engine `onnx`, compared with sherpa-onnx's own server (PyPI) with the same
+    /// synthetic models of published sizes; takes an hour. Results are cached: to measure again, remove
+    /// target/bench-capacity/*.json
     Capacity {
-        /// Which models, of 1m, 20m, 70m, 22m [default: all]
+        /// Models to measure, of 1m, 20m, 70m, 22m [default: all]
         #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
         models: Vec<String>,
-        /// A rough look
+        /// A quick, rough measurement
         #[arg(long)]
         quick: bool,
     },
-    /// Engine `onnx` against sherpa-onnx (PyPI, in an environment under target/): processor time for a second of audio
+    /// Engine `onnx`, compared with sherpa-onnx (PyPI, in an environment under target/): processor time per second of
+    /// audio
     Digits {
-        /// The model's folder: NeMo's streaming CTC, as exported for sherpa-onnx [default: models/digits]
+        /// Folder of the model: NeMo's streaming CTC, as exported for sherpa-onnx [default: models/digits]
         #[arg(long, value_name = "DIR")]
         model: Option<PathBuf>,
     },
-    /// Engine `onnx` on networks in cheaper forms (field `optimize`), against their files as they are: processor time for a step
+    /// Engine `onnx` with optimized networks (field `optimize`), compared with the original files: processor time per
+    /// step
     Graphs {
-        /// A model's folder; may be given again [default: models/digits, and those made up in target/onnx-models]
+        /// Folder of a model; may be given more than once [default: models/digits, and the synthetic ones in
+        /// target/onnx-models]
         #[arg(long, value_name = "DIR")]
         model: Vec<PathBuf>,
     },
-    /// Engine `whisper` against CTranslate2 (PyPI) and whisper.cpp (built under target/) on made-up models of real sizes
+    /// Engine `whisper`, compared with CTranslate2 (PyPI) and whisper.cpp (built under target/), with synthetic models
+    /// of real sizes
     Whisper {
-        /// How often each is measured [default: 9]
+        /// Number of measurements [default: 9]
         #[arg(long, value_name = "N")]
         rounds: Option<usize>,
     },
-    /// Engine `whisper` streaming, against faster-whisper (PyPI) streaming by the same policy: processor time, delay of words
+    /// Engine `whisper` streaming, compared with faster-whisper (PyPI) with the same policy: processor time, delay of
+    /// words
     Online {
-        /// How often each is measured [default: 3]
+        /// Number of measurements [default: 3]
         #[arg(long, value_name = "N")]
         rounds: Option<usize>,
     },
 }
 
-/// Builds in release and runs the benchmark.
+/// Builds in release mode and runs the benchmark.
 pub(crate) fn bench(name: &Bench) -> Done {
     let built = stage::release()?;
     let mut command = cargo(&["run", "--release", "--quiet", "--package", "auricle-bench", "--"]);
@@ -100,21 +107,21 @@ pub(crate) fn bench(name: &Bench) -> Done {
     run(command.env("AURICLE_RUNTIME", built.runtime))
 }
 
-/// Builds in release and leaves a server running under load.
+/// Builds in release mode and runs a server under load.
 pub(crate) fn soak(minutes: f64, streams: usize) -> Done {
     let built = stage::release()?;
     let mut command = cargo(&["run", "--release", "--quiet", "--package", "auricle-bench", "--", "soak"]);
     command.args(["--minutes", &minutes.to_string(), "--streams", &streams.to_string()]);
     command.arg("--plot").arg(root().join("docs/soak.svg"));
-    // Workers die by the hundred.
+    // Hundreds of workers crash.
     command.env("RUST_LOG", "off");
-    // It is not laid out beside the others: nobody wants it.
+    // It is not in the plugin directory, because users do not need it.
     command.env("AURICLE_FAULTY", built.host.with_file_name(stage::library("faulty")));
     command.env("AURICLE_HOST", built.host).env("AURICLE_PLUGINS", built.plugins).env("AURICLE_MODELS", built.models);
     run(command.env("AURICLE_RUNTIME", built.runtime))
 }
 
-/// A benchmark with peers and models that are made first, by `bench/whisper/prepare.py`.
+/// A benchmark whose references and models are prepared first by `bench/whisper/prepare.py`.
 fn prepared<'a>(command: &'a mut Command, name: &str, rounds: Option<usize>) -> Done<&'a mut Command> {
     run(Command::new("python3").args(["bench/whisper/prepare.py", name]).current_dir(root()))?;
     command.args([name, "--work"]).arg(target().join("bench-whisper"));

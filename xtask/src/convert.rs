@@ -1,29 +1,30 @@
-//! Conversions of published models into layouts that the engines run faster.
+//! Converts published models to layouts that the engines run faster.
 
 use crate::run::{Done, root, run};
 use clap::{Subcommand, ValueEnum};
 use std::{path::PathBuf, process::Command};
 
-/// Which engine's.
+/// Selects the engine.
 #[derive(Subcommand)]
 pub(crate) enum Convert {
-    /// A Whisper from Hugging Face's ONNX layout to the fast layout of engine `whisper`; what moved is measured and said
+    /// Convert a Whisper model from Hugging Face's ONNX layout to the fast layout of engine `whisper`; prints the
+    /// differences in the results
     Whisper(Whisper),
 }
 
-/// What `cargo xtask convert whisper` converts.
+/// Arguments of `cargo xtask convert whisper`.
 #[derive(clap::Args)]
 pub(crate) struct Whisper {
-    /// The model's folder, as Optimum exports it and `onnx-community` publishes it, with 32 or 16 bits
+    /// Folder of the model, as exported by Optimum and published by `onnx-community`, with 32 or 16 bits
     #[arg(value_name = "DIR")]
     source: PathBuf,
-    /// The folder to write; a conversion that is there already is replaced
+    /// Output folder; an existing conversion is replaced
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Of the matrices
+    /// Precision of the matrices
     #[arg(long, value_enum, default_value_t = Precision::Int8)]
     precision: Precision,
-    /// A recording to measure on as well: WAV, 16 kHz, mono, 16 bits
+    /// A recording for additional measurements: WAV, 16 kHz, mono, 16 bits
     #[arg(long, value_name = "FILE")]
     audio: Option<PathBuf>,
 }
@@ -39,7 +40,7 @@ enum Precision {
     Mixed,
 }
 
-/// Runs a converter, which makes its own environment under `target/`.
+/// Runs a converter, which creates its own environment under `target/`.
 pub(crate) fn convert(engine: &Convert) -> Done {
     let Convert::Whisper(options) = engine;
     let precision = match options.precision {

@@ -1,8 +1,9 @@
-//! Files that need one another: `cargo xtask cycles`.
+//! Finds cycles of files: `cargo xtask cycles`.
 //!
-//! A file needs another one where it imports or names something that is defined there; whoever only passes a name on with
-//! `pub use` does not need it, and whoever takes the name from there needs the file behind it. Of files that need one another
-//! none can be understood or moved alone: two may, more is a knot. Crates cannot be in a cycle, so each is looked at by itself.
+//! A file depends on another if it imports or names something that is defined there. A `pub use` that only passes a
+//! name on is no dependency; a file that uses the name depends on the file with the definition. The files of a cycle
+//! cannot be understood or moved separately: two files may form one, more are too many. Crates cannot form cycles, so
+//! each crate is checked separately.
 
 mod said;
 mod tree;
@@ -17,16 +18,16 @@ use std::{
 };
 use tree::Tree;
 
-/// How many files may need one another.
+/// Maximum number of files in a cycle.
 const MOST: usize = 2;
 
-/// A file needs another one, for the sake of a path that it says.
+/// Dependencies between two files, each with a path in the code that causes it.
 type Arrows = BTreeMap<(PathBuf, PathBuf), String>;
 
-/// Files that need one another, directly or not.
+/// Files that depend on one another, directly or not.
 type Cycle = BTreeSet<PathBuf>;
 
-/// Looks for cycles in the crates under `host/`; fails where one is too large.
+/// Looks for cycles in the crates under `host/`; fails if one is too large.
 pub(crate) fn cycles() -> Done {
     let host = root().join("host");
     let mut arrows = Arrows::new();
@@ -54,7 +55,7 @@ fn packages(host: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(folders)
 }
 
-/// The arrows between a crate's files, named as seen from `base`.
+/// The dependencies between a crate's files. The names are relative to `base`.
 fn needs(base: &Path, src: &Path) -> Done<Arrows> {
     let mut arrows = Arrows::new();
     for file in ["lib.rs", "main.rs"].map(|name| src.join(name)).iter().filter(|file| file.is_file()) {
@@ -70,7 +71,7 @@ fn needs(base: &Path, src: &Path) -> Done<Arrows> {
     Ok(arrows)
 }
 
-/// The cycles, the largest first: files of which each can be reached from each other.
+/// The cycles, largest first: sets of files in which each can be reached from every other.
 fn components(arrows: &Arrows) -> Vec<Cycle> {
     let mut next = BTreeMap::<&Path, Vec<&Path>>::new();
     for (from, to) in arrows.keys() {
@@ -88,7 +89,7 @@ fn components(arrows: &Arrows) -> Vec<Cycle> {
     cycles
 }
 
-/// What can be reached from a file; itself too where there is a way back.
+/// The files that can be reached from a file, including itself if it is in a cycle.
 fn reach<'a>(from: &'a Path, next: &BTreeMap<&'a Path, Vec<&'a Path>>) -> BTreeSet<&'a Path> {
     let (mut seen, mut left) = (BTreeSet::new(), vec![from]);
     while let Some(file) = left.pop() {
@@ -97,21 +98,21 @@ fn reach<'a>(from: &'a Path, next: &BTreeMap<&'a Path, Vec<&'a Path>>) -> BTreeS
     seen
 }
 
-/// Fails where a cycle has more files than it may, with what they need of one another.
+/// Fails if a cycle has too many files, and lists their dependencies.
 fn refuse_knots(cycles: &[Cycle], arrows: &Arrows) -> Done {
-    let mut told = String::new();
+    let mut list = String::new();
     for cycle in cycles.iter().filter(|cycle| cycle.len() > MOST) {
         // Writing to a String cannot fail.
-        let _ = write!(told, "\n{} files need one another ({}):", cycle.len(), names(cycle));
+        let _ = write!(list, "\n{} files need one another ({}):", cycle.len(), names(cycle));
         for ((from, to), path) in arrows.iter().filter(|((from, to), _)| cycle.contains(from) && cycle.contains(to)) {
-            let _ = write!(told, "\n  {} -> {}, for {path}", from.display(), to.display());
+            let _ = write!(list, "\n  {} -> {}, for {path}", from.display(), to.display());
         }
     }
-    if told.is_empty() {
+    if list.is_empty() {
         return Ok(());
     }
     Err(format!(
-        "more than {MOST} files under host/ need one another; move what they share to a file that needs none of them{told}"
+        "more than {MOST} files under host/ need one another; move what they share to a file that depends on none of them{list}"
     ))
 }
 
@@ -124,7 +125,7 @@ fn names(cycle: &Cycle) -> String {
 mod tests {
     use super::*;
 
-    /// The arrows of a crate of these files, as `from -> to` without `.rs`.
+    /// The dependencies between the files of a crate, as `from -> to` without `.rs`.
     fn arrows(files: &[(&str, &str)]) -> Arrows {
         let dir = tempfile::tempdir().unwrap();
         for (name, text) in files {

@@ -1,4 +1,4 @@
-//! `docs/faults.md`: made of the table that the fault matrix is tested by.
+//! Generates `docs/faults.md` from the table of the fault matrix.
 
 use crate::run::{Done, cargo, run};
 
@@ -7,13 +7,13 @@ pub(crate) fn write() -> Done {
     run(page().env("AURICLE_WRITE_FAULTS", "1"))
 }
 
-/// Whether the page is what the table says.
+/// Checks that the page matches the table.
 pub(crate) fn check() -> Done {
     run(&mut page())
 }
 
-/// The test that compares them, and writes the page where it is asked to.
+/// The test that compares them, and writes the page on request.
 fn page() -> std::process::Command {
-    // Of the whole workspace, so that what the tests share is not built twice.
+    // For the whole workspace, so that shared dependencies are not built twice.
     cargo(&["test", "--workspace", "--test", "fault_matrix", "--", "--exact", "page::it_is_up_to_date"])
 }

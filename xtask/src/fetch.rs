@@ -1,4 +1,4 @@
-//! What is fetched from the registries, through their ordinary clients, checked by hash, and kept under `target/`.
+//! Downloads from the package registries with their ordinary clients; checked by hash, and kept under `target/`.
 
 use crate::run::{Done, root, run, target};
 use std::{
@@ -12,9 +12,9 @@ const POCKETSPHINX: &str = "pocketsphinx-5.1.1";
 const ONNXRUNTIME: &str = "onnxruntime-1.32.0";
 const SILERO: &str = "silero_vad-6.2.3";
 
-/// PocketSphinx's C source and its English model, out of the source package on PyPI; returns their folder.
+/// PocketSphinx's C source and its English model from the source package on PyPI; returns their folder.
 ///
-/// `plugins/pocketsphinx/SOURCE.md` has the facts behind the command.
+/// `plugins/pocketsphinx/SOURCE.md` explains the commands.
 pub(crate) fn pocketsphinx() -> Done<PathBuf> {
     let vendor = target().join("vendor");
     let folder = vendor.join(POCKETSPHINX);
@@ -32,7 +32,7 @@ pub(crate) fn pocketsphinx() -> Done<PathBuf> {
         .arg(source.join("requirements.txt"))
         .arg("-d")
         .arg(&download))?;
-    // Unpacked beside its place and moved there whole: an interrupted run leaves nothing half done.
+    // Unpacked elsewhere and then moved, so that an interrupted run leaves no incomplete folder.
     let unpacked = vendor.join("unpacking");
     empty(&unpacked).map_err(|error| format!("{}: {error}", unpacked.display()))?;
     run(Command::new("tar").arg("-xzf").arg(download.join(format!("{POCKETSPHINX}.tar.gz"))).arg("-C").arg(&unpacked))?;
@@ -40,9 +40,9 @@ pub(crate) fn pocketsphinx() -> Done<PathBuf> {
     Ok(folder)
 }
 
-/// ONNX Runtime's library and licence, out of the wheel on PyPI; returns their folder, a resource directory.
+/// ONNX Runtime's library and licence from the wheel on PyPI; returns their folder, a resource directory.
 ///
-/// `plugin-kit/runtime/SOURCE.md` has the facts behind the commands.
+/// `plugin-kit/runtime/SOURCE.md` explains the commands.
 pub(crate) fn onnxruntime() -> Done<PathBuf> {
     let folder = target().join("runtime");
     let library = format!("{DLL_PREFIX}onnxruntime{DLL_SUFFIX}");
@@ -55,7 +55,7 @@ pub(crate) fn onnxruntime() -> Done<PathBuf> {
         _ if folder.join(&library).is_file() => return Ok(folder),
         _ => {
             return Err(format!(
-                "PyPI has no {ONNXRUNTIME} for {OS} {ARCH}: put a {library} of 1.24 or later into {}",
+                "PyPI has no {ONNXRUNTIME} for {OS} {ARCH}: put a {library} 1.24 or later into {}",
                 folder.display()
             ));
         }
@@ -83,7 +83,7 @@ pub(crate) fn onnxruntime() -> Done<PathBuf> {
     Ok(folder)
 }
 
-/// Takes the library, under the names that programs look for, and its papers out of an unpacked wheel.
+/// Copies the library, under the names that programs look for, and its licences from an unpacked wheel.
 fn lay_out(package: &Path, library: &str, folder: &Path) -> io::Result<()> {
     let version = ONNXRUNTIME.trim_start_matches("onnxruntime-");
     let versioned = match OS {
@@ -102,15 +102,15 @@ fn lay_out(package: &Path, library: &str, folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Silero VAD's network and licence, out of the wheel on PyPI, into the folder of ONNX Runtime.
+/// Silero VAD's network and licence from the wheel on PyPI, into the folder of ONNX Runtime.
 ///
-/// `plugin-kit/runtime/SOURCE.md` has the facts behind the commands.
+/// `plugin-kit/runtime/SOURCE.md` explains the commands.
 pub(crate) fn silero(folder: &Path) -> Done {
     let (network, licence) = (folder.join("silero_vad.onnx"), folder.join(format!("{SILERO}-LICENSE")));
     if network.is_file() && licence.is_file() {
         return Ok(());
     }
-    eprintln!("xtask: fetching {SILERO} (the network that tells speech from silence, 11 MB) from PyPI with pip");
+    eprintln!("xtask: fetching {SILERO} (the network that detects speech, 11 MB) from PyPI with pip");
     let unpacked = target().join("silero.unpacking");
     empty(&unpacked).map_err(|error| format!("{}: {error}", unpacked.display()))?;
     run(Command::new("python3")
@@ -120,14 +120,14 @@ pub(crate) fn silero(folder: &Path) -> Done {
         .arg(&unpacked))?;
     let wheel = unpacked.join(format!("{SILERO}-py3-none-any.whl"));
     run(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(wheel).arg(&unpacked))?;
-    // The network last: where it is, all is.
+    // The network comes last: if it exists, everything does.
     fs::rename(unpacked.join(format!("{SILERO}.dist-info/licenses/LICENSE")), &licence)
         .and_then(|()| fs::rename(unpacked.join("silero_vad/data/silero_vad.onnx"), &network))
         .and_then(|()| fs::remove_dir_all(&unpacked))
         .map_err(|error| format!("cannot lay out {}: {error}", network.display()))
 }
 
-/// Makes an empty folder, whatever was there.
+/// Creates an empty folder, and deletes an existing one.
 fn empty(folder: &Path) -> io::Result<()> {
     if folder.exists() {
         fs::remove_dir_all(folder)?;

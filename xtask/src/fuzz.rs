@@ -1,7 +1,8 @@
-//! The fuzzer (`cargo-fuzz`, libFuzzer), over every target or one: what it found goes to `target/fuzz/`.
+//! Runs the fuzzer (`cargo-fuzz`, libFuzzer) on all targets or one. Results are in `target/fuzz/`.
 //!
-//! It starts from `fuzz/seeds/`, `fuzz/findings/` and what is packed in `fuzz/corpus/`. What it finds of new ways through the
-//! code is packed there only with `keep`, as few inputs as go all those ways. Memory is Rust's to keep, so no sanitizer is used.
+//! It starts with `fuzz/seeds/`, `fuzz/findings/` and the archives in `fuzz/corpus/`. With `keep` the inputs that reach
+//! new code are added to the archives, minimised to the fewest with the same coverage. No sanitizer is used, because
+//! the code is safe Rust.
 
 use crate::run::{Done, cargo, root, run, target};
 use std::{
@@ -12,31 +13,31 @@ use std::{
 };
 
 const VERSION: &str = "0.13.2";
-/// An input that takes longer than this many seconds is a finding, ...
+/// Time limit for an input, in seconds; a slower one is a finding.
 const SLOW: &str = "-timeout=20";
-/// ... and one that takes more than this many MiB.
+/// Memory limit, in MiB; an input that needs more is a finding.
 const LARGE: &str = "-rss_limit_mb=2048";
 
-/// What the fuzzer is asked for.
+/// Arguments of `cargo xtask fuzz`.
 #[derive(clap::Args)]
 pub(crate) struct Fuzz {
     /// Seconds for each target
     #[arg(long, default_value_t = 60)]
     seconds: u64,
-    /// Keep what was found, as few inputs as do, in fuzz/corpus
+    /// Keep new inputs in fuzz/corpus, minimised
     #[arg(long)]
     keep: bool,
     /// Only this one (fuzz/fuzz_targets/TARGET.rs)
     target: Option<String>,
 }
 
-/// What a run says at its end.
+/// The statistics at the end of a run.
 struct Ran {
     executions: u64,
     coverage: u64,
 }
 
-/// Builds all targets, runs them, and prints how often.
+/// Builds all targets, runs them, and prints their statistics.
 pub(crate) fn fuzz(Fuzz { seconds, keep, target: only }: &Fuzz) -> Done {
     let targets: Vec<String> =
         targets()?.into_iter().filter(|name| only.as_ref().is_none_or(|only| only == name)).collect();
@@ -72,7 +73,7 @@ fn targets() -> Done<Vec<String>> {
     Ok(names)
 }
 
-/// Runs a target; the inner error is the log of one that found something.
+/// Runs a target. The inner error is the log of a target with a finding.
 fn one(name: &str, seconds: u64, keep: bool) -> Done<Result<Ran, PathBuf>> {
     let (fuzz, found) = (root().join("fuzz"), target().join("fuzz"));
     let [seeds, findings] = ["seeds", "findings"].map(|folder| fuzz.join(folder).join(name));
@@ -94,22 +95,22 @@ fn one(name: &str, seconds: u64, keep: bool) -> Done<Result<Ran, PathBuf>> {
     if !quietly(&mut command, &log)? {
         return Ok(Err(log));
     }
-    let said = fs::read_to_string(&log).map_err(|error| format!("{}: {error}", log.display()))?;
-    let ran = read(&said).ok_or_else(|| format!("{} does not say how often the target ran", log.display()))?;
+    let output = fs::read_to_string(&log).map_err(|error| format!("{}: {error}", log.display()))?;
+    let ran = read(&output).ok_or_else(|| format!("{} does not contain the target's statistics", log.display()))?;
     if keep {
         let mut merge = cargo_fuzz("run", Some(name))?;
         merge.arg(&fewest).args([&corpus]).args(&known).args(["--", "-merge=1"]);
         if !quietly(&mut merge, &log)? {
             return Ok(Err(log));
         }
-        // The same inputs make the same archive.
+        // The same inputs must result in the same archive.
         let pack = ["--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner", "-C"];
         run(Command::new("tar").args(pack).arg(&fewest).args(["-I", "gzip -9n", "-cf"]).arg(&packed).arg("."))?;
     }
     Ok(Ok(ran))
 }
 
-/// Makes a folder, without what was in it.
+/// Creates an empty folder, and deletes an existing one's contents.
 fn empty(folder: &Path) -> Done {
     let made = match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -118,7 +119,7 @@ fn empty(folder: &Path) -> Done {
     made.map_err(|error| format!("{}: {error}", folder.display()))
 }
 
-/// `cargo fuzz`, without a sanitizer and with checks of overflow, as a development build has them.
+/// `cargo fuzz` without a sanitizer, but with overflow checks, as in a development build.
 fn cargo_fuzz(verb: &str, name: Option<&str>) -> Done<Command> {
     let tools = target().join("tools");
     let program = tools.join("bin").join(format!("cargo-fuzz{}", std::env::consts::EXE_SUFFIX));
@@ -132,7 +133,7 @@ fn cargo_fuzz(verb: &str, name: Option<&str>) -> Done<Command> {
     Ok(command)
 }
 
-/// Runs a command whose words go to a file; whether it succeeded.
+/// Runs a command with its output in a file; returns whether it succeeded.
 fn quietly(command: &mut Command, log: &Path) -> Done<bool> {
     let mut run = || {
         let file = File::create(log)?;
@@ -142,9 +143,9 @@ fn quietly(command: &mut Command, log: &Path) -> Done<bool> {
     Ok(status.success())
 }
 
-/// What libFuzzer says at its end: `stat::number_of_executed_units: N`, and before it `#N DONE cov: N ft: ...`.
-fn read(said: &str) -> Option<Ran> {
-    let after = |mark: &str| said.rsplit_once(mark)?.1.split_whitespace().next()?.parse().ok();
+/// Parses libFuzzer's output at the end: `stat::number_of_executed_units: N`, and before it `#N DONE cov: N ft: ...`.
+fn read(output: &str) -> Option<Ran> {
+    let after = |mark: &str| output.rsplit_once(mark)?.1.split_whitespace().next()?.parse().ok();
     Some(Ran { executions: after("stat::number_of_executed_units:")?, coverage: after("cov: ")? })
 }
 
@@ -154,8 +155,8 @@ mod tests {
 
     #[test]
     fn the_end_of_a_log_is_read() {
-        let said = "#2\tINITED cov: 3 ft: 4\n#70\tDONE   cov: 17 ft: 20 corp: 5/9b\nstat::number_of_executed_units: 70\nstat::x: 1\n";
-        let Ran { executions, coverage } = read(said).unwrap();
+        let output = "#2\tINITED cov: 3 ft: 4\n#70\tDONE   cov: 17 ft: 20 corp: 5/9b\nstat::number_of_executed_units: 70\nstat::x: 1\n";
+        let Ran { executions, coverage } = read(output).unwrap();
         assert_eq!((executions, coverage), (70, 17));
         assert!(read("#2\tINITED cov: 3").is_none());
     }

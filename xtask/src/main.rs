@@ -1,4 +1,4 @@
-//! `cargo xtask`: everything a person or a machine does with this repository.
+//! `cargo xtask`: all tasks of this repository.
 
 #![forbid(unsafe_code)]
 
@@ -22,51 +22,52 @@ mod words;
 use clap::Parser;
 use std::process::ExitCode;
 
-/// Build, show, test and measure Auricle. What is needed from the registries is fetched, and said.
+/// Build, demonstrate, test and measure Auricle. Downloads from package registries are logged.
 #[derive(Parser)]
 #[command(name = "cargo xtask")]
 enum Xtask {
     /// Build the host (target/release/auricle) and the engines (target/plugins)
     Build,
-    /// Build, start the host on the engines, and stream a recording to it at its own pace
+    /// Build, start the host with the engines, and stream a recording to it in real time
     Demo {
-        /// Leave the host running and say how to connect
+        /// Leave the host running and print how to connect
         #[arg(long)]
         serve: bool,
     },
     /// Build everything and run all tests
     Test {
-        /// Full counts: what takes minutes as well
+        /// Include the slow tests, which take minutes
         #[arg(long)]
         long: bool,
         /// Passed on to `cargo test`, for example `-- --test server streams`
         #[arg(last = true)]
         args: Vec<String>,
     },
-    /// Write docs/faults.md: what goes wrong and what comes of it, of the table that the tests have happen
+    /// Write docs/faults.md, the table of faults and their consequences, from the fault matrix of the tests
     Faults,
-    /// Run a benchmark; the last line is its ratio
+    /// Run a benchmark; the last line is the ratio of the results
     Bench {
         #[command(subcommand)]
         name: bench::Bench,
     },
-    /// Leave a server running with clients that come, go and go wrong; the report, and a plot in docs/soak.svg
+    /// Run a server with clients that connect, disconnect and cause faults; writes a report, and a plot to
+    /// docs/soak.svg
     Soak {
-        /// For how long
+        /// Duration in minutes
         #[arg(long, default_value_t = 60.0)]
         minutes: f64,
-        /// At the same time
+        /// Number of concurrent clients
         #[arg(long, default_value_t = 100)]
         streams: usize,
     },
-    /// Hold an engine against its reference, word for word
+    /// Compare an engine with its reference, word for word
     Parity {
         #[command(subcommand)]
         engine: parity::Parity,
     },
     /// Run the fuzz targets; fails on a finding
     Fuzz(fuzz::Fuzz),
-    /// Train a model that comes with the repository; the environment is made under target/
+    /// Train a model of this repository, in an environment under target/
     Train {
         #[command(subcommand)]
         model: train::Train,
@@ -76,17 +77,18 @@ enum Xtask {
         #[command(subcommand)]
         engine: convert::Convert,
     },
-    /// Run hosts and engines with AddressSanitizer, which finds what memory errors the tests cause; Linux
+    /// Run hosts and engines with AddressSanitizer, which detects memory errors in the tests; Linux only
     Sanitize {
-        /// Under valgrind instead, which sees uninitialised memory too; slow, and it must be installed
+        /// Use valgrind instead, which also detects uses of uninitialised memory; slow, and must be installed
         #[arg(long)]
         valgrind: bool,
     },
-    /// Format, lints, the host's crates alone, documents, the fault page, licences: what CI checks besides the tests
+    /// Format, lints, the host's crates on their own, documentation, the fault page, licences: the checks of CI besides
+    /// the tests
     Check,
-    /// Look for files under host/ that need one another; fails where more than two do
+    /// Look for cycles of files under host/; fails if one has more than two files
     Cycles,
-    /// Look for names and phrases that were replaced; fails where one is back
+    /// Look for names and phrases that were replaced; fails if it finds one
     Words,
 }
 

@@ -1,30 +1,31 @@
-//! Engines, or parts of engines, against their references: the same files and recordings, word for word.
+//! Compares engines, or parts of engines, with their references: the same files and recordings, word for word.
 
 use crate::run::{Done, root, run};
 use clap::Subcommand;
 use std::process::Command;
 
-/// What is compared.
+/// Selects the comparison.
 #[derive(Subcommand)]
 pub(crate) enum Parity {
-    /// Against the PyPI package `pocketsphinx`, fetched into an environment under target/
+    /// With the PyPI package `pocketsphinx`, in an environment under target/
     Pocketsphinx,
-    /// Against the PyPI package `sherpa-onnx`: the digits, and made-up models of every kind and of published sizes; and its
-    /// features, against `kaldi-native-fbank`
+    /// With the PyPI package `sherpa-onnx`: the digits, and synthetic models of every kind and of published sizes; the
+    /// features with `kaldi-native-fbank`
     Onnx {
-        /// Make the models and what the reference says anew, the small committed ones too
+        /// Create the models and the reference results again, including the small committed ones
         #[arg(long)]
         again: bool,
     },
-    /// Against the PyPI package `transformers` on made-up models of sizes tiny and base, in both layouts
+    /// With the PyPI package `transformers`, on synthetic models of sizes tiny and base, in both layouts
     Whisper,
-    /// The training recipes against `sherpa-onnx` and `transformers`: their own tests, in their environments (about 5 GB each)
+    /// The training recipes with `sherpa-onnx` and `transformers`: their own tests, in their environments (about 5 GB
+    /// each)
     Training,
-    /// The log-mel features of `plugin-kit`, against the PyPI packages `kaldi-native-fbank` and `transformers`
+    /// The log-mel features of `plugin-kit` with the PyPI packages `kaldi-native-fbank` and `transformers`
     Features,
 }
 
-/// Runs an engine, or a part of engines, and its reference on the same recordings.
+/// Runs an engine, or a part of one, and its reference on the same recordings.
 pub(crate) fn parity(engine: &Parity) -> Done {
     let mut options: &[&str] = &[];
     let scripts: &[&str] = match engine {

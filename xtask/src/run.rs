@@ -1,4 +1,4 @@
-//! Running other programs, and where things are.
+//! Runs other programs; paths of the repository.
 
 use std::{
     path::{Path, PathBuf},
@@ -18,7 +18,7 @@ pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
-/// A command of the same cargo, in the root.
+/// A command of the same cargo, in the repository's root.
 pub(crate) fn cargo(args: &[&str]) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
@@ -26,7 +26,7 @@ pub(crate) fn cargo(args: &[&str]) -> Command {
     command
 }
 
-/// Says what is run, runs it, and wants it to succeed.
+/// Prints a command and runs it; fails if it fails.
 pub(crate) fn run(command: &mut Command) -> Done {
     let line = line(command);
     eprintln!("xtask: {line}");

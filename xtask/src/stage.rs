@@ -1,4 +1,4 @@
-//! Builds, and lays out a plugin directory: the engines and nothing else.
+//! Builds the host and engines, and fills a plugin directory with only the engines.
 
 use crate::{
     fetch,
@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Engines that are one file.
+/// Engines that consist of one file.
 const FILES: [&str; 3] = ["onnx", "tone", "whisper"];
 const HOST: &str = "--package=auricle";
 const ONNX: &str = "--package=auricle-engine-onnx";
@@ -28,34 +28,34 @@ pub(crate) struct Built {
     pub(crate) models: PathBuf,
 }
 
-/// Which of Cargo's profiles, and where its results are.
+/// A profile of Cargo, and its output folders.
 #[derive(Clone, Copy)]
 enum Profile {
-    /// The host as users run it: `target/release/auricle` and `target/plugins`.
+    /// The host for users: `target/release/auricle` and `target/plugins`.
     Release,
-    /// The same as tests run it; unit tests share it.
+    /// The host for tests; unit tests use the same profile.
     Development,
 }
 
-/// Everything, as users run it.
+/// Builds everything for users.
 pub(crate) fn release() -> Done<Built> {
     all(Profile::Release, &["build", "--release", "--workspace", "--exclude", "xtask"])
 }
 
-/// Everything, as tests run it.
+/// Builds everything for tests.
 pub(crate) fn development() -> Done<Built> {
     all(Profile::Development, &["build", "--workspace"])
 }
 
-/// The host and the engines that need no source from elsewhere; [`add_pocketsphinx`] adds the other one.
+/// Builds the host and the engines without external source code; [`add_pocketsphinx`] adds the other engine.
 pub(crate) fn release_without_pocketsphinx() -> Done<Built> {
     build(Profile::Release, &["build", "--release", HOST, ONNX, TONE, WHISPER])
 }
 
-/// Fetches and builds PocketSphinx, and drops it into the plugin directory, which a host may be watching.
+/// Downloads and builds PocketSphinx, and adds it to the plugin directory, which a host may be watching.
 pub(crate) fn add_pocketsphinx(built: &Built) -> Done {
     let source = fetch::pocketsphinx()?;
-    // Together with what is there already, so that what they share is not built anew.
+    // Together with the others, so that shared dependencies are not built again.
     run(&mut cargo(&["build", "--release", HOST, ONNX, TONE, WHISPER, "--package=auricle-engine-pocketsphinx"]))?;
     place_pocketsphinx(&Profile::Release.binaries(), &source, &built.plugins)
 }
@@ -67,7 +67,7 @@ fn all(profile: Profile, args: &[&str]) -> Done<Built> {
     Ok(built)
 }
 
-/// Builds, and lays out the engines that are one file in an empty plugin directory.
+/// Builds, and copies the engines of one file into an empty plugin directory.
 fn build(profile: Profile, args: &[&str]) -> Done<Built> {
     let runtime = fetch::onnxruntime()?;
     fetch::silero(&runtime)?;
@@ -90,7 +90,7 @@ fn build(profile: Profile, args: &[&str]) -> Done<Built> {
     Ok(built)
 }
 
-/// The engine with its model, put together beside its place and moved there whole.
+/// Collects the engine and its model in another folder, which is then moved to its place.
 pub(crate) fn place_pocketsphinx(binaries: &Path, source: &Path, plugins: &Path) -> Done {
     let (folder, beside) = (plugins.join("pocketsphinx.engine"), plugins.join(".pocketsphinx.engine"));
     let name = library("pocketsphinx");
@@ -131,7 +131,7 @@ fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
         if source.is_dir() {
             copy_folder(&source, &copy)?;
         } else if fs::hard_link(&source, &copy).is_err() {
-            // Another file system.
+            // The copy is on another file system.
             fs::copy(&source, &copy)?;
         }
     }

@@ -1,4 +1,4 @@
-//! The tests, and the checks beside them.
+//! Runs the tests and other checks.
 
 use crate::{
     alone, faults,
@@ -7,12 +7,12 @@ use crate::{
 };
 use std::process::Command;
 
-/// All tests: the quick tier, or with `long` full counts. With `args` for cargo, only cargo's.
+/// Runs all tests, with `long` including the slow ones. With `args` for cargo, only cargo's tests.
 pub(crate) fn test(long: bool, args: &[String]) -> Done {
     let built = stage::development()?;
     let mut command = cargo(&["test", "--workspace"]);
     command.args(args);
-    // What the end-to-end tests run.
+    // Used by the end-to-end tests.
     command.env("AURICLE_HOST", built.host).env("AURICLE_PLUGINS", built.plugins);
     command.env("AURICLE_RUNTIME", built.runtime);
     if long {
@@ -22,14 +22,14 @@ pub(crate) fn test(long: bool, args: &[String]) -> Done {
     if args.is_empty() { converter() } else { Ok(()) }
 }
 
-/// The tests of engine `whisper`'s converter, in the environment that it makes for itself (numpy, onnx, onnxruntime).
+/// The tests of engine `whisper`'s converter, in its own environment (numpy, onnx, onnxruntime).
 fn converter() -> Done {
     let mut command = Command::new("python3");
     command.arg("plugins/whisper/convert/environment.py").args(["-m", "unittest", "discover", "-s"]);
     run(command.arg("plugins/whisper/convert/tests").env("PYTHONDONTWRITEBYTECODE", "1").current_dir(root()))
 }
 
-/// Format, lints, the host's crates alone, documents, the fault page, licences.
+/// Format, lints, the host's crates on their own, documentation, the fault page, licences.
 pub(crate) fn check() -> Done {
     crate::fetch::pocketsphinx()?;
     run(&mut cargo(&["fmt", "--all", "--check"]))?;
@@ -46,6 +46,6 @@ pub(crate) fn check() -> Done {
         eprintln!("xtask: installing cargo-deny from crates.io into {}", tools.display());
         run(cargo(&["install", "--locked", "--quiet", "--version", "0.20.2", "cargo-deny", "--root"]).arg(&tools))?;
     }
-    // The advisory database is not on crates.io: that check is for those who can reach it (`cargo deny check`).
+    // The advisory database is not on crates.io, so that check is left to `cargo deny check`.
     run(Command::new(deny).args(["check", "licenses", "bans", "sources"]).current_dir(root()))
 }

@@ -1,52 +1,53 @@
-//! Training the models that come with the repository, by the recipes in `training/`.
+//! Trains the models of this repository with the recipes in `training/`.
 
 use crate::run::{Done, root, run, target};
 use clap::Subcommand;
 use std::{fs, path::PathBuf, process::Command};
 
-/// Which model.
+/// Selects the model.
 #[derive(Subcommand)]
 pub(crate) enum Train {
-    /// English digits, spoken in a row: models/digits. A run that was stopped goes on where it was
+    /// English digits, spoken in a row: models/digits. Resumes a run that was stopped
     Digits(Digits),
-    /// The same as a small Whisper: models/whisper-digits. A run that was stopped goes on where it was
+    /// The same as a small Whisper: models/whisper-digits. Resumes a run that was stopped
     Whisper(Recipe),
 }
 
-/// What `cargo xtask train digits` trains: without further options a model for each person left out, then the final one.
+/// Arguments of `cargo xtask train digits`. By default it trains one model without each person, and then the final one.
 #[derive(clap::Args)]
 pub(crate) struct Digits {
     #[command(flatten)]
     recipe: Recipe,
-    /// Only the final model, trained on all
+    /// Train only the final model, on all persons
     #[arg(long, conflicts_with = "fold")]
     all: bool,
 }
 
-/// What the recipes have in common. `cargo xtask train whisper` trains the final model if no one is to be left out.
+/// Arguments of all recipes. `cargo xtask train whisper` trains the final model by default.
 #[derive(clap::Args)]
 pub(crate) struct Recipe {
-    /// The folder of .wav files of the Free Spoken Digit Dataset (github.com/Jakobovski/free-spoken-digit-dataset)
+    /// Folder with the .wav files of the Free Spoken Digit Dataset (github.com/Jakobovski/free-spoken-digit-dataset)
     #[arg(long, value_name = "DIR")]
     digits: PathBuf,
-    /// Only the model that does not know this person, and its results
+    /// Train only the model without this person, and write its results
     #[arg(long, value_name = "NAME")]
     fold: Option<String>,
-    /// How many processor cores to use
+    /// Number of processor cores to use
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
-    /// Other than the recipe's number of steps, to try something out
+    /// Number of steps instead of the recipe's, for experiments
     #[arg(long, value_name = "N")]
     steps: Option<usize>,
 }
 
-/// Where a recipe runs: its Python package, its folder under `target/training`, and its environment.
+/// A recipe's Python package, its folder under `target/training`, and its environment.
 struct Room {
     package: &'static str,
     work: &'static str,
     requirements: &'static str,
     environment: &'static str,
-    /// Says in the environment what is installed in it; written last: an interrupted installation is begun again.
+    /// A file in the environment that lists what is installed. Written last, so that an interrupted installation is
+    /// repeated.
     installed: &'static str,
 }
 
@@ -58,7 +59,7 @@ const DIGITS: Room = Room {
     installed: "requirements.txt",
 };
 
-/// Its environment is the one that makes the engine's references (plugins/whisper/parity).
+/// Shares the environment of the engine's reference (plugins/whisper/parity).
 const WHISPER: Room = Room {
     package: "whisper_digits",
     work: "whisper-digits",
@@ -76,7 +77,7 @@ pub(crate) fn train(model: &Train) -> Done {
     let recordings =
         std::path::absolute(&recipe.digits).map_err(|error| format!("{}: {error}", recipe.digits.display()))?;
     if !recordings.is_dir() {
-        return Err(format!("{} is not a folder; --digits wants the recordings' folder", recordings.display()));
+        return Err(format!("{} is not a folder; --digits must be the recordings' folder", recordings.display()));
     }
     let mut command = Command::new(environment(room)?);
     let work = target().join("training").join(room.work);
@@ -95,7 +96,7 @@ pub(crate) fn train(model: &Train) -> Done {
     run(command.env("PYTHONDONTWRITEBYTECODE", "1").current_dir(root().join("training")))
 }
 
-/// The recipes' own tests, each in the environment of its recipe.
+/// The recipes' own tests, each in its recipe's environment.
 pub(crate) fn tests() -> Done {
     for (room, files) in [(&DIGITS, "test_[!w]*.py"), (&WHISPER, "test_w*.py")] {
         let mut command = Command::new(environment(room)?);
@@ -105,7 +106,7 @@ pub(crate) fn tests() -> Done {
     Ok(())
 }
 
-/// A Python with what a recipe requires, under `target`; returns the interpreter.
+/// Creates a Python environment with a recipe's requirements under `target`; returns the interpreter.
 fn environment(room: &Room) -> Done<PathBuf> {
     let requirements = root().join(room.requirements);
     let wanted = fs::read_to_string(&requirements).map_err(|error| format!("{}: {error}", requirements.display()))?;

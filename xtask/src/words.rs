@@ -1,12 +1,12 @@
-//! Names and phrases that this repository has replaced: `cargo xtask words`.
+//! Finds names and phrases that this repository has replaced: `cargo xtask words`.
 //!
-//! A word that means something else in a speech server, or that only its author understands, does not come back unnoticed.
-//! ARCHITECTURE.md has the glossary.
+//! They have another meaning in a speech server, or only their author understands them. ARCHITECTURE.md has the
+//! glossary.
 
 use crate::run::{Done, root};
 use std::{fs, path::Path, process::Command};
 
-/// A name or phrase, where it must not stand, and what to write instead. A name matches as a whole word.
+/// A name or phrase, where it is not allowed, and its replacement. A name matches as a whole word.
 struct Replaced {
     text: &'static str,
     /// Beginnings of paths.
@@ -59,7 +59,7 @@ const REPLACED: &[Replaced] = &[
     phrase("/// Of one stream.", "what it is: a per-stream inbox"),
 ];
 
-/// Fails where one of them is in a file that git knows.
+/// Fails if one of them is in a file under version control.
 pub(crate) fn words() -> Done {
     let list = Command::new("git").args(["ls-files", "-z"]).current_dir(root()).output();
     let list = list.map_err(|problem| format!("git ls-files: {problem}"))?;
@@ -71,7 +71,7 @@ pub(crate) fn words() -> Done {
     if found.is_empty() { Ok(()) } else { Err(format!("words that were replaced are back:\n{}", found.join("\n"))) }
 }
 
-/// What people read, but for this list, the kept versions of the API, and what the changelog says of the past.
+/// Whether the file is text, except for this list, the kept versions of the API, and the changelog.
 fn is_text(path: &str) -> bool {
     let kept =
         ["tests/abi/1.0/", "tests/abi/1.1/", "tests/abi/2.0/", "xtask/src/words.rs", "CHANGELOG.md", "fuzz/seeds/"];
@@ -90,7 +90,7 @@ fn look(path: &str, text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Whether the text is in the line, with no letter of a name before or behind it.
+/// Whether the line contains the text as a whole word.
 fn has(line: &str, text: &str) -> bool {
     let part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
     line.match_indices(text)

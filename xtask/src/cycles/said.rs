@@ -1,7 +1,7 @@
-//! What a module says: the names it binds, what it imports, and the paths in its code.
+//! The contents of a module: the names it binds, its imports, and the paths in its code.
 //!
-//! Comments and texts are none of it, nor is what is compiled for tests only. What is handed to a macro is read as tokens: it
-//! need not be Rust, and a path in it looks the same.
+//! Comments and strings are ignored, and so is code that is compiled only for tests. Macro arguments are read as
+//! tokens: they need not be Rust, and a path looks the same in them.
 
 use proc_macro2::{TokenStream, TokenTree};
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,23 +10,23 @@ use syn::{
     visit::{self, Visit},
 };
 
-/// The segments of a path, `self`, `super` and `crate` among them.
+/// The segments of a path, including `self`, `super` and `crate`.
 type Path = Vec<String>;
 
-/// What a module says.
+/// The contents of a module.
 #[derive(Default)]
 pub(super) struct Said {
-    /// A name may be several things: a module and a function.
+    /// A name may have several meanings, for example a module and a function.
     pub(super) names: BTreeMap<String, Vec<Binding>>,
     pub(super) globs: Vec<Path>,
-    /// Needed even where the name is not said again: methods of traits.
+    /// Imports are dependencies even if the name is not used again: methods of traits.
     pub(super) imports: Vec<Path>,
     pub(super) paths: BTreeSet<Path>,
 }
 
 pub(super) enum Binding {
     Module(usize),
-    /// Defined in the module.
+    /// Defined in this module.
     Item,
     Import(Path),
 }
@@ -36,7 +36,7 @@ impl Said {
         self.names.entry(name).or_default().push(binding);
     }
 
-    /// Takes an import apart; `before` is the path so far.
+    /// Resolves an import tree; `before` is the path so far.
     fn import(&mut self, tree: &UseTree, mut before: Path, passed_on: bool) {
         let (name, bound) = match tree {
             UseTree::Path(path) => {
@@ -62,7 +62,7 @@ impl Said {
         }
     }
 
-    /// The paths in what is handed to a macro.
+    /// Collects the paths in macro arguments.
     fn scan(&mut self, tokens: TokenStream) {
         let (mut path, mut colons) = (Path::new(), 0);
         for token in tokens {
@@ -114,12 +114,12 @@ impl<'a> Visit<'a> for Said {
     }
 }
 
-/// Without the sign of a raw one.
+/// The identifier without `r#`.
 pub(super) fn plain(ident: &proc_macro2::Ident) -> String {
     ident.to_string().trim_start_matches("r#").to_owned()
 }
 
-/// Whether it is compiled for tests only.
+/// Whether the item is compiled only for tests.
 pub(super) fn is_test(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         let Ok(list) = attribute.meta.require_list() else { return false };
@@ -146,7 +146,7 @@ pub(super) fn attributes(item: &Item) -> &[Attribute] {
     }
 }
 
-/// The name that an item defines, other than a module's.
+/// The name that an item defines, unless it is a module.
 pub(super) fn defined(item: &Item) -> Option<String> {
     let ident = match item {
         Item::Const(item) => &item.ident,

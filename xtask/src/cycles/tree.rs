@@ -1,7 +1,7 @@
 //! A crate's modules, and the file that a path leads to.
 //!
-//! A path is followed through modules, imports and globs to where its item is defined. What leads out of the crate, and what
-//! a macro or the prelude brings, leads nowhere. Tests (`#[cfg(test)]`, files named tests.rs) are left out.
+//! A path is followed through modules, imports and globs to the definition of its item. Paths to other crates, and
+//! names from macros or the prelude, lead to no file. Tests (`#[cfg(test)]`, files named tests.rs) are ignored.
 
 use super::said::{Binding, Said, attributes, defined, is_test, plain};
 use crate::run::Done;
@@ -25,15 +25,15 @@ struct Module {
     said: Said,
 }
 
-/// Where a path leads.
+/// The target of a path.
 #[derive(Clone, Copy)]
 enum Target {
     Module(usize),
-    /// To something defined in this file.
+    /// Something that is defined in this file.
     Item(usize),
 }
 
-/// Names that are being looked up: imports may go round.
+/// Names that are being looked up, because imports may be circular.
 type Trail = Vec<(usize, String, bool)>;
 
 impl Tree {
@@ -44,13 +44,13 @@ impl Tree {
         Ok(tree)
     }
 
-    /// Which file needs which, each with the first path that says so.
+    /// The dependencies between files, each with the first path that causes it.
     pub(super) fn arrows(&self) -> BTreeMap<(usize, usize), String> {
         let mut arrows = BTreeMap::new();
         for (number, module) in self.modules.iter().enumerate() {
             for path in module.said.imports.iter().chain(&module.said.paths) {
                 for target in self.resolve(number, path, &mut Trail::new()) {
-                    // A module alone is nothing yet: what is said of it leads further.
+                    // A path that ends at a module is no dependency; paths to its items are.
                     if let Target::Item(file) = target
                         && file != module.file
                     {
@@ -99,7 +99,8 @@ impl Tree {
         Ok(number)
     }
 
-    /// Where a path leads to from a module: to several places where a name means another thing on another system.
+    /// The targets of a path, seen from a module. There are several if a name has different meanings on different
+    /// systems.
     fn resolve(&self, module: usize, path: &[String], trail: &mut Trail) -> Vec<Target> {
         let mut places = vec![Target::Module(module)];
         for (number, name) in path.iter().enumerate() {
@@ -107,7 +108,7 @@ impl Tree {
             let mut further = Vec::new();
             for place in places {
                 match (place, name.as_str()) {
-                    // A variant or a method belongs to its type's file.
+                    // A variant or a method belongs to the file of its type.
                     (Target::Item(_), _) | (_, "self") => further.push(place),
                     (_, "crate") => further.push(Target::Module(0)),
                     (Target::Module(here), "super") => further.extend(self.modules[here].parent.map(Target::Module)),
@@ -119,7 +120,7 @@ impl Tree {
         places
     }
 
-    /// What a name is in a module. Before the end of a path a module, where there is one.
+    /// The meanings of a name in a module. Before the end of a path, a module is preferred.
     fn look_up(&self, module: usize, name: &str, last: bool, trail: &mut Trail) -> Vec<Target> {
         let step = (module, name.to_owned(), last);
         if trail.contains(&step) {
@@ -135,7 +136,7 @@ impl Tree {
                 Binding::Import(path) => found.extend(self.resolve(module, path, trail)),
             }
         }
-        // As in Rust, a glob brings only what is not there already.
+        // As in Rust, a glob does not replace names that exist already.
         if found.is_empty() {
             for glob in &said.globs {
                 for other in self.resolve(module, glob, trail) {
