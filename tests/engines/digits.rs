@@ -1,7 +1,8 @@
-//! The model that comes with the repository through the whole: engine `onnx` in a real host, digits streamed to it.
+//! The model of the repository in a complete setup: engine `onnx` in a real host, with digits streamed to it.
 //!
-//! The bundled recording must be understood word for word. The Free Spoken Digit Dataset, where this machine has it, gives a
-//! word error rate, which is printed and must not be absurd; the model was trained on it, so this is no measure of quality.
+//! The bundled recording must be recognised word for word. The Free Spoken Digit Dataset, if this machine has it, gives
+//! a word error rate, which is printed and must be plausible. The model was trained on it, so this is no measure of
+//! quality.
 
 use auricle_tests::{
     Client, Host, Setup, bytes, fixture, library, long, models, noise, runtime, shared_digits, wav, word_errors, words,
@@ -34,7 +35,7 @@ fn spoken() -> String {
     words(&fs::read_to_string(fixture("digits.txt")).unwrap()).join(" ")
 }
 
-/// The segments; in a batch sums are made in another order, which shows in the last digits of confidences.
+/// The segments, with rounded confidences: a batch computes sums in another order.
 fn rounded(client: &Client) -> Vec<Value> {
     fn round(value: &mut Value) {
         match value {
@@ -78,7 +79,7 @@ fn neither_frames_nor_pace_nor_rate_change_the_words() {
     for (frame, pace) in [(333, "file"), (1_000_000, "file"), (8_192, "live")] {
         assert_eq!(stream(&host, &audio, frame, json!({"pace": pace})).events("segment"), expected, "{frame} {pace}");
     }
-    // A telephone: every second sample, of pairs smoothed.
+    // Telephone audio: averages of two samples each.
     let half: Vec<i16> = audio
         .chunks(2)
         .map(|pair| (pair.iter().map(|x| i32::from(*x)).sum::<i32>() / pair.len() as i32) as i16)
@@ -102,7 +103,7 @@ fn words_come_while_they_are_spoken_and_have_their_times() {
         }
     }
     let first = |kind: &str| client.heard.iter().position(|event| event["type"] == kind).unwrap();
-    // A partial that the client has not got yet is replaced by the next text, so there may be few.
+    // A partial that the client has not received yet is replaced by the next text, so there may be few.
     assert!(first("speech_started") < first("segment") && first("speech_started") < first("partial"));
 }
 
@@ -111,7 +112,7 @@ fn a_flush_between_two_groups_loses_nothing() {
     let host = host();
     let (_, audio) = wav(&fixture("digits.wav"));
     let expected = stream(&host, &audio, 3_200, file());
-    // Half a second after the first group, whose end the words tell.
+    // Half a second after the first group, whose end is known from the words.
     let end = expected.events("segment")[0]["words"].as_array().unwrap()[2]["end"].as_f64().unwrap();
     let middle = ((end + 0.3) * 16_000.0) as usize;
     let mut client = Client::open(&host, "digits", file());
@@ -145,7 +146,7 @@ fn without_the_runtime_a_stream_is_told_so_and_the_next_one_works_once_it_is_the
         let entry = entry.unwrap();
         fs::copy(entry.path(), host.path("resources").join(entry.file_name())).unwrap();
     }
-    // The server remembers for a moment that the model cannot be had.
+    // For a moment the server remembers that the model cannot be loaded.
     host.wait_for("the model", || {
         let mut client = Client::start(&host, "digits", file());
         let first = client.next();
@@ -168,7 +169,7 @@ fn real_people_are_understood() {
     for entry in fs::read_dir(folder).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         if let [digit, speaker, index] = name.trim_end_matches(".wav").split('_').collect::<Vec<_>>()[..] {
-            // The dataset's own test part.
+            // The dataset's own test set.
             if index.parse::<u32>().unwrap() < 5 {
                 speakers.entry(speaker.to_owned()).or_default().push((digit.parse().unwrap(), name.clone()));
             }
@@ -177,7 +178,7 @@ fn real_people_are_understood() {
     assert!(!speakers.is_empty());
     let (mut wrong, mut total) = (0, 0);
     for (speaker, mut recordings) in speakers {
-        // Every seventh, and so on: digits in no order, ten to a stream, 0.3 s apart.
+        // Every seventh recording and so on: digits in no order, ten per stream, 0.3 s apart.
         recordings
             .sort_by_key(|(digit, name)| (digit * 7 + name.len() * 3 + name.as_bytes()[name.len() - 5] as usize) % 50);
         let mut mistakes = 0;
@@ -214,7 +215,7 @@ fn memory_stays_flat_over_hours_without_a_pause() {
             for client in &mut clients {
                 scope.spawn(|| {
                     client.audio_in_frames(&minute, 32_000);
-                    // What is behind is read, or the server would wait for it.
+                    // Reads the events so far, because the server would wait for that.
                     while client.until("segment")["end"].as_f64().unwrap() < 60.0 * f64::from(passed) - 20.0 {}
                     client.heard.clear();
                 });

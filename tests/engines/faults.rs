@@ -1,6 +1,6 @@
-//! An engine in the host's own process that goes wrong harms the stream it goes wrong on and nobody else: neither the host
-//! nor the streams beside it, not even those of the same model. What each fault comes to is in the fault matrix; here is
-//! what takes more than one stream, call or try.
+//! A failing engine in the host's own process affects only its stream: neither the host nor other streams, not even
+//! those of the same model. The fault matrix has the consequences of each fault; these are the tests that need more
+//! than one stream, call or attempt.
 
 use auricle_tests::{Client, Host, Setup, bytes, library, noise, tone_segments};
 use serde_json::{Value, json};
@@ -17,14 +17,14 @@ fn setup() -> Setup {
         .preset("faulty", &faulty(json!({"concurrency": 2})))
 }
 
-/// A preset whose clients choose how their streams go wrong.
+/// A preset that lets clients choose the faults of their streams.
 fn faulty(mut host: Value) -> Value {
     host["open"] = json!(["fault", "at", "after_chunks", "times", "seconds", "megabytes", "segment_chunks"]);
     host["isolation"] = json!("in-process");
     json!({"backend": "faulty", "host": host})
 }
 
-/// A healthy stream that is open while others go wrong.
+/// A healthy stream that is open while others fail.
 struct Bystander {
     client: Client,
     audio: Vec<u8>,
@@ -39,7 +39,7 @@ impl Bystander {
         Self { client, audio }
     }
 
-    /// All that was said of it.
+    /// Ends the stream and returns all of its events.
     fn end(mut self) -> Vec<Value> {
         self.client.audio(&self.audio[40_000..]);
         assert_eq!(self.client.finish(), tone_segments(&noise(7, 50_001), 16_000));
@@ -47,7 +47,7 @@ impl Bystander {
     }
 }
 
-/// Sends two seconds and the end.
+/// Sends two seconds of audio and `finish`.
 fn send(client: &mut Client) {
     client.audio_in_frames(&bytes(&noise(1, SAMPLES)), 4_000);
     client.say(&json!({"type": "finish"}));
@@ -91,7 +91,8 @@ fn a_call_that_never_returns_takes_no_stream_along_that_waits_with_it() {
     let mut batches = faulty(json!({"concurrency": 1, "call_seconds": 3.0}));
     batches["max_batch"] = json!(8);
     let host = setup().preset("batches", &batches).start();
-    // While the model's one thread is at this one's second chunk, the others gather behind it, the one that hangs first.
+    // While the model's only thread processes the second chunk of this stream, the others wait for it; the first of
+    // them is the one that hangs.
     let sleep = json!({"fault": "sleep", "seconds": 1.0, "after_chunks": 2});
     let mut first = Client::open(&host, "batches", json!({"options": sleep}));
     first.audio(&bytes(&noise(1, 3_200)));
@@ -175,7 +176,7 @@ fn a_model_that_does_not_load_is_reported_and_tried_again() {
     beside.end();
 }
 
-/// The faults that end the process they happen in, with the signal to see.
+/// The faults that end their process, with the reported signal.
 #[cfg(unix)]
 const DEADLY: [(&str, &str, i32); 2] = [("sigsegv", "SIGSEGV at 0x40", 11), ("sigabrt", "SIGABRT", 6)];
 
@@ -190,14 +191,14 @@ fn a_fatal_signal_ends_the_host_with_a_line_that_names_plugin_and_call() {
         let mut client = Client::start(&host, "faulty", json!({"options": options}));
         send(&mut client);
         assert_eq!(host.wait().signal(), Some(signal), "{fault}");
-        // The log's reader may be behind the process's end.
+        // The log's reader may be slower than the process.
         let line = format!("engine code crashed: {cause} {plugin} at sample 24000 of its stream (thread faulty-");
         host.wait_for("the crash's line", || host.logged(&["ERROR", &line]) == 1);
         host.wait_for("its frames", || host.logged(&["DEBUG", "called from", "auricle_engine_faulty"]) == 1);
     }
 }
 
-/// The faults that a crowd is mixed with.
+/// The faults that are mixed with healthy streams.
 const IN_A_CROWD: [&str; 8] =
     ["panic", "error", "sleep", "flood", "disordered", "invalid-utf8", "huge-text", "not-a-number"];
 

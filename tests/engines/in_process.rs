@@ -5,7 +5,7 @@ use auricle_tests::{Client, Setup, bytes, fixture, library, staged, tone_segment
 use serde_json::json;
 use std::{fs, thread};
 
-/// Times that are long enough under valgrind.
+/// Time limits that are long enough under valgrind.
 const SETTINGS: &str = r#"
 trusted = ["auricle-engine-tone", "auricle-engine-pocketsphinx"]
 [timeouts]

@@ -1,4 +1,4 @@
-//! Engines in a running server: what they recognise, and what becomes of streams when they fail.
+//! Engines in a running server: what they recognise, and the consequences of their failures for streams.
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 

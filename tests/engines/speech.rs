@@ -1,7 +1,7 @@
-//! Real speech through the whole: PocketSphinx in its engine folder, a real host, recordings streamed to it.
+//! Real speech in a complete setup: PocketSphinx in its engine folder, a real host, and recordings streamed to it.
 //!
-//! The bundled recordings must be understood word for word. Further ones, where this machine has them, give a word error
-//! rate, which is printed and must not be absurd.
+//! The bundled recordings must be recognised word for word. Further recordings, if this machine has them, give a word
+//! error rate, which is printed and must be plausible.
 
 use auricle_tests::{Client, Host, Setup, bytes, fixture, shared_audio, staged, wav, word_errors, words};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ fn host(max_streams: u32) -> Host {
     Setup::new().plugin(&staged("pocketsphinx.engine")).preset("english", &preset).start()
 }
 
-/// A recording and what is said in it.
+/// A recording and its text.
 struct Recording {
     name: String,
     rate: u32,
@@ -75,13 +75,13 @@ fn neither_frames_nor_pace_nor_format_change_the_words() {
         let start = json!({"pace": pace, "sample_rate": 16_000});
         assert_eq!(stream(&host, &recording, frame, start).events("segment"), expected, "{frame} {pace}");
     }
-    // Both channels the same, as floats: mixed down they are what they were.
+    // Both channels are the same, as floats: mixing them restores the original.
     let mut client = Client::open(&host, "english", json!({"pace": "file", "format": "f32le", "channels": 2}));
     let floats = recording.samples.iter().flat_map(|sample| [f32::from(*sample) / 32_768.0; 2]);
     client.audio_in_frames(&floats.flat_map(f32::to_le_bytes).collect::<Vec<u8>>(), 5_000);
     client.finish();
     assert_eq!(client.events("segment"), expected);
-    // Three times the rate, by repeating samples: another sound, the same words.
+    // Three times the sample rate, by repeating samples: it sounds different, but has the same words.
     let tripled: Vec<i16> = recording.samples.iter().flat_map(|sample| [*sample; 3]).collect();
     let tripled = Recording { name: "48 kHz".into(), rate: 48_000, samples: tripled, spoken: String::new() };
     assert_eq!(stream(&host, &tripled, 9_600, file(48_000)).texts().join(" "), recording.spoken);
@@ -127,7 +127,7 @@ fn a_flush_in_a_pause_and_one_in_speech_lose_nothing() {
     assert_eq!(texts, recording.spoken);
 
     let mut client = Client::open(&host, "english", file(16_000));
-    // In the middle of the second sentence: the words before and after are there, at most the one cut in two is not.
+    // In the middle of the second sentence: all words are recognised except, at most, the one that is cut in two.
     client.audio_in_frames(&all[..186_000], 3_200);
     client.say(&json!({"type": "flush"}));
     client.until("flushed");

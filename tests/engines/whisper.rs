@@ -1,5 +1,5 @@
-//! Engine `whisper` through the whole: a real host, the model that comes with the repository, and the made-up ones of the engine's
-//! test data, which say something of any audio.
+//! Engine `whisper` in a complete setup: a real host, the model of the repository, and the synthetic models in the
+//! engine's test data, which return some text for any audio.
 
 use auricle_tests::{
     Client, Host, Setup, bytes, fixture, library, long, models, noise, runtime, wav, word_errors, words,
@@ -16,7 +16,7 @@ fn testdata() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/whisper/testdata")
 }
 
-/// A host with a preset for a made-up model, and what `fields` add to it.
+/// A host with a preset for a synthetic model and these fields.
 fn setup(model: &str, fields: Value) -> Setup {
     let mut preset = json!({"backend": "whisper", "model": model, "temperature": [0.0], "host": {"concurrency": 1}});
     preset.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
@@ -30,7 +30,7 @@ fn stream(host: &Host, preset: &str, audio: &[i16]) -> Client {
     client
 }
 
-/// A chord that swells and fades.
+/// A chord that gets louder and fades.
 fn music(seconds: usize) -> Vec<i16> {
     let tone = |n: usize, hertz: f64| (n as f64 / 16_000.0 * hertz * TAU).sin();
     let swell = |n: usize| 0.6 + 0.4 * tone(n, 0.4);
@@ -53,7 +53,7 @@ fn the_model_that_comes_with_the_repository_reads_digits_with_their_times() {
     let spoken = words(&fs::read_to_string(fixture("digits.txt")).unwrap());
     let heard = words(&client.texts().join(" "));
     println!("spoken {spoken:?}\nheard  {heard:?}");
-    // It is small, and reads other voices better than this one.
+    // The model is small, and recognises other voices better than this one.
     assert!(word_errors(&spoken, &heard) * 5 <= spoken.len(), "{heard:?} instead of {spoken:?}");
     let (mut last, seconds) = (0.0, audio.len() as f64 / 16_000.0);
     for segment in client.events("segment") {
@@ -63,7 +63,7 @@ fn the_model_that_comes_with_the_repository_reads_digits_with_their_times() {
             last = end;
         }
     }
-    // What it did not learn to write it leaves: sentences without digits.
+    // It ignores speech that it was not trained on: sentences without digits.
     let (_, other) = wav(&fixture("weather.wav"));
     let invented = stream(&host, "whisper", &other).texts().join(" ");
     assert!(words(&invented).len() <= 1, "{invented}");
@@ -86,7 +86,7 @@ fn both_layouts_say_the_same_and_streams_do_not_disturb_each_other() {
 #[test]
 fn it_shares_a_host_and_its_runtime_with_the_engine_of_streaming_networks() {
     let mut digits = preset("digits");
-    // In one process, or there is nothing to share.
+    // In one process, because otherwise nothing is shared.
     digits["host"]["isolation"] = json!("in-process");
     let nano = || setup("nano", json!({"host": {"isolation": "in-process"}}));
     let with = |setup: Setup| setup.plugin(&library("onnx")).resource(&models()).preset("digits", &digits).start();
@@ -100,7 +100,7 @@ fn it_shares_a_host_and_its_runtime_with_the_engine_of_streaming_networks() {
             scope.spawn(move || assert_eq!(&stream(host, preset, audio).texts(), expected, "{preset}"));
         }
     });
-    // Loaded once: the second engine was given the first one's.
+    // Loaded once: the second engine uses the library of the first.
     let maps = fs::read_to_string(format!("/proc/{}/maps", host.pid()));
     if let Ok(maps) = maps {
         let mut libraries: Vec<&str> = maps.lines().filter(|line| line.contains("libonnxruntime")).collect();
@@ -123,7 +123,7 @@ fn where_nobody_speaks_nothing_is_said() {
         assert_eq!(client.texts(), Vec::<String>::new(), "{what}");
         assert!(client.events("speech_started").is_empty(), "{what}");
     }
-    // And the same stream says something where somebody does, with its beginning and its end.
+    // The same stream reports text when there is speech, with its start and end.
     let (_, speech) = wav(&fixture("report.wav"));
     let client = stream(&host, "nano", &[vec![0; 16_000], speech, vec![0; 32_000]].concat());
     assert!(!client.texts().is_empty() && !client.events("speech_started").is_empty());
@@ -160,7 +160,7 @@ fn streams_share_the_models_memory() {
     let Some(one) = host.resident() else { return };
     let others = open(9);
     let ten = host.resident().unwrap();
-    // Their buffers and features, a few megabytes for a stream at the most; a model's runtime alone has more.
+    // Each stream has a few megabytes of buffers and features. A model's runtime alone needs more.
     assert!(ten < one + 9 * (4 << 20), "{} MiB with one stream, {} with ten", one >> 20, ten >> 20);
     drop((first, others));
 }

@@ -1,4 +1,4 @@
-//! What is done to a server while streams are open, and how it is undone.
+//! Disturbs a server while streams are open, and undoes it.
 
 pub(crate) use super::cell::Act;
 use super::{cell::Column, stage};
@@ -14,14 +14,14 @@ use std::{
 };
 
 const FAULTY: &str = "libauricle_engine_faulty.so";
-/// A plugin that comes while the disk is full.
+/// A plugin that is added while the disk is full.
 const LATE: &str = "late.so";
-/// KiB of addresses; a healthy server has a quarter of it.
+/// Address space in KiB; a healthy server needs a quarter of it.
 const ADDRESSES: u32 = 4 << 20;
 const DESCRIPTORS: usize = 100;
 const DISK: &str = "48m";
 
-/// Starts the server that an act is for.
+/// Starts the server for an act.
 pub(crate) fn start(setup: Setup, column: Column, act: Option<Act>) -> Result<Host, String> {
     let command = setup.command();
     Ok(match act {
@@ -40,7 +40,7 @@ pub(crate) fn start(setup: Setup, column: Column, act: Option<Act>) -> Result<Ho
         Some(Act::CutModel) => {
             let setup = with_a_cut_model(setup, column);
             let mut command = setup.command();
-            // ONNX Runtime would keep a database of its own use open, in the user's home.
+            // ONNX Runtime would keep a telemetry database open in the user's home.
             command.env("ORT_DISABLE_TELEMETRY", "1");
             setup.start_by(command)
         }
@@ -52,7 +52,7 @@ pub(crate) fn start(setup: Setup, column: Column, act: Option<Act>) -> Result<Ho
             let (reader, mut writer) = io::pipe().unwrap();
             // The size of a pipe on Linux.
             writer.write_all(&[b'\n'; 64 << 10]).unwrap();
-            // Open as long as the tests run.
+            // Stays open as long as the tests run.
             mem::forget(reader);
             logging_to(setup, writer)
         }
@@ -70,7 +70,7 @@ fn logging_to(setup: Setup, stderr: impl Into<Stdio>) -> Host {
     setup.start_with(command, stderr)
 }
 
-/// The same command from a shell that has done something first; the process stays the same.
+/// The same command, started by a shell that does something first; the process id stays the same.
 fn within(command: &Command, first: &str, shell: &str) -> Command {
     let mut outer = Command::new(shell);
     if shell == "unshare" {
@@ -86,7 +86,7 @@ fn within(command: &Command, first: &str, shell: &str) -> Command {
     outer
 }
 
-/// With the model of the repository, its network's file cut off in the middle.
+/// Adds the repository's model, with its network's file truncated in the middle.
 fn with_a_cut_model(setup: Setup, column: Column) -> Setup {
     let folder = setup.path("resources/cut");
     fs::create_dir_all(&folder).unwrap();
@@ -100,17 +100,17 @@ fn with_a_cut_model(setup: Setup, column: Column) -> Setup {
     setup.plugin(&library("onnx")).resource(&runtime()).preset("cut", &preset)
 }
 
-/// The preset of the stream that the act is about.
+/// The preset of the stream that the act affects.
 pub(crate) fn preset(act: Act) -> &'static str {
     if act == Act::CutModel { "cut" } else { "faulty" }
 }
 
-/// Whether it happens while the stream is open; otherwise it happened when the server was started.
+/// Whether the act happens while the stream is open. Otherwise it happens when the server starts.
 pub(crate) fn is_mid_stream(act: Act) -> bool {
     !matches!(act, Act::CutModel | Act::LimitAddresses | Act::CloseLog | Act::BlockLog | Act::FillLog)
 }
 
-/// Acts that are still to be undone.
+/// Acts that must still be undone.
 #[derive(Default)]
 pub(crate) struct Disturbance {
     act: Option<Act>,
@@ -119,7 +119,7 @@ pub(crate) struct Disturbance {
 }
 
 impl Disturbance {
-    /// Does it, and waits until the server has noticed what it can notice.
+    /// Does the act, and waits until the server has noticed it, if it can.
     pub(crate) fn begin(&mut self, act: Act, host: &Host) {
         self.act = Some(act);
         let plugin = host.path("plugins").join(FAULTY);
@@ -145,7 +145,7 @@ impl Disturbance {
                 host.wait_for_file(FAULTY, |file| file["version"] == "9.0.0");
             }
             Act::FillDisk => {
-                // As the server sees it: nobody else does.
+                // As the server sees it, because it has a mount namespace of its own.
                 let disk = host.path("cache");
                 let disk = disk.strip_prefix("/").unwrap();
                 self.filler = Path::new(&format!("/proc/{}/root", host.pid())).join(disk).join("filler");
@@ -169,7 +169,7 @@ impl Disturbance {
         }
     }
 
-    /// Undoes it: the server must recover without being started again.
+    /// Undoes the act: the server must recover without a restart.
     pub(crate) fn end(&mut self, host: &Host) {
         match self.act.take() {
             Some(Act::DeletePlugin) => {
@@ -215,11 +215,11 @@ fn is_stopped(pid: u32) -> bool {
 }
 
 fn signal(pid: u32, name: &str) {
-    // It may have ended meanwhile.
+    // It may have ended in the meantime.
     let _ = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).stderr(Stdio::null()).status();
 }
 
-/// Writes until there is no room.
+/// Writes until the disk is full.
 fn fill(path: &Path) {
     let mut file = File::create(path).unwrap();
     while file.write_all(&[0; 4_096]).is_ok() {}

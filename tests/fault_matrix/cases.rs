@@ -1,8 +1,8 @@
-//! The matrix: every fault and, in both columns, what comes of it.
+//! The matrix: every fault, and its consequences in both columns.
 //!
-//! A stream has twenty chunks, in two segments of ten. Most faults strike at the fifteenth chunk: a processor that takes
-//! over goes on from the restart point after the tenth, counts anew, and meets no fifteenth. Faults that strike at once,
-//! or at the third, strike it again at the same place.
+//! A stream has twenty chunks, in two segments of ten. Most faults occur at the fifteenth chunk. A new processor
+//! continues from the restart point after the tenth, counts from there, and never reaches a fifteenth. Faults that
+//! occur at once, or at the third chunk, occur again at the same place.
 
 use super::cell::{Act, Case, Cell, Ending, How};
 use auricle_core::FailureCode::{EngineCrashed, EngineError, EngineTimeout, EngineUnavailable};
@@ -334,7 +334,7 @@ fn models() -> Vec<Case> {
             Cell::ends(SIGSEGV).log(&["engine code crashed: SIGSEGV", "in metadata of plugin auricle-engine-faulty"]),
             Cell::closed(EngineUnavailable, "crashed (SIGSEGV) while loading its model"),
         ),
-        // Fields of its streams; the last keeps the model apart from that of others.
+        // Fields of its streams. The last one makes the model different from that of other streams.
         alike(
             "an error in a stream, then the model is unloaded",
             "processor",

@@ -1,13 +1,13 @@
-//! What a row of the matrix consists of.
+//! The parts of a row in the matrix.
 
 use auricle_core::FailureCode;
 use serde_json::Value;
 
-/// A fault and what comes of it, where the engine runs in the server's own process and where it runs in a worker.
+/// A fault and its consequences, for an engine in the server's own process and for one in a worker.
 pub(crate) struct Case {
-    /// What goes wrong.
+    /// Name of the fault.
     pub(crate) fault: &'static str,
-    /// In which call, or when.
+    /// The call, or the time.
     pub(crate) place: &'static str,
     pub(crate) how: How,
     pub(crate) in_process: Cell,
@@ -18,13 +18,13 @@ pub(crate) struct Case {
 pub(crate) enum How {
     /// By fields of the stream.
     Stream(Value),
-    /// By fields of a model that no other stream is on; it is let go when the stream has ended.
+    /// By fields of a model that no other stream uses. The model is unloaded after the stream has ended.
     Model(Value),
     /// By an act while the stream is open, and by fields of the stream.
     Act(Act, Value),
 }
 
-/// Something that is done to a running server.
+/// A disturbance of a running server.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Act {
     KillWorkers,
@@ -32,14 +32,14 @@ pub(crate) enum Act {
     DeletePlugin,
     OverwritePlugin,
     ReplacePlugin,
-    /// The server may use 4 GiB of addresses; the act itself is the stream's.
+    /// The server is limited to 4 GiB of addresses; the stream uses them up.
     LimitAddresses,
     FillDisk,
-    /// The server may have few file descriptors, and connections take them all.
+    /// The server has few file descriptors, and connections use them up.
     Connect,
-    /// A preset of the engine `onnx`, whose model is cut short.
+    /// A preset of the engine `onnx` whose model is truncated.
     CutModel,
-    /// The log, at level `trace` as in the next two, is a pipe that has no reader any more.
+    /// The log, at level `trace` as in the next two, is a pipe whose reader is closed.
     CloseLog,
     /// The log is a full pipe whose reader does not read.
     BlockLog,
@@ -58,33 +58,33 @@ pub(crate) enum Column {
     Worker,
 }
 
-/// What comes of a fault in one of the columns.
+/// The consequences of a fault in one of the columns.
 pub(crate) struct Cell {
     pub(crate) outcome: Outcome,
-    /// Texts that one line of the log has.
+    /// Texts that a single line of the log contains.
     pub(crate) log: &'static [&'static str],
-    /// A further fact, for people.
+    /// Additional information for the page.
     pub(crate) note: &'static str,
-    /// What is left of the server is not as before: it is not used for another row.
+    /// Whether the server is changed permanently: it is not used for another row.
     pub(crate) spoilt: bool,
-    /// What is left of it takes no new connection.
+    /// Whether the server accepts no new connections afterwards.
     pub(crate) deaf: bool,
 }
 
-/// What becomes of the stream on which the engine goes wrong.
+/// The consequences for the stream with the fault.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// Its client gets all of its text and nothing else.
+    /// The client gets the complete text and nothing else.
     Whole,
-    /// Its client gets all of its text, and this corrected form of the engine's invalid text.
+    /// The client gets the complete text, and this corrected form of the engine's invalid text.
     Sanitised(&'static str),
-    /// It is closed with this code; the message holds the text. What was reported before has arrived.
+    /// The stream is closed with this code, and a message that contains the text. Earlier events have arrived.
     Closed(FailureCode, &'static str),
-    /// Its client gets all of its text, as do the others; then the server, which was asked to stop, exits with status 0.
+    /// All clients get the complete text; then the server, which was asked to stop, exits with status 0.
     Stops,
     /// The server ends.
     Ends(Ending),
-    /// There is no such thing in this column.
+    /// The fault does not exist in this column.
     Nothing,
 }
 
@@ -103,12 +103,12 @@ impl Case {
         }
     }
 
-    /// Whether it can happen in this column.
+    /// Whether the fault exists in this column.
     pub(crate) fn exists(&self, column: Column) -> bool {
         self.cell(column).outcome != Outcome::Nothing
     }
 
-    /// Whether the server is to have little patience with calls: others must not fail for being slow on a busy machine.
+    /// Whether the server needs a short time limit for calls. Other cases must not fail because a machine is busy.
     pub(crate) fn does_not_return(&self) -> bool {
         match &self.how {
             How::Stream(fields) => matches!(fields["fault"].as_str(), Some("hang" | "spin")),
@@ -117,7 +117,7 @@ impl Case {
         }
     }
 
-    /// Whether it can have a server together with the other rows of its chapter.
+    /// Whether it can share a server with the other rows of its chapter.
     pub(crate) fn shares(&self, column: Column) -> bool {
         let cell = self.cell(column);
         !matches!(self.how, How::Act(..)) && !matches!(cell.outcome, Outcome::Ends(_)) && !cell.spoilt

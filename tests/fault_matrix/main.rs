@@ -1,8 +1,8 @@
-//! The fault matrix: every way an engine, or what surrounds it, can go wrong, against where its code runs.
+//! The fault matrix: every fault of an engine or its environment, for engines in the server's process and in workers.
 //!
-//! One table (`cases`) says for each cell what comes of it; the tests here have it happen, with a faulty stream and others
-//! beside it, and `cargo xtask faults` makes `docs/faults.md` of the same table (`page`). With `AURICLE_FAULT=TEXT` only
-//! the rows whose fault holds the text are tried.
+//! A table (`cases`) has the expected consequences of each fault. The tests here provoke it, in a stream with others
+//! beside it, and `cargo xtask faults` generates `docs/faults.md` from the same table (`page`). With
+//! `AURICLE_FAULT=TEXT` only the rows whose fault contains the text run.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "test code")]
@@ -20,13 +20,13 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-/// Has every cell of a column happen that a server is shared by, or every one that has a server of its own; fails with all
-/// that went otherwise.
+/// Tests all cells of a column that can share a server, or all that need their own. Fails with a list of all that
+/// differ.
 fn run(column: Column, together: bool) {
     let only = env::var("AURICLE_FAULT").unwrap_or_default();
     let mut failed = Vec::new();
     for (_, cases) in cases::chapters() {
-        // A server for each chapter: workers that die in a row are replaced at growing intervals.
+        // A server for each chapter: workers that crash repeatedly are replaced at growing intervals.
         let mut shared = None;
         let wanted = |case: &Case| case.exists(column) && case.shares(column) == together && case.fault.contains(&only);
         for case in cases.into_iter().filter(wanted) {
@@ -48,7 +48,7 @@ fn run(column: Column, together: bool) {
             }
         }
     }
-    assert!(failed.is_empty(), "went otherwise, as told above:\n{}", failed.join("\n"));
+    assert!(failed.is_empty(), "different from the table, see above:\n{}", failed.join("\n"));
 }
 
 #[test]

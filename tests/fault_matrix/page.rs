@@ -1,4 +1,4 @@
-//! `docs/faults.md`: the table, for people.
+//! Generates `docs/faults.md` from the table.
 
 use super::{
     cases,

@@ -1,4 +1,4 @@
-//! A server with healthy streams beside the faulty one, and what must be so afterwards.
+//! A server with healthy streams beside the faulty one, and the checks after each fault.
 
 use super::{
     acts::{self, Disturbance},
@@ -11,10 +11,10 @@ use std::{fs, os::unix::process::ExitStatusExt};
 
 /// Two seconds: twenty chunks, two segments.
 const SAMPLES: usize = 32_000;
-/// Of those, what is sent before an act.
+/// The part that is sent before an act.
 const BEFORE: usize = 19_200;
 const MODEL: &str = "own-model";
-/// What the server may have more of afterwards: buffers and freed memory that its allocator keeps.
+/// Allowed growth of the server's memory: buffers, and freed memory that its allocator keeps.
 const MORE_MEMORY: u64 = 64 << 20;
 
 /// The faulty stream's audio.
@@ -22,7 +22,7 @@ pub(crate) fn audio() -> Vec<u8> {
     bytes(&noise(1, SAMPLES))
 }
 
-/// What it says.
+/// The text of the faulty stream.
 fn text() -> Vec<String> {
     tone_segments(&noise(1, SAMPLES), 16_000)
 }
@@ -45,7 +45,7 @@ pub(crate) fn isolation(column: Column) -> &'static str {
     }
 }
 
-/// A server that serves the engines `tone` and `faulty`.
+/// A server with the engines `tone` and `faulty`.
 fn setup(column: Column, case: &Case) -> Setup {
     let mut preset = faulty(column, json!({}));
     if case.does_not_return() {
@@ -62,7 +62,7 @@ fn setup(column: Column, case: &Case) -> Setup {
         )
 }
 
-/// A healthy stream that is open while another goes wrong.
+/// A healthy stream that is open while another fails.
 struct Bystander {
     preset: &'static str,
     client: Client,
@@ -78,7 +78,7 @@ impl Bystander {
         Self { preset, client, audio }
     }
 
-    /// All that was said of it, partials aside.
+    /// Ends the stream and returns all of its events, except partials.
     fn end(mut self) -> Vec<Vec<Value>> {
         self.client.audio(&self.audio[40_000..]);
         let texts = self.client.finish();
@@ -87,7 +87,7 @@ impl Bystander {
     }
 }
 
-/// A running server, and how it was when nothing had gone wrong.
+/// A running server, and its state before any fault.
 pub(crate) struct Stage {
     pub(crate) host: Host,
     trouble: Disturbance,
@@ -98,10 +98,10 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// A server for a case.
+    /// Starts a server for a case.
     ///
     /// # Errors
-    /// Why this machine cannot have it.
+    /// The case is not possible on this machine.
     pub(crate) fn set(column: Column, case: &Case) -> Result<Self, String> {
         let act = if let How::Act(act, _) = case.how { Some(act) } else { None };
         let host = acts::start(setup(column, case), column, act)?;
@@ -113,7 +113,7 @@ impl Stage {
         Ok(Self { host, trouble: Disturbance::default(), undisturbed, memory, descriptors, workers })
     }
 
-    /// Has the fault happen, and looks at everything afterwards.
+    /// Provokes the fault, and checks everything afterwards.
     pub(crate) fn play(&mut self, case: &Case, column: Column) {
         let cell = case.cell(column);
         let before = self.host.log().len();
@@ -128,7 +128,7 @@ impl Stage {
             Outcome::Ends(ending) => self.ends(ending),
             _ => judge(cell, &client, after(&case.how)),
         }
-        // Before anything else happens: a worker may be ended a moment after its stream.
+        // Checked first: a worker may be ended shortly after its stream.
         let said = || self.host.log()[before..].lines().any(|line| cell.log.iter().all(|text| line.contains(text)));
         if !cell.log.is_empty() {
             self.host.wait_for(&cell.log.join(" ... "), said);
@@ -140,7 +140,7 @@ impl Stage {
             return;
         }
         if matches!(cell.outcome, Outcome::Closed(..)) {
-            // Where the faulty stream cannot go on as long as it lasts, nor could others that its worker served.
+            // While the act lasts, the faulty stream cannot continue, and neither can others of its worker.
             self.trouble.end(&self.host);
         }
         for bystander in bystanders {
@@ -157,7 +157,7 @@ impl Stage {
         }
     }
 
-    /// A stream from beginning to end; in its midst perhaps an act.
+    /// Runs a whole stream, with an act in the middle, if given.
     fn stream(&mut self, preset: &str, fields: &Value, act: Option<acts::Act>) -> Client {
         let audio = audio();
         let mut client = Client::start(&self.host, preset, json!({"options": fields}));
@@ -173,7 +173,7 @@ impl Stage {
         client
     }
 
-    /// A stream on a model of its own, which is then let go.
+    /// Runs a stream on its own model, which is then unloaded.
     fn stream_of_a_model(&mut self, column: Column, fields: &Value, cell: &Cell) -> Client {
         self.host.preset(MODEL, &faulty(column, fields.clone()).to_string());
         self.host.wait_for_preset(MODEL, |_| true);
@@ -193,7 +193,7 @@ impl Stage {
         }
     }
 
-    /// It serves, and everything that was taken is given back.
+    /// Checks that the server works and that all resources are released.
     fn is_as_before(&self, cell: &Cell) {
         for preset in ["faulty", "tone"] {
             assert_eq!(self.undisturbed, Bystander::begin(&self.host, preset).end());
@@ -213,12 +213,12 @@ fn streams_end(host: &Host) {
     }
 }
 
-/// How many files the server has open.
+/// Number of files that the server has open.
 pub(crate) fn descriptors(host: &Host) -> usize {
     fs::read_dir(format!("/proc/{}/fd", host.pid())).unwrap().count()
 }
 
-/// Segments that were over before the fault struck.
+/// Number of segments that were complete before the fault.
 fn after(how: &How) -> usize {
     match how {
         How::Stream(fields) | How::Act(_, fields) => fields["after_chunks"].as_u64().unwrap_or(0) as usize / 10,
@@ -226,7 +226,7 @@ fn after(how: &How) -> usize {
     }
 }
 
-/// What the faulty stream's client was told is what the cell says.
+/// Checks that the client of the faulty stream received what the cell expects.
 fn judge(cell: &Cell, client: &Client, over: usize) {
     let (texts, whole, closed) = (client.texts(), text(), client.closed.as_ref().unwrap());
     let last = client.heard.last().cloned().unwrap_or_default();
@@ -244,14 +244,14 @@ fn judge(cell: &Cell, client: &Client, over: usize) {
             assert_eq!((&last["type"], &last["code"]), (&json!("error"), &json!(code.name())), "{last}");
             assert_eq!(closed.code, close_code(code));
             assert!(last["message"].as_str().unwrap().contains(message), "{last}");
-            // Nothing that came before the fault is lost.
+            // Nothing reported before the fault is lost.
             assert_eq!(texts[..over], whole[..over], "{texts:?}");
         }
         Outcome::Ends(_) | Outcome::Nothing => unreachable!("the server has not ended"),
     }
 }
 
-/// What a client may rely on whatever the engine says.
+/// Checks the guarantees that hold for any output of an engine.
 fn assert_sound(heard: &[Value]) {
     let number = |value: &Value| value.as_f64().unwrap_or_else(|| panic!("not a number: {value}"));
     let limit = SAMPLES as f64 / 16_000.0;

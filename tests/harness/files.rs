@@ -6,13 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The library of an engine of this workspace: `tone`, `faulty`.
+/// The library of an engine in this workspace: `tone`, `faulty`.
 pub fn library(engine: &str) -> PathBuf {
     let (prefix, suffix) = (env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX);
     needed(host_program().with_file_name(format!("{prefix}auricle_engine_{engine}{suffix}")))
 }
 
-/// A file or folder of the staged plugin directory, such as `pocketsphinx.engine`.
+/// A file or folder in the staged plugin directory, such as `pocketsphinx.engine`.
 pub fn staged(name: &str) -> PathBuf {
     let plugins =
         env::var_os("AURICLE_PLUGINS").map_or_else(|| host_program().with_file_name("plugins"), PathBuf::from);
@@ -24,28 +24,28 @@ pub fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures").join(name)
 }
 
-/// The folder of ONNX Runtime, which `cargo xtask test` fetches and names.
+/// The folder of ONNX Runtime, which `cargo xtask test` downloads and sets.
 pub fn runtime() -> PathBuf {
     onnx_runtime_dir(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The models that come with the repository.
+/// The models of the repository.
 pub fn models() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../models")
 }
 
-/// The folder of further recordings, if this machine has one: `AURICLE_AUDIO`, or `shared/audio` beside the repository.
+/// The folder of further recordings, if available: `AURICLE_AUDIO`, or `shared/audio` beside the repository.
 pub fn shared_audio() -> Option<PathBuf> {
     beside("AURICLE_AUDIO", "audio")
 }
 
-/// The folder of the Free Spoken Digit Dataset, if this machine has it: `AURICLE_DIGITS`, or `shared/digits` beside the
+/// The folder of the Free Spoken Digit Dataset, if available: `AURICLE_DIGITS`, or `shared/digits` beside the
 /// repository.
 pub fn shared_digits() -> Option<PathBuf> {
     beside("AURICLE_DIGITS", "digits")
 }
 
-/// Whether full counts are asked for (`cargo xtask test --long`).
+/// Whether the slow tests are enabled (`cargo xtask test --long`).
 pub fn long() -> bool {
     env::var_os("AURICLE_TEST_LONG").is_some()
 }

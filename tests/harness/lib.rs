@@ -1,4 +1,5 @@
-//! What the end-to-end tests share beyond the test kit: the files of this repository, and what its engine `tone` says.
+//! Shared by the end-to-end tests in addition to the test kit: the files of this repository, and the text of its engine
+//! `tone`.
 
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "a test may")]

@@ -1,9 +1,9 @@
-//! What the engine `tone` must say of audio.
+//! The expected text of the engine `tone`.
 
 use auricle_engine_tone::Checksum;
 use auricle_plugin_test::audio::floats;
 
-/// The texts of the segments that `tone` makes of this audio, `samples` to a segment.
+/// The texts of the segments that `tone` reports for this audio; a segment has `samples` samples.
 pub fn tone_segments(audio: &[i16], samples: usize) -> Vec<String> {
     let text = |piece: &[i16]| {
         let mut checksum = Checksum::default();

@@ -12,7 +12,7 @@ const TARGET: (usize, usize) = (32, 48);
 const ID: (usize, usize) = (80, 64);
 const VERSION: (usize, usize) = (144, 48);
 
-/// The bytes of a plugin file, to be changed.
+/// The bytes of a plugin file, which can be changed.
 #[derive(Clone)]
 pub struct Variant {
     /// The whole file.
@@ -21,7 +21,7 @@ pub struct Variant {
 }
 
 impl Variant {
-    /// Of a real plugin file.
+    /// Reads a real plugin file.
     pub fn of(path: &Path) -> Self {
         let bytes = fs::read(path).unwrap();
         let header = [MAGIC, &(SIZE as u32).to_le_bytes()].concat();
@@ -30,25 +30,25 @@ impl Variant {
         Self { manifest, bytes }
     }
 
-    /// With another version.
+    /// Sets another version.
     #[must_use]
     pub fn version(self, version: &str) -> Self {
         self.text(VERSION, version)
     }
 
-    /// With another id.
+    /// Sets another id.
     #[must_use]
     pub fn id(self, id: &str) -> Self {
         self.text(ID, id)
     }
 
-    /// As if compiled for another target.
+    /// Sets another target.
     #[must_use]
     pub fn target(self, target: &str) -> Self {
         self.text(TARGET, target)
     }
 
-    /// As if built against another major version of the plugin API.
+    /// Sets another major version of the plugin API.
     #[must_use]
     pub fn api_major(mut self, major: u32) -> Self {
         let at = self.manifest + API_MAJOR;
@@ -56,7 +56,7 @@ impl Variant {
         self
     }
 
-    /// With another text wherever the file has this one.
+    /// Replaces a text wherever it occurs in the file.
     #[must_use]
     pub fn replace(mut self, old: &str, new: &str) -> Self {
         assert_eq!(old.len(), new.len());
@@ -69,14 +69,14 @@ impl Variant {
         self
     }
 
-    /// Cut off after so many bytes.
+    /// Truncates the file.
     #[must_use]
     pub fn cut(mut self, length: usize) -> Self {
         self.bytes.truncate(length);
         self
     }
 
-    /// Written to a file of this name in `dir`.
+    /// Writes a file with this name to `dir`.
     pub fn save(&self, dir: &Path, name: &str) -> PathBuf {
         let path = dir.join(name);
         fs::write(&path, &self.bytes).unwrap();

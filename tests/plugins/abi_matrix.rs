@@ -1,5 +1,5 @@
-//! The promise of the plugin ABI: engines and hosts of one major version work together, whichever is older; those of
-//! another are refused in one line, and so is an engine whose types changed behind its version number.
+//! The compatibility of the plugin ABI: engines and hosts of one major version work together, whichever is older. Those
+//! of another are refused with one line, and so is an engine whose types differ despite its version number.
 //!
 //! Real libraries, built against versions of the API (`workshop.rs`) and opened by programs built against others.
 
@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What the host built against `host` sees of libraries, all in one process.
+/// Opens libraries in one process of the host built against `host`, and returns its description of each.
 fn look(host: &str, libraries: &[PathBuf]) -> Vec<Value> {
     let mut command = Command::new(workshop().host(host));
     let output = command.arg(workshop().resources()).args(libraries).output().unwrap();
@@ -21,10 +21,10 @@ fn look(host: &str, libraries: &[PathBuf]) -> Vec<Value> {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// Hosts of major version 1 and of the engines they take, with their minor version.
+/// Hosts of major version 1, and the compatible engines, with their minor version.
 const COMPATIBLE: [(&str, u32); 3] = [("1.0", 0), ("1.1", 1), (CURRENT, 0)];
 
-/// How the panic of an engine's own thread is logged, the place in its source left out.
+/// The log of a panic on an engine's own thread, without its location.
 const PANIC_ALONE: &str = "Error auricle_plugin_api::logging: a thread of the engine panicked at ...: alone";
 
 fn hide_place(line: &mut Value) {
@@ -35,7 +35,7 @@ fn hide_place(line: &mut Value) {
     }
 }
 
-/// What is to be seen of an engine of minor version `engine` by a host of minor version `host`.
+/// The expected description of an engine of minor version `engine` by a host of minor version `host`.
 fn seen(name: &str, engine: u32, host: u32) -> Value {
     let both_grown = engine >= 1 && host >= 1;
     let mut extra = json!({
@@ -48,18 +48,18 @@ fn seen(name: &str, engine: u32, host: u32) -> Value {
         "service": null,
     });
     if engine >= 1 {
-        // A new service: an older host has none to give.
+        // A new service: an older host does not offer it.
         extra["clock"] = if both_grown { json!(1_234) } else { json!(null) };
     }
     let mut kinds = vec!["model", "stream"];
     if host >= 1 {
-        // A new method: an older engine answers by the default.
+        // A new method: an older engine uses the default.
         kinds.push(if both_grown { "hint taken: true" } else { "hint taken: false" });
     }
     let run = |start: u64, end: u64, note: &str| {
         let mut events = vec![format!("speech started at {start}"), format!("partial {start}..{end} hm")];
         if both_grown {
-            // A new event: an older host drops it.
+            // A new event: an older host ignores it.
             events.push(format!("keyword abracadabra at {end}"));
         }
         events.push(format!(
@@ -96,7 +96,7 @@ fn seen(name: &str, engine: u32, host: u32) -> Value {
 #[test]
 fn old_and_new_work_together_in_both_directions() {
     for (host, host_minor) in COMPATIBLE {
-        // In both orders, for one host process compares the layouts of all libraries it opens.
+        // In both orders, because a host process compares the layouts of all libraries that it opens.
         for backwards in [false, true] {
             let mut engines = COMPATIBLE;
             if backwards {
@@ -111,7 +111,7 @@ fn old_and_new_work_together_in_both_directions() {
     }
 }
 
-/// The reason why `host` does not take each of these libraries: one line that a person can read.
+/// The reasons why `host` refuses these libraries; each is one line.
 fn refusals(host: &str, libraries: &[PathBuf]) -> Vec<String> {
     let reason = |seen: Value| {
         let reason = seen["refused"].as_str().unwrap_or_else(|| panic!("host {host} takes it: {seen}")).to_owned();
@@ -148,7 +148,7 @@ fn a_change_behind_the_version_number_is_refused() {
             "built for plugin API 1.0.1, which differs from this host's 1.{minor} though the numbers allow it; rebuild it"
         );
         assert_eq!(refusals(host, &[workshop.engine("1.0.1")]), [expected]);
-        // Having looked at it does no harm to the others.
+        // Inspecting it does not affect the others.
         let seen_after = &look(host, &[workshop.engine("1.0.1"), workshop.engine("1.1")])[1];
         assert_eq!(seen_after["backend"], "probe");
     }
@@ -164,7 +164,7 @@ fn a_plugin_that_fails_while_opened_says_why() {
     assert!(undefined.contains("auricle_symbol_that_nobody_defines"), "{undefined}");
 }
 
-/// The plugins that nobody survives opening are as bad as the tests of the server take them to be.
+/// The plugins that cannot be opened safely behave as the server's tests assume.
 #[test]
 fn some_plugins_can_only_be_opened_by_a_process_that_may_die() {
     let open = |fault: &str| {

@@ -1,4 +1,4 @@
-//! The commands as users and scripts meet them: what they print, where, and how they end.
+//! The commands for users and scripts: their output, and their exit status.
 
 #![cfg(target_os = "linux")]
 
@@ -14,7 +14,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-/// How a command ended and what it printed.
+/// The result of a command, and its output.
 #[derive(Debug)]
 struct Ran {
     code: Option<i32>,
@@ -30,7 +30,7 @@ impl From<Output> for Ran {
 }
 
 impl Ran {
-    /// It failed with one line, on standard error, which it returns.
+    /// Checks that it failed with one line on standard error, and returns the line.
     fn fails(&self, code: i32) -> &str {
         assert_eq!((self.code, self.out.as_str()), (Some(code), ""), "{self:?}");
         assert!(self.err.starts_with("auricle: ") && self.err.trim_end().lines().count() == 1, "{self:?}");
@@ -42,7 +42,7 @@ fn run<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Ran {
     auricle().args(args).output().unwrap().into()
 }
 
-/// As [`run`], with a directory for caches.
+/// Like [`run`], with a cache directory.
 fn run_with_cache<A: AsRef<OsStr>>(cache: &Path, args: impl IntoIterator<Item = A>) -> Ran {
     auricle().args(args).env("XDG_CACHE_HOME", cache).output().unwrap().into()
 }
@@ -127,7 +127,7 @@ fn engines_says_when_it_cannot_look() {
     assert!(ran.fails(2).contains("is the server running there?"), "{ran:?}");
 }
 
-/// Whoever reads the output may stop reading, as `head` does.
+/// A reader may stop reading the output, like `head`.
 #[test]
 fn a_closed_pipe_is_no_failure() {
     let host = with_tone().start();
@@ -193,7 +193,7 @@ fn probe_says_why_a_bad_one_is_refused() {
 
 // Serve: the start
 
-/// What `auricle serve` says that cannot start.
+/// The error of an `auricle serve` that cannot start.
 fn does_not_start(command: &mut Command) -> String {
     Ran::from(command.env("XDG_CACHE_HOME", "/nonexistent").output().unwrap()).fails(1).to_owned()
 }
@@ -248,7 +248,7 @@ fn a_server_that_cannot_start_says_why() {
 
 // Serve: the end
 
-/// A stream that has sent this much audio and heard a partial.
+/// A stream that has sent this much audio and received a partial.
 fn begun(host: &Host, audio: &[i16]) -> Client {
     let mut client = Client::open(host, "tone", json!({}));
     client.audio(&bytes(audio));
@@ -266,7 +266,7 @@ fn asked_to_stop_it_lets_streams_end() {
         let mut host = with_tone().start();
         let audio = noise(20, 40_000);
         let mut client = begun(&host, &audio[..10_000]);
-        // Neither these connections nor the copies of the plugins keep it from ending.
+        // Neither these connections nor the copies of the plugins delay its end.
         let mut idle = TcpStream::connect(host.address()).unwrap();
         idle.write_all(b"GET /healthz HTTP/1.1\r\nHost: auricle\r\n\r\n").unwrap();
         idle.read_exact(&mut [0; 12]).unwrap();
@@ -294,7 +294,7 @@ fn streams_still_open_after_the_drain_time_get_their_last_words() {
     client.to_end();
     assert_eq!(client.texts(), tone_segments(&audio, 16_000));
     assert_eq!(client.heard.last().unwrap()["type"], "done");
-    // One that has not opened a stream yet is told why it cannot.
+    // A client that has not opened a stream yet gets the reason why it cannot.
     silent.fails("shutting_down", 1001);
     assert_eq!(host.wait().code(), Some(0));
 }
@@ -343,7 +343,7 @@ fn wav(samples: &[i16]) -> Vec<u8> {
     file
 }
 
-/// `auricle stream` to the host, with this on standard input.
+/// Runs `auricle stream` against the host, with this input.
 fn stream(host: &Host, args: &[&str], input: &[u8]) -> Ran {
     let mut command = auricle();
     command.arg("stream").args(args).args(["--url", host.address()]);
@@ -388,10 +388,10 @@ fn stream_says_what_of_a_file_it_did_not_hear() {
     let host = with_tone().start();
     let audio = noise(26, 50_000);
     let (whole, expected) = (wav(&audio), tone_segments(&audio, 16_000));
-    // Two recordings in one file are two recordings.
+    // Two recordings in one file are processed as two recordings.
     let joined = stream(&host, &["-", "--preset", "tone"], &whole.repeat(2));
     assert_eq!((joined.code, joined.out.lines().count()), (Some(0), tone_segments(&audio.repeat(2), 16_000).len()));
-    // A file whose end is missing, and one with something behind its samples that is no audio.
+    // A file whose end is missing, and one with other data after its samples.
     let mut cut = whole.clone();
     cut[40..44].copy_from_slice(&200_000_u32.to_le_bytes());
     for (file, what) in [(cut, "3.12 s of audio"), ([whole, vec![0x81; 9_000]].concat(), "9000 bytes are not heard")] {
@@ -462,7 +462,7 @@ fn stream_says_when_the_server_dies() {
     assert!(ran.err.contains("the connection was lost"), "{ran:?}");
 }
 
-/// An address where nobody listens.
+/// An address without a listener.
 fn nobody() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().to_string()

@@ -1,7 +1,7 @@
-//! Engines come and go while the server runs, and bad ones only leave a reason.
+//! Engines are added and removed while the server runs, and invalid ones only cause an error message.
 //!
-//! Real plugin files in a real plugin directory. Versions of the same engine are copies whose manifest differs
-//! (`Variant`); `MARK` is a word of the engine that shows in `ready`, so that a stream tells which file it runs on.
+//! Real plugin files in a real plugin directory. Versions of the same engine are copies with a changed manifest
+//! (`Variant`). `MARK` is a string of the engine that appears in `ready`, so that a stream shows which file it uses.
 
 #![cfg(target_os = "linux")]
 
@@ -20,7 +20,7 @@ use std::{
 const TONE: &str = "libauricle_engine_tone.so";
 const TONE_ID: &str = "auricle-engine-tone";
 
-/// A capability that `tone` names, and what stands for it in a changed copy.
+/// A capability of `tone`, and its replacement in a changed copy.
 const MARK: (&str, &str) = ("endpoints", "endpointz");
 
 fn tone() -> Variant {
@@ -53,14 +53,14 @@ fn reason(file: &Value) -> String {
     file["reason"].as_str().unwrap_or_default().to_owned()
 }
 
-/// Puts bytes into the plugin directory, all at once.
+/// Writes a file to the plugin directory, atomically.
 fn drop_bytes(host: &Host, bytes: &[u8], name: &str) {
     let beside = host.path(name);
     fs::write(&beside, bytes).unwrap();
     fs::rename(beside, host.path("plugins").join(name)).unwrap();
 }
 
-/// A stream on `tone` from beginning to end.
+/// Runs a whole stream on `tone`.
 fn streams(host: &Host) {
     let audio = noise(9, 20_000);
     let mut client = Client::open(host, "tone", json!({}));
@@ -68,7 +68,7 @@ fn streams(host: &Host) {
     assert_eq!(client.finish(), tone_segments(&audio, 16_000));
 }
 
-/// Whether a new stream on `tone` runs on a changed copy.
+/// Whether a new stream on `tone` uses a changed copy.
 fn marked(host: &Host) -> bool {
     let mut client = Client::open(host, "tone", json!({}));
     let capabilities = client.heard[0]["capabilities"].to_string();
@@ -77,7 +77,7 @@ fn marked(host: &Host) -> bool {
     capabilities.contains(MARK.1)
 }
 
-/// A stream on `tone` that has heard half of a second, in the middle of a segment.
+/// A stream on `tone` that has sent half a second, in the middle of a segment.
 struct Halfway {
     client: Client,
     audio: Vec<i16>,
@@ -92,7 +92,7 @@ impl Halfway {
         Self { client, audio }
     }
 
-    /// Sends the rest: not a word may differ.
+    /// Sends the rest: no word may differ.
     fn finish(mut self) {
         self.client.audio(&bytes(&self.audio[8_000..]));
         assert_eq!(self.client.finish(), tone_segments(&self.audio, 16_000));
@@ -112,7 +112,7 @@ fn a_file_dropped_in_is_registered_while_the_server_runs() {
     streams(&host);
 }
 
-/// What the engine of the ABI tests says of half a second at 8 kHz, in five chunks.
+/// Checks the text of the ABI tests' engine for half a second at 8 kHz, in five chunks.
 fn probe_texts(host: &Host) {
     host.wait_for_preset("probe", |preset| preset["state"] != "unavailable");
     let mut client = Client::open(host, "probe", json!({"sample_rate": 8_000, "options": {"name": "ann"}}));
@@ -127,7 +127,7 @@ fn probe_texts(host: &Host) {
 fn engine_folders_of_old_and_new_api_versions_serve() {
     for (version, api) in [("1.0", "1.0"), ("1.1", "1.1"), ("current", "1.0")] {
         let host = Setup::new().preset("probe", &json!({"backend": "probe", "host": {"open": ["name"]}})).start();
-        // What the folder does not hold; the rest the engine must find beside its library, or it does not load.
+        // The file that is not in the folder. The engine must find the others beside its library, or it does not load.
         fs::copy(workshop().resources().join("shared.txt"), host.path("resources/shared.txt")).unwrap();
         let folder = format!("{version}.engine");
         host.drop_in(workshop().engine(version).parent().unwrap(), &folder);
@@ -137,7 +137,7 @@ fn engine_folders_of_old_and_new_api_versions_serve() {
     }
 }
 
-/// A folder made of these files, by name and content.
+/// Creates a folder with these files, by name and content.
 fn folder(dir: &Path, name: &str, files: &[(&str, &[u8])]) -> PathBuf {
     let folder = dir.join(name);
     fs::create_dir(&folder).unwrap();
@@ -147,7 +147,7 @@ fn folder(dir: &Path, name: &str, files: &[(&str, &[u8])]) -> PathBuf {
     folder
 }
 
-/// Bad files, each with its name and what its reason must say.
+/// Invalid files, each with its name and a part of the expected reason.
 fn bad_files(dir: &Path) -> Vec<(PathBuf, String)> {
     let real = tone();
     let whole = real.bytes.len();
@@ -235,7 +235,7 @@ fn a_file_that_hangs_is_given_up_and_delays_no_other() {
     let file = host.wait_for_file("hang.so", refused);
     assert!(reason(&file).contains("did not finish loading within 1 s"), "{file}");
 
-    // One that hangs for ever: whatever is registered, is registered meanwhile; and the server is ready without it.
+    // A probe that hangs forever: other engines are registered in the meantime, and the server is ready without it.
     let host = empty().plugin(&workshop().bad("hang")).settings("[timeouts]\nprobe_seconds = 86400.0").start();
     host.drop_in(&library("tone"), TONE);
     host.wait_for_file(TONE, registered);
@@ -251,11 +251,11 @@ fn a_stream_waits_for_an_engine_that_is_being_probed_at_the_start() {
     assert_eq!(client.finish(), Vec::<String>::new());
 }
 
-/// The processes whose parent is this one.
+/// The child processes of this process.
 fn children(pid: u32) -> Vec<PathBuf> {
     let parent = |process: &Path| -> Option<u32> {
         let stat = fs::read_to_string(process.join("stat")).ok()?;
-        // The name before it is in brackets and may hold anything.
+        // The name before it is in brackets and may contain anything.
         stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
     };
     let processes = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
@@ -269,7 +269,7 @@ fn a_file_still_being_tried_outlives_no_server() {
         host.drop_in(&workshop().bad("hang"), "hang.so");
         host.wait_for("the child process", || !children(host.pid()).is_empty());
         let child = children(host.pid()).remove(0);
-        // A number can be given to another process; the command line is then another, too.
+        // A process id may be reused; then the command line differs too.
         let hanging =
             || fs::read(child.join("cmdline")).is_ok_and(|line| line.windows(7).any(|text| text == b"hang.so"));
         host.wait_for("the file's turn", hanging);
@@ -306,7 +306,7 @@ fn a_file_that_turns_out_to_be_no_plugin_is_not_blamed_for_the_one_before() {
     host.wait_for_file("x.so", refused);
     host.drop_in(&sibling, "x.so");
     host.wait_for("the refusal to go", || host.file("x.so").is_none());
-    // In place of a plugin it is a mistake: the plugin stays, and the mistake shows.
+    // If it replaces a plugin, it is a mistake: the plugin stays, and the mistake is reported.
     host.drop_in(&library("tone"), TONE);
     host.wait_for_file(TONE, registered);
     host.drop_in(&sibling, TONE);
@@ -315,7 +315,8 @@ fn a_file_that_turns_out_to_be_no_plugin_is_not_blamed_for_the_one_before() {
     streams(&host);
 }
 
-/// Writes a file in pieces, shorter pauses between them than a file must rest before it is taken; returns the longest.
+/// Writes a file in pieces, with pauses shorter than the time that a file must be unchanged before it is used; returns
+/// the longest.
 fn write_slowly(path: &Path, bytes: &[u8]) -> Duration {
     let mut file = File::create(path).unwrap();
     let (mut longest, mut last) = (Duration::ZERO, Instant::now());
@@ -335,7 +336,7 @@ fn a_file_being_written_is_taken_when_it_has_come_to_rest() {
         let name = format!("slow-{attempt}.so");
         let longest = write_slowly(&host.path("plugins").join(&name), &tone().bytes);
         host.wait_for_file(&name, |file| !refused(file));
-        // A busy machine may have taken its time between two pieces: the file did rest, and proves nothing.
+        // On a busy machine a pause may have been too long; then the attempt proves nothing.
         if longest < Duration::from_millis(150) {
             host.wait_for("a line of the log", || host.logged(&["plugin loaded", &name]) == 1);
             assert_eq!(host.logged(&["refused", &name]), 0);
@@ -356,7 +357,7 @@ fn a_file_overwritten_in_place_harms_no_running_stream() {
     fs::write(&path, "not a library any more").unwrap();
     let file = host.wait_for_file(TONE, |file| !file["reason"].is_null());
     assert!(registered(&file) && reason(&file).contains("is not a shared library"), "{file}");
-    // New streams: the last good content.
+    // New streams use the last valid content.
     assert!(marked(&host));
     running.finish();
 }
@@ -371,7 +372,7 @@ fn a_replaced_file_serves_new_streams_and_running_ones_finish_on_the_old() {
     assert!(marked(&host));
     streams(&host);
     running.finish();
-    // Back to the version before: an operator's choice, as the file is the only one.
+    // Back to the earlier version: the operator's choice, because it is the only file.
     host.drop_in(&library("tone"), TONE);
     host.wait_for_file(TONE, |file| file["version"] == "0.1.0");
     assert!(!marked(&host));
@@ -431,7 +432,7 @@ fn another_plugin_cannot_take_a_backend_over() {
     assert!(reason.contains("`tone` is already registered by plugin auricle-engine-tone in"), "{reason}");
     assert!(reason.contains("`tone = \"impostor\"` under [backends]"), "{reason}");
     assert!(!marked(&host));
-    // With the backend free it may have it, and keeps it.
+    // Once the backend is free it is registered, and stays.
     fs::remove_file(host.path("plugins").join(TONE)).unwrap();
     host.wait_for_file("a.so", registered);
     assert!(marked(&host));
@@ -455,7 +456,7 @@ fn the_operator_chooses_who_serves_a_backend() {
         assert!(!reason(&file).is_empty(), "{file}");
         assert_eq!(marked(&host), impostor, "{pin}");
     }
-    // Nobody else, even where the chosen one is not there.
+    // No other plugin is used, even if the selected one is missing.
     let host = with_tone().settings("[backends]\ntone = \"absent\"").start();
     let file = host.wait_for_file(TONE, refused);
     assert!(reason(&file).contains("reserved for plugin absent"), "{file}");
@@ -474,10 +475,10 @@ fn a_refused_file_is_tried_again_when_it_is_replaced() {
     streams(&host);
 }
 
-/// The C runtime library of this machine that engines link to, and a name of the same length.
+/// The C runtime library that engines link to on this machine, and a name of the same length.
 const RUNTIME: (&str, &str) = ("libgcc_s.so.1", "libgcc_z.so.1");
 
-/// The file that this process itself has mapped for the runtime library.
+/// The file of the runtime library that this process has mapped.
 fn runtime() -> PathBuf {
     let maps = fs::read("/proc/self/maps").unwrap();
     let line = maps.split(|byte| *byte == b'\n').find(|line| line.ends_with(RUNTIME.0.as_bytes())).unwrap();
@@ -485,7 +486,7 @@ fn runtime() -> PathBuf {
     PathBuf::from(std::ffi::OsStr::from_bytes(&line[at..]))
 }
 
-/// An engine that needs a shared runtime which comes later, as an operator would install one.
+/// An engine that needs a shared runtime which is installed later.
 #[test]
 fn a_refused_file_is_tried_again_when_a_resource_comes() {
     let needy = tone().replace(RUNTIME.0, RUNTIME.1);

@@ -1,4 +1,4 @@
-//! Plugin files: the ABI across versions, discovery and trust, what the command line says of them, crates from outside.
+//! Plugin files: the ABI across versions, discovery and trust, the command line, and crates outside this repository.
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 

@@ -1,5 +1,5 @@
-//! The promise to engine authors: a crate anywhere on a disk, made of the example on the front page of the plugin API's
-//! documentation and nothing else, becomes a file that a running server serves.
+//! A crate outside this repository, with only the example from the first page of the plugin API's documentation,
+//! becomes a plugin that a running server can use.
 
 use auricle_tests::{Client, Setup, bytes};
 use serde_json::json;
@@ -9,7 +9,7 @@ use std::{
     process::{Command, Output},
 };
 
-/// The code blocks of the plugin API's front page: the engine, and what its `Cargo.toml` needs.
+/// The code blocks on the first page of the plugin API's documentation: the engine, and its `Cargo.toml`.
 fn front_page() -> (String, String) {
     let source = fs::read_to_string(root().join("plugin-api/src/lib.rs")).unwrap();
     let page = source.lines().map_while(|line| line.strip_prefix("//!"));
@@ -22,7 +22,7 @@ fn front_page() -> (String, String) {
                 blocks.push(String::new());
             }
         } else if let Some(block) = blocks.last_mut().filter(|_| inside) {
-            // Lines that the documentation hides are there for its own tests.
+            // Lines that the documentation hides are only for its own tests.
             if !line.starts_with("# ") {
                 block.push_str(line);
                 block.push('\n');
@@ -47,11 +47,11 @@ fn write(dir: &Path) {
     fs::create_dir(dir.join("src")).unwrap();
     fs::write(dir.join("src/lib.rs"), engine).unwrap();
     fs::write(dir.join("Cargo.toml"), package.to_owned() + &manifest.replace(published, &here)).unwrap();
-    // The versions that the whole project is built with, at hand even without a network.
+    // The versions of the whole project, which are available without a network.
     fs::copy(root().join("Cargo.lock"), dir.join("Cargo.lock")).unwrap();
 }
 
-/// Builds the crate, the crate itself with these flags. The dependencies are built once, whatever the directory.
+/// Builds the crate, with these flags for the crate itself. The dependencies are built once for all directories.
 fn build(dir: &Path, flags: &[&str]) -> (Output, PathBuf) {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("outside_crate");
     let output = Command::new(env!("CARGO"))
@@ -78,7 +78,7 @@ fn the_example_of_the_front_page_becomes_an_engine_of_a_running_server() {
     assert_eq!((&file["plugin"], &file["version"]), (&json!("loudness"), &json!("3.2.1")));
     host.wait_for_preset("loudness", |preset| preset["state"] != "unavailable");
 
-    // Two seconds and a half: half of full scale, a twentieth, a quarter.
+    // Two and a half seconds: half of full scale, a twentieth, a quarter.
     let audio = [[16_384; 16_000].as_slice(), &[1_638; 16_000], &[8_192; 8_000]].concat();
     let heard = |options| {
         let mut client = Client::open(&host, "loudness", json!({"options": options}));

@@ -1,4 +1,4 @@
-//! A plugin that others could have written does not run; where plugins are pinned, only those do.
+//! A plugin that other users could have written does not run. If plugins are pinned, only those run.
 
 #![cfg(unix)]
 
@@ -13,7 +13,7 @@ fn name() -> String {
     library("tone").file_name().unwrap().to_str().unwrap().to_owned()
 }
 
-/// What becomes of the plugin, and why.
+/// The state of the plugin, and the reason.
 fn state(host: &Host) -> (String, String) {
     let file = host.file(&name()).unwrap();
     (file["state"].as_str().unwrap().to_owned(), file["reason"].as_str().unwrap_or_default().to_owned())
@@ -27,7 +27,7 @@ fn a_file_that_everybody_can_write_is_refused_until_they_cannot() {
     let host = setup.start();
     let (refused, reason) = state(&host);
     assert!(refused == "refused" && reason.contains("can be written by everybody"), "{reason}");
-    // Nothing of it has run, not even in a child process.
+    // None of its code has run, not even in a child process.
     assert_eq!(host.logged(&["plugin loaded"]), 0);
     set_mode(&file, 0o644);
     fs::copy(library("tone"), &file).unwrap();
@@ -45,8 +45,8 @@ fn a_directory_that_everybody_can_write_holds_no_plugins() {
 #[test]
 fn only_what_is_pinned_runs() {
     let probed = auricle().arg("probe").arg(library("tone")).output().unwrap();
-    let told = String::from_utf8(probed.stdout).unwrap();
-    let digest = told.lines().find_map(|line| line.trim().strip_prefix("SHA-256 ")).unwrap();
+    let output = String::from_utf8(probed.stdout).unwrap();
+    let digest = output.lines().find_map(|line| line.trim().strip_prefix("SHA-256 ")).unwrap();
     let pinned = |digest: &str| {
         let pins = format!("[pins]\n\"{}\" = \"{digest}\"", name());
         Setup::new().plugin(&library("tone")).plugin(&library("faulty")).settings(&pins).start()

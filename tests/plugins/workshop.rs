@@ -1,8 +1,8 @@
-//! Builds the libraries and programs of the ABI tests with Cargo: for each version of the plugin API a small workspace of
-//! its own with a target directory of its own, so that no two versions share anything that is compiled.
+//! Builds the libraries and programs of the ABI tests with Cargo. Each version of the plugin API has its own small
+//! workspace and target directory, so that versions do not share compiled code.
 //!
-//! `1.0`, `1.1` and `2.0` are kept whole beside this file; `1.0.1` is made from 1.0 by one edit. A file is written only
-//! where it differs, so that a second run builds nothing; one process at a time does it, one version after another.
+//! `1.0`, `1.1` and `2.0` are complete copies beside this file; `1.0.1` is made from 1.0 by one edit. A file is written
+//! only if it differs, so that a second run builds nothing. One process at a time builds, one version after another.
 
 #![allow(dead_code, reason = "no test binary needs all of it")]
 
@@ -13,13 +13,13 @@ use std::{
     sync::OnceLock,
 };
 
-/// The name of the API as it is now among the versions.
+/// The name of the current API among the versions.
 pub(crate) const CURRENT: &str = "current";
 
-/// What no version may do silently: two fields change places, every type and size staying what it was.
+/// A change that must be detected: two fields are swapped, while all types and sizes stay the same.
 const SWAPPED: &str = "1.0.1";
 
-/// The text of 1.0 that [`SWAPPED`] changes, and what it becomes.
+/// The text of 1.0 that [`SWAPPED`] changes, and its replacement.
 const SWAP: (&str, &str) = (
     "AbiSegment<'a> {\n    /// First sample.\n    pub start: u64,\n    /// One past the last sample.\n    pub end: u64,",
     "AbiSegment<'a> {\n    /// One past the last sample.\n    pub end: u64,\n    /// First sample.\n    pub start: u64,",
@@ -28,18 +28,18 @@ const SWAP: (&str, &str) = (
 /// All versions of the API.
 const VERSIONS: [&str; 5] = ["1.0", SWAPPED, "1.1", "2.0", CURRENT];
 
-/// The version whose workspace also holds the engines' sibling and the [`BAD`] plugins.
+/// The version whose workspace also contains the engines' sibling and the [`BAD`] plugins.
 const OLDEST: &str = VERSIONS[0];
 
 /// The plugins of `bad.rs`.
 pub(crate) const BAD: &[&str] = &["crash", "hang", "panic", "slow", "undefined"];
 
-/// Where the results are.
+/// The build results.
 pub(crate) struct Workshop {
     directory: PathBuf,
 }
 
-/// Everything, built.
+/// Builds everything, once.
 pub(crate) fn workshop() -> &'static Workshop {
     static WORKSHOP: OnceLock<Workshop> = OnceLock::new();
     WORKSHOP.get_or_init(|| {
@@ -90,7 +90,7 @@ impl Workshop {
         }
     }
 
-    /// The source of a version of the API.
+    /// The source code of a version of the API.
     fn api(&self, version: &str) -> PathBuf {
         match version {
             CURRENT => source("../plugin-api"),
@@ -115,7 +115,7 @@ impl Workshop {
             "[workspace]\nresolver = \"3\"\nmembers = {names:?}\n\n[profile.dev]\ndebug = 0\nincremental = false\n"
         );
         put(&workspace.join("Cargo.toml"), manifest.as_bytes());
-        // The versions that the whole project is built with, at hand even without a network.
+        // The versions of the whole project, which are available without a network.
         put(&workspace.join("Cargo.lock"), &fs::read(source("../Cargo.lock")).unwrap());
         let output = Command::new(env!("CARGO"))
             .arg("build")
@@ -127,7 +127,7 @@ impl Workshop {
     }
 }
 
-/// A path given from the directory of this crate.
+/// A path relative to the directory of this crate.
 fn source(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
@@ -136,10 +136,10 @@ fn library(package: &str) -> String {
     format!("{}{}{}", env::consts::DLL_PREFIX, package.replace('-', "_"), env::consts::DLL_SUFFIX)
 }
 
-/// What is built against a version of the API.
+/// The packages built against a version of the API.
 fn members(version: &str, api: &Path) -> Vec<(String, String)> {
     let features: &[&str] = if version == "1.1" { &["v1_1"] } else { &[] };
-    // Cargo builds the API once for all, with what any of them needs.
+    // Cargo builds the API once for all of them, with the features that any of them needs.
     let api = format!("auricle-plugin-api = {{ path = '{}', features = [\"host\"] }}", api.display());
     let engine_needs = format!("{api}\nlibloading = \"0.9\"\nserde_json = \"1\"\ntracing = \"0.1\"");
     let host_needs = format!("{api}\nserde_json = \"1\"");
@@ -154,7 +154,7 @@ fn members(version: &str, api: &Path) -> Vec<(String, String)> {
     members
 }
 
-/// A package's name and manifest: one source file of this directory, with these features on.
+/// A package's name and manifest: one source file in this directory, with these features.
 fn package(name: &str, kind: &str, file: &str, features: &[&str], dependencies: &str) -> (String, String) {
     let target = if kind == "lib" { name.replace('-', "_") } else { name.to_owned() };
     let crate_type = if kind == "lib" { "crate-type = [\"cdylib\"]" } else { "" };
@@ -170,7 +170,7 @@ fn package(name: &str, kind: &str, file: &str, features: &[&str], dependencies: 
     (name.to_owned(), manifest)
 }
 
-/// Copies the source of 1.0, [`SWAP`] done.
+/// Copies the source of 1.0 with [`SWAP`] applied.
 fn copy_swapped(from: &Path, to: &Path) {
     let mut directories = vec![PathBuf::new()];
     while let Some(directory) = directories.pop() {
@@ -195,11 +195,11 @@ fn copy_swapped(from: &Path, to: &Path) {
 }
 
 fn replace(text: &str, old: &str, new: &str) -> String {
-    assert_eq!(text.matches(old).count(), 1, "in the kept source once: {old}");
+    assert_eq!(text.matches(old).count(), 1, "must occur once in the copy: {old}");
     text.replace(old, new)
 }
 
-/// Makes the file hold these bytes, all at once and only where it does not yet.
+/// Writes these bytes to the file, atomically, unless it contains them already.
 fn put(path: &Path, bytes: &[u8]) {
     if fs::read(path).is_ok_and(|old| old == bytes) {
         return;

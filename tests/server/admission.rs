@@ -1,5 +1,5 @@
-//! A model that is behind takes no more streams, says so, and takes them again when it has caught up; other models are
-//! not concerned.
+//! A model that is behind refuses further streams with a reason, and accepts them again once it has caught up. Other
+//! models are not affected.
 
 use auricle_tests::{Client, Host, Setup, bytes, library, noise, tone_segments};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ fn setup() -> Setup {
     Setup::new().plugin(&library("faulty")).preset("faulty", &faulty()).settings(SETTINGS)
 }
 
-/// A live stream that is three seconds behind, until it has slept so many times.
+/// A live stream that is three seconds behind until it has slept this many times.
 fn behind(host: &Host, times: usize) -> Client {
     let options = json!({"fault": "sleep", "seconds": 1.0, "times": times});
     let mut client = Client::open(host, "faulty", json!({"options": options}));
@@ -35,8 +35,8 @@ fn a_model_that_is_behind_takes_no_more_and_others_do() {
     let host = setup().plugin(&library("tone")).preset("tone", &json!({"backend": "tone"})).start();
     let mut slow = behind(&host, 4);
     for pace in ["live", "file"] {
-        let told = Client::start(&host, "faulty", json!({"pace": pace})).fails("overloaded", 4430);
-        assert!(told.contains("more than 1 s behind") && told.contains("try again later"), "{told}");
+        let message = Client::start(&host, "faulty", json!({"pace": pace})).fails("overloaded", 4430);
+        assert!(message.contains("more than 1 s behind") && message.contains("try again later"), "{message}");
     }
     works(&host, "tone");
     while slow.until("lag")["seconds"] != 0.0 {}
@@ -56,11 +56,11 @@ fn a_live_stream_that_a_model_could_not_follow_is_refused_at_once_and_a_file_is_
     first.audio(&bytes(&noise(1, 64_000)));
     first.say(&json!({"type": "flush"}));
     first.until("flushed");
-    let told = Client::start(&host, "faulty", json!({})).fails("overloaded", 4430);
-    assert!(told.contains("as many streams as its engine can process"), "{told}");
+    let message = Client::start(&host, "faulty", json!({})).fails("overloaded", 4430);
+    assert!(message.contains("as many streams as its engine can process"), "{message}");
     works(&host, "faulty");
     first.finish();
-    // With nobody else there the first is always taken.
+    // Without other streams the first one is always accepted.
     Client::open(&host, "faulty", json!({})).finish();
 }
 
@@ -68,8 +68,8 @@ fn a_live_stream_that_a_model_could_not_follow_is_refused_at_once_and_a_file_is_
 fn where_every_model_is_behind_that_is_said_before_the_handshake() {
     let host = setup().start();
     let mut slow = behind(&host, 4);
-    let Err((status, told)) = Client::knock(&host, "", &[]) else { panic!("let in") };
-    assert!(status == 503 && told.contains("cannot keep up"), "{status} {told}");
+    let Err((status, message)) = Client::knock(&host, "", &[]) else { panic!("let in") };
+    assert!(status == 503 && message.contains("cannot keep up"), "{status} {message}");
     assert!(host.get("/metrics").1.contains("auricle_refusals_total{reason=\"overloaded\"} 1"));
     while slow.until("lag")["seconds"] != 0.0 {}
     works(&host, "faulty");

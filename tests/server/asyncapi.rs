@@ -1,5 +1,5 @@
-//! The protocol's document against its practice: every message of real conversations must be as `docs/asyncapi.yaml`
-//! says, and every message it names must have occurred.
+//! Compares the protocol's document with real traffic: every message must be as `docs/asyncapi.yaml` describes it, and
+//! every message in the document must have occurred.
 
 use auricle_dialects::native::{
     codes::{PUBLISHED, close_code},
@@ -26,7 +26,7 @@ fn host() -> Host {
         .start()
 }
 
-/// What was said and heard on some connections.
+/// The messages sent and received on some connections.
 #[derive(Default)]
 struct Traffic {
     said: Vec<Value>,
@@ -40,7 +40,7 @@ impl Traffic {
     }
 }
 
-/// Conversations in which everything happens that can.
+/// Conversations with all messages.
 fn converse(host: &Host) -> Traffic {
     let mut traffic = Traffic::default();
 
@@ -60,7 +60,7 @@ fn converse(host: &Host) -> Traffic {
     client.finish();
     traffic.take(client);
 
-    // Every chunk costs far more than its time: the stream falls behind and says so.
+    // Every chunk takes much longer than its audio: the stream falls behind and reports it.
     let mut client = Client::open(host, "tone", json!({"options": {"work": 20_000}}));
     client.audio(&bytes(&noise(1, 48_000)));
     client.until("lag");
@@ -85,14 +85,15 @@ fn real_traffic_is_as_documented() {
         assert!(problems.is_empty(), "{message}: {problems:?}");
         seen.insert(name.to_owned());
     }
-    // `audio` is the binary frame. Nothing can make a gap yet.
+    // `audio` is the binary frame. A `gap` needs a crashed worker and more audio to repeat than is kept; no
+    // conversation here causes one.
     let documented: BTreeSet<_> =
         messages.keys().filter(|name| !["audio", "gap"].contains(&name.as_str())).cloned().collect();
     assert_eq!(seen, documented);
     assert!(traffic.heard.iter().any(|event| event["type"] == "segment" && event["words"].is_array()));
 }
 
-/// The types that the code knows: what it names when it is given another one.
+/// The types in the code: the parser lists them in its error for an unknown type.
 fn known_types<T: DeserializeOwned>() -> Vec<String> {
     let problem = serde_json::from_value::<T>(json!({"type": "?"})).err().unwrap().to_string();
     problem.split('`').skip(3).step_by(2).map(str::to_owned).collect()

@@ -1,4 +1,4 @@
-//! What clients get wrong, by mistake or on purpose: each gets a clear answer, and nobody else notices.
+//! Invalid input of clients, by mistake or on purpose: each gets a clear answer, and no other client notices.
 
 use auricle_tests::{Client, Host, Setup, bytes, library, limit, noise, tone_segments};
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ fn host() -> Host {
         .start()
 }
 
-/// The host is as it was.
+/// Checks that the host works as before.
 fn assert_well(host: &Host) {
     host.wait_for_preset("tone", |report| report["streams"] == 0 || report["state"] == "idle");
     let audio = noise(9, 20_000);
@@ -31,12 +31,12 @@ fn assert_well(host: &Host) {
     assert_eq!(client.finish(), tone_segments(&audio, 16_000));
 }
 
-/// A text frame of any bytes.
+/// A text frame with any bytes.
 fn raw_text(bytes: &[u8]) -> Message {
     Message::Frame(Frame::message(bytes.to_vec(), OpCode::Data(Data::Text), true))
 }
 
-/// Sends bytes and reads whatever comes until the server closes.
+/// Sends bytes and reads until the server closes.
 fn raw(host: &Host, bytes: &[u8]) -> String {
     let mut socket = TcpStream::connect(host.address()).unwrap();
     socket.set_read_timeout(Some(limit())).unwrap();
@@ -153,7 +153,7 @@ fn what_makes_no_sense_in_a_stream_ends_it() {
     let mut client = Client::connect(&host);
     client.send(raw_text(b"\xc3\x28"));
     assert!(client.fails("bad_message", 4400).contains("UTF-8"));
-    // A data frame where a continuation must come: not WebSocket any more.
+    // A data frame in place of a continuation violates the WebSocket protocol.
     let mut client = Client::open(&host, "tone", json!({}));
     client.send(Message::Frame(Frame::message(vec![0; 6], OpCode::Data(Data::Continue), true)));
     assert!(client.fails("bad_message", 4400).contains("not WebSocket"));
@@ -173,14 +173,14 @@ fn what_is_too_large_is_refused_with_the_limit() {
         client.send(Message::text("x".repeat(size)));
         client.fails("too_large", 1009);
     }
-    // In pieces, none too large by itself.
+    // In fragments, none of which is too large on its own.
     let mut client = Client::open(&host, "tone", json!({"pace": "file"}));
     for (n, last) in [(0, false), (1, false), (2, true)] {
         let kind = if n == 0 { Data::Binary } else { Data::Continue };
         client.send(Message::Frame(Frame::message(vec![0; 500_000], OpCode::Data(kind), last)));
     }
     client.fails("too_large", 1009);
-    // The largest that may be, and in pieces.
+    // The largest message allowed, and in fragments.
     let audio = noise(3, (1 << 20) / 2);
     let mut client = Client::open(&host, "tone", json!({"pace": "file"}));
     client.audio(&bytes(&audio));
@@ -198,7 +198,7 @@ fn oddly_cut_audio_is_put_together() {
     let audio = noise(4, 20_000);
     let whole = bytes(&audio);
     let expected = tone_segments(&audio, 16_000);
-    // Bytes of each frame, over and over; and empty frames between.
+    // The sizes of the frames, which repeat, with empty frames between.
     for cuts in [vec![1], vec![3, 1, 2, 0, 5], vec![0, 0, 7], vec![641], vec![1, 40_000]] {
         let mut client = Client::open(&host, "tone", json!({"pace": "file"}));
         let mut left = whole.as_slice();
@@ -212,7 +212,7 @@ fn oddly_cut_audio_is_put_together() {
         }
         assert_eq!(client.finish(), expected, "{cuts:?}");
     }
-    // Half a sample at the end is no sample; at a flush it waits for its other half.
+    // Half a sample at the end is ignored; at a flush it waits for its other half.
     let mut client = Client::open(&host, "tone", json!({}));
     client.audio(&whole[..16_001]);
     client.say(&json!({"type": "flush"}));
@@ -280,10 +280,10 @@ fn what_comes_after_finish_is_not_heard() {
     assert!(!client.heard.iter().any(|event| event["type"] == "flushed"));
 }
 
-/// Whatever a client does once it has said `finish`, and whenever: it gets all its words, then `done`.
+/// Whatever a client does after `finish`, and whenever: it gets all its text, then `done`.
 #[test]
 fn nothing_done_after_finish_costs_a_word() {
-    // The end takes long enough for what is sent after `finish` to be read before it.
+    // The end takes long enough for the server to read what is sent after `finish`.
     let slow =
         json!({"backend": "faulty", "fault": "sleep", "at": "finish", "seconds": 0.4, "host": {"concurrency": 9}});
     let host = Setup::new().plugin(&library("faulty")).preset("slow", &slow).start();
@@ -357,7 +357,7 @@ fn what_is_no_websocket_handshake_gets_a_helpful_answer() {
         let answer = raw(&host, request.as_bytes());
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request:?}: {answer:?}");
     }
-    // A head that never ends is cut off, by its size or by its time.
+    // A head that never ends is cut off, by its size or by the time limit.
     let endless = format!("GET /v1/stream HTTP/1.1\r\nX: {}", "x".repeat(1 << 20));
     let mut socket = TcpStream::connect(host.address()).unwrap();
     socket.set_read_timeout(Some(limit())).unwrap();
@@ -368,7 +368,7 @@ fn what_is_no_websocket_handshake_gets_a_helpful_answer() {
             scope.spawn(|| raw(&host, beginning.as_bytes()));
         }
     });
-    // A handshake and then no WebSocket.
+    // A handshake, followed by data that is not WebSocket.
     let mut socket = TcpStream::connect(host.address()).unwrap();
     socket.set_read_timeout(Some(limit())).unwrap();
     let garbage = [upgrade(&format!("{key}Sec-WebSocket-Version: 13\r\n")).as_bytes(), &[0xff; 5_000]].concat();
@@ -412,7 +412,7 @@ fn a_client_may_vanish_at_any_moment() {
             client.vanish();
         }
     }
-    // And before anything of WebSocket was said.
+    // And before the WebSocket handshake.
     drop(TcpStream::connect(host.address()).unwrap());
     TcpStream::connect(host.address()).unwrap().shutdown(Shutdown::Write).unwrap();
     assert_well(&host);

@@ -1,4 +1,4 @@
-//! Connections are bounded in number and in time: floods and dawdlers cost nobody else anything.
+//! Connections are limited in number and time: many or slow connections do not affect other clients.
 
 use auricle_tests::{Client, Host, Setup, bytes, library, limit, noise, tone_segments};
 use serde_json::json;
@@ -27,7 +27,7 @@ fn connect(host: &Host) -> TcpStream {
     socket
 }
 
-/// Everything up to the end; the client may have been cut off.
+/// Reads to the end; the server may have reset the connection.
 fn rest(mut socket: TcpStream) -> String {
     let mut answer = Vec::new();
     match socket.read_to_end(&mut answer) {
@@ -57,7 +57,7 @@ fn connections_are_counted_over_the_server_and_by_address() {
         let host = host(&format!("[limits]\n{settings}"));
         let stream = Client::open(&host, "tone", json!({}));
         let told = RefCell::new(String::new());
-        // Until those of the try before have gone and these have been taken.
+        // Until the connections of the previous attempt are closed and the new ones accepted.
         host.wait_for("the refusal", || {
             let _silent: Vec<_> = (0..7).map(|_| connect(&host)).collect();
             let (answer, text) = host.get("/healthz");
@@ -82,7 +82,7 @@ fn a_flood_of_connections_is_dropped_and_served_streams_go_on() {
     let flood: Vec<_> = (0..300).map(|_| connect(&host)).collect();
     client.audio(&bytes(&audio[20_000..]));
     assert_eq!(client.finish(), tone_segments(&audio, 16_000));
-    // All of them are closed, by the count or by the time.
+    // All of them are closed, because of their number or the time limit.
     flood.into_iter().for_each(|socket| drop(rest(socket)));
     works(&host);
     let dropped = || refusals(&host, "connections") + refusals(&host, "address_connections");
@@ -94,7 +94,7 @@ fn a_request_must_be_sent_and_its_answer_taken_in_time() {
     let host = host("[timeouts]\nrequest_seconds = 2");
     let head = "GET /v1/presets HTTP/1.1\r\nHost: x\r\n";
     thread::scope(|scope| {
-        // Nothing, half a head, a head byte by byte, a body that does not come.
+        // No data, half a head, a head byte by byte, a body that does not arrive.
         for beginning in ["", head, "POST /v1/presets HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"] {
             scope.spawn(|| {
                 let mut socket = connect(&host);
@@ -111,7 +111,7 @@ fn a_request_must_be_sent_and_its_answer_taken_in_time() {
         scope.spawn(|| works(&host));
     });
     host.wait_for("the count", || refusals(&host, "slow_request") == 3);
-    // No pipeline fills up with answers that nobody takes.
+    // A pipeline does not fill up with responses that are not read.
     let mut socket = connect(&host);
     while socket.write_all(format!("{head}\r\n").repeat(100).as_bytes()).is_ok() {}
     host.wait_for("the count", || refusals(&host, "slow_request") == 4);
@@ -132,7 +132,7 @@ fn a_connection_is_kept_for_the_next_request() {
         }
         assert!(answer.starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&answer));
     }
-    // One that rests is closed, and that is nobody's fault.
+    // An idle connection is closed, and that counts as nobody's fault.
     assert_eq!(rest(socket), "");
     assert_eq!(refusals(&host, "slow_request"), 0);
     let mut socket = connect(&host);
@@ -142,7 +142,7 @@ fn a_connection_is_kept_for_the_next_request() {
 
 #[test]
 fn each_phase_of_a_request_has_its_own_limit() {
-    // A body that comes slowly is not answered any slower; a head must hurry.
+    // The limit for a slow body does not change the response to it, but the limit for the head is short.
     let host = host("[timeouts]\nrequest_seconds = 60\nhead_seconds = 1");
     let mut socket = connect(&host);
     socket.write_all(b"GET /healthz HTTP/1.1\r\n").unwrap();
@@ -165,7 +165,7 @@ fn a_head_without_end_is_cut_off() {
 #[test]
 fn frames_without_end_are_no_sign_of_life_and_no_place_to_hide() {
     let host = host("[limits]\nmax_message_bytes = 100_000\n[timeouts]\nidle_seconds = 2");
-    // A frame that comes byte by byte, pings unanswered: the message never ends, so nothing has come.
+    // A frame that arrives byte by byte, with pings unanswered: the message never ends, so nothing was received.
     let mut client = Client::open(&host, "tone", json!({}));
     let mut socket = client.socket();
     socket.write_all(&[0x82, 0xfe, 0xff, 0xff, 0, 0, 0, 0]).unwrap();
@@ -174,7 +174,7 @@ fn frames_without_end_are_no_sign_of_life_and_no_place_to_hide() {
         thread::sleep(Duration::from_millis(50));
     }
     client.fails("idle_timeout", 4408);
-    // A message of pieces without end is too large at last.
+    // A message with endless fragments becomes too large at some point.
     let mut client = Client::open(&host, "tone", json!({}));
     client.send(Message::Frame(Frame::message(vec![0; 1_000], OpCode::Data(Data::Binary), false)));
     for _ in 0..200 {

@@ -16,7 +16,7 @@ fn files(dir: &Path) -> usize {
     fs::read_dir(dir).map_or(0, Iterator::count)
 }
 
-/// What `auricle sessions` says, and whether it went well.
+/// The output of `auricle sessions`, and whether it succeeded.
 fn sessions(dir: &Path, args: &[&str]) -> (bool, String) {
     let output = auricle().args(["sessions", "--journal"]).arg(dir).args(args).output().unwrap();
     (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
@@ -88,7 +88,7 @@ fn what_cannot_be_kept_is_not_said() {
     fs::write(&journal, "in the way").unwrap();
     let message = Client::start(&host, "tone", json!({})).fails("journal_failed", 4507);
     assert!(message.contains("cannot write the journal"), "{message}");
-    // The engine never hears of a stream that may not begin.
+    // The engine is not called for a stream that may not start.
     let called = |host: &Host| host.get("/metrics").1.contains(r#"engine="tone",call="processor""#);
     assert!(!called(&host));
     fs::remove_file(&journal).unwrap();

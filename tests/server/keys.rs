@@ -1,10 +1,11 @@
-//! Keys: who shows none is told so, each opens what it is for, and the file is taken up as it changes.
+//! Keys: clients without a key get the reason, each key allows only what it is for, and changes of the file take
+//! effect.
 
 use auricle_tests::{Client, Host, Setup, auricle, bytes, fixture, library, noise, tone_segments};
 use serde_json::json;
 use std::{fs, path::Path, process::Output};
 
-/// A host with a file of keys.
+/// A host with a key file.
 fn setup() -> Setup {
     let setup = Setup::new()
         .plugin(&library("tone"))
@@ -23,14 +24,14 @@ fn key_new(file: &Path, args: &[&str]) -> Output {
     auricle().args(["key", "new"]).args(args).arg("--into").arg(file).output().unwrap()
 }
 
-/// A key, made as an operator would.
+/// Creates a key as an operator would.
 fn made(file: &Path, args: &[&str]) -> String {
     let output = key_new(file, args);
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-/// The answer to a handshake that is refused: status and reason.
+/// The response to a handshake that is refused: status and reason.
 fn refused(host: &Host, query: &str, headers: &[(&'static str, &str)]) -> (u16, String) {
     match Client::knock(host, query, headers) {
         Ok(_) => panic!("let in"),
@@ -65,10 +66,10 @@ fn a_key_opens_the_door_wherever_it_is_shown() {
         ("?key=", vec![]),
         ("", vec![("Sec-WebSocket-Protocol", "auricle, auricle.key.x")]),
     ] {
-        let (status, told) = refused(&host, query, &headers);
-        assert!(status == 401 && told.contains("an API key is required"), "{status} {told}");
+        let (status, message) = refused(&host, query, &headers);
+        assert!(status == 401 && message.contains("an API key is required"), "{status} {message}");
     }
-    // Neither the log nor the file knows the key.
+    // The key is neither in the log nor in the file.
     assert!(!host.log().contains(&key));
     assert!(!fs::read_to_string(host.path("configs/keys.toml")).unwrap().contains(&key));
     assert_eq!(host.logged(&["stream ended", "alice"]), 3);
@@ -85,14 +86,14 @@ fn a_key_is_for_its_presets_and_so_many_streams() {
     assert_eq!(names, ["tone"]);
     let mut client = Client::knock(&host, &query, &[]).unwrap();
     client.say_start("other", json!({}));
-    let told = client.fails("forbidden_preset", 4406);
-    assert!(told.contains("`alice`") && told.ends_with("it allows: tone"), "{told}");
+    let message = client.fails("forbidden_preset", 4406);
+    assert!(message.contains("`alice`") && message.ends_with("it allows: tone"), "{message}");
 
     host.wait_for("the place", || host.json(&format!("/v1/presets{query}"))["presets"][0]["streams"] == 0);
     let open: Vec<_> = (0..2).map(|_| Client::knock(&host, &query, &[])).filter_map(Result::ok).collect();
     assert_eq!(open.len(), 2);
-    let (status, told) = refused(&host, &query, &[]);
-    assert!(status == 429 && told.contains("limit of open streams (2)"), "{status} {told}");
+    let (status, message) = refused(&host, &query, &[]);
+    assert!(status == 429 && message.contains("limit of open streams (2)"), "{status} {message}");
     drop(open);
     host.wait_for("a place", || Client::knock(&host, &query, &[]).is_ok());
 }
@@ -105,8 +106,8 @@ fn only_an_operators_key_opens_the_operators_routes() {
     let host = setup.start();
     for path in ["/v1/streams", "/v1/engines", "/metrics"] {
         assert_eq!(host.get(path).0, 401);
-        let (status, told) = host.get(&format!("{path}?key={alice}"));
-        assert!(status == 403 && told.contains("`operator = true`"), "{status} {told}");
+        let (status, message) = host.get(&format!("{path}?key={alice}"));
+        assert!(status == 403 && message.contains("`operator = true`"), "{status} {message}");
         assert_eq!(host.get(&format!("{path}?key={operator}")).0, 200);
     }
     assert_eq!(host.get("/v1/presets").0, 401);
@@ -155,13 +156,13 @@ fn keys_come_and_go_without_a_restart() {
     let bob = made(&file, &["bob"]);
     host.wait_for("bob's key", || lets_in(&bob));
 
-    // A slip of the pen: nobody is locked out, nobody let in.
+    // A typing error: no client is locked out, and none is let in.
     let good = fs::read_to_string(&file).unwrap();
     fs::write(&file, format!("{good}\n[keys.carol]\nsha265 = \"x\"\n")).unwrap();
     host.wait_for("the complaint", || host.logged(&["unknown field", "sha265", "stays in service"]) == 1);
     assert!(lets_in(&alice) && lets_in(&bob) && !lets_in("x"));
 
-    // Withdrawn: the open stream gets its last words.
+    // Removed: the open stream gets its remaining text.
     let mut client = Client::knock(&host, &format!("?key={alice}"), &[]).unwrap();
     client.say_start("tone", json!({}));
     client.until("ready");
@@ -181,8 +182,8 @@ fn a_server_that_cannot_read_its_keys_does_not_start() {
     fs::remove_file(keys_file(&setup)).unwrap();
     let output = setup.command().output().unwrap();
     assert!(!output.status.success());
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert!(told.contains("keys.toml: No such file"), "{told}");
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(message.contains("keys.toml: No such file"), "{message}");
 }
 
 #[test]
@@ -193,11 +194,11 @@ fn a_key_of_a_name_that_is_taken_is_not_made() {
     let before = fs::read_to_string(&file).unwrap();
     for (args, problem) in [(["alice"], "duplicate key"), (["a lice"], "not a key name")] {
         let output = key_new(&file, &args);
-        let told = String::from_utf8(output.stderr).unwrap();
-        assert!(!output.status.success() && output.stdout.is_empty() && told.contains(problem), "{told}");
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && output.stdout.is_empty() && message.contains(problem), "{message}");
     }
     assert_eq!(fs::read_to_string(&file).unwrap(), before);
-    // Without a file what belongs into it is told.
+    // Without a file the entry is printed.
     let output = auricle().args(["key", "new", "bob"]).output().unwrap();
     assert!(output.status.success() && String::from_utf8(output.stderr).unwrap().contains("[keys.bob]"));
 }
@@ -225,8 +226,8 @@ fn a_web_page_must_be_listed() {
     let host = plain().start();
     let own = format!("http://{}", host.address());
     for page in ["https://app.example", "null", &own] {
-        let (status, told) = refused(&host, "", &[("Origin", page)]);
-        assert!(status == 403 && told.contains("`origins`"), "{status} {told}");
+        let (status, message) = refused(&host, "", &[("Origin", page)]);
+        assert!(status == 403 && message.contains("`origins`"), "{status} {message}");
     }
     let host = plain().settings("origins = [\"https://app.example\"]").start();
     works(Client::knock(&host, "", &[("Origin", "https://app.example")]).unwrap(), "tone");
@@ -240,12 +241,12 @@ fn a_listed_page_is_told_by_the_connection_what_it_could_not_read_in_http() {
     let key = made(&keys_file(&setup), &["alice", "--max-streams", "1"]);
     let host = setup.start();
     let page = ("Origin", "https://app.example");
-    let told = Client::knock(&host, "", &[page]).unwrap().fails("unauthorized", 4401);
-    assert!(told.contains("an API key is required"), "{told}");
+    let message = Client::knock(&host, "", &[page]).unwrap().fails("unauthorized", 4401);
+    assert!(message.contains("an API key is required"), "{message}");
     let query = format!("?key={key}");
     let open = Client::knock(&host, &query, &[page]).unwrap();
-    let told = Client::knock(&host, &query, &[page]).unwrap().fails("capacity", 4429);
-    assert!(told.contains("limit of open streams (1)"), "{told}");
+    let message = Client::knock(&host, &query, &[page]).unwrap().fails("capacity", 4429);
+    assert!(message.contains("limit of open streams (1)"), "{message}");
     works(open, "tone");
     assert_eq!(refused(&host, &query, &[("Origin", "https://evil.example")]).0, 403);
 }
@@ -267,8 +268,8 @@ fn a_server_open_to_the_network_must_be_locked_or_be_told_not_to() {
         ("allow_network_without_keys = true", "without TLS: set `[tls]`"),
     ] {
         let output = start(settings).1.output().unwrap();
-        let told = String::from_utf8(output.stderr).unwrap();
-        assert!(!output.status.success() && output.stdout.is_empty() && told.contains(problem), "{told}");
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && output.stdout.is_empty() && message.contains(problem), "{message}");
     }
     let (setup, command) = start("allow_network_without_keys = true\nallow_network_without_tls = true");
     let host = setup.start_by(command);

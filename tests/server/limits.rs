@@ -1,4 +1,4 @@
-//! Everything that waits is bounded, and reaching a bound is said, costs nobody else anything, and is not for ever.
+//! Every queue is limited. Reaching a limit is reported, does not affect other clients, and is not permanent.
 
 use auricle_tests::{Client, Host, Setup, bytes, library, limit, noise, tone_segments};
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ fn faulty() -> Value {
     json!({"backend": "faulty", "host": {"open": open, "concurrency": 2}})
 }
 
-/// A stream that must not notice what others do.
+/// A stream that other streams must not affect.
 fn assert_served(host: &Host, preset: &str) {
     let audio = noise(1, 20_000);
     let mut client = Client::open(host, preset, json!({}));
@@ -33,7 +33,7 @@ fn streams_end(host: &Host, preset: &str) {
     host.wait_for_preset(preset, |report| report["streams"] == 0);
 }
 
-/// A WebSocket handshake; the connection, and the head of the answer to it.
+/// A WebSocket handshake; returns the connection, and the head of the response.
 fn handshake(host: &Host) -> (TcpStream, String) {
     let mut socket = TcpStream::connect(host.address()).unwrap();
     socket.set_read_timeout(Some(limit())).unwrap();
@@ -57,7 +57,7 @@ fn the_server_takes_so_many_streams_and_no_more() {
     for (_, head) in refused {
         assert!(head.starts_with("http/1.1 503 ") && head.contains("retry-after: "), "{head}");
     }
-    // Others are answered all the same.
+    // Other requests are still answered.
     assert_eq!(host.get("/healthz").0, 200);
     drop(taken);
     host.wait_for("a place", || handshake(&host).1.starts_with("http/1.1 101 "));
@@ -81,11 +81,11 @@ fn a_preset_takes_so_many_streams_as_it_or_its_engine_says() {
         for client in &mut open {
             client.finish();
         }
-        // Whoever is told `done` may come again at once.
+        // After `done` a client can immediately open another stream.
         for _ in 0..50 {
             assert_served(&host, preset);
         }
-        // A failed stream's place is free as well, when its client is told.
+        // A failed stream's permit is free too when its client learns of the failure.
         let mut client = Client::open(&host, preset, json!({}));
         client.say(&json!({"type": "start"}));
         client.fails("bad_message", 4400);
@@ -127,7 +127,7 @@ fn a_file_waits_for_its_engine_and_not_in_memory() {
     let host = setup().settings("[limits]\nfile_buffer_seconds = 1").start();
     assert_served(&host, "faulty");
     let before = host.memory("VmRSS").unwrap();
-    // 48 MB, sent as fast as the server takes it, while the engine sleeps.
+    // 48 MB, sent as fast as the server accepts it, while the engine sleeps.
     let audio = noise(5, 24 << 20);
     let options = json!({"fault": "sleep", "seconds": 3.0, "after_chunks": 3, "segment_chunks": 1_000});
     let mut client = Client::open(&host, "faulty", json!({"pace": "file", "options": options}));
@@ -167,7 +167,7 @@ fn a_client_that_reads_late_gets_everything() {
         let mut client = Client::open(&host, "faulty", json!({"pace": pace, "options": flood}));
         let audio = noise(7, 48_000);
         client.audio_in_frames(&bytes(&audio), 3_200);
-        // Others have come and gone before it reads.
+        // Other streams run completely before it reads.
         for _ in 0..20 {
             assert_served(&host, "tone");
         }
@@ -189,14 +189,14 @@ fn a_client_must_start_and_then_be_alive() {
     assert!(told.contains("no `start` message within 2 s"), "{told}");
 
     thread::scope(|scope| {
-        // Says nothing, but answers pings: that is enough.
+        // Sends nothing, but answers pings: that is enough.
         let quiet = scope.spawn(|| {
             let mut client = Client::open(&host, "tone", json!({}));
             client.listen_until(|| host.logged(&["idle_timeout"]) >= 3);
             client.audio(&bytes(&noise(8, 20_000)));
             assert_eq!(client.finish(), tone_segments(&noise(8, 20_000), 16_000));
         });
-        // Does not even read, and so answers none.
+        // Does not even read, and so answers no pings.
         for _ in 0..2 {
             let mut client = Client::open(&host, "faulty", json!({}));
             client.audio(&bytes(&noise(9, 4_000)));

@@ -1,4 +1,4 @@
-//! Listeners: addresses of every kind, dialects of their own, and whom each serves.
+//! Listeners: addresses of every kind, their dialects, and their access rules.
 
 use auricle_tests::{Client, Setup, auricle, bytes, library, limit, noise, tone_segments};
 use serde_json::json;
@@ -23,7 +23,7 @@ fn works(mut client: Client, preset: &str) {
     assert_eq!(client.finish(), tone_segments(&audio, 16_000));
 }
 
-/// The status line of the answer to a GET.
+/// The status line of the response to a GET.
 fn status(mut socket: impl Read + Write, path: &str, more: &str) -> String {
     write!(socket, "GET {path} HTTP/1.1\r\nHost: x\r\n{more}Connection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
@@ -37,7 +37,7 @@ fn at(address: &str) -> TcpStream {
     socket
 }
 
-/// What the server says where it does not start.
+/// The error of a server that does not start.
 fn refused(setup: Setup, settings: &str) -> String {
     let setup = setup.settings(settings);
     let output = setup.command().output().unwrap();
@@ -50,7 +50,7 @@ fn this_machine_is_listened_to_by_its_name() {
     let host = setup().settings("[[listeners]]\naddress = \"localhost:0\"").start();
     assert!(host.address().starts_with("127.0.0.1:"), "{}", host.address());
     works(Client::connect(&host), "tone");
-    // The flag takes the place of all listeners, one that would be refused among them.
+    // The flag replaces all listeners, including one that would be refused.
     let setup = setup().settings("[[listeners]]\naddress = \"0.0.0.0:0\"");
     let mut command = setup.command();
     command.args(["--listen", "localhost:0"]);
@@ -63,7 +63,7 @@ fn a_socket_file_is_listened_to_and_removed() {
     use std::os::unix::net::{UnixListener, UnixStream};
     let setup = setup();
     let path = setup.path("configs/auricle.sock");
-    // A server that was killed left it.
+    // A killed server has left it behind.
     drop(UnixListener::bind(&path).unwrap());
     let settings = "[[listeners]]\naddress = \"127.0.0.1:0\"\n[[listeners]]\naddress = \"unix:auricle.sock\"";
     let host = setup.settings(settings).start();
@@ -164,7 +164,7 @@ fn who_comes_to_a_listener_with_a_key_has_that_key() {
     ] {
         assert_eq!(status(at(&host.listener(n)), "/v1/streams", more), expected, "{n} {more}");
     }
-    // Withdrawn it opens nothing more.
+    // Once removed, the key allows nothing.
     let left: Vec<_> = fs::read_to_string(&keys).unwrap().split("[keys.").map(str::to_owned).collect();
     let left = left.iter().filter(|key| key.starts_with("chief")).map(|key| format!("[keys.{key}")).collect::<String>();
     fs::write(&keys, left).unwrap();
@@ -194,7 +194,7 @@ fn networks_are_served_without_a_key_but_not_in_place_of_one() {
     assert_eq!(knock(1, "/"), "HTTP/1.1 101");
     assert_eq!(knock(1, "/?key=wrong"), "HTTP/1.1 401");
     assert_eq!(knock(2, "/"), "HTTP/1.1 101");
-    // What a withdrawn key opened is not open to all.
+    // What a removed key allowed is not open to all clients.
     fs::write(&keys, "").unwrap();
     host.wait_for("the withdrawal", || knock(2, "/") == "HTTP/1.1 401");
 }
@@ -213,8 +213,8 @@ fn a_client_that_reads_late_has_the_time_of_a_stream_not_of_a_request() {
     socket.set_read_timeout(Some(limit())).unwrap();
     let (mut client, _) = tungstenite::client("ws://x/v1/stream", socket).unwrap();
     client.send(Message::text(r#"{"type": "start", "preset": "many", "pace": "file"}"#)).unwrap();
-    // More segments than fit into the socket, and nobody reads them for a while (for how long depends on the machine); no more than may wait
-    // behind it.
+    // More segments than fit into the socket, and nobody reads them for a while (how long depends on the machine). No
+    // more than may wait in the server.
     for frame in bytes(&noise(7, 200_000)).chunks(64_000) {
         client.send(Message::binary(frame.to_vec())).unwrap();
     }

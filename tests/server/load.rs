@@ -17,7 +17,7 @@ fn bench(host: &Host, args: &[&str]) -> Output {
     command.args(["--seconds", "2"]).args(args).output().unwrap()
 }
 
-/// With a bound that any machine keeps: what is looked at is what was counted.
+/// With a bound that any machine keeps, because only the counts are checked.
 const PATIENT: [&str; 6] = ["--stagger", "0.5", "--patience", "60", "--bound-ms", "60000"];
 
 #[test]
@@ -35,7 +35,7 @@ fn streams_are_held_and_told_of() {
     let levels = report["levels"].as_array().unwrap();
     assert_eq!(levels.iter().map(|level| &level["streams"]).collect::<Vec<_>>(), [1, 5]);
     for level in levels {
-        // Each stream gave what the lone one gave; the host and its worker were looked at.
+        // Each stream had the same text as the reference stream; the host and its worker were measured.
         assert_eq!(
             (&level["held"], &level["changed"], &level["lost"]),
             (&json!(true), &json!(0), &json!(0)),
@@ -51,7 +51,7 @@ fn streams_are_held_and_told_of() {
 fn the_most_streams_are_those_that_the_server_takes() {
     let host = host("[limits]\nmax_streams = 6");
     let json = host.path("result.json");
-    // With its process it is seen to be at rest between the levels.
+    // With its process id the tool can detect that the server is idle between the levels.
     let pid = host.pid().to_string();
     let args = ["--preset", "tone", "--from", "4", "--grow", "2", "--pid", &pid, "--json", json.to_str().unwrap()];
     let ran = bench(&host, &[&args[..], &PATIENT].concat());

@@ -1,4 +1,4 @@
-//! The log is for whoever reads it: one who does not, or a disk that is full, costs lines of it and nothing else.
+//! A log whose reader does not read, or whose disk is full, loses lines; nothing else is affected.
 
 #![cfg(unix)]
 
@@ -38,12 +38,12 @@ fn lines_dropped(host: &Host) -> bool {
     host.get("/metrics").1.contains("auricle_log_lines_dropped_total{level=\"trace\"}")
 }
 
-/// Streams until lines of the log were dropped, and a little further; then the host stops as asked.
+/// Streams until lines of the log were dropped, and a little further; then the host stops normally.
 fn assert_serves_without_a_log(mut host: Host) {
     let mut streams = 0;
     while streams < 3 || !lines_dropped(&host) {
         hear(&host, "tone", &json!({}));
-        // What the engine prints, too, goes to the log.
+        // The engine's standard output goes to the log too.
         hear(&host, "faulty", &json!({"fault": "print", "after_chunks": 3}));
         assert_eq!(host.get("/readyz").0, 200);
         streams += 1;
@@ -54,10 +54,10 @@ fn assert_serves_without_a_log(mut host: Host) {
     assert_eq!(status.code(), Some(0), "{status}");
 }
 
-/// A pipe that is full, or will be after a few lines, and stays so as long as nobody reads.
+/// A pipe that is full, or will be after a few lines, because nobody reads.
 fn stuck_pipe() -> (io::PipeReader, io::PipeWriter) {
     let (reader, mut writer) = io::pipe().unwrap();
-    // What Linux has for a pipe.
+    // The size of a pipe on Linux.
     writer.write_all(&b"{}\n".repeat((64 << 10) / 3)).unwrap();
     (reader, writer)
 }

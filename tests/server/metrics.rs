@@ -1,4 +1,4 @@
-//! What is measured is what happened, and nothing a client says becomes a label.
+//! The metrics match what happened, and no text from a client becomes a label.
 
 use auricle_tests::{Client, Host, Setup, bytes, library, noise};
 use serde_json::json;
@@ -15,7 +15,7 @@ fn host() -> Host {
         .start()
 }
 
-/// The samples, by name and labels. Every line must be one, or a comment.
+/// The samples, by name and labels. Every other line must be a comment.
 fn samples(host: &Host) -> BTreeMap<String, f64> {
     let (status, text) = host.get("/metrics");
     assert_eq!(status, 200);
@@ -50,7 +50,7 @@ fn streams_their_audio_and_their_delays_are_measured() {
     let partials = live.events("partial").len() as f64;
     assert!(partials > 0.0 && of_tone("partial_delay_seconds_count") == partials);
 
-    // A file's delays say nothing of how fast the server answers.
+    // The delays of a file do not show how fast the server answers.
     let mut file = Client::open(&host, "tone", json!({"pace": "file"}));
     file.audio(&bytes(&noise(1, 16_000)));
     file.finish();
@@ -78,7 +78,7 @@ fn lag_and_queue_are_seen_while_they_last() {
     }
     clients[0].until("lag");
     assert!(sample(&host, &format!("auricle_lag_seconds{labels}")) >= 0.5);
-    // One thread for three streams: as soon as the audio of another has arrived too, it waits.
+    // One thread for three streams: as soon as the audio of another stream arrives, it waits.
     host.wait_for("a queue", || sample(&host, &format!("auricle_queue{labels}")) >= 1.0);
     drop(clients);
     host.wait_for("the end", || !samples(&host).contains_key(&format!("auricle_lag_seconds{labels}")));

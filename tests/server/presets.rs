@@ -1,4 +1,4 @@
-//! Presets: what operators write, when it takes effect, and what of it clients may change.
+//! Presets: their content, when changes take effect, and the fields that clients may change.
 
 use auricle_tests::{Client, Host, Setup, bytes, library, noise, tone_segments};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ fn with_tone() -> Setup {
     Setup::new().plugin(&library("tone")).preset("good", &json!({"backend": "tone"}))
 }
 
-/// The message with which a stream fails that is opened with these options.
+/// The error message of a stream with these options.
 fn fails(host: &Host, preset: &str, options: &Value, code: &str, close: u16) -> String {
     Client::start(host, preset, json!({"options": options})).fails(code, close)
 }
@@ -21,7 +21,7 @@ fn streams(host: &Host, preset: &str) -> Client {
     client
 }
 
-/// The times a model was loaded until `streams` had been opened.
+/// Number of times that a model was loaded for the first `streams` streams.
 fn loaded(host: &Host, streams: usize) -> usize {
     host.wait_for("the log", || host.logged(&["stream ended"]) >= streams);
     host.logged(&["model ready after"])
@@ -131,7 +131,7 @@ fn clients_set_open_fields_and_no_others() {
         assert!(message.contains("`segment_chunks`"), "{message}");
     }
 
-    // Side by side: what one stream chose is no other's.
+    // At the same time: the options of a stream do not affect others.
     let audio = noise(13, 9_000);
     let mut clients: Vec<_> = [json!({}), json!({"lan": "fr", "segment_chunks": 2}), json!({"lan": "it"})]
         .into_iter()
@@ -163,7 +163,7 @@ fn presets_that_differ_in_stream_fields_alone_share_a_model() {
         streams(&host, preset);
         assert_eq!(loaded(&host, n + 1), models, "{preset}");
     }
-    // A field that the engine does not list is passed on: perhaps it is new, perhaps misspelt.
+    // A field that the engine does not list is passed on: it may be new or misspelt.
     assert!(host.logged(&["WARN", "unlisted", "fields the engine does not list: beam"]) > 0);
     assert_eq!(host.logged(&["WARN", "fields the engine does not list"]), host.logged(&["list: beam"]));
 }

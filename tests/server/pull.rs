@@ -1,4 +1,4 @@
-//! `auricle pull` against a hub on this machine: what it fetches, what becomes of it, and what it says when it cannot.
+//! `auricle pull` against a hub on this machine: its downloads, their results, and its errors.
 
 mod hub;
 
@@ -18,13 +18,13 @@ use tempfile::TempDir;
 
 const ENCODER: &str = "onnx/encoder_model.onnx";
 
-/// A hub with `me/nano`, and a directory for the command to work in.
+/// A hub with `me/nano`, and a working directory for the command.
 struct Room {
     hub: Hub,
     dir: TempDir,
 }
 
-/// How the command ended and what it printed.
+/// The result of the command, and its output.
 #[derive(Debug)]
 struct Ran {
     code: Option<i32>,
@@ -46,7 +46,7 @@ impl Room {
     fn command(&self, args: &[&str]) -> Command {
         let mut command = auricle();
         command.arg("pull").args(args).current_dir(self.dir.path()).env("HF_ENDPOINT", &self.hub.url);
-        // Neither a login of this machine's user nor a proxy.
+        // Without a login or proxy of this machine's user.
         command.env("HF_HOME", self.path("home")).env("NO_PROXY", "*").env_remove("HF_TOKEN");
         command
     }
@@ -55,7 +55,7 @@ impl Room {
         self.command(args).output().unwrap().into()
     }
 
-    /// The command fails with one line, its last; nothing is there but what was before.
+    /// Checks that the command fails with one line, its last, and leaves no new files.
     fn refused(&self, args: &[&str]) -> String {
         let ran = self.pull(args);
         assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{ran:?}");
@@ -63,7 +63,7 @@ impl Room {
         ran.last_line()
     }
 
-    /// The files of the pulled model are those that were published, and nothing else is beside it.
+    /// Checks that the model's files are those that were published, without others.
     fn has(&self, folder: &str, published: &BTreeMap<String, Vec<u8>>) {
         let mut there = BTreeMap::new();
         collect(&self.path(folder), "", &mut there);
@@ -118,7 +118,7 @@ fn whisper_testdata() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/whisper/testdata")
 }
 
-// What comes
+// Downloads
 
 #[test]
 fn a_pulled_model_is_heard_with() {
@@ -195,7 +195,7 @@ fn the_catalogue_is_printed_and_the_command_explains_itself() {
     assert!(room.hub.asked().is_empty());
 }
 
-// What is there already
+// Existing folders
 
 #[test]
 fn a_folder_that_is_there_is_kept_unless_it_is_to_be_fetched_again() {
@@ -208,7 +208,7 @@ fn a_folder_that_is_there_is_kept_unless_it_is_to_be_fetched_again() {
     assert_eq!((kept.code, &kept.out), (Some(0), &first.out), "{kept:?}");
     assert!(kept.err.contains("models/nano already exists (me/nano, commit 0123"), "{kept:?}");
     assert_eq!((fs::read(&config).unwrap(), room.hub.asked().len()), (b"mine".to_vec(), 0));
-    // Another model by the same name, or another precision of it, is no reason to go on as if it were there.
+    // Another model with the same name, or another precision of it, must not be accepted instead.
     for other in [&["you/nano"][..], &["me/nano", "--precision", "int8"]] {
         let ran = room.pull(other);
         assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{ran:?}");
@@ -217,13 +217,13 @@ fn a_folder_that_is_there_is_kept_unless_it_is_to_be_fetched_again() {
     assert_eq!(fs::read(&config).unwrap(), b"mine");
     assert_eq!(room.pull(&["me/nano", "--again"]).code, Some(0));
     room.has("models/nano", &nano());
-    // What cannot be fetched replaces nothing.
+    // A failed download replaces nothing.
     room.hub.behave(Manner { damage: true, ..Manner::default() });
     assert_eq!(room.pull(&["me/nano", "--again"]).code, Some(1));
     assert!(config.exists());
 }
 
-// What is not to be had
+// Errors
 
 #[test]
 fn what_the_repository_does_not_have_is_said_with_what_it_has() {
@@ -279,7 +279,7 @@ fn a_token_opens_a_private_repository_and_goes_nowhere_else() {
         let elsewhere = asked.path.starts_with("/cdn/");
         assert_eq!(asked.token.is_none(), elsewhere, "{asked:?}");
     }
-    // The token of an earlier login is as good.
+    // The token of a previous login works too.
     fs::create_dir(room.path("home")).unwrap();
     fs::write(room.path("home/token"), "hf_secret\n").unwrap();
     assert_eq!(room.pull(&["me/nano", "--again"]).code, Some(0));
@@ -300,7 +300,7 @@ fn a_list_with_hostile_names_is_refused_whole() {
     }
 }
 
-// What comes in pieces
+// Interrupted downloads
 
 #[test]
 fn a_file_that_breaks_off_is_taken_up_again_and_then_by_the_next_pull() {
@@ -332,7 +332,7 @@ fn a_pull_that_is_killed_leaves_nothing_that_looks_whole() {
             assert!(begun.elapsed() < limit(), "nothing comes");
             thread::sleep(Duration::from_millis(10));
         }
-        // Two at once would spoil it for each other.
+        // Two at once would disturb each other.
         assert!(room.refused(&["me/nano"]).contains("another `auricle pull` is running"));
         child.kill().unwrap();
         child.wait().unwrap();

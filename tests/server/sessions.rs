@@ -1,4 +1,4 @@
-//! Sessions as a dialect drives them, on a real engine in a real worker, without any protocol.
+//! Sessions as used by a dialect, with a real engine in a real worker, but without a protocol.
 
 use auricle_core::{AudioFormat, Encoding, Event, Failure, FailureCode, Pace, metrics::Metrics};
 use auricle_engines::plugins::{DiscoverySettings, FirstScan, Registry, Watcher};
@@ -28,7 +28,7 @@ struct Fixture {
     _watcher: Watcher,
 }
 
-/// Sessions on `tone`, for a caller whose key is for one stream.
+/// Sessions on `tone`, for a caller whose key allows one stream.
 async fn fixture(dir: &Path) -> Fixture {
     for name in ["plugins", "presets"] {
         fs::create_dir_all(dir.join(name)).unwrap();
@@ -83,7 +83,7 @@ impl Fixture {
     }
 }
 
-/// Events up to one of a kind.
+/// Reads events up to one of a kind.
 async fn until(events: &mut SessionEvents, kind: impl Fn(&Event) -> bool) -> Vec<Arc<NumberedEvent>> {
     let mut all = Vec::new();
     while !all.iter().any(|event: &Arc<NumberedEvent>| kind(&event.event)) {
@@ -108,7 +108,7 @@ async fn a_session_goes_its_way_and_gives_its_place_back() {
     let (mut session, mut events) = fixture.open(AudioFormat::default()).await.unwrap();
     assert_eq!(fixture.open(AudioFormat::default()).await.err().unwrap().code, FailureCode::KeyStreams);
     assert_eq!(fixture.sessions.registry().report()[0].stream, session.info().id);
-    // A frame cut in two counts when it is whole.
+    // A sample that is cut in two counts when it is complete.
     session.audio(bytes(&audio)[..20_001].to_vec().into()).await;
     assert_eq!(session.received(), 10_000);
     session.audio(bytes(&audio)[20_001..].to_vec().into()).await;
@@ -151,7 +151,7 @@ async fn the_format_may_change_in_the_middle() {
     let (mut session, mut events) = fixture.open(AudioFormat::default()).await.unwrap();
     let audio = noise(4, 12_000);
     session.audio(bytes(&audio).into()).await;
-    // A telephone's second, of which the model hears twice as many samples.
+    // A second of telephone audio, resampled to twice as many samples.
     session.configure(AudioFormat { encoding: Encoding::Mulaw, sample_rate: 8_000, ..AudioFormat::default() }).unwrap();
     session.audio(vec![0xff; 8_000].into()).await;
     assert_eq!(session.received(), 20_000);

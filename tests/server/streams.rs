@@ -1,4 +1,4 @@
-//! The life of a stream over WebSocket: what goes in comes out once, in order, whatever the frames.
+//! Streams over WebSocket: all audio is recognised once, in order, regardless of the frames.
 
 use auricle_tests::{Client, Host, Setup, bytes, library, long, noise, tone_segments};
 use serde_json::json;
@@ -37,7 +37,7 @@ fn segments_have_times_and_partials_come_before_them() {
     let mut client = Client::open(&host, "tone", json!({"options": {"lan": "xx"}}));
     for piece in bytes(&noise(2, 20_000)).chunks(3_200) {
         client.audio(piece);
-        // One chunk, one event at least: nothing is merged while the client reads.
+        // One chunk, at least one event: nothing is merged while the client reads.
         client.next();
     }
     client.finish();

@@ -1,4 +1,4 @@
-//! TLS: only for those who trust the certificate, which may be replaced under a running server.
+//! TLS: only for clients that trust the certificate, which can be replaced while the server runs.
 
 use auricle_tests::{Host, Setup, auricle, bytes, fixture, library, limit, noise, tone_segments};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -11,7 +11,7 @@ use std::{
     process::{Child, Output, Stdio},
 };
 
-/// An authority, and a certificate of it for this machine, as files: `NAME-ca.pem`, `NAME.pem`, `NAME.key`.
+/// Creates a CA, and a certificate of it for this machine, as files: `NAME-ca.pem`, `NAME.pem`, `NAME.key`.
 fn issue(dir: &Path, name: &str) {
     let authority = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new([]).unwrap();
@@ -26,7 +26,7 @@ fn issue(dir: &Path, name: &str) {
 
 const SETTINGS: &str = "[tls]\ncertificate = \"server.pem\"\nkey = \"server.key\"\n[timeouts]\nrequest_seconds = 2";
 
-/// With certificates `one` and `two`, the first of which serves.
+/// With certificates `one` and `two`; `one` is used.
 fn setup() -> Setup {
     let setup = Setup::new().plugin(&library("tone")).preset("tone", &json!({"backend": "tone"})).settings(SETTINGS);
     for name in ["one", "two"] {
@@ -48,7 +48,7 @@ fn install(configs: &Path, name: &str) {
     }
 }
 
-/// A client that hears on standard input, and trusts this authority.
+/// A client that reads standard input, and trusts this CA.
 fn client(host: &Host, authority: Option<&str>) -> Child {
     let mut command = auricle();
     command.args(["stream", "-", "--raw", "s16le", "--preset", "tone", "--format", "jsonl", "--url"]);
@@ -61,7 +61,7 @@ fn client(host: &Host, authority: Option<&str>) -> Child {
 
 fn run(host: &Host, authority: Option<&str>, audio: &[i16]) -> Output {
     let mut client = client(host, authority);
-    // One that is refused does not read.
+    // A client that is refused does not read.
     let _ = client.stdin.take().unwrap().write_all(&bytes(audio));
     client.wait_with_output().unwrap()
 }
@@ -98,7 +98,7 @@ fn a_client_that_trusts_the_authority_is_served_and_no_other() {
     };
     assert!(engines("one").status.success());
     assert_eq!(engines("two").status.code(), Some(2));
-    // Clear text is not answered in clear text.
+    // Unencrypted requests get no unencrypted response.
     let mut socket = TcpStream::connect(host.address()).unwrap();
     socket.set_read_timeout(Some(limit())).unwrap();
     socket.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
@@ -121,7 +121,7 @@ fn a_certificate_is_replaced_under_open_streams() {
         assert!(output.read_line(&mut heard).unwrap() > 0);
     }
 
-    // Half of a pair: the one before stays in service.
+    // Only half of a pair is replaced: the previous certificate stays in use.
     fs::copy(host.path("configs/two.pem"), host.path("configs/server.pem")).unwrap();
     host.wait_for("the complaint", || host.logged(&["does not match the key", "stays in service"]) == 1);
     assert_serves(&host, "one");

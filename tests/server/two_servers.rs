@@ -1,4 +1,4 @@
-//! Two servers in one process: what each measures, opens and refuses is its own.
+//! Two servers in one process: metrics, streams and limits are separate.
 
 use auricle_server::{Server, settings::Settings};
 use auricle_tests::{bytes, host_program, library, limit, noise};
@@ -13,7 +13,7 @@ use std::{
 };
 use tungstenite::{Message, client::client_with_config};
 
-/// A server on `tone`, in a directory of its own; `127.0.0.1:PORT`.
+/// Starts a server on `tone` in its own directory; returns `127.0.0.1:PORT`.
 async fn start(dir: &Path) -> String {
     let (plugins, presets) = (dir.join("plugins"), dir.join("presets"));
     fs::create_dir_all(&plugins).unwrap();
@@ -41,7 +41,7 @@ fn get(address: &str, path: &str) -> String {
     answer
 }
 
-/// One stream to its end.
+/// Runs a whole stream.
 fn stream(address: &str) {
     let socket = TcpStream::connect(address).unwrap();
     socket.set_read_timeout(Some(limit())).unwrap();

@@ -1,9 +1,9 @@
-//! The dialect of vosk-server: a listener of its own, the path `/vosk` of the main one, and clients that know nothing of this
-//! server.
+//! The dialect of vosk-server: its own listener, the path `/vosk` of the main listener, and clients that were not made
+//! for this server.
 //!
-//! Rust clients say what a test wants said, in lock-step. The Python ones are those of other people: the published
-//! `vosk-transcriber`, and what the sample scripts of vosk-server do (`clients/vosk`). They get an environment under the target
-//! directory; where that cannot be made, their tests say so and are skipped.
+//! Rust clients send what a test specifies, and wait for each answer. The Python clients are from other projects: the
+//! published `vosk-transcriber`, and copies of what vosk-server's sample scripts do (`clients/vosk`). They use an
+//! environment under the target directory; if it cannot be created, their tests print this and are skipped.
 
 use auricle_tests::{
     Client, Host, Setup, bytes, fixture, library, limit, models, noise, runtime, tone_segments, wav, words,
@@ -19,7 +19,7 @@ use std::{
 };
 use tungstenite::{Message, WebSocket, client::client_with_config};
 
-/// The main listener and one for vosk alone.
+/// The main listener, and one for vosk only.
 const LISTENERS: &str = r#"
 [[listeners]]
 address = "127.0.0.1:0"
@@ -28,7 +28,7 @@ address = "127.0.0.1:0"
 dialects = ["vosk"]
 "#;
 
-/// Half a telephone's second to a segment, where `tone` has a second at 16 kHz.
+/// Half a second of telephone audio per segment; `tone` has a second at 16 kHz by default.
 fn telephone() -> Value {
     json!({"backend": "tone", "sample_rate": 8_000, "chunk_samples": 800, "segment_chunks": 5})
 }
@@ -41,7 +41,7 @@ fn host() -> Host {
     tone().settings(LISTENERS).start()
 }
 
-/// Engine `onnx` with the digits' model.
+/// Engine `onnx` with the model of the digits.
 fn digits() -> Host {
     let preset = fs::read_to_string(models().join("../configs/presets/digits.json")).unwrap();
     let preset: Value = serde_json::from_str(&preset).unwrap();
@@ -61,7 +61,7 @@ impl Vosk {
         Self(socket)
     }
 
-    /// On the listener for vosk alone, with a first `config`.
+    /// Connects to the listener for vosk only, and sends a `config`.
     fn open(host: &Host, config: Value) -> Self {
         let mut client = Self::connect(&host.listener(1), "/");
         client.say(&json!({"config": config}).to_string());
@@ -72,7 +72,7 @@ impl Vosk {
         self.0.send(Message::text(text)).unwrap();
     }
 
-    /// The next text as it is on the wire; the close code where there is none.
+    /// Receives the next text as it is on the wire; the close code if there is none.
     fn hear_text(&mut self) -> Result<String, u16> {
         loop {
             match self.0.read() {
@@ -89,13 +89,13 @@ impl Vosk {
         serde_json::from_str(&text).unwrap()
     }
 
-    /// A message of audio and its answer.
+    /// Sends an audio message; returns its answer.
     fn audio(&mut self, bytes: &[u8]) -> Value {
         self.0.send(Message::binary(bytes.to_vec())).unwrap();
         self.hear()
     }
 
-    /// Audio in messages of `size` bytes, and what is final of the answers.
+    /// Sends audio in messages of `size` bytes; returns the final answers.
     fn audio_in_messages(&mut self, bytes: &[u8], size: usize) -> Vec<Value> {
         let answers = bytes.chunks(size).map(|message| self.audio(message));
         let (partials, finals): (Vec<_>, Vec<_>) = answers.partition(|answer| answer["partial"].is_string());
@@ -108,7 +108,7 @@ impl Vosk {
         self.hear()
     }
 
-    /// The end: one more answer, nothing else, and a close in order.
+    /// Ends the audio: one more answer, nothing else, and a normal close.
     fn eof(mut self) -> Value {
         self.say(r#"{"eof" : 1}"#);
         let last = self.hear();
@@ -116,7 +116,7 @@ impl Vosk {
         last
     }
 
-    /// An error and a close: the code and the line for people.
+    /// Receives an error and a close; returns the code and the message.
     fn fails(mut self) -> (String, String) {
         let error = self.hear();
         let closed = self.hear_text();
@@ -131,7 +131,7 @@ fn texts(finals: &[Value]) -> Vec<String> {
     finals.iter().flat_map(|answer| words(answer["text"].as_str().unwrap())).collect()
 }
 
-/// What `tone` says, as words.
+/// The text of `tone`, as words.
 fn said(audio: &[i16], samples: usize) -> Vec<String> {
     words(&tone_segments(audio, samples).join(" "))
 }
@@ -148,7 +148,7 @@ fn each_message_has_one_answer_and_nothing_is_lost() {
             let mut finals = client.audio_in_messages(&bytes(&audio), size);
             finals.push(client.eof());
             assert_eq!(texts(&finals), said(&audio, 16_000), "{address}{path} in {size} bytes");
-            // No times of words: this engine has none.
+            // Without the times of words, because this engine has none.
             assert!(finals.iter().all(|told| told.as_object().unwrap().len() == 1), "{finals:?}");
         }
     }
@@ -186,7 +186,7 @@ fn a_reset_tells_the_rest_and_the_stream_goes_on() {
     before.push(client.reset());
     assert_eq!(texts(&before), said(&audio[..10_500], 16_000));
     assert_eq!(client.reset(), json!({"text": ""}), "nothing was said since");
-    // Said again it changes nothing.
+    // The same again changes nothing.
     client.say(r#"{"config": {"sample_rate": 16000.0}}"#);
     let mut after = client.audio_in_messages(&bytes(&audio[10_500..]), 1_000);
     after.push(client.eof());
@@ -253,7 +253,7 @@ fn what_is_no_message_is_told_and_closed() {
     changed.audio(&[0; 320]);
     changed.say(r#"{"config" : {"model" : "english"}}"#);
     assert_eq!(changed.fails().0, "bad_message");
-    // No engine of this host can be told of phrases.
+    // No engine of this host supports phrases.
     let mut phrases = Vosk::open(&host, json!({"sample_rate": 16_000, "phrase_list": ["one two", "[unk]"]}));
     let _ = phrases.0.send(Message::binary(vec![0; 2]));
     assert_eq!(phrases.fails().0, "forbidden_field");
@@ -277,7 +277,7 @@ fn what_was_said_before_a_failure_is_told_before_it() {
 fn clients_that_leave_without_waiting_harm_nobody() {
     let host = host();
     for end in [Some(r#"{"eof" : 1}"#), None] {
-        // As the page among the samples does.
+        // Like the web page among the samples.
         let mut client = Vosk::open(&host, json!({"sample_rate": 16_000}));
         client.audio(&[0; 6_400]);
         end.into_iter().for_each(|end| client.say(end));
@@ -291,7 +291,7 @@ fn clients_that_leave_without_waiting_harm_nobody() {
     assert_eq!(Vosk::connect(&host.listener(1), "/").eof(), json!({"text": ""}));
 }
 
-/// Of the native protocol's words and of vosk's: word, start, end, confidence.
+/// A word of the native protocol or of vosk: word, start, end, confidence.
 type Timed = (String, f64, f64, f64);
 
 fn native_words(host: &Host, audio: &[i16]) -> Vec<Timed> {
@@ -326,7 +326,7 @@ fn results(finals: &[Value]) -> Vec<Timed> {
         .collect()
 }
 
-/// The native protocol rounds times to milliseconds; in a batch confidences differ in their last digits.
+/// The native protocol rounds times to milliseconds; in a batch the last digits of confidences differ.
 fn assert_same(vosk: &[Timed], native: &[Timed]) {
     assert_eq!(vosk.len(), native.len(), "{vosk:?} {native:?}");
     for (one, other) in vosk.iter().zip(native) {
@@ -407,7 +407,7 @@ fn clients() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/vosk")
 }
 
-/// The folder of programs of an environment with the Python clients; why there is none.
+/// The folder of programs in an environment with the Python clients; the reason if there is none.
 static PYTHON: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
     let here = env::current_exe().unwrap();
     let folder = here.ancestors().nth(3).unwrap().join("clients/vosk");
@@ -429,12 +429,12 @@ static PYTHON: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
     Ok(bin)
 });
 
-/// Runs a Python program of `clients/vosk`; `None` where there is no environment for it.
+/// Runs a Python program of `clients/vosk`; `None` if there is no environment for it.
 fn python(program: &str, args: &[&str]) -> Option<Output> {
     let bin = PYTHON.as_ref().map_err(|problem| println!("skipped: no Python clients: {problem}")).ok()?;
     let mut command = Command::new(bin.join("python"));
     command.arg(clients().join(program)).args(args);
-    // `vosk-transcriber` wants an `ffmpeg`.
+    // `vosk-transcriber` needs an `ffmpeg`.
     let path = env::join_paths(
         [clients().join("bin"), bin.clone()]
             .into_iter()
@@ -447,7 +447,7 @@ fn python(program: &str, args: &[&str]) -> Option<Output> {
     Some(command.output().unwrap())
 }
 
-/// What a program that ended well printed.
+/// The output of a program that succeeded.
 fn printed(ran: Output) -> String {
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     String::from_utf8(ran.stdout).unwrap()
@@ -496,7 +496,7 @@ fn vosk_transcriber_writes_texts_and_subtitles() {
     }
 }
 
-/// The lines of text between numbers and times are what was said.
+/// Checks that the lines of text between numbers and times are the spoken text.
 fn assert_subtitles(srt: &str, spoken: &[String]) {
     let blocks = srt.trim().split("\n\n");
     let text = blocks.flat_map(|block| block.lines().skip(2)).collect::<Vec<_>>().join(" ");

@@ -1,7 +1,7 @@
-//! A hub on this machine: the list of a repository's files, the files, and what can go wrong with them.
+//! A hub on this machine: the list of a repository's files, the files, and faults.
 //!
-//! Laid out as the real one: the list under `/api/models`, files under `/ID/resolve/COMMIT`, large ones by a redirect to
-//! somewhere that knows no tokens and answers requests for ranges. One thread for each connection, one request on each.
+//! It has the paths of the real one: the list under `/api/models`, files under `/ID/resolve/COMMIT`, large ones with a
+//! redirect to a server that knows no tokens and supports ranges. One thread per connection, one request on each.
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -25,7 +25,7 @@ pub(crate) struct Hub {
     state: Arc<Mutex<State>>,
 }
 
-/// What a client asked for.
+/// A client's request.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Asked {
     pub(crate) path: String,
@@ -33,18 +33,18 @@ pub(crate) struct Asked {
     pub(crate) token: Option<String>,
 }
 
-/// How the hub behaves; by default well.
+/// The hub's behaviour; by default without faults.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Manner {
-    /// Repositories are there for its bearer only.
+    /// Repositories are visible only with this token.
     pub(crate) token: Option<&'static str>,
-    /// The status and `x-error-code` of every answer.
+    /// The status and `x-error-code` of every response.
     pub(crate) refusal: Option<(u16, &'static str)>,
-    /// Large files: a connection brings this many bytes, and then ends, or does nothing more.
+    /// For large files: a connection delivers this many bytes, and then ends or stalls.
     pub(crate) most: Option<(usize, Then)>,
-    /// One byte of a large file is another.
+    /// Changes one byte of a large file.
     pub(crate) damage: bool,
-    /// Takes no notice of ranges.
+    /// Ignores ranges.
     pub(crate) no_ranges: bool,
 }
 
@@ -70,7 +70,7 @@ impl Hub {
         thread::spawn(move || {
             for connection in listener.incoming().map_while(Result::ok) {
                 let (state, url) = (Arc::clone(&state), url.clone());
-                // A client may go away whenever it likes.
+                // A client may disconnect at any time.
                 thread::spawn(move || drop(answer(&connection, &state, &url)));
             }
         });
@@ -85,7 +85,7 @@ impl Hub {
         self.state.lock().unwrap().manner = manner;
     }
 
-    /// What was asked for since the last call.
+    /// The requests since the last call.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         std::mem::take(&mut self.state.lock().unwrap().asked)
     }
@@ -122,7 +122,7 @@ fn answer(mut connection: &TcpStream, state: &Mutex<State>, url: &str) -> std::i
             None => say(404, "x-error-code: RepoNotFound\r\n", b""),
         };
     }
-    // Another host, as far as a client can tell.
+    // Another host, from the client's point of view.
     let cdn = url.replace("127.0.0.1", "localhost");
     let (id, name) = asked.path[1..].split_once(&format!("/resolve/{COMMIT}/")).unwrap_or_default();
     match repositories.get(id).and_then(|files| files.get(name)) {
@@ -147,7 +147,7 @@ fn request(connection: &TcpStream) -> std::io::Result<Asked> {
     Ok(asked)
 }
 
-/// What the hub says of a repository, large files with their hash.
+/// The hub's description of a repository; large files have their hash.
 fn list(files: &Files) -> Value {
     let siblings = files.iter().map(|(name, bytes)| {
         let mut file = json!({"rfilename": name, "size": bytes.len(), "blobId": "x"});
@@ -164,7 +164,7 @@ fn is_large(name: &str) -> bool {
     name.contains(".onnx")
 }
 
-/// A large file, or the rest of it.
+/// Sends a large file, or the rest of it.
 fn file(mut connection: &TcpStream, asked: &Asked, manner: &Manner, bytes: &[u8]) -> std::io::Result<()> {
     let mut bytes = bytes.to_vec();
     if manner.damage {
