@@ -394,7 +394,7 @@ fn stream_says_what_of_a_file_it_did_not_hear() {
     // A file whose end is missing, and one with other data after its samples.
     let mut cut = whole.clone();
     cut[40..44].copy_from_slice(&200_000_u32.to_le_bytes());
-    for (file, what) in [(cut, "3.12 s of audio"), ([whole, vec![0x81; 9_000]].concat(), "9000 bytes are not heard")] {
+    for (file, what) in [(cut, "3.12 s of audio"), ([whole, vec![0x81; 9_000]].concat(), "9000 bytes of unknown data")] {
         let ran = stream(&host, &["-", "--preset", "tone"], &file);
         assert_eq!(ran.code, Some(3), "{ran:?}");
         assert_eq!(ran.out.lines().collect::<Vec<_>>(), expected);

@@ -1,15 +1,14 @@
-//! What a codec is to the intake.
+//! The trait of the decoders that the intake uses.
 
-/// Decodes one client's packets to mono samples, in their order.
+/// Decodes one client's packets in order to mono samples.
 ///
-/// A packet is what the client sent as one: a frame of a WebSocket, the payload of an RTP packet. Where the codec lets
-/// packets be cut anywhere, as PCM does, the samples depend only on the bytes. What cannot be decoded never fails: it is
-/// silenced or concealed, so that times stay right.
+/// A packet is one message of the client: a frame of a WebSocket, the payload of an RTP packet. If the codec lets packets be cut
+/// anywhere, as PCM does, the samples depend only on the bytes. Decoding never fails: bad packets are silenced or concealed, so
+/// that times stay correct.
 pub(super) trait Decoder: Send {
-    /// Appends the mono samples of a packet to `out`. Returns how many frames, at the client's rate, it made whole: the time
-    /// that the packet took.
+    /// Appends a packet's mono samples to `out`. Returns the number of frames that it completed, at the client's rate.
     fn decode(&mut self, packet: &[u8], out: &mut Vec<f32>) -> u64;
 
-    /// Forgets what came before the next packet.
+    /// Discards all state from before the next packet.
     fn reset(&mut self);
 }

@@ -1,7 +1,8 @@
-//! Audio files, and raw samples from a pipe, as frames of one format.
+//! Reads audio files, and raw samples from a pipe, as frames of one format.
 //!
-//! Invariant: what comes out is whole frames of [`AudioFile::format`], whatever the file does in its middle, and a part that is
-//! not heard is told. The file is read as it is asked for, and only forwards, so it may be a pipe. Reading blocks.
+//! Invariant: the output consists of whole frames of [`AudioFile::format`], even if the file changes its format in the middle,
+//! and every part that is skipped is reported. The file is read on demand and only forwards, so it may be a pipe. Reading
+//! blocks.
 
 mod codec;
 mod container;
@@ -9,7 +10,6 @@ mod convert;
 mod demux;
 mod error;
 mod flac;
-mod foreign;
 mod input;
 mod layout;
 mod mpeg;
@@ -19,14 +19,15 @@ mod raw;
 mod sniff;
 mod stream_info;
 mod tags;
+mod unsupported;
 mod wav;
 
-pub use error::{Damage, ReadError, UNDERSTOOD};
-pub use foreign::Foreign;
-pub use layout::MOST_CHANNELS;
+pub use error::{Damage, READABLE, ReadError};
+pub use layout::MAX_CHANNELS;
+pub use unsupported::Unsupported;
 
 use auricle_core::AudioFormat;
-use container::{Container, Got};
+use container::{Container, Progress};
 use convert::Convert;
 use demux::Demux;
 use flac::Flac;
@@ -39,45 +40,45 @@ use sniff::Kind;
 use std::{collections::VecDeque, io::Read};
 use wav::Wav;
 
-/// A file being read.
+/// An open audio file.
 pub struct AudioFile {
     container: Box<dyn Container>,
     convert: Convert,
     seconds: Option<f64>,
-    /// Before they are converted.
+    /// Frames of the last step, before conversion.
     frames: Vec<u8>,
-    /// What was told, and the first frames that were decoded, while the file was opened.
-    told: VecDeque<Damage>,
+    /// The damage and the first frames from opening the file, not returned yet.
+    damages: VecDeque<Damage>,
     ready: Vec<u8>,
 }
 
 /// How to read a file.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
-    /// Its length in bytes, where it is known; only [`AudioFile::seconds`] depends on it.
+    /// The file's size in bytes, if known. Only [`AudioFile::seconds`] depends on it.
     pub length: Option<u64>,
-    /// It has no header, and its samples are these.
+    /// The format of the samples, for a file without a header.
     pub raw: Option<AudioFormat>,
-    /// The only channel to hear, from 0.
+    /// The only channel to return, from 0.
     pub channel: Option<u16>,
 }
 
-/// What one step brought.
+/// The result of one step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
-    /// Frames have been appended; none where a packet holds none.
+    /// Frames were appended, possibly none.
     Audio,
-    /// Something is not heard; the next step goes on behind it.
+    /// A part was skipped; the next step continues after it.
     Damage(Damage),
-    /// That was all.
+    /// The end of the audio.
     End,
 }
 
 impl AudioFile {
-    /// Finds out what the bytes are, and reads up to the first samples.
+    /// Recognizes the file's kind, and reads up to the first samples.
     ///
     /// # Errors
-    /// What is wrong with the file.
+    /// The file cannot be read, is of an unsupported kind, or contains no audio.
     pub fn open(reader: impl Read + Send + Sync + 'static, options: Options) -> Result<Self, ReadError> {
         let Options { length, raw, channel } = options;
         let mut input = Input::new(reader);
@@ -102,46 +103,49 @@ impl AudioFile {
         let layout = container.layout();
         let convert = Convert::new(layout, channel)?;
         let seconds = container.frames(length).map(|frames| frames as f64 / f64::from(layout.sample_rate));
-        let (frames, told, ready) = Default::default();
-        let mut file = Self { container, convert, seconds, frames, told, ready };
+        let (frames, damages, ready) = Default::default();
+        let mut file = Self { container, convert, seconds, frames, damages, ready };
         if coded {
             file.begin()?;
         }
         Ok(file)
     }
 
-    /// Decodes up to the first frames, so that a file without any is no audio.
+    /// Decodes up to the first frames.
+    ///
+    /// # Errors
+    /// There are none, or reading failed.
     fn begin(&mut self) -> Result<(), ReadError> {
-        let (mut told, mut ready) = (VecDeque::new(), Vec::new());
+        let (mut damages, mut ready) = (VecDeque::new(), Vec::new());
         while ready.is_empty() {
             match self.step(&mut ready)? {
                 Step::Audio => {}
-                Step::Damage(damage) => told.push_back(damage),
-                Step::End if told.is_empty() => return Err(ReadError::Silent),
+                Step::Damage(damage) => damages.push_back(damage),
+                Step::End if damages.is_empty() => return Err(ReadError::NoAudio),
                 Step::End => return Err(ReadError::AllDamaged),
             }
         }
-        (self.told, self.ready) = (told, ready);
+        (self.damages, self.ready) = (damages, ready);
         Ok(())
     }
 
-    /// What the frames are made of: a format that a server takes, without a choice of channel.
+    /// The format of the frames. A server accepts it; it selects no channel.
     pub fn format(&self) -> AudioFormat {
         self.convert.format()
     }
 
-    /// How long it is, where that is known beforehand.
+    /// The length in seconds, if it is known before the file is read.
     pub fn seconds(&self) -> Option<f64> {
         self.seconds
     }
 
-    /// Appends a little more audio, whole frames, to `out`. After an error, or [`Step::End`], there is no more; what was
-    /// appended before an error is good.
+    /// Appends the next whole frames to `out`. After an error or [`Step::End`] there are no more; frames from before an error are
+    /// valid.
     ///
     /// # Errors
     /// The file cannot be read further.
     pub fn step(&mut self, out: &mut Vec<u8>) -> Result<Step, ReadError> {
-        if let Some(damage) = self.told.pop_front() {
+        if let Some(damage) = self.damages.pop_front() {
             return Ok(Step::Damage(damage));
         }
         if !self.ready.is_empty() {
@@ -150,11 +154,11 @@ impl AudioFile {
         }
         self.frames.clear();
         match self.container.step(&mut self.frames) {
-            Ok(Got::Audio(layout)) => {
+            Ok(Progress::Audio(layout)) => {
                 self.convert.push(layout, &self.frames, out)?;
                 Ok(Step::Audio)
             }
-            Ok(Got::Damage(damage)) => Ok(Step::Damage(damage)),
+            Ok(Progress::Damage(damage)) => Ok(Step::Damage(damage)),
             end => {
                 self.convert.finish(out);
                 end.map(|_| Step::End)

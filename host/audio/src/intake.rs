@@ -1,4 +1,4 @@
-//! One client's audio on its way in.
+//! Converts one client's audio to a model's samples.
 
 use super::{
     decoder::Decoder,
@@ -7,31 +7,31 @@ use super::{
 };
 use auricle_core::{AudioFormat, FormatError};
 
-/// Why audio cannot become a model's.
+/// Why audio cannot be converted for a model.
 #[derive(Debug, thiserror::Error)]
 pub enum IntakeError {
     /// The format is out of range.
     #[error(transparent)]
     Format(#[from] FormatError),
-    /// There is no way from its rate to the model's.
+    /// Its rate cannot be converted to the model's.
     #[error(transparent)]
     Resample(#[from] ResampleError),
 }
 
-/// Turns a client's packets into the model's samples.
+/// Converts a client's packets to the model's samples.
 pub struct Intake {
     decoder: Box<dyn Decoder>,
     frames: u64,
     resampler: Option<Resampler>,
-    /// Between the two; kept for its room.
+    /// Samples between the decoder and the resampler. Kept to reuse its memory.
     decoded: Vec<f32>,
 }
 
 impl Intake {
-    /// For audio of `format` to a model that hears `model_rate` samples per second.
+    /// An intake for audio of `format` and a model that processes `model_rate` samples per second.
     ///
     /// # Errors
-    /// What is out of range.
+    /// The format or the pair of rates is out of range.
     pub fn new(format: AudioFormat, model_rate: u32) -> Result<Self, IntakeError> {
         format.check()?;
         let resampler = Resampler::new(format.sample_rate, model_rate)?;
@@ -43,7 +43,7 @@ impl Intake {
         self.frames
     }
 
-    /// Appends to `out` the samples that a packet makes certain. Packets of PCM and G.711 may be cut anywhere.
+    /// Appends to `out` the samples that are complete with this packet. Packets of PCM and G.711 may be cut anywhere.
     pub fn push(&mut self, packet: &[u8], out: &mut Vec<f32>) {
         self.frames += match &mut self.resampler {
             None => self.decoder.decode(packet, out),
@@ -56,14 +56,14 @@ impl Intake {
         };
     }
 
-    /// Appends to `out` what is still on its way, at a flush or the end of the audio.
+    /// Appends to `out` the samples that the resampler still holds, at a flush or the end of the audio.
     pub fn finish(&mut self, out: &mut Vec<f32>) {
         if let Some(resampler) = &mut self.resampler {
             resampler.finish(out);
         }
     }
 
-    /// Forgets what is on its way, and counts from 0.
+    /// Discards pending audio, and counts from 0.
     pub fn reset(&mut self) {
         self.decoder.reset();
         self.frames = 0;
@@ -103,7 +103,7 @@ mod tests {
             let out = convert(rate, &sine(440.0, rate, rate), 640);
             assert_eq!(out.len(), 16_000, "{rate}");
             let ideal = |n: f64| (n * 440.0 * std::f64::consts::TAU / 16_000.0).sin() * 0.5;
-            // The filter's delay is known to a sample: 62 microseconds.
+            // The filter's delay is accurate to one sample: 62 microseconds.
             let worst = |shift: f64| {
                 (400..15_600).map(|n| (f64::from(out[n]) - ideal(n as f64 + shift)).abs()).fold(0.0, f64::max)
             };
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_model_cannot_hear_is_removed_not_folded() {
+    fn frequencies_above_the_models_range_are_removed_not_folded() {
         for rate in [44_100, 48_000, 192_000] {
             let out = convert(rate, &sine(10_500.0, rate, rate), 640);
             let loudest = out[400..15_600].iter().fold(0.0f32, |a, x| a.max(x.abs()));

@@ -1,10 +1,11 @@
-//! From a client's packets or an audio file to samples: decode, mix down, resample.
+//! Decodes, mixes and resamples a client's packets or an audio file.
 //!
-//! Invariant: what comes out depends only on the bytes in their order, not on how they were cut into frames. Bad bytes
-//! (a sample cut in two, NaN, too loud) never fail: they are completed by the next frame, silenced, or clipped.
+//! Invariant: the samples depend only on the bytes and their order, not on how they were cut into packets. Bad samples never cause
+//! an error: a sample that is cut in two is completed by the next packet, NaN becomes silence, and values beyond full scale are
+//! clipped.
 //!
-//! [`Intake`] takes what a stream brings and makes the model's samples of it; [`AudioFile`] reads a file in whatever
-//! container it is and gives frames that an [`Intake`] or a server takes. Nothing here has threads or a runtime.
+//! [`Intake`] converts a client's packets to a model's samples. [`AudioFile`] reads a file of any supported container and returns
+//! frames for an [`Intake`] or a server. There are no threads and no runtime here.
 #![forbid(unsafe_code)]
 
 mod decoder;

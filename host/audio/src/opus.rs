@@ -1,37 +1,37 @@
-//! Opus packets to samples at 48 kHz, by crate `opus-rs`.
+//! Decodes Opus packets to samples at 48 kHz, by crate `opus-rs`.
 //!
-//! Invariant: a packet cannot be cut: it is decoded whole, or refused whole. To a file's reader a refused packet is an error; as
-//! a [`Decoder`] of a client's packets it is concealed, and so is one that was lost, which is empty.
+//! Invariant: a packet is decoded or refused as a whole. For the reader of a file a refused packet is an error. As a [`Decoder`] of
+//! a client's packets it conceals refused packets, and lost ones, which are empty.
 
 use super::decoder::Decoder;
 use opus_rs::multistream::{ChannelMappingTable, MultistreamDecoder};
 
-/// Frames per second that come out, whatever was encoded.
+/// Frames per second of the decoded audio, whatever rate was encoded.
 pub(super) const RATE: u32 = 48_000;
 
-/// Frames of the longest packet, 120 ms.
-const LONGEST: usize = 5_760;
+/// Frames of the max_frames packet, 120 ms.
+const MAX_FRAMES: usize = 5_760;
 
-/// A channel that is always silent.
+/// The mapping of a channel that is always silent.
 const SILENT: u8 = 255;
 
-/// Decodes packets of one stream, or of several that make the channels of one recording.
+/// Decodes packets of one stream, or of several that are the channels of one recording.
 pub(super) struct Opus {
     table: ChannelMappingTable,
     streams: MultistreamDecoder,
     frames: Vec<f32>,
-    /// Frames of the last good packet: a lost one was most likely as long.
+    /// Frames of the last good packet; a lost one is assumed to be as long.
     last: usize,
 }
 
 impl Opus {
-    /// One stream of one channel or two, as in RTP and in most files.
+    /// The mapping of one stream with one or two channels, as in RTP and in most files.
     pub(super) fn table(channels: u8) -> ChannelMappingTable {
         let coupled_count = u8::from(channels > 1);
         ChannelMappingTable { channels, stream_count: 1, coupled_count, mapping: (0..channels).collect() }
     }
 
-    /// `None` where the table names a channel that no stream has.
+    /// A decoder; `None` if the table names a channel that no stream has.
     pub(super) fn new(table: ChannelMappingTable) -> Option<Self> {
         let decoded = u16::from(table.stream_count) + u16::from(table.coupled_count);
         let known = |source: &u8| *source == SILENT || u16::from(*source) < decoded;
@@ -39,22 +39,22 @@ impl Opus {
             return None;
         }
         let streams = MultistreamDecoder::new(RATE as i32, table.clone()).ok()?;
-        Some(Self { table, streams, frames: Vec::new(), last: LONGEST / 6 })
+        Some(Self { table, streams, frames: Vec::new(), last: MAX_FRAMES / 6 })
     }
 
-    /// A packet's frames, interleaved.
+    /// Decodes a packet to interleaved frames.
     ///
     /// # Errors
-    /// It is no packet of such a stream; in the decoder's words.
+    /// The packet is invalid; the decoder's message.
     pub(super) fn frames(&mut self, packet: &[u8]) -> Result<&[f32], &'static str> {
-        self.fill(packet, LONGEST)
+        self.decode_up_to(packet, MAX_FRAMES)
     }
 
-    /// An empty packet conceals `longest` frames; no other may be longer.
-    fn fill(&mut self, packet: &[u8], longest: usize) -> Result<&[f32], &'static str> {
+    /// Decodes a packet of up to `max_frames`. An empty packet conceals `max_frames`.
+    fn decode_up_to(&mut self, packet: &[u8], max_frames: usize) -> Result<&[f32], &'static str> {
         let channels = usize::from(self.table.channels);
-        self.frames.resize(longest * channels, 0.0);
-        let made = self.streams.decode(packet, longest, &mut self.frames)?;
+        self.frames.resize(max_frames * channels, 0.0);
+        let made = self.streams.decode(packet, max_frames, &mut self.frames)?;
         self.last = made;
         Ok(&self.frames[..made * channels])
     }
@@ -64,8 +64,8 @@ impl Decoder for Opus {
     fn decode(&mut self, packet: &[u8], out: &mut Vec<f32>) -> u64 {
         let (last, channels) = (self.last, usize::from(self.table.channels));
         let decoded = !packet.is_empty() && self.frames(packet).is_ok();
-        if !decoded && self.fill(&[], last).is_err() {
-            // Several streams cannot be concealed.
+        if !decoded && self.decode_up_to(&[], last).is_err() {
+            // Audio of several streams cannot be concealed.
             self.frames.clear();
             self.frames.resize(last * channels, 0.0);
         }
@@ -109,49 +109,49 @@ mod tests {
     #[test]
     fn packets_become_mono_samples() {
         for channels in [1, 2] {
-            let (mut decoder, mut heard) = (Opus::new(Opus::table(channels)).unwrap(), Vec::new());
+            let (mut decoder, mut samples) = (Opus::new(Opus::table(channels)).unwrap(), Vec::new());
             for packet in packets(20) {
-                assert_eq!(decoder.decode(&packet, &mut heard), 960);
+                assert_eq!(decoder.decode(&packet, &mut samples), 960);
             }
-            assert_eq!(heard.len(), 20 * 960);
-            assert!((power(&heard[9_600..]) - 0.125).abs() < 0.01, "{}", power(&heard[9_600..]));
+            assert_eq!(samples.len(), 20 * 960);
+            assert!((power(&samples[9_600..]) - 0.125).abs() < 0.01, "{}", power(&samples[9_600..]));
         }
     }
 
     #[test]
-    fn what_is_lost_or_no_packet_is_concealed_and_takes_its_time() {
-        let (mut decoder, mut heard) = (Opus::new(Opus::table(1)).unwrap(), Vec::new());
+    fn lost_and_invalid_packets_are_concealed_and_keep_their_length() {
+        let (mut decoder, mut samples) = (Opus::new(Opus::table(1)).unwrap(), Vec::new());
         for packet in packets(20) {
-            decoder.decode(&packet, &mut heard);
+            decoder.decode(&packet, &mut samples);
         }
         for gone in [&[][..], b"\x0f\0", b"\x01abc"] {
-            let start = heard.len();
-            assert_eq!(decoder.decode(gone, &mut heard), 960);
-            assert!(power(&heard[start..]) > 0.0001, "{gone:?}: {}", power(&heard[start..]));
+            let start = samples.len();
+            assert_eq!(decoder.decode(gone, &mut samples), 960);
+            assert!(power(&samples[start..]) > 0.0001, "{gone:?}: {}", power(&samples[start..]));
         }
         decoder.reset();
         let (mut again, packets) = (Vec::new(), packets(3));
         packets.iter().for_each(|packet| _ = decoder.decode(packet, &mut again));
-        assert_eq!(again, heard[..3 * 960]);
+        assert_eq!(again, samples[..3 * 960]);
     }
 
     #[test]
     fn channels_of_several_streams_are_put_in_their_places() {
         let right = ChannelMappingTable { channels: 3, stream_count: 2, coupled_count: 0, mapping: vec![1, 255, 0] };
         let mut decoder = Opus::new(right.clone()).unwrap();
-        // The first of two packets is told how long it is: a code of one frame, and its length.
-        let mut heard = Vec::new();
+        // The first of two packets states its length: a code of one frame, and the length.
+        let mut samples = Vec::new();
         for packet in packets(10) {
             let both = [&packet[..1], &[(packet.len() - 1) as u8], &packet[1..], &packet].concat();
-            heard.extend_from_slice(decoder.frames(&both).unwrap());
+            samples.extend_from_slice(decoder.frames(&both).unwrap());
         }
-        assert_eq!(heard.len(), 10 * 960 * 3);
-        assert!(heard.as_chunks().0.iter().all(|[left, silent, right]| left == right && *silent == 0.0));
-        assert!(power(&heard) > 0.05);
+        assert_eq!(samples.len(), 10 * 960 * 3);
+        assert!(samples.as_chunks().0.iter().all(|[left, silent, right]| left == right && *silent == 0.0));
+        assert!(power(&samples) > 0.05);
         for mapping in [vec![0, 1, 2], vec![0, 1]] {
             assert!(Opus::new(ChannelMappingTable { mapping, ..right.clone() }).is_none());
         }
-        // What several streams lose is silence of the same length.
+        // A lost packet of several streams becomes silence of the same length.
         let mut mixed = Vec::new();
         assert_eq!(decoder.decode(&[], &mut mixed), 960);
         assert_eq!(power(&mixed), 0.0);

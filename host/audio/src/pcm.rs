@@ -1,4 +1,4 @@
-//! PCM and G.711 to mono samples. Packets may be cut anywhere: what one cut in two is kept until the next.
+//! Decodes PCM and G.711 to mono samples. Packets may be cut anywhere: an incomplete frame is kept until the next packet.
 
 use super::decoder::Decoder;
 use audio_codec_algorithms::{decode_alaw, decode_ulaw};
@@ -8,7 +8,7 @@ use auricle_core::{AudioFormat, Encoding};
 #[derive(Debug)]
 pub(super) struct Pcm {
     format: AudioFormat,
-    /// The start of a frame whose end has not come yet.
+    /// The start of an incomplete frame.
     rest: Vec<u8>,
 }
 
@@ -24,14 +24,14 @@ impl Decoder for Pcm {
             if self.rest.len() < frame {
                 return 0;
             }
-            let whole = std::mem::take(&mut self.rest);
-            self.decode_whole(&whole, out);
+            let frame = std::mem::take(&mut self.rest);
+            self.decode_frames(&frame, out);
             frames = 1;
         }
-        let (whole, rest) = bytes.split_at(bytes.len() - bytes.len() % frame);
-        self.decode_whole(whole, out);
+        let (complete, rest) = bytes.split_at(bytes.len() - bytes.len() % frame);
+        self.decode_frames(complete, out);
         self.rest.extend_from_slice(rest);
-        frames + (whole.len() / frame) as u64
+        frames + (complete.len() / frame) as u64
     }
 
     fn reset(&mut self) {
@@ -44,7 +44,7 @@ impl Pcm {
         Self { format, rest: Vec::new() }
     }
 
-    fn decode_whole(&self, bytes: &[u8], out: &mut Vec<f32>) {
+    fn decode_frames(&self, bytes: &[u8], out: &mut Vec<f32>) {
         match self.format.encoding {
             Encoding::S16le => self.mix::<2>(bytes, out, |bytes| f32::from(i16::from_le_bytes(bytes)) / 32_768.0),
             Encoding::F32le => self.mix::<4>(bytes, out, |bytes| sane(f32::from_le_bytes(bytes))),
@@ -71,7 +71,7 @@ impl Pcm {
     }
 }
 
-/// Silence for what is no number, full scale for what is too loud.
+/// Replaces NaN by silence, and clips values beyond full scale.
 fn sane(sample: f32) -> f32 {
     if sample.is_nan() { 0.0 } else { sample.clamp(-1.0, 1.0) }
 }

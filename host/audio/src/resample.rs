@@ -1,22 +1,22 @@
-//! Mono samples from one rate to another, by band-limited interpolation (crate `rubato`).
+//! Resamples mono audio by band-limited interpolation (crate `rubato`).
 //!
-//! Works in blocks of 10 ms of input, so that the result does not depend on how the audio came in. The filter's delay is
-//! cut off at the start and made up at the end: output sample n is heard at the moment of input sample n * in / out.
+//! It works in blocks of 10 ms of input, so that the result does not depend on how the audio was cut. The filter's delay is cut off at
+//! the start and added at the end: output sample n has the time of input sample n * in / out.
 
 use rubato::{
     Async, FixedAsync, Indexing, Resampler as _, ResamplerConstructionError, SincInterpolationParameters,
     WindowFunction, audioadapter_buffers::direct::SequentialSlice,
 };
 
-/// The library refuses a pair of rates.
+/// The library does not support a pair of rates.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot resample from {from} to {to} Hz: {error}")]
 pub struct ResampleError {
-    /// Samples per second that come.
+    /// The input rate in Hz.
     pub from: u32,
-    /// Samples per second that are wanted.
+    /// The output rate in Hz.
     pub to: u32,
-    /// What it says.
+    /// The library's message.
     pub error: ResamplerConstructionError,
 }
 
@@ -24,26 +24,26 @@ pub struct ResampleError {
 pub(super) struct Resampler {
     inner: Async<f32>,
     ratio: f64,
-    /// Input not yet a whole block.
+    /// Input of an incomplete block.
     pending: Vec<f32>,
     block: Vec<f32>,
-    /// Output samples still to be cut off.
+    /// Output samples still to cut off.
     delay: usize,
     input: u64,
     output: u64,
 }
 
 impl Resampler {
-    /// From `from` to `to` samples per second; `None` where they are equal.
+    /// A resampler from `from` to `to` Hz; `None` if they are equal.
     ///
     /// # Errors
-    /// Where the library refuses the pair.
+    /// The library does not support the pair.
     pub(super) fn new(from: u32, to: u32) -> Result<Option<Self>, ResampleError> {
         if from == to {
             return Ok(None);
         }
         let ratio = f64::from(to) / f64::from(from);
-        // The filter must be as many times longer as the rate is divided, or it would let aliases through.
+        // When the rate is divided, the filter must be longer by the same factor, or it would let aliases through.
         let length = (128.0 / ratio.min(1.0)).round() as usize;
         let parameters = SincInterpolationParameters::new(length, WindowFunction::Blackman2).oversampling_factor(32);
         let frames = (from / 100).max(1) as usize;
@@ -54,7 +54,7 @@ impl Resampler {
         Ok(Some(Self { inner, ratio, pending: Vec::new(), block, delay, input: 0, output: 0 }))
     }
 
-    /// Appends to `out` what `samples` make certain.
+    /// Appends to `out` the output that is complete with `samples`.
     pub(super) fn push(&mut self, samples: &[f32], out: &mut Vec<f32>) {
         self.input += samples.len() as u64;
         self.pending.extend_from_slice(samples);
@@ -70,7 +70,7 @@ impl Resampler {
         self.pending.drain(..start);
     }
 
-    /// Appends the rest, so that all input is heard, and starts afresh.
+    /// Appends the rest of the output, and resets.
     pub(super) fn finish(&mut self, out: &mut Vec<f32>) {
         let wanted = (self.input as f64 * self.ratio).round() as u64;
         while self.output < wanted {
@@ -84,7 +84,7 @@ impl Resampler {
         self.reset();
     }
 
-    /// Starts afresh.
+    /// Discards all state.
     pub(super) fn reset(&mut self) {
         self.inner.reset();
         self.pending.clear();
@@ -92,7 +92,7 @@ impl Resampler {
         (self.input, self.output) = (0, 0);
     }
 
-    /// One block: `frames` samples of the pending input from `start`, and silence for what is missing.
+    /// Resamples one block: `frames` samples of the pending input from `start`, padded with silence.
     fn run(&mut self, start: usize, frames: usize, out: &mut Vec<f32>) {
         let needed = self.inner.input_frames_next();
         let mut padded;
@@ -114,7 +114,7 @@ impl Resampler {
                 out.extend_from_slice(&self.block[skipped..made]);
                 self.output += (made - skipped) as u64;
             }
-            // The buffers are of the sizes the library asked for.
+            // This cannot happen: the buffers have the sizes that the library requires.
             Err(error) => tracing::error!("resampling failed: {error}"),
         }
     }

@@ -1,7 +1,7 @@
 //! The command line of `auricle stream`.
 
 use super::session::Session;
-use auricle_audio::file::{MOST_CHANNELS, Options};
+use auricle_audio::file::{MAX_CHANNELS, Options};
 use auricle_core::{AudioFormat, Encoding};
 use auricle_dialects::native::messages::Pace;
 use clap::{
@@ -90,13 +90,13 @@ pub struct StreamArgs {
     pub rate: Option<u32>,
 
     /// With --raw: number of channels, 1 to 64 [default: 1]
-    #[arg(long, value_name = "N", requires = "raw", value_parser = clap::value_parser!(u16).range(1..=i64::from(MOST_CHANNELS)))]
+    #[arg(long, value_name = "N", requires = "raw", value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_CHANNELS)))]
     pub channels: Option<u16>,
 
     /// Transcribe only this channel, counted from 0; without it all channels are mixed
     ///
     /// Only this channel is sent.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(..i64::from(MOST_CHANNELS)))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(..i64::from(MAX_CHANNELS)))]
     pub channel: Option<u16>,
 
     /// Print partial text line by line if standard error is not a terminal

@@ -90,7 +90,7 @@ pub enum SourceError {
 /// Advice for the user of the command line.
 fn advice(error: &ReadError) -> &'static str {
     match error {
-        ReadError::Unknown => "; for raw samples give --raw s16le --rate 16000",
+        ReadError::Unrecognized => "; for raw samples give --raw s16le --rate 16000",
         _ => "",
     }
 }
@@ -243,7 +243,7 @@ mod tests {
         let error = Source::read("x", text, Options::default()).await.unwrap_err();
         assert_eq!(
             error.to_string(),
-            "x: not an audio file that is understood here (WAV, FLAC, MP3, AAC, M4A, WebM, Ogg with Opus, Vorbis or FLAC); \
+            "x: not a recognized audio file (readable: WAV, FLAC, MP3, AAC, M4A, WebM, Ogg with Opus, Vorbis or FLAC); \
              for raw samples give --raw s16le --rate 16000"
         );
         let error = Source::open(Path::new("no/such.wav"), Options::default()).await.unwrap_err();

@@ -1,13 +1,13 @@
-//! Coded packets to frames: Opus by crate `opus-rs`, all else by crate `symphonia`.
+//! Decodes packets to frames: Opus by crate `opus-rs`, other codecs by crate `symphonia`.
 //!
-//! Nothing is trimmed here: the readers of containers know where a recording begins and ends.
+//! Nothing is trimmed here: only the container readers know where a recording begins and ends.
 
 use super::{
-    container::Got,
+    container::Progress,
     error::{Damage, ReadError},
-    foreign::Foreign,
     layout::Layout,
     opus_head::OpusHead,
+    unsupported::Unsupported,
 };
 use crate::opus::Opus;
 use auricle_core::Encoding;
@@ -21,13 +21,13 @@ use symphonia::core::{
     units::{Duration, Timestamp},
 };
 
-/// So many damaged packets on end, and the file is given up.
-const HOPELESS: u32 = 1_000;
+/// After so many damaged packets in a row, reading stops.
+const MAX_DAMAGED: u32 = 1_000;
 
-/// What the decoder of AAC leaves out.
-const HE_AAC: Foreign = Foreign::new("a file of HE-AAC, or of AAC with more than two channels", "m4a");
+/// The kinds of AAC that the decoder does not support.
+const HE_AAC: Unsupported = Unsupported::new("HE-AAC, or AAC with more than two channels", "m4a");
 
-/// A decoder at work on one recording.
+/// The decoder of one recording.
 pub(super) struct Codec {
     decoder: Decoder,
     layout: Layout,
@@ -43,10 +43,10 @@ enum Decoder {
 }
 
 impl Codec {
-    /// For packets of one kind that make frames of one layout; `extra` is what the codec wants to know beforehand.
+    /// A decoder of packets with one layout. `extra` is the codec's setup data.
     ///
     /// # Errors
-    /// The decoder does not understand what it was told.
+    /// The decoder does not accept the setup data.
     pub(super) fn new(codec: AudioCodecId, layout: Layout, extra: Option<&[u8]>) -> Result<Self, ReadError> {
         let mut parameters = AudioCodecParameters::new();
         parameters.for_codec(codec).with_sample_rate(layout.sample_rate);
@@ -55,68 +55,71 @@ impl Codec {
         }
         let decoder = symphonia::default::get_codecs()
             .make_audio_decoder(&parameters, &AudioDecoderOptions::default())
-            .map_err(|error| refused(codec, error))?;
-        Ok(Self::of(Decoder::Symphonia(decoder), layout))
+            .map_err(|error| decoder_error(codec, error))?;
+        Ok(Self::with(Decoder::Symphonia(decoder), layout))
     }
 
-    /// For a track as a container describes it; and how many frames are to be left out at its start.
+    /// A decoder for a container's track, and the number of frames to skip at its start.
     ///
     /// # Errors
-    /// It is damaged, or a kind of AAC that is not read; [`ReadError::Unknown`]: another codec.
+    /// The track is damaged, or an unsupported kind of AAC; [`ReadError::Unrecognized`] for another codec.
     pub(super) fn of_track(parameters: &AudioCodecParameters) -> Result<(Self, u16), ReadError> {
         if parameters.codec == CODEC_ID_OPUS {
             let head =
-                OpusHead::read(parameters.extra_data.as_deref().unwrap_or_default()).ok_or(ReadError::Unknown)?;
+                OpusHead::read(parameters.extra_data.as_deref().unwrap_or_default()).ok_or(ReadError::Unrecognized)?;
             return Ok((Self::opus(&head)?, head.skip));
         }
         let decoder = symphonia::default::get_codecs()
             .make_audio_decoder(parameters, &AudioDecoderOptions::default())
-            .map_err(|error| refused(parameters.codec, error))?;
-        // The decoder knows better than the container.
+            .map_err(|error| decoder_error(parameters.codec, error))?;
+        // The codec's own header takes precedence over the container's.
         let known = decoder.codec_params();
-        let sample_rate = known.sample_rate.or(parameters.sample_rate).ok_or(ReadError::Unknown)?;
-        let channels = known.channels.as_ref().or(parameters.channels.as_ref()).ok_or(ReadError::Unknown)?;
+        let sample_rate = known.sample_rate.or(parameters.sample_rate).ok_or(ReadError::Unrecognized)?;
+        let channels = known.channels.as_ref().or(parameters.channels.as_ref()).ok_or(ReadError::Unrecognized)?;
         let layout = Layout { encoding: Encoding::F32le, sample_rate, channels: channels.count() as u16 };
-        Ok((Self::of(Decoder::Symphonia(decoder), layout), 0))
+        Ok((Self::with(Decoder::Symphonia(decoder), layout), 0))
     }
 
-    /// For packets of Opus.
+    /// A decoder of Opus packets.
     ///
     /// # Errors
-    /// Its channels are not in its streams.
+    /// The channel mapping names streams that do not exist.
     pub(super) fn opus(head: &OpusHead) -> Result<Self, ReadError> {
         let decoder = Box::new(Opus::new(head.table.clone()).ok_or(ReadError::AllDamaged)?);
-        Ok(Self::of(Decoder::Opus { decoder, gain: head.gain() }, head.layout()))
+        Ok(Self::with(Decoder::Opus { decoder, gain: head.gain() }, head.layout()))
     }
 
-    /// What its packets become.
+    /// The layout of the decoded frames.
     pub(super) fn layout(&self) -> Layout {
         self.layout
     }
 
-    fn of(decoder: Decoder, layout: Layout) -> Self {
+    fn with(decoder: Decoder, layout: Layout) -> Self {
         Self { decoder, layout, damaged: 0, floats: Vec::new(), shorts: Vec::new() }
     }
 
-    /// Appends a packet's frames to `out`. A packet that cannot be decoded is damage, of which the first on end is told.
+    /// Appends a packet's frames to `out`. Of several damaged packets in a row only the first is reported.
     ///
     /// # Errors
-    /// There are too many of those.
-    pub(super) fn decode(&mut self, packet: &[u8], out: &mut Vec<u8>) -> Result<Got, ReadError> {
-        let heard = Got::Audio(self.layout);
+    /// Too many packets in a row are damaged.
+    pub(super) fn decode(&mut self, packet: &[u8], out: &mut Vec<u8>) -> Result<Progress, ReadError> {
+        let audio = Progress::Audio(self.layout);
         let Err(damage) = self.append(packet, out) else {
             self.damaged = 0;
-            return Ok(heard);
+            return Ok(audio);
         };
         self.damaged += 1;
         match self.damaged {
-            1 => Ok(Got::Damage(Damage::Undecodable(damage))),
-            HOPELESS => Err(ReadError::Hopeless),
-            _ => Ok(heard),
+            1 => Ok(Progress::Damage(Damage::Undecodable(damage))),
+            MAX_DAMAGED => Err(ReadError::TooDamaged),
+            _ => Ok(audio),
         }
     }
 
-    /// Appends a packet's frames, or says why there are none.
+    /// Appends a packet's frames.
+    ///
+    /// # Errors
+    /// The decoder's message.
     fn append(&mut self, packet: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
         let decoder = match &mut self.decoder {
             Decoder::Symphonia(decoder) => decoder,
@@ -133,7 +136,7 @@ impl Codec {
             return Ok(());
         }
         if (rate, channels) != (self.layout.sample_rate, usize::from(self.layout.channels)) {
-            return Err("its header says something else".to_owned());
+            return Err("its rate or channels differ from the file's header".to_owned());
         }
         if self.layout.encoding == Encoding::S16le {
             buffer.copy_to_vec_interleaved(&mut self.shorts);
@@ -146,10 +149,10 @@ impl Codec {
     }
 }
 
-fn refused(codec: AudioCodecId, error: Error) -> ReadError {
+fn decoder_error(codec: AudioCodecId, error: Error) -> ReadError {
     match error {
-        Error::Unsupported(_) if codec == CODEC_ID_AAC => ReadError::Foreign(HE_AAC),
-        Error::Unsupported(_) => ReadError::Unknown,
+        Error::Unsupported(_) if codec == CODEC_ID_AAC => ReadError::Unsupported(HE_AAC),
+        Error::Unsupported(_) => ReadError::Unrecognized,
         error => ReadError::Decoder(error.to_string()),
     }
 }

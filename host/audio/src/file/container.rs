@@ -1,32 +1,32 @@
-//! What the readers of containers have in common.
+//! The trait of the container readers.
 
 use super::{
     error::{Damage, ReadError},
     layout::Layout,
 };
 
-/// A container being read, packet by packet.
+/// Reads a container packet by packet.
 pub(super) trait Container: Send {
-    /// What the first samples are made of.
+    /// The layout of the first frames.
     fn layout(&self) -> Layout;
 
-    /// How many frames there are, where the container says it; `length` is that of the file in bytes, where it is known.
+    /// The number of frames, if the container states it. `length` is the size of the file in bytes, if known.
     fn frames(&self, length: Option<u64>) -> Option<u64>;
 
-    /// Appends whole frames of one layout to `out`; where there are none, none.
+    /// Appends whole frames of one layout to `out`, possibly none.
     ///
     /// # Errors
     /// The file cannot be read further.
-    fn step(&mut self, out: &mut Vec<u8>) -> Result<Got, ReadError>;
+    fn step(&mut self, out: &mut Vec<u8>) -> Result<Progress, ReadError>;
 }
 
-/// What one step of a container brought.
+/// The result of one step.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Got {
-    /// Frames, or none, of this layout.
+pub(super) enum Progress {
+    /// Frames of this layout were appended, possibly none.
     Audio(Layout),
-    /// Something is not heard; the audio goes on behind it.
+    /// A part was skipped; the audio continues after it.
     Damage(Damage),
-    /// That was all.
+    /// The end of the audio.
     End,
 }

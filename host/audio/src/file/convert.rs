@@ -1,11 +1,11 @@
-//! From the layouts of a file to the one format that comes out of it.
+//! Converts the layouts of a file to one output format.
 //!
-//! Frames that are already so are handed on byte for byte. Otherwise a channel is chosen, channels are mixed, and what
-//! changes its rate or its channels in the middle of the file becomes what the file began with.
+//! Frames in that format are copied byte for byte. Otherwise a channel is selected or channels are mixed. Audio that changes its
+//! rate or channels in the middle of the file is converted to the layout at its beginning.
 
 use super::{
     error::ReadError,
-    layout::{Layout, MOST_CHANNELS},
+    layout::{Layout, MAX_CHANNELS},
 };
 use crate::{decoder::Decoder, pcm::Pcm, resample::Resampler};
 use audio_codec_algorithms::{encode_alaw, encode_ulaw};
@@ -13,33 +13,33 @@ use auricle_core::{AudioFormat, Encoding};
 
 /// Rates that can be converted, in samples per second.
 const RATES: std::ops::RangeInclusive<u32> = 1_000..=768_000;
-/// Rates that a server takes, as `AudioFormat::check` has them.
-const SERVED: (u32, u32) = (8_000, 192_000);
-/// Channels that a server takes, at most.
-const SERVED_CHANNELS: u16 = 8;
+/// Rates that a server accepts; `AudioFormat::check` has the same.
+const SERVER_RATES: (u32, u32) = (8_000, 192_000);
+/// The most channels that a server accepts.
+const SERVER_CHANNELS: u16 = 8;
 
-/// What the resamplers of a file may cost: a file can change its rate with every packet, and each change makes them anew. One that
-/// does not divide the rate costs 1, about a millisecond; one that divides it costs as much as it divides by.
-const MOST_COST: u64 = 1_000;
+/// The limit for the construction of a file's resamplers, because a file can change its rate with every packet. A resampler that
+/// does not divide the rate costs 1 (about a millisecond); one that divides it costs the divisor.
+const MAX_COST: u64 = 1_000;
 
 /// Converts frames.
 pub(super) struct Convert {
     from: Layout,
     to: AudioFormat,
-    /// The channel to hear.
-    choice: Option<u16>,
-    way: Way,
-    /// Of the resamplers made so far.
+    /// The selected channel.
+    selected: Option<u16>,
+    method: Method,
+    /// The cost of all resamplers so far.
     cost: u64,
 }
 
-/// How to get there.
-enum Way {
-    /// As they are.
-    Same,
-    /// One sample of each frame.
+/// How frames are converted.
+enum Method {
+    /// They are copied.
+    Copy,
+    /// One sample of each frame is copied.
     Pick(u16),
-    /// As samples: a lane for each channel that comes out, or one for all of them.
+    /// They are decoded: one lane per output channel, or one mixed lane for all of them.
     Lanes(Vec<Lane>),
 }
 
@@ -47,64 +47,64 @@ struct Lane {
     pcm: Pcm,
     resampler: Option<Resampler>,
     decoded: Vec<f32>,
-    /// Not yet written.
+    /// Samples that are not written yet.
     ready: Vec<f32>,
 }
 
 impl Convert {
-    /// For a file whose first samples have this layout; of its channels only `choice`, from 0, is to be heard. Without a choice
-    /// they are kept as they are, or mixed to one where a server would not take so many.
+    /// A converter for a file that begins with this layout. `selected` is the only channel to return, from 0. Without it all
+    /// channels are kept, or mixed to one if a server does not accept so many.
     ///
     /// # Errors
-    /// There is no such channel, or nothing can be done with such a layout.
-    pub(super) fn new(from: Layout, choice: Option<u16>) -> Result<Self, ReadError> {
+    /// The channel does not exist, or the layout is not supported.
+    pub(super) fn new(from: Layout, selected: Option<u16>) -> Result<Self, ReadError> {
         let Layout { encoding, sample_rate, channels } = from;
         check(from)?;
-        if let Some(channel) = choice.filter(|channel| *channel >= channels) {
+        if let Some(channel) = selected.filter(|channel| *channel >= channels) {
             return Err(ReadError::NoChannel { channel, channels });
         }
-        let mixed = choice.is_none() && channels > SERVED_CHANNELS;
+        let mixed = selected.is_none() && channels > SERVER_CHANNELS;
         let to = AudioFormat {
             encoding: if mixed { Encoding::F32le } else { encoding },
-            sample_rate: sample_rate.clamp(SERVED.0, SERVED.1),
-            channels: if mixed || choice.is_some() { 1 } else { channels },
+            sample_rate: sample_rate.clamp(SERVER_RATES.0, SERVER_RATES.1),
+            channels: if mixed || selected.is_some() { 1 } else { channels },
             channel: None,
         };
-        Ok(Self { from, to, choice, way: way(from, to, choice)?, cost: 0 })
+        Ok(Self { from, to, selected, method: method(from, to, selected)?, cost: 0 })
     }
 
-    /// What comes out.
+    /// The output format.
     pub(super) fn format(&self) -> AudioFormat {
         self.to
     }
 
-    /// Appends to `out` what whole frames become.
+    /// Converts whole frames and appends them to `out`.
     ///
     /// # Errors
-    /// The layout is another than before, and nothing can be done with it; or the rate has changed too often.
+    /// The layout has changed to an unsupported one, or the rate has changed too often.
     pub(super) fn push(&mut self, layout: Layout, frames: &[u8], out: &mut Vec<u8>) -> Result<(), ReadError> {
         if layout != self.from {
             self.finish(out);
             check(layout)?;
-            self.way = way(layout, self.to, self.choice)?;
-            if let Way::Lanes(lanes) = &self.way {
+            self.method = method(layout, self.to, self.selected)?;
+            if let Method::Lanes(lanes) = &self.method {
                 let resamplers = lanes.iter().filter(|lane| lane.resampler.is_some()).count() as u64;
                 self.cost += resamplers * u64::from((layout.sample_rate / self.to.sample_rate).max(1));
             }
-            if self.cost > MOST_COST {
-                return Err(ReadError::Changes);
+            if self.cost > MAX_COST {
+                return Err(ReadError::RateChanges);
             }
             self.from = layout;
         }
-        match &mut self.way {
-            Way::Same => out.extend_from_slice(frames),
-            Way::Pick(channel) => {
+        match &mut self.method {
+            Method::Copy => out.extend_from_slice(frames),
+            Method::Pick(channel) => {
                 let bytes = layout.format(None).sample_bytes();
                 let start = usize::from(*channel) * bytes;
                 let frames = frames.chunks_exact(layout.frame_bytes());
                 out.extend(frames.flat_map(|frame| &frame[start..start + bytes]));
             }
-            Way::Lanes(lanes) => {
+            Method::Lanes(lanes) => {
                 for Lane { pcm, resampler, decoded, ready } in lanes.iter_mut() {
                     match resampler {
                         None => _ = pcm.decode(frames, ready),
@@ -121,9 +121,9 @@ impl Convert {
         Ok(())
     }
 
-    /// Appends to `out` what is still on its way.
+    /// Appends the samples that the resamplers still hold.
     pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
-        if let Way::Lanes(lanes) = &mut self.way {
+        if let Method::Lanes(lanes) = &mut self.method {
             for Lane { resampler, ready, .. } in lanes.iter_mut() {
                 if let Some(resampler) = resampler {
                     resampler.finish(ready);
@@ -134,37 +134,37 @@ impl Convert {
     }
 }
 
-/// Whether anything can be done with such a layout.
+/// Checks that a layout is supported.
 fn check(Layout { sample_rate, channels, .. }: Layout) -> Result<(), ReadError> {
     if !RATES.contains(&sample_rate) {
         return Err(ReadError::Rate(sample_rate));
     }
-    if !(1..=MOST_CHANNELS).contains(&channels) {
+    if !(1..=MAX_CHANNELS).contains(&channels) {
         return Err(ReadError::Channels(channels));
     }
     Ok(())
 }
 
-fn way(from: Layout, to: AudioFormat, choice: Option<u16>) -> Result<Way, ReadError> {
-    // A channel that is gone in the middle of the file: what is there now is heard.
-    let choice = choice.filter(|channel| *channel < from.channels);
+fn method(from: Layout, to: AudioFormat, selected: Option<u16>) -> Result<Method, ReadError> {
+    // If the selected channel disappears in the middle of the file, all channels are mixed.
+    let selected = selected.filter(|channel| *channel < from.channels);
     if (from.encoding, from.sample_rate) == (to.encoding, to.sample_rate) {
-        match choice {
-            Some(channel) => return Ok(Way::Pick(channel)),
-            None if from.channels == to.channels => return Ok(Way::Same),
+        match selected {
+            Some(channel) => return Ok(Method::Pick(channel)),
+            None if from.channels == to.channels => return Ok(Method::Copy),
             None => {}
         }
     }
     let channels: Vec<Option<u16>> =
-        if from.channels == to.channels { (0..from.channels).map(Some).collect() } else { vec![choice] };
+        if from.channels == to.channels { (0..from.channels).map(Some).collect() } else { vec![selected] };
     let lane = |channel| {
         let resampler = Resampler::new(from.sample_rate, to.sample_rate)?;
         Ok(Lane { pcm: Pcm::new(from.format(channel)), resampler, decoded: Vec::new(), ready: Vec::new() })
     };
-    channels.into_iter().map(lane).collect::<Result<_, _>>().map(Way::Lanes)
+    channels.into_iter().map(lane).collect::<Result<_, _>>().map(Method::Lanes)
 }
 
-/// Interleaves what the lanes have ready; a single one is heard on every channel.
+/// Interleaves the samples that all lanes have. A single lane is copied to every channel.
 fn write(lanes: &mut [Lane], to: AudioFormat, out: &mut Vec<u8>) {
     let frames = lanes.iter().map(|lane| lane.ready.len()).min().unwrap_or(0);
     for frame in 0..frames {
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_channel_is_chosen_before_anything_is_sent() {
+    fn only_the_selected_channel_is_returned() {
         let mut convert = Convert::new(STEREO, Some(1)).unwrap();
         assert_eq!(convert.format(), AudioFormat::default());
         assert_eq!(pushed(&mut convert, STEREO, &[1, -2, 3, -4]), shorts(&[-2, -4]));
@@ -237,11 +237,11 @@ mod tests {
     fn what_changes_in_the_middle_becomes_what_was_first() {
         let mut convert = Convert::new(STEREO, None).unwrap();
         let mut out = pushed(&mut convert, STEREO, &[100, 200]);
-        // One channel is heard on both.
+        // One channel is copied to both.
         let mono = Layout { channels: 1, ..STEREO };
         out.extend(pushed(&mut convert, mono, &[300, 400]));
         assert_eq!(out, shorts(&[100, 200, 300, 300, 400, 400]));
-        // A second at another rate stays a second, each channel by itself.
+        // A second at another rate stays a second, and the channels stay separate.
         let fast = Layout { sample_rate: 48_000, ..STEREO };
         let mut second = pushed(&mut convert, fast, &[1_000, -1_000].repeat(48_000));
         convert.finish(&mut second);
@@ -255,13 +255,13 @@ mod tests {
         let fast = Layout { sample_rate: 48_000, ..STEREO };
         let mut out = Vec::new();
         let mut change = |layout| convert.push(layout, &[0; 8], &mut out);
-        // Two channels at a third of their rate; nothing where the rate is the first again.
-        for _ in 0..MOST_COST / 6 {
+        // Each change costs three per channel; the change back costs nothing.
+        for _ in 0..MAX_COST / 6 {
             change(fast).unwrap();
             change(STEREO).unwrap();
         }
         let error = change(fast).unwrap_err().to_string();
-        assert!(error.contains("changes its sample rate too often"), "{error}");
+        assert!(error.contains("sample rate changes too often"), "{error}");
     }
 
     #[test]
@@ -271,12 +271,12 @@ mod tests {
             let mut convert = Convert::new(Layout { encoding, ..later }, None).unwrap();
             let out = pushed(&mut convert, later, &[16_000, -16_000]);
             assert_eq!(out.len(), 2 * bytes);
-            let mut heard = Vec::new();
-            Pcm::new(convert.format()).decode(&out, &mut heard);
+            let mut samples = Vec::new();
+            Pcm::new(convert.format()).decode(&out, &mut samples);
             let right = [16_000.0 / 32_768.0, -16_000.0 / 32_768.0];
             assert!(
-                heard.iter().zip(right).all(|(heard, right): (&f32, f32)| (heard - right).abs() < 0.02),
-                "{heard:?}"
+                samples.iter().zip(right).all(|(sample, right): (&f32, f32)| (sample - right).abs() < 0.02),
+                "{samples:?}"
             );
         }
     }

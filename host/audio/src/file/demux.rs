@@ -1,19 +1,19 @@
 //! WebM, Matroska and MP4: containers that crate `symphonia` takes apart.
 //!
 //! Invariant: the first audio track that can be decoded is read from the beginning to the end that its encoder states. A gap in
-//! the track, a file that ends before its track does, and another file behind the first are reported. WebM is read as it
-//! comes: sizes and length may be unknown, as in a browser's recording. MP4 is held whole, because its index may be at the end.
+//! the track, a file that ends before its track does, and another file after the first are reported. WebM is read as it
+//! comes: sizes and length may be unknown, as in a browser's recording. MP4 is read into memory, because its index may be at the end.
 
 mod edits;
 mod elements;
 
 use super::{
     codec::Codec,
-    container::{Container, Got},
+    container::{Container, Progress},
     error::{Damage, ReadError},
-    foreign::Foreign,
     input::Input,
     layout::Layout,
+    unsupported::Unsupported,
 };
 use edits::Edits;
 use elements::{Elements, Followed};
@@ -33,50 +33,50 @@ use symphonia::{
 };
 
 /// The size of the largest MP4 file, in bytes.
-const MOST_HELD: u64 = 1 << 30;
+const MAX_FILE: u64 = 1 << 30;
 
-/// Seconds that may be missing without a report: recorders of WebM stamp blocks with the clock. MP4 counts exactly.
+/// Seconds that may be missing without a report. The times of WebM blocks come from the recorder's clock; MP4 counts exactly.
 const TOLERATED: f64 = 0.25;
 const TOLERATED_EXACT: f64 = 0.02;
-/// Bytes behind a recording that are not reported.
-const TOLERATED_BEHIND: u64 = 1_024;
+/// Bytes after a recording that are not reported.
+const TOLERATED_AFTER: u64 = 1_024;
 
-/// A file being read.
+/// Reads the audio track of a WebM, Matroska or MP4 file.
 pub(super) struct Demux {
     /// `None` at the end.
     reader: Option<Box<dyn FormatReader>>,
     track: u32,
     codec: Codec,
-    /// Frames of audio in a tick of the track's clock.
+    /// Frames of audio per tick of the track's clock.
     frames_per_tick: f64,
-    /// Bytes of frames still to be left out at the start.
+    /// Bytes of decoded frames still to skip at the start.
     skip: usize,
-    /// Where the track ends by what the file says, in frames.
+    /// The end of the track that the file states, in frames.
     until: Option<i64>,
-    /// Frames behind that end are no part of it.
+    /// Frames after that end are cut off (MP4).
     exact: bool,
-    /// Where the next packet belongs.
+    /// The expected position of the next packet, in frames.
     next: Option<i64>,
     damage: Option<Damage>,
-    /// MP4: there is another recording behind this one.
+    /// MP4: another recording follows this one.
     joined: bool,
     /// WebM: the elements read so far.
     elements: Arc<Mutex<Elements>>,
 }
 
 impl Demux {
-    /// Reads up to the first block.
+    /// Opens a WebM or Matroska file and reads up to its first block.
     ///
     /// # Errors
-    /// There is none, or no audio that is understood.
+    /// There is none, or no supported audio track.
     pub(super) fn webm(input: Input) -> Result<Self, ReadError> {
         let (input, elements) = Followed::new(input);
         let reader =
-            Box::new(MkvReader::try_new(stream(ReadOnlySource::new(input)), Default::default()).map_err(failed)?);
+            Box::new(MkvReader::try_new(stream(ReadOnlySource::new(input)), Default::default()).map_err(read_error)?);
         let info = reader.media_info();
-        // Of several tracks the video may be longer.
+        // With several tracks the duration may be that of the video.
         let duration = info.duration.filter(|_| reader.tracks().len() == 1).zip(info.time_base);
-        let other = Foreign::new("a WebM or Matroska file without audio that is read here", "webm");
+        let other = Unsupported::new("WebM or Matroska without a supported audio track", "webm");
         let mut demux = Self::new(reader, other)?;
         let rate = f64::from(demux.codec.layout().sample_rate);
         demux.until = duration.map(|(ticks, base)| (ticks.get() as f64 * seconds(base) * rate).round() as i64);
@@ -84,31 +84,31 @@ impl Demux {
         Ok(demux)
     }
 
-    /// Reads all of it.
+    /// Opens an MP4 file and reads it into memory.
     ///
     /// # Errors
-    /// There is no index, or no audio that is understood.
+    /// There is no index, or no supported audio track, or the file is too large.
     pub(super) fn mp4(input: Input) -> Result<Self, ReadError> {
         let mut bytes = Vec::new();
-        input.take(MOST_HELD + 1).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > MOST_HELD {
-            return Err(ReadError::Foreign(Foreign::new("an M4A or MP4 file of more than 1 GiB", "mp4")));
+        input.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > MAX_FILE {
+            return Err(ReadError::Unsupported(Unsupported::new("M4A or MP4 larger than 1 GiB", "mp4")));
         }
         let edits = Edits::read(&bytes);
-        // Forwards where that will do: what is cut off is then read as far as it goes.
+        // Without seeking if possible: a file that is cut off is then read up to there.
         let source = if edits.index_first {
             stream(ReadOnlySource::new(Cursor::new(bytes)))
         } else {
             stream(Cursor::new(bytes))
         };
-        let reader = Box::new(IsoMp4Reader::try_new(source, Default::default()).map_err(failed)?);
+        let reader = Box::new(IsoMp4Reader::try_new(source, Default::default()).map_err(read_error)?);
         let durations: Vec<_> = reader.tracks().iter().map(|track| (track.id, track.duration)).collect();
-        let mut demux = Self::new(reader, Foreign::new("an M4A or MP4 file without audio that is read here", "m4a"))?;
+        let mut demux = Self::new(reader, Unsupported::new("M4A or MP4 without a supported audio track", "m4a"))?;
         (demux.exact, demux.joined) = (true, edits.joined);
         let ticks = durations.iter().find(|(id, _)| *id == demux.track).and_then(|(_, duration)| *duration);
         let ticks = ticks.map(|ticks| ticks.get()).filter(|ticks| *ticks > 0);
         demux.until = ticks.map(|ticks| (ticks as f64 * demux.frames_per_tick).round() as i64);
-        if let Some(edit) = edits.of(demux.track) {
+        if let Some(edit) = edits.get(demux.track) {
             let start = (edit.start as f64 * demux.frames_per_tick).round() as usize;
             demux.skip = start.saturating_mul(demux.codec.layout().frame_bytes());
             demux.until = edit.end(start as i64, demux.codec.layout().sample_rate, demux.until);
@@ -116,8 +116,8 @@ impl Demux {
         Ok(demux)
     }
 
-    fn new(reader: Box<dyn FormatReader>, other: Foreign) -> Result<Self, ReadError> {
-        let mut problem = ReadError::Foreign(other);
+    fn new(reader: Box<dyn FormatReader>, other: Unsupported) -> Result<Self, ReadError> {
+        let mut problem = ReadError::Unsupported(other);
         for track in reader.tracks() {
             let &Track {
                 id, time_base: Some(time_base), codec_params: Some(CodecParameters::Audio(ref audio)), ..
@@ -142,31 +142,32 @@ impl Demux {
                         elements: Arc::default(),
                     });
                 }
-                Err(ReadError::Unknown) => {}
+                Err(ReadError::Unrecognized) => {}
                 Err(error) => problem = error,
             }
         }
         Err(problem)
     }
 
-    /// Compares the decoded audio with what the file states, and looks at what is behind it.
+    /// Compares the decoded audio with the stated length, and checks the bytes after it.
     fn end(&mut self) -> Result<Option<Damage>, ReadError> {
         if let Some(reader) = self.reader.take() {
             io::copy(&mut reader.into_inner(), &mut io::sink())?;
         }
         let missing = self.until.and_then(|until| self.missing(until.saturating_sub(self.next.unwrap_or(0))));
         let elements = self.elements.lock().unwrap_or_else(PoisonError::into_inner);
-        let bytes = elements.bytes_behind();
+        let bytes = elements.trailing_bytes();
         self.damage = if self.joined || elements.is_joined() {
             Some(Damage::Recording)
         } else if elements.is_cut_off() && missing.is_none() {
             Some(Damage::CutOff)
         } else {
-            (bytes > TOLERATED_BEHIND).then_some(Damage::Unknown { bytes })
+            (bytes > TOLERATED_AFTER).then_some(Damage::Unknown { bytes })
         };
         Ok(missing)
     }
 
+    /// Reports missing frames if they are more than the tolerance.
     fn missing(&self, frames: i64) -> Option<Damage> {
         let seconds = frames as f64 / f64::from(self.layout().sample_rate);
         (seconds > if self.exact { TOLERATED_EXACT } else { TOLERATED }).then_some(Damage::Missing { seconds })
@@ -183,33 +184,33 @@ impl Container for Demux {
         self.until?.checked_sub_unsigned(skipped as u64)?.try_into().ok()
     }
 
-    fn step(&mut self, out: &mut Vec<u8>) -> Result<Got, ReadError> {
+    fn step(&mut self, out: &mut Vec<u8>) -> Result<Progress, ReadError> {
         if let Some(damage) = self.damage.take() {
-            return Ok(Got::Damage(damage));
+            return Ok(Progress::Damage(damage));
         }
         let layout = self.layout();
-        let Some(reader) = &mut self.reader else { return Ok(Got::End) };
+        let Some(reader) = &mut self.reader else { return Ok(Progress::End) };
         let packet = match reader.next_packet() {
             Ok(Some(packet)) if packet.track_id == self.track => packet,
-            Ok(Some(_)) => return Ok(Got::Audio(layout)),
+            Ok(Some(_)) => return Ok(Progress::Audio(layout)),
             Err(Error::IoError(error)) if error.kind() != ErrorKind::UnexpectedEof => return Err(error.into()),
-            // Where sizes are unknown, the end is what the crate did not expect.
+            // If sizes are unknown, the crate reports the end as unexpected.
             Ok(None) | Err(Error::IoError(_)) => {
                 let missing = self.end()?;
-                return Ok(missing.map_or(Got::Audio(layout), Got::Damage));
+                return Ok(missing.map_or(Progress::Audio(layout), Progress::Damage));
             }
-            Err(error) => return Err(failed(error)),
+            Err(error) => return Err(read_error(error)),
         };
         let place = (packet.pts.get() as f64 * self.frames_per_tick).round() as i64;
         if self.next.is_none() && self.skip == 0 {
-            // What a codec needs to begin stands before the beginning.
+            // Packets at negative times only prepare the decoder.
             self.skip = place.min(0).unsigned_abs() as usize * layout.frame_bytes();
         }
         self.damage = self.next.and_then(|next| self.missing(place.saturating_sub(next)));
         let got = self.codec.decode(&packet.data, out)?;
         let frames = out.len() / layout.frame_bytes();
-        let said = (packet.dur.get() as f64 * self.frames_per_tick).round() as i64;
-        self.next = Some(place.saturating_add(if frames > 0 { frames as i64 } else { said }));
+        let stated = (packet.dur.get() as f64 * self.frames_per_tick).round() as i64;
+        self.next = Some(place.saturating_add(if frames > 0 { frames as i64 } else { stated }));
         if let Some(until) = self.until.filter(|_| self.exact) {
             let left = until.saturating_sub(place).clamp(0, frames as i64) as usize;
             out.truncate(left * layout.frame_bytes());
@@ -229,7 +230,7 @@ fn seconds(time_base: TimeBase) -> f64 {
     f64::from(time_base.numer.get()) / f64::from(time_base.denom.get())
 }
 
-fn failed(error: Error) -> ReadError {
+fn read_error(error: Error) -> ReadError {
     match error {
         Error::IoError(error) if error.kind() != ErrorKind::UnexpectedEof => ReadError::Io(error),
         Error::IoError(_) => ReadError::AllDamaged,

@@ -1,10 +1,10 @@
-//! Why an audio file cannot be read, and what of it could not.
+//! Errors of audio files, and the parts of a file that could not be decoded.
 
-use super::{foreign::Foreign, layout::MOST_CHANNELS};
+use super::{layout::MAX_CHANNELS, unsupported::Unsupported};
 use std::io;
 
-/// The containers and codecs that are read.
-pub const UNDERSTOOD: &str = "WAV, FLAC, MP3, AAC, M4A, WebM, Ogg with Opus, Vorbis or FLAC";
+/// The containers and codecs that can be read.
+pub const READABLE: &str = "WAV, FLAC, MP3, AAC, M4A, WebM, Ogg with Opus, Vorbis or FLAC";
 
 /// Why a file cannot be read, or not to its end.
 #[derive(Debug, thiserror::Error)]
@@ -13,84 +13,87 @@ pub enum ReadError {
     /// Reading the bytes failed.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// Nothing that is known.
-    #[error("not an audio file that is understood here ({UNDERSTOOD})")]
-    Unknown,
-    /// A kind of file, or of audio in one, that is known and not read.
+    /// The kind of file is unknown.
+    #[error("not a recognized audio file (readable: {READABLE})")]
+    Unrecognized,
+    /// The kind of file, or of the audio in it, is known but not supported.
     #[error("{0}")]
-    Foreign(Foreign),
-    /// A file of another purpose.
-    #[error("{0} and not an audio file")]
-    NoAudio(&'static str),
-    /// What Git has in place of a file that was not fetched.
-    #[error("a Git LFS pointer and not the recording itself; `git lfs pull` fetches it")]
+    Unsupported(Unsupported),
+    /// A file of a known kind that holds no audio, such as a web page.
+    #[error("{0}, not an audio file")]
+    NotAudio(&'static str),
+    /// The placeholder that Git keeps for a file that was not downloaded.
+    #[error("a Git LFS pointer, not the recording; run `git lfs pull` to download the recording")]
     LfsPointer,
-    /// Samples of so many bits.
-    #[error("a WAV file with samples of {0} bits; those of 8, 16, 24 and 32 bits and floats of 32 and 64 can be read")]
+    /// A WAV file with an unsupported number of bits per sample.
+    #[error(
+        "a WAV file with {0} bits per sample, which is not supported; convert it to 16 bits first: \
+         `ffmpeg -i in.wav -ar 16000 -ac 1 out.wav`"
+    )]
     SampleBits(u16),
-    /// So many frames per second.
-    #[error("{0} samples per second cannot be read; 1000 to 768000 can")]
+    /// A sample rate that is out of range.
+    #[error("the sample rate is {0} Hz; 1000 to 768000 Hz are supported")]
     Rate(u32),
-    /// So many channels.
-    #[error("{0} channels cannot be read; 1 to {MOST_CHANNELS} can")]
+    /// A number of channels that is out of range.
+    #[error("the number of channels is {0}; 1 to {MAX_CHANNELS} are supported")]
     Channels(u16),
-    /// The channel asked for, counted from 0, is not there.
-    #[error("there is no channel {channel}: the last of {channels} is {}", .channels - 1)]
+    /// The selected channel does not exist.
+    #[error("there is no channel {channel}: channels are counted from 0, and the last one is {}", .channels - 1)]
     NoChannel {
-        /// The one asked for.
+        /// The selected channel, from 0.
         channel: u16,
-        /// How many there are.
+        /// The number of channels.
         channels: u16,
     },
-    /// The resampler refused.
+    /// The resampler does not support this pair of rates.
     #[error(transparent)]
     Resample(#[from] crate::resample::ResampleError),
-    /// The rate changes with nearly every packet.
-    #[error("it changes its sample rate too often; convert it first: `ffmpeg -i FILE -ar 16000 -ac 1 out.wav`")]
-    Changes,
-    /// A WAV file without them.
-    #[error("a WAV file that ends before its samples")]
+    /// The sample rate changes with nearly every packet.
+    #[error("the sample rate changes too often; convert the file first: `ffmpeg -i FILE -ar 16000 -ac 1 out.wav`")]
+    RateChanges,
+    /// A WAV file without samples.
+    #[error("the WAV file has no samples: it is cut off or damaged")]
     NoSamples,
-    /// No sample in it.
-    #[error("there is no audio in it")]
-    Silent,
+    /// The file is empty, or holds not a single sample.
+    #[error("the file contains no audio")]
+    NoAudio,
     /// There is audio, but none of it can be decoded.
-    #[error("nothing in it can be decoded: it is damaged")]
+    #[error("the file is damaged: none of its audio can be decoded")]
     AllDamaged,
-    /// Damaged for so long that reading on is pointless.
-    #[error("too damaged to go on")]
-    Hopeless,
-    /// The decoder cannot begin, or go on.
-    #[error("it is damaged ({0})")]
+    /// So many parts in a row are damaged that reading stops.
+    #[error("the file is too damaged to be read further")]
+    TooDamaged,
+    /// The demuxer or decoder cannot start or continue.
+    #[error("the file cannot be decoded: it is damaged, incomplete or of an unsupported kind ({0})")]
     Decoder(String),
 }
 
-/// Something that is in the file and was not heard; the audio goes on behind it.
+/// A part of a file that could not be decoded. Reading continues after it.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Damage {
-    /// A packet that the decoder refused.
-    #[error("a damaged part is left out ({0})")]
+    /// The decoder refused a packet.
+    #[error("a damaged part was skipped ({0})")]
     Undecodable(String),
-    /// Less than the file says there is.
-    #[error("{seconds:.2} s of audio that it says it holds are missing")]
+    /// The file holds less audio than it states.
+    #[error("{seconds:.2} s of audio are missing: the file is cut off or damaged")]
     Missing {
-        /// How much.
+        /// The length of the missing audio.
         seconds: f64,
     },
-    /// Between what is heard, or behind it.
-    #[error("{bytes} bytes are not heard: nothing says what they are")]
+    /// Bytes between or after the audio that belong to nothing known.
+    #[error("{bytes} bytes of unknown data were skipped")]
     Unknown {
-        /// How much.
+        /// The number of bytes.
         bytes: u64,
     },
-    /// Pages of an Ogg stream.
-    #[error("a damaged part is left out (pages of the stream are missing)")]
-    Pages,
-    /// The file ends within a page or a packet.
-    #[error("the end of the file is cut off")]
+    /// Pages of an Ogg stream are missing.
+    #[error("a damaged part was skipped (pages of the Ogg stream are missing)")]
+    MissingPages,
+    /// The file ends within a page, a packet or an element.
+    #[error("the end of the file is cut off or damaged")]
     CutOff,
-    /// Another recording joined to the one before, which cannot be read.
-    #[error("the recording that is joined behind this one cannot be read")]
+    /// Another recording follows that cannot be read.
+    #[error("the file contains another recording after this one, which cannot be read")]
     Recording,
 }

@@ -1,12 +1,12 @@
-//! FLAC, by crate `symphonia` from one frame to the next.
+//! FLAC; its frames are parsed and decoded by crate `symphonia`.
 //!
-//! The crate reads up to what is no frame, and takes that for one: so it is given a recording's description and frames alone.
-//! What stands before and behind them is looked at here: pictures, tags, and another recording joined to the first. The frames
-//! count themselves, which tells where some are missing.
+//! The crate would parse any bytes after a recording as frames, so it only gets the recording's description and frames. This file
+//! handles the bytes around them: pictures, tags, and another recording that follows. Frames are numbered, so missing ones are
+//! detected.
 
 use super::{
     codec::Codec,
-    container::{Container, Got},
+    container::{Container, Progress},
     error::{Damage, ReadError},
     input::Input,
     layout::Layout,
@@ -27,12 +27,12 @@ use symphonia::{
     default::formats::FlacReader,
 };
 
-/// The oldest tag is the last so many bytes of a file.
-const OLDEST_TAG: usize = 128;
-/// Bytes behind a recording that may be anything.
-const UNSAID: u64 = 1_024;
+/// The size of an ID3v1 tag: the last bytes of a file.
+const ID3V1: usize = 128;
+/// Bytes after a recording that are not reported.
+const TOLERATED: u64 = 1_024;
 
-/// FLAC being read.
+/// Reads FLAC.
 pub(super) struct Flac {
     input: Shared,
     first: StreamInfo,
@@ -45,11 +45,11 @@ struct Recording {
     info: StreamInfo,
     frames: FlacReader<'static>,
     codec: Codec,
-    /// Where the next frame belongs.
+    /// The expected position of the next frame.
     position: u64,
 }
 
-/// The input, of which the crate reads a part.
+/// The input, shared with the crate's reader.
 #[derive(Clone)]
 struct Shared(Arc<Mutex<Input>>);
 
@@ -60,40 +60,40 @@ impl Shared {
 }
 
 impl Flac {
-    /// Whether it begins here.
+    /// Whether a FLAC file begins here.
     pub(super) fn begins(start: &[u8]) -> bool {
         start.starts_with(b"fLaC")
     }
 
-    /// Reads what is before the first frame.
+    /// Reads up to the first frame.
     ///
     /// # Errors
-    /// There is no description of the stream, or no frame.
+    /// There is no valid description of the stream, or no frame.
     pub(super) fn open(input: Input) -> Result<Self, ReadError> {
         let input = Shared(Arc::new(Mutex::new(input)));
         let recording = Recording::open(&input)?;
         Ok(Self { input, first: recording.info, recording: Some(recording), damage: None })
     }
 
-    /// Looks for another recording behind the last.
-    fn behind(&mut self) -> Result<Got, ReadError> {
+    /// Looks for another recording after the last one.
+    fn next_recording(&mut self) -> Result<Progress, ReadError> {
         let mut input = self.input.lock();
-        tags::pass(&mut input);
+        tags::skip(&mut input);
         if Self::begins(input.peek(4)) {
             drop(input);
             return Ok(match Recording::open(&self.input) {
                 Ok(recording) => {
                     let layout = recording.info.layout;
                     self.recording = Some(recording);
-                    Got::Audio(layout)
+                    Progress::Audio(layout)
                 }
                 Err(ReadError::Io(error)) => return Err(error.into()),
-                Err(_) => Got::Damage(Damage::Recording),
+                Err(_) => Progress::Damage(Damage::Recording),
             });
         }
         let bytes = input.skip_all();
         input.end()?;
-        Ok(if bytes > UNSAID { Got::Damage(Damage::Unknown { bytes }) } else { Got::End })
+        Ok(if bytes > TOLERATED { Progress::Damage(Damage::Unknown { bytes }) } else { Progress::End })
     }
 }
 
@@ -106,11 +106,11 @@ impl Container for Flac {
         Some(self.first.frames).filter(|frames| *frames > 0)
     }
 
-    fn step(&mut self, out: &mut Vec<u8>) -> Result<Got, ReadError> {
+    fn step(&mut self, out: &mut Vec<u8>) -> Result<Progress, ReadError> {
         if let Some(damage) = self.damage.take() {
-            return Ok(Got::Damage(damage));
+            return Ok(Progress::Damage(damage));
         }
-        let Some(recording) = &mut self.recording else { return self.behind() };
+        let Some(recording) = &mut self.recording else { return self.next_recording() };
         let layout = recording.info.layout;
         let missing = |frames: u64| Damage::Missing { seconds: frames as f64 / f64::from(layout.sample_rate) };
         match recording.frames.next_packet() {
@@ -125,11 +125,11 @@ impl Container for Flac {
                 Ok(got)
             }
             Err(Error::IoError(error)) if error.kind() != ErrorKind::UnexpectedEof => Err(error.into()),
-            // The crate calls an end that comes too early an error.
+            // The crate reports an early end as an error.
             Ok(None) | Err(Error::IoError(_)) => {
                 let gap = recording.info.frames.saturating_sub(recording.position);
                 self.recording = None;
-                Ok(if gap > 0 { Got::Damage(missing(gap)) } else { Got::Audio(layout) })
+                Ok(if gap > 0 { Progress::Damage(missing(gap)) } else { Progress::Audio(layout) })
             }
             Err(error) => Err(ReadError::Decoder(error.to_string())),
         }
@@ -140,20 +140,20 @@ impl Recording {
     fn open(shared: &Shared) -> Result<Self, ReadError> {
         let block = description(&mut shared.lock())?;
         let info = StreamInfo::read(&block).ok_or(ReadError::AllDamaged)?;
-        // The description as the only and last of its kind.
+        // The description as the only metadata block.
         let head = [b"fLaC\x80\0\0".as_slice(), &[STREAM_INFO as u8], &block].concat();
         let reader = Cursor::new(head).chain(Frames(shared.clone()));
         let stream = MediaSourceStream::new(Box::new(ReadOnlySource::new(reader)), Default::default());
         let frames = FlacReader::try_new(stream, FormatOptions::default()).map_err(|error| match error {
             Error::IoError(error) if error.kind() != ErrorKind::UnexpectedEof => ReadError::Io(error),
-            Error::IoError(_) => ReadError::Silent,
+            Error::IoError(_) => ReadError::NoAudio,
             error => ReadError::Decoder(error.to_string()),
         })?;
         Ok(Self { info, frames, codec: Codec::new(CODEC_ID_FLAC, info.layout, Some(&block))?, position: 0 })
     }
 }
 
-/// Reads up to the first frame; returns what describes the stream.
+/// Reads up to the first frame; returns the description of the stream (the block STREAMINFO).
 fn description(input: &mut Input) -> Result<Vec<u8>, ReadError> {
     let mut description = Vec::new();
     input.skip(4);
@@ -172,21 +172,21 @@ fn description(input: &mut Input) -> Result<Vec<u8>, ReadError> {
     Ok(description)
 }
 
-/// The frames of one recording: up to a tag, another recording, or the end.
+/// A reader of one recording's frames. It ends before a tag, another recording, or the end.
 struct Frames(Shared);
 
 impl Read for Frames {
     fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
         let mut input = self.0.lock();
-        let seen = input.ready(OLDEST_TAG + 1);
-        let ended = seen.len() <= OLDEST_TAG;
-        let most = out.len().min(if ended { seen.len() } else { seen.len() - OLDEST_TAG });
-        let other = |place: usize| match seen[place] {
-            b'f' | b'I' | b'A' => foreign(&seen[place..]),
-            b'T' => seen.len() == OLDEST_TAG && place == 0 && seen.starts_with(b"TAG"),
+        let seen = input.ready(ID3V1 + 1);
+        let ended = seen.len() <= ID3V1;
+        let most = out.len().min(if ended { seen.len() } else { seen.len() - ID3V1 });
+        let ends_at = |place: usize| match seen[place] {
+            b'f' | b'I' | b'A' => other_begins(&seen[place..]),
+            b'T' => seen.len() == ID3V1 && place == 0 && seen.starts_with(b"TAG"),
             _ => false,
         };
-        let bytes = (0..most).find(|place| other(*place)).unwrap_or(most);
+        let bytes = (0..most).find(|place| ends_at(*place)).unwrap_or(most);
         out[..bytes].copy_from_slice(&seen[..bytes]);
         input.skip(bytes as u64);
         if bytes == 0 && ended {
@@ -196,8 +196,8 @@ impl Read for Frames {
     }
 }
 
-/// Whether another recording or a tag begins here: more bytes alike than a frame has by chance.
-fn foreign(seen: &[u8]) -> bool {
+/// Whether another recording or a tag begins here. It compares so many bytes that a frame cannot match by chance.
+fn other_begins(seen: &[u8]) -> bool {
     match seen {
         [b'f', b'L', b'a', b'C', 0 | 0x80, 0, 0, 34, ..] => true,
         [b'I', b'D', b'3', 2..=4, 0, flags, ..] => flags & 0xf == 0 && tags::length(seen).is_some(),

@@ -1,36 +1,36 @@
-//! A file's bytes, looked at before they are taken.
+//! A file's bytes, with lookahead.
 
 use std::io::{self, ErrorKind, Read};
 
-/// Read at a time, or more where more is to be looked at.
+/// Bytes read at a time; more if the caller looks further ahead.
 const BLOCK: usize = 16 * 1024;
 
-/// Bytes that come one behind the other. Where reading fails, it looks like the end; [`end`](Self::end) tells.
+/// A stream of bytes. A failed read looks like the end; [`end`](Self::end) returns its error.
 pub(super) struct Input {
     reader: Box<dyn Read + Send + Sync>,
     buffer: Vec<u8>,
-    /// Taken already, of the buffer.
-    taken: usize,
+    /// Bytes of the buffer that have been consumed.
+    consumed: usize,
     ended: bool,
     error: Option<io::Error>,
 }
 
 impl Input {
     pub(super) fn new(reader: impl Read + Send + Sync + 'static) -> Self {
-        Self { reader: Box::new(reader), buffer: Vec::new(), taken: 0, ended: false, error: None }
+        Self { reader: Box::new(reader), buffer: Vec::new(), consumed: 0, ended: false, error: None }
     }
 
-    /// The next bytes, so many of them unless the input ends before.
+    /// The next `bytes` bytes; fewer if the input ends before. They are not consumed.
     pub(super) fn peek(&mut self, bytes: usize) -> &[u8] {
         let ready = self.ready(bytes);
         &ready[..ready.len().min(bytes)]
     }
 
-    /// The next bytes, as many as have come and at least so many, unless the input ends before.
+    /// All buffered bytes, at least `bytes`; fewer if the input ends before. They are not consumed.
     pub(super) fn ready(&mut self, bytes: usize) -> &[u8] {
-        while self.buffer.len() - self.taken < bytes && !self.ended {
-            self.buffer.drain(..self.taken);
-            self.taken = 0;
+        while self.buffer.len() - self.consumed < bytes && !self.ended {
+            self.buffer.drain(..self.consumed);
+            self.consumed = 0;
             let held = self.buffer.len();
             self.buffer.resize(bytes.max(held + BLOCK), 0);
             let read = self.reader.read(&mut self.buffer[held..]);
@@ -45,10 +45,10 @@ impl Input {
                 }
             }
         }
-        &self.buffer[self.taken..]
+        &self.buffer[self.consumed..]
     }
 
-    /// Takes so many bytes; returns how many there were.
+    /// Consumes up to `bytes` bytes; returns how many there were.
     pub(super) fn skip(&mut self, bytes: u64) -> u64 {
         let mut skipped = 0;
         while skipped < bytes {
@@ -56,13 +56,13 @@ impl Input {
             if next == 0 {
                 break;
             }
-            self.taken += next;
+            self.consumed += next;
             skipped += next as u64;
         }
         skipped
     }
 
-    /// Takes all that is left; returns how many bytes there were, zeros at the end not counted.
+    /// Consumes the rest of the input; returns its length without the zeros at its end.
     pub(super) fn skip_all(&mut self) -> u64 {
         let (mut skipped, mut used) = (0, 0);
         loop {
@@ -74,15 +74,15 @@ impl Input {
             if let Some(last) = next.iter().rposition(|byte| *byte != 0) {
                 used = skipped + last as u64 + 1;
             }
-            self.taken += length;
+            self.consumed += length;
             skipped += length as u64;
         }
     }
 
-    /// To be asked where the input has ended.
+    /// Checks why the input ended. Call it when there are no more bytes.
     ///
     /// # Errors
-    /// It did not end, reading it failed.
+    /// Reading failed.
     pub(super) fn end(&mut self) -> io::Result<()> {
         self.error.take().map_or(Ok(()), Err)
     }
@@ -93,7 +93,7 @@ impl Read for Input {
         let seen = self.ready(1);
         let bytes = seen.len().min(out.len());
         out[..bytes].copy_from_slice(&seen[..bytes]);
-        self.taken += bytes;
+        self.consumed += bytes;
         if bytes == 0 { self.end().map(|()| 0) } else { Ok(bytes) }
     }
 }
@@ -102,7 +102,7 @@ impl Read for Input {
 mod tests {
     use super::*;
 
-    /// Some bytes, one at a time, then a failure.
+    /// Returns some bytes, one at a time, then fails.
     struct Failing(&'static [u8]);
 
     impl Read for Failing {
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_looked_at_and_taken() {
+    fn bytes_are_peeked_and_consumed() {
         let mut input = Input::new(Failing(b"abcdef"));
         assert_eq!(input.peek(2), b"ab");
         assert_eq!(input.skip(1), 1);

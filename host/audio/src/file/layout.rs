@@ -1,23 +1,23 @@
-//! What frames are made of.
+//! The layout of frames.
 
 use auricle_core::{AudioFormat, Encoding};
 
-/// Most channels of a frame that are read.
-pub const MOST_CHANNELS: u16 = 64;
+/// The largest supported number of channels.
+pub const MAX_CHANNELS: u16 = 64;
 
-/// What interleaved frames are made of, as the file has it.
+/// The layout of interleaved frames in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Layout {
-    /// How a sample is written.
+    /// The encoding of a sample.
     pub(super) encoding: Encoding,
     /// Frames per second.
     pub(super) sample_rate: u32,
-    /// Samples per frame, 1 to [`MOST_CHANNELS`].
+    /// Samples per frame, 1 to [`MAX_CHANNELS`].
     pub(super) channels: u16,
 }
 
 impl Layout {
-    /// The same in the host's terms, though perhaps beyond what a server takes.
+    /// The corresponding format of a server's audio; its values may exceed what a server accepts.
     pub(super) fn format(self, channel: Option<u16>) -> AudioFormat {
         let Self { encoding, sample_rate, channels } = self;
         AudioFormat { encoding, sample_rate, channels, channel }

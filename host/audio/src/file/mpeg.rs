@@ -1,14 +1,14 @@
-//! MP3, and AAC as broadcasts have it (ADTS): a row of packets without a container around it.
+//! MP3, and AAC in ADTS: a sequence of packets without a container.
 //!
-//! Invariant: every packet is decoded, whatever stands between them. Recordings joined one behind the other, each with a packet
-//! that tells of it, are heard one behind the other. What an encoder has put before and behind a recording is cut off, at its
-//! end only where the recording has as many packets as it says: more packets are more audio.
+//! Invariant: every packet is decoded, even if there are other bytes between them. Several recordings in one file are read one
+//! after the other; each begins with an information packet (Xing, VBRI). The padding that an encoder has added before and after a
+//! recording is cut off, at the end only if the recording has exactly the stated number of packets: more packets are more audio.
 
 mod frame;
 
 use super::{
     codec::Codec,
-    container::{Container, Got},
+    container::{Container, Progress},
     error::{Damage, ReadError},
     input::Input,
     layout::Layout,
@@ -18,29 +18,29 @@ use auricle_core::Encoding;
 use frame::{Coding, HEAD, Head, Info};
 use symphonia::core::codecs::audio::well_known::{CODEC_ID_AAC, CODEC_ID_MP3};
 
-/// How far into a file its first packet is looked for: far enough for the rest of one at the start, not so far that programs
-/// and pictures are taken for recordings.
+/// Bytes that are searched for the first packet: enough for the rest of a cut packet at the start, but not so many that programs
+/// and pictures are mistaken for recordings.
 const JUNK: u64 = 4_096;
 
-/// So many packets like the first must follow it, where there are so many.
-const SURE: usize = 2;
+/// Packets like the first that must follow it, unless the file ends before.
+const CONFIRMING: usize = 2;
 
-/// Bytes between packets that may be anything.
-const UNSAID: u64 = 64;
-/// And behind the last: the rest of a packet, a tag that is not known.
-const UNSAID_BEHIND: u64 = 2_048;
+/// Bytes between packets that are not reported.
+const TOLERATED: u64 = 64;
+/// Bytes after the last packet that are not reported: the rest of a packet, an unknown tag.
+const TOLERATED_AFTER: u64 = 2_048;
 
-/// MP3 being read.
+/// Reads MP3 or AAC packets.
 pub(super) struct Mpeg {
     input: Input,
     first: Head,
     recording: Recording,
-    /// The last packet ended right here.
+    /// The last packet, if it ended right here.
     follows: Option<Head>,
-    /// Bytes since then that belong to no packet.
+    /// Bytes since the last packet.
     junk: u64,
-    /// Of those, the ones up to the last that is not zero.
-    used: u64,
+    /// The same without the zeros at their end.
+    nonzero: u64,
     damage: Option<Damage>,
 }
 
@@ -50,93 +50,93 @@ struct Recording {
     codec: Codec,
     info: Info,
     packets: u32,
-    /// Still to be cut off at the start, in bytes.
+    /// Bytes still to cut off at the start.
     skip: usize,
-    /// Decoded and not yet given away, since it may be what is cut off at the end.
+    /// Decoded frames that are held back, because they may be padding at the end.
     held: Vec<u8>,
 }
 
-/// What comes next.
+/// The result of [`Mpeg::next`].
 enum Next {
     Packet(Head),
-    /// So many bytes that belong to no packet were passed over.
+    /// So many bytes that are not a packet were skipped.
     Junk(u64),
     End,
 }
 
 impl Mpeg {
-    /// Whether such packets begin near here, and so how many bytes on.
+    /// Finds the first packet near here; returns the number of bytes before it.
     pub(super) fn begins(input: &mut Input) -> Option<u64> {
-        // Mostly right here: a pipe need not bring more than that.
+        // Usually it is right here; then only a few bytes are read, in case the input is a slow pipe.
         if let Some(head) = Head::read(input.peek(HEAD)) {
             let mut bytes = head.bytes + HEAD;
-            for _ in 1..=SURE {
+            for _ in 1..=CONFIRMING {
                 let seen = input.peek(bytes);
                 bytes += seen.get(bytes - HEAD..).and_then(Head::read).map_or(0, |next| next.bytes);
             }
-            if sure(input.peek(bytes), head, SURE) {
+            if confirmed(input.peek(bytes), head, CONFIRMING) {
                 return Some(0);
             }
         }
-        let seen = input.peek(JUNK as usize + (SURE + 1) * 2_900);
+        let seen = input.peek(JUNK as usize + (CONFIRMING + 1) * 2_900);
         let most = seen.len().min(JUNK as usize);
         (0..most)
-            .find(|place| Head::read(&seen[*place..]).is_some_and(|head| sure(&seen[*place..], head, SURE)))
+            .find(|place| Head::read(&seen[*place..]).is_some_and(|head| confirmed(&seen[*place..], head, CONFIRMING)))
             .map(|place| place as u64)
     }
 
-    /// Reads on from the first packet, which is next.
+    /// Reads from the first packet, which is next in the input.
     ///
     /// # Errors
     /// There is none.
     pub(super) fn open(mut input: Input) -> Result<Self, ReadError> {
-        let first = Head::read(input.peek(HEAD)).ok_or(ReadError::Unknown)?;
+        let first = Head::read(input.peek(HEAD)).ok_or(ReadError::Unrecognized)?;
         let info = first.info(input.peek(first.bytes));
         if info.is_some() {
             input.skip(first.bytes as u64);
         }
         let recording = Recording::new(first, info.unwrap_or_default())?;
-        Ok(Self { input, first, recording, follows: Some(first), junk: 0, used: 0, damage: None })
+        Ok(Self { input, first, recording, follows: Some(first), junk: 0, nonzero: 0, damage: None })
     }
 
-    /// Goes on to the next packet, and leaves it there.
+    /// Finds the next packet; it stays in the input.
     fn next(&mut self) -> Next {
         loop {
-            if tags::pass(&mut self.input) {
+            if tags::skip(&mut self.input) {
                 continue;
             }
             let &[byte, _, _, _] = self.input.peek(4) else {
                 let rest = self.input.skip_all();
-                let junk = if rest > 0 { self.junk + rest } else { self.used };
-                (self.junk, self.used) = (0, 0);
-                return if junk > UNSAID_BEHIND { Next::Junk(junk) } else { Next::End };
+                let junk = if rest > 0 { self.junk + rest } else { self.nonzero };
+                (self.junk, self.nonzero) = (0, 0);
+                return if junk > TOLERATED_AFTER { Next::Junk(junk) } else { Next::End };
             };
             if let Some(head) = Head::read(self.input.peek(HEAD)) {
                 let seen = self.input.peek(head.bytes + 32);
                 let known = self.follows.is_some_and(|last| last.like(head)) && seen.len() >= head.bytes;
-                if known || sure(seen, head, 1) {
+                if known || confirmed(seen, head, 1) {
                     let junk = std::mem::take(&mut self.junk);
-                    self.used = 0;
+                    self.nonzero = 0;
                     self.follows = Some(head);
-                    return if junk > UNSAID { Next::Junk(junk) } else { Next::Packet(head) };
+                    return if junk > TOLERATED { Next::Junk(junk) } else { Next::Packet(head) };
                 }
             }
             self.follows = None;
             self.input.skip(1);
             self.junk += 1;
             if byte != 0 {
-                self.used = self.junk;
+                self.nonzero = self.junk;
             }
         }
     }
 
-    /// Ends a recording, and begins another.
-    fn renew(&mut self, head: Head, info: Info, out: &mut Vec<u8>) -> Result<Got, ReadError> {
+    /// Ends a recording and begins the next one.
+    fn next_recording(&mut self, head: Head, info: Info, out: &mut Vec<u8>) -> Result<Progress, ReadError> {
         let next = Recording::new(head, info)?;
         let last = std::mem::replace(&mut self.recording, next);
         let layout = last.layout();
         self.damage = last.end(out);
-        Ok(Got::Audio(layout))
+        Ok(Progress::Audio(layout))
     }
 }
 
@@ -150,27 +150,27 @@ impl Container for Mpeg {
         Some((u64::from(packets?) * self.first.samples()).saturating_sub(u64::from(delay + padding)))
     }
 
-    fn step(&mut self, out: &mut Vec<u8>) -> Result<Got, ReadError> {
+    fn step(&mut self, out: &mut Vec<u8>) -> Result<Progress, ReadError> {
         if let Some(damage) = self.damage.take() {
-            return Ok(Got::Damage(damage));
+            return Ok(Progress::Damage(damage));
         }
         let head = match self.next() {
             Next::Packet(head) => head,
-            Next::Junk(bytes) => return Ok(Got::Damage(Damage::Unknown { bytes })),
+            Next::Junk(bytes) => return Ok(Progress::Damage(Damage::Unknown { bytes })),
             Next::End => {
                 self.input.end()?;
                 let Recording { head, info, packets, .. } = self.recording;
                 let ended = packets == 0 && info == Info::default();
-                return if ended { Ok(Got::End) } else { self.renew(head, Info::default(), out) };
+                return if ended { Ok(Progress::End) } else { self.next_recording(head, Info::default(), out) };
             }
         };
         let frame = self.input.peek(head.bytes);
         if let Some(info) = head.info(frame) {
             self.input.skip(head.bytes as u64);
-            return self.renew(head, info, out);
+            return self.next_recording(head, info, out);
         }
         if !head.like(self.recording.head) {
-            return self.renew(head, Info::default(), out);
+            return self.next_recording(head, Info::default(), out);
         }
         let got = self.recording.decode(frame, out)?;
         self.input.skip(head.bytes as u64);
@@ -193,7 +193,7 @@ impl Recording {
         layout(self.head)
     }
 
-    fn decode(&mut self, frame: &[u8], out: &mut Vec<u8>) -> Result<Got, ReadError> {
+    fn decode(&mut self, frame: &[u8], out: &mut Vec<u8>) -> Result<Progress, ReadError> {
         self.packets += 1;
         let coded = match self.head.coding {
             Coding::Mp3 { .. } => frame,
@@ -208,7 +208,7 @@ impl Recording {
         Ok(got)
     }
 
-    /// Gives away what was held back, unless it is padding; tells what is missing.
+    /// Returns the frames that were held back, unless they are padding; reports missing packets.
     fn end(self, out: &mut Vec<u8>) -> Option<Damage> {
         let Some(packets) = self.info.packets else {
             out.extend(self.held);
@@ -217,7 +217,7 @@ impl Recording {
         if packets != self.packets {
             out.extend(self.held);
         }
-        // Some encoders count the packet that tells of it.
+        // Some encoders also count the information packet.
         let missing = packets.saturating_sub(self.packets);
         let seconds = (u64::from(missing) * self.head.samples()) as f64 / f64::from(self.head.sample_rate);
         (missing > 2).then_some(Damage::Missing { seconds })
@@ -228,8 +228,8 @@ fn layout(head: Head) -> Layout {
     Layout { encoding: Encoding::F32le, sample_rate: head.sample_rate, channels: head.channels }
 }
 
-/// Whether so many packets like this one follow, or a tag, or the end.
-fn sure(seen: &[u8], head: Head, packets: usize) -> bool {
+/// Whether a packet is followed by so many packets like it, or by a tag or the end.
+fn confirmed(seen: &[u8], head: Head, packets: usize) -> bool {
     let mut place = head.bytes;
     for _ in 0..packets {
         match seen.get(place..) {

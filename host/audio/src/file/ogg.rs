@@ -1,14 +1,14 @@
-//! Ogg, with Opus, Vorbis or FLAC in it.
+//! Ogg with Opus, Vorbis or FLAC.
 //!
-//! Invariant: every packet is decoded, whatever the pages say of their positions; these cut off what an encoder has put before
-//! and behind a recording, and tell where audio is missing. Streams chained one behind the other are heard one behind the
-//! other. Of streams side by side the first that is understood is heard.
+//! Invariant: every packet is decoded, even if the positions of pages are wrong. The positions only serve to cut off what an encoder
+//! has added before and after a recording, and to detect missing audio. Chained streams are read one after the other. Of
+//! parallel streams the first supported one is read.
 
 mod link;
 mod page;
 
 use super::{
-    container::{Container, Got},
+    container::{Container, Progress},
     error::{Damage, ReadError},
     input::Input,
     layout::Layout,
@@ -16,27 +16,27 @@ use super::{
 use link::{Link, OTHER};
 use page::{Next, Page};
 
-/// Ogg being read.
+/// Reads an Ogg file.
 pub(super) struct Ogg {
     input: Input,
-    /// `None` behind a stream that could not be read.
+    /// The current stream; `None` after one that cannot be read.
     link: Option<Link>,
     first: Layout,
-    /// A page that has been read and not been used.
+    /// The next page, if it has been read already.
     page: Option<Page>,
     damages: Vec<Damage>,
 }
 
 impl Ogg {
-    /// Whether it begins here.
+    /// Whether an Ogg file begins here.
     pub(super) fn begins(start: &[u8]) -> bool {
         start.starts_with(b"OggS")
     }
 
-    /// Reads up to the first stream's own words.
+    /// Reads the first pages of the first streams.
     ///
     /// # Errors
-    /// There is no stream that is understood.
+    /// There is no supported stream.
     pub(super) fn open(mut input: Input) -> Result<Self, ReadError> {
         let Next::Page(page) = Page::next(&mut input) else {
             input.end()?;
@@ -48,13 +48,13 @@ impl Ogg {
         Ok(Self { input, link: Some(link), first, page, damages: Vec::new() })
     }
 
-    /// Begins a link of the chain at its first page; the page behind the first ones remains.
+    /// Opens the next link of the chain by the first pages of its streams. The page after them remains in `page`.
     fn begin(input: &mut Input, page: &mut Option<Page>) -> Result<Link, ReadError> {
-        let mut found = Err(ReadError::Foreign(OTHER));
+        let mut found = Err(ReadError::Unsupported(OTHER));
         while let Some(first) = page.take_if(|page| page.first) {
             let link = Link::begin(&first);
-            // A kind that is known says more than another.
-            let better = !matches!(link, Err(ReadError::Foreign(OTHER)));
+            // The error of a known kind is more helpful.
+            let better = !matches!(link, Err(ReadError::Unsupported(OTHER)));
             if found.is_err() && better {
                 found = link;
             }
@@ -75,9 +75,9 @@ impl Container for Ogg {
         None
     }
 
-    fn step(&mut self, out: &mut Vec<u8>) -> Result<Got, ReadError> {
+    fn step(&mut self, out: &mut Vec<u8>) -> Result<Progress, ReadError> {
         if let Some(damage) = self.damages.pop() {
-            return Ok(Got::Damage(damage));
+            return Ok(Progress::Damage(damage));
         }
         if self.page.is_none() {
             match Page::next(&mut self.input) {
@@ -85,7 +85,7 @@ impl Container for Ogg {
                 Next::End(cut) => {
                     self.input.end()?;
                     let unfinished = self.link.take().is_some_and(|link| link.unfinished());
-                    return Ok(if cut || unfinished { Got::Damage(Damage::CutOff) } else { Got::End });
+                    return Ok(if cut || unfinished { Progress::Damage(Damage::CutOff) } else { Progress::End });
                 }
             }
         }
@@ -100,12 +100,12 @@ impl Container for Ogg {
         }
         let Some(link) = &mut self.link else {
             self.page = None;
-            return Ok(Got::Audio(self.first));
+            return Ok(Progress::Audio(self.first));
         };
         if let Some(page) = self.page.take() {
             link.page(&page, out, &mut self.damages)?;
             self.damages.reverse();
         }
-        Ok(Got::Audio(link.layout()))
+        Ok(Progress::Audio(link.layout()))
     }
 }

@@ -1,13 +1,13 @@
-//! Samples without a header, as a pipe or a telephone switch gives them.
+//! Samples without a header, as from a pipe or a telephone switch.
 
 use super::{
-    container::{Container, Got},
+    container::{Container, Progress},
     error::ReadError,
     input::Input,
     layout::Layout,
 };
 
-/// Samples being read.
+/// Reads samples without a header.
 pub(super) struct Raw {
     input: Input,
     layout: Layout,
@@ -28,16 +28,16 @@ impl Container for Raw {
         Some(length? / self.layout.frame_bytes() as u64)
     }
 
-    fn step(&mut self, out: &mut Vec<u8>) -> Result<Got, ReadError> {
+    fn step(&mut self, out: &mut Vec<u8>) -> Result<Progress, ReadError> {
         let frame = self.layout.frame_bytes();
-        let seen = self.input.peek(frame * (self.layout.sample_rate as usize / 10).max(1));
-        let bytes = seen.len();
-        out.extend_from_slice(&seen[..bytes - bytes % frame]);
+        let ahead = self.input.peek(frame * (self.layout.sample_rate as usize / 10).max(1));
+        let bytes = ahead.len();
+        out.extend_from_slice(&ahead[..bytes - bytes % frame]);
         self.input.skip(bytes as u64);
         if bytes == 0 {
             self.input.end()?;
-            return Ok(Got::End);
+            return Ok(Progress::End);
         }
-        Ok(Got::Audio(self.layout))
+        Ok(Progress::Audio(self.layout))
     }
 }

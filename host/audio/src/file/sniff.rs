@@ -1,8 +1,8 @@
-//! What a file is, by how it begins.
+//! Recognizes the kind of a file by its first bytes.
 
-use super::{error::ReadError, flac::Flac, foreign::Foreign, input::Input, mpeg::Mpeg, ogg::Ogg, tags, wav};
+use super::{error::ReadError, flac::Flac, input::Input, mpeg::Mpeg, ogg::Ogg, tags, unsupported::Unsupported, wav};
 
-/// A kind of file that is read.
+/// A kind of file that can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Wav,
@@ -13,13 +13,13 @@ pub(super) enum Kind {
     Mp4,
 }
 
-/// Finds out, and goes to where it begins.
+/// Recognizes a file, and skips the bytes before its audio container.
 ///
 /// # Errors
-/// It is none of those.
+/// The file is of no readable kind, or reading it failed.
 pub(super) fn kind(input: &mut Input) -> Result<Kind, ReadError> {
-    // Before a recording, often with a picture: longer than what is searched.
-    tags::pass(input);
+    // A tag with a picture is longer than the part that is searched.
+    tags::skip(input);
     let start = input.peek(64);
     if wav::begins(start) {
         return Ok(Kind::Wav);
@@ -36,15 +36,15 @@ pub(super) fn kind(input: &mut Input) -> Result<Kind, ReadError> {
     if matches!(start.get(4..8), Some(b"ftyp" | b"moov" | b"mdat")) {
         return Ok(Kind::Mp4);
     }
-    // What is alike and not read has other packets behind the first.
+    // Unsupported formats may begin alike, but have other packets after the first.
     if start.first() == Some(&0xff) && Mpeg::begins(input) == Some(0) {
         return Ok(Kind::Mpeg);
     }
     let start = input.peek(64);
-    if let Some(foreign) = Foreign::of(start) {
-        return Err(ReadError::Foreign(foreign));
+    if let Some(kind) = Unsupported::identify(start) {
+        return Err(ReadError::Unsupported(kind));
     }
-    if let Some(error) = other(start) {
+    if let Some(error) = not_audio(start) {
         return Err(error);
     }
     if let Some(place) = Mpeg::begins(input) {
@@ -52,20 +52,20 @@ pub(super) fn kind(input: &mut Input) -> Result<Kind, ReadError> {
         return Ok(Kind::Mpeg);
     }
     input.end()?;
-    Err(if input.peek(1).is_empty() { ReadError::Silent } else { ReadError::Unknown })
+    Err(if input.peek(1).is_empty() { ReadError::NoAudio } else { ReadError::Unrecognized })
 }
 
-/// What is no audio, and sometimes in the place of some.
-fn other(start: &[u8]) -> Option<ReadError> {
+/// Recognizes files that users give by mistake instead of audio.
+fn not_audio(start: &[u8]) -> Option<ReadError> {
     Some(match start {
         _ if start.starts_with(b"version https://git-lfs.github.com/spec/") => ReadError::LfsPointer,
         _ if start.trim_ascii_start().to_ascii_lowercase().starts_with(b"<!doctype html") => {
-            ReadError::NoAudio("a web page")
+            ReadError::NotAudio("a web page")
         }
-        _ if start.trim_ascii_start().to_ascii_lowercase().starts_with(b"<html") => ReadError::NoAudio("a web page"),
-        [b'P', b'K', 3, 4, ..] => ReadError::NoAudio("a ZIP archive"),
-        [0x1f, 0x8b, 8, ..] => ReadError::NoAudio("a gzip archive"),
-        [0, 5, 0x16, 7, ..] => ReadError::NoAudio("what macOS has beside a file (AppleDouble)"),
+        _ if start.trim_ascii_start().to_ascii_lowercase().starts_with(b"<html") => ReadError::NotAudio("a web page"),
+        [b'P', b'K', 3, 4, ..] => ReadError::NotAudio("a ZIP archive"),
+        [0x1f, 0x8b, 8, ..] => ReadError::NotAudio("a gzip archive"),
+        [0, 5, 0x16, 7, ..] => ReadError::NotAudio("a macOS metadata file (AppleDouble, usually named `._NAME`)"),
         _ => return None,
     })
 }
@@ -75,14 +75,14 @@ mod tests {
     use super::*;
     use std::io::Cursor;
 
-    fn said(bytes: &[u8]) -> String {
+    fn message(bytes: &[u8]) -> String {
         kind(&mut Input::new(Cursor::new(bytes.to_vec()))).unwrap_err().to_string()
     }
 
     #[test]
     fn a_kind_that_is_known_and_not_read_is_named_with_what_converts_it() {
         for (start, name, extension) in [
-            // Of another profile than is read.
+            // The profile Main.
             (b"\xff\xf1\x10\x80\x2e\x7f\xfc".as_slice(), "AAC", "aac"),
             (b"ADIF\0\0\0\0", "AAC", "aac"),
             (b"\xff\xfd\x84\x04\0\0", "MP2", "mp2"),
@@ -96,24 +96,24 @@ mod tests {
         ] {
             let convert = format!("convert it first: `ffmpeg -i in.{extension} -ar 16000 -ac 1 out.wav`");
             let tagged = [b"ID3\x04\0\0\0\0\0\x04abcd", start].concat();
-            for said in [said(start), said(&tagged)] {
-                assert!(said.contains(name) && said.ends_with(&convert), "{said}");
+            for message in [message(start), message(&tagged)] {
+                assert!(message.contains(name) && message.ends_with(&convert), "{message}");
             }
         }
     }
 
     #[test]
     fn what_is_no_audio_is_named() {
-        assert!(said(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n").contains("`git lfs pull`"));
+        assert!(message(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n").contains("`git lfs pull`"));
         for (start, name) in [
             (b"<!DOCTYPE html><html>".as_slice(), "a web page"),
             (b"\n<HTML>", "a web page"),
             (b"PK\x03\x04\x14\0", "a ZIP archive"),
             (b"\0\x05\x16\x07\0\x02\0\0Mac OS X", "AppleDouble"),
             (b"", "no audio"),
-            (b"a text", "not an audio file that is understood here"),
+            (b"a text", "not a recognized audio file"),
         ] {
-            assert!(said(start).contains(name), "{}", said(start));
+            assert!(message(start).contains(name), "{}", message(start));
         }
     }
 }

@@ -3,21 +3,22 @@
 use super::layout::Layout;
 use auricle_core::Encoding;
 
-/// Bytes of it.
+/// Its size in bytes.
 pub(super) const STREAM_INFO: usize = 34;
 
-/// What a FLAC stream says of itself.
+/// The properties of a FLAC stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct StreamInfo {
     pub(super) layout: Layout,
-    /// Of samples; 0 where it was not known.
+    /// Sample frames; 0 if the encoder did not know the number.
     pub(super) frames: u64,
 }
 
 impl StreamInfo {
+    /// Parses the block; `None` if it is too short.
     pub(super) fn read(block: &[u8]) -> Option<Self> {
         let facts = u64::from_be_bytes(block.get(..STREAM_INFO)?[10..18].try_into().ok()?);
-        // What has more than 16 bits is handed on as floats: nothing is lost.
+        // Samples of more than 16 bits become floats, which loses nothing.
         let encoding = if (facts >> 36 & 31) < 16 { Encoding::S16le } else { Encoding::F32le };
         let layout = Layout { encoding, sample_rate: (facts >> 44) as u32, channels: (facts >> 41 & 7) as u16 + 1 };
         Some(Self { layout, frames: facts & 0xf_ffff_ffff })

@@ -1,4 +1,4 @@
-//! Coded and raw audio, whole, damaged and cut short.
+//! Coded and raw audio, intact, damaged and cut off.
 
 mod demux;
 mod flac;
@@ -19,10 +19,10 @@ const WEBM: &[u8] = include_bytes!("testdata/tone.webm");
 const M4A: &[u8] = include_bytes!("testdata/tone.m4a");
 const AAC: &[u8] = include_bytes!("testdata/tone.aac");
 
-/// A reader that gives a few bytes at a time, as a pipe may.
-struct Drops<R>(R);
+/// A reader that returns a few bytes at a time, as a pipe may.
+struct SmallReads<R>(R);
 
-impl<R: Read> Read for Drops<R> {
+impl<R: Read> Read for SmallReads<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let few = out.len().min(7);
         self.0.read(&mut out[..few])
@@ -31,10 +31,10 @@ impl<R: Read> Read for Drops<R> {
 
 fn read(bytes: &[u8], raw: Option<AudioFormat>) -> Result<AudioFile, ReadError> {
     let length = Some(bytes.len() as u64);
-    AudioFile::open(Drops(Cursor::new(bytes.to_vec())), Options { length, raw, channel: None })
+    AudioFile::open(SmallReads(Cursor::new(bytes.to_vec())), Options { length, raw, channel: None })
 }
 
-/// All of it, and what was damaged.
+/// All of the audio, and the reported damage.
 fn all(mut file: AudioFile) -> (Vec<u8>, Vec<Damage>) {
     let (mut bytes, mut damages) = (Vec::new(), Vec::new());
     loop {
@@ -46,20 +46,20 @@ fn all(mut file: AudioFile) -> (Vec<u8>, Vec<Damage>) {
     }
 }
 
-/// All of it, which is whole.
-fn whole(file: AudioFile) -> Vec<u8> {
+/// All of the audio of a file without damage.
+fn undamaged(file: AudioFile) -> Vec<u8> {
     let (bytes, damages) = all(file);
     assert_eq!(damages, []);
     bytes
 }
 
 #[test]
-fn raw_audio_is_taken_as_it_is() {
+fn raw_audio_is_returned_unchanged() {
     let format = AudioFormat { encoding: Encoding::Mulaw, sample_rate: 8_000, channels: 2, channel: None };
     let file = read(&[1; 2_401], Some(format)).unwrap();
     assert_eq!((file.format(), file.seconds()), (format, Some(0.15)));
-    // The sample of one channel at the end is no frame.
-    assert_eq!(whole(file), [1; 2_400]);
+    // The single sample at the end is not a frame.
+    assert_eq!(undamaged(file), [1; 2_400]);
 }
 
 #[test]
@@ -73,14 +73,14 @@ fn coded_audio_is_decoded() {
     ] {
         let file = read(file, None).unwrap();
         assert_eq!(file.format(), AudioFormat { encoding, sample_rate, ..AudioFormat::default() });
-        let bytes = whole(file);
+        let bytes = undamaged(file);
         let samples: Vec<f32> = match encoding {
             Encoding::S16le => {
                 bytes.as_chunks().0.iter().map(|bytes| f32::from(i16::from_le_bytes(*bytes)) / 32_768.0).collect()
             }
             _ => bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
         };
-        // 250 ms of a tone at 440 Hz: 110 periods, without what the encoder put around them.
+        // 250 ms of a tone at 440 Hz: 110 periods, without the encoder's padding.
         assert_eq!(samples.len(), sample_rate as usize / 4, "{encoding:?}");
         let rises = samples.windows(2).filter(|pair| pair[0] < 0.0 && pair[1] >= 0.0).count();
         assert!((105..=120).contains(&rises), "{encoding:?}: {rises}");
@@ -88,20 +88,20 @@ fn coded_audio_is_decoded() {
 }
 
 #[test]
-fn a_wav_file_behind_junk_is_no_audio() {
-    // Its header would not have been looked at before the decoder sees it.
+fn a_wav_file_after_junk_is_not_recognized() {
+    // The decoder must not get a header that was not checked.
     let mut file = vec![0x49; 142];
     file.extend(
         b"RIFF\x40\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x80\x3e\0\0\0\x7d\0\0\x02\0\x10\0data\x08\0\0\0abcdefgh",
     );
-    assert!(matches!(read(&file, None), Err(ReadError::Unknown)));
+    assert!(matches!(read(&file, None), Err(ReadError::Unrecognized)));
 }
 
 #[test]
-fn a_damaged_part_is_left_out_and_told() {
-    // Without the first frame, of 288 bytes, which says how long the file is.
+fn a_damaged_part_is_skipped_and_reported() {
+    // Without the first frame, of 288 bytes, which states the length of the file.
     let mut file = MP3[288..].repeat(8);
-    // The header of a frame in the middle stays, what follows it makes no sense.
+    // The header of a frame in the middle is kept, its content is destroyed.
     let middle = file.len() / 2;
     file[middle + 4..middle + 40].fill(0xff);
     let (bytes, damages) = all(read(&file, None).unwrap());
@@ -110,8 +110,8 @@ fn a_damaged_part_is_left_out_and_told() {
 }
 
 #[test]
-fn what_is_no_audio_is_told_apart() {
-    assert!(matches!(read(b"a text that is no audio", None), Err(ReadError::Unknown)));
+fn a_text_is_not_recognized() {
+    assert!(matches!(read(b"a text that is no audio", None), Err(ReadError::Unrecognized)));
 }
 
 #[test]
@@ -120,47 +120,47 @@ fn tags_around_a_recording_are_no_part_of_it() {
     let ape = [b"APETAGEX\xd0\x07\0\0\x28\0\0\0\x01\0\0\0\0\0\0\xa0".as_slice(), &[0; 48]].concat();
     let id3v2 = [b"ID3\x04\0\0\0\0\x01\x02".as_slice(), &[b'x'; 130]].concat();
     for file in [FLAC, MP3, VORBIS, OPUS] {
-        let clean = whole(read(file, None).unwrap());
-        for behind in [&id3v1, &ape, &id3v2, &[&ape[..], &id3v1].concat()] {
-            assert_eq!(whole(read(&[&id3v2, file, behind].concat(), None).unwrap()), clean);
+        let clean = undamaged(read(file, None).unwrap());
+        for after in [&id3v1, &ape, &id3v2, &[&ape[..], &id3v1].concat()] {
+            assert_eq!(undamaged(read(&[&id3v2, file, after].concat(), None).unwrap()), clean);
         }
     }
 }
 
 #[test]
-fn joined_recordings_are_heard_one_behind_the_other() {
+fn joined_recordings_are_read_one_after_the_other() {
     let tag = [b"ID3\x04\0\0\0\0\x01\x02".as_slice(), &[b'x'; 130]].concat();
     for file in [FLAC, MP3, VORBIS, OPUS] {
-        let clean = whole(read(file, None).unwrap());
-        assert_eq!(whole(read(&file.repeat(3), None).unwrap()), clean.repeat(3));
+        let clean = undamaged(read(file, None).unwrap());
+        assert_eq!(undamaged(read(&file.repeat(3), None).unwrap()), clean.repeat(3));
         if file == FLAC || file == MP3 {
-            assert_eq!(whole(read(&[file, &tag, file].concat(), None).unwrap()), clean.repeat(2));
+            assert_eq!(undamaged(read(&[file, &tag, file].concat(), None).unwrap()), clean.repeat(2));
         }
     }
-    // Behind an MP3 recording one that says nothing of itself: more packets than were promised, all of them heard.
-    let more = whole(read(&[MP3, &MP3[288..]].concat(), None).unwrap());
+    // An MP3 recording without an information packet after one with: all of its packets are decoded, too.
+    let more = undamaged(read(&[MP3, &MP3[288..]].concat(), None).unwrap());
     assert_eq!(more.len(), (2 * 9 * 576 - 1_105) * 4);
 }
 
 #[test]
-fn what_changes_in_the_middle_is_heard() {
+fn a_format_that_changes_in_the_middle_is_converted() {
     // Packets of MPEG 1 at 44.1 kHz in stereo, 128 kbit/s, all silent.
     let packet = [b"\xff\xfb\x90\0".as_slice(), &[0; 413]].concat();
     let mut file = read(&[MP3, &packet.repeat(49), MP3].concat(), None).unwrap();
     assert_eq!(file.format(), AudioFormat { encoding: Encoding::F32le, ..AudioFormat::default() });
-    let mut heard = Vec::new();
-    while file.step(&mut heard).unwrap() != Step::End {}
+    let mut audio = Vec::new();
+    while file.step(&mut audio).unwrap() != Step::End {}
     let silence = 49 * 1_152 * 16_000_usize / 44_100;
-    assert!((heard.len() / 4).abs_diff(2 * 4_000 + silence) <= 1, "{}", heard.len() / 4);
+    assert!((audio.len() / 4).abs_diff(2 * 4_000 + silence) <= 1, "{}", audio.len() / 4);
 }
 
 #[test]
-fn a_file_that_is_damaged_from_its_beginning_is_said_to_be() {
+fn a_file_that_is_damaged_from_its_beginning_is_refused() {
     let mut noise = FLAC.to_vec();
     noise[86..].fill(0x55);
     for file in [&noise, &FLAC[..20], &FLAC[..60], &VORBIS[..200], &VORBIS[..58]] {
         let error = read(file, None).err().unwrap();
-        assert!(matches!(error, ReadError::AllDamaged | ReadError::Decoder(_) | ReadError::Silent), "{error}");
+        assert!(matches!(error, ReadError::AllDamaged | ReadError::Decoder(_) | ReadError::NoAudio), "{error}");
     }
 }
 
@@ -192,11 +192,11 @@ proptest! {
         let place = cut.index(file.len());
         file.drain(place..file.len().min(place + 50));
         let Ok(mut opened) = read(&file, None) else { return Ok(()) };
-        let (mut heard, mut steps) = (Vec::new(), 0);
-        while !matches!(opened.step(&mut heard), Ok(Step::End) | Err(_)) {
+        let (mut audio, mut steps) = (Vec::new(), 0);
+        while !matches!(opened.step(&mut audio), Ok(Step::End) | Err(_)) {
             steps += 1;
             prop_assert!(steps < 1_000);
         }
-        prop_assert!(heard.len().is_multiple_of(opened.format().frame_bytes()));
+        prop_assert!(audio.len().is_multiple_of(opened.format().frame_bytes()));
     }
 }

@@ -1,8 +1,8 @@
-//! WAV files, from a disk or a pipe, whole or broken off.
+//! WAV files, from a disk or a pipe, complete or cut off.
 //!
-//! Invariant: every sample that did arrive is heard, whatever the header says of how many there are. What the header promises
-//! and the file does not hold is told, and so is what stands behind the samples and is no chunk. Recordings joined one behind
-//! the other are heard one behind the other.
+//! Invariant: every sample in the file is returned, even if the sizes in the header are wrong. Samples that the header states but
+//! the file does not hold are reported, and so are bytes after the samples that are not a chunk. Several recordings in one file
+//! are read one after the other.
 
 mod coding;
 mod header;
@@ -10,24 +10,24 @@ mod header;
 pub(super) use header::begins;
 
 use super::{
-    container::{Container, Got},
+    container::{Container, Progress},
     error::{Damage, ReadError},
     input::Input,
     layout::Layout,
 };
 use header::{Chunk, Header};
 
-/// Bytes that tell a WAV file.
-const BEGINNING: usize = 12;
+/// Bytes that identify a WAV file.
+const MAGIC: usize = 12;
 
-/// So much of a second may be missing, or too much, before anything is said: sizes are often rounded.
-const UNSAID: f64 = 0.02;
+/// Seconds that may be missing, or too many, without a report: sizes are often rounded.
+const TOLERATED: f64 = 0.02;
 
-/// A WAV file being read.
+/// Reads a WAV file.
 pub(super) struct Wav {
     input: Input,
     header: Header,
-    /// What the header left to say of what is still to come; `None`: up to the end.
+    /// Bytes of samples left by the header; `None`: up to the end of the file.
     left: Option<u64>,
 }
 
@@ -35,56 +35,56 @@ impl Wav {
     /// Reads the header. The file [`begins`] here.
     ///
     /// # Errors
-    /// There are no samples in it, or samples that are not understood.
+    /// There are no samples, or their format is not supported.
     pub(super) fn open(mut input: Input) -> Result<Self, ReadError> {
         let header = header::read(&mut input)?;
         Ok(Self { input, header, left: header.bytes })
     }
 
-    /// Seconds of so many bytes.
+    /// The length of so many bytes, in seconds.
     fn seconds(&self, bytes: u64) -> f64 {
         let Header { coding, .. } = self.header;
         bytes as f64 / (coding.frame_bytes() as f64 * f64::from(coding.layout().sample_rate))
     }
 
-    /// Looks for more samples behind the last ones.
-    fn behind(&mut self) -> Result<Got, ReadError> {
+    /// Looks for more samples after the last ones.
+    fn next_samples(&mut self) -> Result<Progress, ReadError> {
         let input = &mut self.input;
         header::pad(input);
         loop {
-            if begins(input.peek(BEGINNING)) {
+            if begins(input.peek(MAGIC)) {
                 match header::read(input) {
                     Ok(header) => (self.header, self.left) = (header, header.bytes),
                     Err(ReadError::Io(error)) => return Err(error.into()),
                     Err(_) => {
                         input.skip_all();
-                        return Ok(Got::Damage(Damage::Recording));
+                        return Ok(Progress::Damage(Damage::Recording));
                     }
                 }
-                return Ok(Got::Audio(self.layout()));
+                return Ok(Progress::Audio(self.layout()));
             }
             let chunk = Chunk::peek(input).filter(Chunk::plausible);
             let bytes = match chunk {
                 Some(Chunk { id: [b'd', b'a', b't', b'a'], size }) => {
                     input.skip(8);
                     self.left = Some(size.into());
-                    return Ok(Got::Audio(self.layout()));
+                    return Ok(Progress::Audio(self.layout()));
                 }
                 Some(Chunk { size, .. }) => {
-                    let whole = 8 + u64::from(size);
-                    let skipped = input.skip(whole);
-                    if skipped == whole {
+                    let length = 8 + u64::from(size);
+                    let skipped = input.skip(length);
+                    if skipped == length {
                         header::pad(input);
                         continue;
                     }
-                    // Tags are often cut off; only what is as long as speech can be some.
+                    // Tags are often cut off. Other bytes are reported if they are as long as speech.
                     skipped
                 }
                 None => input.skip_all(),
             };
             self.input.end()?;
-            let said = self.seconds(bytes) > UNSAID && !chunk.is_some_and(|chunk| tag(&chunk.id));
-            return Ok(if said { Got::Damage(Damage::Unknown { bytes }) } else { Got::End });
+            let reported = self.seconds(bytes) > TOLERATED && !chunk.is_some_and(|chunk| is_tag(&chunk.id));
+            return Ok(if reported { Progress::Damage(Damage::Unknown { bytes }) } else { Progress::End });
         }
     }
 }
@@ -102,45 +102,49 @@ impl Container for Wav {
         bytes.map(|bytes| bytes / self.header.coding.frame_bytes() as u64)
     }
 
-    fn step(&mut self, out: &mut Vec<u8>) -> Result<Got, ReadError> {
+    fn step(&mut self, out: &mut Vec<u8>) -> Result<Progress, ReadError> {
         if self.left == Some(0) {
-            return self.behind();
+            return self.next_samples();
         }
         let Header { coding, .. } = self.header;
         let frame = coding.frame_bytes();
         let block = (frame * (coding.layout().sample_rate as usize / 10).clamp(1, 20_000)) as u64;
         let bytes = self.left.map_or(block, |left| left.min(block));
-        let further = if self.left.is_none() { BEGINNING } else { 0 };
-        let seen = self.input.peek(bytes as usize + further);
-        // Where nobody said how many samples there are, another header ends them.
+        let lookahead = if self.left.is_none() { MAGIC } else { 0 };
+        let seen = self.input.peek(bytes as usize + lookahead);
+        // If the number of samples is unknown, they end at another header.
         if self.left.is_none()
-            && let Some(place) = seen.windows(BEGINNING).position(begins)
+            && let Some(place) = seen.windows(MAGIC).position(begins)
         {
             coding.decode(&seen[..place - place % frame], out);
             self.input.skip(place as u64);
             self.left = Some(0);
-            return Ok(Got::Audio(coding.layout()));
+            return Ok(Progress::Audio(coding.layout()));
         }
         let seen = &seen[..seen.len().min(bytes as usize)];
-        let (whole, ended) = (seen.len() - seen.len() % frame, (seen.len() as u64) < bytes);
-        coding.decode(&seen[..whole], out);
-        // What is left of a frame at the end belongs to none.
+        let (complete, ended) = (seen.len() - seen.len() % frame, (seen.len() as u64) < bytes);
+        coding.decode(&seen[..complete], out);
+        // An incomplete frame at the end is dropped.
         self.input.skip(bytes);
         if !ended {
             self.left = self.left.map(|left| left - bytes);
-        } else if whole == 0 {
+        } else if complete == 0 {
             self.input.end()?;
             let missing = self.left.replace(0).map_or(0.0, |left| self.seconds(left));
-            return Ok(if missing > UNSAID { Got::Damage(Damage::Missing { seconds: missing }) } else { Got::End });
+            return Ok(if missing > TOLERATED {
+                Progress::Damage(Damage::Missing { seconds: missing })
+            } else {
+                Progress::End
+            });
         } else {
-            self.left = self.left.map(|left| left - whole as u64);
+            self.left = self.left.map(|left| left - complete as u64);
         }
-        Ok(Got::Audio(coding.layout()))
+        Ok(Progress::Audio(coding.layout()))
     }
 }
 
-/// Whether a chunk of this name holds words about the recording.
-fn tag(id: &[u8; 4]) -> bool {
+/// Whether a chunk of this name is a tag.
+fn is_tag(id: &[u8; 4]) -> bool {
     id.starts_with(b"TAG") || matches!(id, b"LIST" | b"list" | b"id3 " | b"ID3 " | b"bext" | b"iXML" | b"_PMX")
 }
 

@@ -142,7 +142,7 @@ async fn what_is_left_out_is_told_at_once_and_at_the_end() {
     let (mut seen, (_keep, mut interrupts)) = (Seen::default(), mpsc::channel(1));
     let Report { end, summary } = session.run(source, &mut seen, &mut interrupts).await;
     served.await.unwrap();
-    assert_eq!(seen.notices, ["x: 1.00 s of audio that it says it holds are missing"]);
+    assert_eq!(seen.notices, ["x: 1.00 s of audio are missing: the file is cut off or damaged"]);
     assert!(matches!(end, Err(End::Damaged { parts: 1 })) && summary.damaged == 1, "{end:?}");
 }
 

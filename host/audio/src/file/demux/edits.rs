@@ -1,34 +1,34 @@
-//! What of a track of MP4 is heard: its encoder has put something before the first sample, and behind the last.
+//! The audible part of an MP4 track: without the samples that the encoder added before and after the recording.
 //!
-//! Edit lists (`elst`) say so, in files of Apple's encoders also a tag (`iTunSMPB`), which counts samples.
+//! It is stated by an edit list (`elst`), or in files of Apple's encoders by a tag that counts samples (`iTunSMPB`).
 
 /// The edits of the tracks of a file.
 #[derive(Debug, Default)]
 pub(super) struct Edits {
-    /// Whether the index, where they are, stands before all audio.
+    /// Whether the index (`moov`) precedes the audio.
     pub(super) index_first: bool,
-    /// Whether there are several.
+    /// Whether there are several indexes: several recordings.
     pub(super) joined: bool,
     tracks: Vec<(u32, Edit)>,
 }
 
-/// The edit of a track.
+/// The audible part of a track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Edit {
-    /// Where it begins, in ticks of the track.
+    /// Its start, in ticks of the track.
     pub(super) start: u64,
     length: Option<Length>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Length {
-    /// In ticks of the movie, and how many of them make a second.
+    /// In ticks of the movie, and the number of ticks per second.
     Ticks(u64, u32),
     Frames(u64),
 }
 
 impl Edit {
-    /// Where it ends, in frames: not behind `until`, where all that is in the file ends.
+    /// Its end in frames, at most `until`, the end of the track.
     pub(super) fn end(self, start: i64, rate: u32, until: Option<i64>) -> Option<i64> {
         let end = match self.length {
             None => return until,
@@ -46,7 +46,7 @@ impl Edit {
 }
 
 impl Edits {
-    /// Those of a whole file; of one that is damaged, what is there.
+    /// Reads the edits of a file; of a damaged one, as far as they are valid.
     pub(super) fn read(file: &[u8]) -> Self {
         let mut edits = Self::default();
         let first = boxes(file).find(|(name, _)| matches!(name, b"moov" | b"moof" | b"mdat"));
@@ -65,13 +65,13 @@ impl Edits {
         edits
     }
 
-    /// That of a track.
-    pub(super) fn of(&self, track: u32) -> Option<Edit> {
+    /// The edit of a track.
+    pub(super) fn get(&self, track: u32) -> Option<Edit> {
         self.tracks.iter().find(|(id, _)| *id == track).map(|(_, edit)| *edit)
     }
 }
 
-/// The boxes that stand one behind the other: their names and what is in them.
+/// Consecutive boxes: their names and contents.
 fn boxes(mut bytes: &[u8]) -> impl Iterator<Item = ([u8; 4], &[u8])> {
     std::iter::from_fn(move || {
         let name = *bytes.get(4..)?.first_chunk()?;
@@ -87,35 +87,35 @@ fn boxes(mut bytes: &[u8]) -> impl Iterator<Item = ([u8; 4], &[u8])> {
     })
 }
 
-/// What is in a box in a box.
+/// The content of a nested box.
 fn inside<'a>(bytes: &'a [u8], path: &[[u8; 4]]) -> Option<&'a [u8]> {
     path.iter().try_fold(bytes, |bytes, wanted| boxes(bytes).find_map(|(name, body)| (name == *wanted).then_some(body)))
 }
 
-/// What an edit list says; of several parts only where the first begins.
+/// Parses an edit list. If it has several parts, only the start of the first is used.
 fn listed(list: &[u8], per_second: Option<u32>) -> Option<Edit> {
     let count = number(list, 4)? as usize;
     let long_entries = list.first() == Some(&1);
     let entries = list.get(8..)?.chunks_exact(if long_entries { 20 } else { 12 }).take(count);
-    let mut heard = entries.filter_map(|entry| {
+    let mut parts = entries.filter_map(|entry| {
         let (ticks, start) = if long_entries {
             (long(entry, 0)?, long(entry, 8)?.cast_signed())
         } else {
             (number(entry, 0)?.into(), number(entry, 4)?.cast_signed().into())
         };
-        // Others are pauses.
+        // Entries with a negative start are pauses.
         u64::try_from(start).ok().map(|start| (ticks, start))
     });
-    let (ticks, start) = heard.next()?;
+    let (ticks, start) = parts.next()?;
     let length =
-        per_second.filter(|_| ticks > 0 && heard.next().is_none()).map(|per_second| Length::Ticks(ticks, per_second));
+        per_second.filter(|_| ticks > 0 && parts.next().is_none()).map(|per_second| Length::Ticks(ticks, per_second));
     Some(Edit { start, length })
 }
 
-/// What the tag says: nothing, what is before, what is behind, what is between, in numbers to the base of 16.
+/// Parses the tag `iTunSMPB`. Its hexadecimal numbers are: unused, frames before, frames after, frames of the recording.
 fn gapless(movie: &[u8]) -> Option<Edit> {
-    let words = inside(movie, &[*b"udta", *b"meta"])?.get(4..)?;
-    let (_, tag) = boxes(inside(words, &[*b"ilst"])?).find(|(name, tag)| {
+    let metadata = inside(movie, &[*b"udta", *b"meta"])?.get(4..)?;
+    let (_, tag) = boxes(inside(metadata, &[*b"ilst"])?).find(|(name, tag)| {
         name == b"----" && inside(tag, &[*b"name"]).is_some_and(|name| name.ends_with(b"iTunSMPB"))
     })?;
     let text = std::str::from_utf8(inside(tag, &[*b"data"])?.get(8..)?).ok()?;

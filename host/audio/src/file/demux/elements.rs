@@ -1,4 +1,4 @@
-//! Follows the elements of a WebM file while a demuxer reads it, to tell a whole file from one that is cut off.
+//! Follows the elements of a WebM file while a demuxer reads it, to detect a file that is cut off.
 //!
 //! Browsers write segments and clusters without their sizes, so a demuxer cannot know whether it has reached the end. But
 //! every block has a size: a file that ends within one is cut off. Format: RFC 8794 (EBML), RFC 9559 (Matroska).
@@ -14,22 +14,22 @@ use std::{
 const EBML: u32 = 0x1a45_dfa3;
 const SEGMENT: u32 = 0x1853_8067;
 const CLUSTER: u32 = 0x1f43_b675;
-/// Bytes of an identifier and a size.
-const LONGEST_HEADER: usize = 12;
+/// The largest header (an identifier and a size), in bytes.
+const MAX_HEADER: usize = 12;
 
 /// The position of the bytes read so far within the file's elements.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Elements {
-    /// The start of an element's header.
+    /// The bytes of an incomplete element header.
     header: Vec<u8>,
-    /// Bytes left of the element that is skipped.
+    /// Bytes left of the element that is being skipped.
     left: u64,
     /// Bytes read.
     at: u64,
     /// The position where the segment ends, if it has a size.
     end: Option<u64>,
     /// The position where the elements end and other bytes begin.
-    behind: Option<u64>,
+    trailing: Option<u64>,
     joined: bool,
 }
 
@@ -40,7 +40,7 @@ impl Elements {
             Some(end) => self.at - self.header.len() as u64 >= end,
             None => self.left == 0 && self.header.is_empty(),
         };
-        self.behind.is_none() && !whole
+        self.trailing.is_none() && !whole
     }
 
     /// Whether another file follows the first one.
@@ -49,13 +49,13 @@ impl Elements {
     }
 
     /// How many bytes follow that are not elements.
-    pub(super) fn bytes_behind(&self) -> u64 {
-        self.behind.map_or(0, |behind| self.at - behind)
+    pub(super) fn trailing_bytes(&self) -> u64 {
+        self.trailing.map_or(0, |trailing| self.at - trailing)
     }
 
     fn follow(&mut self, mut bytes: &[u8]) {
         while let Some(&byte) = bytes.first() {
-            if self.behind.is_some() {
+            if self.trailing.is_some() {
                 self.at += bytes.len() as u64;
                 return;
             }
@@ -79,20 +79,20 @@ impl Elements {
         let Some((id, id_bytes)) = identifier(&self.header) else {
             // No element begins like this.
             if self.header[0] < 0x10 {
-                self.behind = Some(begin);
+                self.trailing = Some(begin);
             }
             return;
         };
         self.joined = id == EBML && begin > 0;
         if self.joined || self.end.is_some_and(|end| begin >= end) {
-            self.behind = Some(begin);
+            self.trailing = Some(begin);
             return;
         }
         let size = match size(&self.header[id_bytes..]) {
             Some(size) => size,
-            None if self.header.len() < LONGEST_HEADER => return,
+            None if self.header.len() < MAX_HEADER => return,
             None => {
-                self.behind = Some(begin);
+                self.trailing = Some(begin);
                 return;
             }
         };
@@ -101,7 +101,7 @@ impl Elements {
             (SEGMENT, size) => self.end = size.and_then(|size| self.at.checked_add(size)),
             (CLUSTER, _) => {}
             (_, Some(size)) => self.left = size,
-            (_, None) => self.behind = Some(begin),
+            (_, None) => self.trailing = Some(begin),
         }
     }
 }
@@ -122,7 +122,7 @@ fn size(bytes: &[u8]) -> Option<Option<u64>> {
     Some((value & ones != ones).then_some(value & ones))
 }
 
-/// The bytes of a file's elements, followed as they are read. It ends where the elements end; the rest is counted.
+/// A reader that follows a file's elements. It ends where the elements end; the bytes after them are counted.
 pub(super) struct Followed {
     input: Input,
     elements: Arc<Mutex<Elements>>,
@@ -139,11 +139,11 @@ impl Read for Followed {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let mut elements = self.elements.lock().unwrap_or_else(PoisonError::into_inner);
         let begin = elements.at;
-        let read = if elements.behind.is_some() { 0 } else { self.input.read(out)? };
+        let read = if elements.trailing.is_some() { 0 } else { self.input.read(out)? };
         elements.follow(&out[..read]);
-        let Some(behind) = elements.behind else { return Ok(read) };
+        let Some(trailing) = elements.trailing else { return Ok(read) };
         elements.at += self.input.skip_all();
-        Ok((behind.saturating_sub(begin) as usize).min(read))
+        Ok((trailing.saturating_sub(begin) as usize).min(read))
     }
 }
 
@@ -164,18 +164,18 @@ mod tests {
     fn a_whole_file_is_not_cut_off_and_its_parts_are() {
         for piece in [1, 7, WEBM.len()] {
             let whole = follow(WEBM, piece);
-            assert!(!whole.is_cut_off() && !whole.is_joined() && whole.bytes_behind() == 0, "{whole:?}");
+            assert!(!whole.is_cut_off() && !whole.is_joined() && whole.trailing_bytes() == 0, "{whole:?}");
             let cut = follow(&WEBM[..WEBM.len() - 3], piece);
             assert!(cut.is_cut_off(), "{cut:?}");
         }
     }
 
     #[test]
-    fn another_file_and_other_bytes_are_found_behind() {
+    fn another_file_and_other_bytes_are_found_after_it() {
         let joined = follow(&WEBM.repeat(2), 100);
         assert!(joined.is_joined() && !joined.is_cut_off());
         let zeros = follow(&[WEBM, &[0; 50]].concat(), 100);
-        assert_eq!((zeros.bytes_behind(), zeros.is_joined(), zeros.is_cut_off()), (50, false, false));
+        assert_eq!((zeros.trailing_bytes(), zeros.is_joined(), zeros.is_cut_off()), (50, false, false));
     }
 
     proptest! {
@@ -184,8 +184,8 @@ mod tests {
             let bytes = [&WEBM[..40], &bytes].concat();
             let (pieces, whole) = (follow(&bytes, piece), follow(&bytes, bytes.len()));
             prop_assert_eq!(
-                (pieces.is_cut_off(), pieces.is_joined(), pieces.bytes_behind()),
-                (whole.is_cut_off(), whole.is_joined(), whole.bytes_behind())
+                (pieces.is_cut_off(), pieces.is_joined(), pieces.trailing_bytes()),
+                (whole.is_cut_off(), whole.is_joined(), whole.trailing_bytes())
             );
             prop_assert_eq!(whole.at, bytes.len() as u64);
         }

@@ -1,40 +1,41 @@
-//! A frame of MP3 (MPEG audio layer III) or AAC (ADTS) by its first bytes, and the one of MP3 that tells of a recording.
+//! Parses the header of a frame of MP3 (MPEG audio layer III) or AAC (ADTS), and the information frame of an MP3 recording.
 
-/// Bits per second in thousands: MPEG 1, and MPEG 2 and 2.5.
+/// Bit rates in kbit/s: of MPEG 1, and of MPEG 2 and 2.5.
 const BITRATES: [[u32; 15]; 2] = [
     [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
     [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
 ];
 
-/// Samples per second that AAC has.
+/// Sample rates of AAC.
 const AAC_RATES: [u32; 13] =
     [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
 
-/// Bytes that tell a frame, of either kind.
+/// Bytes that identify a frame of either kind.
 pub(super) const HEAD: usize = 7;
 
-/// What a decoder adds before the first sample.
+/// Frames that a decoder adds before the first sample.
 const DECODER_DELAY: u32 = 529;
 
-/// The first bytes of a frame.
+/// The header of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head {
     pub(super) coding: Coding,
     pub(super) sample_rate: u32,
     pub(super) channels: u16,
-    /// Of the whole frame.
+    /// The size of the whole frame.
     pub(super) bytes: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Coding {
-    /// MPEG 2.5, -, 2, 1.
+    /// Version 0 is MPEG 2.5, 2 is MPEG 2, 3 is MPEG 1.
     Mp3 { version: u8 },
-    /// What the decoder wants to know, and how many bytes stand before what it decodes.
+    /// The decoder's setup data, and the size of the header, which is not decoded.
     Aac { config: [u8; 2], header: usize },
 }
 
 impl Head {
+    /// Parses a header of either kind.
     pub(super) fn read(start: &[u8]) -> Option<Self> {
         Self::mp3(start).or_else(|| Self::aac(start))
     }
@@ -53,7 +54,7 @@ impl Head {
         Some(Self { coding, sample_rate, channels: if d >> 6 == 3 { 1 } else { 2 }, bytes })
     }
 
-    /// Of the profile LC, with one block in the frame, as all have it.
+    /// Only the profile LC, with one block per frame, which is the usual case.
     fn aac(start: &[u8]) -> Option<Self> {
         let [0xff, b, c, d, e, f, g, ..] = *start else { return None };
         if b & 0xf6 != 0xf0 || c >> 6 != 1 || g & 3 != 0 {
@@ -67,7 +68,7 @@ impl Head {
         (bytes > header && channels > 0).then_some(Self { coding, sample_rate, channels: channels.into(), bytes })
     }
 
-    /// Frames of samples in it.
+    /// The number of sample frames.
     pub(super) fn samples(self) -> u64 {
         match self.coding {
             Coding::Mp3 { version: 3 } => 1_152,
@@ -76,13 +77,13 @@ impl Head {
         }
     }
 
-    /// Whether a frame with this head may stand beside one with that.
+    /// Whether both frames can belong to the same recording.
     pub(super) fn like(self, other: Self) -> bool {
         let kind = |head: Self| (head.coding, head.sample_rate, head.channels);
         kind(self) == kind(other)
     }
 
-    /// What a frame without audio at the start of a recording says of it.
+    /// Parses the information frame at the start of a recording, which holds no audio.
     pub(super) fn info(self, frame: &[u8]) -> Option<Info> {
         let Coding::Mp3 { version } = self.coding else { return None };
         let place = match (version, self.channels) {
@@ -91,7 +92,7 @@ impl Head {
             _ => 13,
         };
         let number = |at: usize| frame.get(at..at + 4)?.try_into().ok().map(u32::from_be_bytes);
-        let of = |packets| Info { packets, delay: 0, padding: 0 };
+        let count = |packets| Info { packets, delay: 0, padding: 0 };
         match frame.get(place..place + 4)? {
             b"Xing" | b"Info" => {
                 let flags = number(place + 4)?;
@@ -99,7 +100,7 @@ impl Head {
                 let fields =
                     [(1, 4), (2, 4), (4, 100), (8, 4)].map(|(flag, bytes)| if flags & flag == 0 { 0 } else { bytes });
                 let encoder = place + 8 + fields.iter().sum::<usize>();
-                let info = of(packets);
+                let info = count(packets);
                 match (frame.get(encoder..encoder + 4), number(encoder + 20)) {
                     (Some(b"LAME" | b"Lavf" | b"Lavc"), Some(trims)) => Some(Info {
                         delay: (trims >> 12 & 0xfff) + DECODER_DELAY,
@@ -109,19 +110,19 @@ impl Head {
                     _ => Some(info),
                 }
             }
-            _ if frame.get(36..40)? == b"VBRI" => Some(of(Some(number(50)?))),
+            _ if frame.get(36..40)? == b"VBRI" => Some(count(Some(number(50)?))),
             _ => None,
         }
     }
 }
 
-/// Of a recording.
+/// The information about a recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Info {
-    /// How many packets follow.
+    /// The number of packets that follow.
     pub(super) packets: Option<u32>,
-    /// Frames at the start that were not in the original.
+    /// Sample frames that the encoder added at the start.
     pub(super) delay: u32,
-    /// Such frames at the end.
+    /// Sample frames that the encoder added at the end.
     pub(super) padding: u32,
 }

@@ -1,51 +1,50 @@
-//! One stream of an Ogg file, from its first page to its last.
+//! A link of a chained Ogg file: one stream, from its first page to its last.
 
 use super::{
     super::{
         codec::Codec,
-        container::Got,
+        container::Progress,
         error::{Damage, ReadError},
-        foreign::Foreign,
         layout::Layout,
         opus_head::OpusHead,
         stream_info::StreamInfo,
+        unsupported::Unsupported,
     },
     page::Page,
 };
 use auricle_core::Encoding;
 use symphonia::core::codecs::audio::well_known::{CODEC_ID_FLAC, CODEC_ID_VORBIS};
 
-/// What an Ogg file is called that has nothing known in it.
-pub(super) const OTHER: Foreign = Foreign::new("an Ogg file of another kind than Opus, Vorbis or FLAC", "ogg");
+/// An Ogg file without a known stream.
+pub(super) const OTHER: Unsupported = Unsupported::new("Ogg without Opus, Vorbis or FLAC", "ogg");
 
-/// A packet may not be longer.
-const LONGEST: usize = 16 << 20;
+/// The largest packet, in bytes.
+const MAX_PACKET: usize = 16 << 20;
 
-/// Seconds that may be missing by the positions of pages before anything is said: a block of Vorbis is nearly half a second at
-/// 16 kHz. Opus counts exactly.
-const UNSAID: f64 = 0.6;
-const UNSAID_OPUS: f64 = 0.02;
+/// Seconds that may be missing without a report. A block of Vorbis may be nearly half a second at 16 kHz; Opus counts exactly.
+const TOLERATED: f64 = 0.6;
+const TOLERATED_OPUS: f64 = 0.02;
 
-/// Most frames that are cut off at an end: the longest block. More is no padding, but a position that cannot be right.
-const MOST_CUT: i64 = 8_192;
+/// The most frames that are cut off at an end: the longest block. More cannot be padding, so the position is wrong.
+const MAX_CUT: i64 = 8_192;
 
-/// A stream.
+/// The stream that is read.
 pub(super) struct Link {
     serial: u32,
     layout: Layout,
     kind: Kind,
     codec: Option<Codec>,
-    /// Vorbis: its first and its third packet, which the decoder wants. FLAC: its description.
+    /// The decoder's setup data. Vorbis: the first and the third packet. FLAC: the block STREAMINFO.
     setup: Vec<u8>,
-    /// Opus: bytes of frames still to be left out at the start.
+    /// Opus: bytes of decoded frames still to skip at the start.
     skip: usize,
-    /// Packets of words seen so far.
+    /// Header packets so far.
     headers: usize,
-    /// The start of a packet whose end has not come yet.
+    /// The start of an incomplete packet.
     part: Vec<u8>,
-    /// Packets of words and audio follow one another; of the audio the next page.
+    /// The number of the next page; unknown between the headers and the audio.
     sequence: Option<u32>,
-    /// Where the audio so far ends, on the scale of the pages; unknown at first.
+    /// The end of the audio so far, by the positions of the pages; unknown at first.
     position: Option<i64>,
     /// Frames of audio so far.
     frames: i64,
@@ -59,13 +58,13 @@ enum Kind {
 }
 
 impl Link {
-    /// By its first page.
+    /// Opens a stream by its first page.
     ///
     /// # Errors
-    /// Another kind of stream.
+    /// The stream is damaged or not supported.
     pub(super) fn begin(page: &Page) -> Result<Self, ReadError> {
         let (packet, _) = page.parts().next().unwrap_or_default();
-        let ogg = |what| Err(ReadError::Foreign(Foreign::new(what, "ogg")));
+        let ogg = |what| Err(ReadError::Unsupported(Unsupported::new(what, "ogg")));
         let (mut codec, mut skip) = (None, 0);
         let (kind, layout, setup) = match packet {
             [1, b'v', b'o', b'r', b'b', b'i', b's', _, _, _, _, channels, a, b, c, d, ..] => {
@@ -78,14 +77,14 @@ impl Link {
             }
             [b'O', b'p', b'u', b's', b'H', b'e', b'a', b'd', ..] => {
                 let Some(head) = OpusHead::read(packet) else {
-                    return ogg("an Ogg file of a kind of Opus that is not known here");
+                    return ogg("Ogg with an unsupported kind of Opus");
                 };
                 codec = Some(Codec::opus(&head)?);
                 skip = usize::from(head.skip) * head.layout().frame_bytes();
                 (Kind::Opus, head.layout(), [].as_slice())
             }
-            [b'S', b'p', b'e', b'e', b'x', ..] => return ogg("an Ogg file of Speex"),
-            _ => return Err(ReadError::Foreign(OTHER)),
+            [b'S', b'p', b'e', b'e', b'x', ..] => return ogg("Ogg with Speex"),
+            _ => return Err(ReadError::Unsupported(OTHER)),
         };
         Ok(Self {
             serial: page.serial,
@@ -106,12 +105,12 @@ impl Link {
         self.layout
     }
 
-    /// Whether a packet has begun and not ended.
+    /// Whether a packet is incomplete.
     pub(super) fn unfinished(&self) -> bool {
         !self.part.is_empty()
     }
 
-    /// Appends to `out` what a page of this stream holds, and to `damages` what it does not.
+    /// Decodes a page and appends its frames to `out` and its damage to `damages`. Ignores pages of other streams.
     ///
     /// # Errors
     /// The stream cannot be read further.
@@ -121,7 +120,7 @@ impl Link {
         }
         let lost = self.sequence.is_some_and(|next| next != page.sequence);
         if lost {
-            damages.push(Damage::Pages);
+            damages.push(Damage::MissingPages);
         }
         if lost || !page.continued {
             self.part.clear();
@@ -131,18 +130,18 @@ impl Link {
             if std::mem::take(&mut headless) {
                 continue;
             }
-            if self.part.len() + part.len() > LONGEST {
-                return Err(ReadError::Hopeless);
+            if self.part.len() + part.len() > MAX_PACKET {
+                return Err(ReadError::TooDamaged);
             }
             self.part.extend_from_slice(part);
             if ends {
                 let packet = std::mem::take(&mut self.part);
-                if let Got::Damage(damage) = self.packet(&packet, out)? {
+                if let Progress::Damage(damage) = self.packet(&packet, out)? {
                     damages.push(damage);
                 }
             }
         }
-        // Recorders of broadcasts write the words of a stream and then what is on: the numbers jump.
+        // Recorders of broadcasts write the headers first, and then the current audio: the page numbers jump.
         self.sequence = (self.frames > 0 || !out.is_empty()).then(|| page.sequence.wrapping_add(1));
         self.place(page, out, damages);
         let skipped = self.skip.min(out.len());
@@ -151,11 +150,11 @@ impl Link {
         Ok(())
     }
 
-    fn packet(&mut self, packet: &[u8], out: &mut Vec<u8>) -> Result<Got, ReadError> {
-        let nothing = Ok(Got::Audio(self.layout));
+    fn packet(&mut self, packet: &[u8], out: &mut Vec<u8>) -> Result<Progress, ReadError> {
+        let nothing = Ok(Progress::Audio(self.layout));
         if let Some(codec) = &mut self.codec {
-            let words = packet.is_empty() || self.kind == Kind::Opus && packet.starts_with(b"OpusTags");
-            return if words { nothing } else { codec.decode(packet, out) };
+            let header = packet.is_empty() || self.kind == Kind::Opus && packet.starts_with(b"OpusTags");
+            return if header { nothing } else { codec.decode(packet, out) };
         }
         self.headers += 1;
         match self.kind {
@@ -164,19 +163,19 @@ impl Link {
                 self.setup.extend_from_slice(packet);
                 self.codec = Some(Codec::new(CODEC_ID_VORBIS, self.layout, Some(&self.setup))?);
             }
-            // Frames begin with ones, other words do not.
+            // Frames begin with 0xff, metadata blocks do not.
             Kind::Flac if packet.first() != Some(&0xff) => {}
             Kind::Flac => {
                 let codec = self.codec.insert(Codec::new(CODEC_ID_FLAC, self.layout, Some(&self.setup))?);
                 return codec.decode(packet, out);
             }
-            // Its codec is there from the beginning.
+            // Opus has its codec from the first page.
             Kind::Opus => {}
         }
         nothing
     }
 
-    /// Compares a page's position with the audio in it.
+    /// Compares a page's position with its audio: cuts off padding, and reports missing audio.
     fn place(&mut self, page: &Page, out: &mut Vec<u8>, damages: &mut Vec<Damage>) {
         let bytes = self.layout.frame_bytes();
         let here = (out.len() / bytes) as i64;
@@ -186,21 +185,21 @@ impl Link {
             self.position = self.position.map(|position| position.saturating_add(here));
             return;
         };
-        // Frames that are here and have no place.
+        // Frames beyond the page's position; negative if frames are missing.
         let known = self.position.replace(granule);
         let over = match known {
             Some(position) => position.saturating_add(here).saturating_sub(granule),
             None => self.frames.saturating_sub(granule),
         };
-        let surplus = if over <= MOST_CUT { over.clamp(0, here) as usize * bytes } else { 0 };
+        let surplus = if over <= MAX_CUT { over.clamp(0, here) as usize * bytes } else { 0 };
         if page.last {
             out.truncate(out.len() - surplus);
         } else if before == 0 && self.kind != Kind::Opus {
             out.drain(..surplus);
         }
         let missing = over.min(0).unsigned_abs() as f64 / f64::from(self.layout.sample_rate);
-        let unsaid = if self.kind == Kind::Opus { UNSAID_OPUS } else { UNSAID };
-        if known.is_some() && missing > unsaid && damages.is_empty() {
+        let tolerated = if self.kind == Kind::Opus { TOLERATED_OPUS } else { TOLERATED };
+        if known.is_some() && missing > tolerated && damages.is_empty() {
             damages.push(Damage::Missing { seconds: missing });
         }
     }

@@ -2,13 +2,13 @@
 
 use super::super::{input::Input, tags};
 
-/// The part of a page's header that has always the same length.
+/// The size of the fixed part of a page's header.
 const HEADER: usize = 27;
 
-/// So many broken pages on end, and no other is looked for: each is summed up whole.
-const HOPELESS: u32 = 1_000;
+/// After so many broken pages in a row, reading stops, because each costs a checksum of the whole page.
+const MAX_BROKEN: u32 = 1_000;
 
-/// What a byte does to the checksum.
+/// The checksum of each byte.
 const CRC: [u32; 256] = {
     let mut table = [0; 256];
     let mut byte = 0;
@@ -24,16 +24,16 @@ const CRC: [u32; 256] = {
     table
 };
 
-/// One page.
+/// A page.
 #[derive(Debug)]
 pub(super) struct Page {
-    /// The first packet began on an earlier page.
+    /// Whether its first packet began on an earlier page.
     pub(super) continued: bool,
-    /// The first of its logical stream.
+    /// Whether it is the first page of its stream.
     pub(super) first: bool,
-    /// The last of it.
+    /// Whether it is the last page of its stream.
     pub(super) last: bool,
-    /// Position of the last frame of the packets that end here; some encoders leave it empty.
+    /// The position of the last frame of the packets that end here; absent in the files of some encoders.
     pub(super) granule: Option<i64>,
     pub(super) serial: u32,
     pub(super) sequence: u32,
@@ -41,17 +41,17 @@ pub(super) struct Page {
     body: Vec<u8>,
 }
 
-/// What comes next.
+/// The result of [`Page::next`].
 #[derive(Debug)]
 pub(super) enum Next {
-    /// A good page. What before it was none shows in the numbers of pages.
+    /// An intact page. Missing pages before it show in its sequence number.
     Page(Page),
-    /// The end. Whether anything before it was no page: often it is cut off.
+    /// The end, and whether bytes before it were not a page: the end is damaged or cut off.
     End(bool),
 }
 
 impl Page {
-    /// The next page that is whole.
+    /// Finds the next intact page.
     pub(super) fn next(input: &mut Input) -> Next {
         let (mut damaged, mut broken) = (false, 0);
         loop {
@@ -64,17 +64,17 @@ impl Page {
                 let header = input.peek(HEADER + lacing);
                 let body: usize = header.iter().skip(HEADER).map(|size| usize::from(*size)).sum();
                 let page = input.peek(HEADER + lacing + body);
-                if page.len() == HEADER + lacing + body && sound(page) {
+                if page.len() == HEADER + lacing + body && is_intact(page) {
                     let page = Self::read(page, lacing);
                     input.skip((HEADER + lacing + body) as u64);
                     return Next::Page(page);
                 }
                 broken += 1;
-                if broken > HOPELESS {
+                if broken > MAX_BROKEN {
                     return Next::End(input.skip_all() > 0);
                 }
             }
-            if !tags::pass(input) {
+            if !tags::skip(input) {
                 damaged |= input.peek(1) != [0];
                 input.skip(1);
             }
@@ -97,7 +97,7 @@ impl Page {
         }
     }
 
-    /// Its packets and parts of packets; whether each ends here.
+    /// The packets and parts of packets, each with whether it ends here.
     pub(super) fn parts(&self) -> impl Iterator<Item = (&[u8], bool)> {
         let mut place = 0;
         self.lacing.split_inclusive(|size| *size < 255).map(move |sizes| {
@@ -108,8 +108,8 @@ impl Page {
     }
 }
 
-/// Whether the checksum is right: a CRC of 32 bits over the page with its own place empty.
-fn sound(page: &[u8]) -> bool {
+/// Verifies the checksum: a 32-bit CRC over the page with a checksum of 0.
+fn is_intact(page: &[u8]) -> bool {
     let byte = |crc: u32, byte: u8| crc << 8 ^ CRC[usize::from((crc >> 24) as u8 ^ byte)];
     let crc =
         page.iter().enumerate().fold(0, |crc, (at, value)| byte(crc, if (22..26).contains(&at) { 0 } else { *value }));

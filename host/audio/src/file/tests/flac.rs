@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// FLAC of one channel at 16 kHz, 16 bits: frames of 1,000 samples as they are, each with a number of its own.
+/// FLAC of one channel at 16 kHz, 16 bits: numbered frames of 1,000 samples, not compressed.
 pub(super) fn coded(frames: u8) -> Vec<Vec<u8>> {
     let crc = |bits: u32, polynomial: u32, bytes: &[u8]| {
         let step = |crc: u32, _| crc << 1 ^ if crc >> (bits - 1) & 1 == 1 { polynomial } else { 0 };
@@ -23,18 +23,18 @@ pub(super) fn coded(frames: u8) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn frames_of_flac_that_are_missing_are_told() {
+fn missing_frames_of_flac_are_reported() {
     let mut parts = coded(8);
-    let clean = whole(read(&parts.concat(), None).unwrap());
+    let clean = undamaged(read(&parts.concat(), None).unwrap());
     assert_eq!(clean.len(), 8 * 2_000);
-    let told = |parts: &[Vec<u8>]| {
+    let read_parts = |parts: &[Vec<u8>]| {
         let (bytes, damages) = all(read(&parts.concat(), None).unwrap());
         (bytes.len() / 2_000, damages)
     };
     let missing = |frames: u32| vec![Damage::Missing { seconds: f64::from(frames) / 16.0 }];
-    assert_eq!(told(&parts[..6]), (5, missing(3)));
+    assert_eq!(read_parts(&parts[..6]), (5, missing(3)));
     parts.remove(4);
-    assert_eq!(told(&parts), (7, missing(1)));
+    assert_eq!(read_parts(&parts), (7, missing(1)));
     parts[3][700] ^= 1;
-    assert_eq!(told(&parts), (6, missing(2)));
+    assert_eq!(read_parts(&parts), (6, missing(2)));
 }

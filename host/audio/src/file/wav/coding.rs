@@ -1,19 +1,19 @@
-//! How a WAV file writes its samples, and what becomes of them.
+//! The coding of a WAV file's samples.
 //!
-//! What a server takes is handed on as it is; samples of 8 bits become 16, all others floats. A sample fills whole bytes, its
-//! value the upper bits of them.
+//! Encodings that a server accepts are copied; 8-bit samples become 16-bit samples, all others floats. A sample fills whole bytes;
+//! its value is in their upper bits.
 
 use super::super::{
     error::ReadError,
-    foreign::Foreign,
-    layout::{Layout, MOST_CHANNELS},
+    layout::{Layout, MAX_CHANNELS},
+    unsupported::Unsupported,
 };
 use auricle_core::Encoding;
 
-/// `WAVE_FORMAT_EXTENSIBLE`: what it is stands in the extension.
+/// `WAVE_FORMAT_EXTENSIBLE`: the format tag is in the extension.
 const EXTENSIBLE: u16 = 0xfffe;
 
-/// How samples are written.
+/// The coding of samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Coding {
     width: Width,
@@ -21,10 +21,10 @@ pub(super) struct Coding {
     channels: u16,
 }
 
-/// Of one sample.
+/// The coding of one sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Width {
-    /// As a server takes it.
+    /// An encoding that a server accepts.
     Plain(Encoding),
     /// 8 bits, unsigned.
     U8,
@@ -37,22 +37,22 @@ enum Width {
 }
 
 impl Coding {
-    /// From a `fmt ` chunk.
+    /// Parses a `fmt ` chunk.
     ///
     /// # Errors
-    /// Samples that are not understood.
+    /// The coding is not supported.
     pub(super) fn read(chunk: &[u8]) -> Result<Self, ReadError> {
         let short = |at: usize| chunk.get(at..at + 2).map_or(0, |bytes| u16::from_le_bytes([bytes[0], bytes[1]]));
         let sample_rate = u32::from(short(4)) | u32::from(short(6)) << 16;
         let (channels, block, bits) = (short(2), short(12), short(14));
-        if !(1..=MOST_CHANNELS).contains(&channels) {
+        if !(1..=MAX_CHANNELS).contains(&channels) {
             return Err(ReadError::Channels(channels));
         }
         let tag = match short(0) {
             EXTENSIBLE => short(24),
             tag => tag,
         };
-        // What a frame takes says more than the bits that count in it, where it can be right.
+        // The size of a frame is more reliable than the number of valid bits, if it is possible.
         let least = bits.div_ceil(8);
         let bytes = if block.is_multiple_of(channels) { (block / channels).max(least) } else { least };
         let width = match (tag, bytes) {
@@ -65,7 +65,7 @@ impl Coding {
             (6, 1) => Width::Plain(Encoding::Alaw),
             (7, 1) => Width::Plain(Encoding::Mulaw),
             (1 | 3 | 6 | 7, _) => return Err(ReadError::SampleBits(bytes.saturating_mul(8))),
-            (tag, _) => return Err(ReadError::Foreign(Foreign::in_wav(tag))),
+            (tag, _) => return Err(ReadError::Unsupported(Unsupported::in_wav(tag))),
         };
         Ok(Self { width, sample_rate, channels })
     }
@@ -82,7 +82,7 @@ impl Coding {
         sample * usize::from(self.channels)
     }
 
-    /// What [`decode`](Self::decode) makes of them.
+    /// The layout after [`decode`](Self::decode).
     pub(super) fn layout(self) -> Layout {
         let encoding = match self.width {
             Width::Plain(encoding) => encoding,
@@ -92,7 +92,7 @@ impl Coding {
         Layout { encoding, sample_rate: self.sample_rate, channels: self.channels }
     }
 
-    /// Appends the samples of whole frames to `out`.
+    /// Decodes whole frames and appends them to `out`.
     pub(super) fn decode(self, frames: &[u8], out: &mut Vec<u8>) {
         let float = |bytes: [u8; 4]| i32::from_le_bytes(bytes) as f32 / 2_147_483_648.0;
         match self.width {
