@@ -1,7 +1,7 @@
-//! Meets audio files: the containers, and the codecs of crates `symphonia` and `opus-rs`.
+//! Reads audio files: the containers, and the codecs of crates `symphonia` and `opus-rs`.
 //!
-//! Holds: a file is refused in one line, or has a format that a server takes and gives whole frames; it ends. So it is with one
-//! of its channels.
+//! Checks: a file is refused with a one-line error, or has a format that a server accepts, yields whole frames, and ends. The same
+//! holds for one of its channels.
 
 use crate::assert_one_line;
 use auricle_audio::{
@@ -10,10 +10,10 @@ use auricle_audio::{
 };
 use std::io::Cursor;
 
-/// A few bytes of code can stand for hours: what comes after so much is not listened to.
-const MOST_BYTES: usize = 1 << 20;
+/// Output bytes after which reading stops: a few coded bytes can stand for hours.
+const MAX_BYTES: usize = 1 << 20;
 
-/// See the module.
+/// The target; see the module.
 pub fn audio_files(bytes: &[u8]) {
     for channel in [None, Some(1)] {
         read(bytes, channel);
@@ -27,12 +27,12 @@ fn read(bytes: &[u8], channel: Option<u16>) {
         Err(error) => return assert_one_line(error),
     };
     let format = file.format();
-    format.check().expect("a format that was told is one that a server takes");
+    format.check().expect("the format of a file must be one that a server accepts");
     assert!(channel.is_none() || format.channels == 1, "{} channels instead of one", format.channels);
     assert!(file.seconds().is_none_or(|seconds| seconds >= 0.0), "{:?}", file.seconds());
-    let mut heard = Vec::new();
-    while heard.len() < MOST_BYTES {
-        match file.step(&mut heard) {
+    let mut audio = Vec::new();
+    while audio.len() < MAX_BYTES {
+        match file.step(&mut audio) {
             Ok(Step::Audio) => {}
             Ok(Step::Damage(damage)) => assert_one_line(damage),
             Ok(Step::End) => break,
@@ -41,6 +41,6 @@ fn read(bytes: &[u8], channel: Option<u16>) {
                 break;
             }
         }
-        assert!(heard.len().is_multiple_of(format.frame_bytes()), "{} bytes are no whole frames", heard.len());
+        assert!(audio.len().is_multiple_of(format.frame_bytes()), "{} bytes are not whole frames", audio.len());
     }
 }

@@ -1,19 +1,19 @@
-//! Meets a client's audio: any format, any bytes, cut into messages anywhere, with flushes between them.
+//! Converts a client's audio: any format, any bytes, cut into messages anywhere, with flushes between them.
 //!
-//! Holds: a format is refused in one line or taken; the samples out are as many as the frames in are long; none is NaN or
-//! infinite, and none is beyond full scale where the rate stays; the cuts change nothing.
+//! Checks: a format is accepted, or refused with a one-line error; the number of samples matches the number of frames; no sample is
+//! NaN or infinite, and none is beyond full scale if the rate is unchanged; the cuts do not change the samples.
 
 use crate::{assert_one_line, input::Input};
 use auricle_audio::{Intake, IntakeError};
 use auricle_core::{AudioFormat, Encoding};
 
 const ENCODINGS: [Encoding; 4] = [Encoding::S16le, Encoding::F32le, Encoding::Mulaw, Encoding::Alaw];
-/// What models hear. Not any rate: a filter for it is made for each input, and a long one takes long.
+/// Rates of models. Only a few, because each input constructs a filter, and a long filter is slow.
 const MODEL_RATES: [u32; 4] = [16_000, 8_000, 22_050, 48_000];
 /// Rounding in the sum of a frame's channels.
 const ROUNDING: f32 = 1e-6;
 
-/// See the module.
+/// The target; see the module.
 pub fn audio_intake(bytes: &[u8]) {
     let mut input = Input(bytes);
     let choice = usize::from(input.u8());
@@ -22,13 +22,13 @@ pub fn audio_intake(bytes: &[u8]) {
     let format = AudioFormat { encoding, sample_rate: input.u24(), channels: u16::from(input.u8()), channel };
     let mut intake = match (Intake::new(format, model_rate), format.check()) {
         (Ok(intake), Ok(())) => intake,
-        (Err(IntakeError::Format(said)), Err(problem)) => {
-            assert_eq!(said, problem);
+        (Err(IntakeError::Format(error)), Err(problem)) => {
+            assert_eq!(error, problem);
             return assert_one_line(problem);
         }
         (intake, check) => panic!("{format:?} is {check:?}, and so is {:?}", intake.map(drop)),
     };
-    // The parts of the audio: each is pushed as a message; after some comes a flush.
+    // The parts of the audio: each is pushed as a message, some are followed by a flush.
     let parts = usize::from(input.u8() % 16);
     let mut cuts: Vec<(usize, bool)> =
         (0..parts).map(|_| input.u16()).map(|cut| (usize::from(cut & 0x0fff), cut & 0x8000 != 0)).collect();
@@ -61,6 +61,6 @@ pub fn audio_intake(bytes: &[u8]) {
     }
     assert!(
         cut.iter().map(|sample| sample.to_bits()).eq(whole.iter().map(|sample| sample.to_bits())),
-        "cuts are heard"
+        "the cuts change the samples"
     );
 }

@@ -1,12 +1,12 @@
-//! Meets what a client sends as text, and what a server sends to the client.
+//! Reads the text messages of a client, and those of a server to the client.
 //!
-//! Holds: a message of a client is refused in one line, or comes back equal when it is written and read again; a server's
-//! message that was read can be written and read again.
+//! Checks: a client's message is refused with a one-line error, or is unchanged after it was written and read again. A server's
+//! message can be written and read again.
 
 use crate::assert_one_line;
 use auricle_dialects::native::messages::{ClientMessage, ServerMessage};
 
-/// See the module.
+/// The target; see the module.
 pub fn client_messages(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     match ClientMessage::parse(text) {

@@ -1,8 +1,8 @@
-//! Numbers and pieces off the front of a target's input, so that one input says what is done and with which bytes.
+//! Takes numbers and byte strings from the front of a target's input: one input holds both the choices and the data.
 //!
-//! Where the input is too short, what is missing counts as zero.
+//! If the input is too short, the missing bytes are zeros.
 
-/// What is left of an input.
+/// The rest of an input.
 pub(crate) struct Input<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Input<'a> {

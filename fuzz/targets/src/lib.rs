@@ -1,7 +1,7 @@
-//! What is fuzzed: a function for each parser that meets bytes of a client, a file or a worker, and what must hold of it.
+//! The fuzz targets: a function for each parser that reads bytes of a client, a file or a worker process.
 //!
-//! A target panics where something does not hold. `cargo xtask fuzz` makes inputs for it; the tests here run it over those
-//! that are kept, in `fuzz/seeds/`, `fuzz/findings/` and `fuzz/corpus/`. A new target is a room here, a line in [`TARGETS`], a file in
+//! A target panics if a property does not hold. `cargo xtask fuzz` generates inputs for it; the tests here run it over the kept
+//! inputs in `fuzz/seeds/`, `fuzz/findings/` and `fuzz/corpus/`. A new target is a file here, a line in [`TARGETS`], a file in
 //! `fuzz/fuzz_targets/`, and a `[[bin]]` in `fuzz/Cargo.toml`.
 
 #![forbid(unsafe_code)]
@@ -37,10 +37,10 @@ pub use settings::settings;
 pub use vosk_messages::vosk_messages;
 pub use worker_messages::worker_messages;
 
-/// What is run on any bytes.
+/// A function that accepts any bytes.
 pub type Target = fn(&[u8]);
 
-/// Every target by its name.
+/// All targets by name.
 pub const TARGETS: [(&str, Target); 13] = [
     ("audio_files", audio_files),
     ("audio_intake", audio_intake),
@@ -57,7 +57,7 @@ pub const TARGETS: [(&str, Target); 13] = [
     ("worker_messages", worker_messages),
 ];
 
-/// What is said of bad input is one line: a log's lines are not the input's to make.
+/// Checks that a message about bad input is one line without control characters: input must not write lines into a log.
 fn assert_one_line(message: impl std::fmt::Display) {
     let message = message.to_string();
     assert!(!message.contains(char::is_control), "more than one line, or hidden: {message:?}");

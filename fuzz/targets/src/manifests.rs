@@ -1,11 +1,11 @@
-//! Meets the bytes at a plugin's manifest symbol.
+//! Reads the bytes at a plugin's manifest symbol.
 //!
-//! Holds: they are refused in one line, or name a plugin that can be printed, and whether this host can load it.
+//! Checks: they are refused with a one-line error, or describe a plugin with a printable name, and whether this host can load it.
 
 use crate::assert_one_line;
 use auricle_plugin_api::Manifest;
 
-/// See the module.
+/// The target; see the module.
 pub fn manifests(bytes: &[u8]) {
     match Manifest::parse(bytes) {
         Ok(manifest) => check(&manifest),

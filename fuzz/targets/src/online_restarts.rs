@@ -1,7 +1,7 @@
-//! Meets the state of a restart point that a streaming engine on `plugin-kit` is given back, and audio after it.
+//! Restores a restart point of a streaming engine on `plugin-kit`, and processes audio after it.
 //!
-//! Holds: it is refused in one line, or the stream goes on: segments follow one another, words lie in them, and the restart
-//! points that are told are taken by another processor.
+//! Checks: it is refused with a one-line error, or the stream continues: segments are in order, words are within them, and another
+//! processor accepts the reported restart points.
 
 use crate::{assert_one_line, input::Input};
 use auricle_plugin_api::{Error, Segment};
@@ -10,11 +10,11 @@ use auricle_plugin_kit::{
     vad::Energy,
 };
 
-/// Samples of one byte of the input.
+/// Samples per byte of the input.
 const STRETCH: usize = 800;
 const TEXTS: [&str; 4] = ["so", "is it.", "\u{4e00}", ""];
 
-/// See the module.
+/// The target; see the module.
 pub fn online_restarts(bytes: &[u8]) {
     let mut input = Input(bytes);
     let (gated, sample, length) = (input.u8() & 1 == 1, input.u48(), input.u16());
@@ -42,14 +42,14 @@ pub fn online_restarts(bytes: &[u8]) {
     }
 }
 
-/// Hears a word in each half second, by its first sample.
+/// Recognizes a word in each half second, by its first sample.
 struct Loudness;
 
 impl Transcriber for Loudness {
     fn transcribe(&mut self, audio: Buffer<'_>, _: Request<'_>) -> Result<Transcript, Error> {
         let word = |(number, half): (usize, &[f32])| {
             let (start, loud) = (number as f64 / 2.0, (half[0] * 255.0) as usize);
-            // Some are as long as the half second, some beyond all audio.
+            // Some are as long as the half second, some end after the audio.
             let end = start + if loud.is_multiple_of(13) { f64::INFINITY } else { 0.5 };
             TimedWord::new(start, end, TEXTS[loud % TEXTS.len()])
         };
@@ -57,13 +57,13 @@ impl Transcriber for Loudness {
     }
 }
 
-/// Looks at what is told.
+/// Checks the reported events.
 struct Answer {
     gated: bool,
     settings: Settings,
-    /// Where the audio began.
+    /// The start of the audio.
     sample: u64,
-    /// Where the last segment ended.
+    /// The end of the last segment.
     end: u64,
 }
 

@@ -1,13 +1,13 @@
-//! Meets a model's `tokens.txt` and `bpe.vocab`, and a phrase of a client's that is written with them. (NUL divides them.)
+//! Reads a model's `tokens.txt` and `bpe.vocab`, and encodes a client's phrase with them. (They are separated by NUL.)
 //!
-//! Holds: each is refused in one line, or the symbols make up the phrase, white space aside.
+//! Checks: each is refused with a one-line error, or the symbols spell the phrase, except for white space.
 
 use auricle_engine_onnx::fuzzing::write;
 
-/// What marks a word's beginning in a symbol.
+/// The mark of a word's beginning in a symbol.
 const WORD_MARK: char = '\u{2581}';
 
-/// See the module.
+/// The target; see the module.
 pub fn onnx_texts(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let mut parts = text.splitn(3, '\0');

@@ -1,11 +1,11 @@
-//! Meets a file that lies in the plugin directory: a shared library of any system, damaged, or something else.
+//! Reads a file of the plugin directory: a shared library for any system, a damaged one, or another file.
 //!
-//! Holds: it is refused in one line, or its manifest is found without running any of it.
+//! Checks: it is refused with a one-line error, or its manifest is found without running any of its code.
 
 use crate::{assert_one_line, manifests};
 use auricle_plugin_api::host::{NotLoadable, manifest_in};
 
-/// See the module.
+/// The target; see the module.
 pub fn plugin_files(bytes: &[u8]) {
     match manifest_in(bytes) {
         Ok(manifest) => manifests::check(&manifest),

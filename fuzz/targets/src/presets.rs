@@ -1,14 +1,14 @@
-//! Meets the text of a preset's file.
+//! Reads the text of a preset's file.
 //!
-//! Holds: it is refused in one line, or says the same when it is written and read again; what only a schema can tell is
-//! refused in one line, too.
+//! Checks: it is refused with a one-line error, or is unchanged after it was written and read again. The same holds for errors that
+//! only a schema detects.
 
 use crate::assert_one_line;
 use auricle_plugin_api::{Field, Schema};
 use auricle_session::Preset;
 use serde_json::Value;
 
-/// See the module.
+/// The target; see the module.
 pub fn presets(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let preset = match Preset::parse("x", text) {

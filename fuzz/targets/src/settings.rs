@@ -1,13 +1,13 @@
-//! Meets the text of `auricle.toml`.
+//! Reads the text of `auricle.toml`.
 //!
-//! Holds: it is refused in one line, or every wait in it is one that a clock can keep.
+//! Checks: it is refused with a one-line error, or every wait in it is within a clock's range.
 
 use crate::assert_one_line;
 use auricle_core::times::wait;
 use auricle_server::settings::Settings;
 use std::time::Instant;
 
-/// See the module.
+/// The target; see the module.
 pub fn settings(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let settings = match Settings::parse(text) {
@@ -24,7 +24,7 @@ pub fn settings(bytes: &[u8]) {
         timeouts.probe_seconds,
         settings.limits.quarantine_seconds,
     ] {
-        // A connection looks four times within `idle_seconds` whether it is alive, and a timer wants more than nothing.
+        // A connection is checked four times within `idle_seconds`, and the interval of a timer must not be 0.
         assert!(!(wait(seconds) / 4).is_zero(), "{seconds}");
         assert!(Instant::now().checked_add(wait(seconds)).is_some(), "{seconds}");
     }

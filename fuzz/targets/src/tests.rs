@@ -1,10 +1,10 @@
-//! Every target over the inputs that are kept: what was found once stays mended.
+//! Runs every target over the kept inputs, so that a fixed finding stays fixed.
 
 use crate::TARGETS;
 use std::{fs, path::Path, process::Command};
 
 #[test]
-fn what_is_kept_holds() {
+fn kept_inputs_pass() {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     for (name, target) in TARGETS {
         let seeds = run(&fuzz.join("seeds").join(name), target);
@@ -18,13 +18,13 @@ fn what_is_kept_holds() {
     }
 }
 
-/// Runs a target over the files of a folder; how many there are.
+/// Runs a target over the files of a folder; returns their number.
 fn run(folder: &Path, target: fn(&[u8])) -> usize {
     let files = fs::read_dir(folder).into_iter().flatten();
     files
         .map(|file| {
             let file = file.unwrap().path();
-            // Shown where the target panics.
+            // Shown if the target panics.
             println!("{}", file.display());
             target(&fs::read(file).unwrap());
         })

@@ -1,7 +1,7 @@
-//! Meets what a client of vosk-server sends as text, and what such a server sends to the load tool.
+//! Reads the text messages of a client of vosk-server, and those of such a server to the load tool.
 //!
-//! Holds: a message of a client is refused in one line, or comes back equal when it is written and read again; a server's
-//! message that was read can be written and read again, and is of the same kind then.
+//! Checks: a client's message is refused with a one-line error, or is unchanged after it was written and read again. A server's
+//! message can be written and read again, and is then of the same kind.
 
 use crate::assert_one_line;
 use auricle_dialects::vosk::{
@@ -10,7 +10,7 @@ use auricle_dialects::vosk::{
 };
 use std::mem::discriminant;
 
-/// See the module.
+/// The target; see the module.
 pub fn vosk_messages(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     match ClientMessage::parse(text) {

@@ -1,15 +1,15 @@
-//! Meets what host and worker say to each other, in both directions.
+//! Reads the messages between the host and a worker, in both directions.
 //!
-//! Holds: bytes are refused in one line, or are a message that comes back the same when it is written and read again; a text
-//! that went through a worker is the text that the engine told, its JSON included.
+//! Checks: bytes are refused with a one-line error, or are a message that is unchanged after it was written and read again. A text
+//! that passes through a worker is the text that the engine reported, including its JSON.
 
 use crate::assert_one_line;
 use auricle_engines::worker::wire::{self, Answer, EngineEvent, Notice, Request, Setup, Text};
 use auricle_plugin_api::Segment;
 use serde::Serialize;
 
-/// Reads a message, writes it, and reads it again. Compared are bytes, as a NaN is not equal to itself; and not those that
-/// came in, as a number can be written in several ways.
+/// Reads a message, writes it, and reads it again. It compares the written bytes: NaN is not equal to itself, and the input may have
+/// written a number in another way.
 macro_rules! read {
     ($message:ty, $bytes:expr) => {
         match wire::decode::<$message>($bytes) {
@@ -28,7 +28,7 @@ macro_rules! read {
     };
 }
 
-/// See the module.
+/// The target; see the module.
 pub fn worker_messages(bytes: &[u8]) {
     let Some((kind, bytes)) = bytes.split_first() else { return };
     match kind % 5 {
@@ -52,7 +52,7 @@ pub fn worker_messages(bytes: &[u8]) {
     }
 }
 
-/// Through a worker and back.
+/// Passes a text through a worker.
 fn told(text: Text) {
     let segment = Segment::from(text);
     let text = Text::from(segment.clone());
