@@ -3,6 +3,7 @@
 //! Invariant: every packet is decoded, even if there are other bytes between them. Several recordings in one file are read one
 //! after the other; each begins with an information packet (Xing, VBRI). The padding that an encoder has added before and after a
 //! recording is cut off, at the end only if the recording has exactly the stated number of packets: more packets are more audio.
+//! A file that ends within a packet, or before the stated number of packets, is reported.
 
 mod frame;
 
@@ -41,6 +42,8 @@ pub(super) struct Mpeg {
     junk: u64,
     /// The same without the zeros at their end.
     nonzero: u64,
+    /// The file ends within a packet.
+    cut_off: bool,
     damage: Option<Damage>,
 }
 
@@ -50,6 +53,8 @@ struct Recording {
     codec: Codec,
     info: Info,
     packets: u32,
+    /// Bytes of all packets so far, with the information packet.
+    bytes: u64,
     /// Bytes still to cut off at the start.
     skip: usize,
     /// Decoded frames that are held back, because they may be padding at the end.
@@ -96,7 +101,7 @@ impl Mpeg {
             input.skip(first.bytes as u64);
         }
         let recording = Recording::new(first, info.unwrap_or_default())?;
-        Ok(Self { input, first, recording, follows: Some(first), junk: 0, nonzero: 0, damage: None })
+        Ok(Self { input, first, recording, follows: Some(first), junk: 0, nonzero: 0, cut_off: false, damage: None })
     }
 
     /// Finds the next packet; it stays in the input.
@@ -105,6 +110,7 @@ impl Mpeg {
             if tags::skip(&mut self.input) {
                 continue;
             }
+            self.cut_off |= self.follows.is_some_and(|last| ends_within_packet(&mut self.input, last));
             let &[byte, _, _, _] = self.input.peek(4) else {
                 let rest = self.input.skip_all();
                 let junk = if rest > 0 { self.junk + rest } else { self.nonzero };
@@ -146,7 +152,7 @@ impl Container for Mpeg {
     }
 
     fn frames(&self, _length: Option<u64>) -> Option<u64> {
-        let Info { packets, delay, padding } = self.recording.info;
+        let Info { packets, delay, padding, .. } = self.recording.info;
         Some((u64::from(packets?) * self.first.samples()).saturating_sub(u64::from(delay + padding)))
     }
 
@@ -161,7 +167,12 @@ impl Container for Mpeg {
                 self.input.end()?;
                 let Recording { head, info, packets, .. } = self.recording;
                 let ended = packets == 0 && info == Info::default();
-                return if ended { Ok(Progress::End) } else { self.next_recording(head, Info::default(), out) };
+                if ended {
+                    return Ok(Progress::End);
+                }
+                let last = self.next_recording(head, Info::default(), out)?;
+                self.damage = self.damage.take().or(self.cut_off.then_some(Damage::CutOff));
+                return Ok(last);
             }
         };
         let frame = self.input.peek(head.bytes);
@@ -185,8 +196,9 @@ impl Recording {
             Coding::Mp3 { .. } => Codec::new(CODEC_ID_MP3, layout, None)?,
             Coding::Aac { config, .. } => Codec::new(CODEC_ID_AAC, layout, Some(&config))?,
         };
+        let bytes = if info == Info::default() { 0 } else { head.bytes as u64 };
         let skip = info.delay as usize * layout.frame_bytes();
-        Ok(Self { head, codec, info, packets: 0, skip, held: Vec::new() })
+        Ok(Self { head, codec, info, packets: 0, bytes, skip, held: Vec::new() })
     }
 
     fn layout(&self) -> Layout {
@@ -195,6 +207,7 @@ impl Recording {
 
     fn decode(&mut self, frame: &[u8], out: &mut Vec<u8>) -> Result<Progress, ReadError> {
         self.packets += 1;
+        self.bytes += frame.len() as u64;
         let coded = match self.head.coding {
             Coding::Mp3 { .. } => frame,
             Coding::Aac { header, .. } => frame.get(header..).unwrap_or_default(),
@@ -217,10 +230,20 @@ impl Recording {
         if packets != self.packets {
             out.extend(self.held);
         }
-        // Some encoders also count the information packet.
+        // Some encoders also count the information packet, so one or two missing packets count only if bytes are missing, too.
         let missing = packets.saturating_sub(self.packets);
         let seconds = (u64::from(missing) * self.head.samples()) as f64 / f64::from(self.head.sample_rate);
-        (missing > 2).then_some(Damage::Missing { seconds })
+        let too_short = self.info.bytes.is_some_and(|stated| u64::from(stated) > self.bytes);
+        (missing > 2 || missing > 0 && too_short).then_some(Damage::Missing { seconds })
+    }
+}
+
+/// Whether the input ends within a packet like the last one.
+fn ends_within_packet(input: &mut Input, last: Head) -> bool {
+    let start = input.peek(HEAD);
+    match Head::read(start) {
+        Some(head) => last.like(head) && input.peek(head.bytes).len() < head.bytes,
+        None => start.len() < HEAD && matches!(start, [0xff] | [0xff, 0xe0..=0xff, ..]),
     }
 }
 

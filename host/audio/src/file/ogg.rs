@@ -90,6 +90,7 @@ impl Container for Ogg {
             }
         }
         if self.page.as_ref().is_some_and(|page| page.first) {
+            let unfinished = self.link.take().is_some_and(|link| link.unfinished());
             self.link = match Self::begin(&mut self.input, &mut self.page) {
                 Ok(link) => Some(link),
                 Err(_) => {
@@ -97,6 +98,9 @@ impl Container for Ogg {
                     None
                 }
             };
+            if unfinished {
+                self.damages.push(Damage::MissingPages);
+            }
         }
         let Some(link) = &mut self.link else {
             self.page = None;

@@ -1,5 +1,6 @@
 //! Coded and raw audio, intact, damaged and cut off.
 
+mod cut;
 mod demux;
 mod flac;
 mod mpeg;

@@ -1,7 +1,7 @@
 //! Follows the elements of a WebM file while a demuxer reads it, to detect a file that is cut off.
 //!
 //! Browsers write segments and clusters without their sizes, so a demuxer cannot know whether it has reached the end. But
-//! every block has a size: a file that ends within one is cut off. Format: RFC 8794 (EBML), RFC 9559 (Matroska).
+//! every block has a size: a file that ends within one is cut off. So is one that ends within a cluster of known size. Format: RFC 8794 (EBML), RFC 9559 (Matroska).
 //!
 //! Threads: the demuxer reads; the result is shared with the code around it.
 
@@ -28,6 +28,8 @@ pub(super) struct Elements {
     at: u64,
     /// The position where the segment ends, if it has a size.
     end: Option<u64>,
+    /// The position where the last cluster ends, if it has a size.
+    cluster_end: Option<u64>,
     /// The position where the elements end and other bytes begin.
     trailing: Option<u64>,
     joined: bool,
@@ -38,7 +40,7 @@ impl Elements {
     pub(super) fn is_cut_off(&self) -> bool {
         let whole = match self.end {
             Some(end) => self.at - self.header.len() as u64 >= end,
-            None => self.left == 0 && self.header.is_empty(),
+            None => self.left == 0 && self.header.is_empty() && self.cluster_end.is_none_or(|end| self.at >= end),
         };
         self.trailing.is_none() && !whole
     }
@@ -99,7 +101,7 @@ impl Elements {
         self.header.clear();
         match (id, size) {
             (SEGMENT, size) => self.end = size.and_then(|size| self.at.checked_add(size)),
-            (CLUSTER, _) => {}
+            (CLUSTER, size) => self.cluster_end = size.and_then(|size| self.at.checked_add(size)),
             (_, Some(size)) => self.left = size,
             (_, None) => self.trailing = Some(begin),
         }

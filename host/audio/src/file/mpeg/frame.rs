@@ -92,7 +92,7 @@ impl Head {
             _ => 13,
         };
         let number = |at: usize| frame.get(at..at + 4)?.try_into().ok().map(u32::from_be_bytes);
-        let count = |packets| Info { packets, delay: 0, padding: 0 };
+        let count = |packets, bytes| Info { packets, bytes, delay: 0, padding: 0 };
         match frame.get(place..place + 4)? {
             b"Xing" | b"Info" => {
                 let flags = number(place + 4)?;
@@ -100,7 +100,8 @@ impl Head {
                 let fields =
                     [(1, 4), (2, 4), (4, 100), (8, 4)].map(|(flag, bytes)| if flags & flag == 0 { 0 } else { bytes });
                 let encoder = place + 8 + fields.iter().sum::<usize>();
-                let info = count(packets);
+                let bytes = if flags & 2 == 0 { None } else { number(place + if flags & 1 == 0 { 8 } else { 12 }) };
+                let info = count(packets, bytes);
                 match (frame.get(encoder..encoder + 4), number(encoder + 20)) {
                     (Some(b"LAME" | b"Lavf" | b"Lavc"), Some(trims)) => Some(Info {
                         delay: (trims >> 12 & 0xfff) + DECODER_DELAY,
@@ -110,7 +111,7 @@ impl Head {
                     _ => Some(info),
                 }
             }
-            _ if frame.get(36..40)? == b"VBRI" => Some(count(Some(number(50)?))),
+            _ if frame.get(36..40)? == b"VBRI" => Some(count(Some(number(50)?), number(46))),
             _ => None,
         }
     }
@@ -121,6 +122,8 @@ impl Head {
 pub(super) struct Info {
     /// The number of packets that follow.
     pub(super) packets: Option<u32>,
+    /// Their size in bytes, with the information frame.
+    pub(super) bytes: Option<u32>,
     /// Sample frames that the encoder added at the start.
     pub(super) delay: u32,
     /// Sample frames that the encoder added at the end.

@@ -40,6 +40,8 @@ pub(super) struct Link {
     skip: usize,
     /// Header packets so far.
     headers: usize,
+    /// Whether its last page was read.
+    ended: bool,
     /// The start of an incomplete packet.
     part: Vec<u8>,
     /// The number of the next page; unknown between the headers and the audio.
@@ -94,6 +96,7 @@ impl Link {
             setup: setup.to_vec(),
             skip,
             headers: 1,
+            ended: page.last,
             part: Vec::new(),
             sequence: Some(page.sequence.wrapping_add(1)),
             position: None,
@@ -105,9 +108,9 @@ impl Link {
         self.layout
     }
 
-    /// Whether a packet is incomplete.
+    /// Whether the stream lacks its end: the last page, or the rest of a packet.
     pub(super) fn unfinished(&self) -> bool {
-        !self.part.is_empty()
+        !self.ended || !self.part.is_empty()
     }
 
     /// Decodes a page and appends its frames to `out` and its damage to `damages`. Ignores pages of other streams.
@@ -118,6 +121,7 @@ impl Link {
         if page.serial != self.serial {
             return Ok(());
         }
+        self.ended |= page.last;
         let lost = self.sequence.is_some_and(|next| next != page.sequence);
         if lost {
             damages.push(Damage::MissingPages);

@@ -63,7 +63,7 @@ fn boxed(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
 }
 
 /// The same M4A with its index before its audio.
-fn streamed() -> Vec<u8> {
+pub(super) fn streamed() -> Vec<u8> {
     let movie = M4A.windows(4).position(|name| name == b"moov").unwrap() - 4;
     let audio = M4A.windows(4).position(|name| name == b"mdat").unwrap() - 4;
     let mut index = M4A[movie..].to_vec();

@@ -99,6 +99,15 @@ fn missing_pages_of_ogg_are_reported() {
     assert!(damages_of(&pages).contains(&Damage::MissingPages));
 }
 
+#[test]
+fn a_stream_without_its_end_before_another_is_reported() {
+    let pages = pages();
+    let cut = pages[..pages.len() - 1].concat();
+    let (bytes, damages) = all(read(&[&cut, VORBIS].concat(), None).unwrap());
+    assert_eq!(damages, [Damage::MissingPages]);
+    assert!(bytes.ends_with(&undamaged(read(VORBIS, None).unwrap())));
+}
+
 /// The pages of the same Opus with one packet of 20 ms each; the first two are headers.
 pub(super) fn opus_pages(packets: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let last = packets.len() as u32 - 1;
