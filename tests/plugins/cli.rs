@@ -394,7 +394,8 @@ fn stream_says_what_of_a_file_it_did_not_hear() {
     // A file whose end is missing, and one with other data after its samples.
     let mut cut = whole.clone();
     cut[40..44].copy_from_slice(&200_000_u32.to_le_bytes());
-    for (file, what) in [(cut, "3.12 s of audio"), ([whole, vec![0x81; 9_000]].concat(), "9000 bytes of unknown data")] {
+    for (file, what) in [(cut, "3.12 s of audio"), ([whole, vec![0x81; 9_000]].concat(), "9000 bytes of unknown data")]
+    {
         let ran = stream(&host, &["-", "--preset", "tone"], &file);
         assert_eq!(ran.code, Some(3), "{ran:?}");
         assert_eq!(ran.out.lines().collect::<Vec<_>>(), expected);
@@ -415,6 +416,24 @@ fn stream_hears_one_channel_of_many() {
     assert_eq!(ran.out.lines().collect::<Vec<_>>(), tone_segments(&audio, 16_000));
     let line = stream(&host, &["-", "--preset", "tone", "--channel", "10"], &file).fails(3).to_owned();
     assert!(line.contains("no channel 10"), "{line}");
+}
+
+#[test]
+fn stream_warns_about_channels_in_opposite_phase() {
+    let host = with_tone().start();
+    let audio = noise(28, 50_000);
+    let mut file = wav(&audio.iter().flat_map(|sample| [*sample, sample.saturating_neg()]).collect::<Vec<i16>>());
+    file[22..24].copy_from_slice(&2_u16.to_le_bytes());
+    file[32..34].copy_from_slice(&4_u16.to_le_bytes());
+    let ran = stream(&host, &["-", "--preset", "tone"], &file);
+    assert_eq!((ran.code, ran.err.matches("opposite phase").count()), (Some(0), 1), "{ran:?}");
+    assert!(ran.err.contains("--channel N"), "{ran:?}");
+    let log = ["WARN", "stream", "channels are in opposite phase"];
+    assert_eq!(host.logged(&log), 1, "{}", host.log());
+    // One of them is a complete recording.
+    let ran = stream(&host, &["-", "--preset", "tone", "--channel", "0"], &file);
+    assert_eq!((ran.code, ran.err.contains("opposite phase"), host.logged(&log)), (Some(0), false, 1), "{ran:?}");
+    assert_eq!(ran.out.lines().collect::<Vec<_>>(), tone_segments(&audio, 16_000));
 }
 
 #[test]

@@ -51,6 +51,7 @@ pub fn audio_intake(bytes: &[u8]) {
             pieces.push(std::mem::take(&mut since));
         }
     }
+    let _ = intake.opposite_phase(true);
     let most = if format.sample_rate == model_rate { 1.0 + ROUNDING } else { f32::MAX };
     assert!(cut.iter().all(|sample| sample.abs() <= most), "{format:?}: a sample beyond {most}");
     intake.reset();

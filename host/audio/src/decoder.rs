@@ -9,6 +9,10 @@ pub(super) trait Decoder: Send {
     /// Appends a packet's mono samples to `out`. Returns the number of frames that it completed, at the client's rate.
     fn decode(&mut self, packet: &[u8], out: &mut Vec<f32>) -> u64;
 
+    /// Whether the channels were found to be in opposite phase, so that their mix is nearly silent. True only once. `ended`: there
+    /// is no more audio.
+    fn opposite_phase(&mut self, ended: bool) -> bool;
+
     /// Discards all state from before the next packet.
     fn reset(&mut self);
 }

@@ -26,6 +26,7 @@ pub use error::{Damage, READABLE, ReadError};
 pub use layout::MAX_CHANNELS;
 pub use unsupported::Unsupported;
 
+use crate::{decoder::Decoder, pcm::Pcm};
 use auricle_core::AudioFormat;
 use container::{Container, Progress};
 use convert::Convert;
@@ -50,6 +51,19 @@ pub struct AudioFile {
     /// The damage and the first frames from opening the file, not returned yet.
     damages: VecDeque<Damage>,
     ready: Vec<u8>,
+    /// `None` if a channel is selected, or the phase of the channels is known.
+    mix: Option<Mix>,
+    /// The channels are in opposite phase, which was not reported yet.
+    opposite_phase: bool,
+    /// The container is at its end.
+    ended: bool,
+}
+
+/// The mix of the channels as a server makes it, to find channels in opposite phase.
+struct Mix {
+    layout: Layout,
+    pcm: Pcm,
+    samples: Vec<f32>,
 }
 
 /// How to read a file.
@@ -70,6 +84,9 @@ pub enum Step {
     Audio,
     /// A part was skipped; the next step continues after it.
     Damage(Damage),
+    /// The channels are in opposite phase, so that their mix is nearly silent. Reported at most once, and only if no channel is
+    /// selected. The next step continues.
+    OppositePhase,
     /// The end of the audio.
     End,
 }
@@ -104,7 +121,10 @@ impl AudioFile {
         let convert = Convert::new(layout, channel)?;
         let seconds = container.frames(length).map(|frames| frames as f64 / f64::from(layout.sample_rate));
         let (frames, damages, ready) = Default::default();
-        let mut file = Self { container, convert, seconds, frames, damages, ready };
+        let mix = Mix { layout, pcm: Pcm::new(layout.format(None)), samples: Vec::new() };
+        let mix = channel.is_none().then_some(mix);
+        let (opposite_phase, ended) = (false, false);
+        let mut file = Self { container, convert, seconds, frames, damages, ready, mix, opposite_phase, ended };
         if coded {
             file.begin()?;
         }
@@ -116,16 +136,18 @@ impl AudioFile {
     /// # Errors
     /// There are none, or reading failed.
     fn begin(&mut self) -> Result<(), ReadError> {
-        let (mut damages, mut ready) = (VecDeque::new(), Vec::new());
+        let (mut damages, mut ready, mut opposite_phase) = (VecDeque::new(), Vec::new(), false);
         while ready.is_empty() {
             match self.step(&mut ready)? {
                 Step::Audio => {}
                 Step::Damage(damage) => damages.push_back(damage),
+                Step::OppositePhase => opposite_phase = true,
                 Step::End if damages.is_empty() => return Err(ReadError::NoAudio),
                 Step::End => return Err(ReadError::AllDamaged),
             }
         }
         (self.damages, self.ready) = (damages, ready);
+        self.opposite_phase |= opposite_phase;
         Ok(())
     }
 
@@ -152,16 +174,42 @@ impl AudioFile {
             out.append(&mut self.ready);
             return Ok(Step::Audio);
         }
+        if std::mem::take(&mut self.opposite_phase) {
+            return Ok(Step::OppositePhase);
+        }
+        if self.ended {
+            return Ok(Step::End);
+        }
         self.frames.clear();
         match self.container.step(&mut self.frames) {
             Ok(Progress::Audio(layout)) => {
                 self.convert.push(layout, &self.frames, out)?;
+                self.check_phase(Some(layout));
                 Ok(Step::Audio)
             }
             Ok(Progress::Damage(damage)) => Ok(Step::Damage(damage)),
             end => {
                 self.convert.finish(out);
-                end.map(|_| Step::End)
+                end?;
+                self.ended = true;
+                self.check_phase(None);
+                self.step(out)
+            }
+        }
+    }
+
+    /// Compares the mix of the last frames with their channels; without a layout the file has ended. A file that changes its layout
+    /// is not checked further.
+    fn check_phase(&mut self, layout: Option<Layout>) {
+        self.mix = self.mix.take().filter(|mix| layout.is_none_or(|layout| layout == mix.layout));
+        if let Some(Mix { pcm, samples, .. }) = &mut self.mix {
+            samples.clear();
+            if layout.is_some() {
+                pcm.decode(&self.frames, samples);
+            }
+            self.opposite_phase |= pcm.opposite_phase(layout.is_none());
+            if !pcm.checks_phase() {
+                self.mix = None;
             }
         }
     }

@@ -63,6 +63,12 @@ impl Intake {
         }
     }
 
+    /// Whether the channels that are mixed were found to be in opposite phase, so that the samples are nearly silent. True only once,
+    /// after a second with sound; with `ended`, a tenth of a second is enough.
+    pub fn opposite_phase(&mut self, ended: bool) -> bool {
+        self.decoder.opposite_phase(ended)
+    }
+
     /// Discards pending audio, and counts from 0.
     pub fn reset(&mut self) {
         self.decoder.reset();
@@ -118,6 +124,23 @@ mod tests {
             let out = convert(rate, &sine(10_500.0, rate, rate), 640);
             let loudest = out[400..15_600].iter().fold(0.0f32, |a, x| a.max(x.abs()));
             assert!(loudest < 0.005, "{rate}: {loudest}");
+        }
+    }
+
+    #[test]
+    fn channels_in_opposite_phase_are_found_if_they_are_mixed() {
+        let mono = sine(440.0, 16_000, 16_000);
+        let samples = mono.as_chunks().0.iter().map(|bytes| i16::from_le_bytes(*bytes));
+        let bytes: Vec<u8> = samples.flat_map(|x| [x, -x]).flat_map(i16::to_le_bytes).collect();
+        for (channel, found) in [(None, true), (Some(0), false)] {
+            let format = AudioFormat { channels: 2, channel, ..AudioFormat::default() };
+            let mut intake = Intake::new(format, 16_000).unwrap();
+            intake.push(&bytes[..40_000], &mut Vec::new());
+            assert!(!intake.opposite_phase(false));
+            // A reset does not restart it.
+            intake.reset();
+            intake.push(&bytes[40_000..], &mut Vec::new());
+            assert_eq!((intake.opposite_phase(true), intake.opposite_phase(true)), (found, false));
         }
     }
 

@@ -13,6 +13,7 @@ pub mod file;
 mod intake;
 mod opus;
 mod pcm;
+mod phase;
 mod resample;
 
 pub use file::{AudioFile, Damage, ReadError};

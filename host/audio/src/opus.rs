@@ -3,13 +3,13 @@
 //! Invariant: a packet is decoded or refused as a whole. For the reader of a file a refused packet is an error. As a [`Decoder`] of
 //! a client's packets it conceals refused packets, and lost ones, which are empty.
 
-use super::decoder::Decoder;
+use super::{decoder::Decoder, phase::PhaseCheck};
 use opus_rs::multistream::{ChannelMappingTable, MultistreamDecoder};
 
 /// Frames per second of the decoded audio, whatever rate was encoded.
 pub(super) const RATE: u32 = 48_000;
 
-/// Frames of the max_frames packet, 120 ms.
+/// Frames of the longest packet, 120 ms.
 const MAX_FRAMES: usize = 5_760;
 
 /// The mapping of a channel that is always silent.
@@ -22,6 +22,7 @@ pub(super) struct Opus {
     frames: Vec<f32>,
     /// Frames of the last good packet; a lost one is assumed to be as long.
     last: usize,
+    phase: PhaseCheck,
 }
 
 impl Opus {
@@ -38,8 +39,9 @@ impl Opus {
         if table.channels == 0 || table.stream_count == 0 || !table.mapping.iter().all(known) {
             return None;
         }
+        let phase = if table.channels > 1 { PhaseCheck::new(RATE) } else { PhaseCheck::default() };
         let streams = MultistreamDecoder::new(RATE as i32, table.clone()).ok()?;
-        Some(Self { table, streams, frames: Vec::new(), last: MAX_FRAMES / 6 })
+        Some(Self { table, streams, frames: Vec::new(), last: MAX_FRAMES / 6, phase })
     }
 
     /// Decodes a packet to interleaved frames.
@@ -71,13 +73,23 @@ impl Decoder for Opus {
         }
         let scale = 1.0 / channels as f32;
         let frames = self.frames[..self.last * channels].chunks_exact(channels);
-        out.extend(frames.map(|frame| frame.iter().sum::<f32>() * scale));
+        for frame in frames {
+            let mix = frame.iter().sum::<f32>() * scale;
+            if self.phase.is_open() {
+                self.phase.push(mix, frame.iter().map(|sample| sample * sample).sum::<f32>() * scale);
+            }
+            out.push(mix);
+        }
         self.last as u64
+    }
+
+    fn opposite_phase(&mut self, ended: bool) -> bool {
+        self.phase.opposite(ended)
     }
 
     fn reset(&mut self) {
         if let Some(fresh) = Self::new(self.table.clone()) {
-            *self = fresh;
+            *self = Self { phase: std::mem::take(&mut self.phase), ..fresh };
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Decodes PCM and G.711 to mono samples. Packets may be cut anywhere: an incomplete frame is kept until the next packet.
 
-use super::decoder::Decoder;
+use super::{decoder::Decoder, phase::PhaseCheck};
 use audio_codec_algorithms::{decode_alaw, decode_ulaw};
 use auricle_core::{AudioFormat, Encoding};
 
@@ -10,6 +10,7 @@ pub(super) struct Pcm {
     format: AudioFormat,
     /// The start of an incomplete frame.
     rest: Vec<u8>,
+    phase: PhaseCheck,
 }
 
 impl Decoder for Pcm {
@@ -34,6 +35,10 @@ impl Decoder for Pcm {
         frames + (complete.len() / frame) as u64
     }
 
+    fn opposite_phase(&mut self, ended: bool) -> bool {
+        self.phase.opposite(ended)
+    }
+
     fn reset(&mut self) {
         self.rest.clear();
     }
@@ -41,10 +46,17 @@ impl Decoder for Pcm {
 
 impl Pcm {
     pub(super) fn new(format: AudioFormat) -> Self {
-        Self { format, rest: Vec::new() }
+        let mixed = format.channels > 1 && format.channel.is_none();
+        let phase = if mixed { PhaseCheck::new(format.sample_rate) } else { PhaseCheck::default() };
+        Self { format, rest: Vec::new(), phase }
     }
 
-    fn decode_frames(&self, bytes: &[u8], out: &mut Vec<f32>) {
+    /// Whether more frames are needed to find out about the phase of the channels.
+    pub(super) fn checks_phase(&self) -> bool {
+        self.phase.is_open()
+    }
+
+    fn decode_frames(&mut self, bytes: &[u8], out: &mut Vec<f32>) {
         match self.format.encoding {
             Encoding::S16le => self.mix::<2>(bytes, out, |bytes| f32::from(i16::from_le_bytes(bytes)) / 32_768.0),
             Encoding::F32le => self.mix::<4>(bytes, out, |bytes| sane(f32::from_le_bytes(bytes))),
@@ -53,19 +65,28 @@ impl Pcm {
         }
     }
 
-    fn mix<const N: usize>(&self, bytes: &[u8], out: &mut Vec<f32>, sample: impl Fn([u8; N]) -> f32) {
+    fn mix<const N: usize>(&mut self, bytes: &[u8], out: &mut Vec<f32>, sample: impl Fn([u8; N]) -> f32) {
         let (samples, _) = bytes.as_chunks::<N>();
         let channels = usize::from(self.format.channels);
         if channels == 1 {
             out.extend(samples.iter().map(|bytes| sample(*bytes)));
             return;
         }
-        let frames = samples.chunks_exact(channels);
+        let mut frames = samples.chunks_exact(channels);
         match self.format.channel {
             Some(channel) => out.extend(frames.map(|frame| sample(frame[usize::from(channel)]))),
             None => {
                 let scale = 1.0 / channels as f32;
-                out.extend(frames.map(|frame| frame.iter().map(|bytes| sample(*bytes)).sum::<f32>() * scale));
+                let start = out.len();
+                let mixed = frames.clone().map(|frame| frame.iter().map(|bytes| sample(*bytes)).sum::<f32>() * scale);
+                out.extend(mixed);
+                let mut mixed = out[start..].iter();
+                while self.phase.is_open()
+                    && let Some((frame, mix)) = frames.next().zip(mixed.next())
+                {
+                    let square = frame.iter().map(|bytes| sample(*bytes).powi(2)).sum::<f32>() * scale;
+                    self.phase.push(*mix, square);
+                }
             }
         }
     }

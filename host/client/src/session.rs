@@ -133,6 +133,7 @@ impl Session {
                         meter.damage();
                         observer.notice(&what).map_err(End::Output)?;
                     }
+                    Progress::Warning(text) => observer.notice(&text).map_err(End::Output)?,
                     Progress::Ended(at) => meter.audio_ended(at),
                 },
                 Some(()) = interrupts.recv() => {

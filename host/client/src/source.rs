@@ -23,6 +23,10 @@ use tokio_tungstenite::tungstenite::Bytes;
 /// Number of pieces that are decoded in advance.
 const AHEAD: usize = 8;
 
+/// The warning about channels in opposite phase.
+const OPPOSITE_PHASE: &str = "warning: the channels are in opposite phase and cancel each other out when the server mixes them; \
+     select one channel with --channel N, for example --channel 0";
+
 /// An open source of audio, which is read piece by piece.
 #[derive(Debug)]
 pub struct Source {
@@ -43,6 +47,8 @@ pub enum Piece {
     Audio(Bytes),
     /// A damaged part was skipped: one line, beginning with the source's name.
     Damage(String),
+    /// A warning about the audio: one line, beginning with the source's name.
+    Warning(String),
 }
 
 /// Audio cannot be read. Each message is one line that begins with the source's name.
@@ -174,6 +180,7 @@ fn pump(name: &str, mut file: AudioFile, mut send: impl FnMut(Made) -> bool) {
         let has_receiver = match file.step(&mut pending) {
             Ok(Step::Audio) => true,
             Ok(Step::Damage(damage)) => send(Ok(Some(Piece::Damage(format!("{name}: {damage}"))))),
+            Ok(Step::OppositePhase) => send(Ok(Some(Piece::Warning(format!("{name}: {OPPOSITE_PHASE}"))))),
             Ok(Step::End) => break Ok(None),
             Err(error) => break Err(SourceError::Read { name: name.to_owned(), error }),
         };

@@ -26,6 +26,12 @@ pub enum AudioError {
     /// A part of the file cannot be decoded.
     #[error("{0}")]
     Damage(String),
+    /// The channels cancel each other out when they are mixed.
+    #[error("{name}: the channels are in opposite phase, so their mix is silent; use a recording with one channel")]
+    OppositePhase {
+        /// The file's name.
+        name: String,
+    },
     /// The file contains no audio.
     #[error("{name}: the file contains no audio")]
     Empty {
@@ -73,6 +79,7 @@ impl Recording {
             match source.next().await {
                 Some(Ok(Piece::Audio(bytes))) => intake.push(&bytes, &mut samples),
                 Some(Ok(Piece::Damage(what))) => return Err(AudioError::Damage(what)),
+                Some(Ok(Piece::Warning(_))) => return Err(AudioError::OppositePhase { name }),
                 Some(Err(error)) => return Err(error.into()),
                 None => {
                     intake.finish(&mut samples);

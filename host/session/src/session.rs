@@ -89,6 +89,7 @@ impl Session {
                 }
             }
             self.push();
+            self.check_phase(false);
             if packet.is_empty() {
                 return;
             }
@@ -147,6 +148,17 @@ impl Session {
     fn push_rest(&mut self) {
         self.intake.finish(&mut self.samples);
         self.push();
+        self.check_phase(true);
+    }
+
+    /// Logs if the channels cancel each other out, because the client gets no text then. Once per format.
+    fn check_phase(&mut self, ended: bool) {
+        if self.intake.opposite_phase(ended) {
+            tracing::warn!(
+                stream = self.info.id,
+                "the channels are in opposite phase and cancel each other out when mixed; the client should select one with `channel`"
+            );
+        }
     }
 
     fn push(&mut self) {

@@ -42,6 +42,7 @@ fn all(mut file: AudioFile) -> (Vec<u8>, Vec<Damage>) {
         match file.step(&mut bytes).unwrap() {
             Step::Audio => {}
             Step::Damage(damage) => damages.push(damage),
+            Step::OppositePhase => {}
             Step::End => return (bytes, damages),
         }
     }
@@ -61,6 +62,30 @@ fn raw_audio_is_returned_unchanged() {
     assert_eq!((file.format(), file.seconds()), (format, Some(0.15)));
     // The single sample at the end is not a frame.
     assert_eq!(undamaged(file), [1; 2_400]);
+}
+
+#[test]
+fn channels_in_opposite_phase_are_reported_once() {
+    let found = |frames: u16, options: Options| {
+        let sample = |n: u16| ((f64::from(n) * 0.3).sin() * 9_000.0) as i16;
+        let bytes: Vec<u8> = (0..frames).flat_map(|n| [sample(n), -sample(n)]).flat_map(i16::to_le_bytes).collect();
+        let raw = Some(AudioFormat { channels: 2, ..AudioFormat::default() });
+        let mut file = AudioFile::open(Cursor::new(bytes.clone()), Options { raw, ..options }).unwrap();
+        let (mut audio, mut found) = (Vec::new(), 0);
+        loop {
+            match file.step(&mut audio).unwrap() {
+                Step::End => break,
+                step => found += usize::from(step == Step::OppositePhase),
+            }
+        }
+        assert_eq!(audio.len(), bytes.len() / if options.channel.is_some() { 2 } else { 1 });
+        found
+    };
+    // Less than a second is decided at the end.
+    for (frames, number) in [(40_000, 1), (8_000, 1), (1_000, 0)] {
+        assert_eq!(found(frames, Options::default()), number, "{frames} frames");
+        assert_eq!(found(frames, Options { channel: Some(0), ..Options::default() }), 0);
+    }
 }
 
 #[test]

@@ -20,7 +20,7 @@ impl Unsupported {
         let at = |place: usize, bytes: &[u8]| start.get(place..).is_some_and(|rest| rest.starts_with(bytes));
         let found = match start {
             // Twelve set bits, and a layer that MP3 does not have.
-            [0xff, second, ..] if second & 0xf6 == 0xf0 => ("AAC of a profile other than LC", "aac"),
+            [0xff, second, ..] if second & 0xf6 == 0xf0 => ("AAC of an unsupported profile or channel layout", "aac"),
             [0xff, second, ..] if second & 0xe6 == 0xe4 => ("MP2", "mp2"),
             [0x0b, 0x77, ..] => ("AC-3", "ac3"),
             [0x30, 0x26, 0xb2, 0x75, ..] => ("Windows Media", "wma"),

@@ -30,6 +30,8 @@ pub(super) enum Progress {
     Sending(f64),
     /// A damaged part is skipped.
     Damage(String),
+    /// A warning about the audio.
+    Warning(String),
     /// All audio was sent at this time.
     Ended(Instant),
 }
@@ -70,6 +72,10 @@ impl Feed<'_> {
                 Some(Err(error)) => return Ok(Some(error)),
                 Some(Ok(Piece::Damage(what))) => {
                     self.report(Progress::Damage(what)).await;
+                    continue;
+                }
+                Some(Ok(Piece::Warning(text))) => {
+                    self.report(Progress::Warning(text)).await;
                     continue;
                 }
                 Some(Ok(Piece::Audio(bytes))) => bytes,

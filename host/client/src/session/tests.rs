@@ -147,6 +147,28 @@ async fn what_is_left_out_is_told_at_once_and_at_the_end() {
 }
 
 #[tokio::test]
+async fn channels_in_opposite_phase_are_a_warning_and_no_failure() {
+    let (session, served) = serve(|mut socket| async move {
+        hear(&mut socket).await;
+        say(&mut socket, ready()).await;
+        assert_eq!(hear(&mut socket).await, (json!({ "type": "finish" }), 32_000));
+        say(&mut socket, json!({ "seq": 1, "type": "done", "seconds": 0.5 })).await;
+        close(socket, 1000, "").await;
+    })
+    .await;
+    let raw = Some(AudioFormat { channels: 2, ..AudioFormat::default() });
+    let samples: Vec<u8> = (0..8_000_i16).flat_map(|n| [n, -n]).flat_map(i16::to_le_bytes).collect();
+    let source = Source::read("x", Cursor::new(samples), Options { raw, ..Options::default() }).await.unwrap();
+    let (mut seen, (_keep, mut interrupts)) = (Seen::default(), mpsc::channel(1));
+    let Report { end, summary } = session.run(source, &mut seen, &mut interrupts).await;
+    served.await.unwrap();
+    assert!(
+        matches!(seen.notices.as_slice(), [line] if line.starts_with("x: warning: ") && line.contains("--channel N"))
+    );
+    assert!(end.is_ok() && summary.damaged == 0, "{end:?}");
+}
+
+#[tokio::test]
 async fn a_stream_goes_from_start_to_done() {
     let (session, served) = serve(|mut socket| async move {
         let start = json!({

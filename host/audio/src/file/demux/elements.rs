@@ -1,7 +1,8 @@
 //! Follows the elements of a WebM file while a demuxer reads it, to detect a file that is cut off.
 //!
 //! Browsers write segments and clusters without their sizes, so a demuxer cannot know whether it has reached the end. But
-//! every block has a size: a file that ends within one is cut off. So is one that ends within a cluster of known size. Format: RFC 8794 (EBML), RFC 9559 (Matroska).
+//! every block has a size: a file that ends within one is cut off. So is one that ends within a cluster of known size.
+//! Format: RFC 8794 (EBML), RFC 9559 (Matroska).
 //!
 //! Threads: the demuxer reads; the result is shared with the code around it.
 

@@ -30,7 +30,7 @@ fn read_part(part: &[u8]) -> (usize, bool) {
     let Ok(mut file) = AudioFile::open(Cursor::new(part.to_vec()), Options::default()) else { return (0, true) };
     loop {
         match file.step(&mut audio) {
-            Ok(Step::Audio) => {}
+            Ok(Step::Audio | Step::OppositePhase) => {}
             Ok(Step::Damage(_)) => reported = true,
             Ok(Step::End) => return (audio.len(), reported),
             Err(_) => return (audio.len(), true),

@@ -48,6 +48,7 @@ fn read(file: &[u8]) -> (AudioFormat, Vec<u8>, Vec<Damage>) {
         match file.step(&mut bytes).unwrap() {
             Step::Audio => {}
             Step::Damage(damage) => damages.push(damage),
+            Step::OppositePhase => {}
             Step::End => return (file.format(), bytes, damages),
         }
     }
