@@ -6,7 +6,7 @@ use auricle_session::{
     AdmissionSettings, Caller, Catalog, CatalogSettings, Key, KeyLimits, NumberedEvent, Presets, Protocol, Session,
     SessionEvents, SessionRequest, Sessions,
 };
-use auricle_stream::StreamSettings;
+use auricle_stream::{SharedBacklog, StreamSettings};
 use auricle_tests::{bytes, host_program, library, limit, noise, tone_segments};
 use serde_json::Map;
 use std::{
@@ -62,6 +62,8 @@ async fn fixture(dir: &Path) -> Fixture {
         pace: Pace::Live,
         max_lag_seconds: 60.0,
         report_lag_seconds: 60.0,
+        max_backlog_seconds: 60.0,
+        shared_backlog: SharedBacklog::new(60.0),
         file_buffer_seconds: 10.0,
         max_unsent_events: 1_000,
         max_text_bytes: 1 << 16,

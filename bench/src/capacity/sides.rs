@@ -23,6 +23,8 @@ max_streams = 100000
 max_connections_per_address = 100000
 max_lag_seconds = 3600.0
 refuse_lag_seconds = 3600.0
+max_backlog_seconds = 3600.0
+max_shared_backlog_seconds = 1_000_000.0
 max_load = 1000.0
 ";
 /// One thread per processor.

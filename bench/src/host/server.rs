@@ -9,6 +9,8 @@ pub(crate) const SETTINGS: &str = "[limits]
 max_streams = 100000
 max_lag_seconds = 3600.0
 report_lag_seconds = 3600.0
+max_backlog_seconds = 3600.0
+max_shared_backlog_seconds = 1_000_000.0
 ";
 
 /// A host with these settings and presets (name and text), and an empty plugin directory. It logs only errors.

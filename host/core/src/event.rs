@@ -1,7 +1,8 @@
-//! The events of a stream, independent of any protocol. Times are samples at the model's rate.
+//! The events of a stream, independent of any protocol. Positions are samples at the model's rate.
 
 use crate::failure::Failure;
 use auricle_plugin_api::Segment;
+use std::time::Duration;
 
 /// An event of a stream. Segments are ordered by time, lie within the processed audio, and are trimmed, valid UTF-8.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,8 +20,8 @@ pub enum Event {
     Segment(Segment),
     /// The utterance ended at this sample.
     Endpoint(u64),
-    /// Samples received but not yet processed; 0 once the stream has caught up.
-    Lag(u64),
+    /// How long the oldest waiting audio has waited for the engine since it arrived; 0 once the stream has caught up.
+    Lag(Duration),
     /// Audio that no engine has processed: its first sample, and the first sample after it.
     Gap(u64, u64),
     /// All text up to a flush has been reported. The value is the client's frame count at the flush.

@@ -88,7 +88,7 @@ failure_codes! {
     ForbiddenPreset,
     /// The client sent nothing for too long.
     IdleTimeout,
-    /// A live stream's audio arrived faster than the engine could process it, for too long.
+    /// A live stream's audio waited too long for the engine, or too much of it waited.
     LagExceeded,
     /// The client does not read its events.
     SlowReader,

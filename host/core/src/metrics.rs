@@ -119,7 +119,7 @@ impl Metrics {
             lag: timed(
                 all,
                 "lag",
-                "Audio that waits for the engine, of the live stream furthest behind",
+                "How long audio has waited for the engine, of the live stream furthest behind",
                 Family::default(),
             ),
             partials: timed(

@@ -13,6 +13,11 @@ pub fn seconds(samples: u64, rate: u32) -> f64 {
     milliseconds / 1000.0
 }
 
+/// A duration in seconds, rounded to milliseconds.
+pub fn rounded(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1000.0).round() / 1000.0
+}
+
 /// Whether a setting may have this wait, in seconds.
 pub fn is_wait(seconds: f64) -> bool {
     (SHORTEST..=LONGEST).contains(&seconds)

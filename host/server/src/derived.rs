@@ -5,7 +5,7 @@ use auricle_core::{Pace, times::wait};
 use auricle_dialects::websocket::ConnectionSettings;
 use auricle_engines::plugins::{DiscoverySettings, cache_dir};
 use auricle_session::CatalogSettings;
-use auricle_stream::StreamSettings;
+use auricle_stream::{SharedBacklog, StreamSettings};
 use std::path::{Path, PathBuf};
 
 pub(super) fn discovery_settings(settings: &Settings, program: PathBuf) -> DiscoverySettings {
@@ -65,6 +65,8 @@ pub(super) fn stream_settings(settings: &Settings) -> StreamSettings {
         pace: Pace::Live,
         max_lag_seconds: limits.max_lag_seconds,
         report_lag_seconds: limits.report_lag_seconds,
+        max_backlog_seconds: limits.max_backlog_seconds,
+        shared_backlog: SharedBacklog::new(limits.max_shared_backlog_seconds),
         file_buffer_seconds: limits.file_buffer_seconds,
         max_unsent_events: limits.max_unsent_events,
         max_text_bytes: limits.max_text_bytes,

@@ -4,7 +4,7 @@
 //! whichever is later. No line has recognised text. `docs/operating.md` lists the fields. Threads: any.
 
 use super::registry::Entry;
-use auricle_core::{Failure, FailureCode, metrics::Metrics};
+use auricle_core::{Failure, FailureCode, metrics::Metrics, times::rounded};
 use auricle_stream::StreamUsage;
 use std::{
     net::IpAddr,
@@ -106,7 +106,7 @@ impl Drop for StreamRecord {
             peer = %entry.address,
             open_seconds = entry.open_seconds(),
             audio_seconds = entry.audio_seconds(),
-            engine_seconds = milliseconds(usage.engine_time().as_secs_f64()),
+            engine_seconds = rounded(usage.engine_time()),
             max_lag_seconds = entry.max_lag_seconds(),
             segments = segments.load(Ordering::Relaxed),
             "stream ended{message}"
@@ -161,9 +161,4 @@ impl Refusal<'_> {
 fn is_servers_fault(code: FailureCode) -> bool {
     use FailureCode as C;
     matches!(code, C::EngineError | C::EngineUnavailable | C::EngineTimeout | C::EngineCrashed | C::JournalFailed)
-}
-
-/// Rounds seconds to milliseconds.
-pub(super) fn milliseconds(seconds: f64) -> f64 {
-    (seconds * 1000.0).round() / 1000.0
 }

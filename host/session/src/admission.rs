@@ -3,7 +3,7 @@
 //! Sessions are limited per server, per key and per preset. A model that cannot keep up accepts no more streams:
 //!
 //! - It accepts no live stream with which its threads would be busy for more than `max_load` of the time. The estimate
-//!   is its recent cost per second of audio.
+//!   is its recent cost per second of audio, for its live streams and for the audio that waits in them.
 //! - If the estimate was too low, the lag decides: if more than half of the model's live streams are behind by
 //!   `refuse_lag_seconds`, another stream would make it worse for all. It is more than half of them, so that one client
 //!   that sends audio too fast does not lock out others. It is per model, so that a slow engine affects only its own

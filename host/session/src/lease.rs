@@ -85,10 +85,10 @@ impl Lease {
     pub(super) fn sending(&self, event: &Event) -> Result<(), Failure> {
         self.note(event)?;
         match event {
-            Event::Lag(samples) => self.entry.set_lag(*samples),
+            Event::Lag(waited) => self.entry.set_lag(*waited),
             Event::Failed(failure) => self.failed(failure, true),
             Event::Done(_) => {
-                self.entry.set_lag(0);
+                self.entry.set_lag(Duration::ZERO);
                 self.record.done();
             }
             Event::Partial(text) => self.meter.partial(self.delay(text.end, false)),
@@ -118,7 +118,7 @@ impl Lease {
     /// Counts a failure. `told`: whether the client is told.
     pub(super) fn failed(&self, failure: &Failure, told: bool) {
         // The waiting audio was dropped, so it is no longer part of the model's lag.
-        self.entry.set_lag(0);
+        self.entry.set_lag(Duration::ZERO);
         self.metrics.stream_failed(&self.entry.preset, &self.entry.backend, failure.code);
         self.record.failed(failure, told);
     }

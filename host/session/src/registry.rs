@@ -3,8 +3,11 @@
 //! Threads: any. The lock is held only while sessions are added, removed or listed. The values that change while a
 //! session is open are atomic.
 
-use super::{Caller, access::milliseconds, preset::Preset};
-use auricle_core::{Pace, times::seconds};
+use super::{Caller, preset::Preset};
+use auricle_core::{
+    Pace,
+    times::{rounded, seconds},
+};
 use auricle_stream::ModelScheduler;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -14,7 +17,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// The open sessions, by id.
@@ -36,9 +39,9 @@ pub(super) struct Entry {
     pub(super) address: IpAddr,
     since: Instant,
     samples: AtomicU64,
-    /// Samples of lag, as last reported to the client; 0 below the server's `report_lag_seconds`.
+    /// Milliseconds of lag, as last reported to the client; 0 below the server's `report_lag_seconds`.
     lag: AtomicU64,
-    /// The largest lag so far, in samples.
+    /// The largest lag so far, in milliseconds.
     max_lag: AtomicU64,
 }
 
@@ -61,7 +64,7 @@ pub struct StreamReport {
     pub open_seconds: f64,
     /// Seconds of audio received.
     pub audio_seconds: f64,
-    /// Seconds of audio that wait for the engine, as last reported to the client.
+    /// Seconds that the oldest waiting audio has waited for the engine, as last reported to the client.
     pub lag_seconds: f64,
 }
 
@@ -88,29 +91,26 @@ impl Entry {
         self.samples.fetch_add(samples, Ordering::Relaxed);
     }
 
-    pub(super) fn set_lag(&self, samples: u64) {
-        self.lag.store(samples, Ordering::Relaxed);
-        self.max_lag.fetch_max(samples, Ordering::Relaxed);
+    pub(super) fn set_lag(&self, lag: Duration) {
+        let milliseconds = lag.as_millis() as u64;
+        self.lag.store(milliseconds, Ordering::Relaxed);
+        self.max_lag.fetch_max(milliseconds, Ordering::Relaxed);
     }
 
     pub(super) fn lag_seconds(&self) -> f64 {
-        self.seconds(&self.lag)
+        self.lag.load(Ordering::Relaxed) as f64 / 1000.0
     }
 
     pub(super) fn max_lag_seconds(&self) -> f64 {
-        self.seconds(&self.max_lag)
+        self.max_lag.load(Ordering::Relaxed) as f64 / 1000.0
     }
 
     pub(super) fn audio_seconds(&self) -> f64 {
-        self.seconds(&self.samples)
+        seconds(self.samples.load(Ordering::Relaxed), self.sample_rate)
     }
 
     pub(super) fn open_seconds(&self) -> f64 {
-        milliseconds(self.since.elapsed().as_secs_f64())
-    }
-
-    fn seconds(&self, samples: &AtomicU64) -> f64 {
-        seconds(samples.load(Ordering::Relaxed), self.sample_rate)
+        rounded(self.since.elapsed())
     }
 
     fn report(&self) -> StreamReport {
@@ -195,7 +195,7 @@ mod tests {
             address: IpAddr::from([127, 0, 0, 1]),
             since: Instant::now(),
             samples: AtomicU64::new(0),
-            lag: AtomicU64::new(lag_seconds * 16_000),
+            lag: AtomicU64::new(lag_seconds * 1_000),
             max_lag: AtomicU64::new(0),
         };
         registry.add(Arc::new(entry));

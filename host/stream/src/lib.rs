@@ -4,12 +4,14 @@
 //! the engine, and put events into the outbox. The connection's writing task takes the events. They share nothing else.
 #![forbid(unsafe_code)]
 
+mod backlog;
 mod bounds;
 mod call;
 mod cost;
 mod engine_session;
 mod in_process;
 mod inbox;
+mod lag;
 mod model;
 mod outbox;
 mod replay;
@@ -21,6 +23,7 @@ mod tests;
 mod turn;
 mod usage;
 
+pub use backlog::SharedBacklog;
 pub use bounds::StreamSettings;
 pub use model::{BatchEntry, CallError, Death, Model, Processor};
 pub use scheduler::{ModelScheduler, SchedulerSettings};

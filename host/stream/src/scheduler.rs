@@ -1,6 +1,6 @@
 //! A loaded model's queue of streams, and the threads that call it.
 //!
-//! The stream whose oldest unprocessed audio arrived first goes next. A model that supports batches gets several
+//! The stream whose oldest unprocessed audio is due first goes next (see `inbox`). A model that supports batches gets several
 //! waiting streams at once, but no call waits for more streams to come.
 //!
 //! A call that exceeds its limit cannot be stopped. Its thread is abandoned and replaced, and its stream fails. After
@@ -216,10 +216,14 @@ impl Shared {
         self.model.resident_bytes()
     }
 
-    /// How busy the model's threads would be with this many live streams: 1 is fully busy, and it may be more. `None`
-    /// while the model's cost is unknown.
+    /// How busy the model's threads would be with this many live streams and what waits for them now: 1 is fully busy, and
+    /// it may be more. `None` while the model's cost is unknown.
     pub fn load_with(&self, streams: usize) -> Option<f64> {
-        Some(self.cost.per_second()? * streams as f64 / self.settings.concurrency as f64)
+        let per_second = self.cost.per_second()?;
+        // Collected first: no stream is locked while the list is.
+        let open: Vec<_> = self.noted().iter().filter_map(Weak::upgrade).collect();
+        let backlog: f64 = open.iter().map(|stream| stream.backlog()).sum();
+        Some(per_second * (streams as f64 + backlog) / self.settings.concurrency as f64)
     }
 
     pub(super) fn model(&self) -> &dyn Model {
@@ -243,19 +247,19 @@ impl Shared {
 
     /// Remembers a stream, which fails if the model is refused.
     pub(super) fn note_stream(&self, stream: &Arc<Stream>) {
-        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut streams = self.noted();
         if streams.len() >= 32 && streams.len() >= 2 * self.open_streams() {
             streams.retain(|stream| stream.strong_count() > 0);
         }
         streams.push(Arc::downgrade(stream));
     }
 
-    /// Puts a stream in the queue, ordered by the arrival of its oldest work.
-    pub(super) fn enqueue(&self, since: Instant, stream: Arc<Stream>) {
+    /// Puts a stream in the queue, ordered by when its oldest work is due.
+    pub(super) fn enqueue(&self, due: Instant, stream: Arc<Stream>) {
         let number = self.sequence.fetch_add(1, Ordering::Relaxed);
         let idle = {
             let mut queue = self.queue();
-            queue.ready.insert((since, number), stream);
+            queue.ready.insert((due, number), stream);
             self.meter.queued();
             queue.idle > 0
         };
@@ -263,6 +267,10 @@ impl Shared {
         if idle {
             self.filled.notify_one();
         }
+    }
+
+    fn noted(&self) -> MutexGuard<'_, Vec<Weak<Stream>>> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -375,7 +383,7 @@ impl Shared {
         let reason = format!("the engine did not return from {timeouts} calls; it gets no further calls");
         tracing::error!(model = self.settings.name, "{reason}");
         let reason = self.refused.get_or_init(|| reason);
-        let streams = std::mem::take(&mut *self.streams.lock().unwrap_or_else(PoisonError::into_inner));
+        let streams = std::mem::take(&mut *self.noted());
         for stream in streams.iter().filter_map(Weak::upgrade) {
             stream.fail(Failure::new(FailureCode::EngineUnavailable, reason));
         }

@@ -12,13 +12,13 @@
 
 use super::{
     ModelScheduler, StreamSettings,
+    backlog::Backlog,
     engine_session::EngineSession,
     inbox::{Inbox, Work},
     outbox::Outbox,
     usage::StreamUsage,
 };
-use auricle_core::{Event, Pace};
-use auricle_core::{Failure, FailureCode};
+use auricle_core::{Event, Failure, Pace};
 use serde_json::{Map, Value};
 use std::{
     any::Any,
@@ -55,7 +55,9 @@ pub(super) struct Inner {
     last: Option<Event>,
     pub(super) queued: bool,
     pub(super) ended: bool,
-    lag_reported: Option<Instant>,
+    /// The client has sent all its audio, or is gone.
+    pub(super) complete: bool,
+    pub(super) lag_reported: Option<Instant>,
 }
 
 impl fmt::Debug for Stream {
@@ -76,14 +78,21 @@ impl Stream {
         settings: StreamSettings,
         usage: Arc<StreamUsage>,
     ) -> Arc<Self> {
+        let allowance = match settings.pace {
+            Pace::Live => settings.max_lag_seconds,
+            Pace::File => f64::INFINITY,
+        };
+        let metadata = scheduler.metadata();
+        let backlog = Backlog::new(metadata.sample_rate, allowance, settings.shared_backlog.clone());
         let inner = Inner {
             scheduler: Arc::clone(&scheduler),
-            inbox: Inbox::new(scheduler.metadata()),
+            inbox: Inbox::new(metadata, backlog),
             engine: Some(EngineSession::default()),
             held: Some(Box::new(held)),
             last: None,
             queued: false,
             ended: false,
+            complete: false,
             lag_reported: None,
         };
         let span = tracing::info_span!("stream", id);
@@ -120,20 +129,8 @@ impl Stream {
             return;
         }
         inner.inbox.push(samples, now);
-        let behind = self.seconds(inner.inbox.queued());
-        if self.settings.pace == Pace::Live && behind > self.settings.max_lag_seconds {
-            let unread = self.outbox.waiting();
-            let failure = if unread >= self.settings.max_unsent_events {
-                let message = format!("{unread} events wait for the client to read them, and {behind:.1} s of audio");
-                Failure::new(FailureCode::SlowReader, message)
-            } else {
-                let message = format!("{behind:.1} s of audio wait for the engine: more than it can process in time");
-                Failure::new(FailureCode::LagExceeded, message)
-            };
-            self.end(&mut inner, failure);
-            return;
-        }
-        self.report_lag(&mut inner);
+        self.check_lag(&mut inner);
+        self.check_backlog(&mut inner);
         self.schedule(&mut inner);
     }
 
@@ -142,8 +139,9 @@ impl Stream {
         self.command(|inbox| inbox.push_end(Instant::now(), |rest| Work::Flush(rest, frames)));
     }
 
-    /// Ends the audio: all text is reported, then `Event::Done` follows.
+    /// Ends the audio: all text is reported, then `Event::Done` follows. The stream no longer fails because it is behind.
     pub fn finish(self: &Arc<Self>) {
+        self.lock().complete = true;
         self.command(|inbox| inbox.push_end(Instant::now(), Work::Finish));
     }
 
@@ -154,9 +152,13 @@ impl Stream {
     }
 
     /// For a client that is gone: its audio is still processed and the processor finished, but the events are dropped.
+    /// The stream no longer counts against the limits of open streams, so all its audio counts against the shared bound.
     pub fn abandon(self: &Arc<Self>) {
         self.outbox.abandon();
         self.finish();
+        let mut inner = self.lock();
+        inner.inbox.backlog().end_allowance();
+        self.check_backlog(&mut inner);
     }
 
     /// Ends the stream with a failure. Events reported before are still sent.
@@ -173,10 +175,16 @@ impl Stream {
         self.end(&mut inner, failure);
     }
 
-    /// Waits for events and takes all of them. Never empty.
+    /// Waits for events and takes all of them. Never empty. Meanwhile looks at the lag: neither the client nor the engine
+    /// may do anything for a long time.
     pub async fn events(self: &Arc<Self>) -> VecDeque<Event> {
-        let events = self.outbox.wait().await;
-        self.taken(events)
+        let every = self.settings.check_every();
+        loop {
+            if let Ok(events) = tokio::time::timeout(every, self.outbox.wait()).await {
+                return self.taken(events);
+            }
+            self.check_lag(&mut self.lock());
+        }
     }
 
     /// Takes all waiting events.
@@ -202,7 +210,7 @@ impl Stream {
 
     /// Waits until no work waits for the engine and no call is running.
     pub async fn caught_up(&self) {
-        self.until(|inner| inner.engine.is_some() && inner.inbox.oldest().is_none()).await;
+        self.until(|inner| inner.engine.is_some() && inner.inbox.due().is_none()).await;
     }
 
     /// Waits until the condition holds or the stream has ended.
@@ -233,17 +241,17 @@ impl Stream {
             return;
         }
         let paused = self.outbox.waiting() >= self.settings.max_unsent_events;
-        let since = match inner.inbox.oldest() {
-            Some(since) if !paused => since,
+        let due = match inner.inbox.due() {
+            Some(due) if !paused => due,
             // Only to drop the processor.
             None if inner.ended => Instant::now(),
             _ => return,
         };
         inner.queued = true;
-        inner.scheduler.enqueue(since, Arc::clone(self));
+        inner.scheduler.enqueue(due, Arc::clone(self));
     }
 
-    fn end(self: &Arc<Self>, inner: &mut Inner, failure: Failure) {
+    pub(super) fn end(self: &Arc<Self>, inner: &mut Inner, failure: Failure) {
         if !inner.ended {
             self.stop(inner, Event::Failed(failure));
             self.push_last(inner);
@@ -272,27 +280,6 @@ impl Stream {
         if let Some(last) = inner.last.take() {
             self.outbox.push(None, last);
         }
-    }
-
-    pub(super) fn report_lag(&self, inner: &mut Inner) {
-        const EVERY: Duration = Duration::from_secs(1);
-        if self.settings.pace != Pace::Live || inner.ended {
-            return;
-        }
-        let queued = inner.inbox.queued();
-        let behind = self.seconds(queued) >= self.settings.report_lag_seconds;
-        let report = match (behind, inner.lag_reported) {
-            (true, last) if last.is_none_or(|at| at.elapsed() >= EVERY) => {
-                inner.lag_reported = Some(Instant::now());
-                queued as u64
-            }
-            (false, Some(_)) => {
-                inner.lag_reported = None;
-                0
-            }
-            _ => return,
-        };
-        self.outbox.push(None, Event::Lag(report));
     }
 
     pub(super) fn seconds(&self, samples: usize) -> f64 {

@@ -154,7 +154,7 @@ impl Stream {
             return Some(engine);
         }
         inner.engine = Some(engine);
-        self.report_lag(&mut inner);
+        self.check_lag(&mut inner);
         self.stepped.notify_waiters();
         self.schedule(&mut inner);
         None

@@ -110,7 +110,7 @@ pub enum ServerEvent {
     },
     /// How far the stream is behind; 0 once it has caught up.
     Lag {
-        /// Length of the audio that is received but not yet processed.
+        /// How long the oldest waiting audio has waited for the engine since the server received it.
         seconds: f64,
     },
     /// Audio lost by a failure of the server.

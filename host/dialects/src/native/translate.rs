@@ -1,7 +1,10 @@
 //! Translates a session's events to messages.
 
 use super::messages::{Ready, ServerEvent, Text, TextWord};
-use auricle_core::{Event, Failure, times::seconds};
+use auricle_core::{
+    Event, Failure,
+    times::{rounded, seconds},
+};
 use auricle_plugin_api::{Metadata, Segment};
 use auricle_session::SessionInfo;
 use std::sync::Arc;
@@ -24,7 +27,7 @@ impl Translator {
             Event::Partial(segment) => ServerEvent::Partial(text(segment, seconds)),
             Event::Segment(segment) => ServerEvent::Segment(text(segment, seconds)),
             Event::Endpoint(sample) => ServerEvent::Endpoint { time: seconds(*sample) },
-            Event::Lag(samples) => ServerEvent::Lag { seconds: seconds(*samples) },
+            Event::Lag(waited) => ServerEvent::Lag { seconds: rounded(*waited) },
             Event::Gap(start, end) => ServerEvent::Gap { start: seconds(*start), end: seconds(*end) },
             Event::Flushed(sample) => ServerEvent::Flushed { sample: *sample },
             Event::Failed(failure) => Self::error(failure),

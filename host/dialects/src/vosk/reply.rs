@@ -165,7 +165,7 @@ mod tests {
             Event::Ready { epoch: 0 },
             Event::SpeechStarted(0),
             partial_event("on"),
-            Event::Lag(3),
+            Event::Lag(std::time::Duration::from_secs(3)),
             partial_event("one"),
         ] {
             assert_eq!(replies.apply(event), None);

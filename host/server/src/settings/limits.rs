@@ -18,12 +18,16 @@ pub struct Limits {
     pub max_message_bytes: usize,
     /// Minimum rate of a request's body, in bytes per second on average.
     pub min_body_bytes_per_second: f64,
-    /// Lag, in seconds of audio, at which a live stream is closed.
+    /// Lag in seconds (how long audio has waited for the engine) at which a live stream is closed.
     pub max_lag_seconds: f64,
-    /// Lag, in seconds of audio, from which the client is informed.
+    /// Lag, in seconds, from which the client is informed.
     pub report_lag_seconds: f64,
-    /// If more than half of a model's live streams lag by this many seconds of audio, it accepts no more streams.
+    /// If more than half of a model's live streams lag by this many seconds, it accepts no more streams.
     pub refuse_lag_seconds: f64,
+    /// Seconds of audio of a live stream that may wait for the engine.
+    pub max_backlog_seconds: f64,
+    /// Seconds of audio that may wait for the engines in all live streams together, beyond `max_lag_seconds` in each.
+    pub max_shared_backlog_seconds: f64,
     /// Share of the time that a model's threads may be busy before it accepts no more live streams.
     pub max_load: f64,
     /// Seconds of audio of a file stream that may wait before the server stops reading.
@@ -93,6 +97,8 @@ impl Default for Limits {
             max_lag_seconds: 30.0,
             report_lag_seconds: 1.0,
             refuse_lag_seconds: 5.0,
+            max_backlog_seconds: 300.0,
+            max_shared_backlog_seconds: 10_000.0,
             max_load: 0.9,
             file_buffer_seconds: 10.0,
             max_unsent_events: 1_000,
@@ -142,6 +148,8 @@ pub(super) fn check(limits: &Limits, timeouts: &Timeouts) -> Result<(), Settings
         ("limits.max_lag_seconds", limits.max_lag_seconds),
         ("limits.report_lag_seconds", limits.report_lag_seconds),
         ("limits.refuse_lag_seconds", limits.refuse_lag_seconds),
+        ("limits.max_backlog_seconds", limits.max_backlog_seconds),
+        ("limits.max_shared_backlog_seconds", limits.max_shared_backlog_seconds),
         ("limits.max_load", limits.max_load),
         ("limits.file_buffer_seconds", limits.file_buffer_seconds),
         ("limits.replay_seconds", limits.replay_seconds),
