@@ -77,11 +77,12 @@ impl Stream {
     }
 
     /// The waiting audio of a live stream as a number of streams: to process it within `max_lag_seconds` takes as much as
-    /// to serve so many.
+    /// to serve so many. 0 when the client has sent everything: then it may take longer.
     pub(super) fn backlog(&self) -> f64 {
-        match self.settings.pace {
-            Pace::Live => self.seconds(self.lock().inbox.queued()) / self.settings.max_lag_seconds,
-            Pace::File => 0.0,
+        let inner = self.lock();
+        if self.settings.pace == Pace::File || inner.complete {
+            return 0.0;
         }
+        self.seconds(inner.inbox.queued()) / self.settings.max_lag_seconds
     }
 }
