@@ -204,6 +204,24 @@ fn a_key_of_a_name_that_is_taken_is_not_made() {
 }
 
 #[test]
+fn a_file_that_was_edited_on_windows_is_read() {
+    let setup = setup();
+    let file = keys_file(&setup);
+    let first = made(&file, &["alice"]);
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("\u{feff}{}", text.replace('\n', "\r\n"))).unwrap();
+    let second = made(&file, &["bob"]);
+    let host = setup.start();
+    for key in [first, second] {
+        works(Client::knock(&host, &format!("?key={key}"), &[]).unwrap(), "tone");
+    }
+    fs::write(&file, b"\xff\xfe[\0").unwrap();
+    host.wait_for("the complaint", || {
+        host.logged(&["keys.toml: the file is UTF-16: save it as UTF-8", "stays in"]) == 1
+    });
+}
+
+#[test]
 fn the_client_shows_its_key() {
     let setup = setup();
     let key = made(&keys_file(&setup), &["alice"]);

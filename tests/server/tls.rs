@@ -137,6 +137,25 @@ fn a_certificate_is_replaced_under_open_streams() {
 }
 
 #[test]
+fn files_that_were_edited_elsewhere_are_read() {
+    let setup = setup();
+    for (name, line_end) in [("server.pem", "\r\n"), ("server.key", "\r"), ("one-ca.pem", "\r\n")] {
+        let file = setup.path("configs").join(name);
+        // As two files that were joined: each has a mark. The comment is in Latin-1.
+        let text = fs::read_to_string(&file).unwrap().replace('\n', line_end);
+        let comment = if name == "server.key" { String::new() } else { format!("\u{feff}#{line_end}") };
+        let mut bytes = format!("{comment}\u{feff}{text}").into_bytes();
+        bytes.splice(..0, if comment.is_empty() { Vec::new() } else { b"# Zertifikat f\xfcr \n".to_vec() });
+        fs::write(&file, bytes).unwrap();
+    }
+    let host = start(setup);
+    assert_serves(&host, "one");
+    fs::write(host.path("configs/server.pem"), b"\xff\xfe-\0").unwrap();
+    host.wait_for("the complaint", || host.logged(&["server.pem: the file is UTF-16", "stays in service"]) == 1);
+    assert_serves(&host, "one");
+}
+
+#[test]
 fn a_handshake_that_goes_nowhere_is_given_up() {
     let host = start(setup());
     let silent: Vec<_> = (0..3).map(|_| TcpStream::connect(host.address()).unwrap()).collect();

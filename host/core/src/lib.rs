@@ -1,4 +1,5 @@
-//! Types that all of Auricle shares: stream events, failures, audio formats, times, metrics. No I/O.
+//! Types that all of Auricle shares: stream events, failures, audio formats, times, metrics, and how text files are
+//! read. No other I/O.
 #![forbid(unsafe_code)]
 
 mod event;
@@ -8,6 +9,7 @@ pub mod log;
 pub mod metrics;
 mod pace;
 pub mod permits;
+pub mod text_file;
 pub mod times;
 
 pub use event::Event;

@@ -74,7 +74,7 @@ pub(crate) fn find_library(path: &Path) -> Result<Origin, LibraryError> {
         .map_err(LibraryError::Folder)?
         .flatten()
         .map(|entry| entry.path())
-        .filter(|path| platform::is_library(path))
+        .filter(|path| platform::is_library(path) && !platform::is_hidden(path))
         .collect();
     libraries.sort();
     let mut found: Option<Origin> = None;
@@ -111,4 +111,19 @@ pub fn open_library(
     let origin = find_library(path)?;
     let library = Library::open(&origin.library, services(origin.dir)).map_err(LibraryError::Open)?;
     Ok(library.into_engines())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hidden_libraries_in_a_folder_are_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let suffix = std::env::consts::DLL_SUFFIX;
+        fs::write(folder.path().join(format!("._engine{suffix}")), b"\0\x05\x16\x07 of macOS").unwrap();
+        assert!(matches!(find_library(folder.path()), Err(LibraryError::NoPlugin)));
+        fs::write(folder.path().join(format!("engine{suffix}")), b"\0\x05\x16\x07 of macOS").unwrap();
+        assert!(matches!(find_library(folder.path()), Err(LibraryError::InFolder { .. })));
+    }
 }

@@ -11,6 +11,11 @@ pub fn is_library(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == std::env::consts::DLL_EXTENSION)
 }
 
+/// Whether the file is hidden: editors and macOS (`._NAME`) leave such files, which are not meant to be read.
+pub fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."))
+}
+
 /// The path of the running program. On Linux it is valid even after the file was replaced.
 ///
 /// # Errors

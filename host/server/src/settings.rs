@@ -7,13 +7,13 @@ pub use error::{SettingsError, SettingsFileError, TomlError};
 pub use limits::{Limits, Timeouts};
 
 use super::address::ListenAddress;
+use auricle_core::text_file;
 use auricle_dialects::vosk::VoskSettings;
 use auricle_session::journal::JournalSettings;
 use ipnet::IpNet;
 use serde::Deserialize;
 use std::{
     collections::BTreeMap,
-    fs,
     path::{Path, PathBuf},
 };
 use tracing_subscriber::EnvFilter;
@@ -160,7 +160,7 @@ impl Settings {
     /// The file cannot be read or is invalid.
     pub fn read(dir: &Path) -> Result<Self, SettingsFileError> {
         let file = dir.join("auricle.toml");
-        let mut settings = match fs::read_to_string(&file) {
+        let mut settings = match text_file::read(&file) {
             Ok(text) => Self::parse(&text).map_err(|problem| SettingsFileError::Content { file, problem })?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Self::default(),
             Err(error) => return Err(SettingsFileError::Read { file, error }),
@@ -219,6 +219,7 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn read(text: &str) -> Result<Settings, SettingsFileError> {
         let dir = tempfile::tempdir().unwrap();
@@ -233,6 +234,20 @@ mod tests {
         let settings = read("").unwrap();
         assert!(settings.listen.is_local());
         assert_eq!(settings.presets, Path::new("presets"));
+    }
+
+    #[test]
+    fn files_of_windows_are_read_and_utf16_is_named() {
+        for text in
+            ["\u{feff}log = \"debug\"\r\n[limits]\r\nmax_streams = 7\r\n", "log = \"debug\"\r[limits]\rmax_streams = 7"]
+        {
+            let settings = read(text).unwrap();
+            assert_eq!((settings.log.as_str(), settings.limits.max_streams), ("debug", 7));
+        }
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("auricle.toml"), b"\xff\xfea\0").unwrap();
+        let error = Settings::read(dir.path()).unwrap_err().to_string();
+        assert!(error.ends_with("auricle.toml: the file is UTF-16: save it as UTF-8"), "{error}");
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use super::settings::Tls;
 use crate::reload::Reloaded;
-use std::{path::PathBuf, sync::Arc};
+use auricle_core::text_file;
+use std::{io, path::PathBuf, sync::Arc};
 use tokio_rustls::rustls::{
     self, ServerConfig,
     crypto::ring,
@@ -16,7 +17,9 @@ use tokio_rustls::rustls::{
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CertificateError {
     #[error("[tls] {}: {error}", .file.display())]
-    Read { file: PathBuf, error: pem::Error },
+    Read { file: PathBuf, error: io::Error },
+    #[error("[tls] {}: {error}", .file.display())]
+    Pem { file: PathBuf, error: pem::Error },
     #[error("[tls] {}: the file contains no certificate", .file.display())]
     Empty { file: PathBuf },
     #[error("[tls] {}: does not match the key {}: {error}", .certificate.display(), .key.display())]
@@ -59,14 +62,17 @@ fn certificate(files: &Tls) -> Result<Certificate, CertificateError> {
 }
 
 fn read(Tls { certificate, key }: &Tls) -> Result<ServerConfig, CertificateError> {
-    let unread = |file: &PathBuf, error| CertificateError::Read { file: file.clone(), error };
-    let chain: Vec<_> = CertificateDer::pem_file_iter(certificate)
-        .and_then(Iterator::collect)
-        .map_err(|error| unread(certificate, error))?;
+    let bytes = |file: &PathBuf| {
+        text_file::read_bytes(file).map_err(|error| CertificateError::Read { file: file.clone(), error })
+    };
+    let invalid = |file: &PathBuf, error| CertificateError::Pem { file: file.clone(), error };
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(&bytes(certificate)?)
+        .collect::<Result<_, _>>()
+        .map_err(|error| invalid(certificate, error))?;
     if chain.is_empty() {
         return Err(CertificateError::Empty { file: certificate.clone() });
     }
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| unread(key, error))?;
+    let private = PrivateKeyDer::from_pem_slice(&bytes(key)?).map_err(|error| invalid(key, error))?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(CertificateError::Versions)?

@@ -7,7 +7,8 @@ use super::{
     preset::{Preset, PresetError},
     versions::Versions,
 };
-use auricle_engines::stamp::FileStamp;
+use auricle_core::text_file;
+use auricle_engines::{platform, stamp::FileStamp};
 use std::{
     collections::BTreeMap,
     fs, io,
@@ -98,7 +99,7 @@ impl Presets {
         let mut read = Vec::new();
         for (name, (path, stamp)) in &files {
             if always || !is_known(name, stamp) {
-                let text = fs::read_to_string(path).map_err(PresetError::Read);
+                let text = text_file::read(path).map_err(PresetError::Read);
                 read.push((name, stamp, text.and_then(|text| Preset::parse(name, &text))));
             }
         }
@@ -130,7 +131,7 @@ fn list_files(dir: &Path) -> io::Result<Found> {
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
         let Some(name) = path.file_stem().and_then(|name| name.to_str()) else { continue };
-        if name.starts_with('.') || path.extension().is_none_or(|extension| extension != "json") {
+        if platform::is_hidden(&path) || path.extension().is_none_or(|extension| extension != "json") {
             continue;
         }
         let stamp = FileStamp::of(&path).ok();
@@ -145,6 +146,7 @@ fn list_files(dir: &Path) -> io::Result<Found> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::versions::Stage;
 
     fn candidate(presets: &Presets) -> Option<String> {
         presets.versions("a")?.candidate?.preset.map(|preset| preset.backend.clone())
@@ -169,6 +171,20 @@ mod tests {
         fs::remove_file(&file).unwrap();
         presets.refresh();
         assert!(presets.versions("a").is_none());
+    }
+
+    #[test]
+    fn files_of_windows_are_read_and_utf16_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a.json");
+        fs::write(&file, "\u{feff}{\r\n  \"backend\": \"one\"\r}\r\n").unwrap();
+        let presets = Presets::read(dir.path());
+        assert_eq!(candidate(&presets), Some("one".into()));
+        fs::write(&file, b"\xff\xfe{\0}\0").unwrap();
+        presets.refresh();
+        let stage = presets.versions("a").unwrap().candidate.unwrap().stage;
+        let reason = "preset `a` cannot be read: the file is UTF-16: save it as UTF-8".to_owned();
+        assert_eq!(stage, Stage::Refused { reason, tried: None });
     }
 
     #[cfg(unix)]

@@ -1,6 +1,7 @@
 //! `auricle engines`: lists the plugin files, with the reason where one is not registered.
 
 use super::output::{Format, fail, print, print_json};
+use auricle_core::text_file;
 use auricle_engines::plugins::{DiscoverySettings, FileReport, FileState, look_once};
 use auricle_server::EnginesReport;
 use std::{io, path::PathBuf, process::ExitCode, time::Duration};
@@ -133,7 +134,8 @@ fn release(args: &EnginesArgs, file: &str) -> Result<String, EnginesError> {
 fn agent(args: &EnginesArgs) -> Result<ureq::Agent, EnginesError> {
     let mut tls = TlsConfig::builder();
     if let Some(file) = &args.ca {
-        let pem = std::fs::read(file).map_err(|error| EnginesError::AuthoritiesFile { file: file.clone(), error })?;
+        let pem =
+            text_file::read_bytes(file).map_err(|error| EnginesError::AuthoritiesFile { file: file.clone(), error })?;
         let mut authorities = Vec::new();
         for item in parse_pem(&pem) {
             if let PemItem::Certificate(certificate) =

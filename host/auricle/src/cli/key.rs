@@ -1,6 +1,7 @@
 //! `auricle key`: API keys.
 
 use super::output::{fail, print};
+use auricle_core::text_file;
 use auricle_server::access::{KeyEntry, Keys, KeysError, NewKey};
 use clap::Subcommand;
 use std::{
@@ -88,7 +89,7 @@ pub(super) fn run(args: &KeyArgs) -> ExitCode {
 /// Appends by replacing the file, so that a server never reads a partial one.
 fn append(file: &Path, entry: &str) -> Result<(), KeyError> {
     let of = |error| KeyError::File { file: file.to_owned(), error };
-    let before = match fs::read_to_string(file) {
+    let before = match text_file::read(file) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(of(error)),

@@ -1,6 +1,7 @@
 //! Opens connections, with the API key in a header and TLS for `wss`.
 
 use super::end::End;
+use auricle_core::text_file;
 use std::{
     io,
     path::{Path, PathBuf},
@@ -101,7 +102,9 @@ fn speaks_no_tls(error: &io::Error) -> bool {
 #[derive(Debug, thiserror::Error)]
 enum TrustError {
     #[error("CA certificates {}: {error}", .file.display())]
-    Read { file: PathBuf, error: pem::Error },
+    Read { file: PathBuf, error: io::Error },
+    #[error("CA certificates {}: {error}", .file.display())]
+    Pem { file: PathBuf, error: pem::Error },
     #[error("CA certificates {}: {error}", .file.display())]
     Authority { file: PathBuf, error: rustls::Error },
     #[error("CA certificates {}: the file contains no certificate", .file.display())]
@@ -117,9 +120,11 @@ fn trust(authorities: Option<&Path>) -> Result<Arc<ClientConfig>, TrustError> {
     match authorities {
         None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
         Some(file) => {
-            let unread = |error| TrustError::Read { file: file.to_owned(), error };
-            for certificate in CertificateDer::pem_file_iter(file).map_err(unread)? {
-                let added = roots.add(certificate.map_err(unread)?);
+            let bytes =
+                text_file::read_bytes(file).map_err(|error| TrustError::Read { file: file.to_owned(), error })?;
+            for certificate in CertificateDer::pem_slice_iter(&bytes) {
+                let certificate = certificate.map_err(|error| TrustError::Pem { file: file.to_owned(), error })?;
+                let added = roots.add(certificate);
                 added.map_err(|error| TrustError::Authority { file: file.to_owned(), error })?;
             }
             if roots.is_empty() {

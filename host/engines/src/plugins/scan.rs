@@ -59,8 +59,7 @@ pub(super) fn candidates(dir: &Path) -> io::Result<BTreeMap<PathBuf, Fingerprint
 pub(super) const FOLDER_DEPTH: usize = 8;
 
 fn is_candidate(path: &Path) -> bool {
-    let hidden = path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
-    !hidden && (is_engine_folder(path) || (platform::is_library(path) && path.is_file()))
+    !platform::is_hidden(path) && (is_engine_folder(path) || (platform::is_library(path) && path.is_file()))
 }
 
 /// Whether `path` is a folder `NAME.engine`.

@@ -4,9 +4,10 @@
 
 use super::keys::{Keys, KeysError};
 use crate::reload::Reloaded;
+use auricle_core::text_file;
 use auricle_engines::plugins::{TrustError, check_writers};
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 use tokio_util::sync::CancellationToken;
@@ -43,7 +44,7 @@ pub fn read_keys(file: &Path, drain: &CancellationToken) -> Result<Reloaded<Keys
     let (path, drain) = (file.to_owned(), drain.clone());
     let read = move |before: Option<&Keys>| {
         check_writers(&path).map_err(KeysFileError::Trust)?;
-        let text = fs::read_to_string(&path).map_err(|error| KeysFileError::Read { file: path.clone(), error })?;
+        let text = text_file::read(&path).map_err(|error| KeysFileError::Read { file: path.clone(), error })?;
         let keys = Keys::parse(&text, before, &drain);
         keys.map_err(|problem| KeysFileError::Content { file: path.clone(), problem })
     };
