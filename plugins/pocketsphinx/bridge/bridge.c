@@ -29,6 +29,7 @@
 #include "util/cmd_ln.h"
 
 #include "bridge.h"
+#undef fopen
 #undef exit
 #undef abort
 
@@ -43,6 +44,21 @@ static THREAD_LOCAL jmp_buf *rescue;
 /* What the current call complained of: the first thing, or the one that ended it. */
 static THREAD_LOCAL char complaint[512];
 static void (*log_line)(int level, const char *text);
+
+/* fopen(), but what is read begins after the byte order mark of UTF-8. Upstream skips it in some of its text files only. No
+ * binary file begins with these bytes. */
+FILE *
+auricle_ps_fopen(const char *path, const char *mode)
+{
+    char mark[3];
+    FILE *file = fopen(path, mode);
+
+    if (file == NULL || mode[0] != 'r')
+        return file;
+    if (fread(mark, 1, sizeof(mark), file) != sizeof(mark) || memcmp(mark, "\xef\xbb\xbf", sizeof(mark)) != 0)
+        rewind(file);
+    return file;
+}
 
 #define PROTECTED                \
     jmp_buf here;                \

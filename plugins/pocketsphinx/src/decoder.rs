@@ -231,6 +231,59 @@ mod tests {
         assert!(error.message.contains("Unknown argument name 'no-such-thing'"), "{error}");
     }
 
+    /// A copy of the model whose text files were changed.
+    fn edited(name: &str, edit: impl Fn(&str) -> Vec<u8>) -> std::path::PathBuf {
+        let sound = testing::model_folder();
+        let folder = testing::scratch(name).join("en-us");
+        std::fs::create_dir_all(folder.join("en-us")).unwrap();
+        for file in ["mdef", "means", "variances", "transition_matrices", "sendump"].map(|name| format!("en-us/{name}"))
+        {
+            std::fs::copy(sound.join(&file), folder.join(&file)).unwrap();
+        }
+        std::fs::copy(sound.join("en-us.lm.bin"), folder.join("en-us.lm.bin")).unwrap();
+        for file in ["en-us/noisedict", "en-us/feat.params", "cmudict-en-us.dict"] {
+            let text = std::fs::read_to_string(sound.join(file)).unwrap();
+            std::fs::write(folder.join(file), edit(&text)).unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn text_files_may_come_from_windows() {
+        let mut samples = vec![0; 8_000];
+        samples.extend(testing::fixture("digits.wav"));
+        let words = |folder: &std::path::Path| {
+            let mut decoder = Decoder::open(&Files::in_folder(folder).unwrap(), &[]).unwrap();
+            decoder.start().unwrap();
+            decoder.process(&samples).unwrap();
+            decoder.end().unwrap();
+            let words = decoder.words().unwrap();
+            words.into_iter().map(|word| word.text).collect::<Vec<_>>()
+        };
+        let folder = edited("windows-model", |text| format!("\u{feff}{}", text.replace('\n', "\r\n")).into_bytes());
+        let expected = words(testing::model_folder());
+        assert!(!expected.is_empty());
+        assert_eq!(words(&folder), expected);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn text_files_in_other_encodings_are_named() {
+        let utf16 =
+            |text: &str| [0xff, 0xfe].into_iter().chain(text.encode_utf16().flat_map(u16::to_le_bytes)).collect();
+        let cr = |text: &str| text.replace('\n', "\r").into_bytes();
+        let cases: [(_, &dyn Fn(&str) -> Vec<u8>, _); 2] = [
+            ("utf16-model", &utf16, "noisedict: is UTF-16: save it as UTF-8"),
+            ("mac-model", &cr, "noisedict: its lines end in CR: save it with line ends of Unix or Windows"),
+        ];
+        for (name, edit, problem) in cases {
+            let folder = edited(name, edit);
+            let error = Files::in_folder(&folder).unwrap_err();
+            assert!(error.message.ends_with(problem), "{error}");
+            std::fs::remove_dir_all(folder).unwrap();
+        }
+    }
+
     /// Truncates each file of the model: the result is an error, or a decoder that recognises less; the process never
     /// ends.
     #[test]

@@ -25,12 +25,15 @@ impl Files {
         let acoustic_model = folder.join(&*name);
         let language_model = folder.join(format!("{name}.lm.bin"));
         let dictionary = folder.join(format!("cmudict-{name}.dict"));
-        for file in ["means", "variances", "transition_matrices", "noisedict", "feat.params"] {
+        for file in ["means", "variances", "transition_matrices"] {
             readable(&acoustic_model.join(file))?;
+        }
+        for file in ["noisedict", "feat.params"] {
+            is_text(&acoustic_model.join(file))?;
         }
         readable(&acoustic_model.join("sendump")).or_else(|_| readable(&acoustic_model.join("mixture_weights")))?;
         readable(&language_model)?;
-        readable(&dictionary)?;
+        is_text(&dictionary)?;
         let definition = acoustic_model.join("mdef");
         readable(&definition)?;
         let bytes = fs::read(&definition).map_err(|problem| incomplete(&definition, problem))?;
@@ -44,6 +47,21 @@ impl Files {
 fn readable(file: &Path) -> Result<(), Error> {
     let found = fs::File::open(file).and_then(|file| file.metadata()).map_err(|problem| incomplete(file, problem))?;
     if found.is_file() && found.len() > 0 { Ok(()) } else { Err(incomplete(file, "is not a file, or is empty")) }
+}
+
+/// Checks that the C code can read a text file. It skips a byte order mark and takes CR LF, but
+/// finds nothing in UTF-16, and one line where CR alone ends lines.
+fn is_text(file: &Path) -> Result<(), Error> {
+    readable(file)?;
+    let bytes = fs::read(file).map_err(|problem| incomplete(file, problem))?;
+    let unusable = |problem: &str| Err(Error::model(format!("{}: {problem}", file.display())));
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return unusable("is UTF-16: save it as UTF-8");
+    }
+    if bytes.contains(&b'\r') && !bytes.contains(&b'\n') {
+        return unusable("its lines end in CR: save it with line ends of Unix or Windows");
+    }
+    Ok(())
 }
 
 fn incomplete(file: &Path, problem: impl std::fmt::Display) -> Error {
