@@ -202,7 +202,7 @@ fn does_not_start(command: &mut Command) -> String {
 fn a_wrong_setting_is_named() {
     for (toml, expected) in [
         ("[limits]\nmax_steams = 3", "max_steams"),
-        ("[limits]\nmax_streams = \"many\"", "max_streams"),
+        ("[limits]\nmax_streams = \"many\"", "`limits.max_streams` must be a whole number, 0 or more, not the string"),
         ("[timeouts]\ncall_seconds = -1.0", "timeouts.call_seconds"),
         ("listen = \"here\"", "listen"),
         ("[limits", "line 2"),

@@ -84,7 +84,12 @@ fn a_start_that_cannot_be_obeyed_is_answered_with_the_reason() {
             4405,
             "segment_chunks",
         ),
-        (json!({"type": "start", "preset": "tone", "options": []}), "bad_message", 4400, "expected a map"),
+        (
+            json!({"type": "start", "preset": "tone", "options": []}),
+            "bad_message",
+            4400,
+            "`options` must be an object, not a list",
+        ),
         (json!({"type": "start"}), "bad_message", 4400, "preset"),
         (json!({"type": "start", "preset": 5}), "bad_message", 4400, "string"),
         (json!({"type": "start", "preset": "tone", "rate": 8_000}), "bad_message", 4400, "`rate`"),

@@ -43,7 +43,7 @@ fn a_preset_that_is_not_in_order_says_why_and_leaves_the_others() {
         ("engine", json!({"backend": "absent"}), "needs the engine `absent`, which is not registered"),
         ("nameless", json!({"model": "x"}), "field `backend` is missing"),
         ("list", json!(["backend"]), "is not a JSON object"),
-        ("key", json!({"backend": "tone", "host": {"opne": []}}), "`opne`"),
+        ("key", json!({"backend": "tone", "host": {"opne": []}}), "`host.opne`"),
         ("value", json!({"backend": "tone", "host": {"concurrency": 0}}), "`host.concurrency`"),
         ("type", json!({"backend": "tone", "sample_rate": "fast"}), "field `sample_rate`"),
         ("range", json!({"backend": "tone", "segment_chunks": 0}), "field `segment_chunks`"),

@@ -1,5 +1,6 @@
 //! Formats of raw audio from clients.
 
+use crate::wording::count;
 use serde::{Deserialize, Serialize};
 
 /// A format of raw audio. Channels are interleaved: a frame holds one sample of each.
@@ -42,7 +43,7 @@ pub enum FormatError {
     #[error("`channels` is {0}: it must be from 1 to 8")]
     Channels(u16),
     /// The selected channel does not exist.
-    #[error("`channel` is {channel}: with {channels} channels the last one is {}", .channels - 1)]
+    #[error("`channel` is {channel}: with {} the last one is {}", count(*.channels, "channel"), .channels - 1)]
     Channel {
         /// The selected channel, from 0.
         channel: u16,

@@ -2,6 +2,7 @@
 //! read. No other I/O.
 #![forbid(unsafe_code)]
 
+pub mod certificate;
 mod event;
 mod failure;
 mod format;
@@ -11,6 +12,7 @@ mod pace;
 pub mod permits;
 pub mod text_file;
 pub mod times;
+pub mod wording;
 
 pub use event::Event;
 pub use failure::{Failure, FailureCode, one_line};

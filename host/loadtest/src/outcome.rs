@@ -9,6 +9,7 @@ use super::{
     stream::{Ending, StreamRun},
     usage::Usage,
 };
+use auricle_core::wording::count;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -158,8 +159,8 @@ impl Level {
     fn judge(&self, bound: Bound) -> Vec<String> {
         let mut reasons = Vec::new();
         let Bound { milliseconds, tolerance } = bound;
-        for (reason, count) in self.refused.iter().chain(&self.failed) {
-            reasons.push(format!("{count} of {} streams: {reason}", self.streams));
+        for (reason, refused) in self.refused.iter().chain(&self.failed) {
+            reasons.push(format!("{refused} of {}: {reason}", count(self.streams, "stream")));
         }
         if self.partial.p95_ms > milliseconds {
             reasons.push(format!("p95 {:.0} ms", self.partial.p95_ms));
@@ -171,11 +172,11 @@ impl Level {
         }
         let broken = self.refused.values().chain(self.failed.values()).sum::<usize>();
         if self.lost > broken {
-            reasons.push(format!("{} streams got no text", self.lost - broken));
+            reasons.push(format!("{} got no text", count(self.lost - broken, "stream")));
         }
         let Words { expected, different } = self.words;
         if different as f64 > expected as f64 * tolerance {
-            reasons.push(format!("{different} of {expected} words differ, in {} streams", self.changed));
+            reasons.push(format!("{different} of {expected} words differ, in {}", count(self.changed, "stream")));
         }
         reasons
     }
@@ -245,7 +246,7 @@ mod tests {
     #[test]
     fn what_is_lost_changed_or_refused_breaks_a_level() {
         assert_eq!(level(&[stream(&[0.6], 0)], BOUND).reasons, ["p95 600 ms"]);
-        assert_eq!(level(&[stream(&[0.1], 1)], BOUND).reasons, ["1 of 10 words differ, in 1 streams"]);
+        assert_eq!(level(&[stream(&[0.1], 1)], BOUND).reasons, ["1 of 10 words differ, in 1 stream"]);
         assert!(level(&[stream(&[0.1], 1)], Bound { tolerance: 0.1, ..BOUND }).held);
         let refused = StreamRun { end: Some(Ending::Refused("full".into())), ..StreamRun::default() };
         let result = level(&[stream(&[0.1], 0), (refused, Compared::default())], BOUND);
@@ -254,6 +255,6 @@ mod tests {
             (vec!["1 of 2 streams: full".to_owned()], 1, 1)
         );
         let silent = StreamRun { finished: Some(10.1), ..StreamRun::default() };
-        assert_eq!(level(&[(silent, Compared::default())], BOUND).reasons, ["1 streams got no text"]);
+        assert_eq!(level(&[(silent, Compared::default())], BOUND).reasons, ["1 stream got no text"]);
     }
 }

@@ -90,11 +90,19 @@ impl ListenerSettings {
     pub fn at(address: ListenAddress) -> Self {
         Self { address, dialects: None, tls: None, key: None, allow: Vec::new() }
     }
+
+    /// The files of its own certificate, if it has one.
+    pub(crate) fn own_tls(&self) -> Option<&Tls> {
+        match &self.tls {
+            Some(ListenerTls::Own(tls)) => Some(tls),
+            _ => None,
+        }
+    }
 }
 
 /// TLS of one listener.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be true, false, or { certificate = \"FILE\", key = \"FILE\" }")]
 pub enum ListenerTls {
     /// Whether the server's certificate is used.
     Use(bool),
@@ -195,7 +203,7 @@ impl Settings {
     /// # Errors
     /// The text is invalid.
     pub fn parse(text: &str) -> Result<Self, SettingsError> {
-        let settings: Self = toml::from_str(text).map_err(|error| TomlError::new(text, &error))?;
+        let settings: Self = TomlError::parse(text)?;
         settings.check()?;
         Ok(settings)
     }
@@ -262,11 +270,36 @@ mod tests {
     #[test]
     fn a_misspelt_field_is_named() {
         let error = read("[limits]\nmax_steams = 3").unwrap_err().to_string();
-        assert!(error.contains("auricle.toml: line 2, `max_steams = 3`: unknown field"), "{error}");
+        assert!(
+            error.contains(
+                "auricle.toml: line 2, `max_steams = 3`: unknown field `limits.max_steams`; known are `max_streams`, "
+            ),
+            "{error}"
+        );
         assert_eq!(error.lines().count(), 1, "{error}");
         assert!(read("[limits").unwrap_err().to_string().contains("line 1, `[limits`: "));
         let hidden = read("\"a\\u001b[2Kb\" = 3").unwrap_err().to_string();
         assert!(!hidden.contains(char::is_control), "{hidden:?}");
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_with_what_it_must_be() {
+        for (text, problem) in [
+            (
+                "[limits]\nmax_streams = \"many\"",
+                "line 2, `max_streams = \"many\"`: `limits.max_streams` must be a whole number, 0 or more, not the string \"many\"",
+            ),
+            ("plugins = \"here\"", "line 1, `plugins = \"here\"`: `plugins` must be a list, not the string \"here\""),
+            (
+                "[[listeners]]\naddress = \"localhost:1\"\ntls = 1",
+                "`listeners[0].tls`: must be true, false, or { certificate",
+            ),
+            ("[[listeners]]\ndialects = []", "line 1, `[[listeners]]`: the field `listeners[0].address` is missing"),
+            ("[tls]\ncertificate = \"a\"", "the field `tls.key` is missing"),
+        ] {
+            let error = read(text).unwrap_err().to_string();
+            assert!(error.contains(problem), "{error}");
+        }
     }
 
     #[test]

@@ -3,7 +3,11 @@
 //! A preset is read from JSON text, and checked against the schema of its engine. Threads: any.
 
 use super::suggest::suggestion;
-use auricle_core::{one_line, times::is_wait};
+use auricle_core::{
+    one_line,
+    times::is_wait,
+    wording::{ParseError, from_json, from_value},
+};
 use auricle_engines::Isolation;
 use auricle_plugin_api::{Schema, Scope};
 use serde::{Deserialize, Serialize};
@@ -17,11 +21,11 @@ pub enum PresetError {
     #[error("cannot be read: {0}")]
     Read(io::Error),
     /// The text is not a JSON object.
-    #[error("is not a JSON object: {}", one_line(.0))]
-    NotAnObject(serde_json::Error),
+    #[error("is not a JSON object: {0}")]
+    NotAnObject(ParseError),
     /// The server's own fields are invalid.
-    #[error("field `host`: {}", one_line(.0))]
-    Host(serde_json::Error),
+    #[error("has an invalid field: {0}")]
+    Host(ParseError),
     /// `host.concurrency` is out of range.
     #[error("field `host.concurrency` is {0}: it must be from 1 to 1024")]
     Concurrency(usize),
@@ -114,10 +118,10 @@ impl Preset {
     /// # Errors
     /// Why the preset is invalid.
     pub fn parse(name: &str, text: &str) -> Result<Self, PresetError> {
-        let mut fields: Map<String, Value> = serde_json::from_str(text).map_err(PresetError::NotAnObject)?;
+        let mut fields: Map<String, Value> = from_json(text).map_err(PresetError::NotAnObject)?;
         let host = match fields.remove("host") {
             None => HostFields::default(),
-            Some(host) => serde_json::from_value(host).map_err(PresetError::Host)?,
+            Some(host) => from_value("host", host).map_err(PresetError::Host)?,
         };
         if !(1..=1_024).contains(&host.concurrency) {
             return Err(PresetError::Concurrency(host.concurrency));
@@ -198,7 +202,8 @@ mod tests {
             (r#"{"model": "x"}"#, "`backend` is missing"),
             (r#"{"backend": 3}"#, "`backend` must be a string"),
             (r#"{"backend": "x", "host": {"opn": []}}"#, "opn"),
-            (r#"{"backend": "x", "host": {"o\np": []}}"#, "unknown field `o p`"),
+            (r#"{"backend": "x", "host": {"o\np": []}}"#, "unknown field `host.o p`; known are `title`, "),
+            (r#"{"backend": "x", "host": {"preload": 1}}"#, "`host.preload` must be true or false, not 1"),
             (r#"{"backend": "x", "host": {"memory_mb": 17592186044416}}"#, "`host.memory_mb`"),
             (r#"{"backend": "x", "host": {"concurrency": 0}}"#, "`host.concurrency`"),
         ] {

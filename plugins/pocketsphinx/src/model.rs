@@ -114,9 +114,10 @@ impl Decoders {
         let idle = {
             let mut pool = self.pool();
             if pool.lent >= self.max_streams {
-                let streams = self.max_streams;
+                let streams =
+                    if self.max_streams == 1 { "1 stream".into() } else { format!("{} streams", self.max_streams) };
                 let problem = format!(
-                    "pocketsphinx serves {streams} streams at once (max_streams); try again when one has ended, or raise \
+                    "pocketsphinx serves {streams} at once (max_streams); try again when one has ended, or raise \
                      max_streams at about 110 MB a stream"
                 );
                 return Err(Error::new(ErrorCode::CAPACITY, problem));

@@ -1,6 +1,7 @@
 //! Errors of audio files, and the parts of a file that could not be decoded.
 
 use super::{layout::MAX_CHANNELS, unsupported::Unsupported};
+use auricle_core::wording::count;
 use std::io;
 
 /// The containers and codecs that can be read.
@@ -82,7 +83,7 @@ pub enum Damage {
         seconds: f64,
     },
     /// Bytes between or after the audio that belong to nothing known.
-    #[error("{bytes} bytes of unknown data were skipped")]
+    #[error("{} of unknown data skipped", count(*.bytes, "byte"))]
     Unknown {
         /// The number of bytes.
         bytes: u64,

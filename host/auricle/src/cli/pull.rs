@@ -15,6 +15,7 @@ use super::{
     logging,
     output::{fail, print, print_json},
 };
+use auricle_core::wording::count;
 use catalogue::Model;
 use folder::{Destination, FolderError, Occupied, Source};
 use hub::{Failure, Hub, HubError, RemoteFile, Snapshot};
@@ -134,7 +135,7 @@ fn pull(args: &PullArgs, Model { repository, folder }: &Model) -> Result<Value, 
         .map_err(|problem| PullError::Selection { repository: repository.clone(), problem })?;
     let size: u64 = files.iter().filter_map(|file| file.size).sum();
     let commit = snapshot.commit.clone();
-    eprintln!("{repository}, commit {commit}: {} files, {}, into {here}", files.len(), DecimalBytes(size));
+    eprintln!("{repository}, commit {commit}: {}, {}, into {here}", count(files.len(), "file"), DecimalBytes(size));
     let source =
         Source { repository: repository.clone(), revision: revision.clone(), commit, precision: precision.clone() };
     let gathering = destination.gather(&source)?;

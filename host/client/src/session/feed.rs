@@ -49,7 +49,7 @@ impl Feed<'_> {
         self.report(Progress::Begun).await;
         let unread = self.audio(&mut sink, source).await?;
         self.report(Progress::Ended(Instant::now())).await;
-        sink.send(text(&ClientMessage::Finish {})?).await?;
+        sink.send(text(&ClientMessage::Finish)?).await?;
         Ok(unread)
     }
 

@@ -30,7 +30,7 @@ impl ClientSide for Native {
     }
 
     fn end(&self) -> Message {
-        text(&ClientMessage::Finish {})
+        text(&ClientMessage::Finish)
     }
 
     fn receive(&mut self, line: &str, updates: &mut Vec<Update>) {

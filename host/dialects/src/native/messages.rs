@@ -3,26 +3,28 @@
 //! `docs/asyncapi.yaml` describes them; a test compares it with real traffic. Times are in seconds from the start of
 //! the stream (after a reset, of the epoch), rounded to milliseconds.
 
-use auricle_core::{AudioFormat, Encoding, Failure, FailureCode};
+use auricle_core::{
+    AudioFormat, Encoding, Failure, FailureCode,
+    wording::{ParseError, from_json, from_value},
+};
 
 pub use auricle_core::Pace;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// A client's text message. Audio is sent as binary frames. (The empty braces are needed because serde accepts unknown
-/// fields in a unit variant.)
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+/// A client's text message. Audio is sent as binary frames.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
 pub enum ClientMessage {
     /// Opens the stream: the first message.
     Start(Start),
     /// Decodes all audio received so far and answers with its segments and `flushed`; the stream continues.
-    Flush {},
+    Flush,
     /// Ends the audio: the rest is decoded, `done` is sent, and the server closes.
-    Finish {},
+    Finish,
     /// Discards everything not yet reported and restarts at time 0, in a new epoch.
-    Reset {},
+    Reset,
 }
 
 impl ClientMessage {
@@ -31,10 +33,44 @@ impl ClientMessage {
     /// # Errors
     /// `bad_message`, with the problem and its place.
     pub fn parse(text: &str) -> Result<Self, Failure> {
-        serde_json::from_str(text)
+        Self::read(text)
             .map_err(|error| Failure::new(FailureCode::BadMessage, format!("not a valid text message: {error}")))
     }
+
+    /// In two steps, because `serde` does not name the field of an error if it finds the type and the fields in one.
+    fn read(text: &str) -> Result<Self, ParseError> {
+        let mut fields: Map<String, Value> = from_json(text)?;
+        let name = fields.remove("type");
+        let MessageType { name } = from_value(".", name.map(|name| ("type".to_owned(), name)).into_iter().collect())?;
+        let fields = Value::Object(fields);
+        let message = match name {
+            TypeName::Start => return from_value(".", fields).map(Self::Start),
+            TypeName::Flush => Self::Flush,
+            TypeName::Finish => Self::Finish,
+            TypeName::Reset => Self::Reset,
+        };
+        from_value(".", fields).map(|NoFields {}| message)
+    }
 }
+
+#[derive(Deserialize)]
+struct MessageType {
+    #[serde(rename = "type")]
+    name: TypeName,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum TypeName {
+    Start,
+    Flush,
+    Finish,
+    Reset,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoFields {}
 
 /// Settings of a stream, and the format of its audio.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -213,6 +249,33 @@ mod tests {
     fn what_a_message_says_is_quoted_in_one_line() {
         let failure = ClientMessage::parse(r#"{"type": "a\nINFO forged\u001b[2K"}"#).unwrap_err();
         assert!(failure.message.contains("`a INFO forged [2K`"), "{failure}");
+    }
+
+    #[test]
+    fn a_wrong_field_is_named_with_what_it_must_be() {
+        for (text, problem) in [
+            (
+                r#"{"type": "start", "preset": "p", "sample_rate": "16k"}"#,
+                "`sample_rate` must be a whole number from 0 to 4294967295, not the string \"16k\"",
+            ),
+            (r#"{"type": "start", "preset": "p", "format": "mp3"}"#, "`format` must be one of "),
+            (r#"{"type": "start", "preset": "p", "pace": 1}"#, "`pace` must be "),
+            (r#"{"type": "start", "preset": "p", "rate": 1}"#, "unknown field `rate`; known are `preset`, "),
+            (r#"{"type": "start"}"#, "the field `preset` is missing"),
+            (r#"{"type": "start", "preset": "p", "options": []}"#, "`options` must be an object, not a list"),
+            (r#"{"type": "stop"}"#, "`type` must be one of `start`, `flush`, `finish`, `reset`, not `stop`"),
+            (r#"{"type": 1}"#, "`type` must be "),
+            (r#"{"preset": "p"}"#, "the field `type` is missing"),
+            (r#"{"type": "finish", "now": true}"#, "unknown field `now`; there are none here"),
+            ("[]", "it must be an object, not a list"),
+            ("start", "not JSON: there is no value"),
+        ] {
+            let failure = ClientMessage::parse(text).unwrap_err();
+            assert!(failure.message.contains(problem), "{text}: {failure}");
+        }
+        for message in [ClientMessage::Flush, ClientMessage::Finish, ClientMessage::Reset] {
+            assert_eq!(ClientMessage::parse(&serde_json::to_string(&message).unwrap()), Ok(message));
+        }
     }
 
     proptest! {

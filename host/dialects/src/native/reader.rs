@@ -122,9 +122,9 @@ fn execute(session: &mut Session, message: ClientMessage) -> Result<bool, Failur
         ClientMessage::Start(_) => {
             return Err(Failure::new(FailureCode::BadMessage, "a second `start`: a connection carries one stream"));
         }
-        ClientMessage::Flush {} => session.flush(),
-        ClientMessage::Reset {} => session.reset(),
-        ClientMessage::Finish {} => {
+        ClientMessage::Flush => session.flush(),
+        ClientMessage::Reset => session.reset(),
+        ClientMessage::Finish => {
             session.finish();
             return Ok(true);
         }

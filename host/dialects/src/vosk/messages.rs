@@ -8,7 +8,10 @@ use super::{
     config::{Config, ConfigError},
     wire,
 };
-use auricle_core::{Failure, FailureCode};
+use auricle_core::{
+    Failure, FailureCode,
+    wording::{ParseError, from_json},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
@@ -16,8 +19,8 @@ use std::fmt;
 /// The text is not a client's message.
 #[derive(Debug, thiserror::Error)]
 enum MessageError {
-    #[error("a text message is not JSON: {0}")]
-    NoJson(serde_json::Error),
+    #[error("a text message is {0}")]
+    NoJson(ParseError),
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(r#"a text message must be one of {{"config": {{...}}}}, {{"eof": 1}}, {{"reset": 1}}"#)]
@@ -46,7 +49,7 @@ impl ClientMessage {
     }
 
     fn read(text: &str) -> Result<Self, MessageError> {
-        let value: Value = serde_json::from_str(text).map_err(MessageError::NoJson)?;
+        let value: Value = from_json(text).map_err(MessageError::NoJson)?;
         let asked = |key: &str| match value.get(key) {
             Some(Value::Number(number)) => number.as_f64() != Some(0.0),
             Some(value) => *value == Value::Bool(true),

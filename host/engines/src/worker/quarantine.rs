@@ -3,6 +3,7 @@
 //! A plugin in quarantine gets no new streams and starts no new workers. Streams on running workers continue. A new
 //! file has a new record. An operator may lift the quarantine. Threads: any.
 
+use auricle_core::wording;
 use auricle_stream::Death;
 use std::{
     collections::HashSet,
@@ -54,8 +55,9 @@ impl Quarantine {
         let count = unrelated(&state.deaths);
         if count >= self.most && state.reason.is_none() {
             let reason = format!(
-                "{} is in quarantine: workers died {count} times within {} s on unrelated streams; the last one {death}",
+                "{} is in quarantine: workers died {} within {} s on unrelated streams; the last one {death}",
                 self.plugin,
+                wording::count(count, "time"),
                 self.window.as_secs()
             );
             tracing::error!("{reason}; replace the file, or lift the quarantine with `auricle engines --release`");

@@ -41,7 +41,7 @@ pub enum KeysError {
 /// The content of the key file.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct KeysFile {
+struct KeysFile {
     #[serde(default)]
     keys: BTreeMap<String, KeyEntry>,
 }
@@ -79,17 +79,30 @@ impl NewKey {
     /// The name is invalid, or the system provides no random numbers.
     pub fn make(name: &str, entry: KeyEntry) -> Result<Self, KeysError> {
         check_name(name)?;
-        let mut bytes = [0; RANDOM_BYTES];
-        getrandom::fill(&mut bytes).map_err(KeysError::Random)?;
-        let secret = format!("{PREFIX}{}", hex::encode(bytes));
-        let entry = KeyEntry { sha256: hex::encode(hash(&secret)), ..entry };
+        let (secret, sha256) = Self::secret()?;
+        let entry = KeyEntry { sha256, ..entry };
         let file = KeysFile { keys: BTreeMap::from([(name.to_owned(), entry)]) };
         let toml = toml::to_string(&file).map_err(KeysError::Entry)?;
         Ok(Self { secret, toml })
     }
+
+    /// A new secret, and its hash as in the file.
+    pub(super) fn secret() -> Result<(String, String), KeysError> {
+        let mut bytes = [0; RANDOM_BYTES];
+        getrandom::fill(&mut bytes).map_err(KeysError::Random)?;
+        let secret = format!("{PREFIX}{}", hex::encode(bytes));
+        let sha256 = hex::encode(hash(&secret));
+        Ok((secret, sha256))
+    }
 }
 
 impl KeyEntry {
+    /// The entries of a key file, by name.
+    pub(super) fn parse_all(text: &str) -> Result<BTreeMap<String, Self>, KeysError> {
+        let file: KeysFile = TomlError::parse(text)?;
+        Ok(file.keys)
+    }
+
     fn limits(&self) -> KeyLimits {
         KeyLimits { presets: self.presets.clone(), max_streams: self.max_streams, operator: self.operator }
     }
@@ -113,9 +126,9 @@ impl Keys {
     /// # Errors
     /// The file is invalid; `before` stays unchanged.
     pub fn parse(text: &str, before: Option<&Self>, drain: &CancellationToken) -> Result<Self, KeysError> {
-        let file: KeysFile = toml::from_str(text).map_err(|error| TomlError::new(text, &error))?;
-        let mut keys = Vec::with_capacity(file.keys.len());
-        for (name, entry) in file.keys {
+        let entries = KeyEntry::parse_all(text)?;
+        let mut keys = Vec::with_capacity(entries.len());
+        for (name, entry) in entries {
             check_name(&name)?;
             let mut hash = [0; 32];
             hex::decode_to_slice(&entry.sha256, &mut hash).map_err(|_| KeysError::Hash(name.clone()))?;
@@ -145,6 +158,11 @@ impl Keys {
             }
         }
         found
+    }
+
+    /// The names of the keys.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|known| known.key.name())
     }
 
     /// Finds a key by its name.

@@ -3,9 +3,12 @@
 use auricle_core::{
     one_line,
     times::{LONGEST, SHORTEST},
+    wording::ParseError,
 };
-use std::{fmt, io, path::PathBuf};
-use tracing_subscriber::filter::ParseError;
+use serde::de::DeserializeOwned;
+use std::{fmt, io, ops::Range, path::PathBuf};
+use toml::Deserializer;
+use tracing_subscriber::filter::ParseError as DirectivesError;
 
 /// The settings file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +43,7 @@ pub enum SettingsError {
         /// The value of `log`.
         directives: String,
         /// The parser's error.
-        error: ParseError,
+        error: DirectivesError,
     },
     /// `listen` and `listeners` are both set.
     #[error("`listen` is the short form of [[listeners]]: set only one of them")]
@@ -67,18 +70,31 @@ pub enum SettingsError {
 pub struct TomlError {
     /// Line number, from 1, and the line's text, if known.
     line: Option<(usize, String)>,
-    message: String,
+    problem: ParseError,
 }
 
 impl TomlError {
-    /// Converts the parser's error on `text`.
-    pub(crate) fn new(text: &str, error: &toml::de::Error) -> Self {
-        let before = error.span().and_then(|span| text.get(..span.start));
+    /// Reads TOML text.
+    pub(crate) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Self> {
+        let deserializer =
+            Deserializer::parse(text).map_err(|error| Self::at(text, error.span(), ".", error.message()))?;
+        serde_path_to_error::deserialize(deserializer)
+            .map_err(|error| Self::at(text, error.inner().span(), &error.path().to_string(), error.inner().message()))
+    }
+
+    /// An error of the parser that keeps comments.
+    pub(crate) fn of_edit(text: &str, error: &toml_edit::TomlError) -> Self {
+        Self::at(text, error.span(), ".", error.message())
+    }
+
+    /// An error in the value at `path`.
+    fn at(text: &str, span: Option<Range<usize>>, path: &str, message: &str) -> Self {
+        let before = span.and_then(|span| text.get(..span.start));
         let line = before.map(|before| {
             let number = before.matches('\n').count();
             (number + 1, one_line(text.lines().nth(number).unwrap_or_default().trim()))
         });
-        Self { line, message: one_line(error.message().replace('\n', ", ")) }
+        Self { line, problem: ParseError::toml(path, message) }
     }
 }
 
@@ -87,7 +103,7 @@ impl fmt::Display for TomlError {
         if let Some((number, line)) = &self.line {
             write!(f, "line {number}, `{line}`: ")?;
         }
-        f.write_str(&self.message)
+        self.problem.fmt(f)
     }
 }
 
