@@ -13,6 +13,7 @@ mod sides;
 mod table;
 
 use crate::{Done, from_xtask, recording};
+use auricle_client::Server;
 use auricle_loadtest::{Amount, Growth, Known, Level, Load, Ramp, Report, head, line};
 use ort::environment::Environment;
 use serde::{Deserialize, Serialize};
@@ -229,10 +230,8 @@ impl Search<'_> {
 
     fn load(&self, side: &Side, amount: Amount) -> Load {
         Load {
-            url: side.url.clone(),
+            server: Server::at(side.url.clone()),
             protocol: side.protocol,
-            key: None,
-            authorities: None,
             preset: Some(sides::PRESET.into()),
             audio: vec![recording::path(RECORDING)],
             seconds: Duration::from_secs(if self.options.quick { 8 } else { 20 }),

@@ -13,7 +13,7 @@ fn host(settings: &str) -> Host {
 /// Levels of two seconds.
 fn bench(host: &Host, args: &[&str]) -> Output {
     let mut command = auricle();
-    command.args(["bench", &format!("ws://{}", host.address()), "--audio"]).arg(fixture("digits.wav"));
+    command.args(["bench", "--url", host.address(), "--audio"]).arg(fixture("digits.wav"));
     command.args(["--seconds", "2"]).args(args).output().unwrap()
 }
 

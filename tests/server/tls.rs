@@ -109,6 +109,45 @@ fn a_client_that_trusts_the_authority_is_served_and_no_other() {
 }
 
 #[test]
+fn a_self_signed_certificate_is_trusted_by_itself_and_insecure_trusts_all() {
+    let setup = setup();
+    let configs = setup.path("configs");
+    // As `openssl req -x509` makes it: it may issue others.
+    for name in ["own", "another"] {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(["127.0.0.1".to_owned(), "asr.example".to_owned()]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let certificate = params.self_signed(&key).unwrap().pem();
+        fs::write(configs.join(format!("{name}.pem")), &certificate).unwrap();
+        fs::write(configs.join(format!("{name}-ca.pem")), certificate).unwrap();
+        fs::write(configs.join(format!("{name}.key")), key.serialize_pem()).unwrap();
+    }
+    install(&configs, "own");
+    let host = start(setup);
+    assert_serves(&host, "own");
+    assert_refuses(&host, Some("another"));
+    assert_refuses(&host, None);
+    let engines = |url: &str, args: &[&str]| {
+        let output = auricle().args(["engines", "--url", url]).args(args).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let url = format!("https://{}", host.address());
+    let ca = host.path("configs/own-ca.pem").to_str().unwrap().to_owned();
+    assert_eq!(engines(&url, &["--ca", &ca]), (Some(0), String::new()));
+    let (code, told) = engines(&url, &[]);
+    assert!(code == Some(2) && told.contains("is self-signed: give that certificate with --ca FILE"), "{told}");
+    let (code, told) = engines(&url.replace("127.0.0.1", "localhost"), &["--ca", &ca]);
+    assert!(code == Some(2) && told.contains("is for 127.0.0.1, asr.example, not for localhost"), "{told}");
+    let (code, told) = engines(&url, &["--insecure"]);
+    assert!(code == Some(0) && told.lines().count() == 1 && told.contains("can read and change audio"), "{told}");
+    let mut stream = auricle();
+    stream.arg("stream").arg(fixture("digits.wav")).args(["--insecure", "--preset", "tone", "--url"]).arg(&url);
+    let output = stream.output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && told.matches("warning: --insecure").count() == 1, "{told}");
+}
+
+#[test]
 fn a_certificate_is_replaced_under_open_streams() {
     let host = start(setup());
     let audio = noise(2, 40_000);
@@ -167,12 +206,26 @@ fn a_handshake_that_goes_nowhere_is_given_up() {
     assert_serves(&host, "one");
 }
 
+const PASSPHRASE: &str = "is protected by a passphrase, which the server cannot ask for; `openssl pkey -in ";
+
 #[test]
 fn a_server_that_cannot_read_its_certificate_does_not_start() {
     for (file, content, problem) in [
         ("server.pem", None, "server.pem: "),
         ("server.pem", Some(""), "the file contains no certificate"),
-        ("server.key", Some(""), "server.key: "),
+        ("server.key", Some(""), "server.key: the file contains no private key"),
+        (
+            "server.key",
+            Some("-----BEGIN ENCRYPTED PRIVATE KEY-----\nAA==\n-----END ENCRYPTED PRIVATE KEY-----\n"),
+            PASSPHRASE,
+        ),
+        (
+            "server.key",
+            Some(
+                "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAA==\n-----END RSA PRIVATE KEY-----\n",
+            ),
+            PASSPHRASE,
+        ),
     ] {
         let setup = setup();
         let path = setup.path("configs").join(file);
@@ -200,4 +253,14 @@ fn tls_on_one_side_only_is_named_with_the_right_scheme() {
     let plain = Setup::new().plugin(&library("tone")).preset("tone", &json!({"backend": "tone"})).start();
     let message = refusal(&plain, "wss");
     assert!(message.contains("use ws:// instead of wss://"), "{message}");
+    let engines = |host: &Host, scheme: &str| {
+        let output =
+            auricle().args(["engines", "--url"]).arg(format!("{scheme}://{}", host.address())).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let message = engines(&start(setup()), "http");
+    assert!(message.contains("use https:// instead of http://"), "{message}");
+    let message = engines(&plain, "https");
+    assert!(message.contains("use http:// instead of https://"), "{message}");
 }

@@ -1,6 +1,7 @@
 //! The servers in the comparison, as processes with their settings, all with the same ONNX Runtime.
 
 use crate::{Done, host::server};
+use auricle_client::url::ServerUrl;
 use auricle_loadtest::Protocol;
 use auricle_plugin_test::server::Host;
 use serde_json::json;
@@ -76,7 +77,7 @@ impl fmt::Display for Settings {
 /// A running server, which is stopped when this is dropped.
 pub(super) struct Side {
     process: Process,
-    pub(super) url: String,
+    pub(super) url: ServerUrl,
     pub(super) protocol: Protocol,
 }
 
@@ -102,8 +103,11 @@ impl Side {
         command.arg("--log-file=/dev/null");
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         let address = format!("127.0.0.1:{port}");
-        let mut side =
-            Self { process: Process::Peer(child), url: format!("ws://{address}/"), protocol: Protocol::SherpaOnnx };
+        let mut side = Self {
+            process: Process::Peer(child),
+            url: format!("ws://{address}/").parse()?,
+            protocol: Protocol::SherpaOnnx,
+        };
         let begun = Instant::now();
         while TcpStream::connect(&address).is_err() {
             let Process::Peer(child) = &mut side.process else { break };
@@ -136,7 +140,7 @@ impl Side {
         });
         let setup = server::setup(HOST_SETTINGS, &[(PRESET, &preset.to_string())])?;
         let host = setup.plugins(plugins).resource(&work.join("runtime")).resource(&work.join("models")).start();
-        let url = format!("ws://{}/v1/stream", host.address());
+        let url = host.address().parse()?;
         Ok(Self { process: Process::Host(host), url, protocol: Protocol::Auricle })
     }
 

@@ -63,8 +63,7 @@ enum Command {
 struct ProbeArgs {
     /// A shared library, or an engine folder NAME.engine
     file: PathBuf,
-    /// Format of the result
-    #[arg(long, value_enum, default_value_t)]
+    #[command(flatten)]
     format: Format,
     /// Directory where engines look for models and shared runtimes; may be given more than once
     #[arg(long, value_name = "DIR")]
@@ -92,7 +91,7 @@ pub(crate) fn main() -> ExitCode {
             with_runtime(client::run(args))
         }
         Command::Bench(args) => bench::run(args),
-        Command::Engines(args) => engines::run(&args),
+        Command::Engines(args) => with_runtime(engines::run(args)),
         Command::Probe(args) => probe(&args),
         Command::Pull(args) => pull::run(&args),
         Command::Sessions(args) => sessions::run(&args),
@@ -133,7 +132,7 @@ fn probe(args: &ProbeArgs) -> ExitCode {
         }
         Err(problem) => return fail(format_args!("{}: {problem}", args.file.display())),
     };
-    if args.format == Format::Json {
+    if args.format.is_json() {
         return print_json(&report);
     }
     let ProbeReport { id, version, description, api, target, .. } = &report;

@@ -1,6 +1,6 @@
 //! The command line of `auricle stream`.
 
-use super::session::Session;
+use super::{server::Server, session::Session};
 use auricle_audio::file::{MAX_CHANNELS, Options};
 use auricle_core::{AudioFormat, Encoding};
 use auricle_dialects::native::messages::Pace;
@@ -10,12 +10,6 @@ use clap::{
 };
 use serde_json::{Map, Value};
 use std::path::PathBuf;
-
-/// Default address of the server.
-pub const DEFAULT_URL: &str = "ws://127.0.0.1:8770/v1/stream";
-
-/// URL path of the native protocol.
-pub const STREAM_PATH: &str = "/v1/stream";
 
 const MORE: &str = "\
 The transcript goes to standard output; progress, partial text and timings go to standard error.
@@ -47,19 +41,9 @@ pub struct StreamArgs {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 
-    /// The server's address
-    ///
-    /// `ws://HOST:PORT/v1/stream`, or `wss://` for TLS; the scheme and the path are optional.
-    #[arg(long, env = "AURICLE_URL", default_value = DEFAULT_URL, value_parser = url)]
-    pub url: String,
-
-    /// The API key, if the server requires one
-    #[arg(long, env = "AURICLE_KEY", hide_env_values = true, value_name = "KEY")]
-    pub key: Option<String>,
-
-    /// Trust the certificate authorities in this file (PEM) instead of the public ones
-    #[arg(long, env = "AURICLE_CA", value_name = "FILE")]
-    pub ca: Option<PathBuf>,
+    /// The server.
+    #[command(flatten)]
+    pub server: Server,
 
     /// The preset to use; `GET /v1/presets` lists them
     #[arg(long, value_name = "NAME")]
@@ -129,9 +113,7 @@ impl StreamArgs {
     /// Options of the session with the server.
     pub(super) fn session(&self) -> Session {
         Session {
-            url: self.url.clone(),
-            key: self.key.clone(),
-            authorities: self.ca.clone(),
+            server: self.server.clone(),
             preset: self.preset.clone(),
             options: self.options.iter().cloned().collect::<Map<_, _>>(),
             pace: if self.realtime { Pace::Live } else { Pace::File },
@@ -139,45 +121,10 @@ impl StreamArgs {
     }
 }
 
-/// The text is not the address of a server.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AddressError {
-    /// The scheme is not `ws`, `wss`, `http` or `https`.
-    #[error("the scheme must be `ws` or `wss`, not `{0}`: use an address such as {DEFAULT_URL}")]
-    Scheme(String),
-    /// The host is missing.
-    #[error("the host is missing: use an address such as {DEFAULT_URL}")]
-    NoHost,
-}
-
 /// The text has no `=`, or nothing before it.
 #[derive(Debug, thiserror::Error)]
 #[error("must be KEY=VALUE, such as language=de")]
 struct OptionError;
-
-/// Completes the address of a server with the native protocol.
-fn url(text: &str) -> Result<String, AddressError> {
-    address(text, STREAM_PATH)
-}
-
-/// Completes an address: the default scheme is `ws`, the default path `default_path`.
-///
-/// # Errors
-/// The scheme is unknown, or the host is missing.
-pub fn address(text: &str, default_path: &str) -> Result<String, AddressError> {
-    let (scheme, rest) = text.split_once("://").unwrap_or(("ws", text));
-    let scheme = match scheme {
-        "ws" | "http" => "ws",
-        "wss" | "https" => "wss",
-        _ => return Err(AddressError::Scheme(scheme.to_owned())),
-    };
-    let (host, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-    if host.is_empty() {
-        return Err(AddressError::NoHost);
-    }
-    let path = if matches!(path, "" | "/") { default_path } else { path };
-    Ok(format!("{scheme}://{host}{path}"))
-}
 
 /// Parses `key=value`.
 fn option(text: &str) -> Result<(String, Value), OptionError> {
@@ -210,22 +157,6 @@ mod tests {
 
     fn parse(line: &str) -> Result<StreamArgs, clap::Error> {
         Command::try_parse_from(line.split(' ')).map(|command| command.stream)
-    }
-
-    #[test]
-    fn an_address_may_be_short() {
-        for (given, full) in [
-            ("localhost:9000", "ws://localhost:9000/v1/stream"),
-            ("http://host/", "ws://host/v1/stream"),
-            ("https://host", "wss://host/v1/stream"),
-            ("ws://[::1]:80/other?x=1", "ws://[::1]:80/other?x=1"),
-            (DEFAULT_URL, DEFAULT_URL),
-        ] {
-            assert_eq!(url(given), Ok(full.to_owned()));
-        }
-        for wrong in ["wss://", "ftp://host", "ws://", "/v1/stream"] {
-            url(wrong).unwrap_err();
-        }
     }
 
     #[test]

@@ -1,16 +1,23 @@
 //! The client behind `auricle stream`: sends audio from a file or a pipe to a server and prints the events.
 //!
 //! [`source`] reads audio, [`session`] speaks the protocol, [`render`] prints. Each can be used without the others, as
-//! the load tool does with [`session`]. One task, and one thread that reads and decodes.
+//! the load tool does with [`session`]. [`server`] has the options of every command that talks to a server, [`http`] asks
+//! its other routes. One task, and one thread that reads and decodes.
 #![forbid(unsafe_code)]
 
 pub mod args;
+mod dial;
+pub mod http;
 pub mod render;
+pub mod server;
 pub mod session;
 pub mod source;
 pub mod summary;
+mod tls;
+pub mod url;
 
 pub use args::StreamArgs;
+pub use server::Server;
 
 use args::Format;
 use render::{Jsonl, Screen, Text};
@@ -24,6 +31,7 @@ use tokio::sync::mpsc;
 
 /// Streams the audio that the arguments name. The command's help lists the exit codes.
 pub async fn run(args: StreamArgs) -> ExitCode {
+    args.server.warn();
     let mut interrupts = interrupts();
     let opened = tokio::select! {
         source = open(&args) => source,

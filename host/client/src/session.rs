@@ -16,8 +16,10 @@ mod feed;
 pub use end::End;
 
 use super::{
+    server::Server,
     source::Source,
     summary::{Meter, Summary},
+    url::STREAM_PATH,
 };
 use auricle_dialects::native::messages::{ClientMessage, Pace, ServerEvent, ServerMessage, Start};
 use closing::Closing;
@@ -25,7 +27,7 @@ use connect::Connector;
 use feed::{Feed, Progress};
 use futures_util::StreamExt;
 use serde_json::{Map, Value};
-use std::{io, path::PathBuf, pin::pin};
+use std::{io, pin::pin};
 use tokio::{
     sync::{Notify, mpsc},
     time::{Instant, sleep_until},
@@ -35,12 +37,8 @@ use tokio_tungstenite::tungstenite::Message;
 /// A stream to run: its audio's destination, preset and options.
 #[derive(Debug, Clone)]
 pub struct Session {
-    /// `ws://host:port/v1/stream`, or `wss://`.
-    pub url: String,
-    /// API key, if the server requires one.
-    pub key: Option<String>,
-    /// PEM file of CA certificates to trust instead of the public ones.
-    pub authorities: Option<PathBuf>,
+    /// The server.
+    pub server: Server,
     /// Sent in `start`.
     pub preset: String,
     /// Sent in `start`.
@@ -104,7 +102,7 @@ impl Session {
         meter: &mut Meter,
     ) -> Result<(), End> {
         let start = ClientMessage::Start(self.start(source));
-        let connector = Connector::new(&self.url, self.key.as_deref(), self.authorities.as_deref())?;
+        let connector = Connector::new(&self.server, STREAM_PATH)?;
         let (sink, mut incoming) = tokio::select! {
             socket = connector.open() => socket?.split(),
             Some(()) = interrupts.recv() => return Err(End::Interrupted),

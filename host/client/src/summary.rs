@@ -1,5 +1,6 @@
 //! Timings and counts of one stream, collected while it runs.
 
+use auricle_core::wording::count;
 use auricle_dialects::native::messages::ServerEvent;
 use serde::Serialize;
 use std::fmt;
@@ -161,9 +162,4 @@ impl fmt::Display for Summary {
         }
         Ok(())
     }
-}
-
-/// A number with its noun, in the singular or plural.
-pub(super) fn count(number: u64, thing: &str) -> String {
-    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
 }

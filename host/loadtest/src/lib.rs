@@ -32,7 +32,11 @@ pub use recording::AudioError;
 pub use reference::Words;
 pub use report::{Report, head, line};
 
-use auricle_client::session::{End, connect::Connector};
+use auricle_client::{
+    self as client,
+    session::{End, connect::Connector},
+};
+use auricle_core::wording::count;
 use outcome::{Bound, Used};
 use recording::Recording;
 use reference::Reference;
@@ -56,14 +60,10 @@ const WARMING: Duration = Duration::from_secs(2);
 /// A load test.
 #[derive(Debug, Clone)]
 pub struct Load {
-    /// The server's address.
-    pub url: String,
+    /// The server.
+    pub server: client::Server,
     /// The server's protocol.
     pub protocol: Protocol,
-    /// API key, if the server requires one.
-    pub key: Option<String>,
-    /// PEM file of CA certificates to trust instead of the public ones.
-    pub authorities: Option<PathBuf>,
     /// Preset or model to use.
     pub preset: Option<String>,
     /// Audio files; the streams take turns.
@@ -152,7 +152,7 @@ impl Load {
     fn connector(&self) -> Result<Connector, Problem> {
         match self.pid {
             Some(pid) if Usage::of(pid).is_none() => Err(Problem::Process(pid)),
-            _ => Ok(Connector::new(&self.url, self.key.as_deref(), self.authorities.as_deref())?),
+            _ => Ok(Connector::new(&self.server, self.protocol.path())?),
         }
     }
 }
@@ -237,7 +237,7 @@ impl<W: Transport> Bench<'_, W> {
     async fn level(&self, Known(known): &Known, streams: usize) -> Level {
         let Load { stagger, seconds, frame, tolerance, bound_ms, .. } = *self.load;
         let start = Instant::now() + LEAD;
-        let watch = Arc::new(Watch::new(format!("{streams} streams"), start + stagger + seconds));
+        let watch = Arc::new(Watch::new(count(streams, "stream"), start + stagger + seconds));
         let mut tasks = JoinSet::new();
         for number in 0..streams {
             let (recording, _) = &known[number % known.len()];

@@ -1,6 +1,6 @@
 //! The protocols that can be measured, each with its client's side.
 
-use auricle_client::args::STREAM_PATH;
+use auricle_client::url::STREAM_PATH;
 use auricle_core::Encoding;
 use auricle_dialects::{client::ClientSide, native, sherpa, vosk, whisper_live};
 use clap::ValueEnum;

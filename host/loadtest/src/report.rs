@@ -1,6 +1,7 @@
 //! The result of a load test, as a table for people and as a document for programs.
 
 use super::{Amount, Level, Load, Protocol};
+use auricle_core::wording::count_with;
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -34,7 +35,7 @@ pub struct Report {
 impl Report {
     pub(super) fn new(load: &Load, most_streams: usize, levels: Vec<Level>) -> Self {
         Self {
-            url: load.url.clone(),
+            url: load.server.url.to_string(),
             protocol: load.protocol,
             preset: load.preset.clone(),
             audio: load.audio.iter().map(|path| path.display().to_string()).collect(),
@@ -53,10 +54,14 @@ impl Report {
         let Self { bound_ms, most_streams, .. } = self;
         match (self.searched, *most_streams) {
             (true, 0) => format!("no stream was held with p95 <= {bound_ms} ms"),
-            (true, most) => format!("{most} streams were held with p95 <= {bound_ms} ms"),
+            (true, most) => {
+                let held = count_with(most, "stream", ["was", "were"]);
+                format!("{held} held with p95 <= {bound_ms} ms")
+            }
             (false, _) => {
                 let held = self.levels.iter().filter(|level| level.held).count();
-                format!("{held} of {} levels were held with p95 <= {bound_ms} ms", self.levels.len())
+                let levels = count_with(self.levels.len(), "level", ["was", "were"]);
+                format!("{held} of {levels} held with p95 <= {bound_ms} ms")
             }
         }
     }

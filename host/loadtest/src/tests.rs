@@ -207,10 +207,8 @@ impl Server {
 
 fn load(protocol: Protocol, amount: Amount) -> Load {
     Load {
-        url: "ws://x".into(),
+        server: auricle_client::Server::at("ws://x".parse().unwrap()),
         protocol,
-        key: None,
-        authorities: None,
         preset: Some("p".into()),
         audio: Vec::new(),
         seconds: Duration::from_millis(100 * FRAMES as u64),
@@ -290,7 +288,7 @@ async fn other_words_are_told() {
     for protocol in ALL {
         let level = level(Script { three, ..Script::new(protocol) }, 4).await;
         assert_eq!((level.held, level.changed, level.words.different), (false, 1, 1), "{protocol:?}");
-        assert_eq!(level.reasons, ["1 of 20 words differ, in 1 streams"]);
+        assert_eq!(level.reasons, ["1 of 20 words differ, in 1 stream"]);
     }
 }
 

@@ -2,8 +2,15 @@
 
 use super::settings::Tls;
 use crate::reload::Reloaded;
-use auricle_core::text_file;
-use std::{io, path::PathBuf, sync::Arc};
+use auricle_core::{
+    certificate::{CertificateFacts, NotACertificate},
+    text_file,
+};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use tokio_rustls::rustls::{
     self, ServerConfig,
     crypto::ring,
@@ -24,6 +31,16 @@ pub(super) enum CertificateError {
     Empty { file: PathBuf },
     #[error("[tls] {}: does not match the key {}: {error}", .certificate.display(), .key.display())]
     Pair { certificate: PathBuf, key: PathBuf, error: Box<rustls::Error> },
+    #[error(
+        "[tls] {file}: the key is protected by a passphrase, which the server cannot ask for; `openssl pkey -in {file} -out NEW.key` \
+         writes it without one (keep the new file readable by the server's user only)",
+        file = .file.display()
+    )]
+    Passphrase { file: PathBuf },
+    #[error("[tls] {}: {error}", .file.display())]
+    Facts { file: PathBuf, error: NotACertificate },
+    #[error("[tls] {}: the file contains no private key (BEGIN PRIVATE KEY)", .file.display())]
+    NoKey { file: PathBuf },
     /// The TLS library supports none of the protocol versions.
     #[error("{0}")]
     Versions(rustls::Error),
@@ -61,18 +78,24 @@ fn certificate(files: &Tls) -> Result<Certificate, CertificateError> {
     Reloaded::new(vec![files.certificate.clone(), files.key.clone()], move |_| read(&own))
 }
 
+/// Names and dates of the certificate in these files, after the checks of a start.
+pub(super) fn facts(files: &Tls) -> Result<CertificateFacts, CertificateError> {
+    read(files)?;
+    let file = || files.certificate.clone();
+    let first =
+        chain(&files.certificate)?.into_iter().next().ok_or_else(|| CertificateError::Empty { file: file() })?;
+    CertificateFacts::read(&first).map_err(|error| CertificateError::Facts { file: file(), error })
+}
+
+fn chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes(file)?).collect();
+    let chain = chain.map_err(|error| CertificateError::Pem { file: file.to_owned(), error })?;
+    if chain.is_empty() { Err(CertificateError::Empty { file: file.to_owned() }) } else { Ok(chain) }
+}
+
 fn read(Tls { certificate, key }: &Tls) -> Result<ServerConfig, CertificateError> {
-    let bytes = |file: &PathBuf| {
-        text_file::read_bytes(file).map_err(|error| CertificateError::Read { file: file.clone(), error })
-    };
-    let invalid = |file: &PathBuf, error| CertificateError::Pem { file: file.clone(), error };
-    let chain: Vec<_> = CertificateDer::pem_slice_iter(&bytes(certificate)?)
-        .collect::<Result<_, _>>()
-        .map_err(|error| invalid(certificate, error))?;
-    if chain.is_empty() {
-        return Err(CertificateError::Empty { file: certificate.clone() });
-    }
-    let private = PrivateKeyDer::from_pem_slice(&bytes(key)?).map_err(|error| invalid(key, error))?;
+    let chain = chain(certificate)?;
+    let private = private_key(key)?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(CertificateError::Versions)?
@@ -85,4 +108,24 @@ fn read(Tls { certificate, key }: &Tls) -> Result<ServerConfig, CertificateError
         })?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
+}
+
+/// Reads the private key of a PEM file.
+fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, CertificateError> {
+    let text = bytes(file)?;
+    // Both formats: PKCS #8, and the older one of OpenSSL, whose base64 text is not that of a key.
+    let lines = || text.split(|&byte| byte == b'\n');
+    if lines().any(|line| {
+        line.starts_with(b"-----BEGIN ENCRYPTED PRIVATE KEY-----") || line.starts_with(b"Proc-Type: 4,ENCRYPTED")
+    }) {
+        return Err(CertificateError::Passphrase { file: file.to_owned() });
+    }
+    PrivateKeyDer::from_pem_slice(&text).map_err(|error| match error {
+        pem::Error::NoItemsFound => CertificateError::NoKey { file: file.to_owned() },
+        error => CertificateError::Pem { file: file.to_owned(), error },
+    })
+}
+
+fn bytes(file: &Path) -> Result<Vec<u8>, CertificateError> {
+    text_file::read_bytes(file).map_err(|error| CertificateError::Read { file: file.to_owned(), error })
 }

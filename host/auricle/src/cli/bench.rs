@@ -1,7 +1,7 @@
 //! `auricle bench`: measures how many real-time streams a server can handle.
 
 use super::{logging, output::fail};
-use auricle_client::args::{AddressError, address};
+use auricle_client::Server;
 use auricle_loadtest::{
     Amount, Growth, Level, Load, Problem, Protocol, Ramp, Report, chart::ChartError, head, line, plot,
 };
@@ -26,9 +26,9 @@ The load tool uses CPU time too, and the table shows how much. Run it on the ser
 See docs/capacity.md.
 
 Examples:
-  auricle bench ws://127.0.0.1:8770 --preset english --audio talk.wav --pid $(pidof -s auricle)
-  auricle bench ws://host:6006 --protocol sherpa-onnx --audio a.wav --audio b.wav --from 50 --grow 1.2 --json result.json --svg plot.svg
-  auricle bench wss://host --preset english --audio talk.wav --streams 1,10,100
+  auricle bench --preset english --audio talk.wav --pid $(pidof -s auricle)
+  auricle bench --url ws://host:6006 --protocol sherpa-onnx --audio a.wav --audio b.wav --from 50 --grow 1.2 --json result.json --svg plot.svg
+  auricle bench --url wss://host --preset english --audio talk.wav --streams 1,10,100
 
 Exit codes:
   0  a level passed
@@ -41,8 +41,8 @@ Exit codes:
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = MORE)]
 pub(super) struct BenchArgs {
-    /// The server's address: `ws://HOST:PORT`, or `wss://` for TLS
-    url: String,
+    #[command(flatten)]
+    server: Server,
 
     /// The server's protocol
     #[arg(long, value_enum, default_value_t = Protocol::Auricle)]
@@ -51,14 +51,6 @@ pub(super) struct BenchArgs {
     /// The preset (Auricle) or model (WhisperLive)
     #[arg(long, value_name = "NAME", required_if_eq("protocol", "auricle"))]
     preset: Option<String>,
-
-    /// The API key, if the server requires one
-    #[arg(long, env = "AURICLE_KEY", hide_env_values = true, value_name = "KEY")]
-    key: Option<String>,
-
-    /// Trust the certificate authorities in this file (PEM) instead of the public ones
-    #[arg(long, env = "AURICLE_CA", value_name = "FILE")]
-    ca: Option<PathBuf>,
 
     /// The audio of the streams: any file that `stream` reads; may be given more than once
     #[arg(long, value_name = "FILE", required = true)]
@@ -127,14 +119,10 @@ pub(super) struct BenchArgs {
     svg: Option<PathBuf>,
 }
 
-/// The options contradict each other, or the address is wrong.
+/// The streams would not overlap.
 #[derive(Debug, thiserror::Error)]
-enum OptionsError {
-    #[error("--stagger must be shorter than --seconds, so that all streams overlap")]
-    Stagger,
-    #[error(transparent)]
-    Address(#[from] AddressError),
-}
+#[error("--stagger must be shorter than --seconds, so that all streams overlap")]
+struct StaggerError;
 
 /// The value of a numeric option is out of range.
 #[derive(Debug, thiserror::Error)]
@@ -160,6 +148,7 @@ enum ResultError {
 
 pub(super) fn run(args: BenchArgs) -> ExitCode {
     logging::init_client();
+    args.server.warn();
     let load = match args.load() {
         Ok(load) => load,
         Err(problem) => {
@@ -225,9 +214,9 @@ fn write(report: &Report, json: Option<&Path>, svg: Option<&Path>) -> Result<(),
 }
 
 impl BenchArgs {
-    fn load(&self) -> Result<Load, OptionsError> {
+    fn load(&self) -> Result<Load, StaggerError> {
         if self.stagger >= self.seconds {
-            return Err(OptionsError::Stagger);
+            return Err(StaggerError);
         }
         let seconds = |seconds: f64| Duration::from_secs_f64(seconds);
         let amount = if self.streams.is_empty() {
@@ -238,10 +227,8 @@ impl BenchArgs {
             Amount::Levels(self.streams.iter().map(|streams| *streams as usize).collect())
         };
         Ok(Load {
-            url: address(&self.url, self.protocol.path())?,
+            server: self.server.clone(),
             protocol: self.protocol,
-            key: self.key.clone(),
-            authorities: self.ca.clone(),
             preset: self.preset.clone(),
             audio: self.audio.clone(),
             seconds: seconds(self.seconds),

@@ -6,14 +6,30 @@ use std::{
     process::ExitCode,
 };
 
-/// Output format of a result.
+/// The options for the format of a result.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(super) struct Format {
+    /// Format of the result
+    #[arg(long, value_enum, default_value_t)]
+    format: FormatName,
+    /// Short for `--format json`
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+}
+
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
+enum FormatName {
     /// Plain text
     #[default]
     Text,
     /// JSON
     Json,
+}
+
+impl Format {
+    pub(super) fn is_json(self) -> bool {
+        self.json || self.format == FormatName::Json
+    }
 }
 
 /// Writes a result as JSON.

@@ -1,6 +1,7 @@
 //! `auricle sessions`: lists and exports the sessions in a journal.
 
 use super::output::{Format, fail, print, print_json};
+use auricle_core::wording::count;
 use auricle_session::journal::{self, Session};
 use clap::Subcommand;
 use std::{io, path::PathBuf, process::ExitCode};
@@ -26,16 +27,14 @@ pub(super) struct SessionsArgs {
 enum SessionsCommand {
     /// List the sessions, oldest first: start, id, key, outcome, length of the text
     List {
-        /// Format of the list
-        #[arg(long, value_enum, default_value_t)]
+        #[command(flatten)]
         format: Format,
     },
-    /// Print the text of one session
+    /// Print the text of one session; as JSON, everything that the journal has of it
     Export {
         /// The stream's id, or a unique beginning of it
         stream: String,
-        /// Format: the text alone, or everything in the journal
-        #[arg(long, value_enum, default_value_t)]
+        #[command(flatten)]
         format: Format,
     },
 }
@@ -46,13 +45,13 @@ pub(super) fn run(args: &SessionsArgs) -> ExitCode {
         Err(error) => return fail(format_args!("{}: {error}", args.journal.display())),
     };
     match &args.command {
-        SessionsCommand::List { format: Format::Json } => print_json(&sessions),
+        SessionsCommand::List { format } if format.is_json() => print_json(&sessions),
         SessionsCommand::List { .. } if sessions.is_empty() => print("no sessions"),
         SessionsCommand::List { .. } => print(&sessions.iter().map(describe).collect::<Vec<_>>().join("\n")),
         SessionsCommand::Export { stream, format } => {
             let mut found = sessions.iter().filter(|session| session.start.stream.starts_with(stream.as_str()));
             match (found.next(), found.next()) {
-                (Some(session), None) if *format == Format::Json => print_json(session),
+                (Some(session), None) if format.is_json() => print_json(session),
                 (Some(session), None) => print(&session.text()),
                 (Some(_), Some(_)) => fail(format_args!("more than one session begins with `{stream}`")),
                 (None, _) => fail(format_args!("no session `{stream}` in {}", args.journal.display())),
@@ -77,11 +76,6 @@ fn describe(session: &Session) -> String {
     let Session { start, segments, outcome } = session;
     let (key, outcome) = (start.key.as_deref().unwrap_or("-"), outcome.as_deref().unwrap_or("unfinished"));
     let seconds = segments.last().map_or(0.0, |segment| segment.end);
-    format!(
-        "{}  {}  {}  {key}  {outcome}  {} segments, {seconds:.1} s",
-        start.time,
-        start.stream,
-        start.preset,
-        segments.len()
-    )
+    let segments = count(segments.len(), "segment");
+    format!("{}  {}  {}  {key}  {outcome}  {segments}, {seconds:.1} s", start.time, start.stream, start.preset)
 }

@@ -1,6 +1,7 @@
 //! Reasons why a stream ended early, from the client's side.
 
-use crate::{source::SourceError, summary::count};
+use crate::source::SourceError;
+use auricle_core::wording::count;
 use std::io;
 
 /// Why a session ended early.

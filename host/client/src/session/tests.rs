@@ -102,9 +102,7 @@ async fn serve<F: Future<Output = ()> + Send + 'static>(
 fn session(port: u16) -> Session {
     let options = json!({ "language": "de" }).as_object().cloned().unwrap();
     Session {
-        url: format!("ws://127.0.0.1:{port}/v1/stream"),
-        key: None,
-        authorities: None,
+        server: Server::at(format!("127.0.0.1:{port}").parse().unwrap()),
         preset: "p".to_owned(),
         options,
         pace: Pace::File,
@@ -333,7 +331,7 @@ async fn live_audio_is_sent_when_it_would_have_been_spoken() {
     ready.notify_one();
     let (sender, mut progress) = mpsc::channel(16);
     let feed = Feed { live: true, ready: &ready, stop: &stop, progress: sender };
-    let start = ClientMessage::Reset {};
+    let start = ClientMessage::Reset;
     let began = Instant::now();
     let mut sent = Vec::new();
     // The second piece takes 150 ms to send; the third is late, the fourth in time again.
