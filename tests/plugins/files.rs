@@ -45,6 +45,10 @@ fn registered(file: &Value) -> bool {
     file["state"] == "registered"
 }
 
+fn not_a_plugin(file: &Value) -> bool {
+    file["state"] == "not_a_plugin"
+}
+
 fn refused(file: &Value) -> bool {
     file["state"] == "refused"
 }
@@ -294,7 +298,10 @@ fn what_is_no_plugin_is_passed_over() {
     host.drop_in(&library("tone"), TONE);
     host.wait_for_file(TONE, registered);
     let report = host.json("/v1/engines");
-    assert_eq!(report["files"].as_array().unwrap().len(), 1, "{report}");
+    // The library is listed, so that somebody who expects an engine of it finds out; the other files are not.
+    let files = report["files"].as_array().unwrap();
+    assert_eq!(files.iter().map(|file| &file["file"]).collect::<Vec<_>>(), [TONE, "libhelper.so"], "{report}");
+    assert!(not_a_plugin(&files[1]) && reason(&files[1]) == "is not a plugin: the library has no manifest", "{report}");
     assert_eq!(host.logged(&["refused"]), 0);
 }
 
@@ -305,7 +312,7 @@ fn a_file_that_turns_out_to_be_no_plugin_is_not_blamed_for_the_one_before() {
     drop_bytes(&host, b"junk", "x.so");
     host.wait_for_file("x.so", refused);
     host.drop_in(&sibling, "x.so");
-    host.wait_for("the refusal to go", || host.file("x.so").is_none());
+    host.wait_for_file("x.so", not_a_plugin);
     // If it replaces a plugin, it is a mistake: the plugin stays, and the mistake is reported.
     host.drop_in(&library("tone"), TONE);
     host.wait_for_file(TONE, registered);

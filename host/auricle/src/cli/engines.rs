@@ -101,12 +101,13 @@ fn describe(file: &FileReport) -> String {
         FileState::Superseded => "superseded",
         FileState::Refused => "refused",
         FileState::Quarantined => "quarantined",
+        FileState::NotAPlugin => "not a plugin",
     };
     let (plugin, version) = (file.plugin.as_deref().unwrap_or("-"), file.version.as_deref().unwrap_or("-"));
-    let line = format!("{state:11}  {}  {plugin} {version}  {}", file.file, file.backends.join(", "));
+    let line = format!("{state:12}  {}  {plugin} {version}  {}", file.file, file.backends.join(", "));
     match &file.reason {
         None => line,
-        Some(reason) => format!("{line}\n             {reason}"),
+        Some(reason) => format!("{line}\n              {reason}"),
     }
 }
 
@@ -114,10 +115,8 @@ fn look(args: &EnginesArgs) -> Result<EnginesReport, EnginesError> {
     super::check_resources(&args.resources).map_err(EnginesError::Resources)?;
     let mut settings = DiscoverySettings::of_this_program().map_err(EnginesError::Directory)?;
     (settings.plugins, settings.resources) = (args.plugins.clone(), args.resources.clone());
-    let files = look_once(&settings).map_err(EnginesError::Directory)?;
-    let mut backends: Vec<_> = files.iter().flat_map(|file| file.backends.clone()).collect();
-    backends.sort();
-    Ok(EnginesReport { backends, files })
+    let registry = look_once(&settings).map_err(EnginesError::Directory)?;
+    Ok(EnginesReport { backends: registry.backends(), files: registry.report() })
 }
 
 async fn release(server: &Server, file: &str) -> Result<String, EnginesError> {

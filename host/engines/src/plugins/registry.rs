@@ -15,6 +15,9 @@ use std::{
 };
 use tokio::sync::watch;
 
+/// The reason for [`FileState::NotAPlugin`].
+pub(super) const NO_MANIFEST: &str = "is not a plugin: the library has no manifest";
+
 /// The registered engines, and why other files are not registered.
 #[derive(Debug)]
 pub struct Registry {
@@ -30,13 +33,15 @@ struct State {
     admitted: u64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Entry {
     plugin: Option<Arc<Plugin>>,
     /// The number of its admission, which orders the entries by time.
     order: u64,
     /// Why the current file cannot be loaded. `plugin` is then of the previous file.
     refusal: Option<String>,
+    /// Whether the file is a library without a manifest.
+    no_manifest: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -58,6 +63,9 @@ pub enum FileState {
     Refused,
     /// It crashed too many workers; the reason says how.
     Quarantined,
+    /// A shared library without a manifest, such as one that an engine needs.
+    #[serde(rename = "not_a_plugin")]
+    NotAPlugin,
 }
 
 /// The state of a plugin file, for people and programs.
@@ -128,7 +136,7 @@ impl Registry {
     pub(super) fn admit(&self, path: &Path, plugin: Arc<Plugin>) -> Vec<String> {
         self.change(|state| {
             state.admitted += 1;
-            let entry = Entry { plugin: Some(plugin), order: state.admitted, refusal: None };
+            let entry = Entry { plugin: Some(plugin), order: state.admitted, refusal: None, no_manifest: false };
             state.entries.insert(path.to_owned(), entry);
         })
     }
@@ -136,8 +144,16 @@ impl Registry {
     /// Records why a file cannot be loaded. The plugin of the previous file continues to serve.
     pub(super) fn refuse(&self, path: &Path, reason: String) {
         self.change(|state| {
-            let entry = state.entries.entry(path.to_owned()).or_insert(Entry { plugin: None, order: 0, refusal: None });
-            entry.refusal = Some(reason);
+            let entry = state.entries.entry(path.to_owned()).or_default();
+            (entry.refusal, entry.no_manifest) = (Some(reason), false);
+        });
+    }
+
+    /// Records that a file is a library without a manifest, and forgets what it was before.
+    pub(super) fn set_aside(&self, path: &Path) {
+        self.change(|state| {
+            let entry = Entry { no_manifest: true, refusal: Some(NO_MANIFEST.to_owned()), ..Entry::default() };
+            state.entries.insert(path.to_owned(), entry);
         });
     }
 
@@ -240,6 +256,7 @@ impl State {
             .map(str::to_owned)
             .collect();
         let (state, reason) = match (&entry.plugin, &entry.refusal) {
+            (None, reason) if entry.no_manifest => (FileState::NotAPlugin, reason.clone()),
             (None, reason) => (FileState::Refused, reason.clone()),
             (Some(plugin), refusal) => {
                 let before = refusal.as_ref().map(|reason| format!("the current file is refused: {reason}"));

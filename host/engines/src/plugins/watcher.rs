@@ -8,10 +8,11 @@
 //! when it changes, or when anything in the plugin or resource directories changes.
 
 use super::{
-    FileReport, Plugin, Registry,
+    Plugin, Registry,
     copy::{CopyStore, PluginCopy},
     error::PluginError,
     probe::{ProbeReport, examine},
+    registry::NO_MANIFEST,
     scan::{self, Fingerprint},
     settings::DiscoverySettings,
     trust::Trust,
@@ -91,18 +92,19 @@ impl Drop for Watcher {
     }
 }
 
-/// Examines the directories once and reports the result, without a server.
+/// Examines the directories once, without a server. The engines in the registry can check configurations; their models
+/// cannot be loaded, because the private copies are deleted.
 ///
 /// # Errors
 /// See [`Watcher::start`].
-pub fn look_once(settings: &DiscoverySettings) -> io::Result<Vec<FileReport>> {
+pub fn look_once(settings: &DiscoverySettings) -> io::Result<Arc<Registry>> {
     let registry = Arc::new(Registry::new(settings.backends.clone()));
     let mut state = Watching::new(settings, Arc::clone(&registry))?;
     state.look(Duration::ZERO)?;
     while state.probing > 0 {
         state.settle(LOOK_EVERY);
     }
-    Ok(registry.report())
+    Ok(registry)
 }
 
 struct Watching {
@@ -320,11 +322,11 @@ impl Watching {
                 Verdict::Taken
             }
             Err(PluginError::Library(LibraryError::NotAPlugin)) if self.registry.has_plugin(path) => {
-                self.refuse(path, "is not a plugin: the library has no manifest".into())
+                self.refuse(path, NO_MANIFEST.into())
             }
             Err(PluginError::Library(LibraryError::NotAPlugin)) => {
-                tracing::debug!(%file, "ignored: a library without a plugin manifest");
-                self.registry.remove(path);
+                tracing::debug!(%file, "a library without a plugin manifest: not a plugin");
+                self.registry.set_aside(path);
                 Verdict::Ignored
             }
             Err(problem) => self.refuse(path, problem.to_string()),
