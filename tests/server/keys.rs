@@ -20,13 +20,13 @@ fn keys_file(setup: &Setup) -> std::path::PathBuf {
     setup.path("configs/keys.toml")
 }
 
-fn key_new(file: &Path, args: &[&str]) -> Output {
-    auricle().args(["key", "new"]).args(args).arg("--into").arg(file).output().unwrap()
+fn key_add(file: &Path, args: &[&str]) -> Output {
+    auricle().args(["key", "add"]).args(args).arg("--file").arg(file).output().unwrap()
 }
 
 /// Creates a key as an operator would.
 fn made(file: &Path, args: &[&str]) -> String {
-    let output = key_new(file, args);
+    let output = key_add(file, args);
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
@@ -69,6 +69,9 @@ fn a_key_opens_the_door_wherever_it_is_shown() {
         let (status, message) = refused(&host, query, &headers);
         assert!(status == 401 && message.contains("an API key is required"), "{status} {message}");
     }
+    // The log tells what the client is not told.
+    host.wait_for("the log", || host.logged(&["refused", "unknown API key"]) == 3);
+    assert_eq!(host.logged(&["refused", "no API key"]), 1);
     // The key is neither in the log nor in the file.
     assert!(!host.log().contains(&key));
     assert!(!fs::read_to_string(host.path("configs/keys.toml")).unwrap().contains(&key));
@@ -193,13 +196,13 @@ fn a_key_of_a_name_that_is_taken_is_not_made() {
     made(&file, &["alice"]);
     let before = fs::read_to_string(&file).unwrap();
     for (args, problem) in [(["alice"], "duplicate key"), (["a lice"], "not a key name")] {
-        let output = key_new(&file, &args);
+        let output = key_add(&file, &args);
         let message = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success() && output.stdout.is_empty() && message.contains(problem), "{message}");
     }
     assert_eq!(fs::read_to_string(&file).unwrap(), before);
     // Without a file the entry is printed.
-    let output = auricle().args(["key", "new", "bob"]).output().unwrap();
+    let output = auricle().args(["key", "add", "bob"]).output().unwrap();
     assert!(output.status.success() && String::from_utf8(output.stderr).unwrap().contains("[keys.bob]"));
 }
 
@@ -219,6 +222,37 @@ fn a_file_that_was_edited_on_windows_is_read() {
     host.wait_for("the complaint", || {
         host.logged(&["keys.toml: the file is UTF-16: save it as UTF-8", "stays in"]) == 1
     });
+}
+
+#[test]
+fn keys_are_listed_rotated_and_removed_under_a_running_server() {
+    let setup = setup();
+    let file = keys_file(&setup);
+    let alice = made(&file, &["alice", "--preset", "tone", "--max-streams", "1"]);
+    let root = made(&file, &["root", "--operator"]);
+    let host = setup.start();
+    let key = |args: &[&str]| {
+        let output = auricle().arg("key").args(args).arg("--file").arg(&file).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let (code, listed, _) = key(&["list"]);
+    assert_eq!(code, Some(0));
+    assert_eq!(listed, "alice  presets tone, 1 stream\nroot  operator, all presets, any number of streams\n");
+    let (_, json, _) = key(&["list", "--json"]);
+    assert!(json.contains("\"max_streams\": 1") && !json.contains("sha256"), "{json}");
+
+    let lets_in = |key: &str| host.get(&format!("/v1/presets?key={key}")).0 == 200;
+    let (code, new, _) = key(&["rotate", "alice"]);
+    assert_eq!(code, Some(0));
+    let new = new.trim();
+    host.wait_for("the new key", || lets_in(new));
+    assert!(!lets_in(&alice) && lets_in(&root));
+    assert_eq!(key(&["list"]).1, listed);
+    assert_eq!(key(&["remove", "alice"]).0, Some(0));
+    host.wait_for("the end of the key", || !lets_in(new));
+    let (code, _, told) = key(&["remove", "alice"]);
+    assert!(code == Some(1) && told.contains("there is no key `alice`; there are: root"), "{told}");
 }
 
 #[test]

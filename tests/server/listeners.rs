@@ -142,7 +142,7 @@ fn who_comes_to_a_listener_with_a_key_has_that_key() {
     let keys = setup.path("configs/keys.toml");
     fs::write(&keys, "").unwrap();
     let made = |args: &[&str]| {
-        let output = auricle().args(["key", "new"]).args(args).arg("--into").arg(&keys).output().unwrap();
+        let output = auricle().args(["key", "add"]).args(args).arg("--file").arg(&keys).output().unwrap();
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     };
@@ -176,7 +176,7 @@ fn networks_are_served_without_a_key_but_not_in_place_of_one() {
     let setup = setup();
     let keys = setup.path("configs/keys.toml");
     fs::write(&keys, "").unwrap();
-    let output = auricle().args(["key", "new", "kitchen", "--into"]).arg(&keys).output().unwrap();
+    let output = auricle().args(["key", "add", "kitchen", "--file"]).arg(&keys).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let listener = "[[listeners]]\naddress = \"127.0.0.1:0\"\n";
     let vosk = "dialects = [\"vosk\"]\nallow = [\"127.0.0.0/8\"]\n";

@@ -120,7 +120,7 @@ fn a_reload_reads_presets_and_keys_whatever_their_files_look_like() {
     let setup = setup().settings("keys = \"keys.toml\"");
     let key = |file: &str| {
         let made =
-            auricle().args(["key", "new", "all", "--operator", "--into"]).arg(setup.path(file)).output().unwrap();
+            auricle().args(["key", "add", "all", "--operator", "--file"]).arg(setup.path(file)).output().unwrap();
         String::from_utf8(made.stdout).unwrap().trim().to_owned()
     };
     let keys = setup.path("configs/keys.toml");

@@ -53,9 +53,15 @@ impl App {
                     return Ok(self.unnamed(connection));
                 }
                 Some(key.ok_or_else(|| {
+                    // Not for the client, who could find out by it whether a key exists.
+                    let cause = match (&self.bound_key, shown) {
+                        (Some(_), _) => "the listener's key is not in the key file",
+                        (None, Some(_)) => "unknown API key",
+                        (None, None) => "no API key",
+                    };
                     let message = "an API key is required: `Authorization: Bearer KEY`, `?key=KEY`, or the subprotocols \
                                    `auricle, auricle.key.KEY`";
-                    Failure::new(FailureCode::Unauthorized, message)
+                    Failure::new(FailureCode::Unauthorized, message).with_detail(cause)
                 })?)
             }
         };
