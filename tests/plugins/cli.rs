@@ -65,7 +65,9 @@ fn text(path: &Path) -> &str {
 
 #[test]
 fn every_command_explains_itself() {
-    for command in ["serve", "stream", "bench", "engines", "probe", "pull"] {
+    let commands =
+        ["serve", "check", "stream", "bench", "presets", "streams", "engines", "probe", "pull", "sessions", "key"];
+    for command in commands {
         let help = run([command, "--help"]);
         assert_eq!((help.code, help.err.as_str()), (Some(0), ""));
         assert!(help.out.contains("Example") && help.out.contains(&format!("auricle {command} ")), "{}", help.out);
@@ -141,6 +143,43 @@ fn a_closed_pipe_is_no_failure() {
         let ran = Ran::from(child.wait_with_output().unwrap());
         assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{args:?}");
     }
+}
+
+#[test]
+fn presets_and_streams_of_a_server_are_listed() {
+    let host = with_tone().preset("broken", &json!({"backend": "absent"})).start();
+    host.wait_for_preset("tone", |preset| preset["state"] == "idle");
+    let url = host.address();
+    let ran = run(["presets", "--url", url]);
+    let expected = "unavailable  broken  -\n             preset `broken` needs the engine `absent`, which is not registered\nidle         tone  tone\n";
+    assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (Some(1), expected, ""));
+    let ran = run(["streams", "--url", url]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(0), "no open streams\n"));
+
+    let mut client = begun(&host, &noise(28, 10_000));
+    fs::remove_file(host.path("configs/presets/broken.json")).unwrap();
+    host.wait_for("the preset to go", || host.preset_report("broken").is_none());
+    let ran = run(["presets", "--url", &format!("ws://{url}/v1/stream")]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(0), "ready        tone  tone  1 stream\n"));
+    let ran = run(["streams", "--url", &format!("http://{url}/")]);
+    let words: Vec<_> = ran.out.split_whitespace().collect();
+    assert_eq!((ran.code, &words[1..6]), (Some(0), &["tone", "tone", "-", "127.0.0.1", "live"][..]), "{ran:?}");
+    for (command, route) in [("presets", "/v1/presets"), ("streams", "/v1/streams")] {
+        let ran = run([command, "--url", url, "--json"]);
+        let report: Value = serde_json::from_str(&ran.out).unwrap();
+        let names = |report: &Value| {
+            report[command].as_array().unwrap().iter().map(|each| each["preset"].clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&report), names(&host.json(route)));
+        let ran = run([command, "--url", &nobody()]);
+        assert!(ran.fails(2).contains("is the server running there?"), "{ran:?}");
+        let ran = run([command, "--url", "ftp://x"]);
+        assert!(
+            ran.code == Some(2) && ran.err.contains("the scheme `ftp` is not one of ws, wss, http, https"),
+            "{ran:?}"
+        );
+    }
+    client.finish();
 }
 
 // Probe

@@ -6,6 +6,7 @@ mod access_log;
 mod admission;
 mod asyncapi;
 mod bad_input;
+mod check;
 mod connections;
 mod details;
 mod journal;

@@ -1,13 +1,17 @@
 //! The command line.
 
 mod bench;
+mod check;
+mod configuration;
 mod engines;
 mod key;
 mod logging;
 mod output;
+mod presets;
 mod pull;
 mod serve;
 mod sessions;
+mod streams;
 
 use auricle_client as client;
 use auricle_engines::{
@@ -37,8 +41,11 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::ServeArgs),
+    Check(check::CheckArgs),
     Stream(client::StreamArgs),
     Bench(bench::BenchArgs),
+    Presets(presets::PresetsArgs),
+    Streams(streams::StreamsArgs),
     Engines(engines::EnginesArgs),
     Probe(ProbeArgs),
     Pull(pull::PullArgs),
@@ -86,6 +93,7 @@ struct ProbeChildArgs {
 pub(crate) fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(args) => serve::run(args),
+        Command::Check(args) => check::run(&args),
         Command::Stream(args) => {
             logging::init_client();
             with_runtime(client::run(args))
@@ -97,6 +105,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Sessions(args) => sessions::run(&args),
         Command::Worker { lanes } => worker::child_main(lanes),
         Command::Key(args) => key::run(&args),
+        Command::Presets(args) => with_runtime(presets::run(args)),
+        Command::Streams(args) => with_runtime(streams::run(args)),
         Command::ProbeChild(args) => match probe_child(&args.file, &args.resources, &args.report) {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,

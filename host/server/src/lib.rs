@@ -6,6 +6,7 @@ pub mod address;
 mod answer;
 mod app;
 mod caller;
+pub mod check;
 mod connections;
 mod conversation;
 mod derived;
@@ -13,6 +14,7 @@ mod dialects;
 mod http;
 mod listener;
 mod paced_body;
+mod plan;
 pub mod reload;
 pub mod requests;
 mod reread;
@@ -24,11 +26,10 @@ mod write_limit;
 pub use http::{EnginesReport, PresetsReport, StreamsReport};
 
 use crate::{
-    access::{Keys, Origins, check_exposure, read_keys},
+    access::{Keys, Origins, read_keys},
     reload::Reloaded,
     requests::{Request, Requests, raise_file_limit},
 };
-use address::ListenAddress;
 use app::App;
 use auricle_core::{metrics::Metrics, times::wait};
 use auricle_engines::plugins::{FirstScan, Registry, Watcher};
@@ -36,10 +37,10 @@ use auricle_session::{AdmissionSettings, Catalog, Journal, Presets, Sessions};
 use connections::Connections;
 use conversation::PhaseLimits;
 use derived::{catalog_settings, connection_settings, discovery_settings, phase_limits, stream_settings};
-use dialects::{Dialects, dialects};
 use listener::Listener;
+use plan::{Plan, plan};
 use reread::Files;
-use settings::{ListenerSettings, ListenerTls, Settings};
+use settings::{ListenerSettings, Settings};
 use std::{
     fmt::Display,
     io,
@@ -88,6 +89,7 @@ impl Server {
         let mut certificates = Certificates::default();
         let mut listeners = Vec::new();
         for listener in settings.listeners() {
+            let keys = keys.as_ref().map(|keys| keys.get());
             listeners.push(bind(&settings, &listener, keys.as_deref(), &mut certificates).await?);
         }
         let registry = Arc::new(Registry::new(settings.backends.clone()));
@@ -211,42 +213,10 @@ impl Server {
 async fn bind(
     settings: &Settings,
     listener: &ListenerSettings,
-    keys: Option<&Reloaded<Keys>>,
+    keys: Option<&Keys>,
     certificates: &mut Certificates,
 ) -> io::Result<Listener> {
-    let dialects = dialects(settings, listener).map_err(io::Error::other)?;
-    let shows_keys = match &dialects {
-        Dialects::Shared(_) => true,
-        Dialects::Own(dialect) => dialect.shows_keys(),
-    };
-    if let Some(name) = &listener.key {
-        let key = keys.and_then(|keys| keys.get().named(name).cloned());
-        let problem = match key {
-            None => "which is not in `keys`",
-            Some(key) if key.is_operator() && !listener.address.is_local() => {
-                "which is an operator's key: everybody who can reach the address would be an operator"
-            }
-            Some(_) => "",
-        };
-        if !problem.is_empty() {
-            let message = format!("the listener on {} is bound to the key `{name}`, {problem}", listener.address);
-            return Err(io::Error::other(message));
-        }
-    }
-    let tls = match &listener.tls {
-        Some(ListenerTls::Own(tls)) => Some(tls),
-        Some(ListenerTls::Use(false)) => None,
-        Some(ListenerTls::Use(true)) if settings.tls.is_none() => {
-            let message = format!("the listener on {} has `tls = true`, but there is no [tls]", listener.address);
-            return Err(io::Error::other(message));
-        }
-        Some(ListenerTls::Use(true)) | None => settings.tls.as_ref(),
-    };
-    if !listener.allow.is_empty() && matches!(listener.address, ListenAddress::Unix(_)) {
-        let message = format!("`allow` has no effect on the socket file {}: its permissions decide", listener.address);
-        return Err(io::Error::other(message));
-    }
-    check_exposure(settings, listener, tls.is_some(), shows_keys).map_err(io::Error::other)?;
+    let Plan { dialects, tls } = plan(settings, listener, keys).map_err(io::Error::other)?;
     let certificate = tls.map(|tls| certificates.read(tls)).transpose().map_err(io::Error::other)?;
     Listener::bind(listener, dialects, certificate).await
 }

@@ -5,7 +5,7 @@
 
 use super::{
     preset::{Preset, PresetError},
-    versions::Versions,
+    versions::{Candidate, Stage, Versions},
 };
 use auricle_core::text_file;
 use auricle_engines::{platform, stamp::FileStamp};
@@ -50,6 +50,14 @@ impl Presets {
     /// The names, sorted.
     pub fn names(&self) -> Vec<String> {
         self.entries().keys().cloned().collect()
+    }
+
+    /// Why the preset's file is broken, if it is.
+    pub fn problem(&self, name: &str) -> Option<String> {
+        match self.versions(name)?.candidate? {
+            Candidate { preset: None, stage: Stage::Refused { reason, .. } } => Some(reason.explained()),
+            _ => None,
+        }
     }
 
     /// The versions of a preset. `None` if there is no file.

@@ -1,18 +1,15 @@
 //! `auricle serve`.
 
 use super::{
+    configuration::{ConfigurationArgs, ConfigurationError},
     logging::{Log, LogError, LogFormat},
     output::{fail, print, with_runtime},
 };
 use crate::crash;
 use auricle_core::metrics::Metrics;
 use auricle_engines::platform::this_program;
-use auricle_server::{
-    Server,
-    address::ListenAddress,
-    settings::{Settings, SettingsFileError},
-};
-use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use auricle_server::{Server, settings::Settings};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 /// Start the server.
 ///
@@ -28,19 +25,8 @@ SIGTERM or Ctrl-C stops the server: no new streams; open streams have `timeouts.
 SIGHUP reloads keys, certificates, presets and `log` from auricle.toml; on a terminal it stops the server.
 Exit status: 0 stopped normally, 1 could not start.")]
 pub(super) struct ServeArgs {
-    /// Directory with plugin files and engine folders; may be given more than once
-    #[arg(long, value_name = "DIR")]
-    plugins: Vec<PathBuf>,
-    /// Directory with auricle.toml and presets/*.json
-    #[arg(long, value_name = "DIR")]
-    configs: Option<PathBuf>,
-    /// Directory where engines look for models and shared runtimes; may be given more than once
-    #[arg(long, value_name = "DIR")]
-    resources: Vec<PathBuf>,
-    /// Address to listen on for all protocols, instead of the listeners in auricle.toml (default: 127.0.0.1:8770): IP:PORT,
-    /// `localhost:PORT` or `unix:PATH`; port 0 selects a free port
-    #[arg(long, value_name = "ADDR")]
-    listen: Option<ListenAddress>,
+    #[command(flatten)]
+    configuration: ConfigurationArgs,
     /// Log level (default: `log` in auricle.toml, or info): error, warn, info, debug, trace, or directives such as
     /// `info,auricle::engine=debug`
     #[arg(long, value_name = "LEVEL")]
@@ -50,26 +36,24 @@ pub(super) struct ServeArgs {
     log_format: LogFormat,
 }
 
-/// The settings are invalid.
+/// The settings cannot be read again.
 #[derive(Debug, thiserror::Error)]
-enum ServeError {
-    #[error("--configs {}: not a directory", .0.display())]
-    NoDirectory(PathBuf),
+enum RereadError {
     #[error(transparent)]
-    Settings(#[from] SettingsFileError),
-    #[error("{0}")]
-    Resources(String),
-    #[error("no plugin directory: use --plugins DIR, or set `plugins` in auricle.toml")]
-    NoPlugins,
+    Configuration(#[from] ConfigurationError),
     #[error(transparent)]
     Log(#[from] LogError),
 }
 
 pub(super) fn run(args: ServeArgs) -> ExitCode {
-    let settings = match settings(&args).and_then(check_resources) {
+    let settings = match args.configuration.read() {
         Ok(settings) => settings,
         Err(problem) => return fail(problem),
     };
+    // Only at the start: a directory that is removed later must not prevent a reload.
+    if let Err(problem) = super::check_resources(&settings.resources) {
+        return fail(problem);
+    }
     let log = match Log::start(args.log.clone(), &settings.log, args.log_format) {
         Ok(log) => Arc::new(log),
         Err(problem) => return fail(problem),
@@ -93,39 +77,11 @@ async fn serve(args: ServeArgs, start: Settings, log: Arc<Log>) -> ExitCode {
         if let Some(url) = urls.iter().find(|url| url.starts_with("http")) {
             tracing::info!("streams at {}/v1/stream", url.replacen("http", "ws", 1));
         }
-        server.run(move || Ok::<_, ServeError>(log.set(&settings(&args)?.log)?)).await;
+        server.run(move || Ok::<_, RereadError>(log.set(&args.configuration.read()?.log)?)).await;
         Ok::<_, std::io::Error>(())
     };
     match served.await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => kept.fail(error),
     }
-}
-
-fn settings(args: &ServeArgs) -> Result<Settings, ServeError> {
-    let mut settings = match &args.configs {
-        Some(dir) if dir.is_dir() => Settings::read(dir)?,
-        Some(dir) => return Err(ServeError::NoDirectory(dir.clone())),
-        None => Settings::default(),
-    };
-    if !args.plugins.is_empty() {
-        settings.plugins.clone_from(&args.plugins);
-    }
-    if !args.resources.is_empty() {
-        settings.resources.clone_from(&args.resources);
-    }
-    if let Some(address) = &args.listen {
-        settings.listen = address.clone();
-        settings.listeners.clear();
-    }
-    if settings.plugins.is_empty() {
-        return Err(ServeError::NoPlugins);
-    }
-    Ok(settings)
-}
-
-/// At the start only: a directory that is gone later must not prevent a reload.
-fn check_resources(settings: Settings) -> Result<Settings, ServeError> {
-    super::check_resources(&settings.resources).map_err(ServeError::Resources)?;
-    Ok(settings)
 }
