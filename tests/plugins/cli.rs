@@ -65,8 +65,21 @@ fn text(path: &Path) -> &str {
 
 #[test]
 fn every_command_explains_itself() {
-    let commands =
-        ["serve", "check", "stream", "bench", "presets", "streams", "engines", "probe", "pull", "sessions", "key"];
+    let commands = [
+        "serve",
+        "check",
+        "stream",
+        "bench",
+        "presets",
+        "streams",
+        "engines",
+        "probe",
+        "pull",
+        "sessions",
+        "key",
+        "completions",
+        "man",
+    ];
     for command in commands {
         let help = run([command, "--help"]);
         assert_eq!((help.code, help.err.as_str()), (Some(0), ""));
@@ -180,6 +193,24 @@ fn presets_and_streams_of_a_server_are_listed() {
         );
     }
     client.finish();
+}
+
+#[test]
+fn completions_and_manual_pages_are_made_of_the_command_line() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let ran = run(["completions", shell]);
+        assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+        assert!(
+            ran.out.contains("auricle") && ran.out.contains("insecure") && !ran.out.contains("probe-child"),
+            "{shell}"
+        );
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("man1");
+    assert_eq!(run(["man", "--out", text(&out)]).code, Some(0));
+    let page = fs::read_to_string(out.join("auricle-stream.1")).unwrap();
+    assert!(page.contains("AURICLE_URL") && page.contains(".TH"), "{page}");
+    assert!(out.join("auricle-key-rotate.1").exists() && !out.join("auricle-probe-child.1").exists());
 }
 
 // Probe

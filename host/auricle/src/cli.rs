@@ -11,6 +11,7 @@ mod presets;
 mod pull;
 mod serve;
 mod sessions;
+mod shell;
 mod streams;
 
 use auricle_client as client;
@@ -20,7 +21,7 @@ use auricle_engines::{
     plugins::{PluginError, ProbeReport, digest, examine, probe_child},
     worker,
 };
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use output::{Format, fail, print, print_json, with_runtime};
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
@@ -51,6 +52,8 @@ enum Command {
     Pull(pull::PullArgs),
     Sessions(sessions::SessionsArgs),
     Key(key::KeyArgs),
+    Completions(shell::CompletionsArgs),
+    Man(shell::ManArgs),
     /// Opens a plugin in this process; `probe` and `serve` start it as a child process.
     #[command(hide = true)]
     ProbeChild(ProbeChildArgs),
@@ -107,6 +110,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Key(args) => key::run(&args),
         Command::Presets(args) => with_runtime(presets::run(args)),
         Command::Streams(args) => with_runtime(streams::run(args)),
+        Command::Completions(args) => shell::completions(&args, &Cli::command()),
+        Command::Man(args) => shell::man(&args, Cli::command()),
         Command::ProbeChild(args) => match probe_child(&args.file, &args.resources, &args.report) {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,
