@@ -1,8 +1,13 @@
 //! The metrics match what happened, and no text from a client becomes a label.
 
-use auricle_tests::{Client, Host, Setup, bytes, library, noise};
+use crate::exposition::{Format, read};
+use auricle_tests::{Client, Host, Setup, bytes, library, limit, noise};
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    io::{Read, Write},
+    net::TcpStream,
+};
 
 fn host() -> Host {
     let open = ["fault", "after_chunks", "times", "seconds"];
@@ -15,19 +20,26 @@ fn host() -> Host {
         .start()
 }
 
-/// The samples, by name and labels. Every other line must be a comment.
+/// The samples, by name and labels.
 fn samples(host: &Host) -> BTreeMap<String, f64> {
     let (status, text) = host.get("/metrics");
     assert_eq!(status, 200);
-    assert!(text.ends_with("# EOF\n"), "{text}");
-    let lines = text.lines().filter(|line| !line.starts_with("# "));
-    lines
-        .map(|line| {
-            let (name, value) = line.rsplit_once(' ').unwrap();
-            assert!(name.starts_with("auricle_"), "{line}");
-            (name.to_owned(), value.parse().unwrap())
-        })
-        .collect()
+    let families = read(&text, Format::Plain);
+    assert!(families.keys().all(|name| name.starts_with("auricle_") || name.starts_with("process_")), "{text}");
+    families.into_values().flat_map(|family| family.samples).collect()
+}
+
+/// Content type and body of the metrics in the format that is asked for.
+fn ask(host: &Host, accept: &str) -> (String, String) {
+    let mut socket = TcpStream::connect(host.address()).unwrap();
+    socket.set_read_timeout(Some(limit())).unwrap();
+    let request = format!("GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAccept: {accept}\r\n\r\n");
+    socket.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let kind = head.lines().find_map(|line| line.strip_prefix("content-type: ")).unwrap();
+    (kind.to_owned(), body.to_owned())
 }
 
 fn sample(host: &Host, name: &str) -> f64 {
@@ -109,4 +121,57 @@ fn refusals_and_failures_are_counted_by_reason() {
     let counts: Vec<_> = counts.into_iter().map(|(name, value)| (name.as_str(), *value)).collect();
     assert_eq!(counts, expected);
     assert!(!all.keys().any(|name| name.contains("no-such") || name.contains("evil")), "{all:?}");
+}
+
+#[test]
+fn both_formats_are_as_prometheus_wants_them_and_say_the_same() {
+    let host = host();
+    let mut client = Client::open(&host, "tone", json!({}));
+    client.audio(&bytes(&noise(1, 20_000)));
+    client.until("segment");
+    Client::start(&host, "no-such-preset", json!({})).fails("unknown_preset", 4404);
+    let (kind, text) = ask(&host, "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5");
+    assert_eq!(kind, "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    let new = read(&text, Format::OpenMetrics);
+    let (kind, text) = ask(&host, "text/plain");
+    assert_eq!(kind, "text/plain; version=0.0.4; charset=utf-8");
+    let old = read(&text, Format::Plain);
+    let names = |families: BTreeMap<String, crate::exposition::Family>| -> Vec<_> {
+        families.into_values().flat_map(|family| family.samples.into_keys()).collect()
+    };
+    let (mut new, mut old) = (names(new), names(old));
+    (new.sort(), old.sort());
+    assert_eq!(new, old);
+    assert!(new.len() > 50, "{new:?}");
+}
+
+#[test]
+fn the_server_its_workers_and_its_files_are_measured() {
+    let setup = Setup::new().plugin(&library("tone")).preset("tone", &json!({"backend": "tone"}));
+    std::fs::write(setup.path("plugins/broken.so"), "not a library").unwrap();
+    let host = setup.preset("broken", &json!({"backend": "none"})).settings("[limits]\nmax_streams = 7").start();
+    assert_eq!(sample(&host, &format!("auricle_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"))), 1.0);
+    let state = |preset: &str, state: &str| {
+        sample(&host, &format!("auricle_preset_state{{preset=\"{preset}\",state=\"{state}\"}}"))
+    };
+    assert_eq!((state("tone", "idle"), state("tone", "ready"), state("broken", "unavailable")), (1.0, 0.0, 1.0));
+    let files = |state: &str| sample(&host, &format!("auricle_plugin_files{{state=\"{state}\"}}"));
+    assert_eq!((files("registered"), files("quarantined")), (1.0, 0.0));
+    assert_eq!(sample(&host, "auricle_streams_limit"), 7.0);
+    let labels = "{preset=\"tone\",engine=\"tone\"}";
+    let mut client = Client::open(&host, "tone", json!({}));
+    assert_eq!((state("tone", "ready"), sample(&host, &format!("auricle_workers{labels}"))), (1.0, 1.0));
+    client.audio(&bytes(&noise(1, 20_000)));
+    client.until("segment");
+    assert!(samples(&host).contains_key(&format!("auricle_model_load_ratio{labels}")), "{:?}", samples(&host));
+    if cfg!(target_os = "linux") {
+        let worker = format!("auricle_worker_memory_bytes{labels}");
+        host.wait_for("the worker's memory", || sample(&host, &worker) > 1e5);
+        assert!(sample(&host, "process_resident_memory_bytes") > 1e6);
+        assert!(sample(&host, "process_open_fds") > 5.0);
+        assert!(sample(&host, "process_cpu_seconds_total") >= 0.0);
+        let start = sample(&host, "process_start_time_seconds");
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
+        assert!((now - start).abs() < 3_600.0, "{start} {now}");
+    }
 }

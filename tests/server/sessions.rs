@@ -1,6 +1,9 @@
 //! Sessions as used by a dialect, with a real engine in a real worker, but without a protocol.
 
-use auricle_core::{AudioFormat, Encoding, Event, Failure, FailureCode, Pace, metrics::Metrics};
+use auricle_core::{
+    AudioFormat, Encoding, Event, Failure, FailureCode, Pace,
+    metrics::{Metrics, TextFormat},
+};
 use auricle_engines::plugins::{DiscoverySettings, FirstScan, Registry, Watcher};
 use auricle_session::{
     AdmissionSettings, Caller, Catalog, CatalogSettings, Key, KeyLimits, NumberedEvent, Presets, Protocol, Session,
@@ -8,9 +11,9 @@ use auricle_session::{
 };
 use auricle_stream::{SharedBacklog, StreamSettings};
 use auricle_tests::{bytes, host_program, library, limit, noise, tone_segments};
+use prometheus_client::registry::Registry as MetricRegistry;
 use serde_json::Map;
 use std::{
-    collections::HashMap,
     fs,
     net::{IpAddr, Ipv4Addr},
     path::Path,
@@ -175,7 +178,14 @@ async fn a_session_that_is_dropped_is_worked_on_and_its_processor_finished() {
     assert!(fixture.sessions.registry().report().is_empty());
     let finished = r#"auricle_engine_call_seconds_count{preset="tone",engine="tone",call="finish"} 1"#;
     let counted = async {
-        while !fixture.sessions.metrics().encode(&HashMap::new()).unwrap().lines().any(|line| line == finished) {
+        while !fixture
+            .sessions
+            .metrics()
+            .encode(&MetricRegistry::default(), TextFormat::Plain)
+            .unwrap()
+            .lines()
+            .any(|line| line == finished)
+        {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };

@@ -1,18 +1,26 @@
 //! The server's metrics, for `GET /metrics` in Prometheus' text format.
 //!
 //! Each server has its own handle, so two servers in one process count separately. Labels are names of presets and
-//! engines, failure codes, and words of this program. Text from a client never becomes a label.
+//! engines, failure codes, and words of this program. Text from a client never becomes a label. Values that are
+//! measured only when they are asked for come with the request.
+
+mod plain;
 
 use crate::failure::FailureCode;
 use prometheus_client::{
-    encoding::{EncodeLabelSet, text::encode},
+    encoding::{
+        EncodeLabelSet,
+        text::{encode_eof, encode_registry},
+    },
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Metric, Registry, Unit},
 };
 use std::{
-    collections::HashMap,
     fmt,
-    sync::{Mutex, PoisonError, atomic::AtomicU64},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -54,13 +62,6 @@ struct LevelLabels {
     level: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct PresetLabels {
-    preset: String,
-    version: &'static str,
-    state: &'static str,
-}
-
 /// Counts log lines that could not be written, by level. A process has one log, even with several servers.
 #[derive(Debug, Clone, Default)]
 pub struct LogMeter(Family<LevelLabels, Counter>);
@@ -80,7 +81,6 @@ pub struct Metrics {
     streams: Family<ModelLabels, Counter>,
     open: Family<ModelLabels, Gauge>,
     audio: Family<ModelLabels, Seconds>,
-    lag: Family<ModelLabels, Gauge<f64, AtomicU64>>,
     partials: Times,
     segments: Times,
     calls: Family<CallLabels, Histogram, fn() -> Histogram>,
@@ -88,7 +88,17 @@ pub struct Metrics {
     refusals: Family<RefusalLabels, Counter>,
     failures: Family<FailureLabels, Counter>,
     restarts: Family<ModelLabels, Counter>,
-    presets: Family<PresetLabels, Gauge>,
+    workers: Family<ModelLabels, Gauge>,
+    worker_memory: Family<ModelLabels, Gauge>,
+}
+
+/// A text format of `GET /metrics`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextFormat {
+    /// OpenMetrics 1.0.0.
+    OpenMetrics,
+    /// Prometheus' text format 0.0.4.
+    Plain,
 }
 
 impl fmt::Debug for Metrics {
@@ -116,12 +126,6 @@ impl Metrics {
             streams: counted(all, "streams", "Streams opened", Family::default()),
             open: counted(all, "streams_open", "Open streams", Family::default()),
             audio: timed(all, "audio", "Audio received", Family::default()),
-            lag: timed(
-                all,
-                "lag",
-                "How long audio has waited for the engine, of the live stream furthest behind",
-                Family::default(),
-            ),
             partials: timed(
                 all,
                 "partial_delay",
@@ -139,36 +143,22 @@ impl Metrics {
             refusals: counted(all, "refusals", "Connections and streams refused", Family::default()),
             failures: counted(all, "stream_failures", "Streams that failed, by close code", Family::default()),
             restarts: counted(all, "worker_restarts", "Workers that replaced one that died", Family::default()),
-            presets: counted(
-                all,
-                "preset_state",
-                "1 for the state of each preset, and of the version that is to take over if there is one",
-                Family::default(),
-            ),
+            workers: counted(all, "workers", "Worker processes", Family::default()),
+            worker_memory: sized(all, "worker_memory", "Resident memory of the worker processes", Family::default()),
             registry,
         }
     }
 
-    /// Encodes all metrics as text. `lags` are in seconds, by preset and engine.
+    /// Encodes all metrics as text, and with them those in `now`.
     ///
     /// # Errors
     /// None in practice: the text is written to memory.
-    pub fn encode(&self, lags: &HashMap<(String, String), f64>) -> Result<String, fmt::Error> {
-        self.lag.clear();
-        for ((preset, engine), seconds) in lags {
-            self.lag.get_or_create(&ModelLabels::new(preset, engine)).set(*seconds);
-        }
+    pub fn encode(&self, now: &Registry, format: TextFormat) -> Result<String, fmt::Error> {
         let mut text = String::new();
-        encode(&mut text, &self.registry)?;
-        Ok(text)
-    }
-
-    /// Sets the states of all presets: name, version (`service` or `candidate`), and the version's state.
-    pub fn set_presets(&self, states: impl IntoIterator<Item = (String, &'static str, &'static str)>) {
-        self.presets.clear();
-        for (preset, version, state) in states {
-            self.presets.get_or_create(&PresetLabels { preset, version, state }).set(1);
-        }
+        encode_registry(&mut text, &self.registry)?;
+        encode_registry(&mut text, now)?;
+        encode_eof(&mut text)?;
+        Ok(if format == TextFormat::Plain { plain::plain(&text) } else { text })
     }
 
     /// The gauge of open connections.
@@ -206,6 +196,15 @@ impl Metrics {
         self.restarts.get_or_create(&ModelLabels::new(preset, engine)).inc();
     }
 
+    /// Counts a new worker process. It counts until the returned meter is dropped.
+    pub fn worker_started(&self, preset: &str, engine: &str) -> WorkerMeter {
+        let labels = ModelLabels::new(preset, engine);
+        let (workers, memory) =
+            (self.workers.get_or_create_owned(&labels), self.worker_memory.get_or_create_owned(&labels));
+        workers.inc();
+        WorkerMeter { workers, memory, measured: AtomicI64::new(0) }
+    }
+
     /// The meter of a model's threads.
     pub fn model(&self, preset: &str, engine: &str) -> ModelMeter {
         let labels = ModelLabels::new(preset, engine);
@@ -227,6 +226,12 @@ fn counted<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, m
 /// Registers a metric in seconds. Its name gets the suffix `_seconds`.
 fn timed<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
     registry.register_with_unit(name, help, Unit::Seconds, metric.clone());
+    metric
+}
+
+/// Registers a metric in bytes. Its name gets the suffix `_bytes`.
+fn sized<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
+    registry.register_with_unit(name, help, Unit::Bytes, metric.clone());
     metric
 }
 
@@ -270,6 +275,30 @@ impl Drop for StreamMeter {
 impl fmt::Debug for StreamMeter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StreamMeter").finish_non_exhaustive()
+    }
+}
+
+/// Measures one worker process.
+#[derive(Debug)]
+pub struct WorkerMeter {
+    workers: Gauge,
+    /// Of all workers of the model together.
+    memory: Gauge,
+    measured: AtomicI64,
+}
+
+impl WorkerMeter {
+    /// Records its resident memory, in bytes.
+    pub fn memory(&self, bytes: u64) {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.memory.inc_by(bytes - self.measured.swap(bytes, Ordering::Relaxed));
+    }
+}
+
+impl Drop for WorkerMeter {
+    fn drop(&mut self) {
+        self.memory(0);
+        self.workers.dec();
     }
 }
 
@@ -345,10 +374,13 @@ mod tests {
         let model = metrics.model("p", "tone");
         model.called("finish", Duration::from_millis(2));
         model.queued();
-        metrics.set_presets([("old".to_owned(), "service", "ready")]);
-        metrics.set_presets([("p".to_owned(), "candidate", "refused")]);
-        let lags = HashMap::from([(("p".to_owned(), "tone".to_owned()), 2.5)]);
-        let text = metrics.encode(&lags).unwrap();
+        let workers = [1, 2].map(|_| metrics.worker_started("p", "tone"));
+        workers[0].memory(100);
+        workers[1].memory(10);
+        workers[0].memory(70);
+        let mut now = Registry::default();
+        counted(&mut now, "extra", "Measured now", Gauge::<i64>::default()).set(3);
+        let text = metrics.encode(&now, TextFormat::OpenMetrics).unwrap();
         for line in [
             r#"auricle_streams_total{preset="p\"q",engine="tone"} 1"#,
             r#"auricle_streams_open{preset="p\"q",engine="tone"} 1"#,
@@ -357,18 +389,26 @@ mod tests {
             r#"auricle_segment_delay_seconds_count{preset="p\"q",engine="tone"} 0"#,
             r#"auricle_engine_call_seconds_count{preset="p",engine="tone",call="finish"} 1"#,
             r#"auricle_queue{preset="p",engine="tone"} 1"#,
-            r#"auricle_lag_seconds{preset="p",engine="tone"} 2.5"#,
+            r#"auricle_workers{preset="p",engine="tone"} 2"#,
+            r#"auricle_worker_memory_bytes{preset="p",engine="tone"} 80"#,
+            "extra 3",
             r#"auricle_refusals_total{reason="origin"} 1"#,
             r#"auricle_stream_failures_total{preset="p",engine="tone",code="lag_exceeded"} 1"#,
             r#"auricle_log_lines_dropped_total{level="warn"} 1"#,
-            r#"auricle_preset_state{preset="p",version="candidate",state="refused"} 1"#,
             "auricle_connections 0",
             "# EOF",
         ] {
             assert!(text.lines().any(|one| one == line), "no {line} in {text}");
         }
-        assert!(!text.contains("old"));
-        drop(stream);
-        assert!(metrics.encode(&HashMap::new()).unwrap().contains(r#"streams_open{preset="p\"q",engine="tone"} 0"#));
+        drop((stream, workers));
+        let text = metrics.encode(&Registry::default(), TextFormat::Plain).unwrap();
+        for line in [
+            r#"auricle_streams_open{preset="p\"q",engine="tone"} 0"#,
+            r#"auricle_workers{preset="p",engine="tone"} 0"#,
+            r#"auricle_worker_memory_bytes{preset="p",engine="tone"} 0"#,
+            "# TYPE auricle_streams_total counter",
+        ] {
+            assert!(text.lines().any(|one| one == line), "no {line} in {text}");
+        }
     }
 }

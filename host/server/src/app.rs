@@ -2,7 +2,9 @@
 
 use crate::{
     access::{Keys, Origins},
+    connections::Connections,
     reload::Reloaded,
+    tls::Certificate,
 };
 use auricle_core::metrics::Metrics;
 use auricle_dialects::websocket::ConnectionSettings;
@@ -19,6 +21,9 @@ pub(super) struct App {
     pub(super) catalog: Arc<Catalog>,
     pub(super) sessions: Arc<Sessions>,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) connections: Arc<Connections>,
+    /// The certificates of all listeners.
+    pub(super) certificates: Arc<[Arc<Certificate>]>,
     /// `None` if no keys are required.
     pub(super) keys: Option<Arc<Reloaded<Keys>>>,
     /// The key that the listener is bound to: it applies to every caller.

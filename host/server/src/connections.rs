@@ -44,6 +44,11 @@ impl Connections {
         Self { max, max_per_address, open: Mutex::default(), metrics }
     }
 
+    /// The largest number of open connections.
+    pub(super) fn max(&self) -> usize {
+        self.max
+    }
+
     /// Counts a new connection; `served` is whether its listener serves the address. Returns `None` if it must be
     /// dropped.
     pub(super) fn admit(self: &Arc<Self>, address: IpAddr, served: bool) -> Option<Connection> {

@@ -4,16 +4,16 @@ use super::{
     app::App,
     caller::{Authenticated, Operator},
     dialects::Dialects,
+    scrape::metrics,
     upgrade::upgrade,
 };
 use auricle_dialects::Dialect;
 use auricle_engines::plugins::{FileReport, FirstScan};
-use auricle_session::{PresetReport, StreamReport};
+use auricle_session::{PresetReport, Status, StreamReport};
 use axum::{
     Json, Router,
     extract::{Path, Request, State},
-    http::{StatusCode, header},
-    response::{IntoResponse, Response},
+    http::StatusCode,
     routing::{MethodRouter, get, post},
 };
 use serde::{Deserialize, Serialize};
@@ -42,8 +42,45 @@ pub struct StreamsReport {
     pub streams: Vec<StreamReport>,
 }
 
-/// The content type that Prometheus requires; it would take any other for an older format.
-const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// Response of `GET /v1/status`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct StatusReport {
+    /// The server's version.
+    pub version: String,
+    /// What the server is doing.
+    pub state: ServerState,
+    /// Open connections.
+    pub connections: i64,
+    /// The largest number of open connections.
+    pub max_connections: usize,
+    /// Its streams and presets.
+    #[serde(flatten)]
+    pub status: Status,
+}
+
+/// What the server is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServerState {
+    /// The plugin directories are being scanned.
+    Starting,
+    /// It serves.
+    Ready,
+    /// It accepts no new streams, and ends when the open ones have ended.
+    Stopping,
+}
+
+impl App {
+    fn state(&self) -> ServerState {
+        if self.sessions.is_stopping() {
+            ServerState::Stopping
+        } else if *self.first_scan.borrow() == FirstScan::Running {
+            ServerState::Starting
+        } else {
+            ServerState::Ready
+        }
+    }
+}
 
 /// Builds the routes. If keys are required, any key may open streams and list presets, an operator's key may use all
 /// routes, and the health checks need none.
@@ -60,6 +97,7 @@ pub(super) fn routes(app: App, dialects: &Dialects) -> Router {
         .route("/v1/engines", get(engines))
         .route("/v1/engines/{file}/release", post(release))
         .route("/v1/presets", get(presets))
+        .route("/v1/status", get(status))
         .route("/v1/streams", get(streams))
         .route("/metrics", get(metrics));
     for dialect in dialects {
@@ -87,12 +125,10 @@ fn upgrading(dialect: &Arc<dyn Dialect>) -> MethodRouter<App> {
 
 /// Returns 200 from when the plugin directories have been scanned until the server is asked to stop.
 async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
-    if app.sessions.is_stopping() {
-        (StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
-    } else if *app.first_scan.borrow() == FirstScan::Running {
-        (StatusCode::SERVICE_UNAVAILABLE, "scanning the plugin directories\n")
-    } else {
-        (StatusCode::OK, "ready\n")
+    match app.state() {
+        ServerState::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),
+        ServerState::Starting => (StatusCode::SERVICE_UNAVAILABLE, "scanning the plugin directories\n"),
+        ServerState::Ready => (StatusCode::OK, "ready\n"),
     }
 }
 
@@ -117,19 +153,16 @@ async fn presets(State(app): State<App>, Authenticated(caller): Authenticated) -
     Json(PresetsReport { presets })
 }
 
-async fn streams(State(app): State<App>, _: Operator) -> Json<StreamsReport> {
-    Json(StreamsReport { streams: app.sessions.registry().report() })
+async fn status(State(app): State<App>, _: Operator) -> Json<StatusReport> {
+    Json(StatusReport {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        state: app.state(),
+        connections: app.metrics.connections().get(),
+        max_connections: app.connections.max(),
+        status: app.sessions.status(),
+    })
 }
 
-async fn metrics(State(app): State<App>, _: Operator) -> Response {
-    app.metrics.set_presets(
-        app.catalog
-            .report(false)
-            .iter()
-            .flat_map(|preset| preset.versions().map(|(version, state)| (preset.name.clone(), version, state))),
-    );
-    match app.metrics.encode(&app.sessions.registry().greatest_lags()) {
-        Ok(text) => ([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response(),
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
-    }
+async fn streams(State(app): State<App>, _: Operator) -> Json<StreamsReport> {
+    Json(StreamsReport { streams: app.sessions.registry().report() })
 }

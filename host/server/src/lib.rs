@@ -15,15 +15,17 @@ mod http;
 mod listener;
 mod paced_body;
 mod plan;
+mod process;
 pub mod reload;
 pub mod requests;
 mod reread;
+mod scrape;
 pub mod settings;
 mod tls;
 mod upgrade;
 mod write_limit;
 
-pub use http::{EnginesReport, PresetsReport, StreamsReport};
+pub use http::{EnginesReport, PresetsReport, ServerState, StatusReport, StreamsReport};
 
 use crate::{
     access::{Keys, Origins, read_keys},
@@ -58,7 +60,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// A server that is bound to its addresses.
 pub struct Server {
     listeners: Vec<Listener>,
-    connections: Arc<Connections>,
     phases: PhaseLimits,
     app: App,
     watcher: Watcher,
@@ -119,11 +120,15 @@ impl Server {
             Arc::clone(&metrics),
             first_scan.clone(),
         );
+        let max = limits.max_connections.unwrap_or(limits.max_streams.saturating_add(100).saturating_mul(2));
+        let max_per_address = limits.max_connections_per_address.unwrap_or(max / 2);
         let app = App {
             registry: Arc::clone(&registry),
             catalog: Arc::clone(&catalog),
             sessions: Arc::new(sessions),
             metrics: Arc::clone(&metrics),
+            connections: Arc::new(Connections::new(max, max_per_address, metrics)),
+            certificates: certificates.0.clone().into(),
             keys: keys.clone(),
             bound_key: None,
             has_tls: false,
@@ -134,8 +139,6 @@ impl Server {
             streams: TaskTracker::new(),
             drain,
         };
-        let max = limits.max_connections.unwrap_or(limits.max_streams.saturating_add(100).saturating_mul(2));
-        let max_per_address = limits.max_connections_per_address.unwrap_or(max / 2);
         raise_file_limit(max);
         let files = Files {
             reloading: Mutex::default(),
@@ -150,7 +153,6 @@ impl Server {
         }
         Ok(Self {
             listeners,
-            connections: Arc::new(Connections::new(max, max_per_address, metrics)),
             phases: phase_limits(&settings),
             app,
             watcher,
@@ -173,7 +175,7 @@ impl Server {
     /// program's own settings, and then reads keys, certificates and presets again. If `reread` fails, nothing else is
     /// read.
     pub async fn run<E: Display + 'static>(self, reread: impl Fn() -> Result<(), E> + Send + Sync + 'static) {
-        let Self { listeners, connections, phases, app, watcher, mut requests, files, drain_limit } = self;
+        let Self { listeners, phases, app, watcher, mut requests, files, drain_limit } = self;
         let (files, reread) = (Arc::new(files), Arc::new(reread));
         let mut stop = async || {
             while requests.next().await == Request::Reload {
@@ -184,7 +186,7 @@ impl Server {
         };
         let mut accepting = JoinSet::new();
         for listener in listeners {
-            accepting.spawn(listener.accept(app.clone(), Arc::clone(&connections), phases));
+            accepting.spawn(listener.accept(app.clone(), phases));
         }
         stop().await;
         app.sessions.stop();

@@ -6,7 +6,6 @@
 use super::{
     address::ListenAddress,
     app::App,
-    connections::Connections,
     conversation::{Client, PhaseLimits, converse, too_slow},
     dialects::Dialects,
     http,
@@ -104,11 +103,11 @@ impl Listener {
     }
 
     /// Accepts connections until aborted.
-    pub(super) async fn accept(self, mut app: App, connections: Arc<Connections>, limits: PhaseLimits) {
+    pub(super) async fn accept(self, mut app: App, limits: PhaseLimits) {
         app.bound_key.clone_from(&self.key);
         app.serves_without_key = self.serves_without_key();
         app.has_tls = self.certificate.is_some();
-        let metrics = Arc::clone(&app.metrics);
+        let (metrics, connections) = (Arc::clone(&app.metrics), Arc::clone(&app.connections));
         let routes = http::routes(app, &self.dialects);
         loop {
             let (socket, address) = match self.socket.accept().await {
@@ -176,7 +175,7 @@ async fn serve(socket: Accepted, certificate: Option<Arc<Certificate>>, client: 
             Accepted::Other(socket) => converse(socket, client, address).await,
         };
     };
-    let acceptor = TlsAcceptor::from(certificate.get());
+    let acceptor = TlsAcceptor::from(Arc::clone(&certificate.get().config));
     let limit = client.limits.handshake;
     let shaken = match socket {
         Accepted::Tcp(socket) => timeout(limit, acceptor.accept(Box::new(socket) as Box<dyn Duplex>)).await,

@@ -1,4 +1,4 @@
-//! TLS 1.2 and 1.3 with rustls; certificates are read again when their files change.
+//! TLS 1.2 and 1.3 with rustls; certificates are read again when their files change, and say when they expire.
 
 use super::settings::Tls;
 use crate::reload::Reloaded;
@@ -46,8 +46,18 @@ pub(super) enum CertificateError {
     Versions(rustls::Error),
 }
 
-/// The TLS configuration with the current certificate.
-pub(super) type Certificate = Reloaded<ServerConfig>;
+/// A certificate as it is in its files now.
+pub(super) type Certificate = Reloaded<Loaded>;
+
+/// A certificate that was read.
+pub(super) struct Loaded {
+    /// The TLS configuration with it.
+    pub(super) config: Arc<ServerConfig>,
+    /// Its file.
+    pub(super) file: PathBuf,
+    /// When it expires, in seconds since 1970; `None` if that cannot be read.
+    pub(super) not_after: Option<i64>,
+}
 
 /// The certificates of all listeners. Listeners with the same files share one.
 #[derive(Default)]
@@ -93,9 +103,11 @@ fn chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> 
     if chain.is_empty() { Err(CertificateError::Empty { file: file.to_owned() }) } else { Ok(chain) }
 }
 
-fn read(Tls { certificate, key }: &Tls) -> Result<ServerConfig, CertificateError> {
+fn read(Tls { certificate, key }: &Tls) -> Result<Loaded, CertificateError> {
     let chain = chain(certificate)?;
     let private = private_key(key)?;
+    let not_after =
+        chain.first().and_then(|first| CertificateFacts::read(first).ok()).map(|facts| facts.not_after.unix_seconds());
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(CertificateError::Versions)?
@@ -107,7 +119,7 @@ fn read(Tls { certificate, key }: &Tls) -> Result<ServerConfig, CertificateError
             error: Box::new(error),
         })?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
+    Ok(Loaded { config: Arc::new(config), file: certificate.clone(), not_after })
 }
 
 /// Reads the private key of a PEM file.

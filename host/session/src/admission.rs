@@ -84,6 +84,19 @@ impl Admission {
         Ok(Places { _server: server, _key: key })
     }
 
+    /// Sessions that hold a permit.
+    pub(super) fn taken(&self) -> usize {
+        self.permits.taken()
+    }
+
+    pub(super) fn max_streams(&self) -> usize {
+        self.permits.limit()
+    }
+
+    pub(super) fn max_load(&self) -> f64 {
+        self.settings.max_load
+    }
+
     /// Whether the models of all presets that the caller may use are behind.
     fn all_are_behind(&self, caller: &Caller) -> bool {
         let presets = self.presets.names();

@@ -73,6 +73,15 @@ impl Catalog {
         Ok(Opening { preset: resolved.preset, scheduler, fields })
     }
 
+    /// The loaded model of the version in service; `None` if it is not loaded now.
+    pub fn loaded(&self, preset: &str) -> Option<Arc<ModelScheduler>> {
+        let service = self.presets.versions(preset)?.service?;
+        match self.status(&Resolved::new(service, &self.registry))? {
+            ModelStatus::Ready(model) => Some(model),
+            _ => None,
+        }
+    }
+
     /// Whether there is such a preset, and no version of it has its engine.
     pub(super) fn lacks_engine(&self, preset: &str) -> bool {
         let Some(versions) = self.presets.versions(preset) else { return false };

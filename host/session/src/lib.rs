@@ -17,6 +17,7 @@ mod report;
 mod room;
 mod session;
 mod sessions;
+mod status;
 mod suggest;
 mod versions;
 
@@ -33,3 +34,4 @@ pub use registry::{SessionRegistry, StreamReport};
 pub use report::{CandidateReport, CandidateState, PresetReport, PresetState};
 pub use session::{Session, SessionInfo};
 pub use sessions::{Admitted, SessionRequest, Sessions};
+pub use status::{PresetStatus, Status};

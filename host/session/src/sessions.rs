@@ -100,6 +100,19 @@ impl Sessions {
         &self.registry
     }
 
+    /// The largest number of open sessions.
+    pub fn max_streams(&self) -> usize {
+        self.admission.max_streams()
+    }
+
+    pub(super) fn admission(&self) -> &Admission {
+        &self.admission
+    }
+
+    pub(super) fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
     /// The server's metrics.
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics

@@ -211,6 +211,11 @@ impl Shared {
         self.permits.taken()
     }
 
+    /// The largest number of open streams; `None` if there is no limit.
+    pub fn max_streams(&self) -> Option<usize> {
+        Some(self.permits.limit()).filter(|most| *most < usize::MAX)
+    }
+
     /// The memory of the model's worker process in bytes, if it has one and the system reports it.
     pub fn resident_bytes(&self) -> Option<u64> {
         self.model.resident_bytes()

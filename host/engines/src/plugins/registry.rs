@@ -68,6 +68,22 @@ pub enum FileState {
     NotAPlugin,
 }
 
+impl FileState {
+    /// All states.
+    pub const ALL: [Self; 5] = [Self::Registered, Self::Superseded, Self::Refused, Self::Quarantined, Self::NotAPlugin];
+
+    /// The name, as in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Registered => "registered",
+            Self::Superseded => "superseded",
+            Self::Refused => "refused",
+            Self::Quarantined => "quarantined",
+            Self::NotAPlugin => "not_a_plugin",
+        }
+    }
+}
+
 /// The state of a plugin file, for people and programs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FileReport {

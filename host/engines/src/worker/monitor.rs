@@ -11,6 +11,7 @@ use super::{
     wire::Notice,
 };
 use crate::{platform, services::Services};
+use auricle_core::metrics::WorkerMeter;
 use auricle_plugin_api::{Error, Metadata, host::LogLevel};
 use auricle_stream::Death;
 use std::{
@@ -138,7 +139,9 @@ impl WorkerMonitor {
         mut notices: Receiver,
         loaded: &mpsc::Sender<Result<Metadata, Error>>,
     ) {
+        let meter = self.spec.load.metrics.worker_started(&self.spec.load.preset, &self.spec.backend);
         let (mut measured, mut level) = (Instant::now(), None);
+        self.measure(&meter);
         loop {
             let current = Services::current_level();
             if level.replace(current) != Some(current) {
@@ -166,10 +169,11 @@ impl WorkerMonitor {
             }
             if measured.elapsed() >= MEASURE_EVERY {
                 measured = Instant::now();
-                self.measure();
+                self.measure(&meter);
             }
         }
         let how = self.wait();
+        drop(meter);
         let report = (self.retired.get().is_none() || self.crash().is_some()).then(|| self.report(&how));
         // For a model that was not loaded. Otherwise there is no receiver.
         let _ = loaded.send(Err(Error::other(format!("the engine {how} while loading its model"))));
@@ -181,14 +185,16 @@ impl WorkerMonitor {
         }
     }
 
-    /// Kills a worker that uses too much memory, or that does not end in time after it was retired.
-    fn measure(&self) {
+    /// Measures the worker's memory. Kills a worker that uses too much, or that does not end in time after it was retired.
+    fn measure(&self, meter: &WorkerMeter) {
         if self.retired.get().is_some_and(|since| since.elapsed() > RETIRE_WITHIN) {
             self.kill("did not end when it was no longer needed".into());
         }
+        let resident = platform::resident_bytes(self.pid);
+        meter.memory(resident.unwrap_or_default());
         // A crashing worker needs memory to read its symbols for the backtrace, and is about to end.
         let Some(limit) = self.spec.load.memory_limit.filter(|_| self.crash().is_none()) else { return };
-        if let Some(bytes) = platform::resident_bytes(self.pid).filter(|bytes| *bytes > limit) {
+        if let Some(bytes) = resident.filter(|bytes| *bytes > limit) {
             let (bytes, limit) = (bytes >> 20, limit >> 20);
             self.kill(format!(
                 "had {bytes} MiB of memory, of the {limit} it may have (`host.memory_mb`), and was ended"

@@ -1,0 +1,97 @@
+//! How full the server is: what a load balancer or an autoscaler asks for. Threads: any.
+
+use super::{PresetState, Sessions};
+use auricle_core::Pace;
+use serde::{Deserialize, Serialize};
+
+/// How full the server is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// Open streams of the server.
+    pub streams: usize,
+    /// The largest number of open streams (`limits.max_streams`).
+    pub max_streams: usize,
+    /// Whether a stream of some preset would be accepted now.
+    pub accepting: bool,
+    /// Every preset, sorted by name.
+    pub presets: Vec<PresetStatus>,
+}
+
+/// How full the model of a preset is. Presets with the same model share its streams.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PresetStatus {
+    /// The preset's name.
+    pub name: String,
+    /// The engine's backend name; empty if the preset is invalid.
+    pub backend: String,
+    /// Whether streams can be opened.
+    pub state: PresetState,
+    /// Whether another live stream would be accepted now.
+    pub accepting: bool,
+    /// Why not, for people.
+    pub reason: Option<String>,
+    /// Open streams of the model.
+    pub streams: usize,
+    /// The largest number of open streams of the model; `None` if only the server's limit applies.
+    pub max_streams: Option<usize>,
+    /// The share of the time that the model's threads are busy with its live streams, from 0; above 1 they cannot keep
+    /// up. `None` while the model has not processed enough audio.
+    pub load: Option<f64>,
+    /// The median lag of the model's live streams, in seconds.
+    pub lag_seconds: f64,
+    /// How many more live streams would be accepted, by all limits and the load. An estimate: streams cost different
+    /// amounts.
+    pub room: usize,
+}
+
+impl Sessions {
+    /// How full the server is now.
+    pub fn status(&self) -> Status {
+        let admission = self.admission();
+        let (streams, max_streams) = (admission.taken(), admission.max_streams());
+        let left = if self.is_stopping() { 0 } else { max_streams.saturating_sub(streams) };
+        let presets: Vec<_> = self
+            .catalog()
+            .report(true)
+            .into_iter()
+            .map(|preset| {
+                let model = self.catalog().loaded(&preset.name);
+                let mut status = PresetStatus {
+                    name: preset.name,
+                    backend: preset.backend,
+                    state: preset.state,
+                    accepting: left > 0 && preset.state != PresetState::Unavailable,
+                    reason: preset.reason,
+                    streams: preset.streams,
+                    max_streams: None,
+                    load: None,
+                    lag_seconds: 0.0,
+                    room: left,
+                };
+                if let Some(model) = model {
+                    let live = self.registry().live(|entry| entry.model == model.id());
+                    status.max_streams = model.max_streams();
+                    status.load = model.load_with(live);
+                    status.lag_seconds = self.registry().median_lag(|entry| entry.model == model.id());
+                    if let Err(failure) = admission.check(&status.name, &model, Pace::Live) {
+                        (status.accepting, status.reason) = (false, Some(failure.message));
+                    }
+                    if let Some(most) = status.max_streams {
+                        status.room = status.room.min(most.saturating_sub(status.streams));
+                    }
+                    if let Some(one) = model.load_with(1).filter(|one| *one > 0.0) {
+                        // The first live stream is always accepted.
+                        let fit = ((admission.max_load() / one) as usize).max(1);
+                        status.room = status.room.min(fit.saturating_sub(live));
+                    }
+                }
+                status.accepting &= status.room > 0;
+                if !status.accepting {
+                    status.room = 0;
+                }
+                status
+            })
+            .collect();
+        Status { streams, max_streams, accepting: presets.iter().any(|preset| preset.accepting), presets }
+    }
+}
