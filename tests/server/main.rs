@@ -17,6 +17,7 @@ mod listeners;
 mod load;
 mod logging;
 mod metrics;
+mod packaging;
 mod presets;
 mod pull;
 mod sessions;

@@ -3,11 +3,11 @@
 
 #![cfg(unix)]
 
-use auricle_tests::{Client, Host, Setup, auricle, bytes, library, noise, tone_segments};
+use auricle_tests::{Client, Host, LIMIT, Setup, auricle, bytes, library, noise, tone_segments};
 use serde_json::json;
 use std::{
     fs::{self, File},
-    os::unix::process::CommandExt,
+    os::unix::{net::UnixDatagram, process::CommandExt},
     path::Path,
 };
 
@@ -141,4 +141,30 @@ fn a_reload_reads_presets_and_keys_whatever_their_files_look_like() {
     host.wait_for("the reload", || host.logged(&["INFO", "reloaded: log"]) == 1);
     assert_eq!((opens(&first), opens(&second)), (false, true));
     assert!(titled(&second, "\"two\""));
+}
+
+#[test]
+fn a_service_manager_hears_when_the_server_is_ready_alive_and_stopping() {
+    let setup = setup();
+    let manager = UnixDatagram::bind(setup.path("notify")).unwrap();
+    manager.set_read_timeout(Some(LIMIT)).unwrap();
+    let message = || {
+        let mut bytes = [0; 64];
+        let count = manager.recv(&mut bytes).unwrap();
+        String::from_utf8(bytes[..count].to_vec()).unwrap()
+    };
+    let until = |wanted: &str| while message() != wanted {};
+    let mut command = setup.command();
+    command.env("NOTIFY_SOCKET", setup.path("notify")).env("WATCHDOG_USEC", "50000");
+    let mut host = setup.start_by(command);
+    until("READY=1");
+    assert_eq!(host.get("/readyz").0, 200);
+    until("WATCHDOG=1");
+    let mut client = Client::open(&host, "tone", json!({}));
+    host.signal("TERM");
+    until("STOPPING=1");
+    // Also while open streams have time to end.
+    until("WATCHDOG=1");
+    client.finish();
+    assert_eq!(host.wait().code(), Some(0));
 }

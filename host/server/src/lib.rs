@@ -13,6 +13,7 @@ mod derived;
 mod dialects;
 mod http;
 mod listener;
+mod notify;
 mod paced_body;
 mod plan;
 mod process;
@@ -40,6 +41,7 @@ use connections::Connections;
 use conversation::PhaseLimits;
 use derived::{catalog_settings, connection_settings, discovery_settings, phase_limits, stream_settings};
 use listener::Listener;
+use notify::Notifier;
 use plan::{Plan, plan};
 use reread::Files;
 use settings::{ListenerSettings, Settings};
@@ -51,7 +53,10 @@ use std::{
     time::Duration,
 };
 use tls::{Certificate, Certificates};
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{
+    sync::watch,
+    task::{AbortHandle, JoinSet},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Time between two checks of presets, keys and certificates for changes.
@@ -170,7 +175,7 @@ impl Server {
         self.listeners.iter().map(Listener::url).collect()
     }
 
-    /// Serves until asked to stop. Then open streams may continue for the drain time; after it they are finished. A
+    /// Serves until asked to stop, and tells the service manager when it is ready, alive and stopping. Then open streams may continue for the drain time; after it they are finished. A
     /// second request to stop ends them at once. When asked to reload, it first calls `reread`, which applies the
     /// program's own settings, and then reads keys, certificates and presets again. If `reread` fails, nothing else is
     /// read.
@@ -185,10 +190,22 @@ impl Server {
             }
         };
         let mut accepting = JoinSet::new();
-        for listener in listeners {
-            accepting.spawn(listener.accept(app.clone(), phases));
+        let listening: Vec<_> =
+            listeners.into_iter().map(|listener| accepting.spawn(listener.accept(app.clone(), phases))).collect();
+        let notifier = Arc::new(Notifier::from_environment());
+        let (manager, mut first_scan) = (Arc::clone(&notifier), app.first_scan.clone());
+        let signs = tokio::spawn(async move {
+            manager.keep_alive(|| !listening.iter().any(AbortHandle::is_finished)).await;
+        });
+        tokio::select! {
+            () = stop() => {}
+            // If the watcher has ended, the server is not ready.
+            true = async { first_scan.wait_for(|scan| *scan != FirstScan::Running).await.is_ok() } => {
+                notifier.send("READY=1");
+                stop().await;
+            }
         }
-        stop().await;
+        notifier.send("STOPPING=1");
         app.sessions.stop();
         app.streams.close();
         tracing::info!(streams = app.streams.len(), "stopping: no new streams");
@@ -206,6 +223,7 @@ impl Server {
             () = stop() => tracing::warn!(streams = app.streams.len(), "stopped at once"),
         }
         accepting.shutdown().await;
+        signs.abort();
         // Drop it here, not with the last task: it removes the private copies.
         drop(watcher);
     }
