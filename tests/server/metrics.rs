@@ -161,9 +161,9 @@ fn the_server_its_workers_and_its_files_are_measured() {
     let labels = "{preset=\"tone\",engine=\"tone\"}";
     let mut client = Client::open(&host, "tone", json!({}));
     assert_eq!((state("tone", "ready"), sample(&host, &format!("auricle_workers{labels}"))), (1.0, 1.0));
-    client.audio(&bytes(&noise(1, 20_000)));
-    client.until("segment");
-    assert!(samples(&host).contains_key(&format!("auricle_model_load_ratio{labels}")), "{:?}", samples(&host));
+    // The load is known after some seconds of audio.
+    client.audio(&bytes(&noise(1, 160_000)));
+    host.wait_for("the load", || samples(&host).contains_key(&format!("auricle_model_load_ratio{labels}")));
     if cfg!(target_os = "linux") {
         let worker = format!("auricle_worker_memory_bytes{labels}");
         host.wait_for("the worker's memory", || sample(&host, &worker) > 1e5);

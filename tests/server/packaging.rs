@@ -27,8 +27,9 @@ fn dashboard_and_alerts_use_metrics_that_exist() {
         .preset("faulty", &json!({"backend": "faulty", "host": {"open": ["fault"]}}))
         .start();
     let mut client = Client::open(&host, "tone", json!({}));
-    client.audio_in_frames(&bytes(&noise(1, 40_000)), 3_200);
-    client.until("segment");
+    // The load of a model is known after some seconds of audio.
+    client.audio(&bytes(&noise(1, 160_000)));
+    host.wait_for("the load", || host.get("/metrics").1.contains("auricle_model_load_ratio{"));
     Client::start(&host, "absent", json!({})).fails("unknown_preset", 4404);
     let mut failing = Client::open(&host, "faulty", json!({"options": {"fault": "error"}}));
     failing.audio(&bytes(&noise(1, 16_000)));

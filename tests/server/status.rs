@@ -29,8 +29,9 @@ fn a_server_says_how_full_it_is() {
     assert!(none["reason"].as_str().unwrap().contains("not registered"), "{none}");
 
     let mut first = Client::open(&host, "tone", json!({}));
-    first.audio(&bytes(&noise(1, 20_000)));
-    first.until("segment");
+    // The load is known after some seconds of audio.
+    first.audio(&bytes(&noise(1, 160_000)));
+    host.wait_for("the load", || !preset(&host.json("/v1/status"), "tone")["load"].is_null());
     let status = host.json("/v1/status");
     let tone = preset(&status, "tone");
     assert_eq!((&tone["streams"], &tone["max_streams"], &tone["room"]), (&json!(1), &json!(2), &json!(1)));
@@ -59,8 +60,7 @@ fn a_model_that_is_too_busy_has_no_room() {
         .start();
     let options = json!({"options": {"fault": "sleep", "seconds": 0.09, "times": 1_000}});
     let mut client = Client::open(&host, "slow", options);
-    client.audio(&bytes(&noise(1, 32_000)));
-    client.until("segment");
+    client.audio(&bytes(&noise(1, 160_000)));
     host.wait_for("the load", || preset(&host.json("/v1/status"), "slow")["load"].as_f64() > Some(0.5));
     let status = host.json("/v1/status");
     let slow = preset(&status, "slow");

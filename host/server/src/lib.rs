@@ -175,10 +175,10 @@ impl Server {
         self.listeners.iter().map(Listener::url).collect()
     }
 
-    /// Serves until asked to stop, and tells the service manager when it is ready, alive and stopping. Then open streams may continue for the drain time; after it they are finished. A
-    /// second request to stop ends them at once. When asked to reload, it first calls `reread`, which applies the
-    /// program's own settings, and then reads keys, certificates and presets again. If `reread` fails, nothing else is
-    /// read.
+    /// Serves until asked to stop, and tells the service manager when it is ready, alive and stopping. Then open streams
+    /// may continue for the drain time; after it they are finished. A second request to stop ends them at once. When
+    /// asked to reload, it first calls `reread`, which applies the program's own settings, and then reads keys,
+    /// certificates and presets again. If `reread` fails, nothing else is read.
     pub async fn run<E: Display + 'static>(self, reread: impl Fn() -> Result<(), E> + Send + Sync + 'static) {
         let Self { listeners, phases, app, watcher, mut requests, files, drain_limit } = self;
         let (files, reread) = (Arc::new(files), Arc::new(reread));

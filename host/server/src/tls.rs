@@ -141,3 +141,28 @@ fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, CertificateError> 
 fn bytes(file: &Path) -> Result<Vec<u8>, CertificateError> {
     text_file::read_bytes(file).map_err(|error| CertificateError::Read { file: file.to_owned(), error })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `openssl x509 -enddate`: Nov 26 18:01:31 2036 GMT.
+    const CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----\n\
+        MIIBfTCCASOgAwIBAgIUGh2BfypZs77dGwrpNB1aOAwuXD0wCgYIKoZIzj0EAwIw\n\
+        FDESMBAGA1UEAwwJbG9jYWxob3N0MB4XDTI2MTEyOTE4MDEzMVoXDTM2MTEyNjE4\n\
+        MDEzMVowFDESMBAGA1UEAwwJbG9jYWxob3N0MFkwEwYHKoZIzj0CAQYIKoZIzj0D\n\
+        AQcDQgAEeW9+qC8TOSaWkT2Ko0CyccUnFCmsfVhCiITTjVLRGvZflekirKyHgqYx\n\
+        8wuP+YqrHEKLogHDG+YbrK+sFffjYaNTMFEwHQYDVR0OBBYEFIK/KqAz+d1ko2MF\n\
+        AxZ6346GxoCVMB8GA1UdIwQYMBaAFIK/KqAz+d1ko2MFAxZ6346GxoCVMA8GA1Ud\n\
+        EwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIhAMxfkWO9URdNZAgCmIf4pse2\n\
+        OIAa/2SNnUsg1myELRqhAiBg6ZLKdogUn0TORzToY9Hs193DM0grWqU6md45+xEq\n\
+        1Q==\n\
+        -----END CERTIFICATE-----\n";
+
+    #[test]
+    fn the_expiry_is_read() {
+        let certificate = CertificateDer::from_pem_slice(CERTIFICATE).unwrap();
+        assert_eq!(not_after(&certificate), Some(2_111_335_291));
+        assert_eq!(not_after(b"not a certificate"), None);
+    }
+}
