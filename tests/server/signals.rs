@@ -3,7 +3,7 @@
 
 #![cfg(unix)]
 
-use auricle_tests::{Client, Host, LIMIT, Setup, auricle, bytes, library, noise, tone_segments};
+use auricle_tests::{Client, Host, Setup, auricle, bytes, library, limit, noise, tone_segments};
 use serde_json::json;
 use std::{
     fs::{self, File},
@@ -147,7 +147,7 @@ fn a_reload_reads_presets_and_keys_whatever_their_files_look_like() {
 fn a_service_manager_hears_when_the_server_is_ready_alive_and_stopping() {
     let setup = setup();
     let manager = UnixDatagram::bind(setup.path("notify")).unwrap();
-    manager.set_read_timeout(Some(LIMIT)).unwrap();
+    manager.set_read_timeout(Some(limit())).unwrap();
     let message = || {
         let mut bytes = [0; 64];
         let count = manager.recv(&mut bytes).unwrap();

@@ -9,6 +9,7 @@ mod logging;
 mod output;
 mod presets;
 mod pull;
+mod resources;
 mod serve;
 mod sessions;
 mod shell;
@@ -23,6 +24,7 @@ use auricle_engines::{
 };
 use clap::{CommandFactory, Parser, Subcommand};
 use output::{Format, fail, print, print_json, with_runtime};
+use resources::check_resources;
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 /// Real-time speech recognition with engines loaded from shared libraries.
@@ -117,14 +119,6 @@ pub(crate) fn main() -> ExitCode {
             Ok(false) => ExitCode::FAILURE,
             Err(error) => fail(format_args!("cannot write the report: {error}")),
         },
-    }
-}
-
-/// Checks that the resource directories exist.
-fn check_resources(dirs: &[PathBuf]) -> Result<(), String> {
-    match dirs.iter().find(|dir| !dir.is_dir()) {
-        Some(dir) => Err(format!("resource directory {} (`--resources`): not a directory", dir.display())),
-        None => Ok(()),
     }
 }
 

@@ -83,7 +83,8 @@ fn connect(address: &str) -> std::io::Result<std::os::unix::net::UnixDatagram> {
     Ok(socket)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
     use std::{cell::Cell, os::unix::net::UnixDatagram};

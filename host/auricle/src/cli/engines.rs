@@ -1,6 +1,9 @@
 //! `auricle engines`: lists the plugin files, with the reason where one is not registered.
 
-use super::output::{Format, fail, print, print_json};
+use super::{
+    output::{Format, fail, print, print_json},
+    resources::check_resources,
+};
 use auricle_client::{
     Server,
     http::{RequestError, get, post},
@@ -112,7 +115,7 @@ fn describe(file: &FileReport) -> String {
 }
 
 fn look(args: &EnginesArgs) -> Result<EnginesReport, EnginesError> {
-    super::check_resources(&args.resources).map_err(EnginesError::Resources)?;
+    check_resources(&args.resources).map_err(EnginesError::Resources)?;
     let mut settings = DiscoverySettings::of_this_program().map_err(EnginesError::Directory)?;
     (settings.plugins, settings.resources) = (args.plugins.clone(), args.resources.clone());
     let registry = look_once(&settings).map_err(EnginesError::Directory)?;

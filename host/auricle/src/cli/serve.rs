@@ -4,6 +4,7 @@ use super::{
     configuration::{ConfigurationArgs, ConfigurationError},
     logging::{Log, LogError, LogFormat},
     output::{fail, print, with_runtime},
+    resources::check_resources,
 };
 use crate::crash;
 use auricle_core::metrics::Metrics;
@@ -51,7 +52,7 @@ pub(super) fn run(args: ServeArgs) -> ExitCode {
         Err(problem) => return fail(problem),
     };
     // Only at the start: a directory that is removed later must not prevent a reload.
-    if let Err(problem) = super::check_resources(&settings.resources) {
+    if let Err(problem) = check_resources(&settings.resources) {
         return fail(problem);
     }
     let log = match Log::start(args.log.clone(), &settings.log, args.log_format) {
