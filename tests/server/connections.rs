@@ -142,7 +142,7 @@ fn a_connection_is_kept_for_the_next_request() {
 
 #[test]
 fn each_phase_of_a_request_has_its_own_limit() {
-    // The limit for a slow body does not change the response to it, but the limit for the head is short.
+    // The head of a request has one second, the other phases have 60.
     let host = host("[timeouts]\nrequest_seconds = 60\nhead_seconds = 1");
     let mut socket = connect(&host);
     socket.write_all(b"GET /healthz HTTP/1.1\r\n").unwrap();
