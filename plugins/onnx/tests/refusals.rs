@@ -62,7 +62,11 @@ fn a_missing_folder_or_file_is_named() {
     let models = tempfile::tempdir().unwrap();
     let engine = engine(models.path());
     let missing = engine.refusal(json!({"model": "m"})).message;
-    assert!(missing.contains("no `m` in /nowhere, ") && missing.contains(models.path().to_str().unwrap()), "{missing}");
+    assert!(
+        missing.contains("no `m` in the engine's folder /nowhere, ")
+            && missing.contains(models.path().to_str().unwrap()),
+        "{missing}"
+    );
     let absent = engine.refusal(json!({}));
     assert_eq!((absent.code, absent.message.as_str()), (ErrorCode::CONFIG, "field `model`: is missing"));
     fs::create_dir(models.path().join("m")).unwrap();
