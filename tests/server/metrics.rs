@@ -140,7 +140,8 @@ fn both_formats_are_as_prometheus_wants_them_and_say_the_same() {
         families.into_values().flat_map(|family| family.samples.into_keys()).collect()
     };
     let (mut new, mut old) = (names(new), names(old));
-    (new.sort(), old.sort());
+    new.sort();
+    old.sort();
     assert_eq!(new, old);
     assert!(new.len() > 50, "{new:?}");
 }

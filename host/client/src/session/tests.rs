@@ -147,10 +147,10 @@ async fn what_is_left_out_is_told_at_once_and_at_the_end() {
 #[tokio::test]
 async fn channels_in_opposite_phase_are_a_warning_and_no_failure() {
     let (session, served) = serve(|mut socket| async move {
-        hear(&mut socket).await;
-        say(&mut socket, ready()).await;
-        assert_eq!(hear(&mut socket).await, (json!({ "type": "finish" }), 32_000));
-        say(&mut socket, json!({ "seq": 1, "type": "done", "seconds": 0.5 })).await;
+        receive(&mut socket).await;
+        send(&mut socket, ready()).await;
+        assert_eq!(receive(&mut socket).await, (json!({ "type": "finish" }), 32_000));
+        send(&mut socket, json!({ "seq": 1, "type": "done", "seconds": 0.5 })).await;
         close(socket, 1000, "").await;
     })
     .await;
