@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn the_expiry_is_read() {
         let certificate = CertificateDer::from_pem_slice(CERTIFICATE).unwrap();
-        assert_eq!(not_after(&certificate), Some(2_111_335_291));
-        assert_eq!(not_after(b"not a certificate"), None);
+        assert_eq!(CertificateFacts::read(&certificate).unwrap().not_after.unix_seconds(), 2_111_335_291);
+        CertificateFacts::read(b"not a certificate").unwrap_err();
     }
 }

@@ -154,6 +154,7 @@ fn list_files(dir: &Path) -> io::Result<Found> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::unavailable;
     use crate::versions::Stage;
 
     fn candidate(presets: &Presets) -> Option<String> {
@@ -192,7 +193,7 @@ mod tests {
         presets.refresh();
         let stage = presets.versions("a").unwrap().candidate.unwrap().stage;
         let reason = "preset `a` cannot be read: the file is UTF-16: save it as UTF-8".to_owned();
-        assert_eq!(stage, Stage::Refused { reason, tried: None });
+        assert_eq!(stage, Stage::Refused { reason: unavailable(reason), tried: None });
     }
 
     #[cfg(unix)]

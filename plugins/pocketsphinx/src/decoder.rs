@@ -272,16 +272,13 @@ mod tests {
         let utf16 =
             |text: &str| [0xff, 0xfe].into_iter().chain(text.encode_utf16().flat_map(u16::to_le_bytes)).collect();
         let cr = |text: &str| text.replace('\n', "\r").into_bytes();
-        let cases: [(_, &dyn Fn(&str) -> Vec<u8>, _); 2] = [
-            ("utf16-model", &utf16, "noisedict: is UTF-16: save it as UTF-8"),
-            ("mac-model", &cr, "noisedict: its lines end in CR: save it with line ends of Unix or Windows"),
-        ];
-        for (name, edit, problem) in cases {
-            let folder = edited(name, edit);
+        let refused = |folder: std::path::PathBuf, problem: &str| {
             let error = Files::in_folder(&folder).unwrap_err();
             assert!(error.message.ends_with(problem), "{error}");
             std::fs::remove_dir_all(folder).unwrap();
-        }
+        };
+        refused(edited("utf16-model", utf16), "noisedict: is UTF-16: save it as UTF-8");
+        refused(edited("mac-model", cr), "noisedict: its lines end in CR: save it with line ends of Unix or Windows");
     }
 
     /// Truncates each file of the model: the result is an error, or a decoder that recognises less; the process never
