@@ -47,7 +47,7 @@ fn panics() -> Vec<Case> {
         row("init", 0, || Cell::closed(EngineError, "the panic asked for in Init")),
         row("insert_audio_chunk", 15, || Cell::closed(EngineError, "the panic asked for in InsertAudioChunk")),
         row("process_iter", 15, || Cell::closed(EngineError, "the panic asked for in ProcessIter")),
-        row("finish", 15, || Cell::closed(EngineError, "in finish (panic)")),
+        row("finish", 15, || Cell::closed(EngineError, "in finish: panic: ")),
         row("drop", 15, || Cell::whole().log(&["while being dropped", "panicked"])),
     ]
 }

@@ -78,7 +78,7 @@ pub(crate) enum Outcome {
     Whole,
     /// The client gets the complete text, and this corrected form of the engine's invalid text.
     Sanitised(&'static str),
-    /// The stream is closed with this code, and a message that contains the text. Earlier events have arrived.
+    /// The stream is closed with this code. The message, or the log, contains the text. Earlier events have arrived.
     Closed(FailureCode, &'static str),
     /// All clients get the complete text; then the server, which was asked to stop, exits with status 0.
     Stops,

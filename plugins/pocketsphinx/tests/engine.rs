@@ -104,7 +104,8 @@ fn streams_at_once_do_not_disturb_one_another() {
 fn what_is_wrong_is_said() {
     let error = engine().refusal(json!({"model": "de-de"}));
     assert_eq!(error.code, ErrorCode::MODEL);
-    assert!(error.message.starts_with("there is no model `de-de` in /nowhere/pocketsphinx.engine, "), "{error}");
+    let problem = "there is no model `de-de` in the engine's folder /nowhere/pocketsphinx.engine, nor in ";
+    assert!(error.message.starts_with(problem), "{error}");
     let error = model(json!({})).refusal(json!({"first_mean": [1, 2]}));
     assert_eq!(error.code, ErrorCode::CONFIG, "{error}");
     assert!(error.message.starts_with("field `first_mean`"), "{error}");
