@@ -78,7 +78,7 @@ fn each_mistake_has_a_line_with_what_to_do() {
     assert!(made.unwrap().status.success());
     let (code, json) = check(&setup, &["--json"]);
     let report: Value = serde_json::from_str(&json).unwrap();
-    assert_eq!((code, &report["errors"], &report["warnings"]), (1, &json!(5), &json!(6)), "{json}");
+    assert_eq!((code, &report["errors"], &report["warnings"]), (1, &json!(6), &json!(5)), "{json}");
     let findings = report["findings"].as_array().unwrap();
     let finding = |subject: &str| {
         let found = findings.iter().find(|finding| finding["subject"].as_str().unwrap().starts_with(subject));
@@ -88,11 +88,11 @@ fn each_mistake_has_a_line_with_what_to_do() {
     for (subject, message) in [
         ("keys", "ok: "),
         ("origins", "error: `origins`: `app.example` is not an origin"),
-        ("resources", "warning: "),
+        ("resources", "error: "),
         ("trusted", "warning: there is no plugin `nobody`"),
         ("certificate", "warning: expires in 3 days, on "),
         ("plugin junk.so", "error: refused: "),
-        ("preset good", "warning: the engine `tone` does not list `sgment_chunks`"),
+        ("preset good", "warning: fields the engine does not list: sgment_chunks (did you mean `segment_chunks`?)"),
         ("preset value", "error: field `segment_chunks`: "),
         ("preset engine", "error: needs the engine `absent`, which is not registered"),
         ("preset host", "error: has an invalid field: `host.preload` must be true or false, not 1"),

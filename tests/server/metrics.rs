@@ -153,7 +153,7 @@ fn the_server_its_workers_and_its_files_are_measured() {
     let host = setup.preset("broken", &json!({"backend": "none"})).settings("[limits]\nmax_streams = 7").start();
     assert_eq!(sample(&host, &format!("auricle_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"))), 1.0);
     let state = |preset: &str, state: &str| {
-        sample(&host, &format!("auricle_preset_state{{preset=\"{preset}\",state=\"{state}\"}}"))
+        sample(&host, &format!("auricle_preset_state{{preset=\"{preset}\",version=\"service\",state=\"{state}\"}}"))
     };
     assert_eq!((state("tone", "idle"), state("tone", "ready"), state("broken", "unavailable")), (1.0, 0.0, 1.0));
     let files = |state: &str| sample(&host, &format!("auricle_plugin_files{{state=\"{state}\"}}"));
