@@ -49,7 +49,7 @@ pub(crate) enum DialError {
     /// The certificate was refused.
     #[error("{0}")]
     Certificate(CertificateProblem),
-    #[error("the server does not use TLS: use {}:// instead of {}://", .0.plain, .0.secure)]
+    #[error("the server speaks no TLS: use {}:// instead of {}://", .0.plain, .0.secure)]
     NoTls(Schemes),
     #[error("TLS: {0}")]
     Handshake(io::Error),

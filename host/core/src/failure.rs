@@ -13,7 +13,8 @@ pub struct Failure {
     pub code: FailureCode,
     /// The message, for people: what was wrong and what to do. One line.
     pub message: String,
-    /// What only the operator may see, such as paths of the server and the places of panics. One line.
+    /// The message for the operator, if it says more than that for the client: paths of the server, places of panics.
+    /// One line.
     pub detail: Option<String>,
 }
 
@@ -26,16 +27,20 @@ impl Failure {
     /// Adds what only the operator may see.
     #[must_use]
     pub fn with_detail(mut self, detail: impl fmt::Display) -> Self {
-        self.detail = Some(one_line(detail));
+        self.detail = Some(format!("{}: {}", self.message, one_line(detail)));
+        self
+    }
+
+    /// Sets the message for the operator, instead of one that adds to the client's.
+    #[must_use]
+    pub fn explained_as(mut self, explanation: impl fmt::Display) -> Self {
+        self.detail = Some(one_line(explanation));
         self
     }
 
     /// The message with the detail, for the operator.
     pub fn explained(&self) -> String {
-        match &self.detail {
-            Some(detail) => format!("{}: {detail}", self.message),
-            None => self.message.clone(),
-        }
+        self.detail.as_ref().unwrap_or(&self.message).clone()
     }
 
     /// The failure for a client. If there is a detail, the message names the id under which the log has it.

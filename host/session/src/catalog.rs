@@ -67,7 +67,7 @@ impl Catalog {
             fields.insert(name, value);
         }
         resolved.engine.check(&fields).map_err(|problem| {
-            Failure::new(FailureCode::InvalidOption, problem.without_values()).with_detail(problem)
+            Failure::new(FailureCode::InvalidOption, problem.without_values()).explained_as(problem)
         })?;
         let scheduler = self.models.get(&resolved, false).await?;
         Ok(Opening { preset: resolved.preset, scheduler, fields })

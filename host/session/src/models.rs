@@ -10,7 +10,7 @@ use auricle_engines::{
     plugins::{Engine, LoadError, Registry},
     worker::CrashReports,
 };
-use auricle_plugin_api::{Config, Schema, Scope};
+use auricle_plugin_api::{Config, ErrorCode, Schema, Scope};
 use auricle_stream::{ModelScheduler, SchedulerSettings};
 use serde_json::{Map, Value};
 use std::{
@@ -131,7 +131,8 @@ impl Resolved {
             .check_open_fields(engine.schema())
             .map_err(|problem| unavailable(format!("preset `{name}`: {problem}")))?;
         engine.check(&preset.fields).map_err(|problem| {
-            unavailable(format!("preset `{name}`: {}", problem.without_values())).with_detail(problem)
+            let explanation = format!("preset `{name}`: {problem}");
+            unavailable(format!("preset `{name}`: {}", problem.without_values())).explained_as(explanation)
         })?;
         Ok(Self { preset, engine })
     }
@@ -268,6 +269,11 @@ fn load_fields(preset: &Preset, schema: &Schema) -> Map<String, Value> {
     owned(preset.fields.iter().filter(|(name, _)| schema.scope(name) != Some(Scope::Stream)))
 }
 
+/// The text with each path reduced to the name of its file.
+fn without_paths(text: &str) -> String {
+    text.split(' ').map(|word| word.rsplit(['/', '\\']).next().unwrap_or_default()).collect::<Vec<_>>().join(" ")
+}
+
 /// Collects fields.
 pub(super) fn owned<'a>(fields: impl Iterator<Item = (&'a String, &'a Value)>) -> Map<String, Value> {
     fields.map(|(name, value)| (name.clone(), value.clone())).collect()
@@ -280,7 +286,15 @@ async fn load_model(
     settings: SchedulerSettings,
 ) -> Result<Arc<ModelScheduler>, Failure> {
     let failed = |problem: ModelError| {
-        unavailable(format!("the model of preset `{preset}` cannot be served")).with_detail(problem)
+        let message = format!("the model of preset `{preset}` cannot be served");
+        let explanation = format!("{message}: {problem}");
+        match problem {
+            // What is wrong with the model's files helps the client's user too.
+            ModelError::Load(LoadError::Engine(error)) if error.code == ErrorCode::MODEL => {
+                unavailable(format!("{message}: {}", without_paths(&error.message))).explained_as(explanation)
+            }
+            _ => unavailable(message).explained_as(explanation),
+        }
     };
     tracing::info!(preset, engine = engine.plugin(), isolation = ?load.isolation, "loading model");
     let (begun, limit) = (Instant::now(), load.load_limit);
@@ -319,5 +333,17 @@ async fn load_model(
             Ok(Err(_)) => return Err(failed(ModelError::Silent)),
             Err(_) => tracing::info!(preset, "still loading after {:.0} s", begun.elapsed().as_secs_f64()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_reduced_to_names() {
+        let text = "/srv/models/m/model.onnx: a Git LFS pointer; `git lfs pull` fetches the file";
+        assert_eq!(without_paths(text), "model.onnx: a Git LFS pointer; `git lfs pull` fetches the file");
+        assert_eq!(without_paths("cannot read C:\\models\\x.bin"), "cannot read x.bin");
     }
 }
