@@ -150,7 +150,7 @@ impl Versions {
             let explained = reason.explained();
             match &self.service {
                 Some(_) => tracing::error!(preset = name, "{explained}; the previous version stays in service"),
-                None => tracing::error!(preset = name, "not available: {explained}"),
+                None => tracing::warn!(preset = name, "not available: {explained}"),
             }
         }
         candidate.stage = Stage::Refused { reason, tried };
