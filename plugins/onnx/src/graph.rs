@@ -8,9 +8,8 @@ mod carried;
 mod edit;
 mod int8;
 mod projected;
-mod proto;
-mod tensor;
 
+use auricle_onnx_file as proto;
 use auricle_plugin_api::Error;
 use prost::{Message, bytes::Bytes};
 use proto::{Entry, Model};

@@ -3,12 +3,8 @@
 //! Invariant: additions have unique names, and come before the nodes that read them. Nodes of subgraphs count as
 //! readers; they are never changed.
 
-use super::proto::{Attribute, Graph, Node, Tensor};
+use super::proto::{Graph, Node, Tensor};
 use std::collections::{BTreeMap, HashMap, HashSet};
-
-/// `AttributeProto.AttributeType`
-const INTEGER: i32 = 2;
-const INTEGERS: i32 = 7;
 
 /// A graph's values by their names.
 pub(super) struct View<'a> {
@@ -69,62 +65,9 @@ impl<'a> View<'a> {
     }
 }
 
-impl Node {
-    /// The operator; empty for other domains than ONNX's own.
-    pub(super) fn kind(&self) -> &str {
-        match self.domain.as_deref() {
-            None | Some("" | "ai.onnx") => self.op_type.as_deref().unwrap_or_default(),
-            Some(_) => "",
-        }
-    }
-
-    pub(super) fn attribute(&self, name: &str) -> Option<&Attribute> {
-        self.attribute.iter().find(|attribute| attribute.name.as_deref() == Some(name))
-    }
-
-    pub(super) fn integer(&self, name: &str) -> Option<i64> {
-        self.attribute(name)?.i
-    }
-
-    /// An input's name; empty for an optional input that is left out.
-    pub(super) fn reads_at(&self, place: usize) -> Option<&str> {
-        self.input.get(place).map(String::as_str).filter(|name| !name.is_empty())
-    }
-
-    /// Its operator and its name, for messages.
-    pub(super) fn described(&self) -> String {
-        let name = self.name.as_deref().filter(|name| !name.is_empty());
-        let name = name.or_else(|| self.output.first().map(String::as_str)).unwrap_or_default();
-        format!("{} `{name}`", self.op_type.as_deref().unwrap_or_default())
-    }
-
-    /// Adds the names of all values that it or its subgraphs read.
-    fn reads<'a>(&'a self, names: &mut HashSet<&'a str>) {
-        names.extend(self.input.iter().map(String::as_str));
-        for graph in self.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs)) {
-            graph.node.iter().for_each(|node| node.reads(names));
-            names.extend(graph.output.iter().filter_map(|output| output.name.as_deref()));
-        }
-    }
-
-    pub(super) fn new(kind: &str, inputs: &[&str], output: &str) -> Self {
-        let input = inputs.iter().map(|name| (*name).to_owned()).collect();
-        let (name, op_type) = (Some(output.to_owned()), Some(kind.to_owned()));
-        Self { input, output: vec![output.to_owned()], name, op_type, ..Self::default() }
-    }
-
-    pub(super) fn with_integer(mut self, name: &str, value: i64) -> Self {
-        let (name, kind) = (Some(name.to_owned()), Some(INTEGER));
-        self.attribute.push(Attribute { name, i: Some(value), kind, ..Attribute::default() });
-        self
-    }
-}
-
 /// A node that transposes [a, c, b] to [a, b, c].
 pub(super) fn transpose(input: &str, output: &str) -> Node {
-    let (name, kind) = (Some("perm".to_owned()), Some(INTEGERS));
-    let order = Attribute { name, ints: vec![0, 2, 1], kind, ..Attribute::default() };
-    Node { attribute: vec![order], ..Node::new("Transpose", &[input], output) }
+    Node::new("Transpose", &[input], output).with_integers("perm", &[0, 2, 1])
 }
 
 /// Changes to a graph.

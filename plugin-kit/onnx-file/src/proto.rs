@@ -4,236 +4,244 @@
 //! declared, those that are not used as bytes; files of later versions must be refused by the caller. Large constants
 //! are not copied: they are slices of the file. Source: onnx.proto of ONNX 1.23.
 
+#![expect(missing_docs, reason = "messages and fields are those of onnx.proto, which describes them")]
+
 use prost::{Message, bytes::Bytes};
 
 /// The last version of the format (`ir_version`) all of whose fields are declared here.
-pub(super) const LATEST: i64 = 14;
+pub const LATEST: i64 = 14;
 
-/// `TensorProto.DataType`
-pub(super) const FLOAT: i32 = 1;
-pub(super) const INT8: i32 = 3;
-pub(super) const INT64: i32 = 7;
+/// `TensorProto.DataType`: 32-bit floats.
+pub const FLOAT: i32 = 1;
+/// Unsigned 8-bit integers.
+pub const UINT8: i32 = 2;
+/// Signed 8-bit integers.
+pub const INT8: i32 = 3;
+/// Signed 32-bit integers.
+pub const INT32: i32 = 6;
+/// Signed 64-bit integers.
+pub const INT64: i32 = 7;
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Model {
+pub struct Model {
     #[prost(int64, optional, tag = "1")]
-    pub(super) ir_version: Option<i64>,
+    pub ir_version: Option<i64>,
     #[prost(bytes = "bytes", optional, tag = "2")]
-    pub(super) producer_name: Option<Bytes>,
+    pub producer_name: Option<Bytes>,
     #[prost(bytes = "bytes", optional, tag = "3")]
-    pub(super) producer_version: Option<Bytes>,
+    pub producer_version: Option<Bytes>,
     #[prost(bytes = "bytes", optional, tag = "4")]
-    pub(super) domain: Option<Bytes>,
+    pub domain: Option<Bytes>,
     #[prost(int64, optional, tag = "5")]
-    pub(super) model_version: Option<i64>,
+    pub model_version: Option<i64>,
     #[prost(bytes = "bytes", optional, tag = "6")]
-    pub(super) doc_string: Option<Bytes>,
+    pub doc_string: Option<Bytes>,
     #[prost(message, optional, tag = "7")]
-    pub(super) graph: Option<Graph>,
+    pub graph: Option<Graph>,
     #[prost(message, repeated, tag = "8")]
-    pub(super) opset_import: Vec<OperatorSet>,
+    pub opset_import: Vec<OperatorSet>,
     #[prost(message, repeated, tag = "14")]
-    pub(super) metadata_props: Vec<Entry>,
+    pub metadata_props: Vec<Entry>,
     #[prost(bytes = "bytes", repeated, tag = "20")]
-    pub(super) training_info: Vec<Bytes>,
+    pub training_info: Vec<Bytes>,
     #[prost(bytes = "bytes", repeated, tag = "25")]
-    pub(super) functions: Vec<Bytes>,
+    pub functions: Vec<Bytes>,
     #[prost(bytes = "bytes", repeated, tag = "26")]
-    pub(super) configuration: Vec<Bytes>,
+    pub configuration: Vec<Bytes>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct OperatorSet {
+pub struct OperatorSet {
     #[prost(string, optional, tag = "1")]
-    pub(super) domain: Option<String>,
+    pub domain: Option<String>,
     #[prost(int64, optional, tag = "2")]
-    pub(super) version: Option<i64>,
+    pub version: Option<i64>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Entry {
+pub struct Entry {
     #[prost(string, optional, tag = "1")]
-    pub(super) key: Option<String>,
+    pub key: Option<String>,
     #[prost(string, optional, tag = "2")]
-    pub(super) value: Option<String>,
+    pub value: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Graph {
+pub struct Graph {
     #[prost(message, repeated, tag = "1")]
-    pub(super) node: Vec<Node>,
+    pub node: Vec<Node>,
     #[prost(bytes = "bytes", optional, tag = "2")]
-    pub(super) name: Option<Bytes>,
+    pub name: Option<Bytes>,
     #[prost(message, repeated, tag = "5")]
-    pub(super) initializer: Vec<Tensor>,
+    pub initializer: Vec<Tensor>,
     #[prost(bytes = "bytes", optional, tag = "10")]
-    pub(super) doc_string: Option<Bytes>,
+    pub doc_string: Option<Bytes>,
     #[prost(message, repeated, tag = "11")]
-    pub(super) input: Vec<ValueInfo>,
+    pub input: Vec<ValueInfo>,
     #[prost(message, repeated, tag = "12")]
-    pub(super) output: Vec<ValueInfo>,
+    pub output: Vec<ValueInfo>,
     #[prost(message, repeated, tag = "13")]
-    pub(super) value_info: Vec<ValueInfo>,
+    pub value_info: Vec<ValueInfo>,
     #[prost(bytes = "bytes", repeated, tag = "14")]
-    pub(super) quantization_annotation: Vec<Bytes>,
+    pub quantization_annotation: Vec<Bytes>,
     #[prost(bytes = "bytes", repeated, tag = "15")]
-    pub(super) sparse_initializer: Vec<Bytes>,
+    pub sparse_initializer: Vec<Bytes>,
     #[prost(bytes = "bytes", repeated, tag = "16")]
-    pub(super) metadata_props: Vec<Bytes>,
+    pub metadata_props: Vec<Bytes>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Node {
+pub struct Node {
     #[prost(string, repeated, tag = "1")]
-    pub(super) input: Vec<String>,
+    pub input: Vec<String>,
     #[prost(string, repeated, tag = "2")]
-    pub(super) output: Vec<String>,
+    pub output: Vec<String>,
     #[prost(string, optional, tag = "3")]
-    pub(super) name: Option<String>,
+    pub name: Option<String>,
     #[prost(string, optional, tag = "4")]
-    pub(super) op_type: Option<String>,
+    pub op_type: Option<String>,
     #[prost(message, repeated, tag = "5")]
-    pub(super) attribute: Vec<Attribute>,
+    pub attribute: Vec<Attribute>,
     #[prost(bytes = "bytes", optional, tag = "6")]
-    pub(super) doc_string: Option<Bytes>,
+    pub doc_string: Option<Bytes>,
     #[prost(string, optional, tag = "7")]
-    pub(super) domain: Option<String>,
+    pub domain: Option<String>,
     #[prost(bytes = "bytes", optional, tag = "8")]
-    pub(super) overload: Option<Bytes>,
+    pub overload: Option<Bytes>,
     #[prost(bytes = "bytes", repeated, tag = "9")]
-    pub(super) metadata_props: Vec<Bytes>,
+    pub metadata_props: Vec<Bytes>,
     #[prost(bytes = "bytes", repeated, tag = "10")]
-    pub(super) device_configurations: Vec<Bytes>,
+    pub device_configurations: Vec<Bytes>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Attribute {
+pub struct Attribute {
     #[prost(string, optional, tag = "1")]
-    pub(super) name: Option<String>,
+    pub name: Option<String>,
     #[prost(float, optional, tag = "2")]
-    pub(super) f: Option<f32>,
+    pub f: Option<f32>,
     #[prost(int64, optional, tag = "3")]
-    pub(super) i: Option<i64>,
+    pub i: Option<i64>,
     #[prost(bytes = "bytes", optional, tag = "4")]
-    pub(super) s: Option<Bytes>,
+    pub s: Option<Bytes>,
     #[prost(message, optional, tag = "5")]
-    pub(super) t: Option<Tensor>,
+    pub t: Option<Tensor>,
     #[prost(message, optional, tag = "6")]
-    pub(super) g: Option<Graph>,
+    pub g: Option<Graph>,
     #[prost(float, repeated, packed = "false", tag = "7")]
-    pub(super) floats: Vec<f32>,
+    pub floats: Vec<f32>,
     #[prost(int64, repeated, packed = "false", tag = "8")]
-    pub(super) ints: Vec<i64>,
+    pub ints: Vec<i64>,
     #[prost(bytes = "bytes", repeated, tag = "9")]
-    pub(super) strings: Vec<Bytes>,
+    pub strings: Vec<Bytes>,
     #[prost(bytes = "bytes", repeated, tag = "10")]
-    pub(super) tensors: Vec<Bytes>,
+    pub tensors: Vec<Bytes>,
     #[prost(message, repeated, tag = "11")]
-    pub(super) graphs: Vec<Graph>,
+    pub graphs: Vec<Graph>,
     #[prost(bytes = "bytes", optional, tag = "13")]
-    pub(super) doc_string: Option<Bytes>,
+    pub doc_string: Option<Bytes>,
     #[prost(bytes = "bytes", optional, tag = "14")]
-    pub(super) tp: Option<Bytes>,
+    pub tp: Option<Bytes>,
     #[prost(bytes = "bytes", repeated, tag = "15")]
-    pub(super) type_protos: Vec<Bytes>,
+    pub type_protos: Vec<Bytes>,
     /// `AttributeType`
     #[prost(int32, optional, tag = "20")]
-    pub(super) kind: Option<i32>,
+    pub kind: Option<i32>,
     #[prost(bytes = "bytes", optional, tag = "21")]
-    pub(super) ref_attr_name: Option<Bytes>,
+    pub ref_attr_name: Option<Bytes>,
     #[prost(bytes = "bytes", optional, tag = "22")]
-    pub(super) sparse_tensor: Option<Bytes>,
+    pub sparse_tensor: Option<Bytes>,
     #[prost(bytes = "bytes", repeated, tag = "23")]
-    pub(super) sparse_tensors: Vec<Bytes>,
+    pub sparse_tensors: Vec<Bytes>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Tensor {
+pub struct Tensor {
     #[prost(int64, repeated, packed = "false", tag = "1")]
-    pub(super) dims: Vec<i64>,
+    pub dims: Vec<i64>,
     #[prost(int32, optional, tag = "2")]
-    pub(super) data_type: Option<i32>,
+    pub data_type: Option<i32>,
     #[prost(bytes = "bytes", optional, tag = "3")]
-    pub(super) segment: Option<Bytes>,
+    pub segment: Option<Bytes>,
     #[prost(float, repeated, tag = "4")]
-    pub(super) float_data: Vec<f32>,
+    pub float_data: Vec<f32>,
     #[prost(int32, repeated, tag = "5")]
-    pub(super) int32_data: Vec<i32>,
+    pub int32_data: Vec<i32>,
     #[prost(bytes = "bytes", repeated, tag = "6")]
-    pub(super) string_data: Vec<Bytes>,
+    pub string_data: Vec<Bytes>,
     #[prost(int64, repeated, tag = "7")]
-    pub(super) int64_data: Vec<i64>,
+    pub int64_data: Vec<i64>,
     #[prost(string, optional, tag = "8")]
-    pub(super) name: Option<String>,
+    pub name: Option<String>,
     #[prost(bytes = "bytes", optional, tag = "9")]
-    pub(super) raw_data: Option<Bytes>,
+    pub raw_data: Option<Bytes>,
     #[prost(double, repeated, tag = "10")]
-    pub(super) double_data: Vec<f64>,
+    pub double_data: Vec<f64>,
     #[prost(uint64, repeated, tag = "11")]
-    pub(super) uint64_data: Vec<u64>,
+    pub uint64_data: Vec<u64>,
     #[prost(bytes = "bytes", optional, tag = "12")]
-    pub(super) doc_string: Option<Bytes>,
+    pub doc_string: Option<Bytes>,
     #[prost(bytes = "bytes", repeated, tag = "13")]
-    pub(super) external_data: Vec<Bytes>,
+    pub external_data: Vec<Bytes>,
     /// 1: in a separate file.
     #[prost(int32, optional, tag = "14")]
-    pub(super) data_location: Option<i32>,
+    pub data_location: Option<i32>,
     #[prost(bytes = "bytes", repeated, tag = "16")]
-    pub(super) metadata_props: Vec<Bytes>,
+    pub metadata_props: Vec<Bytes>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct ValueInfo {
+pub struct ValueInfo {
     #[prost(string, optional, tag = "1")]
-    pub(super) name: Option<String>,
+    pub name: Option<String>,
     #[prost(message, optional, tag = "2")]
-    pub(super) kind: Option<Type>,
+    pub kind: Option<Type>,
     #[prost(bytes = "bytes", optional, tag = "3")]
-    pub(super) doc_string: Option<Bytes>,
+    pub doc_string: Option<Bytes>,
     #[prost(bytes = "bytes", repeated, tag = "4")]
-    pub(super) metadata_props: Vec<Bytes>,
+    pub metadata_props: Vec<Bytes>,
 }
 
 /// Exactly one of the first six is set.
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Type {
+pub struct Type {
     #[prost(message, optional, tag = "1")]
-    pub(super) tensor: Option<TensorType>,
+    pub tensor: Option<TensorType>,
     #[prost(bytes = "bytes", optional, tag = "4")]
-    pub(super) sequence: Option<Bytes>,
+    pub sequence: Option<Bytes>,
     #[prost(bytes = "bytes", optional, tag = "5")]
-    pub(super) map: Option<Bytes>,
+    pub map: Option<Bytes>,
     #[prost(bytes = "bytes", optional, tag = "7")]
-    pub(super) opaque: Option<Bytes>,
+    pub opaque: Option<Bytes>,
     #[prost(bytes = "bytes", optional, tag = "8")]
-    pub(super) sparse_tensor: Option<Bytes>,
+    pub sparse_tensor: Option<Bytes>,
     #[prost(bytes = "bytes", optional, tag = "9")]
-    pub(super) optional: Option<Bytes>,
+    pub optional: Option<Bytes>,
     #[prost(bytes = "bytes", optional, tag = "6")]
-    pub(super) denotation: Option<Bytes>,
+    pub denotation: Option<Bytes>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct TensorType {
+pub struct TensorType {
     #[prost(int32, optional, tag = "1")]
-    pub(super) element: Option<i32>,
+    pub element: Option<i32>,
     #[prost(message, optional, tag = "2")]
-    pub(super) shape: Option<Shape>,
+    pub shape: Option<Shape>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Shape {
+pub struct Shape {
     #[prost(message, repeated, tag = "1")]
-    pub(super) dim: Vec<Dimension>,
+    pub dim: Vec<Dimension>,
 }
 
 /// An axis: its length, or a name if it is variable.
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Dimension {
+pub struct Dimension {
     #[prost(int64, optional, tag = "1")]
-    pub(super) length: Option<i64>,
+    pub length: Option<i64>,
     #[prost(bytes = "bytes", optional, tag = "2")]
-    pub(super) open: Option<Bytes>,
+    pub open: Option<Bytes>,
     #[prost(bytes = "bytes", optional, tag = "3")]
-    pub(super) denotation: Option<Bytes>,
+    pub denotation: Option<Bytes>,
 }
