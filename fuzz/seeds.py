@@ -269,6 +269,46 @@ def networks() -> None:
         seed("onnx_networks", name, bytes([which]) + model)
 
 
+def weights() -> None:
+    """The smallest Whisper of CTranslate2: a layer on each side, one head of 8; weights of 16 bits."""
+    def name(text: str) -> bytes:
+        return struct.pack("<H", len(text) + 1) + text.encode() + b"\0"
+
+    def floats(text: str, *shape: int) -> bytes:
+        count = 1
+        for axis in shape:
+            count *= axis
+        values = b"".join(struct.pack("<e", 0 if text.endswith("bias") else (n % 7 - 3) / 8) for n in range(count))
+        return name(text) + struct.pack(f"<B{len(shape)}IBI", len(shape), *shape, 4, len(values)) + values
+
+    def integer(text: str, kind: int, value: bytes) -> bytes:
+        return name(text) + struct.pack("<BBI", 0, kind, len(value)) + value
+
+    def norm(text: str) -> list[bytes]:
+        return [floats(f"{text}/gamma", 8), floats(f"{text}/beta", 8)]
+
+    def linear(text: str, *shape: int) -> list[bytes]:
+        return [floats(f"{text}/weight", *shape), floats(f"{text}/bias", shape[0])]
+
+    found = [integer("decoder/activation", 1, b"\3"), integer("decoder/pre_norm", 1, b"\1"), integer("decoder/alibi", 1, b"\0")]
+    found += linear("encoder/conv1", 8, 2, 3) + linear("encoder/conv2", 8, 8, 3)
+    for side, positions in (("encoder", 50), ("decoder", 16)):
+        layer = f"{side}/layer_0"
+        found += [integer(f"{side}/num_heads", 2, b"\1\0"), floats(f"{side}/position_encodings/encodings", positions, 8)]
+        found += norm(f"{side}/layer_norm") + norm(f"{layer}/self_attention/layer_norm") + norm(f"{layer}/ffn/layer_norm")
+        found += linear(f"{layer}/self_attention/linear_0", 24, 8) + linear(f"{layer}/self_attention/linear_1", 8, 8)
+        found += linear(f"{layer}/ffn/linear_0", 16, 8) + linear(f"{layer}/ffn/linear_1", 8, 16)
+    found += norm("decoder/layer_0/attention/layer_norm") + linear("decoder/layer_0/attention/linear_0", 8, 8)
+    found += linear("decoder/layer_0/attention/linear_1", 16, 8) + linear("decoder/layer_0/attention/linear_2", 8, 8)
+    found += [floats("decoder/embeddings/weight", 5, 8)]
+    head = struct.pack("<I", 6) + name("WhisperSpec") + struct.pack("<I", 3)
+    alias = struct.pack("<I", 1) + name("decoder/projection/weight") + name("decoder/embeddings/weight")
+    file = head + struct.pack("<I", len(found)) + b"".join(found) + alias
+    seed("whisper_weights", "whole", file)
+    seed("whisper_weights", "cut", file[:1000])
+    seed("whisper_weights", "settings", head + struct.pack("<I", 3) + b"".join(found[:3]) + struct.pack("<I", 0))
+
+
 def manifest(target: str) -> bytes:
     fields = [(target, 48), ("tone", 64), ("0.1.0", 48), ("arithmetic on the samples", 192)]
     return b"auricle plugin\r\n" + struct.pack("<4I", 384, 1, 0, 0) + b"".join(t.encode().ljust(n, b"\0") for t, n in fields)
@@ -299,7 +339,7 @@ def plugins() -> None:
 
 def main() -> None:
     shutil.rmtree(SEEDS, ignore_errors=True)
-    for write in (messages, dialects, audio, texts, workers, restarts, networks, plugins):
+    for write in (messages, dialects, audio, texts, workers, restarts, networks, weights, plugins):
         write()
     files = [path for path in SEEDS.glob("*/*")]
     print(f"{len(files)} seeds, {sum(path.stat().st_size for path in files)} bytes in {SEEDS}")

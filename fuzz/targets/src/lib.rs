@@ -21,6 +21,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 mod vosk_messages;
+mod whisper_weights;
 mod worker_messages;
 
 pub use audio_files::audio_files;
@@ -35,13 +36,14 @@ pub use plugin_files::plugin_files;
 pub use presets::presets;
 pub use settings::settings;
 pub use vosk_messages::vosk_messages;
+pub use whisper_weights::whisper_weights;
 pub use worker_messages::worker_messages;
 
 /// A function that accepts any bytes.
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 13] = [
+pub const TARGETS: [(&str, Target); 14] = [
     ("audio_files", audio_files),
     ("audio_intake", audio_intake),
     ("client_messages", client_messages),
@@ -54,6 +56,7 @@ pub const TARGETS: [(&str, Target); 13] = [
     ("presets", presets),
     ("settings", settings),
     ("vosk_messages", vosk_messages),
+    ("whisper_weights", whisper_weights),
     ("worker_messages", worker_messages),
 ];
 

@@ -1,0 +1,158 @@
+//! Matrices in their precisions, as the runtime computes them fastest.
+//!
+//! A matrix is [out, in]. `Plain` has 32 bits. `Dynamic` has 8 and rounds what comes in too, which pays where there are many
+//! rows (the encoder). `Blocks` has the matrix alone in 8 bits, which pays where each row needs all of it (the decoder); its
+//! embeddings are rows of the same bytes that the logits are computed with. A bias is added with its product: the runtime's operators
+//! that join a sum with what follows are slower on a processor, several times over many rows.
+
+use crate::graph::{Graph, op};
+use auricle_onnx_file::{INT8, Node, Tensor, UINT8};
+
+/// Numbers of a row that share a scale: the fastest at all sizes, of 32 to 256.
+const BLOCK: usize = 128;
+/// For shorter rows. Still shorter ones are not worth 8 bits.
+const NARROW: usize = 32;
+/// Where all is 0, so that a scale is neither 0 nor too small to be computed with as others are.
+const LEAST: f32 = 1e-30;
+
+/// How matrices are kept and multiplied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Matrices {
+    Plain,
+    Dynamic,
+    Blocks,
+}
+
+/// Numbers in rows.
+pub(crate) struct Matrix {
+    pub(crate) name: String,
+    pub(crate) columns: usize,
+    pub(crate) values: Vec<f32>,
+}
+
+impl Matrix {
+    pub(crate) fn rows(&self) -> usize {
+        self.values.len() / self.columns
+    }
+
+    fn plain(&self, graph: &mut Graph) -> String {
+        graph.constant(&self.name, |name| Tensor::of_floats(name, &[self.rows(), self.columns], &self.values))
+    }
+}
+
+/// Adds the product of `x` with a matrix, and a bias; `into` names its result.
+pub(crate) fn product(
+    graph: &mut Graph,
+    matrices: Matrices,
+    x: &str,
+    matrix: &Matrix,
+    bias: Option<Vec<f32>>,
+    into: &str,
+) -> String {
+    let into = |node: Node| Node { output: vec![into.to_owned()], ..node };
+    let name = &matrix.name;
+    let bias =
+        bias.map(|bias| graph.constant(&format!("{name}.bias"), |name| Tensor::of_floats(name, &[bias.len()], &bias)));
+    match matrices {
+        Matrices::Dynamic => {
+            let (values, scales) = dynamic(matrix);
+            let (rows, columns) = (matrix.rows(), matrix.columns);
+            let values =
+                graph.constant(&format!("{name}.bytes"), |name| Tensor::new(name, &[columns, rows], INT8, values));
+            let scales = graph.constant(&format!("{name}.scales"), |name| Tensor::of_floats(name, &[rows], &scales));
+            let [whole, step, zero] = ["bytes", "scale", "zero"].map(|part| format!("{x}.{part}"));
+            let output = vec![whole.clone(), step.clone(), zero.clone()];
+            graph.add(Node { output, ..op("DynamicQuantizeLinear", &[x]) });
+            let inputs = [&whole, &values, &step, &scales, &zero].map(String::as_str);
+            let bias = bias.as_deref().map_or(vec![], |bias| vec!["", bias]);
+            graph.add(into(op("MatMulIntegerToFloat", &[&inputs[..], &bias].concat())))
+        }
+        Matrices::Blocks if matrix.columns >= NARROW => {
+            let block = if matrix.columns >= BLOCK { BLOCK } else { NARROW };
+            let Blocks { bytes, scales, shape } = in_blocks(matrix, block);
+            let bytes = graph.constant(&format!("{name}.bytes"), |name| Tensor::new(name, &shape, UINT8, bytes));
+            let scales =
+                graph.constant(&format!("{name}.scales"), |name| Tensor::of_floats(name, &shape[..2], &scales));
+            let bias = bias.as_deref().map_or(vec![], |bias| vec!["", "", bias]);
+            let node = op("MatMulNBits", &[&[x, &bytes, &scales][..], &bias].concat());
+            let sizes = [
+                ("K", matrix.columns),
+                ("N", matrix.rows()),
+                ("bits", 8),
+                ("block_size", block),
+                ("accuracy_level", 4),
+            ];
+            graph.add(into(sizes.iter().fold(node, |node, (name, size)| node.with_integer(name, *size as i64))))
+        }
+        Matrices::Plain | Matrices::Blocks => {
+            let constant = matrix.plain(graph);
+            let product = op("FusedMatMul", &[x, &constant]).with_integer("transB", 1);
+            match bias {
+                None => graph.add(into(product)),
+                Some(bias) => {
+                    let product = graph.add(product);
+                    graph.add(into(op("Add", &[&product, &bias])))
+                }
+            }
+        }
+    }
+}
+
+/// Adds a choice of the matrix' rows: embeddings.
+pub(crate) fn rows(graph: &mut Graph, matrices: Matrices, at: &str, matrix: &Matrix) -> String {
+    if matrices != Matrices::Blocks || !matrix.columns.is_multiple_of(BLOCK) {
+        let constant = matrix.plain(graph);
+        return graph.add(op("Gather", &[&constant, at]));
+    }
+    let (name, Blocks { bytes, scales, shape }) = (&matrix.name, in_blocks(matrix, BLOCK));
+    let bytes = graph.constant(&format!("{name}.bytes"), |name| Tensor::new(name, &shape, UINT8, bytes));
+    let [rows, blocks, _] = shape;
+    let scales =
+        graph.constant(&format!("{name}.row_scales"), |name| Tensor::of_floats(name, &[rows, blocks, 1], &scales));
+    let node = op("GatherBlockQuantized", &[&bytes, at, &scales]);
+    let sizes = [("bits", 8), ("block_size", BLOCK as i64), ("gather_axis", 0), ("quantize_axis", 2)];
+    let found = graph.add(sizes.iter().fold(node, |node, (name, size)| node.with_integer(name, *size)));
+    let joined = graph.numbers(&[0, 0, -1]);
+    graph.add(op("Reshape", &[&found, &joined]))
+}
+
+/// What 1 stands for in 8 bits with a sign.
+fn scale(numbers: &[f32]) -> f32 {
+    numbers.iter().fold(LEAST, |most, number| most.max(number.abs())) / 127.0
+}
+
+/// Bytes [in, out] with a sign, and a scale for each output.
+fn dynamic(matrix: &Matrix) -> (Vec<u8>, Vec<f32>) {
+    let rows = matrix.rows();
+    let mut bytes = vec![0; matrix.values.len()];
+    let mut scales = Vec::with_capacity(rows);
+    for (at, row) in matrix.values.chunks_exact(matrix.columns).enumerate() {
+        let scale = scale(row);
+        scales.push(scale);
+        for (column, number) in row.iter().enumerate() {
+            bytes[column * rows + at] = ((number / scale).round_ties_even() as i8).cast_unsigned();
+        }
+    }
+    (bytes, scales)
+}
+
+/// Bytes where 128 is nothing, and a scale for each block.
+struct Blocks {
+    bytes: Vec<u8>,
+    scales: Vec<f32>,
+    /// Rows, blocks in a row, bytes in a block.
+    shape: [usize; 3],
+}
+
+fn in_blocks(matrix: &Matrix, block: usize) -> Blocks {
+    let shape = [matrix.rows(), matrix.columns.div_ceil(block), block];
+    let mut bytes = Vec::with_capacity(shape.iter().product());
+    let mut scales = Vec::with_capacity(shape[0] * shape[1]);
+    for part in matrix.values.chunks_exact(matrix.columns).flat_map(|row| row.chunks(block)) {
+        let scale = scale(part);
+        scales.push(scale);
+        bytes.extend(part.iter().map(|number| ((number / scale).round_ties_even() + 128.0) as u8));
+        bytes.resize(bytes.len().next_multiple_of(block), 128);
+    }
+    Blocks { bytes, scales, shape }
+}
