@@ -45,6 +45,14 @@ pub fn shared_digits() -> Option<PathBuf> {
     beside("AURICLE_DIGITS", "digits")
 }
 
+/// A published English Whisper of CTranslate2, a folder or a wheel, if this machine has one: `AURICLE_CT2_WHISPER`, or
+/// `target/whisper/tiny.en.ct2`.
+pub fn ct2_whisper() -> Option<PathBuf> {
+    let kept = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/whisper/tiny.en.ct2");
+    let model = env::var_os("AURICLE_CT2_WHISPER").map_or_else(kept, PathBuf::from);
+    model.exists().then_some(model)
+}
+
 /// Whether the slow tests are enabled (`cargo xtask test --long`).
 pub fn long() -> bool {
     env::var_os("AURICLE_TEST_LONG").is_some()

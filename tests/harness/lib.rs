@@ -13,6 +13,6 @@ pub use auricle_plugin_test::{
     server::{Client, Closed, Host, Process, Setup, auricle, host_program, limit},
     words::{word_errors, words},
 };
-pub use files::{fixture, library, long, models, runtime, shared_audio, shared_digits, staged};
+pub use files::{ct2_whisper, fixture, library, long, models, runtime, shared_audio, shared_digits, staged};
 pub use tone::tone_segments;
 pub use variant::Variant;

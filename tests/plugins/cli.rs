@@ -75,6 +75,7 @@ fn every_command_explains_itself() {
         "engines",
         "probe",
         "pull",
+        "convert",
         "sessions",
         "key",
         "completions",

@@ -8,6 +8,7 @@ mod asyncapi;
 mod bad_input;
 mod check;
 mod connections;
+mod convert;
 mod details;
 mod exposition;
 mod journal;

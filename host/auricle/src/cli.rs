@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod configuration;
+mod convert;
 mod engines;
 mod key;
 mod logging;
@@ -52,6 +53,7 @@ enum Command {
     Engines(engines::EnginesArgs),
     Probe(ProbeArgs),
     Pull(pull::PullArgs),
+    Convert(convert::ConvertArgs),
     Sessions(sessions::SessionsArgs),
     Key(key::KeyArgs),
     Completions(shell::CompletionsArgs),
@@ -107,6 +109,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Engines(args) => with_runtime(engines::run(args)),
         Command::Probe(args) => probe(&args),
         Command::Pull(args) => pull::run(&args),
+        Command::Convert(args) => convert::run(&args),
         Command::Sessions(args) => sessions::run(&args),
         Command::Worker { lanes } => worker::child_main(lanes),
         Command::Key(args) => key::run(&args),
