@@ -76,13 +76,13 @@ pub enum SettingsError {
     },
 }
 
-/// What `config.json` of CTranslate2 has.
+/// What `config.json` of CTranslate2 has; a field may be `null`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Decoding {
     alignment_heads: Option<Vec<(usize, usize)>>,
-    suppress_ids: Vec<i64>,
-    suppress_ids_begin: Vec<i64>,
+    suppress_ids: Option<Vec<i64>>,
+    suppress_ids_begin: Option<Vec<i64>>,
 }
 
 impl Decoding {
@@ -91,7 +91,7 @@ impl Decoding {
         let lists = [("suppress_ids", &found.suppress_ids), ("suppress_ids_begin", &found.suppress_ids_begin)];
         for (field, tokens) in lists {
             // The reference writes -1 for a list of its own; the engine leaves it out.
-            if let Some(token) = tokens.iter().find(|token| !(-1..sizes.vocabulary as i64).contains(token)) {
+            if let Some(token) = tokens.iter().flatten().find(|token| !(-1..sizes.vocabulary as i64).contains(token)) {
                 return Err(SettingsError::Token { field, token: *token, vocabulary: sizes.vocabulary });
             }
         }
@@ -115,13 +115,13 @@ impl Decoding {
     pub(crate) fn generation(&self, sizes: &Sizes, tokens: &Tokens) -> Value {
         json!({
             "alignment_heads": self.alignment_heads(sizes),
-            "begin_suppress_tokens": self.suppress_ids_begin,
+            "begin_suppress_tokens": self.suppress_ids_begin.as_deref().unwrap_or_default(),
             "decoder_start_token_id": tokens.start,
             "eos_token_id": tokens.end,
             "is_multilingual": sizes.vocabulary >= MULTILINGUAL,
             "max_initial_timestamp_index": FIRST_TIME,
             "no_timestamps_token_id": tokens.no_timestamps,
-            "suppress_tokens": self.suppress_ids,
+            "suppress_tokens": self.suppress_ids.as_deref().unwrap_or_default(),
         })
     }
 }

@@ -279,12 +279,18 @@ fn files_of_different_models_are_refused() {
 fn heads_follow_from_the_width_where_the_file_does_not_say_and_alignment_from_the_layers() {
     let mut model = Model::new(128, 2, 2);
     model.variables.retain(|variable| !variable.name.ends_with("num_heads"));
-    model.config = json!({});
     let room = Room::new();
-    model.write(&room.source()).unwrap();
-    room.convert().unwrap();
-    assert_eq!(room.json("config.json")["decoder_attention_heads"], 2);
-    assert_eq!(room.json("generation_config.json")["alignment_heads"], json!([[1, 0], [1, 1]]));
+    // CTranslate2's own converter writes `null` for what it does not know.
+    let unknown = json!({"alignment_heads": null, "suppress_ids": null, "suppress_ids_begin": null});
+    for config in [json!({}), unknown] {
+        model.config = config;
+        model.write(&room.source()).unwrap();
+        room.convert().unwrap();
+        assert_eq!(room.json("config.json")["decoder_attention_heads"], 2);
+        let generation = room.json("generation_config.json");
+        assert_eq!(generation["alignment_heads"], json!([[1, 0], [1, 1]]));
+        assert_eq!((&generation["suppress_tokens"], &generation["begin_suppress_tokens"]), (&json!([]), &json!([])));
+    }
 }
 
 proptest! {
