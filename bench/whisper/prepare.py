@@ -15,7 +15,7 @@ from environment import ROOT, WORK, keep
 SIZES = ("tiny", "base")
 RECORDING = ROOT / "fixtures/weather.wav"
 """What everybody hears in `whisper`."""
-TRAINED = ROOT / "models/whisper-digits"
+TRAINED = ROOT / "fixtures/whisper-digits"
 """What everybody decodes with in `online`."""
 
 

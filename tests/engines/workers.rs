@@ -325,7 +325,7 @@ fn whisper_loses_nothing_to_random_kills() {
     let setup = Setup::new()
         .plugin(&library("whisper"))
         .resource(&auricle_tests::runtime())
-        .resource(&auricle_tests::models())
+        .resource(&auricle_tests::fixture(""))
         .preset("whisper", &json!({"backend": "whisper", "model": "whisper-digits", "lan": "en"}));
     survive(setup, "whisper", &recording("digits.wav", 2), kills(20), lossless);
 }

@@ -56,11 +56,11 @@ def fold(options: argparse.Namespace, name: str) -> None:
 
 
 def final(options: argparse.Namespace) -> None:
-    """Trains on all but the test split, into `models/whisper-digits`, and measures on that."""
+    """Trains on all but the test split, into `fixtures/whisper-digits`, and measures on that."""
     stock = Stock(corpus.load(options.work, options.digits, options.jobs), None, KEPT)
     checkpoint = options.work / "checkpoint"
     network.save(train(stock, Plan(options.steps), options.work), checkpoint)
-    publish(checkpoint, ROOT / "models/whisper-digits")
+    publish(checkpoint, ROOT / "fixtures/whisper-digits")
     measure(checkpoint, options.digits, corpus.PEOPLE, KEPT, {})
 
 

@@ -9,7 +9,7 @@ use std::{fs, path::PathBuf, process::Command};
 pub(crate) enum Train {
     /// English digits, spoken in a row: models/digits. Resumes a run that was stopped
     Digits(Digits),
-    /// The same as a small Whisper: models/whisper-digits. Resumes a run that was stopped
+    /// The same as a small Whisper, which tests use: fixtures/whisper-digits. Resumes a run that was stopped
     Whisper(Recipe),
 }
 

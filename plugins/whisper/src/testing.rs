@@ -37,7 +37,7 @@ pub(crate) struct Referenced {
 /// The committed models, one after another, and those created by `cargo xtask parity whisper`: `AURICLE_WHISPER_MODELS`
 /// lists folders with a `golden.json`.
 pub(crate) fn referenced() -> impl Iterator<Item = Referenced> {
-    let trained = root().join("models/whisper-digits");
+    let trained = root().join("fixtures/whisper-digits");
     let committed = [
         (testdata("nano"), "nano"),
         (testdata("nano.en"), "nano.en"),
