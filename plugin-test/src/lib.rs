@@ -64,11 +64,13 @@ mod engine;
 mod recording;
 #[cfg(feature = "server")]
 pub mod server;
+mod skip;
 mod stream;
 mod stub_host;
 pub mod words;
 
 pub use engine::{TestEngine, TestModel};
 pub use recording::{CancelAfter, Recording, RestartPoint};
+pub use skip::skip;
 pub use stream::TestStream;
 pub use stub_host::{LogLine, StubHost, onnx_runtime_dir};

@@ -5,7 +5,8 @@
 //! quality.
 
 use auricle_tests::{
-    Client, Host, Setup, bytes, fixture, library, long, models, noise, runtime, shared_digits, wav, word_errors, words,
+    Client, Host, Setup, bytes, fixture, library, long, models, noise, runtime, shared_digits, skip, wav, word_errors,
+    words,
 };
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, fs, thread};
@@ -160,8 +161,7 @@ fn without_the_runtime_a_stream_is_told_so_and_the_next_one_works_once_it_is_the
 #[test]
 fn real_people_are_understood() {
     let Some(folder) = shared_digits() else {
-        println!("skipped: no Free Spoken Digit Dataset (AURICLE_DIGITS)");
-        return;
+        return skip("no Free Spoken Digit Dataset (AURICLE_DIGITS)");
     };
     const NAMES: [&str; 10] = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
     let host = host();

@@ -3,7 +3,7 @@
 //! The bundled recordings must be recognised word for word. Further recordings, if this machine has them, give a word
 //! error rate, which is printed and must be plausible.
 
-use auricle_tests::{Client, Host, Setup, bytes, fixture, shared_audio, staged, wav, word_errors, words};
+use auricle_tests::{Client, Host, Setup, bytes, fixture, shared_audio, skip, staged, wav, word_errors, words};
 use serde_json::{Value, json};
 use std::{fs, path::Path, thread};
 
@@ -153,8 +153,7 @@ fn silence_gives_no_words_and_a_fifth_stream_is_refused() {
 #[test]
 fn further_recordings_are_understood_as_well_as_can_be_expected() {
     let Some(folder) = shared_audio() else {
-        println!("skipped: no folder of further recordings (AURICLE_AUDIO)");
-        return;
+        return skip("no folder of further recordings (AURICLE_AUDIO)");
     };
     let english = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("en_"));
     let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();

@@ -13,6 +13,7 @@ mod cell;
 mod page;
 mod stage;
 
+use auricle_plugin_test::skip;
 use cell::{Case, Column};
 use stage::Stage;
 use std::{
@@ -37,7 +38,7 @@ fn run(column: Column, together: bool) {
                     Some(stage) => stage,
                     None => match Stage::set(column, &case) {
                         Ok(stage) => stage,
-                        Err(problem) => return println!("skipped: {problem}"),
+                        Err(problem) => return skip(format_args!("{name}: {problem}")),
                     },
                 };
                 stage.play(&case, column);

@@ -11,8 +11,11 @@ mod variant;
 pub use auricle_plugin_test::{
     audio::{bytes, noise, wav},
     server::{Client, Closed, Host, Process, Setup, auricle, host_program, limit},
+    skip,
     words::{word_errors, words},
 };
-pub use files::{ct2_whisper, fixture, library, long, models, runtime, shared_audio, shared_digits, staged};
+pub use files::{
+    Reading, fixture, library, long, models, reading, runtime, shared_audio, shared_digits, staged, whisper_wheel,
+};
 pub use tone::tone_segments;
 pub use variant::Variant;

@@ -3,10 +3,10 @@
 //!
 //! Rust clients send what a test specifies, and wait for each answer. The Python clients are from other projects: the
 //! published `vosk-transcriber`, and copies of what vosk-server's sample scripts do (`clients/vosk`). They use an
-//! environment under the target directory; if it cannot be created, their tests print this and are skipped.
+//! environment under the target directory; if it cannot be created, their tests are skipped.
 
 use auricle_tests::{
-    Client, Host, Setup, bytes, fixture, library, limit, models, noise, runtime, tone_segments, wav, words,
+    Client, Host, Setup, bytes, fixture, library, limit, models, noise, runtime, skip, tone_segments, wav, words,
 };
 use serde_json::{Value, json};
 use std::{
@@ -431,7 +431,7 @@ static PYTHON: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
 
 /// Runs a Python program of `clients/vosk`; `None` if there is no environment for it.
 fn python(program: &str, args: &[&str]) -> Option<Output> {
-    let bin = PYTHON.as_ref().map_err(|problem| println!("skipped: no Python clients: {problem}")).ok()?;
+    let bin = PYTHON.as_ref().map_err(|problem| skip(format_args!("no Python clients: {problem}"))).ok()?;
     let mut command = Command::new(bin.join("python"));
     command.arg(clients().join(program)).args(args);
     // `vosk-transcriber` needs an `ffmpeg`.

@@ -5,21 +5,37 @@ use crate::{
     run::{Done, cargo, root, run, target},
     stage,
 };
-use std::process::Command;
+use std::{fs, process::Command};
 
 /// Runs all tests, with `long` including the slow ones. With `args` for cargo, only cargo's tests.
 pub(crate) fn test(long: bool, args: &[String]) -> Done {
     let built = stage::development()?;
+    let skipped = target().join("skipped-tests.txt");
+    if let Err(error) = fs::write(&skipped, "") {
+        return Err(format!("{}: {error}", skipped.display()));
+    }
     let mut command = cargo(&["test", "--workspace"]);
     command.args(args);
     // Used by the end-to-end tests.
     command.env("AURICLE_HOST", built.host).env("AURICLE_PLUGINS", built.plugins);
-    command.env("AURICLE_RUNTIME", built.runtime);
+    command.env("AURICLE_RUNTIME", built.runtime).env("AURICLE_SKIPPED", &skipped);
     if long {
         command.env("AURICLE_TEST_LONG", "1").env("PROPTEST_CASES", "10000");
     }
     run(&mut command)?;
-    if args.is_empty() { converter() } else { Ok(()) }
+    if args.is_empty() {
+        converter()?;
+    }
+    list(&fs::read_to_string(skipped).unwrap_or_default());
+    Ok(())
+}
+
+/// Prints the tests that this machine could not run.
+fn list(skipped: &str) {
+    if !skipped.is_empty() {
+        eprintln!("\nxtask: skipped tests:");
+        skipped.lines().for_each(|line| eprintln!("  {line}"));
+    }
 }
 
 /// The tests of engine `whisper`'s converter, in its own environment (numpy, onnx, onnxruntime).
