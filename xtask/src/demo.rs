@@ -1,12 +1,17 @@
-//! The main job, shown: a host on the engines, a recording streamed to it at its own pace.
+//! The demo: a host, recordings streamed to it at their own pace, and an engine added while it runs.
+
+mod host;
 
 use crate::{
-    run::{Done, root, run},
+    fetch::{self, Package},
+    run::{Done, root, run, target},
     stage::{self, Built},
 };
+use host::Host;
 use std::{
-    io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
+    fs, io,
+    path::{Path, PathBuf},
+    process::Command,
     thread,
     time::{Duration, Instant},
 };
@@ -14,32 +19,84 @@ use std::{
 /// How long the host may take to register an engine.
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// A preset as `auricle convert` prints it.
+const WHISPER: &str = r#"{"backend": "whisper", "model": "tiny.en"}"#;
+
+/// Sentences of Jane Austen's "Sense and Sensibility", read by a volunteer of LibriVox (public domain), which follow one another.
+const READING: [&str; 5] = ["0870", "0880", "0890", "0920", "0930"];
+
 /// Builds, starts the host, streams a recording to each recogniser, and stops the host or leaves it running.
-pub(crate) fn demo(serve: bool) -> Done {
-    let built = stage::release_without_pocketsphinx()?;
+pub(crate) fn demo(offline: bool, serve: bool) -> Done {
+    let source = if offline { None } else { Some(download()?) };
+    let built = stage::for_demo(offline)?;
+    let speech = source.is_some() && has_whisper(&built);
+    let configs = lay_out(source.as_deref()).map_err(|error| format!("cannot write target/demo: {error}"))?;
     eprintln!("\nStarting the host on {} ...", built.plugins.display());
-    let (mut host, address) = start(&built)?;
-    let shown = show(&built, &address).and_then(|()| if serve { wait(&mut host, &address) } else { Ok(()) });
-    stop(&mut host);
-    shown
+    let mut host = Host::start(&built, &configs)?;
+    if speech {
+        stream(&built, &host, &reading(), "whisper")?;
+    } else {
+        stream(&built, &host, &root().join("fixtures/digits.wav"), "digits")?;
+    }
+    if source.is_some() {
+        drop_pocketsphinx_in(&built, &host)?;
+        stream(&built, &host, &root().join("fixtures/demo.wav"), "pocketsphinx")?;
+    }
+    if serve { host.serve() } else { Ok(()) }
 }
 
-/// The neural network that comes with the repository first; then another engine is added while the host runs.
-fn show(built: &Built, address: &str) -> Done {
-    wait_for_engine(built, address, "onnx")?;
-    stream(built, address, "fixtures/digits.wav", "digits")?;
+/// Downloads what the demo needs except Whisper; returns the folder of PocketSphinx' source.
+fn download() -> Done<PathBuf> {
+    fetch::announce(&[Package::Whisper, Package::PocketSphinx, Package::OnnxRuntime]);
+    fetch::onnxruntime()?;
+    fetch::pocketsphinx()
+}
+
+fn has_whisper(built: &Built) -> bool {
+    let added = stage::add_whisper(built);
+    if let Err(reason) = &added {
+        eprintln!("\nWhisper tiny.en cannot be downloaded, so digits and PocketSphinx are shown: {reason}");
+    }
+    added.is_ok()
+}
+
+/// The recording of real speech.
+fn reading() -> PathBuf {
+    target().join("demo/reading.wav")
+}
+
+/// Writes the presets, and joins the sentences of the reading; returns the configuration directory.
+fn lay_out(source: Option<&Path>) -> io::Result<PathBuf> {
+    let folder = target().join("demo");
+    let presets = folder.join("presets");
+    fetch::empty(&presets)?;
+    for preset in ["digits.json", "pocketsphinx.json"] {
+        fs::copy(root().join("configs/presets").join(preset), presets.join(preset))?;
+    }
+    fs::write(presets.join("whisper.json"), WHISPER)?;
+    if let Some(source) = source {
+        let sentence =
+            |number| source.join(format!("test/data/librivox/sense_and_sensibility_01_austen_64kb-{number}.wav"));
+        // `auricle stream` plays WAV files that follow one another in a file.
+        let files: io::Result<Vec<_>> = READING.into_iter().map(|number| fs::read(sentence(number))).collect();
+        fs::write(reading(), files?.concat())?;
+    }
+    Ok(folder)
+}
+
+/// Adds another engine while the host runs.
+fn drop_pocketsphinx_in(built: &Built, host: &Host) -> Done {
     eprintln!("\nPocketSphinx is built and copied into the plugin directory while the host runs ...");
     stage::add_pocketsphinx(built)?;
-    wait_for_engine(built, address, "pocketsphinx")?;
-    run(&mut engines(built, address))?;
-    stream(built, address, "fixtures/demo.wav", "pocketsphinx")
+    wait_for_engine(built, host, "pocketsphinx")?;
+    run(&mut engines(built, host))
 }
 
 /// Waits until the host has registered an engine.
-fn wait_for_engine(built: &Built, address: &str, backend: &str) -> Done {
+fn wait_for_engine(built: &Built, host: &Host, backend: &str) -> Done {
     let begun = Instant::now();
     loop {
-        let output = engines(built, address).args(["--format", "json"]).output();
+        let output = engines(built, host).args(["--format", "json"]).output();
         let list = output.map_err(|error| format!("{}: {error}", built.host.display()))?.stdout;
         if String::from_utf8_lossy(&list).contains(&format!("\"{backend}\"")) {
             return Ok(());
@@ -51,57 +108,14 @@ fn wait_for_engine(built: &Built, address: &str, backend: &str) -> Done {
     }
 }
 
-fn engines(built: &Built, address: &str) -> Command {
+fn engines(built: &Built, host: &Host) -> Command {
     let mut command = Command::new(&built.host);
-    command.args(["engines", "--url", &format!("http://{address}")]);
+    command.args(["engines", "--url", host.address()]);
     command
 }
 
-fn stream(built: &Built, address: &str, recording: &str, preset: &str) -> Done {
-    eprintln!("\nStreaming {recording} to preset `{preset}` at its own pace (the model loads first):\n");
-    let url = format!("ws://{address}/v1/stream");
-    let options = ["--url", &url, "--preset", preset, "--realtime"];
-    run(Command::new(&built.host).arg("stream").arg(root().join(recording)).args(options))
-}
-
-fn command(built: &Built) -> Command {
-    let mut command = Command::new(&built.host);
-    command.args(["serve", "--listen", "127.0.0.1:0", "--log", "error", "--plugins"]).arg(&built.plugins);
-    command.arg("--resources").arg(&built.runtime).arg("--resources").arg(&built.models);
-    command.arg("--configs").arg(root().join("configs"));
-    command
-}
-
-/// Starts the host; returns it and the address it listens on.
-fn start(built: &Built) -> Done<(Child, String)> {
-    let started = command(built).stdout(Stdio::piped()).spawn();
-    let mut host = started.map_err(|error| format!("{} cannot be started: {error}", built.host.display()))?;
-    let mut line = String::new();
-    if let Some(out) = host.stdout.take() {
-        BufReader::new(out).read_line(&mut line).map_err(|error| format!("the host's output: {error}"))?;
-    }
-    let Some(address) = line.trim().strip_prefix("listening on http://") else {
-        stop(&mut host);
-        return Err("the host did not start".into());
-    };
-    Ok((host, address.to_owned()))
-}
-
-fn wait(host: &mut Child, address: &str) -> Done {
-    eprintln!("\nThe host is running; Ctrl-C stops it. Connect with:");
-    eprintln!("  target/release/auricle stream FILE --url ws://{address}/v1/stream --preset pocketsphinx");
-    eprintln!("  target/release/auricle engines --url http://{address}");
-    host.wait().map_err(|error| format!("the host: {error}"))?;
-    Ok(())
-}
-
-/// Asks the host to stop, and waits for its end.
-fn stop(host: &mut Child) {
-    let asked = cfg!(unix)
-        && Command::new("kill").args(["-TERM", &host.id().to_string()]).status().is_ok_and(|status| status.success());
-    // Errors here mean that it has ended already.
-    if !asked {
-        let _ = host.kill();
-    }
-    let _ = host.wait();
+fn stream(built: &Built, host: &Host, recording: &Path, preset: &str) -> Done {
+    eprintln!("\nStreaming {} to preset `{preset}` at its own pace (the model loads first):\n", recording.display());
+    let options = ["--url", host.address(), "--preset", preset, "--realtime"];
+    run(Command::new(&built.host).arg("stream").arg(recording).args(options))
 }

