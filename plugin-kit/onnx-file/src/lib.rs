@@ -1,9 +1,9 @@
-//! The messages of ONNX files, for code that rewrites or writes networks.
+//! The protobuf messages of ONNX files, for code that changes or writes networks.
 //!
-//! - [`Model`] and its parts: the messages of the format
-//! - [`Node`] and [`Tensor`] also have methods to read and make them
+//! - [`Model`] and its parts: the messages
+//! - [`Node`] and [`Tensor`] also have methods to read and create them
 //!
-//! It is not part of `auricle-plugin-kit`, because programs that write networks need not be engines.
+//! The crate is not part of `auricle-plugin-kit`, because a program that writes networks is not always an engine.
 
 #![forbid(unsafe_code)]
 

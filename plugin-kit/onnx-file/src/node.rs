@@ -1,4 +1,4 @@
-//! Nodes of a network: reading them, and new ones.
+//! Reads and creates the nodes of a network.
 
 use crate::proto::{Attribute, Node};
 use std::collections::HashSet;
@@ -9,7 +9,7 @@ const INTEGER: i32 = 2;
 const INTEGERS: i32 = 7;
 
 impl Node {
-    /// The operator; empty for other domains than ONNX's own.
+    /// The operator's name; empty if the operator is not in ONNX's own domain.
     pub fn kind(&self) -> &str {
         match self.domain.as_deref() {
             None | Some("" | "ai.onnx") => self.op_type.as_deref().unwrap_or_default(),
@@ -27,12 +27,12 @@ impl Node {
         self.attribute(name)?.i
     }
 
-    /// The name of an input; `None` for an optional input that is left out.
-    pub fn reads_at(&self, place: usize) -> Option<&str> {
-        self.input.get(place).map(String::as_str).filter(|name| !name.is_empty())
+    /// The name of the input at `index`; `None` if it is optional and omitted.
+    pub fn reads_at(&self, index: usize) -> Option<&str> {
+        self.input.get(index).map(String::as_str).filter(|name| !name.is_empty())
     }
 
-    /// The operator and the node's name, for messages.
+    /// The operator and the node's name, for messages. A node without a name has that of its first output.
     pub fn described(&self) -> String {
         let name = self.name.as_deref().filter(|name| !name.is_empty());
         let name = name.or_else(|| self.output.first().map(String::as_str)).unwrap_or_default();
@@ -48,7 +48,7 @@ impl Node {
         }
     }
 
-    /// A node with one output; the node gets the output's name.
+    /// A node with one output. The node has the same name as its output.
     pub fn new(kind: &str, inputs: &[&str], output: &str) -> Self {
         let input = inputs.iter().map(|name| (*name).to_owned()).collect();
         let (name, op_type) = (Some(output.to_owned()), Some(kind.to_owned()));

@@ -1,14 +1,14 @@
-//! The messages of an ONNX file, as far as networks are rewritten.
+//! The protobuf messages of an ONNX file.
 //!
-//! Invariant: a file that is read and written again has the same fields. So all fields of ONNX up to [`LATEST`] are
-//! declared, those that are not used as bytes; files of later versions must be refused by the caller. Large constants
-//! are not copied: they are slices of the file. Source: onnx.proto of ONNX 1.23.
+//! Invariant: a file that is read and written again has the same fields. For this, all fields of ONNX up to [`LATEST`] are
+//! declared; unused ones are raw bytes. The caller must refuse files of later versions. Large constants are not copied: they
+//! are slices of the file. Source: onnx.proto of ONNX 1.23.
 
 #![expect(missing_docs, reason = "messages and fields are those of onnx.proto, which describes them")]
 
 use prost::{Message, bytes::Bytes};
 
-/// The last version of the format (`ir_version`) all of whose fields are declared here.
+/// The latest version of the format (`ir_version`) whose fields are all declared here.
 pub const LATEST: i64 = 14;
 
 /// `TensorProto.DataType`: 32-bit floats.
@@ -183,7 +183,7 @@ pub struct Tensor {
     pub doc_string: Option<Bytes>,
     #[prost(bytes = "bytes", repeated, tag = "13")]
     pub external_data: Vec<Bytes>,
-    /// 1: in a separate file.
+    /// 1 if the values are in a separate file.
     #[prost(int32, optional, tag = "14")]
     pub data_location: Option<i32>,
     #[prost(bytes = "bytes", repeated, tag = "16")]

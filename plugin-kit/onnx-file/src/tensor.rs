@@ -1,6 +1,6 @@
-//! Constants of a network: their values, and new ones.
+//! Reads and creates the constants of a network.
 //!
-//! Invariant: a constant whose size does not match its shape leads to an error, not a panic.
+//! Invariant: a constant whose size does not match its shape is an error, not a panic.
 
 use crate::proto::{Entry, FLOAT, INT8, INT64, Tensor};
 use prost::{Message, bytes::Bytes};
@@ -9,12 +9,12 @@ use prost::{Message, bytes::Bytes};
 const EXTERNAL: i32 = 1;
 
 impl Tensor {
-    /// Its name.
+    /// The name; empty if it has none.
     pub fn called(&self) -> &str {
         self.name.as_deref().unwrap_or_default()
     }
 
-    /// Whether its values are in another file.
+    /// Whether the values are in another file.
     pub fn is_elsewhere(&self) -> bool {
         self.data_location == Some(EXTERNAL)
     }
@@ -27,7 +27,7 @@ impl Tensor {
         (flat && rows > 0 && columns > 0).then_some((rows, columns))
     }
 
-    /// The values of a tensor of floats.
+    /// The values of a tensor of 32-bit floats.
     pub fn floats(&self) -> Result<Vec<f32>, String> {
         let values = match &self.raw_data {
             Some(bytes) if bytes.len() % 4 == 0 => bytes.as_chunks().0.iter().map(|x| f32::from_le_bytes(*x)).collect(),
@@ -37,7 +37,7 @@ impl Tensor {
         self.complete(FLOAT, values)
     }
 
-    /// The values of a tensor of integers.
+    /// The values of a tensor of 64-bit integers.
     pub fn integers(&self) -> Result<Vec<i64>, String> {
         let values = match &self.raw_data {
             Some(bytes) if bytes.len() % 8 == 0 => bytes.as_chunks().0.iter().map(|x| i64::from_le_bytes(*x)).collect(),
@@ -49,11 +49,11 @@ impl Tensor {
 
     fn complete<T>(&self, kind: i32, values: Vec<T>) -> Result<Vec<T>, String> {
         let refused = |problem: String| Err(format!("its constant `{}` {problem}", self.called()));
-        let wanted =
+        let expected =
             self.dims.iter().try_fold(1_usize, |product, length| product.checked_mul(usize::try_from(*length).ok()?));
         match () {
             () if self.data_type != Some(kind) => refused(format!("has type {:?}, not {kind}", self.data_type)),
-            () if wanted != Some(values.len()) => refused(format!("does not have the size for {:?}", self.dims)),
+            () if expected != Some(values.len()) => refused(format!("does not match its shape {:?}", self.dims)),
             () => Ok(values),
         }
     }
@@ -79,7 +79,8 @@ impl Tensor {
         Self::new(name, dims, INT64, values.iter().flat_map(|value| value.to_le_bytes()).collect())
     }
 
-    /// Takes the bytes out of the network: they must be written to the file `location` beside it, at `offset`.
+    /// Moves the values out of the network and returns their bytes. The caller must write them to the file `location` beside it, at the
+    /// byte `offset`.
     pub fn move_out(&mut self, location: &str, offset: u64) -> Bytes {
         let bytes = self.raw_data.take().unwrap_or_default();
         let length = bytes.len() as u64;

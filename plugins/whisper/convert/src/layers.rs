@@ -1,4 +1,4 @@
-//! Layers of a network: norms, products, attentions' matrices.
+//! The layers of a network: norms, matrix products, feed-forward blocks.
 
 use crate::{
     graph::{Graph, op},
@@ -9,7 +9,7 @@ use auricle_onnx_file as onnx;
 
 const EPSILON: f32 = 1e-5;
 
-/// A network under construction, whose matrices have one precision.
+/// A network under construction. All its matrices have the same precision.
 pub(crate) struct Layers {
     pub(crate) graph: Graph,
     matrices: Matrices,
@@ -20,33 +20,33 @@ impl Layers {
         Self { graph: Graph::default(), matrices }
     }
 
-    /// A tensor with 32 bits, in its shape.
+    /// Adds a tensor as a constant of 32-bit floats. Returns its name.
     pub(crate) fn constant(&mut self, tensor: &Tensor) -> String {
         self.graph.constant(&tensor.name, |name| onnx::Tensor::of_floats(name, &tensor.shape, &tensor.values()))
     }
 
-    /// Embeddings.
+    /// Looks up the embeddings of the tokens `at`.
     pub(crate) fn rows(&mut self, at: &str, tensor: &Tensor) -> String {
         matrix::rows(&mut self.graph, self.matrices, at, &scaled(tensor, 1.0))
     }
 
-    /// A matrix alone.
+    /// Multiplies by a matrix, without a bias.
     pub(crate) fn product(&mut self, x: &str, tensor: &Tensor, into: &str) -> String {
         matrix::product(&mut self.graph, self.matrices, x, &scaled(tensor, 1.0), None, into)
     }
 
-    /// A matrix and its bias.
+    /// Multiplies by a matrix and adds its bias.
     pub(crate) fn linear(&mut self, x: &str, linear: &Linear) -> String {
         self.scaled_linear(x, linear, 1.0)
     }
 
-    /// The same, with each number multiplied by `scale`.
+    /// Like [`Self::linear`], with the matrix and bias multiplied by `scale`.
     pub(crate) fn scaled_linear(&mut self, x: &str, linear: &Linear, scale: f32) -> String {
         let bias = linear.bias.as_ref().map(|bias| scaled(bias, scale).values);
         matrix::product(&mut self.graph, self.matrices, x, &scaled(&linear.weight, scale), bias, "")
     }
 
-    /// The three matrices of a self attention as one; keys have no bias.
+    /// Computes queries, keys and values with one product. Keys have no bias.
     pub(crate) fn queries_keys_values(&mut self, x: &str, attention: &Attention) -> String {
         let parts = [&attention.query, &attention.key, &attention.value];
         let values = parts.iter().flat_map(|part| part.weight.values()).collect();
@@ -68,7 +68,7 @@ impl Layers {
         self.graph.add(op("Add", &[x, y]))
     }
 
-    /// What is behind the attentions, added to `x`.
+    /// The feed-forward block, added to `x`.
     pub(crate) fn feed_forward(&mut self, x: &str, layer: &FeedForward) -> String {
         let normed = self.norm(x, &layer.norm);
         let inner = self.linear(&normed, &layer.first);
@@ -77,7 +77,7 @@ impl Layers {
         self.add(x, &y)
     }
 
-    /// [batch, tokens, width] as [batch, heads, ...] in the order of `axes`.
+    /// Reshapes [batch, tokens, width] to `split`, then transposes it to the order of `axes`.
     pub(crate) fn heads(&mut self, x: &str, split: &[i64], axes: &[i64], into: &str) -> String {
         let split = self.graph.numbers(split);
         let y = self.graph.add(op("Reshape", &[x, &split]));
@@ -86,7 +86,7 @@ impl Layers {
     }
 }
 
-/// A matrix, or a bias as one row, with 32 bits and each number multiplied.
+/// A matrix, or a bias as one row, as 32-bit floats multiplied by `scale`.
 fn scaled(tensor: &Tensor, scale: f32) -> Matrix {
     let mut values = tensor.values();
     values.iter_mut().for_each(|value| *value *= scale);

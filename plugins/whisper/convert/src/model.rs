@@ -1,19 +1,19 @@
-//! A Whisper's weights, by what they are for.
+//! The weights of a Whisper model, by layer.
 //!
-//! Invariants: nothing is missing, every tensor has the shape that [`Sizes`] says, and every number is finite. Tensors carry
-//! the names that Hugging Face's transformers gives them: they name the constants of the networks.
+//! Invariants: no tensor is missing, every tensor has the shape that follows from [`Sizes`], and every number is finite. Tensors have
+//! the names of Hugging Face's transformers. The networks' constants get the same names.
 
 use half::f16;
 use prost::bytes::Bytes;
 
-/// What the shapes of the tensors come to.
+/// The sizes of a model, read from the shapes of its tensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Sizes {
     pub(crate) width: usize,
     pub(crate) bins: usize,
-    /// Of the encoder, in a window: 50 for each second.
+    /// Frames that the encoder outputs for a window: 50 per second.
     pub(crate) states: usize,
-    /// Tokens that the decoder can hold, the prompt included.
+    /// The decoder's maximum number of tokens, with the prompt.
     pub(crate) positions: usize,
     pub(crate) vocabulary: usize,
     pub(crate) encoder_layers: usize,
@@ -25,13 +25,13 @@ pub(crate) struct Sizes {
 }
 
 impl Sizes {
-    /// Of the decoder's heads.
+    /// The width of a head of the decoder.
     pub(crate) fn head_width(&self) -> usize {
         self.width / self.decoder_heads
     }
 }
 
-/// Numbers as the file has them, in little endian.
+/// Numbers in the file's type, little endian.
 #[derive(Debug, Clone)]
 pub(crate) enum Numbers {
     Float16(Bytes),
@@ -39,7 +39,7 @@ pub(crate) enum Numbers {
 }
 
 impl Numbers {
-    /// Part `part` of `parts` equal ones.
+    /// Splits the numbers into `parts` equal parts and returns part `part`.
     pub(crate) fn part(&self, part: usize, parts: usize) -> Self {
         let cut = |bytes: &Bytes| bytes.slice(bytes.len() / parts * part..bytes.len() / parts * (part + 1));
         match self {
@@ -48,7 +48,7 @@ impl Numbers {
         }
     }
 
-    /// Each, with 32 bits.
+    /// The numbers as 32-bit floats.
     pub(crate) fn iter(&self) -> Box<dyn Iterator<Item = f32> + '_> {
         match self {
             Self::Float16(bytes) => Box::new(bytes.as_chunks().0.iter().map(|x| f16::from_le_bytes(*x).to_f32())),
@@ -66,13 +66,13 @@ pub(crate) struct Tensor {
 }
 
 impl Tensor {
-    /// With 32 bits.
+    /// The numbers as 32-bit floats.
     pub(crate) fn values(&self) -> Vec<f32> {
         self.numbers.iter().collect()
     }
 }
 
-/// A matrix [out, in], or the filters of a convolution [out, in, frames]; keys have no bias.
+/// A matrix [out, in], or the filters of a convolution [out, in, frames]. Keys have no bias.
 #[derive(Debug, Clone)]
 pub(crate) struct Linear {
     pub(crate) weight: Tensor,
@@ -86,10 +86,10 @@ pub(crate) struct Norm {
     pub(crate) bias: Tensor,
 }
 
-/// An attention, and the norm before it.
+/// An attention block and the norm before it.
 #[derive(Debug, Clone)]
 pub(crate) struct Attention {
-    /// What its tensors' names begin with.
+    /// The beginning of its tensors' names.
     pub(crate) name: String,
     pub(crate) norm: Norm,
     pub(crate) query: Linear,
@@ -98,7 +98,7 @@ pub(crate) struct Attention {
     pub(crate) out: Linear,
 }
 
-/// The two matrices behind the attentions, and the norm before them.
+/// A feed-forward block: the norm, then two matrices.
 #[derive(Debug, Clone)]
 pub(crate) struct FeedForward {
     pub(crate) norm: Norm,
@@ -116,9 +116,9 @@ pub(crate) struct EncoderLayer {
 /// A layer of the decoder.
 #[derive(Debug, Clone)]
 pub(crate) struct DecoderLayer {
-    /// To the tokens before.
+    /// Self attention over the tokens so far.
     pub(crate) attention: Attention,
-    /// To the audio.
+    /// Cross attention over the audio.
     pub(crate) cross: Attention,
     pub(crate) feed_forward: FeedForward,
 }
@@ -135,14 +135,14 @@ pub(crate) struct Encoder {
 /// The decoder.
 #[derive(Debug, Clone)]
 pub(crate) struct Decoder {
-    /// The embeddings of the tokens, which are the matrix of the logits too.
+    /// The embeddings of the tokens, which are also the logits' matrix.
     pub(crate) tokens: Tensor,
     pub(crate) positions: Tensor,
     pub(crate) layers: Vec<DecoderLayer>,
     pub(crate) norm: Norm,
 }
 
-/// All of it.
+/// A complete model.
 #[derive(Debug, Clone)]
 pub(crate) struct Whisper {
     pub(crate) sizes: Sizes,

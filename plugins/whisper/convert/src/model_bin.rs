@@ -1,56 +1,59 @@
-//! `model.bin`, CTranslate2's file of weights: named variables, as its converters write them.
+//! Reads `model.bin`, CTranslate2's file of weights: a list of named variables.
 //!
-//! Invariants: a file is read to its last byte or refused; each variable has as many bytes as its shape and type take; names have
-//! only letters that a message may quote; no count or size in the file is allocated before as many bytes are there. The weights
-//! are not copied: they stay slices of the file.
+//! Invariants: a file is read to its last byte or refused; each variable has the number of bytes that its shape and type need; names
+//! contain only ASCII letters, digits and `_/.-`, so messages can quote them; memory is never allocated by a count or size in the file
+//! before that many bytes were found. The weights are not copied: they are slices of the file.
 //!
-//! Source: CTranslate2 4.8, binary version 6. A text is a `u16` length and that many bytes, the last one zero; all numbers are
-//! little endian. `u32` version; text, name of the specification; `u32` its revision; `u32` number of variables, each: text name, `u8` number
-//! of axes, `u32` for each axis, `u8` type, `u32` number of bytes, bytes; `u32` number of aliases, each: text alias, text name.
+//! Source: CTranslate2 4.8, binary version 6. All numbers are little endian. A string is a `u16` length and that many bytes, the
+//! last one zero. The file: `u32` version; string, name of the specification; `u32` revision of the specification; `u32` number of
+//! variables, each: string name, `u8` number of axes, `u32` for each axis, `u8` type, `u32` number of bytes, bytes; `u32` number of
+//! aliases, each: string alias, string name.
 
 use prost::bytes::Bytes;
 use std::{collections::BTreeMap, fmt};
 
-/// The binary version that CTranslate2 writes since 3.0.
+/// The binary version that CTranslate2 has written since 3.0.
 const VERSION: u32 = 6;
 const SPECIFICATION: &str = "WhisperSpec";
 const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
-/// More than any of Whisper's variables has.
+/// More axes than any variable of a Whisper model has.
 const MOST_AXES: u8 = 4;
 
-/// Why bytes are not a Whisper's `model.bin`. The text continues the file's name.
+/// Why `model.bin` cannot be read. The text continues the file's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ModelFileError {
-    /// A clone without its large files.
+    /// A Git LFS pointer instead of the file.
     #[error("is a Git LFS pointer, not the file itself: run `git lfs pull` where it was cloned")]
     Pointer,
-    /// Fewer bytes than it announces.
-    #[error("ends at byte {length}, in the middle of {part}: it is incomplete; fetch it again")]
+    /// The file is incomplete.
+    #[error("ends at byte {length}, in the middle of {part}: it is incomplete; download it again")]
     Truncated {
-        /// Bytes that there are.
+        /// The file's length in bytes.
         length: usize,
-        /// What ends too early.
+        /// The incomplete part.
         part: String,
     },
-    /// Of another time, or another kind of file.
-    #[error("has the binary version {0}, only {VERSION} can be read: convert the model again with CTranslate2 3 or 4")]
+    /// Another version of the format, or another kind of file.
+    #[error(
+        "has the binary version {0}, but only {VERSION} can be read: convert the model again with CTranslate2 3 or 4"
+    )]
     Version(u32),
-    /// Another kind of model.
-    #[error("is a {0} of CTranslate2, not a Whisper ({SPECIFICATION})")]
+    /// A model of another architecture.
+    #[error("is a {0} of CTranslate2, not a Whisper model ({SPECIFICATION})")]
     Specification(String),
-    /// A text that is no name.
-    #[error("has no name at byte {0}, where one is expected: it is damaged")]
+    /// An invalid name.
+    #[error("has no valid name at byte {0}: it is damaged")]
     Name(usize),
-    /// A number for a type that CTranslate2 does not have.
+    /// An unknown type.
     #[error("has `{name}` in the unknown type {kind}: it is damaged")]
     Kind {
         /// The variable.
         name: String,
-        /// The number.
+        /// The type's number in the file.
         kind: u8,
     },
-    /// A shape that does not go with the bytes.
-    #[error("has {bytes} bytes of {kind} for `{name}`, which do not make the shape {shape:?}: it is damaged")]
+    /// The number of bytes does not match the shape and type.
+    #[error("has {bytes} bytes of {kind} for `{name}`, which do not match the shape {shape:?}: it is damaged")]
     Size {
         /// The variable.
         name: String,
@@ -58,39 +61,39 @@ pub enum ModelFileError {
         kind: Kind,
         /// Its shape.
         shape: Vec<usize>,
-        /// Bytes that it announces.
+        /// Its number of bytes, as the file gives it.
         bytes: usize,
     },
-    /// Two variables of a name, or an alias of one.
+    /// A name that two variables or aliases have.
     #[error("has `{0}` twice: it is damaged")]
     Twice(String),
-    /// An alias of nothing.
-    #[error("has `{alias}` as another name of `{name}`, which is not in it: it is damaged")]
+    /// An alias of a variable that does not exist.
+    #[error("has the alias `{alias}` for `{name}`, which does not exist: it is damaged")]
     Alias {
         /// The alias.
         alias: String,
-        /// What it stands for.
+        /// The variable's name.
         name: String,
     },
-    /// Bytes after the end.
+    /// Bytes after the last alias.
     #[error("has {0} bytes too many at its end: it is damaged")]
     Rest(usize),
 }
 
-/// Types of numbers.
+/// The type of a variable's numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// 32 bits
+    /// 32-bit float
     Float32,
-    /// 8 bits, weights that were quantized
+    /// 8-bit integer, for quantized weights
     Int8,
-    /// 16 bits, weights that were quantized
+    /// 16-bit integer, for quantized weights
     Int16,
-    /// 32 bits
+    /// 32-bit integer
     Int32,
-    /// 16 bits, IEEE
+    /// 16-bit float (IEEE 754)
     Float16,
-    /// 16 bits, as wide as those of 32
+    /// 16-bit float with the exponent of a 32-bit float
     BFloat16,
 }
 
@@ -129,17 +132,17 @@ impl fmt::Display for Kind {
     }
 }
 
-/// Numbers of a name.
+/// A variable's type, shape and bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct Variable {
     pub(crate) kind: Kind,
     pub(crate) shape: Vec<usize>,
-    /// As many as kind and shape take.
+    /// The numbers, little endian.
     pub(crate) bytes: Bytes,
 }
 
 impl Variable {
-    /// A single integer.
+    /// The value, if it is a single integer.
     pub(crate) fn integer(&self) -> Option<i64> {
         match (self.kind, &self.bytes[..]) {
             (Kind::Int8, [byte]) => Some(i64::from(byte.cast_signed())),
@@ -150,7 +153,7 @@ impl Variable {
     }
 }
 
-/// The variables of a file by their names; an alias is a variable too.
+/// The variables of a file by name. An alias is a variable too.
 pub(crate) type Variables = BTreeMap<String, Variable>;
 
 /// Reads a file.
@@ -186,7 +189,7 @@ pub(crate) fn read(file: Vec<u8>) -> Result<Variables, ModelFileError> {
     if reader.rest.is_empty() { Ok(found) } else { Err(ModelFileError::Rest(reader.rest.len())) }
 }
 
-/// What is left of a file.
+/// Reads a file from front to back.
 struct Reader {
     length: usize,
     rest: Bytes,

@@ -1,82 +1,88 @@
-//! The JSON files: what CTranslate2's folder says, and what the engine reads.
+//! The JSON files: reads those of CTranslate2 and creates those of the engine.
 //!
-//! Invariant: what is written agrees with the weights and with the tokenizer; a tokenizer of another model is refused.
-//! `preprocessor_config.json` is not copied: every Whisper has the same features, and the file of one that has others is refused.
+//! Invariant: the created files match the weights and the tokenizer; a tokenizer of another model is refused.
+//! `preprocessor_config.json` is not copied, because the features follow from the weights; a file that describes other features is
+//! refused.
 
 use crate::model::Sizes;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-/// Whether a vocabulary has languages, as the reference implementation decides it.
+/// A model is multilingual if its vocabulary has at least as many tokens, as in the reference implementation.
 const MULTILINGUAL: usize = 51_865;
-/// The latest first timestamp, in steps of 20 ms: 1 s, as in the reference implementation.
+/// The latest start of the first segment, in steps of 20 ms: 1 s, as in the reference implementation.
 const FIRST_TIME: u32 = 50;
-/// Letters of a name that a message has room for.
+/// The most characters of a name that a message quotes.
 const MOST_QUOTED: usize = 40;
+/// Hz.
 const RATE: usize = 16_000;
+/// Samples of a Fourier transform.
 const WINDOW: usize = 400;
+/// Samples from one feature frame to the next.
 const HOP: usize = 160;
 
-/// Why the files do not make a model's. The text continues the file's name.
+/// Why a file cannot be used. The text continues the file's name.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// Not JSON, or not with these fields.
+    /// Not JSON, or with missing fields or fields of another type.
     #[error("cannot be read: {0}")]
     Json(serde_json::Error),
     /// Not UTF-8.
     #[error("is not UTF-8 at byte {0}")]
     Text(usize),
-    /// A token of Whisper's that is not there.
-    #[error("has no token {0}: it is not a tokenizer of Whisper")]
+    /// A special token is missing.
+    #[error("has no token {0}: it is not a Whisper tokenizer")]
     NoToken(&'static str),
-    /// A token beyond those of the network.
-    #[error("has the token {token} in `{field}`, the network has {vocabulary} tokens: they belong to different models")]
+    /// A token that the network does not have.
+    #[error(
+        "has the token {token} in `{field}`, but the network has {vocabulary} tokens: they belong to different models"
+    )]
     Token {
-        /// Where it is.
+        /// The field that has the token.
         field: &'static str,
         /// The token.
         token: i64,
-        /// How many there are.
+        /// The network's number of tokens.
         vocabulary: usize,
     },
-    /// A head beyond those of the network.
+    /// An attention head that the network does not have.
     #[error(
-        "has head {head} of layer {layer} in `alignment_heads`, the decoder has {layers} layers of {heads} heads; without that \
-         field all heads of the later layers are taken"
+        "has head {head} of layer {layer} in `alignment_heads`, but the decoder has {layers} layers of {heads} heads; remove that \
+         field to use all heads of the upper half of the layers"
     )]
     Head {
         /// The layer.
         layer: usize,
         /// The head.
         head: usize,
-        /// How many layers there are.
+        /// The decoder's number of layers.
         layers: usize,
-        /// How many heads a layer has.
+        /// Heads per layer.
         heads: usize,
     },
-    /// Names of tokens that differ.
-    #[error("has {found:?} for token {token}, tokenizer.json has {expected}: they belong to different models")]
+    /// A vocabulary file and tokenizer.json differ.
+    #[error("has {found:?} for token {token}, but tokenizer.json has {expected}: they belong to different models")]
     Vocabulary {
         /// The token.
         token: usize,
-        /// What it is called.
+        /// Its name in the vocabulary file.
         found: String,
-        /// What it should be called.
+        /// Its name in tokenizer.json.
         expected: &'static str,
     },
-    /// Features of another kind.
-    #[error("has {found} for `{field}`, the network needs {expected}")]
+    /// Other features than the network needs.
+    #[error("has {found} for `{field}`, but the network needs {expected}")]
     Features {
         /// The field.
         field: &'static str,
         /// Its value.
         found: usize,
-        /// What it should be.
+        /// The value that the network needs.
         expected: usize,
     },
 }
 
-/// What `config.json` of CTranslate2 has; a field may be `null`.
+/// The fields of CTranslate2's `config.json`. Each may be missing or `null`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Decoding {
@@ -90,7 +96,7 @@ impl Decoding {
         let found: Self = json_of(file)?;
         let lists = [("suppress_ids", &found.suppress_ids), ("suppress_ids_begin", &found.suppress_ids_begin)];
         for (field, tokens) in lists {
-            // The reference writes -1 for a list of its own; the engine leaves it out.
+            // -1 stands for the reference implementation's own list. The engine ignores it.
             if let Some(token) = tokens.iter().flatten().find(|token| !(-1..sizes.vocabulary as i64).contains(token)) {
                 return Err(SettingsError::Token { field, token: *token, vocabulary: sizes.vocabulary });
             }
@@ -104,7 +110,7 @@ impl Decoding {
         Ok(found)
     }
 
-    /// Layers and heads of the cross attentions that follow the audio: where none are named, those of the later half of the layers.
+    /// Layer and head of each cross attention that follows the audio. If the file has none: all heads of the upper half of the layers.
     pub(crate) fn alignment_heads(&self, sizes: &Sizes) -> Vec<(usize, usize)> {
         let later = sizes.decoder_layers / 2..sizes.decoder_layers;
         let all = || later.flat_map(|layer| (0..sizes.decoder_heads).map(move |head| (layer, head))).collect();
@@ -126,7 +132,7 @@ impl Decoding {
     }
 }
 
-/// The special tokens that a model cannot do without.
+/// The special tokens that every model needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Tokens {
     start: usize,
@@ -139,7 +145,7 @@ const END: &str = "<|endoftext|>";
 const NO_TIMESTAMPS: &str = "<|notimestamps|>";
 
 impl Tokens {
-    /// Of `tokenizer.json`.
+    /// Reads `tokenizer.json`.
     pub(crate) fn read(file: &[u8], sizes: &Sizes) -> Result<Self, SettingsError> {
         #[derive(Deserialize)]
         struct Tokenizer {
@@ -162,13 +168,13 @@ impl Tokens {
         Ok(Self { start: token(START)?, end: token(END)?, no_timestamps: token(NO_TIMESTAMPS)? })
     }
 
-    /// Compares with `vocabulary.json`, a list.
+    /// Checks the special tokens in `vocabulary.json`, a list.
     pub(crate) fn check_list(&self, file: &[u8]) -> Result<(), SettingsError> {
         let names: Vec<String> = json_of(file)?;
         self.check(names.iter().map(String::as_str))
     }
 
-    /// Compares with `vocabulary.txt`, a token in each line.
+    /// Checks the special tokens in `vocabulary.txt`, which has one token per line.
     pub(crate) fn check_lines(&self, file: &[u8]) -> Result<(), SettingsError> {
         self.check(text(file)?.split('\n'))
     }
@@ -186,7 +192,7 @@ impl Tokens {
     }
 }
 
-/// `config.json` as transformers has it.
+/// Hugging Face's `config.json`.
 pub(crate) fn config(sizes: &Sizes, tokens: &Tokens) -> Value {
     json!({
         "activation_function": "gelu",
@@ -225,7 +231,7 @@ pub(crate) fn features(sizes: &Sizes) -> Value {
     })
 }
 
-/// Refuses features that are not those of [`features`].
+/// Refuses a `preprocessor_config.json` whose features differ from those of [`features`].
 pub(crate) fn check_features(file: &[u8], sizes: &Sizes) -> Result<(), SettingsError> {
     #[derive(Deserialize)]
     struct Features {

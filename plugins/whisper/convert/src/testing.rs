@@ -1,10 +1,10 @@
-//! Models of random weights in CTranslate2's layout, for tests: small, with a tokenizer of bytes, English only, for windows of 1 s.
+//! Small CTranslate2 models with random weights, for tests: English only, a tokenizer with one token per byte, windows of 1 s.
 
 use half::f16;
 use serde_json::{Value, json};
 use std::{fs, io, path::Path};
 
-/// Tokens before the special ones: one for each byte.
+/// Number of tokens before the special ones: one per byte.
 const BYTES: u32 = 256;
 const SPECIAL: [&str; 7] = [
     "<|endoftext|>",
@@ -15,11 +15,13 @@ const SPECIAL: [&str; 7] = [
     "<|nospeech|>",
     "<|notimestamps|>",
 ];
-/// In steps of 20 ms, both ends included.
+/// Number of timestamp tokens: steps of 20 ms from 0 to 1 s.
 const TIMES: u32 = 51;
-/// Bands, frames that the encoder gives, tokens that the decoder holds.
+/// Mel bands.
 const BINS: u32 = 80;
+/// Frames that the encoder outputs.
 const STATES: u32 = 50;
+/// The decoder's maximum number of tokens.
 const POSITIONS: u32 = 32;
 const LAYERS: usize = 2;
 const FLOAT32: u8 = 0;
@@ -27,20 +29,20 @@ const INT8: u8 = 1;
 const INT16: u8 = 2;
 const FLOAT16: u8 = 4;
 
-/// A named part of `model.bin`.
+/// A variable of `model.bin`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variable {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Its axes.
+    /// The length of each axis.
     pub shape: Vec<u32>,
-    /// CTranslate2's number of its type.
+    /// CTranslate2's number of the type.
     pub kind: u8,
-    /// Its numbers, in little endian.
+    /// The values, little endian.
     pub bytes: Vec<u8>,
 }
 
-/// A model, to be changed and written.
+/// A model that a test can change and write.
 #[derive(Debug, Clone)]
 pub struct Model {
     /// The binary version.
@@ -49,7 +51,7 @@ pub struct Model {
     pub specification: String,
     /// The variables, in the file's order.
     pub variables: Vec<Variable>,
-    /// Further names, each with the variable's.
+    /// Aliases, each with the variable's name.
     pub aliases: Vec<(String, String)>,
     /// `config.json`
     pub config: Value,
@@ -60,7 +62,7 @@ pub struct Model {
 }
 
 impl Model {
-    /// A model of this width, with weights of 16 bits that follow from the seed.
+    /// A model of this width with 16-bit weights, which depend on the seed only.
     pub fn new(width: u32, heads: u8, seed: u64) -> Self {
         let mut made = Self {
             version: 6,
@@ -122,7 +124,7 @@ impl Model {
         self.variables.push(Variable { name: name.to_owned(), shape: shape.to_vec(), kind: FLOAT16, bytes });
     }
 
-    /// Random numbers, the smaller the more of them a sum has.
+    /// Random numbers. Longer rows get smaller numbers, so that the products keep their size.
     fn floats(&mut self, random: &mut Random, name: &str, shape: &[u32]) {
         let (count, row) = (shape.iter().product::<u32>(), shape[1..].iter().product::<u32>());
         let scale = 2.5 / (row as f32).sqrt();
@@ -134,23 +136,23 @@ impl Model {
         self.put(&format!("{name}/beta"), &[width], (0..width).map(|_| 0.5 * random.next()));
     }
 
-    /// A matrix with a bias, which is zero for the rows of keys.
+    /// A matrix with a bias. The bias of the rows `keys` is zero.
     fn linear(&mut self, random: &mut Random, name: &str, shape: &[u32], keys: std::ops::Range<u32>) {
         self.floats(random, &format!("{name}/weight"), shape);
         let bias = (0..shape[0]).map(|row| if keys.contains(&row) { 0.0 } else { 0.5 * random.next() });
         self.put(&format!("{name}/bias"), &shape[..1], bias);
     }
 
-    /// A variable, to be changed.
+    /// The variable `name`.
     ///
     /// # Panics
-    /// Where there is none of this name.
+    /// If it does not exist.
     pub fn variable(&mut self, name: &str) -> &mut Variable {
         let found = self.variables.iter_mut().find(|variable| variable.name == name);
         found.unwrap_or_else(|| panic!("no variable {name}"))
     }
 
-    /// Writes the weights with 32 bits.
+    /// Converts the weights to 32 bits.
     pub fn widen(&mut self) {
         for variable in self.variables.iter_mut().filter(|variable| variable.kind == FLOAT16) {
             let numbers = variable.numbers();
@@ -159,7 +161,7 @@ impl Model {
         }
     }
 
-    /// `model.bin`
+    /// The bytes of `model.bin`.
     pub fn model_bin(&self) -> Vec<u8> {
         let mut file = self.version.to_le_bytes().to_vec();
         let text = |file: &mut Vec<u8>, text: &str| {
@@ -186,7 +188,7 @@ impl Model {
         file
     }
 
-    /// The files of the model, by their names.
+    /// The names and contents of the model's files.
     pub fn files(&self) -> Vec<(&'static str, Vec<u8>)> {
         vec![
             ("model.bin", self.model_bin()),
@@ -199,7 +201,7 @@ impl Model {
     /// Writes the files into a folder.
     ///
     /// # Errors
-    /// Where they cannot be written.
+    /// If a file cannot be written.
     pub fn write(&self, folder: &Path) -> io::Result<()> {
         fs::create_dir_all(folder)?;
         self.files().into_iter().try_for_each(|(name, bytes)| fs::write(folder.join(name), bytes))
@@ -207,7 +209,7 @@ impl Model {
 }
 
 impl Variable {
-    /// Its numbers, where it has some of 16 or 32 bits.
+    /// The values of a float variable; empty for other types.
     pub fn numbers(&self) -> Vec<f32> {
         match self.kind {
             FLOAT16 => self.bytes.as_chunks().0.iter().map(|x| f16::from_le_bytes(*x).to_f32()).collect(),
@@ -217,7 +219,7 @@ impl Variable {
     }
 }
 
-/// Numbers between -1 and 1 (splitmix64).
+/// Random numbers between -1 and 1 (splitmix64).
 struct Random(u64);
 
 impl Random {
@@ -230,7 +232,7 @@ impl Random {
     }
 }
 
-/// What GPT-2 writes for a byte.
+/// The character that stands for a byte in GPT-2's vocabulary.
 fn letter(byte: u32) -> char {
     let is_shown = |byte: u32| matches!(byte, 33..=126 | 161..=172 | 174..=255);
     let hidden = (0..byte).filter(|byte| !is_shown(*byte)).count() as u32;

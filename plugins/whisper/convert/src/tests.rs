@@ -1,4 +1,4 @@
-//! Conversions of made-up models, and of a published one where it is there.
+//! Tests with models of random weights.
 
 mod forward;
 mod networks;

@@ -1,8 +1,9 @@
-//! CTranslate2's variables become a Whisper's weights.
+//! Turns CTranslate2's variables into the weights of a Whisper model.
 //!
-//! Invariant: each variable is used or known to change nothing; a file with more or with others is refused, because the networks
-//! would compute something else than it does. Source: `WhisperSpec` of CTranslate2 4.8. In `self_attention`, `linear_0` has queries,
-//! keys and values one below the other, in the decoder's `attention` `linear_1` has keys and values; keys have a bias of zeros.
+//! Invariant: each variable is used, or is known to have no effect. A file with any other variable is refused, because the networks
+//! would compute something else than CTranslate2. Source: `WhisperSpec` of CTranslate2 4.8. In `self_attention`, `linear_0` stacks the
+//! matrices of queries, keys and values. In the decoder's `attention`, `linear_1` stacks those of keys and values. The bias of keys is
+//! zero.
 
 use crate::{
     model::{
@@ -13,35 +14,34 @@ use crate::{
 };
 use std::ops::RangeInclusive;
 
-/// What the engine reads; sizes beyond these are no Whisper but a damaged file.
+/// The engine's limits. A file with sizes beyond them is damaged.
 const WIDTHS: RangeInclusive<usize> = 1..=1 << 16;
 const LAYERS: RangeInclusive<usize> = 1..=256;
 const POSITIONS: RangeInclusive<usize> = 16..=1 << 16;
-/// The encoder gives as many for each second.
+/// Frames that the encoder outputs per second.
 const STATES_PER_SECOND: usize = 50;
-/// ONNX Runtime's attention wants heads of a multiple of this width.
+/// ONNX Runtime's attention needs heads whose width is a multiple of this.
 const EIGHTS: usize = 8;
 /// The width of a head in every published model.
 const HEAD: usize = 64;
-/// What a Whisper has: GELU, and norms before the layers. Other settings must be zero, which is off.
+/// The settings of every Whisper model: GELU, and norms before the layers. All other settings must be zero (off).
 const SETTINGS: [(&str, i64); 2] = [("decoder/activation", 3), ("decoder/pre_norm", 1)];
-/// How CTranslate2 chooses the heads that follow the audio where `config.json` does not name them.
+/// CTranslate2's default alignment heads. They are ignored: `settings` has its own default.
 const UNUSED: [&str; 2] = ["decoder/alignment_heads", "decoder/alignment_layer"];
 const PROJECTION: &str = "decoder/projection/weight";
 
-/// Why variables are not a Whisper's. The text continues the file's name.
+/// Why variables are not those of a Whisper model. The text continues the file's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WeightsError {
-    /// A variable that every Whisper has.
-    #[error("has no `{0}`, as every Whisper of CTranslate2 has")]
+    /// A missing variable.
+    #[error("has no `{0}`, which every Whisper model of CTranslate2 has")]
     Missing(String),
     /// A variable of another architecture.
-    #[error("has `{0}`, which no Whisper has: its networks would not be those that are known here")]
+    #[error("has `{0}`, which no Whisper model has: this architecture is not supported")]
     Unknown(String),
-    /// Weights in a type that is not read.
+    /// Weights of an unsupported type.
     #[error(
-        "has `{name}` in {kind}: only float16 and float32 can be read; convert the model again with `--quantization float16`, or \
-         take one that was"
+        "has `{name}` in {kind}: only float16 and float32 can be read; use a model that was converted with `--quantization float16`"
     )]
     Kind {
         /// The variable.
@@ -49,58 +49,60 @@ pub enum WeightsError {
         /// Its type.
         kind: Kind,
     },
-    /// A shape that does not go with those of other variables.
-    #[error("has `{name}` with the shape {found:?}, by its other variables it should be {expected:?}")]
+    /// A shape that does not match the other variables.
+    #[error("has `{name}` with the shape {found:?}, but its other variables require {expected:?}")]
     Shape {
         /// The variable.
         name: String,
         /// Its shape.
         found: Vec<usize>,
-        /// What it should be.
+        /// The shape that the other variables require.
         expected: Vec<usize>,
     },
-    /// A shape of another number of axes.
-    #[error("has `{name}` with the shape {found:?}, it should have {axes} axes")]
+    /// A wrong number of axes.
+    #[error("has `{name}` with the shape {found:?}, but it must have {axes} axes")]
     Axes {
         /// The variable.
         name: String,
         /// Its shape.
         found: Vec<usize>,
-        /// How many axes it should have.
+        /// The number of axes that it must have.
         axes: usize,
     },
-    /// Numbers that no network computes with.
-    #[error("has a number in `{0}` that is infinite or not a number: it is damaged")]
+    /// An infinite value or NaN.
+    #[error("has an infinite value or NaN in `{0}`: it is damaged")]
     NotFinite(String),
-    /// A network that is made otherwise.
-    #[error("has {found} for `{name}`, a Whisper has {expected}")]
+    /// A setting of another architecture.
+    #[error("has {found} for `{name}`, but a Whisper model has {expected}")]
     Setting {
         /// The variable.
         name: String,
         /// Its value.
         found: i64,
-        /// A Whisper's.
+        /// The value in a Whisper model.
         expected: i64,
     },
-    /// A bias where keys have none.
-    #[error("has a bias for the keys in `{0}`: in a Whisper it is zero")]
+    /// A bias of keys that is not zero.
+    #[error("has a bias for the keys in `{0}`, but in a Whisper model it is zero")]
     KeyBias(String),
-    /// Logits by a matrix of their own.
-    #[error("has `{PROJECTION}` that differs from `decoder/embeddings/weight`: in a Whisper they are the same")]
+    /// A separate matrix for the logits.
+    #[error(
+        "has a `{PROJECTION}` that differs from `decoder/embeddings/weight`, but in a Whisper model they are the same"
+    )]
     Projection,
-    /// Sizes that the engine does not read.
-    #[error("has {what} {found}, which {rule}")]
+    /// A size that the engine does not support.
+    #[error("has the {what} {found}, but it must {rule}")]
     Size {
-        /// What has the size.
+        /// The name of the size.
         what: &'static str,
-        /// The size.
+        /// Its value.
         found: usize,
-        /// What it must be.
+        /// The condition that it must meet.
         rule: &'static str,
     },
 }
 
-/// Takes the weights out of a file's variables.
+/// Builds a model from a file's variables.
 pub(crate) fn read(variables: Variables) -> Result<Whisper, WeightsError> {
     let mut reading = Reading(variables);
     let sizes = reading.sizes()?;
@@ -112,7 +114,7 @@ pub(crate) fn read(variables: Variables) -> Result<Whisper, WeightsError> {
     }
 }
 
-/// Variables that were not used yet.
+/// The variables that are not used yet.
 struct Reading(Variables);
 
 impl Reading {
@@ -130,7 +132,7 @@ impl Reading {
         shape.as_slice().try_into().map_err(refused)
     }
 
-    /// Takes the settings out and reads the sizes off the shapes.
+    /// Removes the settings and reads the sizes from the shapes.
     fn sizes(&mut self) -> Result<Sizes, WeightsError> {
         let [width, bins, _] = self.shape("encoder/conv1/weight")?;
         let [states, _] = self.shape("encoder/position_encodings/encodings")?;
@@ -182,7 +184,7 @@ impl Reading {
         wrong.map_or(Ok(()), Err)
     }
 
-    /// Takes a variable, of these axes, as numbers.
+    /// Removes a variable, checks its shape and values, and returns its numbers.
     fn take(&mut self, variable: &str, shape: &[usize]) -> Result<Numbers, WeightsError> {
         let name = || variable.to_owned();
         let found = self.0.remove(variable).ok_or_else(|| WeightsError::Missing(name()))?;
@@ -211,7 +213,7 @@ impl Reading {
         Ok(Norm { weight, bias })
     }
 
-    /// Matrices that stand one below the other in a variable, each of `rows` rows and then of the axes `columns`.
+    /// Splits a variable into `N` matrices that are stacked by rows. Each has the shape `rows`, then `columns`.
     fn linears<const N: usize>(
         &mut self,
         variable: &str,
@@ -319,26 +321,27 @@ impl Reading {
     }
 }
 
-/// Refuses what the engine would refuse, and what cannot be computed with.
+/// Refuses sizes that the engine or the runtime does not support.
 fn check(sizes: &Sizes) -> Result<(), WeightsError> {
     let size =
         |what, found, rule, fits: bool| if fits { Ok(()) } else { Err(WeightsError::Size { what, found, rule }) };
     let Sizes { width, bins, states, positions, vocabulary, encoder_layers, decoder_layers, .. } = *sizes;
-    let widths = [("a width of", width), ("mel bands:", bins), ("a vocabulary of", vocabulary)];
-    let inner = [("an inner width of", sizes.encoder_inner), ("an inner width of", sizes.decoder_inner)];
+    let widths = [("width", width), ("mel band count", bins), ("vocabulary size", vocabulary)];
+    let inner = [("encoder's inner width", sizes.encoder_inner), ("decoder's inner width", sizes.decoder_inner)];
     for (what, found) in widths.into_iter().chain(inner) {
-        let most = if what.contains("vocabulary") { 1 << 24 } else { *WIDTHS.end() };
-        size(what, found, "is out of range", found >= *WIDTHS.start() && found <= most)?;
+        let (most, rule) =
+            if what.contains("vocabulary") { (1 << 24, "be 1 to 16777216") } else { (*WIDTHS.end(), "be 1 to 65536") };
+        size(what, found, rule, found >= *WIDTHS.start() && found <= most)?;
     }
-    for (what, found) in [("encoder layers:", encoder_layers), ("decoder layers:", decoder_layers)] {
-        size(what, found, "is not 1 to 256", LAYERS.contains(&found))?;
+    for (what, found) in [("encoder layer count", encoder_layers), ("decoder layer count", decoder_layers)] {
+        size(what, found, "be 1 to 256", LAYERS.contains(&found))?;
     }
-    size("tokens of a text:", positions, "is not 16 to 65536", POSITIONS.contains(&positions))?;
+    size("maximum token count", positions, "be 16 to 65536", POSITIONS.contains(&positions))?;
     let seconds = states > 0 && states <= *POSITIONS.end() && states % STATES_PER_SECOND == 0;
-    size("encoder frames:", states, "is not 50 for each second of a window", seconds)?;
-    for (what, heads) in [("encoder heads:", sizes.encoder_heads), ("decoder heads:", sizes.decoder_heads)] {
+    size("encoder frame count", states, "be 50 for each second of a window", seconds)?;
+    for (what, heads) in [("encoder head count", sizes.encoder_heads), ("decoder head count", sizes.decoder_heads)] {
         let fits = heads > 0 && width % heads == 0 && (width / heads) % EIGHTS == 0;
-        size(what, heads, "does not divide its width into multiples of 8", fits)?;
+        size(what, heads, "divide the width into multiples of 8", fits)?;
     }
     Ok(())
 }

@@ -1,20 +1,20 @@
-//! A Whisper computed as its paper says, step by step with 64 bits, of CTranslate2's own variables: it shares nothing with the
-//! code under test.
+//! A reference implementation of Whisper, step by step with 64-bit floats, from CTranslate2's own variables. It shares no code with
+//! the converter.
 
 use crate::testing::Model;
 use std::collections::HashMap;
 
 type Rows = Vec<Vec<f64>>;
 
-/// What a decoder gives.
-pub(super) struct Given {
-    /// After each token.
+/// The output of a decoder.
+pub(super) struct DecoderOutput {
+    /// One row per token.
     pub(super) logits: Rows,
-    /// Of the wanted heads: for each token, where it looked.
+    /// For each alignment head: the cross-attention probabilities, one row per token.
     pub(super) alignment: Vec<Rows>,
 }
 
-/// Variables with 64 bits.
+/// The variables as 64-bit floats.
 pub(super) struct Reference {
     variables: HashMap<String, (Vec<usize>, Vec<f64>)>,
     heads: usize,
@@ -72,7 +72,7 @@ impl Reference {
         filters.map(|(filter, bias)| (0..frames / stride).map(|at| gelu(one(filter, at) + bias)).collect()).collect()
     }
 
-    /// Queries of all rows to keys and values; the probabilities of each head too.
+    /// Multi-head attention. Returns the result and the probabilities of each head.
     fn attention(&self, queries: &Rows, keys: &Rows, values: &Rows, causal: bool) -> (Rows, Vec<Rows>) {
         let width = queries[0].len() / self.heads;
         let mut mixed = vec![Vec::new(); queries.len()];
@@ -87,7 +87,7 @@ impl Reference {
                 let most = scores.iter().copied().fold(f64::MIN, f64::max);
                 let total: f64 = scores.iter().map(|score| (score - most).exp()).sum();
                 let shares: Vec<f64> = scores.iter().map(|score| (score - most).exp() / total).collect();
-                let value = |place: usize| shares.iter().zip(values).map(|(share, value)| share * value[place]).sum();
+                let value = |column: usize| shares.iter().zip(values).map(|(share, value)| share * value[column]).sum();
                 mixed[at].extend(part.clone().map(value).collect::<Vec<f64>>());
                 rows.push(shares);
             }
@@ -118,7 +118,7 @@ impl Reference {
         (0..).map(name).take_while(is_there).collect()
     }
 
-    /// Of features [bands][frames].
+    /// Encodes features [bands][frames].
     pub(super) fn encode(&self, features: &Rows) -> Rows {
         let x = self.convolution(&self.convolution(features, "encoder/conv1", 1), "encoder/conv2", 2);
         let turned: Rows = (0..x[0].len()).map(|frame| x.iter().map(|band| band[frame]).collect()).collect();
@@ -129,11 +129,11 @@ impl Reference {
         self.norm(&x, "encoder/layer_norm")
     }
 
-    pub(super) fn decode(&self, states: &Rows, tokens: &[i64], wanted: &[(usize, usize)]) -> Given {
+    pub(super) fn decode(&self, states: &Rows, tokens: &[i64], alignment_heads: &[(usize, usize)]) -> DecoderOutput {
         let embeddings = self.rows("decoder/embeddings/weight");
         let x: Rows = tokens.iter().map(|token| embeddings[*token as usize].clone()).collect();
         let mut x = sum(&x, &self.rows("decoder/position_encodings/encodings"));
-        let mut looks = Vec::new();
+        let mut all_probabilities = Vec::new();
         for layer in self.layers("decoder") {
             x = self.self_attention(&x, &layer, true);
             let name = format!("{layer}/attention");
@@ -147,12 +147,13 @@ impl Reference {
                 })
                 .unzip();
             let (mixed, probabilities) = self.attention(&queries, &keys, &values, false);
-            looks.push(probabilities);
+            all_probabilities.push(probabilities);
             x = self.feed_forward(&sum(&x, &self.linear(&mixed, &format!("{name}/linear_2"))), &layer);
         }
         let x = self.norm(&x, "decoder/layer_norm");
         let logits = x.iter().map(|x| embeddings.iter().map(|row| dot(x, row)).collect()).collect();
-        Given { logits, alignment: wanted.iter().map(|(layer, head)| looks[*layer][*head].clone()).collect() }
+        let alignment = alignment_heads.iter().map(|(layer, head)| all_probabilities[*layer][*head].clone()).collect();
+        DecoderOutput { logits, alignment }
     }
 }
 
@@ -168,7 +169,7 @@ fn gelu(x: f64) -> f64 {
     0.5 * x * (1.0 + erf(x / 2.0_f64.sqrt()))
 }
 
-/// By its series.
+/// The error function, by its Taylor series.
 fn erf(x: f64) -> f64 {
     if x.abs() > 4.0 {
         return x.signum();

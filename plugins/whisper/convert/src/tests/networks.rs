@@ -1,6 +1,6 @@
-//! The networks against the reference, in every precision.
+//! Compares the networks with the reference, in every precision.
 
-use super::forward::{Given, Reference};
+use super::forward::{DecoderOutput, Reference};
 use crate::{
     convert::{DECODER, ENCODER},
     graph::MOST_INSIDE,
@@ -25,7 +25,7 @@ const PRECISIONS: [Precision; 3] = [Precision::Int8, Precision::Mixed, Precision
 /// Tokens of a text, some of them special ones.
 const TOKENS: [i64; 12] = [257, 72, 101, 300, 262, 0, 255, 72, 72, 256, 310, 33];
 
-/// The networks of a folder.
+/// The converted networks of a folder.
 struct Fast {
     encoder: Sessions,
     decoder: Sessions,
@@ -48,8 +48,8 @@ impl Fast {
         outputs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
-    /// The first `prompt` tokens at once, the others one by one; caches begin as what is not a number.
-    fn decode(&self, heard: &HashMap<String, DynValue>, prompt: usize) -> Given {
+    /// Decodes the first `prompt` tokens at once and the others one by one. The caches start with NaN everywhere.
+    fn decode(&self, encoded: &HashMap<String, DynValue>, prompt: usize) -> DecoderOutput {
         let mut session = self.decoder.lend().unwrap();
         let names = (0..2).flat_map(|layer| ["key", "value"].map(|part| format!("{part}.{layer}")));
         let memory = Allocator::default();
@@ -61,10 +61,10 @@ impl Fast {
                 (name, cache)
             })
             .collect();
-        let mut given = Given { logits: Vec::new(), alignment: vec![Vec::new(); ALIGNMENT.len()] };
+        let mut output = DecoderOutput { logits: Vec::new(), alignment: vec![Vec::new(); ALIGNMENT.len()] };
         let rest = TOKENS[prompt..].chunks(1);
         for tokens in [&TOKENS[..prompt]].into_iter().chain(rest) {
-            let (before, count) = (given.logits.len(), tokens.len());
+            let (before, count) = (output.logits.len(), tokens.len());
             let after = before + count;
             let integers =
                 |values: Vec<i64>| SessionInputValue::from(Tensor::from_array(([values.len()], values)).unwrap());
@@ -82,7 +82,7 @@ impl Fast {
                 let SessionInputValue::Owned(value) = value else { unreachable!() };
                 binding.bind_input(*name, value).unwrap();
             }
-            for (name, value) in heard {
+            for (name, value) in encoded {
                 binding.bind_input(name, value).unwrap();
             }
             for (name, cache) in &mut caches {
@@ -91,9 +91,9 @@ impl Fast {
             }
             let vocabulary = 314;
             let mut logits = Tensor::<f32>::new(&memory, [1, count, vocabulary]).unwrap();
-            let mut looks = Tensor::<f32>::new(&memory, [ALIGNMENT.len(), count, STATES]).unwrap();
+            let mut alignment = Tensor::<f32>::new(&memory, [ALIGNMENT.len(), count, STATES]).unwrap();
             binding.bind_output("logits", &mut logits).unwrap();
-            binding.bind_output("alignment", &mut looks).unwrap();
+            binding.bind_output("alignment", &mut alignment).unwrap();
             session.run_binding(&binding).unwrap();
             drop(binding);
             let rows = |values: &[f32], width| {
@@ -102,11 +102,11 @@ impl Fast {
                     .map(|row| row.iter().map(|x| f64::from(*x)).collect())
                     .collect::<Vec<Vec<f64>>>()
             };
-            given.logits.extend(rows(logits.extract_tensor().1, vocabulary));
-            let heads = looks.extract_tensor().1.chunks_exact(count * STATES);
-            given.alignment.iter_mut().zip(heads).for_each(|(all, new)| all.extend(rows(new, STATES)));
+            output.logits.extend(rows(logits.extract_tensor().1, vocabulary));
+            let heads = alignment.extract_tensor().1.chunks_exact(count * STATES);
+            output.alignment.iter_mut().zip(heads).for_each(|(all, new)| all.extend(rows(new, STATES)));
         }
-        given
+        output
     }
 }
 
@@ -117,7 +117,7 @@ fn features() -> Vec<Vec<f64>> {
 }
 
 fn largest<'a>(rows: impl IntoIterator<Item = &'a Vec<f64>>) -> f64 {
-    // What is not a number is the largest of all.
+    // NaN counts as the largest.
     rows.into_iter().flatten().fold(0.0, |most: f64, x| if x.abs() <= most { most } else { x.abs() })
 }
 
@@ -127,7 +127,7 @@ fn apart(x: &[Vec<f64>], y: &[Vec<f64>]) -> f64 {
     largest(&rows)
 }
 
-/// The greatest differences of logits and of alignment from the reference.
+/// The largest differences of logits and of alignment from the reference, and the largest logit of the reference.
 fn differences(model: &Model, width: usize, precision: Precision, prompt: usize) -> (f64, f64, f64) {
     let room = tempfile::tempdir().unwrap();
     let (source, target) = (room.path().join("model"), room.path().join("made"));

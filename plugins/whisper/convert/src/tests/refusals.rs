@@ -1,4 +1,4 @@
-//! What is written beside the networks, and what is refused, with which words.
+//! The files beside the networks, and the messages of refused sources.
 
 use crate::{
     testing::{Model, Variable},
@@ -43,15 +43,15 @@ fn model() -> Model {
     Model::new(64, 2, 1)
 }
 
-/// What is said of a model.
+/// The message for a model that must be refused.
 fn refusal(model: &Model) -> String {
     let room = Room::new();
     model.write(&room.source()).unwrap();
-    let said = room.convert().unwrap_err().to_string();
-    assert!(!room.target().exists(), "{said}");
-    assert!(!said.contains(char::is_control), "{said:?}");
-    assert_eq!(fs::read_dir(room.folder.path()).unwrap().count(), 1, "{said}");
-    said
+    let message = room.convert().unwrap_err().to_string();
+    assert!(!room.target().exists(), "{message}");
+    assert!(!message.contains(char::is_control), "{message:?}");
+    assert_eq!(fs::read_dir(room.folder.path()).unwrap().count(), 1, "{message}");
+    message
 }
 
 fn changed(change: impl FnOnce(&mut Model)) -> String {
@@ -114,8 +114,8 @@ fn a_conversion_is_replaced_and_nothing_else_is() {
     fs::write(room.target().join("old"), "").unwrap();
     room.convert().unwrap();
     assert!(!room.target().join("old").exists());
-    let said = convert(&room.source(), &room.source(), Precision::Int8).unwrap_err().to_string();
-    assert!(said.ends_with("source exists and is not an earlier conversion; name another folder"), "{said}");
+    let message = convert(&room.source(), &room.source(), Precision::Int8).unwrap_err().to_string();
+    assert!(message.ends_with("source exists and is not an earlier conversion; name another folder"), "{message}");
     assert!(room.source().join("model.bin").exists());
     fs::create_dir(room.folder.path().join("empty")).unwrap();
     convert(&room.source(), &room.folder.path().join("empty"), Precision::Int8).unwrap();
@@ -148,21 +148,21 @@ fn a_wheel_gives_the_same_as_the_folder() {
 #[test]
 fn what_is_no_source_is_named() {
     let room = Room::new();
-    let said = |room: &Room| room.convert().unwrap_err().to_string();
-    assert!(said(&room).contains("source: No such file"), "{}", said(&room));
+    let message = |room: &Room| room.convert().unwrap_err().to_string();
+    assert!(message(&room).contains("source: No such file"), "{}", message(&room));
     fs::write(room.source(), "text").unwrap();
-    assert!(said(&room).contains("source is neither a folder nor a wheel (a zip file)"), "{}", said(&room));
+    assert!(message(&room).contains("source is neither a folder nor a wheel (a zip file)"), "{}", message(&room));
     wheel(&room.source(), "a/", &[("model.bin.part1", vec![1])]);
-    assert!(said(&room).contains("source holds 0 files model.bin"), "{}", said(&room));
+    assert!(message(&room).contains("source contains 0 files named model.bin"), "{}", message(&room));
     wheel(&room.source(), "", &[("a/model.bin", vec![1]), ("b/model.bin", vec![1])]);
-    assert!(said(&room).contains("source holds 2 files model.bin"), "{}", said(&room));
+    assert!(message(&room).contains("source contains 2 files named model.bin"), "{}", message(&room));
     wheel(&room.source(), "a/", &[("model.bin", vec![0; 4 << 20])]);
-    assert!(said(&room).contains("source: a/model.bin has more than 11"), "{}", said(&room));
+    assert!(message(&room).contains("source: a/model.bin has more than 11"), "{}", message(&room));
     fs::remove_file(room.source()).unwrap();
     for missing in ["model.bin", "config.json", "tokenizer.json"] {
         model().write(&room.source()).unwrap();
         fs::remove_file(room.source().join(missing)).unwrap();
-        assert!(said(&room).contains(&format!("{missing} is missing: ")), "{}", said(&room));
+        assert!(message(&room).contains(&format!("{missing} is missing: ")), "{}", message(&room));
     }
     assert!(!room.target().exists());
 }
@@ -177,24 +177,24 @@ fn files_that_are_not_whispers_are_refused_with_the_reason() {
     assert!(bin(&[]).starts_with("ends at byte 0, in the middle of the version: it is incomplete"));
     let version = changed(|model| model.version = 5);
     assert!(
-        version.contains("model.bin has the binary version 5, only 6 can be read: convert the model again"),
+        version.contains("model.bin has the binary version 5, but only 6 can be read: convert the model again"),
         "{version}"
     );
     let kind = changed(|model| model.specification = "TransformerSpec".to_owned());
-    assert!(kind.contains("is a TransformerSpec of CTranslate2, not a Whisper"), "{kind}");
+    assert!(kind.contains("is a TransformerSpec of CTranslate2, not a Whisper model"), "{kind}");
     let name = changed(|model| model.variables[3].name = "a\nb".to_owned());
-    assert!(name.contains("has no name at byte "), "{name}");
+    assert!(name.contains("has no valid name at byte "), "{name}");
     let twice = changed(|model| model.variables[3].name = model.variables[2].name.clone());
     assert!(twice.contains("twice: it is damaged"), "{twice}");
     let alias = changed(|model| model.aliases.push(("a".to_owned(), "b".to_owned())));
-    assert!(alias.contains("has `a` as another name of `b`, which is not in it"), "{alias}");
+    assert!(alias.contains("has the alias `a` for `b`, which does not exist"), "{alias}");
     let size = changed(|model| model.variable("encoder/conv1/bias").shape = vec![63]);
     assert!(
-        size.contains("has 128 bytes of float16 for `encoder/conv1/bias`, which do not make the shape [63]"),
+        size.contains("has 128 bytes of float16 for `encoder/conv1/bias`, which do not match the shape [63]"),
         "{size}"
     );
     let axes = changed(|model| model.variable("encoder/conv1/bias").shape = vec![1, 1, 1, 1, 64]);
-    assert!(axes.contains("do not make the shape [1, 1, 1, 1, 64]"), "{axes}");
+    assert!(axes.contains("do not match the shape [1, 1, 1, 1, 64]"), "{axes}");
     let unknown = changed(|model| model.variable("encoder/conv1/bias").kind = 6);
     assert!(unknown.contains("has `encoder/conv1/bias` in the unknown type 6"), "{unknown}");
 }
@@ -203,11 +203,14 @@ fn files_that_are_not_whispers_are_refused_with_the_reason() {
 fn other_networks_are_refused_with_the_variable() {
     let named = "decoder/layer_1/attention/linear_1/weight";
     let missing = changed(|model| model.variables.retain(|variable| variable.name != named));
-    assert!(missing.contains(&format!("model.bin has no `{named}`, as every Whisper of CTranslate2 has")), "{missing}");
+    assert!(
+        missing.contains(&format!("model.bin has no `{named}`, which every Whisper model of CTranslate2 has")),
+        "{missing}"
+    );
     let shape = changed(|model| model.variable(named).shape = vec![64, 128]);
-    assert!(shape.contains("with the shape [64, 128], by its other variables it should be [128, 64]"), "{shape}");
+    assert!(shape.contains("with the shape [64, 128], but its other variables require [128, 64]"), "{shape}");
     let axes = changed(|model| model.variable("encoder/conv1/weight").shape = vec![64, 240]);
-    assert!(axes.contains("with the shape [64, 240], it should have 3 axes"), "{axes}");
+    assert!(axes.contains("with the shape [64, 240], but it must have 3 axes"), "{axes}");
     let quantized = changed(|model| {
         let weight = model.variable(named);
         weight.kind = 1;
@@ -216,15 +219,15 @@ fn other_networks_are_refused_with_the_variable() {
     assert!(quantized.contains(&format!("has `{named}` in int8: only float16 and float32 can be read")), "{quantized}");
     assert!(quantized.contains("`--quantization float16`"), "{quantized}");
     let infinite = changed(|model| model.variable(named).bytes[1] = 0x7c);
-    assert!(infinite.contains(&format!("has a number in `{named}` that is infinite")), "{infinite}");
+    assert!(infinite.contains(&format!("has an infinite value or NaN in `{named}`")), "{infinite}");
     let relu = changed(|model| model.variable("decoder/activation").bytes = vec![0]);
-    assert!(relu.contains("has 0 for `decoder/activation`, a Whisper has 3"), "{relu}");
+    assert!(relu.contains("has 0 for `decoder/activation`, but a Whisper model has 3"), "{relu}");
     let other = changed(|model| {
         let variable =
             Variable { name: "decoder/layer_0/self_attention/relative".to_owned(), ..model.variables[1].clone() };
         model.variables.push(variable);
     });
-    assert!(other.contains("has `decoder/layer_0/self_attention/relative`, which no Whisper has"), "{other}");
+    assert!(other.contains("has `decoder/layer_0/self_attention/relative`, which no Whisper model has"), "{other}");
     let bias = changed(|model| model.variable("encoder/layer_0/self_attention/linear_0/bias").bytes[2 * 64] = 1);
     assert!(bias.contains("has a bias for the keys in `encoder/layer_0/self_attention/linear_0/bias`"), "{bias}");
     let projection = changed(|model| {
@@ -233,42 +236,51 @@ fn other_networks_are_refused_with_the_variable() {
         variable.bytes[0] ^= 1;
         (model.aliases, _) = (Vec::new(), model.variables.push(variable));
     });
-    assert!(projection.contains("has `decoder/projection/weight` that differs from"), "{projection}");
+    assert!(projection.contains("has a `decoder/projection/weight` that differs from"), "{projection}");
     let heads = changed(|model| model.variable("decoder/num_heads").bytes[0] = 16);
-    assert!(heads.contains("has decoder heads: 16, which does not divide its width into multiples of 8"), "{heads}");
+    assert!(
+        heads.contains("has the decoder head count 16, but it must divide the width into multiples of 8"),
+        "{heads}"
+    );
 }
 
 #[test]
 fn files_of_different_models_are_refused() {
     type Change<'a> = &'a dyn Fn(&mut Model);
     let refusals: [(&str, Change<'_>); 7] = [
-        ("config.json has head 2 of layer 1 in `alignment_heads`, the decoder has 2 layers of 2 heads", &|model| {
+        ("config.json has head 2 of layer 1 in `alignment_heads`, but the decoder has 2 layers of 2 heads", &|model| {
             model.config["alignment_heads"] = json!([[1, 2]]);
         }),
-        ("config.json has the token 314 in `suppress_ids`, the network has 314 tokens", &|model| {
+        ("config.json has the token 314 in `suppress_ids`, but the network has 314 tokens", &|model| {
             model.config["suppress_ids"] = json!([314]);
         }),
         ("config.json cannot be read: invalid type", &|model| model.config = json!([1])),
-        ("tokenizer.json has no token <|notimestamps|>: it is not a tokenizer of Whisper", &|model| {
+        ("tokenizer.json has no token <|notimestamps|>: it is not a Whisper tokenizer", &|model| {
             model.tokenizer["added_tokens"][6]["content"] = json!("x");
         }),
-        ("tokenizer.json has the token 50257 in `added_tokens`, the network has 314 tokens", &|model| {
+        ("tokenizer.json has the token 50257 in `added_tokens`, but the network has 314 tokens", &|model| {
             model.tokenizer["added_tokens"][1]["id"] = json!(50257);
         }),
         ("tokenizer.json cannot be read: missing field `added_tokens`", &|model| model.tokenizer = json!({})),
-        ("vocabulary.txt has \"<|translate|>\" for token 257, tokenizer.json has <|startoftranscript|>", &|model| {
-            model.vocabulary.remove(3);
-        }),
+        (
+            "vocabulary.txt has \"<|translate|>\" for token 257, but tokenizer.json has <|startoftranscript|>",
+            &|model| {
+                model.vocabulary.remove(3);
+            },
+        ),
     ];
     for (expected, change) in refusals {
-        let said = changed(|model| change(model));
-        assert!(said.contains(expected), "{said}\nwanted: {expected}");
+        let message = changed(|model| change(model));
+        assert!(message.contains(expected), "{message}\nexpected: {expected}");
     }
     let room = Room::new();
     model().write(&room.source()).unwrap();
     fs::write(room.source().join("preprocessor_config.json"), r#"{"feature_size": 128}"#).unwrap();
-    let said = room.convert().unwrap_err().to_string();
-    assert!(said.ends_with("preprocessor_config.json has 128 for `feature_size`, the network needs 80"), "{said}");
+    let message = room.convert().unwrap_err().to_string();
+    assert!(
+        message.ends_with("preprocessor_config.json has 128 for `feature_size`, but the network needs 80"),
+        "{message}"
+    );
     fs::write(room.source().join("preprocessor_config.json"), r#"{"feature_size": 80}"#).unwrap();
     fs::remove_file(room.source().join("vocabulary.txt")).unwrap();
     fs::write(room.source().join("vocabulary.json"), json!(model().vocabulary).to_string()).unwrap();
@@ -280,7 +292,7 @@ fn heads_follow_from_the_width_where_the_file_does_not_say_and_alignment_from_th
     let mut model = Model::new(128, 2, 2);
     model.variables.retain(|variable| !variable.name.ends_with("num_heads"));
     let room = Room::new();
-    // CTranslate2's own converter writes `null` for what it does not know.
+    // CTranslate2's converter writes `null` for lists that it does not know.
     let unknown = json!({"alignment_heads": null, "suppress_ids": null, "suppress_ids_begin": null});
     for config in [json!({}), unknown] {
         model.config = config;
@@ -301,7 +313,7 @@ proptest! {
     ) {
         let mut file = Model::new(8, 1, 7).model_bin();
         for (at, byte) in changes {
-            // Most of the file is weights; what they are called and how many they are is at its start.
+            // Most of the file is weights, so half of the changes go to the first names and sizes.
             let at = if byte % 2 == 0 { at.index(file.len()) } else { at.index(400) };
             file[at] = byte;
         }
