@@ -118,6 +118,15 @@ fn a_worker_that_outgrows_its_memory_is_replaced() {
 }
 
 #[test]
+fn a_model_that_needs_more_memory_than_it_may_have_is_not_loaded() {
+    // It takes 100 MiB at once, faster than memory is measured.
+    let greedy = json!({"backend": "faulty", "model_fault": "leak", "host": {"memory_mb": 60}});
+    let host = setup().preset("greedy", &greedy).start();
+    Client::start(&host, "greedy", json!({})).fails("engine_unavailable", 4503);
+    assert!(host.logged(&["MiB of memory, of the 60 it may have", "while loading its model"]) > 0, "{}", host.log());
+}
+
+#[test]
 fn a_plugin_that_many_streams_die_of_is_quarantined_and_released() {
     let host = setup().settings("[limits]\nquarantine_streams = 3").start();
     let name = library("faulty").file_name().unwrap().to_str().unwrap().to_owned();

@@ -152,8 +152,14 @@ impl WorkerMonitor {
                 Ok(Received::Message(Notice::Log { level, from, stream, message })) => {
                     self.log(level, &from, stream.as_deref(), &message);
                 }
-                // After the time limit there is no receiver.
-                Ok(Received::Message(Notice::Loaded(metadata))) => drop(loaded.send(read_metadata(&metadata))),
+                Ok(Received::Message(Notice::Loaded(metadata))) => {
+                    // Before the model gets streams: it may have loaded faster than memory is measured.
+                    self.measure(&meter);
+                    if self.kill_reason.get().is_none() {
+                        // After the time limit there is no receiver.
+                        drop(loaded.send(read_metadata(&metadata)));
+                    }
+                }
                 Ok(Received::Message(Notice::NotLoaded(problem))) => {
                     // The worker ends without being killed.
                     self.retire();
