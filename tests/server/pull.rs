@@ -182,11 +182,43 @@ fn a_short_name_a_precision_and_data_outside_of_the_networks() {
 }
 
 #[test]
+fn a_streaming_model_of_the_catalogue_becomes_a_preset_of_a_running_server() {
+    let room = Room::new();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/onnx/testdata/zipformer2-transducer-small");
+    let mut published = BTreeMap::new();
+    collect(&source, "", &mut published);
+    let files = published.clone().into_iter().filter(|(name, _)| name.contains("int8") || !name.ends_with(".onnx"));
+    let files: BTreeMap<_, _> = files.collect();
+    published.insert("test_wavs/0.wav".into(), b"speech".to_vec());
+    room.hub.publish("k2-fsa/sherpa-onnx-streaming-zipformer-korean-2024-06-16", published);
+
+    fs::create_dir(room.path("models")).unwrap();
+    let setup = Setup::new().plugin(&library("onnx")).resource(&runtime()).resource(&room.path("models"));
+    let committed = json!({"backend": "onnx", "model": "zipformer2-transducer-small", "precision": "int8"});
+    let host = setup.resource(source.parent().unwrap()).preset("committed", &committed).start();
+    let configs = host.path("configs");
+    let pulled = room.pull(&["zipformer-ko", "--precision", "int8", "--configs", configs.to_str().unwrap()]);
+    assert_eq!(pulled.code, Some(0), "{pulled:?}");
+    room.has("models/zipformer-ko", &files);
+    let preset = json!({"backend": "onnx", "model": "zipformer-ko", "precision": "int8"});
+    assert_eq!(serde_json::from_str::<Value>(&pulled.out).unwrap(), preset);
+
+    host.wait_for_preset("zipformer-ko", |preset| preset["state"] != "unavailable");
+    let (_, audio) = wav(&fixture("digits.wav"));
+    let texts = ["zipformer-ko", "committed"].map(|preset| {
+        let mut client = Client::open(&host, preset, json!({"pace": "file"}));
+        client.audio_in_frames(&bytes(&audio[..4 * 16_000]), 6_400);
+        client.finish()
+    });
+    assert_eq!(texts[0], texts[1]);
+}
+
+#[test]
 fn the_catalogue_is_printed_and_the_command_explains_itself() {
     let room = Room::new();
     let ran = room.pull(&["--list"]);
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
-    assert!(ran.out.contains("\ntiny              onnx-community/whisper-tiny "), "{}", ran.out);
+    assert!(ran.out.contains("\ntiny                     onnx-community/whisper-tiny "), "{}", ran.out);
     let help = room.pull(&["--help"]).out;
     assert!(help.contains("Example") && help.contains("auricle pull ") && help.contains("Exit status"), "{help}");
     for wrong in [&[][..], &["huge"], &["../x"], &["me/nano", "--precision", "a/b"], &["me/nano", "--revision", ".."]] {

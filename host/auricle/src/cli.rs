@@ -8,6 +8,7 @@ mod engines;
 mod key;
 mod logging;
 mod output;
+mod preset_file;
 mod presets;
 mod pull;
 mod resources;

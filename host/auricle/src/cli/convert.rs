@@ -2,7 +2,7 @@
 //!
 //! One thread. The preset is the command's result and goes to standard output; everything else goes to standard error.
 
-use super::output::{fail, print_json};
+use super::{output::fail, preset_file::PresetFile};
 use auricle_whisper_convert::{self as whisper, Converted};
 use clap::ValueEnum;
 use indicatif::DecimalBytes;
@@ -35,6 +35,8 @@ pub(super) struct ConvertArgs {
     /// Precision of the networks
     #[arg(long, value_enum, default_value_t)]
     precision: Precision,
+    #[command(flatten)]
+    preset: PresetFile,
 }
 
 /// Precisions of the fast layout.
@@ -71,7 +73,7 @@ pub(super) fn run(args: &ConvertArgs) -> ExitCode {
                 "{folder} is complete ({}); preset for a server with --resources {resources}:",
                 DecimalBytes(bytes)
             );
-            print_json(&preset(&model))
+            args.preset.write_and_print(&model, &preset(&model))
         }
         Err(problem) => fail(problem),
     }

@@ -13,29 +13,32 @@ mod selection;
 
 use super::{
     logging,
-    output::{fail, print, print_json},
+    output::{fail, print},
+    preset_file::PresetFile,
 };
 use auricle_core::wording::count;
 use catalogue::Model;
 use folder::{Destination, FolderError, Occupied, Source};
 use hub::{Failure, Hub, HubError, RemoteFile, Snapshot};
 use indicatif::DecimalBytes;
-use selection::{Names, SelectionError};
+use selection::{Engine, Names, SelectionError};
 use serde_json::{Value, json};
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
-/// Download a Whisper model in Hugging Face's ONNX layout into a resource directory.
+/// Download a published model into a resource directory.
 ///
-/// The model becomes the folder DIR/NAME once it is complete; an interrupted download continues where it stopped. Prints a
-/// preset for the model.
+/// Whisper models in Hugging Face's ONNX layout are for engine `whisper`, streaming models of sherpa-onnx for engine `onnx`. The model
+/// becomes the folder DIR/NAME once it is complete; an interrupted download continues where it stopped. Prints a preset for the
+/// model.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   auricle pull --list                              list the catalogue
   auricle pull tiny                                into models/tiny
+  auricle pull zipformer-en --configs configs      also writes configs/presets/zipformer-en.json
   auricle pull base.en --precision int8 --into /usr/share/auricle
   auricle pull OWNER/NAME --revision v2            any repository in this layout
 
@@ -62,6 +65,8 @@ pub(super) struct PullArgs {
     /// Download again and replace the existing folder
     #[arg(long)]
     again: bool,
+    #[command(flatten)]
+    preset: PresetFile,
     /// Print the catalogue
     #[arg(long)]
     list: bool,
@@ -101,7 +106,7 @@ pub(super) fn run(args: &PullArgs) -> ExitCode {
     logging::init_client();
     match &args.name {
         Some(model) if !args.list => match pull(args, model) {
-            Ok(preset) => print_json(&preset),
+            Ok(preset) => args.preset.write_and_print(&model.folder, &preset),
             Err(problem) => fail(problem),
         },
         _ => print(&catalogue::table()),
@@ -114,9 +119,9 @@ fn pull(args: &PullArgs, Model { repository, folder }: &Model) -> Result<Value, 
     let destination = Destination::new(into, folder);
     let here = destination.folder().display();
     match destination.holds(repository, revision, precision) {
-        Some(Ok(what)) if !args.again => {
+        Some(Ok((what, engine))) if !args.again => {
             eprintln!("{here} already exists ({what}); --again downloads it again");
-            return Ok(preset(folder, precision));
+            return Ok(preset(engine, folder, precision));
         }
         Some(Err(what)) if !args.again => {
             return Err(PullError::Occupied { folder: destination.folder().to_owned(), what: Box::new(what) });
@@ -131,7 +136,7 @@ fn pull(args: &PullArgs, Model { repository, folder }: &Model) -> Result<Value, 
             PullError::Unreachable { endpoint: hub.endpoint().to_owned(), why, by_hand }
         }
     })?;
-    let files = choose(&snapshot, precision)
+    let (engine, files) = choose(&snapshot, precision)
         .map_err(|problem| PullError::Selection { repository: repository.clone(), problem })?;
     let size: u64 = files.iter().filter_map(|file| file.size).sum();
     let commit = snapshot.commit.clone();
@@ -146,21 +151,23 @@ fn pull(args: &PullArgs, Model { repository, folder }: &Model) -> Result<Value, 
         })?;
     }
     gathering.finish()?;
-    if has_converter(Path::new("")) && matches!(precision.as_str(), "" | "fp16") {
+    let convertible = engine == Engine::Whisper && matches!(precision.as_str(), "" | "fp16");
+    if convertible && has_converter(Path::new("")) {
         eprintln!("faster to run: cargo xtask convert whisper {here} --out {here}.fast");
     }
     eprintln!("{here} is complete; preset for a server with --resources {}:", into.display());
-    Ok(preset(folder, precision))
+    Ok(preset(engine, folder, precision))
 }
 
-/// The files that make up the model.
-fn choose<'a>(snapshot: &'a Snapshot<'_>, precision: &str) -> Result<Vec<&'a RemoteFile>, SelectionError> {
+/// The engine that the model is for, and the files that make up the model.
+fn choose<'a>(snapshot: &'a Snapshot<'_>, precision: &str) -> Result<(Engine, Vec<&'a RemoteFile>), SelectionError> {
     let chosen = Names::new(snapshot.files.iter().map(|file| file.name.as_str()))?.choose(precision)?;
-    Ok(chosen.iter().filter_map(|name| snapshot.files.iter().find(|file| file.name == *name)).collect())
+    let files = chosen.files.iter().filter_map(|name| snapshot.files.iter().find(|file| file.name == *name));
+    Ok((chosen.engine, files.collect()))
 }
 
-fn preset(folder: &str, precision: &str) -> Value {
-    let mut preset = json!({"backend": "whisper", "model": folder});
+fn preset(engine: Engine, folder: &str, precision: &str) -> Value {
+    let mut preset = json!({"backend": engine.backend(), "model": folder});
     if !precision.is_empty() {
         preset["precision"] = precision.into();
     }
@@ -207,7 +214,8 @@ mod tests {
 
     #[test]
     fn the_preset_names_what_was_pulled() {
-        assert_eq!(preset("tiny", ""), json!({"backend": "whisper", "model": "tiny"}));
-        assert_eq!(preset("x", "int8"), json!({"backend": "whisper", "model": "x", "precision": "int8"}));
+        assert_eq!(preset(Engine::Whisper, "tiny", ""), json!({"backend": "whisper", "model": "tiny"}));
+        let int8 = json!({"backend": "onnx", "model": "x", "precision": "int8"});
+        assert_eq!(preset(Engine::Onnx, "x", "int8"), int8);
     }
 }

@@ -5,7 +5,7 @@
 use std::{fmt::Write, str::FromStr};
 
 /// Short name, repository, description.
-const MODELS: [(&str, &str, &str); 13] = [
+const MODELS: [(&str, &str, &str); 20] = [
     ("tiny", "onnx-community/whisper-tiny", "multilingual, 39 M parameters"),
     ("tiny.en", "onnx-community/whisper-tiny.en", "English, 39 M"),
     ("base", "onnx-community/whisper-base", "multilingual, 74 M"),
@@ -19,6 +19,25 @@ const MODELS: [(&str, &str, &str); 13] = [
     ("distil-small.en", "onnx-community/distil-small.en", "English, 166 M"),
     ("distil-large-v3", "distil-whisper/distil-large-v3", "English, 756 M"),
     ("distil-large-v3.5", "onnx-community/distil-large-v3.5-ONNX", "English, 756 M"),
+    ("zipformer-en", "csukuangfj/sherpa-onnx-streaming-zipformer-en-2023-06-26", "streaming, English, 66 M"),
+    ("zipformer-ko", "k2-fsa/sherpa-onnx-streaming-zipformer-korean-2024-06-16", "streaming, Korean"),
+    ("zipformer-zh", "k2-fsa/sherpa-onnx-streaming-zipformer-multi-zh-hans-2023-12-12", "streaming, Chinese"),
+    ("zipformer-ctc-zh", "k2-fsa/sherpa-onnx-streaming-zipformer-ctc-multi-zh-hans-2023-12-13", "streaming, Chinese"),
+    (
+        "fastconformer-en-80ms",
+        "csukuangfj/sherpa-onnx-nemo-streaming-fast-conformer-transducer-en-80ms",
+        "streaming, English, 114 M; shortest delay",
+    ),
+    (
+        "fastconformer-en-480ms",
+        "csukuangfj/sherpa-onnx-nemo-streaming-fast-conformer-transducer-en-480ms",
+        "streaming, English, 114 M",
+    ),
+    (
+        "fastconformer-en-1040ms",
+        "csukuangfj/sherpa-onnx-nemo-streaming-fast-conformer-transducer-en-1040ms",
+        "streaming, English, 114 M; most exact",
+    ),
 ];
 
 /// A model to download: its repository, and the name of its local folder.
@@ -58,9 +77,9 @@ fn is_plain(part: &str) -> bool {
 
 /// The catalogue as a table.
 pub(super) fn table() -> String {
-    MODELS.iter().fold(format!("{:18}{:40}about", "name", "repository"), |mut table, (name, repository, about)| {
+    MODELS.iter().fold(format!("{:25}{:75}about", "name", "repository"), |mut table, (name, repository, about)| {
         // Writing to a string cannot fail.
-        let _ = write!(table, "\n{name:18}{repository:40}{about}");
+        let _ = write!(table, "\n{name:25}{repository:75}{about}");
         table
     })
 }

@@ -4,7 +4,7 @@
 //! at a time locks, and which is renamed in the end. An interrupted download of the same model, commit and precision is
 //! resumed; the remains of any other are deleted.
 
-use super::selection::{Names, SelectionError};
+use super::selection::{Engine, Names, SelectionError};
 use serde::{Deserialize, Serialize};
 use std::{
     fmt,
@@ -90,8 +90,13 @@ impl Destination {
         &self.folder
     }
 
-    /// Checks what exists at the destination: nothing (`None`), the requested model, or something else.
-    pub(super) fn holds(&self, repository: &str, revision: &str, precision: &str) -> Option<Result<Origin, Occupied>> {
+    /// Checks what exists at the destination: nothing (`None`), the requested model and its engine, or something else.
+    pub(super) fn holds(
+        &self,
+        repository: &str,
+        revision: &str,
+        precision: &str,
+    ) -> Option<Result<(Origin, Engine), Occupied>> {
         fs::symlink_metadata(&self.folder).ok()?;
         let Ok(names) = names(&self.folder) else { return Some(Err(Occupied::Unreadable)) };
         let names = Names::new(names.iter().map(String::as_str)).and_then(|names| names.choose(precision));
@@ -103,8 +108,8 @@ impl Destination {
         Some(match (source, names) {
             (Some(source), _) if !is_wanted(&source) => Err(Occupied::Other(source)),
             (_, Err(problem)) => Err(Occupied::NoModel(problem)),
-            (Some(source), Ok(_)) => Ok(Origin::Pulled(source)),
-            (None, Ok(_)) => Ok(Origin::ByHand),
+            (Some(source), Ok(selected)) => Ok((Origin::Pulled(source), selected.engine)),
+            (None, Ok(selected)) => Ok((Origin::ByHand, selected.engine)),
         })
     }
 
@@ -229,7 +234,7 @@ mod tests {
         fill(gathering.path());
         assert_eq!(destination.holds("me/x", "main", "int8"), None);
         gathering.finish().unwrap();
-        assert_eq!(destination.holds("me/x", "main", "int8"), Some(Ok(Origin::Pulled(source("a")))));
+        assert_eq!(destination.holds("me/x", "main", "int8"), Some(Ok((Origin::Pulled(source("a")), Engine::Whisper))));
         assert_eq!(Origin::Pulled(source("a")).to_string(), "me/x, commit a");
         for (repository, revision, precision) in
             [("me/y", "main", "int8"), ("me/x", "v2", "int8"), ("me/x", "main", "")]
@@ -243,7 +248,7 @@ mod tests {
         let gathering = destination.gather(&source("b")).unwrap();
         fill(gathering.path());
         gathering.finish().unwrap();
-        assert_eq!(destination.holds("me/x", "main", "int8"), Some(Ok(Origin::Pulled(source("b")))));
+        assert_eq!(destination.holds("me/x", "main", "int8"), Some(Ok((Origin::Pulled(source("b")), Engine::Whisper))));
         assert!(!destination.folder().join("old").exists());
         assert_eq!(fs::read_dir(dir.path().join("models")).unwrap().count(), 1);
     }
@@ -270,7 +275,7 @@ mod tests {
         assert_eq!(holds(""), Err(Occupied::Unreadable));
         fs::remove_file(destination.folder()).unwrap();
         fill(destination.folder());
-        assert_eq!(holds("int8"), Ok(Origin::ByHand));
+        assert_eq!(holds("int8"), Ok((Origin::ByHand, Engine::Whisper)));
         assert!(holds("fp16").unwrap_err().to_string().contains("--precision may be int8"));
         fs::remove_file(destination.folder().join("tokenizer.json")).unwrap();
         assert!(holds("int8").unwrap_err().to_string().contains("a folder that has no tokenizer.json"));
