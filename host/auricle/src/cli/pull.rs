@@ -1,6 +1,6 @@
-//! `auricle pull`: downloads a published Whisper model into a folder that a preset can name.
+//! `auricle pull`: downloads a published model into a folder that a preset can name.
 //!
-//! [`catalogue`] has the short names, [`hub`] lists a repository's files, [`selection`] picks those that make a model,
+//! [`catalogue`] has the short names, [`hub`] lists a repository's files, [`selection`] picks from their [`names`] those that make a model,
 //! [`download`] fetches a file, [`folder`] moves the complete model to its destination. One thread. The preset is the
 //! command's result and goes to standard output; everything else goes to standard error.
 
@@ -8,6 +8,7 @@ mod catalogue;
 mod download;
 mod folder;
 mod hub;
+mod names;
 mod progress;
 mod selection;
 
@@ -21,7 +22,8 @@ use catalogue::Model;
 use folder::{Destination, FolderError, Occupied, Source};
 use hub::{Failure, Hub, HubError, RemoteFile, Snapshot};
 use indicatif::DecimalBytes;
-use selection::{Engine, Names, SelectionError};
+use names::{Names, SelectionError};
+use selection::Engine;
 use serde_json::{Value, json};
 use std::{
     path::{Path, PathBuf},
@@ -161,7 +163,8 @@ fn pull(args: &PullArgs, Model { repository, folder }: &Model) -> Result<Value, 
 
 /// The engine that the model is for, and the files that make up the model.
 fn choose<'a>(snapshot: &'a Snapshot<'_>, precision: &str) -> Result<(Engine, Vec<&'a RemoteFile>), SelectionError> {
-    let chosen = Names::new(snapshot.files.iter().map(|file| file.name.as_str()))?.choose(precision)?;
+    let names = Names::new(snapshot.files.iter().map(|file| file.name.as_str()))?;
+    let chosen = selection::choose(&names, precision)?;
     let files = chosen.files.iter().filter_map(|name| snapshot.files.iter().find(|file| file.name == *name));
     Ok((chosen.engine, files.collect()))
 }

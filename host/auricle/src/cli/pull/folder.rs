@@ -4,7 +4,10 @@
 //! at a time locks, and which is renamed in the end. An interrupted download of the same model, commit and precision is
 //! resumed; the remains of any other are deleted.
 
-use super::selection::{Engine, Names, SelectionError};
+use super::{
+    names::{Names, SelectionError},
+    selection::{self, Engine},
+};
 use serde::{Deserialize, Serialize};
 use std::{
     fmt,
@@ -99,7 +102,7 @@ impl Destination {
     ) -> Option<Result<(Origin, Engine), Occupied>> {
         fs::symlink_metadata(&self.folder).ok()?;
         let Ok(names) = names(&self.folder) else { return Some(Err(Occupied::Unreadable)) };
-        let names = Names::new(names.iter().map(String::as_str)).and_then(|names| names.choose(precision));
+        let names = Names::new(names.iter().map(String::as_str)).and_then(|names| selection::choose(&names, precision));
         let source = fs::read(self.folder.join(SOURCE)).ok().and_then(|text| serde_json::from_slice(&text).ok());
         let is_wanted = |source: &Source| {
             (source.repository.as_str(), source.revision.as_str(), source.precision.as_str())

@@ -1,7 +1,7 @@
 //! Streaming models of sherpa-onnx: a CTC network, or the three files of a transducer, with the list of tokens. Source: the
 //! folders of the published models, as engine `onnx` reads them (`plugins/onnx/src/folder.rs`).
 
-use super::{Names, SelectionError, available};
+use super::super::names::{Names, SelectionError, available};
 use std::collections::BTreeSet;
 
 /// The list of tokens.
@@ -26,8 +26,8 @@ pub(super) fn choose(names: &Names<'_>, precision: &str) -> Result<Vec<String>, 
 /// A transducer's files in this precision, or else a CTC network.
 fn networks(names: &Names<'_>, precision: &str) -> Option<Vec<String>> {
     let ending = ending(precision);
-    let fits = |name: &&&str| name.ends_with(&ending) && precision_of(name) == precision && !name.contains('/');
-    let mut fitting = names.0.iter().filter(fits);
+    let fits = |name: &&str| name.ends_with(&ending) && precision_of(name) == precision && !name.contains('/');
+    let mut fitting = names.iter().filter(fits);
     let transducer = fitting.clone().find_map(|encoder| {
         let rest = encoder.strip_prefix(PARTS[0])?.strip_suffix(&ending)?;
         // Small parts are often not quantized.
@@ -37,10 +37,10 @@ fn networks(names: &Names<'_>, precision: &str) -> Option<Vec<String>> {
                 .into_iter()
                 .find(|name| names.has(name))
         };
-        Some(vec![(*encoder).to_string(), part(PARTS[1])?, part(PARTS[2])?])
+        Some(vec![encoder.to_owned(), part(PARTS[1])?, part(PARTS[2])?])
     });
     let is_part = |name: &&str| PARTS.iter().any(|part| name.starts_with(part));
-    transducer.or_else(|| Some(vec![(*fitting.find(|name| !is_part(name))?).to_string()]))
+    transducer.or_else(|| Some(vec![fitting.find(|name| !is_part(name))?.to_owned()]))
 }
 
 /// The precision in a name; empty for a plain export.

@@ -1,6 +1,6 @@
 //! Whisper models. Source: the layout of Optimum's export, as engine `whisper` reads it (`plugins/whisper/src/folder.rs`).
 
-use super::{Names, SelectionError, available};
+use super::super::names::{Names, SelectionError, available};
 use std::collections::BTreeSet;
 
 /// Whisper's list of tokens.
@@ -12,7 +12,7 @@ const WELCOME: &str = "generation_config.json";
 /// Folders that may contain the networks.
 const FOLDERS: [&str; 2] = ["", "onnx/"];
 /// Beginnings of the networks' names: the encoder, and the decoder as one file or as two.
-pub(super) const ENCODER: &str = "encoder_model";
+const ENCODER: &str = "encoder_model";
 const MERGED: &str = "decoder_model_merged";
 const SPLIT: [&str; 2] = ["decoder_model", "decoder_with_past_model"];
 
@@ -21,8 +21,11 @@ pub(super) fn choose(names: &Names<'_>, precision: &str) -> Result<Vec<String>, 
     if let Some(name) = NEEDED.into_iter().find(|name| !names.has(name)) {
         return Err(SelectionError::Missing { name, there: names.list("JSON files", ".json") });
     }
-    let networks = networks(names, &ending(precision))
-        .ok_or_else(|| SelectionError::Networks { precision: precision.to_owned(), there: other_precisions(names) })?;
+    let networks = networks(names, &ending(precision)).ok_or_else(|| SelectionError::Networks {
+        encoder: format!("{ENCODER}{}", ending(precision)),
+        precision: precision.to_owned(),
+        there: other_precisions(names),
+    })?;
     let mut chosen: Vec<_> = NEEDED.map(str::to_owned).into();
     chosen.extend(names.has(WELCOME).then(|| WELCOME.to_owned()));
     chosen.extend(networks.iter().flat_map(|network| names.with_data(network)));
@@ -44,7 +47,7 @@ fn networks(names: &Names<'_>, ending: &str) -> Option<Vec<String>> {
 /// Lists the available values of `--precision`.
 fn other_precisions(names: &Names<'_>) -> String {
     let ends = FOLDERS.iter().flat_map(|folder| {
-        let encoders = names.0.iter().filter_map(move |name| name.strip_prefix(folder)?.strip_prefix(ENCODER));
+        let encoders = names.iter().filter_map(move |name| name.strip_prefix(folder)?.strip_prefix(ENCODER));
         encoders.filter(|ending| networks(names, ending).is_some())
     });
     // Without the underscore, as `--precision` takes them. The plain export has no suffix.
@@ -63,7 +66,7 @@ pub(super) fn by_hand(repository: &str, precision: &str, folder: &str) -> String
     )
 }
 
-pub(super) fn ending(precision: &str) -> String {
+fn ending(precision: &str) -> String {
     if precision.is_empty() { ".onnx".to_owned() } else { format!("_{precision}.onnx") }
 }
 
