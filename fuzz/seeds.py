@@ -109,6 +109,20 @@ def dialects() -> None:
         "error": '{"code" : "bad_message", "error" : "what was wrong"}',
     }.items():
         seed("vosk_messages", name, message)
+    header = struct.pack("<ii", 16000, 12)
+    for name, message in {
+        "step": '{ "text": "one", "tokens": [" one"], "timestamps": [0.44], "ys_probs": [-0.25], "lm_probs": [],'
+        ' "context_scores": [], "segment": 1, "words": [], "num_trailing_blanks": 4, "start_time": 2.56,'
+        ' "is_final": true, "is_eof": false}',
+        "step-short": '{"text": "one", "segment": 0}',
+        "file": '{"lang": "en", "emotion": "", "event": "", "text": "one", "timestamps": [0.44], "durations": [0.20],'
+        ' "tokens":[" one"], "ys_log_probs": [-0.250000], "words": []}',
+        "recording": b"\x08" + header + bytes(12),
+        "recordings": b"\x14" + (header + bytes(12)) * 2,
+        "too-many": b"\xff" + header + bytes(13),
+        "too-short": b"\x04" + header,
+    }.items():
+        seed("sherpa_messages", name, message)
 
 
 def audio() -> None:

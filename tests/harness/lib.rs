@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+mod clients;
 mod files;
 mod tone;
 mod variant;
@@ -14,6 +15,7 @@ pub use auricle_plugin_test::{
     skip,
     words::{word_errors, words},
 };
+pub use clients::{PublishedClients, printed};
 pub use files::{
     Reading, fixture, library, long, models, reading, runtime, shared_audio, shared_digits, staged, whisper_wheel,
 };

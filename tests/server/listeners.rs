@@ -235,7 +235,10 @@ fn a_client_that_reads_late_has_the_time_of_a_stream_not_of_a_request() {
 fn a_listener_that_cannot_be_is_refused_with_the_reason() {
     let listener = |more: &str| format!("[[listeners]]\naddress = \"127.0.0.1:0\"\n{more}");
     for (settings, problem) in [
-        (listener("dialects = [\"klingon\"]"), "has an unknown dialect `klingon`; known dialects: native, vosk"),
+        (
+            listener("dialects = [\"klingon\"]"),
+            "has an unknown dialect `klingon`; known dialects: native, vosk, sherpa, sherpa-offline",
+        ),
         (listener("dialects = []"), "`dialects` of the listener on 127.0.0.1:0 is empty"),
         (listener("dialects = [\"vosk\", \"vosk\"]"), "has the dialect `vosk` twice"),
         (listener("tls = true"), "there is no [tls]"),

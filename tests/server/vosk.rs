@@ -2,20 +2,17 @@
 //! for this server.
 //!
 //! Rust clients send what a test specifies, and wait for each answer. The Python clients are from other projects: the
-//! published `vosk-transcriber`, and copies of what vosk-server's sample scripts do (`clients/vosk`). They use an
-//! environment under the target directory; if it cannot be created, their tests are skipped.
+//! published `vosk-transcriber`, and copies of what vosk-server's sample scripts do (`clients/vosk`).
 
+use super::timed::{self, Timed, assert_same, native_words};
 use auricle_tests::{
-    Client, Host, Setup, bytes, fixture, library, limit, models, noise, runtime, skip, tone_segments, wav, words,
+    Host, PublishedClients, Setup, bytes, fixture, library, limit, noise, printed, tone_segments, wav, words,
 };
 use serde_json::{Value, json};
 use std::{
-    env, fs,
+    fs,
     io::Write,
     net::{Shutdown, TcpStream},
-    path::{Path, PathBuf},
-    process::{Command, Output},
-    sync::LazyLock,
 };
 use tungstenite::{Message, WebSocket, client::client_with_config};
 
@@ -43,10 +40,7 @@ fn host() -> Host {
 
 /// Engine `onnx` with the model of the digits.
 fn digits() -> Host {
-    let preset = fs::read_to_string(models().join("../configs/presets/digits.json")).unwrap();
-    let preset: Value = serde_json::from_str(&preset).unwrap();
-    let setup = Setup::new().plugin(&library("onnx")).resource(&models()).resource(&runtime());
-    setup.preset("digits", &preset).settings(LISTENERS).start()
+    timed::digits().settings(LISTENERS).start()
 }
 
 /// A client of vosk-server.
@@ -291,26 +285,6 @@ fn clients_that_leave_without_waiting_harm_nobody() {
     assert_eq!(Vosk::connect(&host.listener(1), "/").eof(), json!({"text": ""}));
 }
 
-/// A word of the native protocol or of vosk: word, start, end, confidence.
-type Timed = (String, f64, f64, f64);
-
-fn native_words(host: &Host, audio: &[i16]) -> Vec<Timed> {
-    let mut client = Client::open(host, "digits", json!({"pace": "file"}));
-    client.audio_in_frames(&bytes(audio), 6_400);
-    client.finish();
-    let number = |value: &Value| value.as_f64();
-    let of_segment = |segment: &Value| -> Vec<Timed> {
-        let sure = number(&segment["confidence"]).unwrap_or(1.0);
-        let words = segment["words"].as_array().unwrap().iter();
-        let text = |word: &Value| word["text"].as_str().unwrap().to_owned();
-        let conf = |word: &Value| number(&word["confidence"]).unwrap_or(sure);
-        words
-            .map(|word| (text(word), number(&word["start"]).unwrap(), number(&word["end"]).unwrap(), conf(word)))
-            .collect()
-    };
-    client.events("segment").iter().flat_map(of_segment).collect()
-}
-
 fn results(finals: &[Value]) -> Vec<Timed> {
     let words = finals.iter().flat_map(|told| told["result"].as_array().into_iter().flatten());
     let number = |word: &Value, key: &str| word[key].as_f64().unwrap_or_else(|| panic!("no {key}: {word}"));
@@ -324,16 +298,6 @@ fn results(finals: &[Value]) -> Vec<Timed> {
             )
         })
         .collect()
-}
-
-/// The native protocol rounds times to milliseconds; in a batch the last digits of confidences differ.
-fn assert_same(vosk: &[Timed], native: &[Timed]) {
-    assert_eq!(vosk.len(), native.len(), "{vosk:?} {native:?}");
-    for (one, other) in vosk.iter().zip(native) {
-        let close =
-            (one.1 - other.1).abs() < 0.001 && (one.2 - other.2).abs() < 0.001 && (one.3 - other.3).abs() < 0.001;
-        assert!(one.0 == other.0 && close, "{one:?} is not {other:?}");
-    }
 }
 
 #[test]
@@ -350,7 +314,7 @@ fn words_are_those_of_the_native_protocol() {
     };
     let timed = finals(json!({"sample_rate": 16_000}));
     assert_eq!(texts(&timed), spoken);
-    assert_same(&results(&timed), &native);
+    assert_same(&results(&timed), &native, 0.001);
 
     let plain = finals(json!({"sample_rate": 16_000, "words": 0}));
     assert_eq!(texts(&plain), spoken);
@@ -403,55 +367,8 @@ fn times_go_on_after_a_reset() {
     assert!(next.1 > audio.len() as f64 / 16_000.0, "{next:?}");
 }
 
-fn clients() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/vosk")
-}
-
-/// The folder of programs in an environment with the Python clients; the reason if there is none.
-static PYTHON: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
-    let here = env::current_exe().unwrap();
-    let folder = here.ancestors().nth(3).unwrap().join("clients/vosk");
-    let (bin, mark) = (folder.join("bin"), folder.join("made"));
-    let wanted = fs::read_to_string(clients().join("requirements.txt")).unwrap();
-    if fs::read_to_string(&mark).is_ok_and(|made| made == wanted) {
-        return Ok(bin);
-    }
-    let run = |command: &mut Command| match command.output() {
-        Ok(ran) if ran.status.success() => Ok(()),
-        Ok(ran) => Err(format!("{command:?}: {}", String::from_utf8_lossy(&ran.stderr).trim())),
-        Err(error) => Err(format!("{command:?}: {error}")),
-    };
-    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
-    let mut install = Command::new(bin.join("python"));
-    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]);
-    run(install.arg(clients().join("requirements.txt")))?;
-    fs::write(mark, wanted).map_err(|error| error.to_string())?;
-    Ok(bin)
-});
-
-/// Runs a Python program of `clients/vosk`; `None` if there is no environment for it.
-fn python(program: &str, args: &[&str]) -> Option<Output> {
-    let bin = PYTHON.as_ref().map_err(|problem| skip(format_args!("no Python clients: {problem}"))).ok()?;
-    let mut command = Command::new(bin.join("python"));
-    command.arg(clients().join(program)).args(args);
-    // `vosk-transcriber` needs an `ffmpeg`.
-    let path = env::join_paths(
-        [clients().join("bin"), bin.clone()]
-            .into_iter()
-            .chain(env::split_paths(&env::var_os("PATH").unwrap_or_default())),
-    );
-    command.env("PATH", path.unwrap());
-    for proxy in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
-        command.env_remove(proxy);
-    }
-    Some(command.output().unwrap())
-}
-
-/// The output of a program that succeeded.
-fn printed(ran: Output) -> String {
-    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
-    String::from_utf8(ran.stdout).unwrap()
-}
+/// The clients of vosk-server.
+const CLIENTS: PublishedClients = PublishedClients("vosk");
 
 #[test]
 fn the_sample_scripts_get_what_they_wait_for() {
@@ -467,14 +384,16 @@ fn the_sample_scripts_get_what_they_wait_for() {
         &["--config", r#"{"words": 0}"#],
         &["--config", r#"{"max_alternatives": 20}"#],
     ] {
-        let Some(ran) = python("client.py", &[args, &[url.as_str(), file.to_str().unwrap()]].concat()) else { return };
+        let Some(ran) = CLIENTS.python("client.py", &[args, &[url.as_str(), file.to_str().unwrap()]].concat()) else {
+            return;
+        };
         let answers: Vec<Value> = printed(ran).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(answers.len(), messages, "{args:?}");
         let text = |told: &Value| told["text"].as_str().or(told["alternatives"][0]["text"].as_str()).map(words);
         assert_eq!(answers.iter().filter_map(text).flatten().collect::<Vec<_>>(), spoken, "{args:?}");
         assert_eq!(answers.iter().any(|told| told.get("result").is_some()), !args.contains(&"--config"), "{args:?}");
     }
-    let ran = python("client.py", &["--srt", &url, file.to_str().unwrap()]).unwrap();
+    let ran = CLIENTS.python("client.py", &["--srt", &url, file.to_str().unwrap()]).unwrap();
     assert_subtitles(&printed(ran), &spoken);
 }
 
@@ -486,7 +405,7 @@ fn vosk_transcriber_writes_texts_and_subtitles() {
     for kind in ["txt", "srt"] {
         let out = host.path(&format!("out.{kind}"));
         let args = [&url, "-s", "-i", file.to_str().unwrap(), "-t", kind, "-o", out.to_str().unwrap()];
-        let Some(ran) = python("transcriber.py", &args) else { return };
+        let Some(ran) = CLIENTS.python("transcriber.py", &args) else { return };
         printed(ran);
         let written = fs::read_to_string(out).unwrap();
         match kind {

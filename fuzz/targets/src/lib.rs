@@ -18,6 +18,7 @@ mod onnx_texts;
 mod plugin_files;
 mod presets;
 mod settings;
+mod sherpa_messages;
 #[cfg(test)]
 mod tests;
 mod vosk_messages;
@@ -35,6 +36,7 @@ pub use onnx_texts::onnx_texts;
 pub use plugin_files::plugin_files;
 pub use presets::presets;
 pub use settings::settings;
+pub use sherpa_messages::sherpa_messages;
 pub use vosk_messages::vosk_messages;
 pub use whisper_weights::whisper_weights;
 pub use worker_messages::worker_messages;
@@ -43,7 +45,7 @@ pub use worker_messages::worker_messages;
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 14] = [
+pub const TARGETS: [(&str, Target); 15] = [
     ("audio_files", audio_files),
     ("audio_intake", audio_intake),
     ("client_messages", client_messages),
@@ -55,6 +57,7 @@ pub const TARGETS: [(&str, Target); 14] = [
     ("plugin_files", plugin_files),
     ("presets", presets),
     ("settings", settings),
+    ("sherpa_messages", sherpa_messages),
     ("vosk_messages", vosk_messages),
     ("whisper_weights", whisper_weights),
     ("worker_messages", worker_messages),

@@ -9,6 +9,8 @@ pub mod client;
 #[cfg(feature = "server")]
 mod dialect;
 pub mod native;
+#[cfg(feature = "server")]
+mod preset;
 pub mod sherpa;
 pub mod vosk;
 #[cfg(feature = "server")]

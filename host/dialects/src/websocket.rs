@@ -1,9 +1,12 @@
 //! Shared by the dialects over WebSocket: the socket, reading, writing with a time limit, and closing.
 
+mod close_codes;
+pub(crate) mod dialogue;
 mod receiver;
 mod sender;
 mod socket;
 
+pub use close_codes::registered_close_code;
 pub use receiver::{Incoming, Receiver};
 pub use sender::{Sender, Unsent, close};
 pub use socket::{Duplex, Socket, WebSocket};

@@ -2,9 +2,14 @@
 
 use crate::{
     address::ListenAddress,
-    settings::{ListenerSettings, Settings},
+    settings::{DialectSettings, ListenerSettings, Settings},
 };
-use auricle_dialects::{Dialect, native::Native, vosk::Vosk};
+use auricle_dialects::{
+    Dialect,
+    native::Native,
+    sherpa::{Sherpa, SherpaOffline},
+    vosk::Vosk,
+};
 use std::sync::Arc;
 
 /// The dialects of a listener.
@@ -28,7 +33,13 @@ pub(super) enum DialectsError {
 
 /// Selects the dialects of a listener.
 pub(super) fn dialects(settings: &Settings, listener: &ListenerSettings) -> Result<Dialects, DialectsError> {
-    let all: [Arc<dyn Dialect>; 2] = [Arc::new(Native), Arc::new(Vosk::new(settings.dialects.vosk.clone()))];
+    let DialectSettings { vosk, sherpa } = &settings.dialects;
+    let all: [Arc<dyn Dialect>; 4] = [
+        Arc::new(Native),
+        Arc::new(Vosk::new(vosk.clone())),
+        Arc::new(Sherpa::new(sherpa.clone())),
+        Arc::new(SherpaOffline::new(sherpa.clone())),
+    ];
     let Some(names) = &listener.dialects else { return Ok(Dialects::Shared(all.into())) };
     let address = || listener.address.clone();
     let find = |name: &String| {

@@ -8,7 +8,7 @@ pub use limits::{Limits, Timeouts};
 
 use super::address::ListenAddress;
 use auricle_core::text_file;
-use auricle_dialects::vosk::VoskSettings;
+use auricle_dialects::{sherpa::SherpaSettings, vosk::VoskSettings};
 use auricle_session::journal::JournalSettings;
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -116,6 +116,8 @@ pub enum ListenerTls {
 pub struct DialectSettings {
     /// The dialect of vosk-server.
     pub vosk: VoskSettings,
+    /// The dialects of sherpa-onnx's servers.
+    pub sherpa: SherpaSettings,
 }
 
 /// Certificate and key, as PEM files that are read again when they change.

@@ -4,8 +4,8 @@
 //! The C++ server marks the result that ends a segment. The Python server does not: a segment ends when the next
 //! segment's number appears, and the audio when it closes the connection.
 
+use super::messages::{END, ENDED, StepResult};
 use crate::client::{ClientSide, Update};
-use serde::Deserialize;
 use tokio_tungstenite::tungstenite::Message;
 
 /// A stream of sherpa-onnx's online server.
@@ -15,18 +15,9 @@ pub struct Sherpa {
     open: Option<(u64, String)>,
 }
 
-/// The fields of a result that are needed.
-#[derive(Deserialize)]
-struct StepResult {
-    text: String,
-    segment: u64,
-    #[serde(default)]
-    is_final: bool,
-}
-
 impl ClientSide for Sherpa {
     fn end(&self) -> Message {
-        Message::text("Done")
+        Message::text(END)
     }
 
     fn ends_by_closing(&self) -> bool {
@@ -34,10 +25,10 @@ impl ClientSide for Sherpa {
     }
 
     fn receive(&mut self, line: &str, updates: &mut Vec<Update>) {
-        if line == "Done!" {
+        if line == ENDED {
             return updates.push(Update::Done);
         }
-        let Ok(StepResult { text, segment, is_final }) = serde_json::from_str(line) else { return };
+        let Ok(StepResult { text, segment, is_final, .. }) = serde_json::from_str(line) else { return };
         if let Some((_, before)) = self.open.take_if(|(number, _)| *number != segment) {
             updates.push(Update::Final(before));
         }

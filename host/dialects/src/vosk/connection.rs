@@ -10,7 +10,9 @@ use super::{
     settings::VoskSettings,
     stream::Stream,
 };
-use crate::websocket::{ConnectionSettings, Incoming, Receiver, Sender, Unsent, WebSocket, close, split};
+use crate::websocket::{
+    ConnectionSettings, Incoming, Receiver, Sender, Unsent, WebSocket, close, registered_close_code, split,
+};
 use auricle_core::{Failure, FailureCode};
 use auricle_session::Admitted;
 use std::sync::Arc;
@@ -191,7 +193,7 @@ impl Connection {
             End::Gone | End::Late(_) => return,
             End::Eof => vec![close(1000, "")],
             End::Failed(failure) => {
-                let close = close(close_code(failure.code), &failure.to_string());
+                let close = close(registered_close_code(failure.code), &failure.to_string());
                 vec![Message::text(ServerMessage::from(failure).to_string()), close]
             }
         };
@@ -199,18 +201,5 @@ impl Connection {
         if self.sender.send(messages).await.is_ok() {
             self.receiver.linger(self.sender).await;
         }
-    }
-}
-
-/// The WebSocket close code for a failure. Only registered codes, which all clients know.
-pub(super) fn close_code(code: FailureCode) -> u16 {
-    use FailureCode as C;
-    match code {
-        C::ShuttingDown => 1001,
-        C::BadMessage | C::BadAudio | C::InvalidOption | C::ForbiddenField | C::UnknownPreset => 1008,
-        C::Unauthorized | C::ForbiddenPreset | C::Origin | C::Address | C::IdleTimeout | C::SlowReader => 1008,
-        C::TooLarge => 1009,
-        C::Capacity | C::KeyStreams | C::Streams | C::Connections | C::AddressConnections | C::Overloaded => 1013,
-        _ => 1011,
     }
 }

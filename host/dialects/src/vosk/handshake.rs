@@ -3,7 +3,7 @@
 use super::{connection, settings::VoskSettings};
 use crate::{
     Dialect,
-    websocket::{ConnectionSettings, WebSocket},
+    websocket::{ConnectionSettings, WebSocket, registered_close_code},
 };
 use auricle_core::{Failure, FailureCode};
 use auricle_session::Admitted;
@@ -33,7 +33,7 @@ impl Dialect for Vosk {
     }
 
     fn close_code(&self) -> fn(FailureCode) -> u16 {
-        connection::close_code
+        registered_close_code
     }
 
     fn shows_keys(&self) -> bool {

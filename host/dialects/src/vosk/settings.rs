@@ -1,7 +1,8 @@
 //! The operator's settings of the vosk dialect: presets for the model names that clients use.
 
 use super::config::Options;
-use auricle_core::{Failure, FailureCode};
+use crate::preset::default_preset;
+use auricle_core::Failure;
 use auricle_session::Admitted;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -25,21 +26,6 @@ impl VoskSettings {
         if let Some(model) = &options.model {
             return Ok(self.models.get(model).unwrap_or(model).clone());
         }
-        if let Some(preset) = &self.preset {
-            return Ok(preset.clone());
-        }
-        let mut presets = admitted.sessions().presets(admitted.caller());
-        match (presets.pop(), presets.is_empty()) {
-            (Some(only), true) => Ok(only),
-            (last, _) => {
-                presets.extend(last);
-                let names = if presets.is_empty() { "none".to_owned() } else { presets.join(", ") };
-                let message = format!(
-                    "no model is named, and there is no default preset: set `model` in `config` (available: \
-                     {names}), or set `preset` under [dialects.vosk] in auricle.toml"
-                );
-                Err(Failure::new(FailureCode::UnknownPreset, message))
-            }
-        }
+        default_preset(self.preset.as_ref(), "vosk", "set `model` in `config`, or ", admitted)
     }
 }

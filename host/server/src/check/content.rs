@@ -4,7 +4,7 @@ use super::finding::Finding;
 use crate::{
     access::KeysDocument,
     derived::{catalog_settings, discovery_settings},
-    settings::Settings,
+    settings::{DialectSettings, Settings},
 };
 use auricle_core::metrics::Metrics;
 use auricle_engines::plugins::{FileReport, FileState, Registry, look_once};
@@ -125,9 +125,10 @@ fn without_subject<'a>(name: &str, reason: &'a str) -> &'a str {
 
 /// Presets that keys and dialects name.
 pub(super) fn preset_names(settings: &Settings, presets: &[String], findings: &mut Vec<Finding>) {
-    let vosk = &settings.dialects.vosk;
+    let DialectSettings { vosk, sherpa } = &settings.dialects;
     let mut named: Vec<(String, &String)> = Vec::new();
     named.extend(vosk.preset.iter().map(|preset| ("dialects.vosk".to_owned(), preset)));
+    named.extend(sherpa.preset.iter().map(|preset| ("dialects.sherpa".to_owned(), preset)));
     named.extend(vosk.models.iter().map(|(model, preset)| (format!("dialects.vosk model {model}"), preset)));
     let keys = settings.keys.as_deref().and_then(|file| KeysDocument::open(file).ok()?.list().ok()).unwrap_or_default();
     for (name, entry) in &keys {

@@ -1,0 +1,327 @@
+//! A connection on which texts are sent while audio arrives, for dialects without answers to each message.
+//!
+//! A dialect says what its messages mean ([`Side`]); this room has the order of things. Invariants: messages are
+//! processed in order. Audio is read as fast as the engine processes it, so a client that sends a recording at once is
+//! held back by its socket. From the end of the audio until all text is sent nothing is read, so nothing that a client
+//! does after it costs a word. One task.
+
+use super::{ConnectionSettings, Incoming, Receiver, Sender, Unsent, WebSocket, split};
+use auricle_core::{Event, Failure, FailureCode};
+use auricle_session::{
+    Admitted, Answer, Caller, NumberedEvent, Protocol, Refusal, Session, SessionEvents, SessionInfo, SessionRequest,
+    Sessions,
+};
+use std::{future, sync::Arc, time::Duration};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
+use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
+
+/// A dialect's messages on one connection.
+pub(crate) trait Side: Send {
+    /// The protocol, for the log.
+    fn protocol(&self) -> Protocol;
+
+    /// Reads a text message.
+    ///
+    /// # Errors
+    /// The message is invalid; the connection ends.
+    fn text(&mut self, text: &Utf8Bytes) -> Result<Ask, Failure>;
+
+    /// Reads a binary message.
+    ///
+    /// # Errors
+    /// The message is invalid; the connection ends.
+    fn binary(&mut self, bytes: Bytes) -> Result<Ask, Failure>;
+
+    /// The session that the client needs.
+    ///
+    /// # Errors
+    /// What it asks for cannot be done.
+    fn request(&mut self, admitted: &Admitted) -> Result<SessionRequest, Failure>;
+
+    /// The session is open.
+    ///
+    /// # Errors
+    /// What the client asked for cannot be done with this model.
+    fn opened(&mut self, info: &SessionInfo, out: &mut Vec<Message>) -> Result<(), Failure>;
+
+    /// Adds the messages for an event.
+    fn tell(&mut self, event: &Event, out: &mut Vec<Message>);
+
+    /// All text has been told. Adds the last messages. Returns whether another stream may follow on the connection.
+    fn done(&mut self, out: &mut Vec<Message>) -> bool;
+
+    /// The last messages after a failure, with the close frame.
+    fn failed(&self, failure: &Failure) -> Vec<Message>;
+
+    /// How long audio may pause before the text so far becomes final.
+    fn pause(&self) -> Option<Duration> {
+        None
+    }
+}
+
+/// What a message asks for, in this order.
+#[derive(Debug, Default)]
+pub(crate) struct Ask {
+    /// A session, if there is none.
+    pub(crate) open: bool,
+    /// To process audio; opens a session, too.
+    pub(crate) audio: Bytes,
+    /// The end of the audio.
+    pub(crate) finish: bool,
+    /// These last messages at once, without a session.
+    pub(crate) leave: Option<Vec<Message>>,
+}
+
+/// Why a connection ends.
+enum End {
+    /// The last messages, with the close frame.
+    Close(Vec<Message>),
+    Failed(Failure),
+    /// The client does not read.
+    Late,
+    /// The client is gone.
+    Gone,
+}
+
+impl From<Failure> for End {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// Serves a connection to its end.
+pub(crate) async fn serve(
+    mut side: impl Side,
+    socket: WebSocket,
+    settings: &ConnectionSettings,
+    admitted: Result<Admitted, Failure>,
+) {
+    let (mut receiver, sender) = split(socket, settings);
+    let caller = admitted.as_ref().ok().map(|admitted| (Arc::clone(admitted.sessions()), admitted.caller().clone()));
+    let mut dialogue = Dialogue { sender, side: &mut side, caller, admitted: Some(admitted), open: None };
+    let end = match dialogue.run(&mut receiver, settings).await {
+        Ok(never) => match never {},
+        Err(end) => end,
+    };
+    let last = match end {
+        End::Gone | End::Late => return,
+        End::Close(last) => last,
+        End::Failed(failure) => dialogue.fail(&failure),
+    };
+    let mut sender = dialogue.sender;
+    // If it cannot be sent, the client is gone.
+    if sender.send(last).await.is_ok() {
+        receiver.linger(sender).await;
+    }
+}
+
+struct Dialogue<'a, S> {
+    sender: Sender,
+    side: &'a mut S,
+    /// Who opens the next sessions; `None` if the client is refused.
+    caller: Option<(Arc<Sessions>, Caller)>,
+    /// What the next session is opened with; `None` after the first.
+    admitted: Option<Result<Admitted, Failure>>,
+    open: Option<(Session, SessionEvents)>,
+}
+
+impl<S: Side> Dialogue<'_, S> {
+    async fn run(
+        &mut self,
+        receiver: &mut Receiver,
+        settings: &ConnectionSettings,
+    ) -> Result<std::convert::Infallible, End> {
+        let drain = self.caller.as_ref().map(|(_, caller)| caller.drain.clone()).unwrap_or_default();
+        let going_away = || Failure::new(FailureCode::ShuttingDown, "the server is shutting down; connect again");
+        let mut alive = Instant::now();
+        let mut limit = settings.start_limit;
+        let every = settings.idle_limit / 4;
+        // Not at once, as in `native::reader`.
+        let mut ping = interval_at(alive + every, every);
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // When the text so far becomes final, unless there is more audio.
+        let mut settle: Option<Instant> = None;
+        loop {
+            tokio::select! {
+                incoming = receiver.next() => {
+                    let ask = match incoming? {
+                        Incoming::Text(text) => self.side.text(&text)?,
+                        Incoming::Binary(bytes) => self.side.binary(bytes)?,
+                        // Without a session, a pong does not keep the connection open.
+                        Incoming::Alive if self.open.is_none() => continue,
+                        Incoming::Alive => Ask::default(),
+                        Incoming::Ended | Incoming::Gone => return Err(End::Gone),
+                    };
+                    if !ask.audio.is_empty() {
+                        settle = self.side.pause().map(|pause| Instant::now() + pause);
+                    }
+                    receiver.meanwhile(self.execute(ask)).await.ok_or(End::Gone)??;
+                    (alive, limit) = (Instant::now(), settings.idle_limit);
+                }
+                batch = events(&mut self.open) => drop(self.tell(batch).await?),
+                () = sleep_until(settle.unwrap_or(alive)), if settle.is_some() && self.open.is_some() => {
+                    settle = None;
+                    self.open.iter_mut().for_each(|(session, _)| session.flush());
+                }
+                () = sleep_until(alive + limit) => {
+                    let message = format!("nothing was received for {} s, not even an answer to a ping", limit.as_secs_f64());
+                    return Err(Failure::new(FailureCode::IdleTimeout, message).into());
+                }
+                _ = ping.tick() => self.sender.ping().await.map_err(|_| End::Gone)?,
+                () = drain.cancelled() => {
+                    if self.open.is_some() {
+                        receiver.meanwhile(self.finish()).await.ok_or(End::Gone)??;
+                    }
+                    return Err(going_away().into());
+                }
+            }
+        }
+    }
+
+    async fn execute(&mut self, ask: Ask) -> Result<(), End> {
+        let Ask { open, audio, finish, leave } = ask;
+        if let Some(last) = leave {
+            return Err(End::Close(last));
+        }
+        if self.open.is_none() && (open || !audio.is_empty()) {
+            self.start().await?;
+        }
+        self.audio(audio).await?;
+        if finish {
+            let mut last = Vec::new();
+            self.finish().await?;
+            // Its permits are returned before the client learns that it may go on.
+            self.open = None;
+            let goes_on = self.side.done(&mut last);
+            if !goes_on {
+                return Err(End::Close(last));
+            }
+            self.send(last).await?;
+        }
+        Ok(())
+    }
+
+    /// Opens a session.
+    async fn start(&mut self) -> Result<(), End> {
+        let admitted = match (self.admitted.take(), &self.caller) {
+            (Some(admitted), _) => admitted?,
+            (None, Some((sessions, caller))) => {
+                let protocol = self.side.protocol();
+                sessions
+                    .admit(caller.clone(), protocol)
+                    .inspect_err(|failure| refused(sessions, caller, protocol, failure))?
+            }
+            (None, None) => return Err(End::Gone),
+        };
+        let request = self.side.request(&admitted).inspect_err(|failure| admitted.refuse(failure))?;
+        let (session, events) = admitted.open(request).await?;
+        let info = Arc::clone(session.info());
+        self.open = Some((session, events));
+        let mut first = Vec::new();
+        self.side.opened(&info, &mut first)?;
+        self.send(first).await
+    }
+
+    /// Processes audio, a second at a time, and sends the texts meanwhile.
+    async fn audio(&mut self, mut audio: Bytes) -> Result<(), End> {
+        while !audio.is_empty() {
+            let Some((session, _)) = &mut self.open else { return Ok(()) };
+            let format = session.info().audio;
+            let second = format.frame_bytes() * format.sample_rate as usize;
+            session.audio(audio.split_to(audio.len().min(second))).await;
+            loop {
+                let Some((session, events)) = &mut self.open else { return Ok(()) };
+                let (batch, is_over) = tokio::select! {
+                    batch = events.next() => (batch, false),
+                    () = session.caught_up() => (events.take(), true),
+                };
+                self.tell(batch).await?;
+                if is_over {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the audio and tells all text.
+    async fn finish(&mut self) -> Result<(), End> {
+        if let Some((session, _)) = &mut self.open {
+            session.finish();
+            loop {
+                let batch = events(&mut self.open).await;
+                if self.tell(batch).await? {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the messages for events. Returns whether they were the last.
+    async fn tell(&mut self, batch: Vec<Arc<NumberedEvent>>) -> Result<bool, End> {
+        let mut out = Vec::new();
+        let mut end = Ok(false);
+        for event in &batch {
+            match &event.event {
+                Event::Failed(failure) => end = Err(End::Failed(failure.clone())),
+                Event::Done(_) => end = Ok(true),
+                event => self.side.tell(event, &mut out),
+            }
+        }
+        self.send(out).await?;
+        if let (Some(last), Some((_, events))) = (batch.last(), &mut self.open) {
+            events.acknowledge(last.seq);
+        }
+        end
+    }
+
+    async fn send(&mut self, messages: Vec<Message>) -> Result<(), End> {
+        if messages.is_empty() {
+            return Ok(());
+        }
+        self.sender.send(messages).await.map_err(|unsent| match unsent {
+            Unsent::Lost => End::Gone,
+            Unsent::Late => {
+                let message = format!("the client read nothing for {} s", self.sender.limit().as_secs_f64());
+                if let Some((_, events)) = &mut self.open {
+                    events.give_up(Failure::new(FailureCode::SlowReader, message));
+                }
+                End::Late
+            }
+        })
+    }
+
+    /// Ends the open session with a failure. Returns the last messages.
+    fn fail(&mut self, failure: &Failure) -> Vec<Message> {
+        let mut last = Vec::new();
+        if let Some(Ok(admitted)) = &self.admitted {
+            admitted.refuse(failure);
+        }
+        if let Some((session, events)) = &mut self.open {
+            session.fail(failure.clone());
+            // Text that was not sent yet.
+            events.take().iter().for_each(|event| self.side.tell(&event.event, &mut last));
+        }
+        last.extend(self.side.failed(failure));
+        last
+    }
+}
+
+/// Records that the client may not open another session.
+fn refused(sessions: &Sessions, caller: &Caller, protocol: Protocol, failure: &Failure) {
+    let answer = Some(Answer::CloseCode((protocol.close_code)(failure.code)));
+    let (peer, key, dialect) = (caller.address, caller.key_name(), Some(protocol.name));
+    Refusal { failure, peer, key, dialect, stream: None, preset: None, answer }.record(sessions.metrics());
+}
+
+/// Waits for events; for ever if there is no session.
+async fn events(open: &mut Option<(Session, SessionEvents)>) -> Vec<Arc<NumberedEvent>> {
+    match open {
+        Some((_, events)) => {
+            let batch = events.next().await;
+            if batch.is_empty() { future::pending().await } else { batch }
+        }
+        None => future::pending().await,
+    }
+}

@@ -1,0 +1,78 @@
+//! Published clients in Python, in environments under the target directory. If one cannot be created, its tests are
+//! skipped.
+
+use auricle_plugin_test::skip;
+use std::{
+    collections::HashMap,
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    sync::{LazyLock, Mutex},
+};
+
+/// The folders of programs by the clients' names; the reason if there is none.
+static ENVIRONMENTS: LazyLock<Mutex<HashMap<String, Result<PathBuf, String>>>> = LazyLock::new(Mutex::default);
+
+/// The clients of one server: a folder of `tests/clients` with `requirements.txt`.
+#[derive(Debug, Clone, Copy)]
+pub struct PublishedClients(pub &'static str);
+
+impl PublishedClients {
+    /// Runs a program of the folder with Python. `None` if there is no environment for it.
+    pub fn python(self, program: &str, args: &[&str]) -> Option<Output> {
+        let script = self.folder().join(program);
+        self.run("python", &[&[script.to_str().unwrap()], args].concat())
+    }
+
+    /// Runs a program that is installed in the environment. `None` if there is no environment.
+    pub fn run(self, program: &str, args: &[&str]) -> Option<Output> {
+        let bin = self.environment().map_err(|problem| skip(format_args!("no {} clients: {problem}", self.0))).ok()?;
+        let mut command = Command::new(bin.join(program));
+        command.args(args);
+        // Programs that clients need, such as an `ffmpeg`, are in `bin` of the folder.
+        let path = env::var_os("PATH").unwrap_or_default();
+        let path = [self.folder().join("bin"), bin].into_iter().chain(env::split_paths(&path));
+        command.env("PATH", env::join_paths(path).unwrap());
+        for proxy in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+            command.env_remove(proxy);
+        }
+        Some(command.output().unwrap())
+    }
+
+    fn folder(self) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(self.0)
+    }
+
+    fn environment(self) -> Result<PathBuf, String> {
+        let mut environments = ENVIRONMENTS.lock().unwrap();
+        environments.entry(self.0.to_owned()).or_insert_with(|| self.make()).clone()
+    }
+
+    fn make(self) -> Result<PathBuf, String> {
+        let here = env::current_exe().unwrap();
+        let folder = here.ancestors().nth(3).unwrap().join("clients").join(self.0);
+        let (bin, mark, requirements) =
+            (folder.join("bin"), folder.join("made"), self.folder().join("requirements.txt"));
+        let wanted = fs::read_to_string(&requirements).unwrap();
+        if fs::read_to_string(&mark).is_ok_and(|made| made == wanted) {
+            return Ok(bin);
+        }
+        let run = |command: &mut Command| match command.output() {
+            Ok(ran) if ran.status.success() => Ok(()),
+            Ok(ran) => Err(format!("{command:?}: {}", String::from_utf8_lossy(&ran.stderr).trim())),
+            Err(error) => Err(format!("{command:?}: {error}")),
+        };
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
+        let mut install = Command::new(bin.join("python"));
+        install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]);
+        run(install.arg(requirements))?;
+        fs::write(mark, wanted).map_err(|error| error.to_string())?;
+        Ok(bin)
+    }
+}
+
+/// The output of a program that succeeded.
+pub fn printed(ran: Output) -> String {
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    String::from_utf8(ran.stdout).unwrap()
+}
