@@ -123,6 +123,24 @@ def dialects() -> None:
         "too-short": b"\x04" + header,
     }.items():
         seed("sherpa_messages", name, message)
+    segment = '{"start":"0.000","end":"2.500","text":" one","completed":true,"words":[{"word":" one","start":"0.100",'
+    segment += '"end":"0.500","probability":0.95}]}'
+    for name, message in {
+        "options": '{"uid": "u", "language": null, "task": "transcribe", "model": "small", "use_vad": true,'
+        ' "send_last_n_segments": 10, "no_speech_thresh": 0.45, "clip_audio": false, "same_output_threshold": 10,'
+        ' "enable_translation": false, "target_language": "fr", "hotwords": null, "enable_diarization": false,'
+        ' "max_speakers": 10, "known_speakers": [], "word_timestamps": false, "initial_prompt": null,'
+        ' "vad_parameters": null}',
+        "options-all": '{"uid": 1, "language": "de", "task": "translate", "model": "tiny.en", "use_vad": false,'
+        ' "audio_format": "uint8", "hotwords": "one, two", "initial_prompt": "three", "word_timestamps": true,'
+        ' "vad_parameters": {"threshold": 0.2}, "send_last_n_segments": 0}',
+        "diarization": '{"uid": "u", "enable_diarization": true, "known_speakers": [{"name": "a", "audio_base64": ""}]}',
+        "ready": '{"uid":"u","message":"SERVER_READY","backend":"faster_whisper"}',
+        "wait": '{"uid":"u","status":"WAIT","message":2.3}',
+        "language": '{"uid":"u","language":"en","language_prob":0.98}',
+        "segments": '{"uid":"u","segments":[' + segment + "]}",
+    }.items():
+        seed("whisper_live_messages", name, message)
 
 
 def audio() -> None:

@@ -13,7 +13,8 @@ use std::{
 /// The folders of programs by the clients' names; the reason if there is none.
 static ENVIRONMENTS: LazyLock<Mutex<HashMap<String, Result<PathBuf, String>>>> = LazyLock::new(Mutex::default);
 
-/// The clients of one server: a folder of `tests/clients` with `requirements.txt`.
+/// The clients of one server: a folder of `tests/clients` with `requirements.txt`, and `alone.txt` if there are packages
+/// that are installed without what they require.
 #[derive(Debug, Clone, Copy)]
 pub struct PublishedClients(pub &'static str);
 
@@ -53,7 +54,8 @@ impl PublishedClients {
         let folder = here.ancestors().nth(3).unwrap().join("clients").join(self.0);
         let (bin, mark, requirements) =
             (folder.join("bin"), folder.join("made"), self.folder().join("requirements.txt"));
-        let wanted = fs::read_to_string(&requirements).unwrap();
+        let alone = self.folder().join("alone.txt");
+        let wanted = fs::read_to_string(&requirements).unwrap() + &fs::read_to_string(&alone).unwrap_or_default();
         if fs::read_to_string(&mark).is_ok_and(|made| made == wanted) {
             return Ok(bin);
         }
@@ -63,9 +65,15 @@ impl PublishedClients {
             Err(error) => Err(format!("{command:?}: {error}")),
         };
         run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
-        let mut install = Command::new(bin.join("python"));
-        install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]);
-        run(install.arg(requirements))?;
+        let pip = || {
+            let mut pip = Command::new(bin.join("python"));
+            pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+            pip
+        };
+        run(pip().arg("-r").arg(requirements))?;
+        if alone.is_file() {
+            run(pip().args(["--no-deps", "-r"]).arg(alone))?;
+        }
         fs::write(mark, wanted).map_err(|error| error.to_string())?;
         Ok(bin)
     }

@@ -30,3 +30,4 @@ mod timed;
 mod tls;
 mod two_servers;
 mod vosk;
+mod whisper_live;

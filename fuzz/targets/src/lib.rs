@@ -22,6 +22,7 @@ mod sherpa_messages;
 #[cfg(test)]
 mod tests;
 mod vosk_messages;
+mod whisper_live_messages;
 mod whisper_weights;
 mod worker_messages;
 
@@ -38,6 +39,7 @@ pub use presets::presets;
 pub use settings::settings;
 pub use sherpa_messages::sherpa_messages;
 pub use vosk_messages::vosk_messages;
+pub use whisper_live_messages::whisper_live_messages;
 pub use whisper_weights::whisper_weights;
 pub use worker_messages::worker_messages;
 
@@ -45,7 +47,7 @@ pub use worker_messages::worker_messages;
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 15] = [
+pub const TARGETS: [(&str, Target); 16] = [
     ("audio_files", audio_files),
     ("audio_intake", audio_intake),
     ("client_messages", client_messages),
@@ -59,6 +61,7 @@ pub const TARGETS: [(&str, Target); 15] = [
     ("settings", settings),
     ("sherpa_messages", sherpa_messages),
     ("vosk_messages", vosk_messages),
+    ("whisper_live_messages", whisper_live_messages),
     ("whisper_weights", whisper_weights),
     ("worker_messages", worker_messages),
 ];

@@ -58,6 +58,12 @@ struct RefusalLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ParameterLabels {
+    dialect: &'static str,
+    parameter: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct LevelLabels {
     level: String,
 }
@@ -87,6 +93,7 @@ pub struct Metrics {
     queue: Family<ModelLabels, Gauge>,
     refusals: Family<RefusalLabels, Counter>,
     failures: Family<FailureLabels, Counter>,
+    ignored: Family<ParameterLabels, Counter>,
     restarts: Family<ModelLabels, Counter>,
     workers: Family<ModelLabels, Gauge>,
     worker_memory: Family<ModelLabels, Gauge>,
@@ -142,6 +149,12 @@ impl Metrics {
             queue: counted(all, "queue", "Streams with work that wait for a thread of their model", Family::default()),
             refusals: counted(all, "refusals", "Connections and streams refused", Family::default()),
             failures: counted(all, "stream_failures", "Streams that failed, by close code", Family::default()),
+            ignored: counted(
+                all,
+                "ignored_parameters",
+                "Streams whose client set a parameter without effect",
+                Family::default(),
+            ),
             restarts: counted(all, "worker_restarts", "Workers that replaced one that died", Family::default()),
             workers: counted(all, "workers", "Worker processes", Family::default()),
             worker_memory: sized(all, "worker_memory", "Resident memory of the worker processes", Family::default()),
@@ -189,6 +202,11 @@ impl Metrics {
     pub fn stream_failed(&self, preset: &str, engine: &str, code: FailureCode) {
         let labels = FailureLabels { preset: preset.to_owned(), engine: engine.to_owned(), code: code.name() };
         self.failures.get_or_create(&labels).inc();
+    }
+
+    /// Counts a stream whose client set a parameter that has no effect.
+    pub fn ignored(&self, dialect: &'static str, parameter: &'static str) {
+        self.ignored.get_or_create(&ParameterLabels { dialect, parameter }).inc();
     }
 
     /// Counts a worker that replaces a worker that died.

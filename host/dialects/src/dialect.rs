@@ -36,6 +36,11 @@ pub trait Dialect: fmt::Debug + Send + Sync {
         None
     }
 
+    /// The field of the query that has the key, beside `key`.
+    fn key_parameter(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Chooses one of the subprotocols that a client offers.
     fn subprotocol(&self, headers: &HeaderMap) -> Option<&'static str> {
         let _ = headers;

@@ -8,6 +8,8 @@
 pub mod client;
 #[cfg(feature = "server")]
 mod dialect;
+#[cfg(feature = "server")]
+mod fields;
 pub mod native;
 #[cfg(feature = "server")]
 mod preset;

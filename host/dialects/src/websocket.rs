@@ -5,11 +5,13 @@ pub(crate) mod dialogue;
 mod receiver;
 mod sender;
 mod socket;
+mod subprotocols;
 
 pub use close_codes::registered_close_code;
 pub use receiver::{Incoming, Receiver};
 pub use sender::{Sender, Unsent, close};
 pub use socket::{Duplex, Socket, WebSocket};
+pub use subprotocols::offered_subprotocols;
 
 use std::time::Duration;
 use tokio_tungstenite::{

@@ -42,7 +42,8 @@ impl App {
             None => None,
             Some(keys) => {
                 let keys = keys.get();
-                let shown = presented_key(headers, uri.query()).or_else(|| dialect?.key(headers));
+                let shown = presented_key(headers, uri.query(), dialect.and_then(Dialect::key_parameter))
+                    .or_else(|| dialect?.key(headers));
                 let key = match (&self.bound_key, shown) {
                     (Some(name), _) => keys.named(name),
                     (None, Some(secret)) => keys.find(secret),

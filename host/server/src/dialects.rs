@@ -9,6 +9,7 @@ use auricle_dialects::{
     native::Native,
     sherpa::{Sherpa, SherpaOffline},
     vosk::Vosk,
+    whisper_live::WhisperLive,
 };
 use std::sync::Arc;
 
@@ -33,12 +34,13 @@ pub(super) enum DialectsError {
 
 /// Selects the dialects of a listener.
 pub(super) fn dialects(settings: &Settings, listener: &ListenerSettings) -> Result<Dialects, DialectsError> {
-    let DialectSettings { vosk, sherpa } = &settings.dialects;
-    let all: [Arc<dyn Dialect>; 4] = [
+    let DialectSettings { vosk, sherpa, whisper_live } = &settings.dialects;
+    let all: [Arc<dyn Dialect>; 5] = [
         Arc::new(Native),
         Arc::new(Vosk::new(vosk.clone())),
         Arc::new(Sherpa::new(sherpa.clone())),
         Arc::new(SherpaOffline::new(sherpa.clone())),
+        Arc::new(WhisperLive::new(whisper_live.clone())),
     ];
     let Some(names) = &listener.dialects else { return Ok(Dialects::Shared(all.into())) };
     let address = || listener.address.clone();

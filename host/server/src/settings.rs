@@ -8,7 +8,7 @@ pub use limits::{Limits, Timeouts};
 
 use super::address::ListenAddress;
 use auricle_core::text_file;
-use auricle_dialects::{sherpa::SherpaSettings, vosk::VoskSettings};
+use auricle_dialects::{sherpa::SherpaSettings, vosk::VoskSettings, whisper_live::WhisperLiveSettings};
 use auricle_session::journal::JournalSettings;
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -118,6 +118,9 @@ pub struct DialectSettings {
     pub vosk: VoskSettings,
     /// The dialects of sherpa-onnx's servers.
     pub sherpa: SherpaSettings,
+    /// The dialect of WhisperLive.
+    #[serde(rename = "whisper-live")]
+    pub whisper_live: WhisperLiveSettings,
 }
 
 /// Certificate and key, as PEM files that are read again when they change.

@@ -133,6 +133,13 @@ impl Sessions {
         self.presets.names().into_iter().filter(|name| caller.may_use(name)).collect()
     }
 
+    /// Whether a preset opens a stream field to clients. False if there is no such preset.
+    pub fn opens(&self, preset: &str, field: &str) -> bool {
+        let versions = self.presets.versions(preset);
+        let preset = versions.and_then(|versions| versions.service.or_else(|| versions.candidate?.preset));
+        preset.is_some_and(|preset| preset.host.open.iter().any(|name| name == field))
+    }
+
     /// Admits a caller, before its preset is known.
     ///
     /// # Errors

@@ -4,11 +4,11 @@
 use super::{codes::close_code, connection};
 use crate::{
     Dialect,
-    websocket::{ConnectionSettings, WebSocket},
+    websocket::{ConnectionSettings, WebSocket, offered_subprotocols},
 };
 use auricle_core::{Failure, FailureCode};
 use auricle_session::Admitted;
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
 
@@ -33,12 +33,12 @@ impl Dialect for Native {
     }
 
     fn key<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
-        offered(headers).find_map(|name| name.strip_prefix(KEY_PROTOCOL))
+        offered_subprotocols(headers).find_map(|name| name.strip_prefix(KEY_PROTOCOL))
     }
 
     /// Never returns a subprotocol that carries a key.
     fn subprotocol(&self, headers: &HeaderMap) -> Option<&'static str> {
-        offered(headers).any(|name| name == PROTOCOL).then_some(PROTOCOL)
+        offered_subprotocols(headers).any(|name| name == PROTOCOL).then_some(PROTOCOL)
     }
 
     fn serve(
@@ -54,12 +54,6 @@ impl Dialect for Native {
             }
         })
     }
-}
-
-/// The subprotocols that a client offers.
-fn offered(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    let lines = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|line| line.to_str().ok());
-    lines.flat_map(|line| line.split(',')).map(str::trim)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::websocket::{
     close,
     dialogue::{Ask, Side},
 };
-use auricle_core::{Event, Failure};
+use auricle_core::{Event, Failure, metrics::Metrics};
 use auricle_plugin_api::Segment;
 use auricle_session::{Admitted, Protocol, SessionInfo, SessionRequest};
 use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
@@ -74,7 +74,7 @@ impl Side for Offline {
         self.settings.request(self.upload.audio(), admitted)
     }
 
-    fn opened(&mut self, info: &SessionInfo, _: &mut Vec<Message>) -> Result<(), Failure> {
+    fn opened(&mut self, info: &SessionInfo, _: &Metrics, _: &mut Vec<Message>) -> Result<(), Failure> {
         self.rate = info.metadata.sample_rate;
         self.separator.clone_from(&info.metadata.separator);
         Ok(())

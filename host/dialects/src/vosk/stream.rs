@@ -6,14 +6,12 @@ use super::{
     reply::{Milestone, Replies},
     settings::VoskSettings,
 };
+use crate::fields::HOTWORDS;
 use auricle_core::{AudioFormat, Encoding, Failure, FailureCode, Pace};
 use auricle_session::{Admitted, NumberedEvent, Session, SessionEvents, SessionRequest};
 use serde_json::{Map, Value};
 use std::{future, sync::Arc};
 use tokio_tungstenite::tungstenite::Bytes;
-
-/// The engine option that the phrases are passed in.
-const PHRASES: &str = "hotwords";
 
 /// A connection's stream.
 pub(super) struct Stream {
@@ -158,7 +156,7 @@ impl Stream {
     fn request(&self, preset: String) -> Result<SessionRequest, Failure> {
         let mut options = Map::new();
         if !self.options.phrases.is_empty() {
-            options.insert(PHRASES.to_owned(), Value::from(self.options.phrases.clone()));
+            options.insert(HOTWORDS.to_owned(), Value::from(self.options.phrases.clone()));
         }
         Ok(SessionRequest { preset, options, audio: audio(&self.options)?, pace: Pace::Live })
     }

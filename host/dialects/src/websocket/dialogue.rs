@@ -6,7 +6,7 @@
 //! does after it costs a word. One task.
 
 use super::{ConnectionSettings, Incoming, Receiver, Sender, Unsent, WebSocket, split};
-use auricle_core::{Event, Failure, FailureCode};
+use auricle_core::{Event, Failure, FailureCode, metrics::Metrics};
 use auricle_session::{
     Admitted, Answer, Caller, NumberedEvent, Protocol, Refusal, Session, SessionEvents, SessionInfo, SessionRequest,
     Sessions,
@@ -42,7 +42,7 @@ pub(crate) trait Side: Send {
     ///
     /// # Errors
     /// What the client asked for cannot be done with this model.
-    fn opened(&mut self, info: &SessionInfo, out: &mut Vec<Message>) -> Result<(), Failure>;
+    fn opened(&mut self, info: &SessionInfo, metrics: &Metrics, out: &mut Vec<Message>) -> Result<(), Failure>;
 
     /// Adds the messages for an event.
     fn tell(&mut self, event: &Event, out: &mut Vec<Message>);
@@ -214,11 +214,12 @@ impl<S: Side> Dialogue<'_, S> {
             (None, None) => return Err(End::Gone),
         };
         let request = self.side.request(&admitted).inspect_err(|failure| admitted.refuse(failure))?;
+        let metrics = Arc::clone(admitted.sessions().metrics());
         let (session, events) = admitted.open(request).await?;
         let info = Arc::clone(session.info());
         self.open = Some((session, events));
         let mut first = Vec::new();
-        self.side.opened(&info, &mut first)?;
+        self.side.opened(&info, &metrics, &mut first)?;
         self.send(first).await
     }
 

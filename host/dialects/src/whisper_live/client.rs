@@ -3,8 +3,8 @@
 //!
 //! Each result repeats the last segments: the complete ones, and at most one that is not complete.
 
+use super::messages::{DISCONNECT, END, READY, Segment, ServerMessage, Status};
 use crate::client::{ClientSide, Update};
-use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 use uuid::Uuid;
@@ -20,24 +20,6 @@ pub struct WhisperLive {
     complete: f64,
 }
 
-#[derive(Deserialize)]
-struct ServerMessage {
-    uid: String,
-    status: Option<String>,
-    message: Option<Value>,
-    #[serde(default)]
-    segments: Vec<Segment>,
-}
-
-#[derive(Deserialize)]
-struct Segment {
-    start: String,
-    end: String,
-    text: String,
-    #[serde(default)]
-    completed: bool,
-}
-
 impl WhisperLive {
     /// Creates a stream, with a model if one is given.
     pub fn new(model: Option<&str>) -> Self {
@@ -46,7 +28,7 @@ impl WhisperLive {
 
     fn segments(&mut self, segments: Vec<Segment>, updates: &mut Vec<Update>) {
         let mut open = None;
-        for Segment { start, end, text, completed } in segments {
+        for Segment { start, end, text, completed, .. } in segments {
             if !completed {
                 open = Some(text);
             } else if let (Ok(start), Ok(end)) = (start.parse::<f64>(), end.parse())
@@ -74,7 +56,7 @@ impl ClientSide for WhisperLive {
     }
 
     fn end(&self) -> Message {
-        Message::binary(&b"END_OF_AUDIO"[..])
+        Message::binary(END)
     }
 
     fn ends_by_closing(&self) -> bool {
@@ -82,20 +64,20 @@ impl ClientSide for WhisperLive {
     }
 
     fn receive(&mut self, line: &str, updates: &mut Vec<Update>) {
-        let Ok(ServerMessage { uid, status, message, segments }) = serde_json::from_str(line) else { return };
-        if uid != self.id {
+        let Ok(ServerMessage { uid, status, message, segments, .. }) = serde_json::from_str(line) else { return };
+        if uid.as_str() != Some(&self.id) {
             return;
         }
         let message = message.as_ref();
         let text = message.and_then(Value::as_str).unwrap_or_default();
-        match (status.as_deref(), text) {
-            (None, "SERVER_READY") => updates.push(Update::Ready),
-            (None, "DISCONNECT") => updates.push(Update::Failed(text.to_owned())),
+        match (status, text) {
+            (None, READY) => updates.push(Update::Ready),
+            (None, DISCONNECT) => updates.push(Update::Failed(text.to_owned())),
             (None, _) => self.segments(segments, updates),
             // The message is a number of minutes that differs between streams, so it is left out of the reason.
-            (Some("WAIT"), _) => updates.push(Update::Failed("WAIT".to_owned())),
-            (Some("ERROR"), _) => updates.push(Update::Failed(format!("ERROR: {text}"))),
-            (Some(_), _) => {}
+            (Some(Status::Wait), _) => updates.push(Update::Failed("WAIT".to_owned())),
+            (Some(Status::Error), _) => updates.push(Update::Failed(format!("ERROR: {text}"))),
+            (Some(Status::Warning), _) => {}
         }
     }
 }

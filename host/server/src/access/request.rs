@@ -5,14 +5,15 @@
 
 use axum::http::{HeaderMap, header};
 
-/// The key in `Authorization: Bearer KEY`, or else in `?key=KEY`. A dialect may look in further places.
-pub fn presented_key<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Option<&'a str> {
+/// The key in `Authorization: Bearer KEY`, or else in `?key=KEY`, or in the `other` field of the query. A dialect may
+/// look in further places.
+pub fn presented_key<'a>(headers: &'a HeaderMap, query: Option<&'a str>, other: Option<&str>) -> Option<&'a str> {
     let bearer = || {
         let (scheme, key) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
     };
-    let parameter = || query?.split('&').find_map(|field| field.strip_prefix("key="));
-    bearer().or_else(parameter)
+    let field = |name: &str| query?.split('&').find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
+    bearer().or_else(|| field("key")).or_else(|| field(other?))
 }
 
 #[cfg(test)]
@@ -31,12 +32,13 @@ mod tests {
     #[test]
     fn a_key_is_found_wherever_it_may_be() {
         let none = headers(&[]);
-        assert_eq!(presented_key(&none, None), None);
-        assert_eq!(presented_key(&none, Some("a=b&key=k")), Some("k"));
-        assert_eq!(presented_key(&none, Some("monkey=k")), None);
+        assert_eq!(presented_key(&none, None, Some("token")), None);
+        assert_eq!(presented_key(&none, Some("a=b&key=k"), None), Some("k"));
+        assert_eq!(presented_key(&none, Some("monkey=k&token=k"), None), None);
+        assert_eq!(presented_key(&none, Some("token=k"), Some("token")), Some("k"));
         let bearer = headers(&[("authorization", "bearer k1")]);
-        assert_eq!(presented_key(&bearer, Some("key=k3")), Some("k1"));
+        assert_eq!(presented_key(&bearer, Some("key=k3"), None), Some("k1"));
         let basic = headers(&[("authorization", "Basic k1")]);
-        assert_eq!(presented_key(&basic, None), None);
+        assert_eq!(presented_key(&basic, None, None), None);
     }
 }
