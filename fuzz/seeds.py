@@ -8,6 +8,7 @@ postcard writes them; plugin files are linked by the linker that comes with Rust
 Needs python3 and rustc on Linux. The files come out the same each time, but for the linker's version.
 """
 
+import json
 import os
 import pathlib
 import shutil
@@ -141,6 +142,25 @@ def dialects() -> None:
         "segments": '{"uid":"u","segments":[' + segment + "]}",
     }.items():
         seed("whisper_live_messages", name, message)
+    chunk = b'{"rate": 16000, "width": %d, "channels": 1, "timestamp": null}'
+
+    def event(kind: str, data: bytes = b"", payload: bytes = b"") -> bytes:
+        line = {"type": kind, "version": "1.10.2", "data_length": len(data), "payload_length": len(payload)}
+        return json.dumps(line).encode() + b"\n" + data + payload
+
+    for name, message in {
+        "describe": b'{"type": "describe", "version": "1.10.2"}\n',
+        "ping": b'{"type": "ping", "data": {"text": "a"}}\n',
+        "transcribe": event("transcribe", b'{"name": "digits", "language": "en", "transcript_names": ["Anna"]}'),
+        "command": event("transcribe", b"{}") + event("audio-start", chunk % 2) + event("audio-chunk", chunk % 2, bytes(64))
+        + event("audio-stop", b'{"timestamp": null}'),
+        "bytes": event("audio-chunk", chunk % 1, bytes(range(9))),
+        "wide": event("audio-chunk", chunk % 3, bytes(range(9))) + event("audio-chunk", chunk % 4, bytes(8)),
+        "odd": event("audio-chunk", chunk % 2, bytes(3)),
+        "too-large": b'{"type": "a", "data_length": 9, "payload_length": 99999999}\n',
+        "http": b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    }.items():
+        seed("wyoming_events", name, b"\x10" + message)
 
 
 def audio() -> None:

@@ -31,3 +31,4 @@ mod tls;
 mod two_servers;
 mod vosk;
 mod whisper_live;
+mod wyoming;

@@ -99,7 +99,7 @@ impl Live {
     }
 
     /// All messages to the close, and its code.
-    fn to_end(&mut self) -> (Vec<Value>, u16) {
+    fn rest(&mut self) -> (Vec<Value>, u16) {
         let mut messages = Vec::new();
         loop {
             match self.hear() {
@@ -111,14 +111,14 @@ impl Live {
 
     fn finish(mut self) -> Vec<Value> {
         self.0.send(Message::binary(END)).unwrap();
-        let (messages, code) = self.to_end();
+        let (messages, code) = self.rest();
         assert_eq!(code, 1000, "{messages:?}");
         messages
     }
 
     /// The message before the close, and its code.
     fn fails(mut self) -> (Value, u16) {
-        let (mut messages, code) = self.to_end();
+        let (mut messages, code) = self.rest();
         (messages.pop().unwrap_or_default(), code)
     }
 }
@@ -293,7 +293,7 @@ fn a_full_server_says_wait_and_one_that_stops_disconnects() {
     first.audio(&floats(&audio));
     host.wait_for("the audio", || host.json("/v1/streams")["streams"][0]["audio_seconds"].as_f64() == Some(1.25));
     host.signal("TERM");
-    let (mut messages, code) = first.to_end();
+    let (mut messages, code) = first.rest();
     assert_eq!(messages.pop(), Some(json!({"uid": "u", "message": "DISCONNECT"})));
     assert_eq!((texts(&messages), code), (said(&audio), 1001));
 }
@@ -320,7 +320,7 @@ fn nothing_done_after_the_end_costs_a_word() {
         client.audio(&floats(&audio));
         client.0.send(Message::binary(END)).unwrap();
         after(&mut client);
-        texts(&client.to_end().0)
+        texts(&client.rest().0)
     };
     let expected = said(&|_| {});
     assert!(!expected.is_empty());

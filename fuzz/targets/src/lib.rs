@@ -25,6 +25,7 @@ mod vosk_messages;
 mod whisper_live_messages;
 mod whisper_weights;
 mod worker_messages;
+mod wyoming_events;
 
 pub use audio_files::audio_files;
 pub use audio_intake::audio_intake;
@@ -42,12 +43,13 @@ pub use vosk_messages::vosk_messages;
 pub use whisper_live_messages::whisper_live_messages;
 pub use whisper_weights::whisper_weights;
 pub use worker_messages::worker_messages;
+pub use wyoming_events::wyoming_events;
 
 /// A function that accepts any bytes.
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 16] = [
+pub const TARGETS: [(&str, Target); 17] = [
     ("audio_files", audio_files),
     ("audio_intake", audio_intake),
     ("client_messages", client_messages),
@@ -64,6 +66,7 @@ pub const TARGETS: [(&str, Target); 16] = [
     ("whisper_live_messages", whisper_live_messages),
     ("whisper_weights", whisper_weights),
     ("worker_messages", worker_messages),
+    ("wyoming_events", wyoming_events),
 ];
 
 /// Checks that a message about bad input is one line without control characters: input must not write lines into a log.

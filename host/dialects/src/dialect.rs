@@ -1,8 +1,11 @@
-//! The interface between the server and a dialect.
+//! The interfaces between the server and a dialect.
 
-use super::websocket::{ConnectionSettings, WebSocket};
+use super::{
+    Visitor,
+    websocket::{ConnectionSettings, Duplex, WebSocket},
+};
 use auricle_core::{Failure, FailureCode};
-use auricle_session::Admitted;
+use auricle_session::{Admitted, Protocol};
 use axum::http::HeaderMap;
 use futures_util::future::BoxFuture;
 use std::{fmt, sync::Arc};
@@ -54,5 +57,20 @@ pub trait Dialect: fmt::Debug + Send + Sync {
         socket: WebSocket,
         settings: Arc<ConnectionSettings>,
         admitted: Result<Admitted, Failure>,
+    ) -> BoxFuture<'static, ()>;
+}
+
+/// A protocol on the socket itself, without HTTP. It has a listener of its own. Its clients cannot send keys.
+pub trait SocketDialect: fmt::Debug + Send + Sync {
+    /// Its name in a listener's `dialects`, and its codes for the log.
+    fn protocol(&self) -> Protocol;
+
+    /// Serves a connection to its end. If `visitor` is a failure, sends it to the client in the dialect's own form; it
+    /// is already recorded.
+    fn serve(
+        self: Arc<Self>,
+        socket: Box<dyn Duplex>,
+        settings: Arc<ConnectionSettings>,
+        visitor: Result<Visitor, Failure>,
     ) -> BoxFuture<'static, ()>;
 }

@@ -14,10 +14,15 @@ pub mod native;
 #[cfg(feature = "server")]
 mod preset;
 pub mod sherpa;
+#[cfg(feature = "server")]
+mod visitor;
 pub mod vosk;
 #[cfg(feature = "server")]
 pub mod websocket;
 pub mod whisper_live;
+pub mod wyoming;
 
 #[cfg(feature = "server")]
-pub use dialect::Dialect;
+pub use dialect::{Dialect, SocketDialect};
+#[cfg(feature = "server")]
+pub use visitor::Visitor;

@@ -3,7 +3,7 @@
 use super::{
     app::App,
     caller::{Authenticated, Operator},
-    dialects::Dialects,
+    dialects::HttpDialects,
     scrape::metrics,
     upgrade::upgrade,
 };
@@ -84,11 +84,11 @@ impl App {
 
 /// Builds the routes. If keys are required, any key may open streams and list presets, an operator's key may use all
 /// routes, and the health checks need none.
-pub(super) fn routes(app: App, dialects: &Dialects) -> Router {
+pub(super) fn routes(app: App, dialects: &HttpDialects) -> Router {
     let health = Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready));
     let dialects = match dialects {
-        Dialects::Shared(dialects) => dialects,
-        Dialects::Own(dialect) => {
+        HttpDialects::Shared(dialects) => dialects,
+        HttpDialects::Own(dialect) => {
             let anywhere = upgrading(dialect);
             return health.route("/", anywhere.clone()).route("/{*path}", anywhere).with_state(app);
         }

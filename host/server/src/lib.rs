@@ -22,6 +22,7 @@ pub mod requests;
 mod reread;
 mod scrape;
 pub mod settings;
+mod socket_service;
 mod tls;
 mod upgrade;
 mod write_limit;

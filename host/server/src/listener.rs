@@ -6,13 +6,17 @@
 use super::{
     address::ListenAddress,
     app::App,
+    connections::Connection,
     conversation::{Client, PhaseLimits, converse, too_slow},
-    dialects::Dialects,
+    dialects::{Dialects, HttpDialects},
     http,
     settings::ListenerSettings,
+    socket_service::SocketService,
     tls::Certificate,
 };
+use auricle_core::metrics::Metrics;
 use auricle_dialects::websocket::Duplex;
+use axum::Router;
 use ipnet::IpNet;
 use std::{io, net::IpAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, time::timeout};
@@ -96,9 +100,13 @@ impl Listener {
         };
         let secure = if self.certificate.is_some() { "s" } else { "" };
         Ok(match &self.dialects {
-            Dialects::Shared(_) if matches!(self.address, ListenAddress::Unix(_)) => address,
-            Dialects::Shared(_) => format!("http{secure}://{address}"),
-            Dialects::Own(dialect) => format!("ws{secure}://{address} ({})", dialect.name()),
+            Dialects::Http(HttpDialects::Shared(_)) if matches!(self.address, ListenAddress::Unix(_)) => address,
+            Dialects::Http(HttpDialects::Shared(_)) => format!("http{secure}://{address}"),
+            Dialects::Http(HttpDialects::Own(dialect)) => format!("ws{secure}://{address} ({})", dialect.name()),
+            Dialects::Socket(dialect) => {
+                let scheme = if self.certificate.is_some() { "tls" } else { "tcp" };
+                format!("{scheme}://{address} ({})", dialect.protocol().name)
+            }
         })
     }
 
@@ -108,7 +116,11 @@ impl Listener {
         app.serves_without_key = self.serves_without_key();
         app.has_tls = self.certificate.is_some();
         let (metrics, connections) = (Arc::clone(&app.metrics), Arc::clone(&app.connections));
-        let routes = http::routes(app, &self.dialects);
+        let kind = match &self.dialects {
+            Dialects::Http(dialects) => Kind::Http(http::routes(app, dialects)),
+            Dialects::Socket(dialect) => Kind::Socket(SocketService::new(Arc::clone(dialect), app)),
+        };
+        let service = Service { kind, certificate: self.certificate.clone(), metrics, limits };
         loop {
             let (socket, address) = match self.socket.accept().await {
                 Ok(accepted) => accepted,
@@ -120,9 +132,7 @@ impl Listener {
                 }
             };
             let Some(connection) = connections.admit(address, self.allows(address)) else { continue };
-            let connection = Arc::new(connection);
-            let client = Client { routes: routes.clone(), connection, metrics: Arc::clone(&metrics), limits };
-            tokio::spawn(serve(socket, self.certificate.clone(), client, address));
+            tokio::spawn(service.clone().serve(socket, Arc::new(connection), address));
         }
     }
 
@@ -135,9 +145,7 @@ impl Listener {
 
     /// Whether a client that cannot send a key is served because of its network.
     fn serves_without_key(&self) -> bool {
-        matches!(&self.dialects, Dialects::Own(dialect) if !dialect.shows_keys())
-            && !self.allow.is_empty()
-            && self.key.is_none()
+        !self.dialects.show_keys() && !self.allow.is_empty() && self.key.is_none()
     }
 }
 
@@ -166,25 +174,52 @@ enum Accepted {
     Other(Box<dyn Duplex>),
 }
 
-/// Serves a connection, from the TLS handshake to the last response. A WebSocket continues in its own task.
-async fn serve(socket: Accepted, certificate: Option<Arc<Certificate>>, client: Client, address: IpAddr) {
-    let metrics = Arc::clone(&client.metrics);
-    let Some(certificate) = certificate else {
-        return match socket {
-            Accepted::Tcp(socket) => converse(socket, client, address).await,
-            Accepted::Other(socket) => converse(socket, client, address).await,
+/// What serves the connections of a listener.
+#[derive(Clone)]
+struct Service {
+    kind: Kind,
+    certificate: Option<Arc<Certificate>>,
+    metrics: Arc<Metrics>,
+    limits: PhaseLimits,
+}
+
+#[derive(Clone)]
+enum Kind {
+    Http(Router),
+    Socket(SocketService),
+}
+
+impl Service {
+    /// Serves a connection, from the TLS handshake to its end. A WebSocket continues in its own task.
+    async fn serve(self, socket: Accepted, connection: Arc<Connection>, address: IpAddr) {
+        let Some(certificate) = &self.certificate else {
+            return match socket {
+                Accepted::Tcp(socket) => self.carry(socket, connection, address).await,
+                Accepted::Other(socket) => self.carry(socket, connection, address).await,
+            };
         };
-    };
-    let acceptor = TlsAcceptor::from(Arc::clone(&certificate.get().config));
-    let limit = client.limits.handshake;
-    let shaken = match socket {
-        Accepted::Tcp(socket) => timeout(limit, acceptor.accept(Box::new(socket) as Box<dyn Duplex>)).await,
-        Accepted::Other(socket) => timeout(limit, acceptor.accept(socket)).await,
-    };
-    match shaken {
-        Ok(Ok(socket)) => converse(socket, client, address).await,
-        Ok(Err(error)) => tracing::debug!(client = %address, "TLS handshake failed: {error}"),
-        Err(_) => too_slow(&metrics, address, format_args!("no TLS handshake within {} s", limit.as_secs_f64())),
+        let acceptor = TlsAcceptor::from(Arc::clone(&certificate.get().config));
+        let limit = self.limits.handshake;
+        let shaken = match socket {
+            Accepted::Tcp(socket) => timeout(limit, acceptor.accept(Box::new(socket) as Box<dyn Duplex>)).await,
+            Accepted::Other(socket) => timeout(limit, acceptor.accept(socket)).await,
+        };
+        match shaken {
+            Ok(Ok(socket)) => self.carry(socket, connection, address).await,
+            Ok(Err(error)) => tracing::debug!(client = %address, "TLS handshake failed: {error}"),
+            Err(_) => {
+                let problem = format_args!("no TLS handshake within {} s", limit.as_secs_f64());
+                too_slow(&self.metrics, address, problem);
+            }
+        }
+    }
+
+    async fn carry(self, socket: impl Duplex + 'static, connection: Arc<Connection>, address: IpAddr) {
+        let Self { kind, metrics, limits, .. } = self;
+        match kind {
+            Kind::Http(routes) => converse(socket, Client { routes, connection, metrics, limits }, address).await,
+            Kind::Socket(service) => service.serve(Box::new(socket), connection).await,
+        }
     }
 }
 

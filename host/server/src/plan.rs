@@ -45,10 +45,6 @@ pub(super) fn plan<'a>(
 ) -> Result<Plan<'a>, PlanError> {
     let address = || listener.address.clone();
     let dialects = dialects(settings, listener)?;
-    let shows_keys = match &dialects {
-        Dialects::Shared(_) => true,
-        Dialects::Own(dialect) => dialect.shows_keys(),
-    };
     if let Some(name) = &listener.key {
         match keys.and_then(|keys| keys.named(name)) {
             None => return Err(PlanError::UnknownKey { address: address(), key: name.clone() }),
@@ -67,6 +63,6 @@ pub(super) fn plan<'a>(
     if !listener.allow.is_empty() && matches!(listener.address, ListenAddress::Unix(_)) {
         return Err(PlanError::AllowOnSocketFile(address()));
     }
-    check_exposure(settings, listener, tls.is_some(), shows_keys)?;
+    check_exposure(settings, listener, tls.is_some(), dialects.show_keys())?;
     Ok(Plan { dialects, tls })
 }

@@ -8,7 +8,9 @@ pub use limits::{Limits, Timeouts};
 
 use super::address::ListenAddress;
 use auricle_core::text_file;
-use auricle_dialects::{sherpa::SherpaSettings, vosk::VoskSettings, whisper_live::WhisperLiveSettings};
+use auricle_dialects::{
+    sherpa::SherpaSettings, vosk::VoskSettings, whisper_live::WhisperLiveSettings, wyoming::WyomingSettings,
+};
 use auricle_session::journal::JournalSettings;
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -121,6 +123,8 @@ pub struct DialectSettings {
     /// The dialect of WhisperLive.
     #[serde(rename = "whisper-live")]
     pub whisper_live: WhisperLiveSettings,
+    /// The dialect of Wyoming.
+    pub wyoming: WyomingSettings,
 }
 
 /// Certificate and key, as PEM files that are read again when they change.

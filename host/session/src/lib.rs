@@ -33,5 +33,5 @@ pub use presets::Presets;
 pub use registry::{SessionRegistry, StreamReport};
 pub use report::{CandidateReport, CandidateState, PresetReport, PresetState};
 pub use session::{Session, SessionInfo};
-pub use sessions::{Admitted, SessionRequest, Sessions};
+pub use sessions::{Admitted, Offer, SessionRequest, Sessions};
 pub use status::{PresetStatus, Status};

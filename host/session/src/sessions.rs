@@ -5,7 +5,7 @@
 //! gets a session that may not begin. Refusals of admitted callers are recorded here. Threads: any.
 
 use super::{
-    AdmissionSettings, Answer, Caller, Catalog, Journal, Presets, Protocol, Refusal, Session, SessionEvents,
+    AdmissionSettings, Answer, Caller, Catalog, Journal, Preset, Presets, Protocol, Refusal, Session, SessionEvents,
     SessionInfo, SessionRegistry,
     access::StreamRecord,
     admission::{Admission, Places},
@@ -41,6 +41,17 @@ pub struct SessionRequest {
     pub audio: AudioFormat,
     /// Who sets the pace.
     pub pace: Pace,
+}
+
+/// What a client may know of a preset before it opens a session.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Offer {
+    /// The preset's name.
+    pub name: String,
+    /// Its title for people; may be empty.
+    pub title: String,
+    /// BCP 47 tags: the languages of its model if it is loaded, or else the preset's own language; empty if unknown.
+    pub languages: Vec<String>,
 }
 
 /// All sessions of a server.
@@ -135,9 +146,25 @@ impl Sessions {
 
     /// Whether a preset opens a stream field to clients. False if there is no such preset.
     pub fn opens(&self, preset: &str, field: &str) -> bool {
-        let versions = self.presets.versions(preset);
-        let preset = versions.and_then(|versions| versions.service.or_else(|| versions.candidate?.preset));
-        preset.is_some_and(|preset| preset.host.open.iter().any(|name| name == field))
+        self.preset(preset).is_some_and(|preset| preset.host.open.iter().any(|name| name == field))
+    }
+
+    /// The presets that a caller may use, sorted by name.
+    pub fn offers(&self, caller: &Caller) -> Vec<Offer> {
+        self.presets(caller).into_iter().map(|name| self.offer(name)).collect()
+    }
+
+    fn offer(&self, name: String) -> Offer {
+        let loaded = self.catalog.loaded(&name).map(|model| model.metadata().languages.clone());
+        let Some(preset) = self.preset(&name) else { return Offer { name, ..Offer::default() } };
+        let set = || preset.fields.get("lan").and_then(Value::as_str).filter(|language| *language != "auto");
+        let languages = loaded.unwrap_or_else(|| set().into_iter().map(str::to_owned).collect());
+        Offer { name, title: preset.host.title.clone(), languages }
+    }
+
+    fn preset(&self, name: &str) -> Option<Arc<Preset>> {
+        let versions = self.presets.versions(name)?;
+        versions.service.or_else(|| versions.candidate?.preset)
     }
 
     /// Admits a caller, before its preset is known.

@@ -36,6 +36,9 @@ impl Offline {
     }
 
     fn add(&mut self, segment: &Segment) {
+        if segment.text_bytes().is_empty() {
+            return;
+        }
         let Tokens { tokens, starts, ends, log_probs } = Tokens::new(segment, &self.separator);
         let seconds = |samples: u64| samples as f64 / f64::from(self.rate);
         let result = &mut self.result;

@@ -6,11 +6,9 @@
 //! does after it costs a word. One task.
 
 use super::{ConnectionSettings, Incoming, Receiver, Sender, Unsent, WebSocket, split};
+use crate::Visitor;
 use auricle_core::{Event, Failure, FailureCode, metrics::Metrics};
-use auricle_session::{
-    Admitted, Answer, Caller, NumberedEvent, Protocol, Refusal, Session, SessionEvents, SessionInfo, SessionRequest,
-    Sessions,
-};
+use auricle_session::{Admitted, NumberedEvent, Protocol, Session, SessionEvents, SessionInfo, SessionRequest};
 use std::{future, sync::Arc, time::Duration};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
@@ -97,8 +95,12 @@ pub(crate) async fn serve(
     admitted: Result<Admitted, Failure>,
 ) {
     let (mut receiver, sender) = split(socket, settings);
-    let caller = admitted.as_ref().ok().map(|admitted| (Arc::clone(admitted.sessions()), admitted.caller().clone()));
-    let mut dialogue = Dialogue { sender, side: &mut side, caller, admitted: Some(admitted), open: None };
+    let visitor = admitted.as_ref().ok().map(|admitted| Visitor {
+        sessions: Arc::clone(admitted.sessions()),
+        caller: admitted.caller().clone(),
+        protocol: side.protocol(),
+    });
+    let mut dialogue = Dialogue { sender, side: &mut side, visitor, admitted: Some(admitted), open: None };
     let end = match dialogue.run(&mut receiver, settings).await {
         Ok(never) => match never {},
         Err(end) => end,
@@ -119,7 +121,7 @@ struct Dialogue<'a, S> {
     sender: Sender,
     side: &'a mut S,
     /// Who opens the next sessions; `None` if the client is refused.
-    caller: Option<(Arc<Sessions>, Caller)>,
+    visitor: Option<Visitor>,
     /// What the next session is opened with; `None` after the first.
     admitted: Option<Result<Admitted, Failure>>,
     open: Option<(Session, SessionEvents)>,
@@ -131,7 +133,7 @@ impl<S: Side> Dialogue<'_, S> {
         receiver: &mut Receiver,
         settings: &ConnectionSettings,
     ) -> Result<std::convert::Infallible, End> {
-        let drain = self.caller.as_ref().map(|(_, caller)| caller.drain.clone()).unwrap_or_default();
+        let drain = self.visitor.as_ref().map(|visitor| visitor.caller.drain.clone()).unwrap_or_default();
         let going_away = || Failure::new(FailureCode::ShuttingDown, "the server is shutting down; connect again");
         let mut alive = Instant::now();
         let mut limit = settings.start_limit;
@@ -203,14 +205,9 @@ impl<S: Side> Dialogue<'_, S> {
 
     /// Opens a session.
     async fn start(&mut self) -> Result<(), End> {
-        let admitted = match (self.admitted.take(), &self.caller) {
+        let admitted = match (self.admitted.take(), &self.visitor) {
             (Some(admitted), _) => admitted?,
-            (None, Some((sessions, caller))) => {
-                let protocol = self.side.protocol();
-                sessions
-                    .admit(caller.clone(), protocol)
-                    .inspect_err(|failure| refused(sessions, caller, protocol, failure))?
-            }
+            (None, Some(visitor)) => visitor.admit()?,
             (None, None) => return Err(End::Gone),
         };
         let request = self.side.request(&admitted).inspect_err(|failure| admitted.refuse(failure))?;
@@ -307,13 +304,6 @@ impl<S: Side> Dialogue<'_, S> {
         last.extend(self.side.failed(failure));
         last
     }
-}
-
-/// Records that the client may not open another session.
-fn refused(sessions: &Sessions, caller: &Caller, protocol: Protocol, failure: &Failure) {
-    let answer = Some(Answer::CloseCode((protocol.close_code)(failure.code)));
-    let (peer, key, dialect) = (caller.address, caller.key_name(), Some(protocol.name));
-    Refusal { failure, peer, key, dialect, stream: None, preset: None, answer }.record(sessions.metrics());
 }
 
 /// Waits for events; for ever if there is no session.

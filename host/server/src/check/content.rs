@@ -125,11 +125,12 @@ fn without_subject<'a>(name: &str, reason: &'a str) -> &'a str {
 
 /// Presets that keys and dialects name.
 pub(super) fn preset_names(settings: &Settings, presets: &[String], findings: &mut Vec<Finding>) {
-    let DialectSettings { vosk, sherpa, whisper_live } = &settings.dialects;
+    let DialectSettings { vosk, sherpa, whisper_live, wyoming } = &settings.dialects;
     let mut named: Vec<(String, &String)> = Vec::new();
     named.extend(vosk.preset.iter().map(|preset| ("dialects.vosk".to_owned(), preset)));
     named.extend(sherpa.preset.iter().map(|preset| ("dialects.sherpa".to_owned(), preset)));
     named.extend(whisper_live.preset.iter().map(|preset| ("dialects.whisper-live".to_owned(), preset)));
+    named.extend(wyoming.preset.iter().map(|preset| ("dialects.wyoming".to_owned(), preset)));
     named.extend(vosk.models.iter().map(|(model, preset)| (format!("dialects.vosk model {model}"), preset)));
     let keys = settings.keys.as_deref().and_then(|file| KeysDocument::open(file).ok()?.list().ok()).unwrap_or_default();
     for (name, entry) in &keys {
