@@ -7,7 +7,7 @@ mod sender;
 mod socket;
 mod subprotocols;
 
-pub use close_codes::registered_close_code;
+pub use close_codes::{close_failed, registered_close_code};
 pub use receiver::{Incoming, Receiver};
 pub use sender::{Sender, Unsent, close};
 pub use socket::{Duplex, Socket, WebSocket};

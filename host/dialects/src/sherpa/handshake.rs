@@ -3,13 +3,12 @@
 use super::{offline::Offline, online::Online, settings::SherpaSettings};
 use crate::{
     Dialect,
-    websocket::{ConnectionSettings, WebSocket, close, dialogue, registered_close_code},
+    websocket::{ConnectionSettings, WebSocket, dialogue, registered_close_code},
 };
 use auricle_core::{Failure, FailureCode};
 use auricle_session::{Admitted, Protocol};
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
-use tokio_tungstenite::tungstenite::Message;
 
 const ONLINE: &str = "sherpa";
 const OFFLINE: &str = "sherpa-offline";
@@ -107,9 +106,4 @@ impl Dialect for SherpaOffline {
             dialogue::serve(side, socket, &settings, admitted).await;
         })
     }
-}
-
-/// The close frame for a failure. The protocols have no message for it.
-pub(super) fn failed(failure: &Failure) -> Vec<Message> {
-    vec![close(registered_close_code(failure.code), &format!("{}: {failure}", failure.code.for_clients()))]
 }

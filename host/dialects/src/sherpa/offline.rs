@@ -3,14 +3,13 @@
 //! A recording is processed while it arrives. No I/O.
 
 use super::{
-    handshake::failed,
     messages::{END, FileResult},
     settings::SherpaSettings,
     tokens::Tokens,
     upload::Upload,
 };
 use crate::websocket::{
-    close,
+    close, close_failed,
     dialogue::{Ask, Side},
 };
 use auricle_core::{Event, Failure, metrics::Metrics};
@@ -100,7 +99,7 @@ impl Side for Offline {
     }
 
     fn failed(&self, failure: &Failure) -> Vec<Message> {
-        failed(failure)
+        vec![close_failed(failure)]
     }
 }
 

@@ -4,12 +4,14 @@
 //! held until the next event, because the last result has a mark. No I/O.
 
 use super::{
-    handshake::failed,
     messages::{END, ENDED, StepResult},
     settings::SherpaSettings,
     tokens::Tokens,
 };
-use crate::websocket::dialogue::{Ask, Side};
+use crate::websocket::{
+    close_failed,
+    dialogue::{Ask, Side},
+};
 use auricle_core::{Event, Failure, metrics::Metrics};
 use auricle_plugin_api::Segment;
 use auricle_session::{Admitted, Protocol, SessionInfo, SessionRequest};
@@ -110,7 +112,7 @@ impl Side for Online {
     }
 
     fn failed(&self, failure: &Failure) -> Vec<Message> {
-        failed(failure)
+        vec![close_failed(failure)]
     }
 }
 

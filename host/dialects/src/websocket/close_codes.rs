@@ -1,6 +1,8 @@
 //! The registered WebSocket close codes, which all clients know, for dialects without codes of their own.
 
-use auricle_core::FailureCode;
+use super::close;
+use auricle_core::{Failure, FailureCode};
+use tokio_tungstenite::tungstenite::Message;
 
 /// The close code for a failure.
 pub fn registered_close_code(code: FailureCode) -> u16 {
@@ -13,4 +15,10 @@ pub fn registered_close_code(code: FailureCode) -> u16 {
         C::Capacity | C::KeyStreams | C::Streams | C::Connections | C::AddressConnections | C::Overloaded => 1013,
         _ => 1011,
     }
+}
+
+/// Creates the close frame for a failure, with the code's name and the message as its reason. For protocols without a
+/// message for it.
+pub fn close_failed(failure: &Failure) -> Message {
+    close(registered_close_code(failure.code), &format!("{}: {failure}", failure.code.for_clients()))
 }
