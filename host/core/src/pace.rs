@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Who sets the pace of a stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// Who sets the pace of a stream. In order of urgency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pace {
     /// The speaker. Audio is always accepted; a stream that falls too far behind is closed.

@@ -1,7 +1,7 @@
 //! A loaded model's queue of streams, and the threads that call it.
 //!
-//! The stream whose oldest unprocessed audio is due first goes next (see `inbox`). A model that supports batches gets several
-//! waiting streams at once, but no call waits for more streams to come.
+//! The stream whose oldest unprocessed audio is due first goes next (see `inbox`); files get the time that live streams
+//! leave. A model that supports batches gets several waiting streams at once, but no call waits for more streams to come.
 //!
 //! A call that exceeds its limit cannot be stopped. Its thread is abandoned and replaced, and its stream fails. After
 //! several such calls the model is refused. A model in a worker process needs no watchdog: its calls always return,
@@ -17,7 +17,7 @@ use super::{
     slot::{Call, Slot},
 };
 use auricle_core::{
-    Failure, FailureCode,
+    Failure, FailureCode, Pace,
     metrics::{Metrics, ModelMeter},
     permits::{Permit, Permits},
 };
@@ -92,7 +92,7 @@ pub struct Shared {
 
 #[derive(Default)]
 struct Queue {
-    ready: BTreeMap<(Instant, u64), Arc<Stream>>,
+    ready: BTreeMap<(Pace, Instant, u64), Arc<Stream>>,
     /// The number of threads that wait for a stream.
     idle: usize,
     stopping: bool,
@@ -259,12 +259,12 @@ impl Shared {
         streams.push(Arc::downgrade(stream));
     }
 
-    /// Puts a stream in the queue, ordered by when its oldest work is due.
-    pub(super) fn enqueue(&self, due: Instant, stream: Arc<Stream>) {
+    /// Puts a stream in the queue: live streams before files, and each ordered by when its oldest work is due.
+    pub(super) fn enqueue(&self, pace: Pace, due: Instant, stream: Arc<Stream>) {
         let number = self.sequence.fetch_add(1, Ordering::Relaxed);
         let idle = {
             let mut queue = self.queue();
-            queue.ready.insert((due, number), stream);
+            queue.ready.insert((pace, due, number), stream);
             self.meter.queued();
             queue.idle > 0
         };

@@ -248,7 +248,7 @@ impl Stream {
             _ => return,
         };
         inner.queued = true;
-        inner.scheduler.enqueue(due, Arc::clone(self));
+        inner.scheduler.enqueue(self.settings.pace, due, Arc::clone(self));
     }
 
     pub(super) fn end(self: &Arc<Self>, inner: &mut Inner, failure: Failure) {

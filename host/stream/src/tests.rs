@@ -225,6 +225,21 @@ async fn a_burst_delays_no_fresh_audio_and_is_served_too() {
     gate.let_through(100);
 }
 
+#[tokio::test]
+async fn audio_of_files_waits_for_live_audio_however_old_it_is() {
+    let gate = Gate::default();
+    let scheduler = model(&gate, LIMIT, 10);
+    let file = open(&scheduler, "f", StreamSettings { pace: Pace::File, ..settings() }).await;
+    let live = open(&scheduler, "a", settings()).await;
+    // The engine is slower than speech, so the file is behind what would have been spoken.
+    file.push(&[0.0; 4 * CHUNK], ago(10));
+    gate.seen(1);
+    live.push(&[0.0; 2 * CHUNK], ago(0));
+    gate.let_through(4);
+    assert_eq!(gate.seen(5), ["f0", "a0", "a1", "f1", "f2"]);
+    gate.let_through(100);
+}
+
 /// The lags that were reported, in whole seconds.
 fn lags(events: &[Event]) -> Vec<u64> {
     let lag = |event: &Event| if let Event::Lag(waited) = event { Some(waited.as_secs()) } else { None };
