@@ -57,7 +57,7 @@ fn a_configuration_in_order_has_no_errors_and_starts_no_listener() {
 #[test]
 fn each_mistake_has_a_line_with_what_to_do() {
     let settings = format!(
-        "keys = \"keys.toml\"\norigins = [\"app.example\"]\nresources = [\"absent\"]\ntrusted = [\"nobody\"]\n[dialects.vosk]\npreset = \"gone\"\n{}",
+        "keys = \"keys.toml\"\norigins = [\"app.example\"]\nresources = [\"absent\"]\ntrusted = [\"nobody\"]\n[dialects.vosk]\npreset = \"gone\"\n[models]\n\"nova-*\" = \"lost\"\ngood = \"value\"\n{}",
         tls("server")
     );
     let setup = Setup::new()
@@ -78,7 +78,7 @@ fn each_mistake_has_a_line_with_what_to_do() {
     assert!(made.unwrap().status.success());
     let (code, json) = check(&setup, &["--json"]);
     let report: Value = serde_json::from_str(&json).unwrap();
-    assert_eq!((code, &report["errors"], &report["warnings"]), (1, &json!(6), &json!(5)), "{json}");
+    assert_eq!((code, &report["errors"], &report["warnings"]), (1, &json!(6), &json!(7)), "{json}");
     let findings = report["findings"].as_array().unwrap();
     let finding = |subject: &str| {
         let found = findings.iter().find(|finding| finding["subject"].as_str().unwrap().starts_with(subject));
@@ -97,6 +97,8 @@ fn each_mistake_has_a_line_with_what_to_do() {
         ("preset engine", "error: needs the engine `absent`, which is not registered"),
         ("preset host", "error: has an invalid field: `host.preload` must be true or false, not 1"),
         ("dialects.vosk", "warning: there is no preset `gone`"),
+        ("models nova-*", "warning: there is no preset `lost`"),
+        ("models good", "warning: has no effect: there is a preset of this name"),
         ("key phone", "warning: there is no preset `nothing`"),
     ] {
         let finding = finding(subject);

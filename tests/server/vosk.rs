@@ -212,7 +212,8 @@ fn an_end_without_audio_is_answered() {
 #[test]
 fn a_model_is_a_preset_by_its_own_name_or_by_the_settings() {
     let settings = format!(
-        "{LISTENERS}\n[dialects.vosk]\npreset = \"english\"\nmodels = {{ \"vosk-model-small-cn-0.22\" = \"telephone\" }}\n"
+        "{LISTENERS}\n[dialects.vosk]\npreset = \"english\"\nmodels = {{ \"vosk-model-small-cn-0.22\" = \"telephone\" }}\n\
+         [models]\n\"vosk-model-*\" = \"english\"\n\"telephone\" = \"english\"\n"
     );
     let host = tone().preset("telephone", &telephone()).settings(&settings).start();
     let audio = noise(4, 20_000);
@@ -221,6 +222,7 @@ fn a_model_is_a_preset_by_its_own_name_or_by_the_settings() {
         (json!({"sample_rate": 16_000, "model": "english"}), 16_000, 16_000),
         (json!({"model": "telephone"}), 8_000, 4_000),
         (json!({"model": "vosk-model-small-cn-0.22", "sample_rate": 8_000}), 8_000, 4_000),
+        (json!({"model": "vosk-model-en-us-0.22", "sample_rate": 16_000}), 16_000, 16_000),
     ] {
         let mut client = Vosk::open(&host, config.clone());
         let mut finals = client.audio_in_messages(&bytes(&audio), 8_000);

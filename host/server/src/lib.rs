@@ -125,7 +125,8 @@ impl Server {
             stream_settings(&settings),
             Arc::clone(&metrics),
             first_scan.clone(),
-        );
+        )
+        .with_names(settings.models.clone());
         let max = limits.max_connections.unwrap_or(limits.max_streams.saturating_add(100).saturating_mul(2));
         let max_per_address = limits.max_connections_per_address.unwrap_or(max / 2);
         let app = App {

@@ -11,7 +11,7 @@ use auricle_core::text_file;
 use auricle_dialects::{
     sherpa::SherpaSettings, vosk::VoskSettings, whisper_live::WhisperLiveSettings, wyoming::WyomingSettings,
 };
-use auricle_session::journal::JournalSettings;
+use auricle_session::{ModelNames, journal::JournalSettings};
 use ipnet::IpNet;
 use serde::Deserialize;
 use std::{
@@ -28,6 +28,8 @@ pub struct Settings {
     pub listen: ListenAddress,
     /// Addresses to listen on, each with its dialects, instead of `listen`.
     pub listeners: Vec<ListenerSettings>,
+    /// Presets for the model names of clients.
+    pub models: ModelNames,
     /// Settings of the dialects.
     pub dialects: DialectSettings,
     /// Log filter, in the syntax of `--log`; read again on SIGHUP.
@@ -148,6 +150,7 @@ impl Default for Settings {
         Self {
             listen: ListenAddress::Tcp(([127, 0, 0, 1], 8770).into()),
             listeners: Vec::new(),
+            models: ModelNames::default(),
             dialects: DialectSettings::default(),
             log: "info".into(),
             plugins: Vec::new(),

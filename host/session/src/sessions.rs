@@ -5,8 +5,8 @@
 //! gets a session that may not begin. Refusals of admitted callers are recorded here. Threads: any.
 
 use super::{
-    AdmissionSettings, Answer, Caller, Catalog, Journal, Preset, Presets, Protocol, Refusal, Session, SessionEvents,
-    SessionInfo, SessionRegistry,
+    AdmissionSettings, Answer, Caller, Catalog, Journal, ModelNames, Preset, Presets, Protocol, Refusal, Session,
+    SessionEvents, SessionInfo, SessionRegistry,
     access::StreamRecord,
     admission::{Admission, Places},
     catalog::Opening,
@@ -67,6 +67,7 @@ pub struct Sessions {
     metrics: Arc<Metrics>,
     first_scan: watch::Receiver<FirstScan>,
     stopping: CancellationToken,
+    names: ModelNames,
 }
 
 /// An admitted caller, who may open one session.
@@ -93,7 +94,24 @@ impl Sessions {
         let (registry, stopping): (Arc<SessionRegistry>, _) = (Arc::default(), CancellationToken::new());
         let admission =
             Admission::new(admission, Arc::clone(&presets), Arc::clone(&registry), CancellationToken::clone(&stopping));
-        Self { catalog, presets, registry, admission, journal, stream, metrics, first_scan, stopping }
+        Self {
+            catalog,
+            presets,
+            registry,
+            admission,
+            journal,
+            stream,
+            metrics,
+            first_scan,
+            stopping,
+            names: ModelNames::default(),
+        }
+    }
+
+    /// Sets the presets for the model names of clients.
+    #[must_use]
+    pub fn with_names(self, names: ModelNames) -> Self {
+        Self { names, ..self }
     }
 
     /// Waits until the preset's engine is registered, but not longer than the first scan of the plugin directories takes.
@@ -137,6 +155,31 @@ impl Sessions {
     /// Whether [`stop`](Self::stop) was called.
     pub fn is_stopping(&self) -> bool {
         self.stopping.is_cancelled()
+    }
+
+    /// The preset for the name of a model: the preset of this name, else the one that `[models]` has for it. A name that is
+    /// neither is returned unchanged; no preset has it.
+    pub fn preset_for(&self, model: &str) -> String {
+        match self.names.preset(model) {
+            Some(preset) if !self.has_preset(model) => preset.to_owned(),
+            _ => model.to_owned(),
+        }
+    }
+
+    /// The names of models that a caller may use, sorted: its presets, and the names for them in `[models]` that have no
+    /// `*`.
+    pub fn models(&self, caller: &Caller) -> Vec<String> {
+        let mut models = self.presets(caller);
+        let named = self.names.names().filter(|(_, preset)| self.has_preset(preset) && caller.may_use(preset));
+        models.extend(named.map(|(name, _)| name.to_owned()));
+        models.sort();
+        models.dedup();
+        models
+    }
+
+    /// Whether there is a preset of this name.
+    pub fn has_preset(&self, name: &str) -> bool {
+        self.presets.versions(name).is_some()
     }
 
     /// The names of the presets that a caller may use, sorted.

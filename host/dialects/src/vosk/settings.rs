@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 pub struct VoskSettings {
     /// The preset for clients that name no model; by default the only preset that they may use.
     pub preset: Option<String>,
-    /// Presets by the model names that clients use. The name of a preset works too.
+    /// Presets by the model names that clients use, before those in `[models]`. The name of a preset works too.
     pub models: BTreeMap<String, String>,
 }
 
@@ -24,7 +24,8 @@ impl VoskSettings {
     /// The client names no model, and it may use several presets or none.
     pub(super) fn preset(&self, options: &Options, admitted: &Admitted) -> Result<String, Failure> {
         if let Some(model) = &options.model {
-            return Ok(self.models.get(model).unwrap_or(model).clone());
+            let own = self.models.get(model).cloned();
+            return Ok(own.unwrap_or_else(|| admitted.sessions().preset_for(model)));
         }
         default_preset(self.preset.as_ref(), "vosk", "set `model` in `config`, or ", admitted)
     }

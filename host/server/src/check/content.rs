@@ -123,20 +123,27 @@ fn without_subject<'a>(name: &str, reason: &'a str) -> &'a str {
     rest.trim_start_matches(':').trim_start()
 }
 
-/// Presets that keys and dialects name.
+/// Presets that keys, model names and dialects name.
 pub(super) fn preset_names(settings: &Settings, presets: &[String], findings: &mut Vec<Finding>) {
     let DialectSettings { vosk, sherpa, whisper_live, wyoming } = &settings.dialects;
-    let mut named: Vec<(String, &String)> = Vec::new();
-    named.extend(vosk.preset.iter().map(|preset| ("dialects.vosk".to_owned(), preset)));
-    named.extend(sherpa.preset.iter().map(|preset| ("dialects.sherpa".to_owned(), preset)));
-    named.extend(whisper_live.preset.iter().map(|preset| ("dialects.whisper-live".to_owned(), preset)));
-    named.extend(wyoming.preset.iter().map(|preset| ("dialects.wyoming".to_owned(), preset)));
-    named.extend(vosk.models.iter().map(|(model, preset)| (format!("dialects.vosk model {model}"), preset)));
+    for (name, _) in settings.models.entries().filter(|(name, _)| presets.iter().any(|preset| preset == name)) {
+        findings.push(Finding::warning(format!("models {name}"), "has no effect: there is a preset of this name"));
+    }
+    let mut named: Vec<(String, &str)> = Vec::new();
+    named.extend(settings.models.entries().map(|(name, preset)| (format!("models {name}"), preset)));
+    let defaults = [
+        ("dialects.vosk", &vosk.preset),
+        ("dialects.sherpa", &sherpa.preset),
+        ("dialects.whisper-live", &whisper_live.preset),
+        ("dialects.wyoming", &wyoming.preset),
+    ];
+    named.extend(defaults.into_iter().filter_map(|(name, preset)| Some((name.to_owned(), preset.as_deref()?))));
+    named.extend(vosk.models.iter().map(|(model, preset)| (format!("dialects.vosk model {model}"), preset.as_str())));
     let keys = settings.keys.as_deref().and_then(|file| KeysDocument::open(file).ok()?.list().ok()).unwrap_or_default();
     for (name, entry) in &keys {
-        named.extend(entry.presets.iter().flatten().map(|preset| (format!("key {name}"), preset)));
+        named.extend(entry.presets.iter().flatten().map(|preset| (format!("key {name}"), preset.as_str())));
     }
-    for (subject, preset) in named.into_iter().filter(|(_, preset)| !presets.contains(preset)) {
+    for (subject, preset) in named.into_iter().filter(|(_, preset)| !presets.iter().any(|name| name == preset)) {
         findings.push(Finding::warning(subject, format_args!("there is no preset `{preset}`")));
     }
 }
