@@ -161,6 +161,22 @@ def dialects() -> None:
         "http": b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
     }.items():
         seed("wyoming_events", name, b"\x10" + message)
+    part = '--B\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n%s\r\n'
+    file = part % ("file", '; filename="a.wav"\r\nContent-Type: audio/wav', "RIFF")
+    fields = {
+        "model": "whisper-1", "language": "en", "languages[]": "de", "prompt": "ZyntriQix, Auricle", "keywords[]": "Auricle",
+        "response_format": "verbose_json", "timestamp_granularities[]": "word", "temperature": "0.2",
+        "chunking_strategy": "auto", "user": "me",
+    }  # fmt: skip
+    for name, body in {
+        "all": "".join(part % (name, "", value) for name, value in fields.items()) + file,
+        "file-first": file + part % ("model", "", "whisper-1"),
+        "stream": part % ("model", "", "m") + part % ("stream", "", "true") + part % ("include[]", "", "logprobs"),
+        "refused": part % ("known_speaker_names[]", "", "agent"),
+        "format": part % ("model", "", "m") + part % ("response_format", "", "diarized_json"),
+    }.items():
+        seed("openai_forms", name, "\7" + body + "--B--\r\n")
+    seed("openai_forms", "cut-off", "\1" + file[:-3])
 
 
 def audio() -> None:

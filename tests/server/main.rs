@@ -18,6 +18,8 @@ mod listeners;
 mod load;
 mod logging;
 mod metrics;
+mod openai;
+mod openapi;
 mod packaging;
 mod presets;
 mod pull;

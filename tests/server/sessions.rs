@@ -6,8 +6,8 @@ use auricle_core::{
 };
 use auricle_engines::plugins::{DiscoverySettings, FirstScan, Registry, Watcher};
 use auricle_session::{
-    AdmissionSettings, Caller, Catalog, CatalogSettings, Key, KeyLimits, NumberedEvent, Presets, Protocol, Session,
-    SessionEvents, SessionRequest, Sessions,
+    AdmissionSettings, Caller, Catalog, CatalogSettings, Codes, Key, KeyLimits, NumberedEvent, Presets, Protocol,
+    Session, SessionEvents, SessionRequest, Sessions,
 };
 use auricle_stream::{SharedBacklog, StreamSettings};
 use auricle_tests::{bytes, host_program, library, limit, noise, tone_segments};
@@ -23,7 +23,7 @@ use std::{
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-const PROTOCOL: Protocol = Protocol { name: "test", close_code: |_| 4000 };
+const PROTOCOL: Protocol = Protocol { name: "test", codes: Codes::Close(|_| 4000) };
 
 struct Fixture {
     sessions: Arc<Sessions>,

@@ -15,6 +15,7 @@ mod online_restarts;
 mod onnx_networks;
 mod onnx_restarts;
 mod onnx_texts;
+mod openai_forms;
 mod plugin_files;
 mod presets;
 mod settings;
@@ -35,6 +36,7 @@ pub use online_restarts::online_restarts;
 pub use onnx_networks::onnx_networks;
 pub use onnx_restarts::onnx_restarts;
 pub use onnx_texts::onnx_texts;
+pub use openai_forms::openai_forms;
 pub use plugin_files::plugin_files;
 pub use presets::presets;
 pub use settings::settings;
@@ -49,7 +51,7 @@ pub use wyoming_events::wyoming_events;
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 17] = [
+pub const TARGETS: [(&str, Target); 18] = [
     ("audio_files", audio_files),
     ("audio_intake", audio_intake),
     ("client_messages", client_messages),
@@ -58,6 +60,7 @@ pub const TARGETS: [(&str, Target); 17] = [
     ("onnx_networks", onnx_networks),
     ("onnx_restarts", onnx_restarts),
     ("onnx_texts", onnx_texts),
+    ("openai_forms", openai_forms),
     ("plugin_files", plugin_files),
     ("presets", presets),
     ("settings", settings),

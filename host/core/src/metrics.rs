@@ -204,7 +204,7 @@ impl Metrics {
         self.failures.get_or_create(&labels).inc();
     }
 
-    /// Counts a stream whose client set a parameter that has no effect.
+    /// Counts a stream whose client set a parameter that has no effect. Both are words of this program.
     pub fn ignored(&self, dialect: &'static str, parameter: &'static str) {
         self.ignored.get_or_create(&ParameterLabels { dialect, parameter }).inc();
     }

@@ -11,9 +11,14 @@ mod dialect;
 #[cfg(feature = "server")]
 mod fields;
 pub mod native;
+pub mod openai;
 #[cfg(feature = "server")]
 mod preset;
+#[cfg(feature = "server")]
+mod rest;
 pub mod sherpa;
+#[cfg(feature = "server")]
+mod upload;
 #[cfg(feature = "server")]
 mod visitor;
 pub mod vosk;
@@ -24,5 +29,9 @@ pub mod wyoming;
 
 #[cfg(feature = "server")]
 pub use dialect::{Dialect, SocketDialect};
+#[cfg(feature = "server")]
+pub use rest::{RefusedRequest, RequestContext, RestDialect};
+#[cfg(feature = "server")]
+pub use upload::{Upload, Uploads, discard};
 #[cfg(feature = "server")]
 pub use visitor::Visitor;

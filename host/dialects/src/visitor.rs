@@ -1,7 +1,7 @@
 //! A client on a connection that may open several sessions, one after another.
 
 use auricle_core::Failure;
-use auricle_session::{Admitted, Answer, Caller, Protocol, Refusal, Sessions};
+use auricle_session::{Admitted, Caller, Protocol, Refusal, Sessions};
 use std::sync::Arc;
 
 /// Who opens sessions on a connection.
@@ -27,7 +27,7 @@ impl Visitor {
     /// Records that the client is refused before it requested a session.
     pub fn refuse(&self, failure: &Failure) {
         let Self { sessions, caller, protocol } = self;
-        let answer = Some(Answer::CloseCode((protocol.close_code)(failure.code)));
+        let answer = Some(protocol.codes.answer(Some(failure.code)));
         let (peer, key, dialect) = (caller.address, caller.key_name(), Some(protocol.name));
         Refusal { failure, peer, key, dialect, stream: None, preset: None, answer }.record(sessions.metrics());
     }

@@ -7,7 +7,7 @@ use crate::{
     tls::Certificate,
 };
 use auricle_core::metrics::Metrics;
-use auricle_dialects::websocket::ConnectionSettings;
+use auricle_dialects::{Uploads, websocket::ConnectionSettings};
 use auricle_engines::plugins::{FirstScan, Registry};
 use auricle_session::{Catalog, Sessions};
 use std::sync::Arc;
@@ -36,7 +36,9 @@ pub(super) struct App {
     /// Whether the plugin directories have been scanned.
     pub(super) first_scan: watch::Receiver<FirstScan>,
     pub(super) connection: Arc<ConnectionSettings>,
-    /// One task for each open WebSocket.
+    /// The limits of files in requests.
+    pub(super) uploads: Uploads,
+    /// One task for each open WebSocket, and one token for each request to a dialect.
     pub(super) streams: TaskTracker,
     /// Cancelled to finish all open streams.
     pub(super) drain: CancellationToken,

@@ -2,7 +2,7 @@
 
 use super::{conversation::PhaseLimits, paced_body::BodyPace, settings::Settings};
 use auricle_core::{Pace, times::wait};
-use auricle_dialects::websocket::ConnectionSettings;
+use auricle_dialects::{Uploads, websocket::ConnectionSettings};
 use auricle_engines::plugins::{DiscoverySettings, cache_dir};
 use auricle_session::CatalogSettings;
 use auricle_stream::{SharedBacklog, StreamSettings};
@@ -57,6 +57,11 @@ pub(super) fn connection_settings(settings: &Settings) -> ConnectionSettings {
         write_limit: wait(timeouts.write_seconds),
         max_message_bytes: settings.limits.max_message_bytes,
     }
+}
+
+pub(super) fn uploads(settings: &Settings) -> Uploads {
+    let limits = &settings.limits;
+    Uploads::new(limits.max_upload_bytes, limits.max_upload_seconds, limits.max_shared_upload_bytes)
 }
 
 pub(super) fn stream_settings(settings: &Settings) -> StreamSettings {

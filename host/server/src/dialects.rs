@@ -5,8 +5,9 @@ use crate::{
     settings::{DialectSettings, ListenerSettings, Settings},
 };
 use auricle_dialects::{
-    Dialect, SocketDialect,
+    Dialect, RestDialect, SocketDialect,
     native::Native,
+    openai::OpenAi,
     sherpa::{Sherpa, SherpaOffline},
     vosk::Vosk,
     whisper_live::WhisperLive,
@@ -25,7 +26,7 @@ pub(super) enum Dialects {
 /// Dialects over HTTP.
 pub(super) enum HttpDialects {
     /// Each at its own paths, beside the HTTP routes.
-    Shared(Vec<Arc<dyn Dialect>>),
+    Shared(Vec<Arc<dyn Dialect>>, Vec<Arc<dyn RestDialect>>),
     /// A single one at every path, for clients that do not choose a path.
     Own(Arc<dyn Dialect>),
 }
@@ -34,7 +35,7 @@ impl Dialects {
     /// Whether clients can send a key.
     pub(super) fn show_keys(&self) -> bool {
         match self {
-            Self::Http(HttpDialects::Shared(_)) => true,
+            Self::Http(HttpDialects::Shared(..)) => true,
             Self::Http(HttpDialects::Own(dialect)) => dialect.shows_keys(),
             Self::Socket(_) => false,
         }
@@ -57,24 +58,27 @@ pub(super) enum DialectsError {
 /// Selects the dialects of a listener.
 pub(super) fn dialects(settings: &Settings, listener: &ListenerSettings) -> Result<Dialects, DialectsError> {
     let DialectSettings { vosk, sherpa, whisper_live, wyoming } = &settings.dialects;
-    let all: [Arc<dyn Dialect>; 5] = [
+    let mut all: Vec<Arc<dyn Dialect>> = vec![
         Arc::new(Native),
         Arc::new(Vosk::new(vosk.clone())),
         Arc::new(Sherpa::new(sherpa.clone())),
         Arc::new(SherpaOffline::new(sherpa.clone())),
         Arc::new(WhisperLive::new(whisper_live.clone())),
     ];
+    let mut rest: Vec<Arc<dyn RestDialect>> = vec![Arc::new(OpenAi)];
     let socket: Arc<dyn SocketDialect> = Arc::new(Wyoming::new(wyoming.clone()));
-    let Some(names) = &listener.dialects else { return Ok(Dialects::Http(HttpDialects::Shared(all.into()))) };
+    let Some(names) = &listener.dialects else { return Ok(Dialects::Http(HttpDialects::Shared(all, rest))) };
     let address = || listener.address.clone();
-    let find = |name: &String| {
-        all.iter().find(|dialect| dialect.name() == name).map(Arc::clone).ok_or_else(|| {
-            let known: Vec<_> = all.iter().map(|dialect| dialect.name()).chain([socket.protocol().name]).collect();
-            DialectsError::Unknown { address: address(), name: name.clone(), known: known.join(", ") }
-        })
-    };
+    let of_http = all.iter().map(|dialect| dialect.name()).chain(rest.iter().map(|dialect| dialect.name()));
+    let known: Vec<_> = of_http.chain([socket.protocol().name]).collect();
+    if let Some(name) = names.iter().find(|name| !known.contains(&name.as_str())) {
+        return Err(DialectsError::Unknown { address: address(), name: name.clone(), known: known.join(", ") });
+    }
     if let Some(name) = names.iter().enumerate().find_map(|(n, name)| names[..n].contains(name).then_some(name)) {
         return Err(DialectsError::Twice { address: address(), name: name.clone() });
+    }
+    if names.is_empty() {
+        return Err(DialectsError::Empty(address()));
     }
     if names.iter().any(|name| name == socket.protocol().name) {
         return match &names[..] {
@@ -82,13 +86,10 @@ pub(super) fn dialects(settings: &Settings, listener: &ListenerSettings) -> Resu
             _ => Err(DialectsError::NotAlone { address: address(), name: socket.protocol().name.to_owned() }),
         };
     }
-    let mut found: Vec<_> = names.iter().map(find).collect::<Result<_, _>>()?;
-    Ok(Dialects::Http(match found.pop() {
-        None => return Err(DialectsError::Empty(address())),
-        Some(own) if found.is_empty() && own.name() != Native.name() => HttpDialects::Own(own),
-        last => {
-            found.extend(last);
-            HttpDialects::Shared(found)
-        }
+    all.retain(|dialect| names.iter().any(|name| name == dialect.name()));
+    rest.retain(|dialect| names.iter().any(|name| name == dialect.name()));
+    Ok(Dialects::Http(match (all.as_slice(), rest.as_slice()) {
+        ([own], []) if own.name() != Native.name() => HttpDialects::Own(Arc::clone(own)),
+        _ => HttpDialects::Shared(all, rest),
     }))
 }

@@ -4,17 +4,18 @@ use super::{
     app::App,
     caller::{Authenticated, Operator},
     dialects::HttpDialects,
+    rest,
     scrape::metrics,
     upgrade::upgrade,
 };
-use auricle_dialects::Dialect;
+use auricle_dialects::{Dialect, RestDialect};
 use auricle_engines::plugins::{FileReport, FirstScan};
 use auricle_session::{PresetReport, Status, StreamReport};
 use axum::{
     Json, Router,
     extract::{Path, Request, State},
     http::StatusCode,
-    routing::{MethodRouter, get, post},
+    routing::{MethodFilter, MethodRouter, get, on, post},
 };
 use serde::{Deserialize, Serialize};
 use std::{future::ready as ready_now, sync::Arc};
@@ -86,8 +87,8 @@ impl App {
 /// routes, and the health checks need none.
 pub(super) fn routes(app: App, dialects: &HttpDialects) -> Router {
     let health = Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready));
-    let dialects = match dialects {
-        HttpDialects::Shared(dialects) => dialects,
+    let (dialects, over_http) = match dialects {
+        HttpDialects::Shared(dialects, over_http) => (dialects, over_http),
         HttpDialects::Own(dialect) => {
             let anywhere = upgrading(dialect);
             return health.route("/", anywhere.clone()).route("/{*path}", anywhere).with_state(app);
@@ -105,6 +106,7 @@ pub(super) fn routes(app: App, dialects: &HttpDialects) -> Router {
             routes = routes.route(path, upgrading(dialect));
         }
     }
+    routes = over_http.iter().fold(routes, requests);
     let origins = app.origins.cors();
     let hint = streams_are_at(dialects);
     let not_found = move || ready_now((StatusCode::NOT_FOUND, hint.clone()));
@@ -116,6 +118,17 @@ fn streams_are_at(dialects: &[Arc<dyn Dialect>]) -> String {
     let streams = dialects.iter().flat_map(|dialect| dialect.paths().iter().map(|path| (*path, dialect.name())));
     let streams: Vec<_> = streams.map(|(path, name)| format!("{path} ({name})")).collect();
     format!("there is nothing at this path; WebSocket streams are at {}\n", streams.join(", "))
+}
+
+/// Adds the routes of a dialect over plain HTTP.
+fn requests(mut routes: Router<App>, dialect: &Arc<dyn RestDialect>) -> Router<App> {
+    for (method, path) in dialect.routes() {
+        let Ok(method) = MethodFilter::try_from(method.clone()) else { continue };
+        let dialect = Arc::clone(dialect);
+        let handler = move |State(app): State<App>, request: Request| rest::answer(Arc::clone(&dialect), app, request);
+        routes = routes.route(path, on(method, handler));
+    }
+    routes
 }
 
 fn upgrading(dialect: &Arc<dyn Dialect>) -> MethodRouter<App> {

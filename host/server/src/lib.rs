@@ -20,6 +20,7 @@ mod process;
 pub mod reload;
 pub mod requests;
 mod reread;
+mod rest;
 mod scrape;
 pub mod settings;
 mod socket_service;
@@ -40,7 +41,7 @@ use auricle_engines::plugins::{FirstScan, Registry, Watcher};
 use auricle_session::{AdmissionSettings, Catalog, Journal, Presets, Sessions};
 use connections::Connections;
 use conversation::PhaseLimits;
-use derived::{catalog_settings, connection_settings, discovery_settings, phase_limits, stream_settings};
+use derived::{catalog_settings, connection_settings, discovery_settings, phase_limits, stream_settings, uploads};
 use listener::Listener;
 use notify::Notifier;
 use plan::{Plan, plan};
@@ -143,6 +144,7 @@ impl Server {
             origins: Arc::new(origins),
             first_scan: first_scan.clone(),
             connection: Arc::new(connection_settings(&settings)),
+            uploads: uploads(&settings),
             streams: TaskTracker::new(),
             drain,
         };

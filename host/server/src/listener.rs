@@ -100,8 +100,8 @@ impl Listener {
         };
         let secure = if self.certificate.is_some() { "s" } else { "" };
         Ok(match &self.dialects {
-            Dialects::Http(HttpDialects::Shared(_)) if matches!(self.address, ListenAddress::Unix(_)) => address,
-            Dialects::Http(HttpDialects::Shared(_)) => format!("http{secure}://{address}"),
+            Dialects::Http(HttpDialects::Shared(..)) if matches!(self.address, ListenAddress::Unix(_)) => address,
+            Dialects::Http(HttpDialects::Shared(..)) => format!("http{secure}://{address}"),
             Dialects::Http(HttpDialects::Own(dialect)) => format!("ws{secure}://{address} ({})", dialect.name()),
             Dialects::Socket(dialect) => {
                 let scheme = if self.certificate.is_some() { "tls" } else { "tcp" };

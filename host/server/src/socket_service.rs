@@ -5,7 +5,7 @@
 use super::{app::App, connections::Connection};
 use auricle_core::Failure;
 use auricle_dialects::{SocketDialect, Visitor, websocket::Duplex};
-use auricle_session::{Answer, Refusal};
+use auricle_session::Refusal;
 use axum::http::{HeaderMap, Uri};
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ impl SocketService {
         let Self { dialect, app } = self;
         let protocol = dialect.protocol();
         let visitor = visitor(&dialect, &app, &connection).inspect_err(|failure| {
-            let (peer, answer) = (connection.address(), Some(Answer::CloseCode((protocol.close_code)(failure.code))));
+            let (peer, answer) = (connection.address(), Some(protocol.codes.answer(Some(failure.code))));
             let dialect = Some(protocol.name);
             Refusal { failure, peer, key: None, dialect, stream: None, preset: None, answer }.record(&app.metrics);
         });

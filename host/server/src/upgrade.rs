@@ -6,7 +6,7 @@ use auricle_dialects::{
     Dialect,
     websocket::{self, Duplex, Socket},
 };
-use auricle_session::{Admitted, Answer, Protocol, Refusal};
+use auricle_session::{Admitted, Codes, Protocol, Refusal};
 use axum::{
     body::Body,
     extract::Request,
@@ -32,7 +32,7 @@ pub(super) async fn upgrade(dialect: Arc<dyn Dialect>, app: App, mut request: Re
     let headers = request.headers();
     // A script in a web page cannot read an HTTP response, so it gets the failure in the close frame.
     let is_script = headers.contains_key(header::ORIGIN);
-    let protocol = Protocol { name: dialect.name(), close_code: dialect.close_code() };
+    let protocol = Protocol { name: dialect.name(), codes: Codes::Close(dialect.close_code()) };
     let caller = app.caller(headers, request.uri(), Some(&*dialect), connection.as_ref());
     let key = caller.as_ref().ok().and_then(|caller| caller.key_name()).map(str::to_owned);
     let admitted = caller.and_then(|caller| app.sessions.admit(caller, protocol));
@@ -41,7 +41,7 @@ pub(super) async fn upgrade(dialect: Arc<dyn Dialect>, app: App, mut request: Re
             return Refused { failure: failure.clone(), key, dialect: Some(protocol.name) }.into_response();
         }
         let peer = connection.as_ref().map_or(Ipv4Addr::UNSPECIFIED.into(), |connection| connection.address());
-        let answer = Some(Answer::CloseCode((protocol.close_code)(failure.code)));
+        let answer = Some(protocol.codes.answer(Some(failure.code)));
         let (key, dialect) = (key.as_deref(), Some(protocol.name));
         Refusal { failure, peer, key, dialect, stream: None, preset: None, answer }.record(&app.metrics);
     }

@@ -19,12 +19,28 @@ use std::{
 pub struct Protocol {
     /// The dialect's name.
     pub name: &'static str,
-    /// The close code for a failure.
-    pub close_code: fn(FailureCode) -> u16,
+    /// Its codes for failures.
+    pub codes: Codes,
 }
 
-/// The close code of a stream that ended without a failure.
-const NORMAL: u16 = 1000;
+/// How a protocol tells its clients why a stream ended.
+#[derive(Debug, Clone, Copy)]
+pub enum Codes {
+    /// By the close code of a WebSocket.
+    Close(fn(FailureCode) -> u16),
+    /// By the status of an HTTP response.
+    Status(fn(FailureCode) -> u16),
+}
+
+impl Codes {
+    /// The answer for a failure; without one, for a stream that ended well.
+    pub fn answer(self, failure: Option<FailureCode>) -> Answer {
+        match self {
+            Self::Close(code) => Answer::CloseCode(failure.map_or(1000, code)),
+            Self::Status(status) => Answer::Status(failure.map_or(200, status)),
+        }
+    }
+}
 
 /// Writes a line of the access log. The level depends on the failure.
 macro_rules! line {
@@ -91,12 +107,13 @@ impl Drop for StreamRecord {
             (None, true) => "done".to_owned(),
             (None, false) => "client_gone".to_owned(),
         };
-        let close_code = told.then(|| code.map_or(NORMAL, protocol.close_code));
+        let (status, close_code) = Answer::fields(told.then(|| protocol.codes.answer(code)));
         let message = failure.map_or_else(String::new, |failure| format!(": {}", failure.explained()));
         line!(
             code,
             stream = entry.id,
             outcome,
+            status,
             close_code,
             dialect = protocol.name,
             preset = entry.preset,
@@ -142,16 +159,23 @@ pub enum Answer {
     CloseCode(u16),
 }
 
+impl Answer {
+    /// The fields `status` and `close_code` of the log.
+    fn fields(answer: Option<Self>) -> (Option<u16>, Option<u16>) {
+        match answer {
+            Some(Self::Status(status)) => (Some(status), None),
+            Some(Self::CloseCode(code)) => (None, Some(code)),
+            None => (None, None),
+        }
+    }
+}
+
 impl Refusal<'_> {
     /// Counts and logs the refusal.
     pub fn record(&self, metrics: &Metrics) {
         let Self { failure, peer, key, dialect, stream, preset, answer } = *self;
         metrics.refused(failure.code.name());
-        let (status, close_code) = match answer {
-            Some(Answer::Status(status)) => (Some(status), None),
-            Some(Answer::CloseCode(code)) => (None, Some(code)),
-            None => (None, None),
-        };
+        let (status, close_code) = Answer::fields(answer);
         let (reason, explained) = (failure.code.name(), failure.explained());
         line!(Some(failure.code), reason, stream, status, close_code, dialect, preset, key, %peer, "refused: {explained}");
     }

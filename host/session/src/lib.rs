@@ -22,7 +22,7 @@ mod status;
 mod suggest;
 mod versions;
 
-pub use access::{Answer, Protocol, Refusal};
+pub use access::{Answer, Codes, Protocol, Refusal};
 pub use admission::AdmissionSettings;
 pub use caller::{Caller, Key, KeyLimits};
 pub use catalog::Catalog;

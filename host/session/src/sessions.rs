@@ -5,7 +5,7 @@
 //! gets a session that may not begin. Refusals of admitted callers are recorded here. Threads: any.
 
 use super::{
-    AdmissionSettings, Answer, Caller, Catalog, Journal, ModelNames, Preset, Presets, Protocol, Refusal, Session,
+    AdmissionSettings, Caller, Catalog, Journal, ModelNames, Preset, Presets, Protocol, Refusal, Session,
     SessionEvents, SessionInfo, SessionRegistry,
     access::StreamRecord,
     admission::{Admission, Places},
@@ -182,6 +182,12 @@ impl Sessions {
         self.presets.versions(name).is_some()
     }
 
+    /// The preset that new streams of this name get now, unless another version takes over meanwhile. `None` if there is none.
+    pub fn preset(&self, name: &str) -> Option<Arc<Preset>> {
+        let versions = self.presets.versions(name)?;
+        versions.service.or_else(|| versions.candidate?.preset)
+    }
+
     /// The names of the presets that a caller may use, sorted.
     pub fn presets(&self, caller: &Caller) -> Vec<String> {
         self.presets.names().into_iter().filter(|name| caller.may_use(name)).collect()
@@ -203,11 +209,6 @@ impl Sessions {
         let set = || preset.fields.get("lan").and_then(Value::as_str).filter(|language| *language != "auto");
         let languages = loaded.unwrap_or_else(|| set().into_iter().map(str::to_owned).collect());
         Offer { name, title: preset.host.title.clone(), languages }
-    }
-
-    fn preset(&self, name: &str) -> Option<Arc<Preset>> {
-        let versions = self.presets.versions(name)?;
-        versions.service.or_else(|| versions.candidate?.preset)
     }
 
     /// Admits a caller, before its preset is known.
@@ -293,6 +294,6 @@ fn refuse(metrics: &Metrics, caller: &Caller, protocol: Protocol, request: Optio
     let (peer, key, dialect) = (caller.address, caller.key_name(), Some(protocol.name));
     let (id, preset) = request.unzip();
     let stream = id.filter(|_| failure.detail.is_some());
-    let answer = Some(Answer::CloseCode((protocol.close_code)(failure.code)));
+    let answer = Some(protocol.codes.answer(Some(failure.code)));
     Refusal { failure, peer, key, dialect, stream, preset, answer }.record(metrics);
 }

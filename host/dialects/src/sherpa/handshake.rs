@@ -6,7 +6,7 @@ use crate::{
     websocket::{ConnectionSettings, WebSocket, dialogue, registered_close_code},
 };
 use auricle_core::{Failure, FailureCode};
-use auricle_session::{Admitted, Protocol};
+use auricle_session::{Admitted, Codes, Protocol};
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
 
@@ -67,7 +67,10 @@ impl Dialect for Sherpa {
         admitted: Result<Admitted, Failure>,
     ) -> BoxFuture<'static, ()> {
         Box::pin(async move {
-            let side = Online::new(self.settings.clone(), Protocol { name: ONLINE, close_code: registered_close_code });
+            let side = Online::new(
+                self.settings.clone(),
+                Protocol { name: ONLINE, codes: Codes::Close(registered_close_code) },
+            );
             dialogue::serve(side, socket, &settings, admitted).await;
         })
     }
@@ -101,8 +104,10 @@ impl Dialect for SherpaOffline {
         admitted: Result<Admitted, Failure>,
     ) -> BoxFuture<'static, ()> {
         Box::pin(async move {
-            let side =
-                Offline::new(self.settings.clone(), Protocol { name: OFFLINE, close_code: registered_close_code });
+            let side = Offline::new(
+                self.settings.clone(),
+                Protocol { name: OFFLINE, codes: Codes::Close(registered_close_code) },
+            );
             dialogue::serve(side, socket, &settings, admitted).await;
         })
     }

@@ -109,7 +109,10 @@ mod tests {
     use auricle_plugin_api::Word;
 
     fn offline() -> Offline {
-        let protocol = Protocol { name: "sherpa-offline", close_code: crate::websocket::registered_close_code };
+        let protocol = Protocol {
+            name: "sherpa-offline",
+            codes: auricle_session::Codes::Close(crate::websocket::registered_close_code),
+        };
         Offline::new(SherpaSettings::default(), protocol)
     }
 

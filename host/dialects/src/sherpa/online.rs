@@ -122,7 +122,8 @@ mod tests {
     use auricle_plugin_api::Word;
 
     fn online() -> Online {
-        let protocol = Protocol { name: "sherpa", close_code: crate::websocket::registered_close_code };
+        let protocol =
+            Protocol { name: "sherpa", codes: auricle_session::Codes::Close(crate::websocket::registered_close_code) };
         Online::new(SherpaSettings::default(), protocol)
     }
 

@@ -70,8 +70,9 @@ impl WhisperLive {
     fn preset(&self, options: &Options, admitted: &Admitted) -> Result<String, Failure> {
         let named = options.model.as_ref();
         let presets = admitted.sessions().presets(admitted.caller());
-        match named.filter(|model| presets.contains(model)) {
-            Some(preset) => Ok(preset.clone()),
+        let named = named.map(|model| admitted.sessions().preset_for(model));
+        match named.filter(|preset| presets.contains(preset)) {
+            Some(preset) => Ok(preset),
             None => default_preset(self.settings.preset.as_ref(), "whisper-live", "", admitted),
         }
     }
@@ -242,7 +243,7 @@ mod tests {
     use super::*;
 
     fn connection(options: &str) -> WhisperLive {
-        let protocol = Protocol { name: "whisper-live", close_code };
+        let protocol = Protocol { name: "whisper-live", codes: auricle_session::Codes::Close(close_code) };
         let mut connection = WhisperLive::new(WhisperLiveSettings::default(), protocol);
         connection.text(&options.into()).unwrap();
         connection

@@ -10,7 +10,7 @@ use crate::{
     websocket::{ConnectionSettings, WebSocket, dialogue, offered_subprotocols},
 };
 use auricle_core::{Failure, FailureCode};
-use auricle_session::{Admitted, Protocol};
+use auricle_session::{Admitted, Codes, Protocol};
 use axum::http::HeaderMap;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -75,7 +75,7 @@ impl Dialect for WhisperLive {
         admitted: Result<Admitted, Failure>,
     ) -> BoxFuture<'static, ()> {
         Box::pin(async move {
-            let side = Connection::new(self.settings.clone(), Protocol { name: NAME, close_code });
+            let side = Connection::new(self.settings.clone(), Protocol { name: NAME, codes: Codes::Close(close_code) });
             dialogue::serve(side, socket, &settings, admitted).await;
         })
     }

@@ -228,7 +228,7 @@ impl Connection<'_> {
         let Transcribe { name, language, names, terms, mut ignored } = std::mem::take(&mut self.asked);
         let admitted = self.visitor.admit()?;
         let preset = match name {
-            Some(name) => name,
+            Some(name) => self.visitor.sessions.preset_for(&name),
             None => {
                 default_preset(self.settings.preset.as_ref(), "wyoming", "name a model in `transcribe`, or ", &admitted)
                     .inspect_err(|failure| admitted.refuse(failure))?

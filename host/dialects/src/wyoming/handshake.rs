@@ -6,7 +6,7 @@ use crate::{
     websocket::{ConnectionSettings, Duplex, registered_close_code},
 };
 use auricle_core::Failure;
-use auricle_session::Protocol;
+use auricle_session::{Codes, Protocol};
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ impl Wyoming {
 
 impl SocketDialect for Wyoming {
     fn protocol(&self) -> Protocol {
-        Protocol { name: "wyoming", close_code: registered_close_code }
+        Protocol { name: "wyoming", codes: Codes::Close(registered_close_code) }
     }
 
     fn serve(

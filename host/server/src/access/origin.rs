@@ -7,7 +7,7 @@
 
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use std::net::IpAddr;
-use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 /// Allows every page.
 const ANY: &str = "*";
@@ -83,7 +83,8 @@ impl Origins {
         CorsLayer::new()
             .allow_origin(origins)
             .allow_methods([Method::GET, Method::POST])
-            .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+            // Client libraries in web pages send headers of their own.
+            .allow_headers(AllowHeaders::mirror_request())
     }
 
     /// Whether a request may go on: it is on behalf of no web page, or of one that is listed, or of one at the very address

@@ -18,6 +18,12 @@ pub struct Limits {
     pub max_message_bytes: usize,
     /// Minimum rate of a request's body, in bytes per second on average.
     pub min_body_bytes_per_second: f64,
+    /// Maximum size of a file in a request, in bytes.
+    pub max_upload_bytes: usize,
+    /// Maximum length of the audio in such a file, in seconds.
+    pub max_upload_seconds: f64,
+    /// Maximum size of all such files that are in memory, in bytes.
+    pub max_shared_upload_bytes: u64,
     /// Lag in seconds (how long audio has waited for the engine) at which a live stream is closed.
     pub max_lag_seconds: f64,
     /// Lag, in seconds, from which the client is informed.
@@ -94,6 +100,9 @@ impl Default for Limits {
             max_connections_per_address: None,
             max_message_bytes: 1 << 20,
             min_body_bytes_per_second: 1_000.0,
+            max_upload_bytes: 25 << 20,
+            max_upload_seconds: 14_400.0,
+            max_shared_upload_bytes: 1 << 30,
             max_lag_seconds: 30.0,
             report_lag_seconds: 1.0,
             refuse_lag_seconds: 5.0,
@@ -145,6 +154,7 @@ pub(super) fn check(limits: &Limits, timeouts: &Timeouts) -> Result<(), Settings
         ("timeouts.answer_seconds", timeouts.answer_seconds),
     ];
     let positive = [
+        ("limits.max_upload_seconds", limits.max_upload_seconds),
         ("limits.max_lag_seconds", limits.max_lag_seconds),
         ("limits.report_lag_seconds", limits.report_lag_seconds),
         ("limits.refuse_lag_seconds", limits.refuse_lag_seconds),
@@ -168,6 +178,8 @@ pub(super) fn check(limits: &Limits, timeouts: &Timeouts) -> Result<(), Settings
         ("limits.max_connections", limits.max_connections.unwrap_or(1)),
         ("limits.max_connections_per_address", limits.max_connections_per_address.unwrap_or(1)),
         ("limits.max_message_bytes", limits.max_message_bytes),
+        ("limits.max_upload_bytes", limits.max_upload_bytes),
+        ("limits.max_shared_upload_bytes", usize::try_from(limits.max_shared_upload_bytes).unwrap_or(usize::MAX)),
         ("limits.max_unsent_events", limits.max_unsent_events),
         ("limits.max_text_bytes", limits.max_text_bytes),
         ("limits.max_events_per_call", limits.max_events_per_call),

@@ -1,0 +1,34 @@
+//! OpenAI's HTTP requests for audio files: transcriptions, translations, and the list of models. `docs/dialects.md` describes
+//! them for clients.
+
+#[cfg(feature = "server")]
+mod codes;
+#[cfg(feature = "server")]
+mod feed;
+#[cfg(feature = "server")]
+pub mod form;
+#[cfg(feature = "server")]
+mod hearing;
+#[cfg(feature = "server")]
+mod messages;
+#[cfg(feature = "server")]
+pub mod parameters;
+#[cfg(feature = "server")]
+mod problem;
+#[cfg(feature = "server")]
+mod recording;
+#[cfg(feature = "server")]
+mod requests;
+#[cfg(feature = "server")]
+mod response;
+#[cfg(feature = "server")]
+mod subtitles;
+#[cfg(feature = "server")]
+mod transcribe;
+#[cfg(feature = "server")]
+mod transcript;
+
+#[cfg(feature = "server")]
+pub use problem::Problem;
+#[cfg(feature = "server")]
+pub use requests::OpenAi;

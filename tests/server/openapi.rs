@@ -1,0 +1,92 @@
+//! Compares `docs/openapi.yaml` with real responses: each must be as the document describes it, and each documented route must exist.
+
+use super::openai::{PATH, form, post, transcribe, wav_file};
+use auricle_dialects::{RestDialect, openai::OpenAi};
+use auricle_tests::{Client, Host, Setup, library, noise};
+use serde_json::{Value, json};
+use std::{fs, path::Path};
+
+fn document() -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/openapi.yaml");
+    serde_saphyr::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// Checks a value against a schema in the document.
+fn check(document: &Value, schema: &Value, value: &Value) {
+    let mut schema = schema.clone();
+    schema["components"] = document["components"].clone();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let problems: Vec<_> = validator.iter_errors(value).map(|problem| problem.to_string()).collect();
+    assert!(problems.is_empty(), "{value}: {problems:?}");
+}
+
+fn check_as(document: &Value, name: &str, value: &Value) {
+    check(document, &json!({"$ref": format!("#/components/schemas/{name}")}), value);
+}
+
+fn host() -> Host {
+    Setup::new()
+        .plugin(&library("tone"))
+        .plugin(&library("faulty"))
+        .preset("tone", &json!({"backend": "tone", "host": {"open": ["lan"]}}))
+        .preset("broken", &json!({"backend": "absent"}))
+        .settings("[models]\n\"whisper-1\" = \"tone\"\n")
+        .start()
+}
+
+#[test]
+fn every_route_answers_as_it_is_documented() {
+    let (document, host) = (document(), host());
+    let mut live = Client::open(&host, "tone", json!({}));
+    live.audio(&[0; 32_000]);
+    live.until("segment");
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let Some(get) = methods.get("get") else { continue };
+        let (status, body) = host.get(&path.replace("{model}", "whisper-1"));
+        assert_eq!(status, 200, "{path}: {body}");
+        let content = get["responses"]["200"]["content"].as_object().unwrap();
+        match content.get("application/json") {
+            Some(json) => check(&document, &json["schema"], &serde_json::from_str(&body).unwrap()),
+            None => assert!(content.contains_key("text/plain"), "{path}"),
+        }
+    }
+    live.finish();
+}
+
+#[test]
+fn every_route_of_the_dialect_is_documented() {
+    let document = document();
+    for (method, path) in OpenAi.routes() {
+        let path = path.replace("{*", "{");
+        let operation = &document["paths"][&path][method.as_str().to_lowercase()];
+        assert!(operation.is_object(), "{method} {path}");
+    }
+}
+
+#[test]
+fn transcriptions_and_errors_are_as_documented() {
+    let (document, host) = (document(), host());
+    let file = wav_file(&noise(1, 40_000));
+    let cut = &file[..60_000];
+    for file in [&file, cut] {
+        check_as(&document, "Transcription", &transcribe(&host, file, &[("model", "tone")]).json());
+        let verbose = [("model", "tone"), ("response_format", "verbose_json")];
+        check_as(&document, "VerboseTranscription", &transcribe(&host, file, &verbose).json());
+        let streamed = transcribe(&host, file, &[("model", "tone"), ("stream", "true")]);
+        for data in streamed.body.lines().filter_map(|line| line.strip_prefix("data: {")) {
+            check_as(&document, "StreamEvent", &serde_json::from_str(&format!("{{{data}")).unwrap());
+        }
+    }
+    let codes = &document["paths"][PATH]["post"]["responses"];
+    for (form, status) in [
+        (form(Some(&file), &[]), 400),
+        (form(Some(&file), &[("model", "absent")]), 404),
+        (form(Some(&file), &[("model", "broken")]), 503),
+        (b"text".to_vec(), 400),
+    ] {
+        let answer = post(&host, PATH, &form, "");
+        assert_eq!(answer.status, status, "{answer:?}");
+        check_as(&document, "Error", &answer.json());
+        assert!(codes[status.to_string()].is_object(), "{status}");
+    }
+}
