@@ -26,7 +26,8 @@
 //!
 //! # Differences from whisper_streaming
 //!
-//! `parity/online.py` compares everything else with the authors' code, decision by decision.
+//! `parity/online.py` compares everything else with the authors' code, decision by decision. Hypotheses are aligned as
+//! theirs there.
 //!
 //! - Times are whole samples, both of words and of the buffer; there they are seconds in floating point, whose error
 //!   grows with each cut. Times outside the buffer are moved to its ends; there a word that ends after the audio hides
@@ -42,7 +43,13 @@
 //! - Two cuts at once are both relative to the same place; there the second is relative to the first.
 //! - Sentences end at a word with a full stop or similar; there a tokenizer is used, and a sentence of one word makes
 //!   it lose its place permanently, so that nothing is cut before 30 seconds.
+//! - A hypothesis is aligned with the committed words by text, and by time only if text is not decisive (`seam`); there
+//!   by time first, so that a word that moves to an earlier time is lost.
+//! - Committed words are reported as a segment when a sentence or a pause ends it, or before it gets too long
+//!   (`segments`); until then they begin the partial. There the words of each decode are reported separately.
 //! - Only the history that the next prompt can use is kept.
+//! - With `vac`, 0.7 seconds of audio before the detected start of speech are decoded with it, there 0.1: models miss
+//!   the first word without them.
 //! - With `vac`, audio around the end of an utterance is never used twice nor at the wrong place: if a start lies
 //!   before the audio in the buffer, the utterance begins with that audio. The end of the audio finishes an utterance
 //!   once.
@@ -54,6 +61,8 @@ mod engine;
 mod processor;
 mod report;
 mod restart;
+mod seam;
+mod segments;
 mod settings;
 #[cfg(test)]
 pub(crate) mod tests;

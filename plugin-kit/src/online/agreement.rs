@@ -1,20 +1,14 @@
 //! LocalAgreement-2: a word is final once two consecutive hypotheses begin with it.
 //!
-//! Invariants: committed words never change; `inside` counts the last words of `history`; `history` contains only what
-//! the next prompt and the buffer need. Times are samples of the stream. Threads: one at a time.
+//! Invariants: committed words never change; `inside` and `unreported` count the last words of `history`; `history`
+//! contains only what the next prompt, the buffer and the next segment need. Times are samples of the stream. Threads:
+//! one at a time.
 //!
 //! Source: D. Macháček, R. Dabre, O. Bojar, "Turning Whisper into Real-Time Transcription System", IJCNLP-AACL 2023.
 
-use super::transcript::{SAMPLE_RATE, Word};
+use super::{seam::Seam, transcript::Word};
 use serde::{Deserialize, Serialize};
 
-/// A new word may begin this much before the end of the last committed one.
-const OVERLAP: u64 = SAMPLE_RATE as u64 / 10;
-/// Committed words are searched at the start of a hypothesis only if it begins within this distance of the last one's
-/// end.
-const NEAR: u64 = SAMPLE_RATE as u64;
-/// Maximum number of repeated words.
-const MOST_REPEATED: usize = 5;
 /// A prompt grows word by word until it has this many characters, with one space per word.
 const PROMPT_CHARACTERS: usize = 200;
 
@@ -27,6 +21,8 @@ pub(crate) struct Agreement {
     pub(crate) history: Vec<Word>,
     /// Number of committed words that are still in the buffer.
     inside: usize,
+    /// Number of committed words that are not in a segment yet.
+    unreported: usize,
     /// The last hypothesis after the committed words.
     #[serde(skip)]
     pub(crate) left: Vec<Word>,
@@ -38,24 +34,29 @@ impl Agreement {
         Self { last: start, ..Self::default() }
     }
 
-    /// Processes a hypothesis of the whole buffer. Returns the number of words that it made final: the last of
-    /// `history`.
-    pub(crate) fn process(&mut self, mut words: Vec<Word>) -> usize {
-        words.retain(|word| word.start + OVERLAP > self.last);
-        let repeated = self.repeated(&words);
-        words.drain(..repeated);
+    /// The committed words that are still in the buffer.
+    fn inside(&self) -> &[Word] {
+        &self.history[self.history.len() - self.inside..]
+    }
+
+    /// The committed words that are not in a segment yet.
+    pub(crate) fn unreported(&self) -> &[Word] {
+        &self.history[self.history.len() - self.unreported..]
+    }
+
+    /// The first `count` of them are in a segment now.
+    pub(crate) fn reported(&mut self, count: usize) {
+        self.unreported -= count;
+    }
+
+    /// Processes a hypothesis of the whole buffer; `seam` aligns it with the committed words. Returns the number of
+    /// words that it made final: the last of `history`.
+    pub(crate) fn process(&mut self, words: Vec<Word>, seam: Seam) -> usize {
+        let (last, mut words) = seam(self.inside(), self.last, words);
+        self.last = last;
         let agreed = words.iter().zip(&self.left).take_while(|(new, old)| new.text == old.text).count();
         self.left = words.split_off(agreed);
         self.commit(words)
-    }
-
-    /// Number of words at the start of `words` that repeat the last committed ones.
-    fn repeated(&self, words: &[Word]) -> usize {
-        let near = words.first().is_some_and(|first| first.start.abs_diff(self.last) < NEAR);
-        let most = if near { self.inside.min(words.len()).min(MOST_REPEATED) } else { 0 };
-        let same =
-            |count: &usize| join(&self.history[self.history.len() - count..], " ") == join(&words[..*count], " ");
-        (1..=most).find(same).unwrap_or(0)
     }
 
     /// Makes words final.
@@ -63,6 +64,7 @@ impl Agreement {
         let count = words.len();
         self.last = words.last().map_or(self.last, |word| word.end);
         self.inside += count;
+        self.unreported += count;
         self.history.extend(words);
         count
     }
@@ -77,8 +79,7 @@ impl Agreement {
 
     /// The buffer now begins at `time`.
     pub(crate) fn cut(&mut self, time: u64) {
-        let inside = &self.history[self.history.len() - self.inside..];
-        self.inside -= inside.iter().take_while(|word| word.end <= time).count();
+        self.inside -= self.inside().iter().take_while(|word| word.end <= time).count();
     }
 
     /// The text before a buffer that begins at `base`: up to 200 characters, whole words, without the last word.
@@ -101,12 +102,19 @@ impl Agreement {
 
     /// Whether the state is valid. Bytes from elsewhere may contain anything.
     pub(crate) fn is_sound(&self) -> bool {
-        self.inside <= self.history.len()
+        self.inside.max(self.unreported) <= self.history.len()
+    }
+
+    /// Drops the history except for words that are not in a segment yet.
+    pub(crate) fn forget_reported(&mut self) {
+        self.history.drain(..self.history.len() - self.unreported);
+        self.inside = self.inside.min(self.unreported);
     }
 
     /// Drops the history that no prompt will need. The buffer begins at `base` or later.
     pub(crate) fn forget(&mut self, base: u64) {
-        let needed = self.prompted(base).start.min(self.history.len() - self.inside);
+        let kept = self.inside.max(self.unreported);
+        let needed = self.prompted(base).start.min(self.history.len() - kept);
         self.history.drain(..needed);
     }
 }
@@ -119,6 +127,7 @@ pub(crate) fn join(words: &[Word], separator: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::online::seam::by_text;
 
     fn words(text: &str) -> Vec<Word> {
         let word = |(place, text): (usize, &str)| {
@@ -131,45 +140,27 @@ mod tests {
     #[test]
     fn two_in_a_row_agree() {
         let mut agreement = Agreement::new(0);
-        assert_eq!(agreement.process(words("so it")), 0);
-        assert_eq!(agreement.process(words("so is this")), 1);
-        assert_eq!(agreement.process(words("so is this what")), 2);
+        assert_eq!(agreement.process(words("so it"), by_text), 0);
+        assert_eq!(agreement.process(words("so is this"), by_text), 1);
+        assert_eq!(agreement.process(words("so is this what"), by_text), 2);
         assert_eq!(join(&agreement.history, " "), "so is this");
         assert_eq!((agreement.last, agreement.left.len()), (24_000, 1));
-    }
-
-    #[test]
-    fn a_hypothesis_that_begins_with_committed_words_does_not_repeat_them() {
-        let mut agreement = Agreement::new(0);
-        agreement.process(words("so is this"));
-        agreement.process(words("so is this"));
-        // The model reports the same words later than before.
-        agreement.process(words("_ _ _ is this what"));
-        assert_eq!(join(&agreement.left, " "), "what");
-    }
-
-    #[test]
-    fn five_words_are_looked_for_not_six() {
-        for (again, left) in [("_ _ _ _ _ _ b c d e f g", "g"), ("_ _ _ _ _ _ a b c d e f g", "a b c d e f g")] {
-            let mut agreement = Agreement::new(0);
-            agreement.process(words("a b c d e f"));
-            agreement.process(words("a b c d e f"));
-            agreement.process(words(again));
-            assert_eq!(join(&agreement.left, " "), left);
-        }
     }
 
     #[test]
     fn history_is_what_the_next_prompt_needs() {
         let mut agreement = Agreement::new(0);
         let text = vec!["word"; 1_000].join(" ");
-        agreement.process(words(&text));
-        agreement.process(words(&text));
+        agreement.process(words(&text), by_text);
+        agreement.process(words(&text), by_text);
         assert_eq!(agreement.prompt(0, " "), "");
         let base = 900 * 8_000;
         agreement.cut(base);
         let prompt = agreement.prompt(base, " ");
         assert_eq!(prompt, vec!["word"; 40].join(" "));
+        agreement.forget(base);
+        assert_eq!((agreement.history.len(), agreement.inside), (1_000, 100));
+        agreement.reported(1_000);
         agreement.forget(base);
         assert_eq!((agreement.history.len(), agreement.inside), (140, 100));
         assert_eq!(agreement.prompt(base, " "), prompt);

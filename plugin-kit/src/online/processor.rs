@@ -6,8 +6,10 @@
 
 use super::{
     agreement::Agreement,
-    report::{Report, Reporter},
+    report::{Context, Report, Reporter},
     restart::State,
+    seam::{self, Seam},
+    segments,
     settings::{Limits, Settings},
     transcript::{Buffer, Request, Transcriber, place},
     trim,
@@ -18,6 +20,8 @@ use auricle_plugin_api::Error;
 pub struct OnlineProcessor<T> {
     pub(super) transcriber: T,
     pub(super) limits: Limits,
+    /// Aligns hypotheses; a test uses the rule of the policy's authors.
+    pub(super) seam: Seam,
     pub(super) agreement: Agreement,
     reporter: Reporter,
     language: Option<String>,
@@ -42,6 +46,7 @@ impl<T: Transcriber> OnlineProcessor<T> {
         Self {
             transcriber,
             limits,
+            seam: seam::by_text,
             agreement: Agreement::default(),
             reporter: Reporter::default(),
             language: None,
@@ -56,6 +61,7 @@ impl<T: Transcriber> OnlineProcessor<T> {
     /// Discards all state and restarts at sample `offset`.
     pub fn init(&mut self, offset: u64) {
         self.reporter = Reporter::new(offset);
+        self.transcriber.begin();
         self.begin(offset);
     }
 
@@ -139,7 +145,7 @@ impl<T: Transcriber> OnlineProcessor<T> {
     /// Decodes the buffer, reports, and cuts it.
     pub(super) fn iterate(&mut self, report: &mut impl Report) -> Result<(), Error> {
         if let Some(committed) = self.step(report)? {
-            self.report(committed, report);
+            self.report(committed > 0, false, report);
         }
         Ok(())
     }
@@ -161,7 +167,7 @@ impl<T: Transcriber> OnlineProcessor<T> {
         self.cut(self.end());
         // The silence may last for hours.
         self.buffer.shrink_to(0);
-        self.report(committed, report);
+        self.report(committed > 0, true, report);
         Ok(())
     }
 
@@ -182,7 +188,7 @@ impl<T: Transcriber> OnlineProcessor<T> {
         let placed = place(transcript?, self.base, self.buffer.len());
         self.grown = false;
         self.language = placed.language;
-        Ok(Some((self.agreement.process(placed.words), placed.ends)))
+        Ok(Some((self.agreement.process(placed.words, self.seam), placed.ends)))
     }
 
     /// Cuts a long buffer according to the settings.
@@ -223,15 +229,20 @@ impl<T: Transcriber> OnlineProcessor<T> {
         self.base = time;
     }
 
-    /// Reports the last `committed` words of the history, and the rest as partial.
-    pub(super) fn report(&mut self, committed: usize, report: &mut impl Report) {
-        let (agreement, separator) = (&mut self.agreement, self.transcriber.separator());
-        let language = self.language.as_deref();
-        let words = &agreement.history[agreement.history.len() - committed..];
-        self.reporter.segment(words, separator, language, report);
-        self.reporter.partial(&agreement.left, separator, language, report);
+    /// Reports committed words that make whole segments, or all of them if these are the `last` ones, and the rest as
+    /// partial.
+    pub(super) fn report(&mut self, committed: bool, last: bool, report: &mut impl Report) {
+        let (end, separator) = (self.end(), self.transcriber.separator());
+        let context = Context { separator, language: self.language.as_deref(), end };
+        let agreement = &mut self.agreement;
+        self.moved |= committed;
+        while let Some(count) = segments::first(agreement.unreported(), &agreement.left, end, last) {
+            self.reporter.segment(&agreement.unreported()[..count], context, report);
+            agreement.reported(count);
+            self.moved = true;
+        }
+        self.reporter.partial(&[agreement.unreported(), &agreement.left].concat(), context, report);
         agreement.forget(self.base);
-        self.moved |= committed > 0;
     }
 
     /// One past the last sample of the buffer.

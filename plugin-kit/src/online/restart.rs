@@ -8,7 +8,7 @@ use auricle_plugin_api::{Error, ErrorCode};
 use serde::{Deserialize, Serialize};
 
 /// Identifies the layout and its version.
-const MARK: &[u8; 8] = b"online-1";
+const MARK: &[u8; 8] = b"online-2";
 /// The server's size limit.
 const MOST_BYTES: usize = 1 << 20;
 
@@ -28,8 +28,8 @@ impl State {
         if bytes.len() <= MOST_BYTES {
             return Ok(bytes);
         }
-        // The words are extremely long: their end is enough to avoid repeating them.
-        self.agreement = Agreement::new(self.agreement.last);
+        // The words are extremely long: those in segments are not repeated as long as their end is known.
+        self.agreement.forget_reported();
         Ok(postcard::to_extend(&self, MARK.to_vec())?)
     }
 
@@ -49,14 +49,14 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::online::transcript::Word;
+    use crate::online::{seam::by_text, transcript::Word};
     use proptest::prelude::*;
 
     fn state(text: &str) -> State {
         let word = |end| Word { start: 0, end, text: text.into(), probability: Some(0.5) };
         let mut agreement = Agreement::new(0);
         for _ in 0..2 {
-            agreement.process(vec![word(100), word(200)]);
+            agreement.process(vec![word(100), word(200)], by_text);
         }
         State { agreement, reported: 150, voice: None }
     }
@@ -77,7 +77,9 @@ mod tests {
 
     #[test]
     fn absurd_words_are_left_out() {
-        let bytes = state(&"so".repeat(1 << 20)).encode().unwrap();
+        let mut absurd = state(&"so".repeat(1 << 20));
+        absurd.agreement.reported(2);
+        let bytes = absurd.encode().unwrap();
         assert_eq!(State::decode(&bytes, 0, false).unwrap().agreement, Agreement::new(200));
     }
 

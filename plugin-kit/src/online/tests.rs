@@ -6,5 +6,6 @@ mod fake;
 mod hours;
 mod replay;
 mod restarts;
+mod seam;
 mod streams;
 mod vac;

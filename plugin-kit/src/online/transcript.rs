@@ -60,6 +60,9 @@ pub trait Transcriber: Send + 'static {
     /// An error closes the stream.
     fn transcribe(&mut self, audio: Buffer<'_>, request: Request<'_>) -> Result<Transcript, Error>;
 
+    /// Starts a stream: what was learned from another one is discarded.
+    fn begin(&mut self) {}
+
     /// The separator between words; empty if words include their spaces (`" like"`, `" this"`). The same at every call.
     fn separator(&self) -> &str {
         " "

@@ -27,8 +27,15 @@ pub(crate) fn at_sentence(history: &[Word]) -> Option<u64> {
     words.iter().rev().find(|word| ends_sentence(&word.text)).map(|word| word.end)
 }
 
-fn ends_sentence(word: &str) -> bool {
-    word.trim_end().trim_end_matches(CLOSING).ends_with(STOPS)
+/// Whether a sentence ends with the word. A full stop after an abbreviation, such as `Mr.` or `e.g.`, does not end one.
+pub(crate) fn ends_sentence(word: &str) -> bool {
+    let word = word.trim_matches(|c: char| c.is_whitespace() || CLOSING.contains(&c));
+    word.ends_with(STOPS) && !word.strip_suffix('.').is_some_and(is_abbreviation)
+}
+
+/// Recognised by its form, in any language: at most three characters and not in lower case, or with full stops inside.
+fn is_abbreviation(word: &str) -> bool {
+    word.trim_end_matches('.').contains('.') || word.chars().count() <= 3 && !word.starts_with(char::is_lowercase)
 }
 
 #[cfg(test)]
@@ -55,7 +62,16 @@ mod tests {
         assert_eq!(at_sentence(&[]), None);
         assert_eq!(at_sentence(&words("so|it|is.")), None);
         assert_eq!(at_sentence(&words("so|it|is.| And")), Some(2));
-        assert_eq!(at_sentence(&words(" Yes.| So|it|is.\"")), Some(0));
+        assert_eq!(at_sentence(&words(" Well.| So|it|is.\"")), Some(0));
         assert_eq!(at_sentence(&words("是。|好。|好")), Some(1));
+    }
+    #[test]
+    fn an_abbreviation_ends_no_sentence() {
+        for word in [" so.", " done.\"", " What?", " No!", "好。", " wait...", " 1990."] {
+            assert!(ends_sentence(word), "{word}");
+        }
+        for word in [" so", " Mr.", "\"Dr.", " J.", " U.S.", " e.g.", " 3.", " (z.B.)", " 3.5", "."] {
+            assert!(!ends_sentence(word), "{word}");
+        }
     }
 }

@@ -1,9 +1,10 @@
 //! The voice activity controller: only speech is decoded, and the end of speech ends the utterance at once.
 //!
 //! Audio is processed in pieces of 40 ms, counted from the start of the stream. A start of speech restarts the online
-//! processor at that place; an end of speech finishes it. In between it decodes whenever more than a chunk of new audio
-//! has arrived. Invariants: silence causes no decode and no words; the last second of silence is kept, because speech
-//! may start in it; an utterance begins no earlier than the end of the previous one's audio. Threads: one at a time.
+//! processor a little before that place; an end of speech finishes it. In between it decodes whenever more than a chunk
+//! of new audio has arrived. Invariants: silence causes no decode and no words; the last second of silence is kept,
+//! because speech may start in it; an utterance begins no earlier than the end of the previous one's audio. Threads: one
+//! at a time.
 
 use super::{
     processor::OnlineProcessor,
@@ -19,11 +20,15 @@ use auricle_plugin_api::Error;
 pub const VAC_CHUNK: u32 = SAMPLE_RATE / 25;
 /// Number of samples of silence that are kept.
 const KEPT: usize = SAMPLE_RATE as usize;
+/// Number of samples before the start of speech that are decoded with it: models miss the first word without them.
+const LEAD: u64 = SAMPLE_RATE as u64 * 6 / 10;
 
 /// Streams the speech in audio through a model that can only transcribe a buffer.
 pub struct Vac<T, V> {
     pub(super) online: OnlineProcessor<T>,
     gate: Gate<V>,
+    /// [`LEAD`], or zero in a test: the lead of the policy's authors.
+    pub(super) lead: u64,
     /// Inserted audio that is not a whole piece yet.
     pending: Vec<f32>,
     /// Processed audio that the online processor has not received.
@@ -46,6 +51,7 @@ impl<T: Transcriber, V: Vad> Vac<T, V> {
         let mut vac = Self {
             online: OnlineProcessor::with_limits(transcriber, limits),
             gate: Gate::new(vad),
+            lead: LEAD,
             pending: Vec::new(),
             kept: Vec::new(),
             kept_at: 0,
@@ -60,14 +66,15 @@ impl<T: Transcriber, V: Vad> Vac<T, V> {
     /// Discards all state and restarts at sample `offset`.
     pub fn init(&mut self, offset: u64) {
         self.online.init(offset);
-        self.place(offset, false);
+        self.place(offset, None);
     }
 
-    fn place(&mut self, offset: u64, voice: bool) {
+    /// `voice` is whether there is speech already, and a sample before which it does not end.
+    fn place(&mut self, offset: u64, voice: Option<u64>) {
         self.gate.init(offset, voice);
         self.pending.clear();
         self.kept.clear();
-        (self.kept_at, self.voice, self.given, self.restart_at) = (offset, voice, 0, offset);
+        (self.kept_at, self.voice, self.given, self.restart_at) = (offset, voice.is_some(), 0, offset);
     }
 
     /// Adds any amount of audio: mono, 16 kHz.
@@ -109,7 +116,7 @@ impl<T: Transcriber, V: Vad> Vac<T, V> {
     /// `state` is not from [`Report::restart_point`].
     pub fn restore(&mut self, sample: u64, state: &[u8]) -> Result<(), Error> {
         let state = State::decode(state, sample, true)?;
-        self.place(sample, state.voice == Some(true));
+        self.place(sample, (state.voice == Some(true)).then_some(state.agreement.last));
         self.online.resume(sample, state);
         Ok(())
     }
@@ -119,11 +126,11 @@ impl<T: Transcriber, V: Vad> Vac<T, V> {
         let change = self.gate.process(piece)?;
         self.kept.extend_from_slice(piece);
         if let Some(start) = change.start {
-            let start = start.max(self.kept_at);
+            let (speech, start) = (start.max(self.kept_at), start.saturating_sub(self.lead).max(self.kept_at));
             self.online.begin(start);
             self.kept.drain(..((start - self.kept_at) as usize).min(self.kept.len()));
             (self.kept_at, self.voice) = (start, true);
-            report.speech_started(start);
+            report.speech_started(speech);
         }
         if self.voice {
             self.give(change);

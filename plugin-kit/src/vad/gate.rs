@@ -33,6 +33,8 @@ pub struct Gate<V> {
     /// One past the last window.
     now: u64,
     speech: bool,
+    /// The speech does not end before this sample.
+    known: u64,
     /// End of the window with which the current silence began, if it may end the speech.
     silence: Option<u64>,
 }
@@ -45,14 +47,16 @@ enum Event {
 impl<V: Vad> Gate<V> {
     /// Creates a stream that starts at sample 0.
     pub fn new(vad: V) -> Self {
-        Self { vad, rest: Vec::new(), begin: 0, now: 0, speech: false, silence: None }
+        Self { vad, rest: Vec::new(), begin: 0, now: 0, speech: false, known: 0, silence: None }
     }
 
-    /// Discards all state and restarts at sample `offset`; `speech` is whether there is speech already.
-    pub fn init(&mut self, offset: u64, speech: bool) {
+    /// Discards all state and restarts at sample `offset`; `speech` is whether there is speech already, and a sample
+    /// before which it does not end.
+    pub fn init(&mut self, offset: u64, speech: Option<u64>) {
         self.vad.reset();
         self.rest.clear();
-        (self.begin, self.now, self.speech, self.silence) = (offset, offset, speech, None);
+        (self.begin, self.now, self.silence) = (offset, offset, None);
+        (self.speech, self.known) = (speech.is_some(), speech.unwrap_or(offset));
     }
 
     /// Processes any amount of audio. If there are several events, the first start and the last end count; a start
@@ -87,7 +91,7 @@ impl<V: Vad> Gate<V> {
             let starts = !std::mem::replace(&mut self.speech, true);
             return Ok(starts.then(|| Event::Start(first.saturating_sub(PAD).max(self.begin))));
         }
-        if probability >= END_THRESHOLD || !self.speech {
+        if probability >= END_THRESHOLD || !self.speech || first < self.known {
             return Ok(None);
         }
         let silence = *self.silence.get_or_insert(self.now);

@@ -60,10 +60,10 @@ fn golden_gate_is_that_of_the_original() {
 #[test]
 fn speech_may_go_on_from_before_the_stream() {
     let mut gate = Gate::new(FirstSample);
-    gate.init(1_000, true);
+    gate.init(1_000, Some(1_000));
     assert_eq!(gate.process(&audio_of(&"0".repeat(16))).unwrap(), Change::default());
     assert_eq!(gate.process(&audio_of("0")).unwrap(), Change { start: None, end: Some(1_000 + 1_600) });
-    gate.init(1_000, false);
+    gate.init(1_000, None);
     assert_eq!(gate.process(&audio_of("0w")).unwrap(), Change { start: Some(1_000), end: None });
 }
 
@@ -155,7 +155,7 @@ mod silero {
             assert!(most <= TOLERANCE, "{}: {most}", path.display());
             // The same detector again, on a new stream.
             let mut gate = Gate::new(vad);
-            gate.init(0, false);
+            gate.init(0, None);
             let heard =
                 windows.iter().map(|window| told(gate.process(window).unwrap())).filter(|event| !event.is_empty());
             assert_eq!(heard.collect::<Vec<_>>().join(" "), events, "{}", path.display());

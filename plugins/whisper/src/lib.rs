@@ -15,6 +15,7 @@ mod fallback;
 mod folder;
 #[cfg(test)]
 mod golden;
+mod language;
 mod listening;
 mod logits;
 mod model;

@@ -1,13 +1,14 @@
 //! A stream's audio to words: the window is encoded, decoded until a decode is good, and converted to passages and
 //! words.
 //!
-//! Invariant: the words of a buffer depend only on the buffer, the prompt and the stream's options. Threads: one at a
-//! time.
+//! Invariant: the words of a buffer depend only on the buffer, the prompt, the stream's options and, if the language is
+//! detected, the language so far. Threads: one at a time.
 
 use crate::{
     alignment,
     decoding::{self, Decoded, Manner, Prompt},
     fallback::{Fallback, Verdict},
+    language::Language,
     listening::{self, Listening},
     model::Whisper,
     network::Audio,
@@ -42,6 +43,7 @@ pub struct Listener {
     options: Options,
     rules: Rules,
     listening: Listening,
+    language: Language,
     features: Vec<f32>,
 }
 
@@ -71,6 +73,7 @@ impl Listener {
             options: Options { language, translate, prompt, fallback, beams, repetitions },
             rules: Rules::new(&model.settings, vocabulary, true),
             listening: Listening::new(Arc::clone(&model.features)),
+            language: Language::default(),
             features: vec![0.0; model.settings.config.num_mel_bins * model.frames()],
             model,
         })
@@ -98,8 +101,8 @@ impl Listener {
         Ok(Prompt { tokens, start })
     }
 
-    /// Detects the language of a window: the most likely token after the start.
-    fn detect(&self, audio: &Audio) -> Result<Option<u32>, Error> {
+    /// Detects the language of the stream from a window with `seconds` of audio.
+    fn detect(&mut self, audio: &Audio, seconds: f64) -> Result<Option<u32>, Error> {
         let vocabulary = &self.model.vocabulary;
         if vocabulary.languages.is_empty() {
             return Ok(None);
@@ -107,8 +110,8 @@ impl Listener {
         let mut decode = self.model.network.begin(audio, &[vocabulary.start], &[0], 1)?;
         let logits = decode.logits(0)?;
         let logit = |token: u32| logits.get(token as usize).copied().unwrap_or(f32::NEG_INFINITY);
-        let tokens = vocabulary.languages.iter().map(|(_, token)| *token);
-        Ok(tokens.max_by(|one, other| logit(*one).total_cmp(&logit(*other))))
+        let logits: Vec<_> = vocabulary.languages.iter().map(|(_, token)| (*token, logit(*token))).collect();
+        Ok(self.language.update(&logits, seconds))
     }
 
     /// Decodes a window at increasing temperatures until the text is good; the last one is used in any case. `None` if
@@ -211,7 +214,7 @@ impl Transcriber for Listener {
             let encoded = self.model.network.encode(&self.features)?;
             timing.encoded();
             if language.is_none() {
-                language = self.detect(&encoded)?;
+                language = self.detect(&encoded, length - from)?;
             }
             let tag = language.and_then(|token| self.model.vocabulary.tag(token));
             let prompt = self.prompt(request.prompt, language)?;
@@ -236,6 +239,10 @@ impl Transcriber for Listener {
         }
         let language = language.and_then(|token| self.model.vocabulary.tag(token)).map(str::to_owned);
         Ok(Transcript { passages, language })
+    }
+
+    fn begin(&mut self) {
+        self.language = Language::default();
     }
 
     fn separator(&self) -> &str {
