@@ -13,15 +13,17 @@ const OVERLAP: u64 = SAMPLE_RATE as u64 / 10;
 pub(crate) type Seam = fn(committed: &[Word], last: u64, words: Vec<Word>) -> (u64, Vec<Word>);
 
 /// Drops the words at the start of the hypothesis that need the fewest edits to become the committed ones. If several
-/// numbers of words need as few, or no words are committed in this buffer, the number of words before `last` decides.
+/// numbers of words need as few, the number of words before `last` decides; so it does if the hypothesis does not contain
+/// at least half of the committed words, or none are in this buffer.
 pub(crate) fn by_text(committed: &[Word], last: u64, mut words: Vec<Word>) -> (u64, Vec<Word>) {
     let by_time = words.iter().take_while(|word| word.start + OVERLAP <= last).count();
     if committed.is_empty() {
         return (last, words.split_off(by_time));
     }
     let edits = edits(committed, &words);
-    let best = (0..edits.len()).min_by_key(|count| (edits[*count], count.abs_diff(by_time))).unwrap_or(by_time);
-    let new = words.split_off(best);
+    let best = (0..edits.len()).min_by_key(|count| (edits[*count], count.abs_diff(by_time)));
+    let best = best.filter(|count| edits[*count] * 2 <= committed.len());
+    let new = words.split_off(best.unwrap_or(by_time));
     (words.last().map_or(last, |word| word.end), new)
 }
 
@@ -99,6 +101,8 @@ mod tests {
         // Recognised differently, or dropped and followed by new words.
         assert_eq!(new("so is this", 0, "so is that what"), "what");
         assert_eq!(new("so is this", 10, "so is that what"), "that what");
+        // The model skipped the committed words: one that occurs again is a coincidence.
+        assert_eq!(new("it was the best of times", 30, "then came the end"), "then came the end");
         // No committed word is in the buffer; the last one ended at 1.2 seconds.
         assert_eq!(join(&by_text(&[], 19_200, words(4, "so is this")).1, " "), "this");
         assert_eq!(join(&by_text(&[], 19_200, words(12, "so is this")).1, " "), "so is this");
