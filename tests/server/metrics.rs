@@ -57,7 +57,9 @@ fn streams_their_audio_and_their_delays_are_measured() {
     live.audio_in_frames(&bytes(&noise(1, 40_000)), 3_200);
     let segments = live.finish().len() as f64;
     host.wait_for("the end", || of_tone("streams_open") == 0.0);
-    assert_eq!(of_tone("audio_seconds_total"), 2.5);
+    // A sum of parts, which depend on how the audio arrives.
+    let seconds = || (of_tone("audio_seconds_total") * 1e6).round() / 1e6;
+    assert_eq!(seconds(), 2.5);
     assert_eq!(of_tone("segment_delay_seconds_count"), segments);
     let partials = live.events("partial").len() as f64;
     assert!(partials > 0.0 && of_tone("partial_delay_seconds_count") == partials);
@@ -67,7 +69,7 @@ fn streams_their_audio_and_their_delays_are_measured() {
     file.audio(&bytes(&noise(1, 16_000)));
     file.finish();
     host.wait_for("the end", || of_tone("streams_open") == 0.0);
-    assert_eq!((of_tone("streams_total"), of_tone("audio_seconds_total")), (2.0, 3.5));
+    assert_eq!((of_tone("streams_total"), seconds()), (2.0, 3.5));
     assert_eq!(of_tone("segment_delay_seconds_count"), segments);
 
     let calls = |call: &str| {
