@@ -9,7 +9,7 @@ use super::transcript::{SAMPLE_RATE, Word};
 const OVERLAP: u64 = SAMPLE_RATE as u64 / 10;
 
 /// Takes the `committed` words in the buffer, the end of the `last` committed word of the stream, and a hypothesis of the
-/// whole buffer. Returns where the committed words end in the hypothesis, and the words after them.
+/// whole buffer. Returns where the committed words end, by the hypothesis if it contains them, and the words after them.
 pub(crate) type Seam = fn(committed: &[Word], last: u64, words: Vec<Word>) -> (u64, Vec<Word>);
 
 /// Drops the words at the start of the hypothesis that need the fewest edits to become the committed ones. If several
@@ -17,14 +17,15 @@ pub(crate) type Seam = fn(committed: &[Word], last: u64, words: Vec<Word>) -> (u
 /// at least half of the committed words, or none are in this buffer.
 pub(crate) fn by_text(committed: &[Word], last: u64, mut words: Vec<Word>) -> (u64, Vec<Word>) {
     let by_time = words.iter().take_while(|word| word.start + OVERLAP <= last).count();
-    if committed.is_empty() {
-        return (last, words.split_off(by_time));
-    }
     let edits = edits(committed, &words);
     let best = (0..edits.len()).min_by_key(|count| (edits[*count], count.abs_diff(by_time)));
-    let best = best.filter(|count| edits[*count] * 2 <= committed.len());
-    let new = words.split_off(best.unwrap_or(by_time));
-    (words.last().map_or(last, |word| word.end), new)
+    match best {
+        Some(count) if !committed.is_empty() && edits[count] * 2 <= committed.len() => {
+            let new = words.split_off(count);
+            (words.last().map_or(last, |word| word.end), new)
+        }
+        _ => (last, words.split_off(by_time)),
+    }
 }
 
 /// For each number of words at the start of `words`: the number of insertions, deletions and replacements that turn them
@@ -103,6 +104,11 @@ mod tests {
         assert_eq!(new("so is this", 10, "so is that what"), "that what");
         // The model skipped the committed words: one that occurs again is a coincidence.
         assert_eq!(new("it was the best of times", 30, "then came the end"), "then came the end");
+        // Dropped words that are not the committed ones do not move the end of these: otherwise each of the following
+        // hypotheses would lose another word.
+        let (committed, other) = (words(0, "no no"), words(9, "nine two one zero"));
+        let (last, new) = by_text(&committed, 16_000, other);
+        assert_eq!((last, join(&new, " ").as_str()), (16_000, "two one zero"));
         // No committed word is in the buffer; the last one ended at 1.2 seconds.
         assert_eq!(join(&by_text(&[], 19_200, words(4, "so is this")).1, " "), "this");
         assert_eq!(join(&by_text(&[], 19_200, words(12, "so is this")).1, " "), "so is this");
