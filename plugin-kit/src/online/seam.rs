@@ -5,18 +5,23 @@
 
 use super::transcript::{SAMPLE_RATE, Word};
 
-/// A new word may begin this much before the end of the last committed one.
+/// Times of the same word differ by this much between hypotheses.
 const OVERLAP: u64 = SAMPLE_RATE as u64 / 10;
 
 /// Takes the `committed` words in the buffer, the end of the `last` committed word of the stream, and a hypothesis of the
 /// whole buffer. Returns where the committed words end, by the hypothesis if it contains them, and the words after them.
 pub(crate) type Seam = fn(committed: &[Word], last: u64, words: Vec<Word>) -> (u64, Vec<Word>);
 
-/// Drops the words at the start of the hypothesis that need the fewest edits to become the committed ones. If several
-/// numbers of words need as few, the number of words before `last` decides; so it does if the hypothesis does not contain
-/// at least half of the committed words, or none are in this buffer.
+/// Drops the words at the start of the hypothesis that need the fewest edits to become the committed ones. Time decides if
+/// several numbers of words need as few, or if the hypothesis does not contain half of the committed words: those are
+/// dropped that begin no later than the last committed one, whose end may be wrong by seconds if the audio ended with it.
+/// If no committed words are in the buffer, those are dropped that begin before `last`.
 pub(crate) fn by_text(committed: &[Word], last: u64, mut words: Vec<Word>) -> (u64, Vec<Word>) {
-    let by_time = words.iter().take_while(|word| word.start + OVERLAP <= last).count();
+    let old = |word: &&Word| match committed.last() {
+        Some(committed) => word.start <= committed.start + OVERLAP,
+        None => word.start + OVERLAP <= last,
+    };
+    let by_time = words.iter().take_while(old).count();
     let edits = edits(committed, &words);
     let best = (0..edits.len()).min_by_key(|count| (edits[*count], count.abs_diff(by_time)));
     match best {
@@ -104,9 +109,12 @@ mod tests {
         assert_eq!(new("so is this", 10, "so is that what"), "that what");
         // The model skipped the committed words: one that occurs again is a coincidence.
         assert_eq!(new("it was the best of times", 30, "then came the end"), "then came the end");
+        // A committed word was long because it was the last in the audio, and something else was said.
+        let stretched = [Word { end: 60_000, ..words(0, "him").remove(0) }];
+        assert_eq!(join(&by_text(&stretched, 60_000, words(0, "had he married a")).1, " "), "he married a");
         // Dropped words that are not the committed ones do not move the end of these: otherwise each of the following
         // hypotheses would lose another word.
-        let (committed, other) = (words(0, "no no"), words(9, "nine two one zero"));
+        let (committed, other) = (words(0, "no no"), words(3, "nine two one zero"));
         let (last, new) = by_text(&committed, 16_000, other);
         assert_eq!((last, join(&new, " ").as_str()), (16_000, "two one zero"));
         // No committed word is in the buffer; the last one ended at 1.2 seconds.
