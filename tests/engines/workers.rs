@@ -123,7 +123,8 @@ fn a_model_that_needs_more_memory_than_it_may_have_is_not_loaded() {
     let greedy = json!({"backend": "faulty", "model_fault": "leak", "host": {"memory_mb": 60}});
     let host = setup().preset("greedy", &greedy).start();
     Client::start(&host, "greedy", json!({})).fails("engine_unavailable", 4503);
-    assert!(host.logged(&["MiB of memory, of the 60 it may have", "while loading its model"]) > 0, "{}", host.log());
+    let reason = ["MiB of memory, of the 60 it may have", "while loading its model"];
+    host.wait_for("the reason", || host.logged(&reason) > 0);
 }
 
 #[test]
