@@ -142,6 +142,32 @@ def dialects() -> None:
         "segments": '{"uid":"u","segments":[' + segment + "]}",
     }.items():
         seed("whisper_live_messages", name, message)
+    results = (
+        '{"type":"Results","channel_index":[0,1],"duration":1.5,"start":0.0,"is_final":true,"speech_final":true,'
+        '"channel":{"alternatives":[{"transcript":"One.","confidence":0.98,"languages":["en"],"words":['
+        '{"word":"one","start":0.1,"end":0.5,"confidence":0.98,"punctuated_word":"One."}]}]},'
+        '"metadata":{"request_id":"r","model_info":{"name":"n","version":"","arch":"a"},"model_uuid":""},'
+        '"from_finalize":false}'
+    )
+    for name, message in {
+        "query": "channels=1&encoding=linear16&endpointing=300&interim_results=true&keyterm=foo+bar&keyterm=b%C3%A4r"
+        "&language=en&model=nova-3&punctuate=true&sample_rate=16000&smart_format=false&utterance_end_ms=1000"
+        "&vad_events=True",
+        "query-words": "encoding=mulaw&sample_rate=8000&channels=2&keywords=one:2&keywords=two:-1&multichannel=false",
+        "query-refused": "encoding=linear16&sample_rate=16000&redact=pci&diarize=true",
+        "keep-alive": '{"type":"KeepAlive"}',
+        "finalize": '{"type":"Finalize","channel":0}',
+        "close-stream": '{"type":"CloseStream"}',
+        "configure": '{"type":"Configure","keyterms":["one"],"features":{"numerals":true}}',
+        "results": results,
+        "started": '{"type":"SpeechStarted","channel":[0,1],"timestamp":1.25}',
+        "utterance-end": '{"type":"UtteranceEnd","channel":[0,1],"last_word_end":2.5}',
+        "metadata": '{"type":"Metadata","transaction_key":"deprecated","request_id":"r","sha256":"00","created":'
+        '"2026-01-01T00:00:00.000Z","duration":1.5,"channels":1,"warnings":[{"parameter":"punctuate","type":'
+        '"unsupported_model","message":"m"}]}',
+        "error": '{"type":"Error","variant":"SchemaError","description":"d"}',
+    }.items():
+        seed("deepgram_messages", name, message)
     chunk = b'{"rate": 16000, "width": %d, "channels": 1, "timestamp": null}'
 
     def event(kind: str, data: bytes = b"", payload: bytes = b"") -> bytes:

@@ -1,5 +1,5 @@
-//! Published clients in Python, in environments under the target directory. If one cannot be created, its tests are
-//! skipped.
+//! Published clients in Python and JavaScript, in environments under the target directory. If one cannot be created, its
+//! tests are skipped.
 
 use auricle_plugin_test::skip;
 use std::{
@@ -14,7 +14,7 @@ use std::{
 static ENVIRONMENTS: LazyLock<Mutex<HashMap<String, Result<PathBuf, String>>>> = LazyLock::new(Mutex::default);
 
 /// The clients of one server: a folder of `tests/clients` with `requirements.txt`, and `alone.txt` if there are packages
-/// that are installed without what they require.
+/// that are installed without what they require; and `package.json`, if there are any in JavaScript.
 #[derive(Debug, Clone, Copy)]
 pub struct PublishedClients(pub &'static str);
 
@@ -40,6 +40,33 @@ impl PublishedClients {
         Some(command.output().unwrap())
     }
 
+    /// Runs a program of the folder with Node.js, which has the folder of the packages in `NODE_CLIENTS`. `None` if there
+    /// is no environment.
+    pub fn node(self, program: &str, args: &[&str]) -> Option<Output> {
+        let packages = self
+            .node_packages()
+            .map_err(|problem| skip(format_args!("no {} clients in JavaScript: {problem}", self.0)))
+            .ok()?;
+        let mut command = Command::new("node");
+        Some(command.arg(self.folder().join(program)).args(args).env("NODE_CLIENTS", packages).output().unwrap())
+    }
+
+    fn node_packages(self) -> Result<PathBuf, String> {
+        let _one_at_a_time = ENVIRONMENTS.lock().unwrap();
+        let here = env::current_exe().unwrap();
+        let folder = here.ancestors().nth(3).unwrap().join("clients").join(format!("{}-node", self.0));
+        let (mark, wanted) = (folder.join("made"), fs::read_to_string(self.folder().join("package.json")).unwrap());
+        if fs::read_to_string(&mark).is_ok_and(|made| made == wanted) {
+            return Ok(folder);
+        }
+        fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
+        fs::write(folder.join("package.json"), &wanted).map_err(|error| error.to_string())?;
+        let install = ["install", "--silent", "--no-audit", "--no-fund"];
+        succeed(Command::new("npm").args(install).current_dir(&folder))?;
+        fs::write(mark, wanted).map_err(|error| error.to_string())?;
+        Ok(folder)
+    }
+
     fn folder(self) -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(self.0)
     }
@@ -59,23 +86,27 @@ impl PublishedClients {
         if fs::read_to_string(&mark).is_ok_and(|made| made == wanted) {
             return Ok(bin);
         }
-        let run = |command: &mut Command| match command.output() {
-            Ok(ran) if ran.status.success() => Ok(()),
-            Ok(ran) => Err(format!("{command:?}: {}", String::from_utf8_lossy(&ran.stderr).trim())),
-            Err(error) => Err(format!("{command:?}: {error}")),
-        };
-        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
+        succeed(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
         let pip = || {
             let mut pip = Command::new(bin.join("python"));
             pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
             pip
         };
-        run(pip().arg("-r").arg(requirements))?;
+        succeed(pip().arg("-r").arg(requirements))?;
         if alone.is_file() {
-            run(pip().args(["--no-deps", "-r"]).arg(alone))?;
+            succeed(pip().args(["--no-deps", "-r"]).arg(alone))?;
         }
         fs::write(mark, wanted).map_err(|error| error.to_string())?;
         Ok(bin)
+    }
+}
+
+/// Runs a command; the reason if it fails.
+fn succeed(command: &mut Command) -> Result<(), String> {
+    match command.output() {
+        Ok(ran) if ran.status.success() => Ok(()),
+        Ok(ran) => Err(format!("{command:?}: {}", String::from_utf8_lossy(&ran.stderr).trim())),
+        Err(error) => Err(format!("{command:?}: {error}")),
     }
 }
 

@@ -9,6 +9,7 @@ mod bad_input;
 mod check;
 mod connections;
 mod convert;
+mod deepgram;
 mod details;
 mod exposition;
 mod journal;

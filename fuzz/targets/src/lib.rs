@@ -9,6 +9,7 @@
 mod audio_files;
 mod audio_intake;
 mod client_messages;
+mod deepgram_messages;
 mod input;
 mod manifests;
 mod online_restarts;
@@ -31,6 +32,7 @@ mod wyoming_events;
 pub use audio_files::audio_files;
 pub use audio_intake::audio_intake;
 pub use client_messages::client_messages;
+pub use deepgram_messages::deepgram_messages;
 pub use manifests::manifests;
 pub use online_restarts::online_restarts;
 pub use onnx_networks::onnx_networks;
@@ -55,6 +57,7 @@ pub const TARGETS: [(&str, Target); 18] = [
     ("audio_files", audio_files),
     ("audio_intake", audio_intake),
     ("client_messages", client_messages),
+    ("deepgram_messages", deepgram_messages),
     ("manifests", manifests),
     ("online_restarts", online_restarts),
     ("onnx_networks", onnx_networks),

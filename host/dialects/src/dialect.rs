@@ -6,7 +6,10 @@ use super::{
 };
 use auricle_core::{Failure, FailureCode};
 use auricle_session::{Admitted, Protocol};
-use axum::http::HeaderMap;
+use axum::{
+    body::Body,
+    http::{HeaderMap, Response},
+};
 use futures_util::future::BoxFuture;
 use std::{fmt, sync::Arc};
 
@@ -48,6 +51,18 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     fn subprotocol(&self, headers: &HeaderMap) -> Option<&'static str> {
         let _ = headers;
         None
+    }
+
+    /// The dialect for one connection, if its parameters are in the URL: they are checked before the handshake is
+    /// answered. The failure is that of a parameter.
+    fn with_query(&self, query: &str, admitted: &Admitted) -> Option<Result<Arc<dyn Dialect>, Failure>> {
+        let _ = (query, admitted);
+        None
+    }
+
+    /// Gives the response to a handshake the dialect's own form. `refused` is the failure, if it is refused.
+    fn answer(&self, refused: Option<&Failure>, response: &mut Response<Body>) {
+        let _ = (refused, response);
     }
 
     /// Serves a connection to its end. If `admitted` is a failure, sends it to the client in the dialect's own form; it

@@ -6,6 +6,7 @@
 
 #[cfg(feature = "client")]
 pub mod client;
+pub mod deepgram;
 #[cfg(feature = "server")]
 mod dialect;
 #[cfg(feature = "server")]

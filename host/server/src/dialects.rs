@@ -6,6 +6,7 @@ use crate::{
 };
 use auricle_dialects::{
     Dialect, RestDialect, SocketDialect,
+    deepgram::Deepgram,
     native::Native,
     openai::OpenAi,
     sherpa::{Sherpa, SherpaOffline},
@@ -57,13 +58,14 @@ pub(super) enum DialectsError {
 
 /// Selects the dialects of a listener.
 pub(super) fn dialects(settings: &Settings, listener: &ListenerSettings) -> Result<Dialects, DialectsError> {
-    let DialectSettings { vosk, sherpa, whisper_live, wyoming } = &settings.dialects;
+    let DialectSettings { vosk, sherpa, whisper_live, deepgram, wyoming } = &settings.dialects;
     let mut all: Vec<Arc<dyn Dialect>> = vec![
         Arc::new(Native),
         Arc::new(Vosk::new(vosk.clone())),
         Arc::new(Sherpa::new(sherpa.clone())),
         Arc::new(SherpaOffline::new(sherpa.clone())),
         Arc::new(WhisperLive::new(whisper_live.clone())),
+        Arc::new(Deepgram::new(deepgram.clone())),
     ];
     let mut rest: Vec<Arc<dyn RestDialect>> = vec![Arc::new(OpenAi)];
     let socket: Arc<dyn SocketDialect> = Arc::new(Wyoming::new(wyoming.clone()));

@@ -9,7 +9,8 @@ pub use limits::{Limits, Timeouts};
 use super::address::ListenAddress;
 use auricle_core::text_file;
 use auricle_dialects::{
-    sherpa::SherpaSettings, vosk::VoskSettings, whisper_live::WhisperLiveSettings, wyoming::WyomingSettings,
+    deepgram::DeepgramSettings, sherpa::SherpaSettings, vosk::VoskSettings, whisper_live::WhisperLiveSettings,
+    wyoming::WyomingSettings,
 };
 use auricle_session::{ModelNames, journal::JournalSettings};
 use ipnet::IpNet;
@@ -125,6 +126,8 @@ pub struct DialectSettings {
     /// The dialect of WhisperLive.
     #[serde(rename = "whisper-live")]
     pub whisper_live: WhisperLiveSettings,
+    /// The dialect of Deepgram.
+    pub deepgram: DeepgramSettings,
     /// The dialect of Wyoming.
     pub wyoming: WyomingSettings,
 }

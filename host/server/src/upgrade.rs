@@ -21,7 +21,7 @@ use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 /// Handles a request at one of a dialect's paths.
-pub(super) async fn upgrade(dialect: Arc<dyn Dialect>, app: App, mut request: Request) -> axum::response::Response {
+pub(super) async fn upgrade(mut dialect: Arc<dyn Dialect>, app: App, mut request: Request) -> axum::response::Response {
     let is_http_11 = request.method() == Method::GET && request.version() == Version::HTTP_11;
     let Some(accept) = accept_key(request.headers()).filter(|_| is_http_11) else {
         let hint = "this address requires WebSocket (version 13): connect with a WebSocket client\n";
@@ -35,10 +35,17 @@ pub(super) async fn upgrade(dialect: Arc<dyn Dialect>, app: App, mut request: Re
     let protocol = Protocol { name: dialect.name(), codes: Codes::Close(dialect.close_code()) };
     let caller = app.caller(headers, request.uri(), Some(&*dialect), connection.as_ref());
     let key = caller.as_ref().ok().and_then(|caller| caller.key_name()).map(str::to_owned);
-    let admitted = caller.and_then(|caller| app.sessions.admit(caller, protocol));
+    let admitted = caller.and_then(|caller| app.sessions.admit(caller, protocol)).and_then(|admitted| {
+        if let Some(chosen) = dialect.with_query(request.uri().query().unwrap_or_default(), &admitted) {
+            dialect = chosen?;
+        }
+        Ok(admitted)
+    });
     if let Err(failure) = &admitted {
         if !(is_script && is_for_scripts(failure.code)) {
-            return Refused { failure: failure.clone(), key, dialect: Some(protocol.name) }.into_response();
+            let mut response = Refused { failure: failure.clone(), key, dialect: Some(protocol.name) }.into_response();
+            dialect.answer(Some(failure), &mut response);
+            return response;
         }
         let peer = connection.as_ref().map_or(Ipv4Addr::UNSPECIFIED.into(), |connection| connection.address());
         let answer = Some(protocol.codes.answer(Some(failure.code)));
@@ -46,6 +53,8 @@ pub(super) async fn upgrade(dialect: Arc<dyn Dialect>, app: App, mut request: Re
         Refusal { failure, peer, key, dialect, stream: None, preset: None, answer }.record(&app.metrics);
     }
     let subprotocol = dialect.subprotocol(headers);
+    let mut response = Response::new(Body::empty());
+    dialect.answer(None, &mut response);
     let upgrade = hyper::upgrade::on(&mut request);
     let streams = app.streams.clone();
     streams.spawn(async move {
@@ -55,7 +64,6 @@ pub(super) async fn upgrade(dialect: Arc<dyn Dialect>, app: App, mut request: Re
         }
         drop(connection);
     });
-    let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));

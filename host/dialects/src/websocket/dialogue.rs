@@ -60,10 +60,14 @@ pub(crate) trait Side: Send {
 /// What a message asks for, in this order.
 #[derive(Debug, Default)]
 pub(crate) struct Ask {
+    /// To send these messages.
+    pub(crate) say: Vec<Message>,
     /// A session, if there is none.
     pub(crate) open: bool,
     /// To process audio; opens a session, too.
     pub(crate) audio: Bytes,
+    /// The text of all audio so far; `Event::Flushed` follows if there is a session.
+    pub(crate) flush: bool,
     /// The end of the audio.
     pub(crate) finish: bool,
     /// These last messages at once, without a session.
@@ -157,7 +161,12 @@ impl<S: Side> Dialogue<'_, S> {
                     if !ask.audio.is_empty() {
                         settle = self.side.pause().map(|pause| Instant::now() + pause);
                     }
-                    receiver.meanwhile(self.execute(ask)).await.ok_or(End::Gone)??;
+                    if ask.finish {
+                        // A close that is read is answered, and nothing can be sent after that.
+                        self.execute(ask).await?;
+                    } else {
+                        receiver.meanwhile(self.execute(ask)).await.ok_or(End::Gone)??;
+                    }
                     (alive, limit) = (Instant::now(), settings.idle_limit);
                 }
                 batch = events(&mut self.open) => drop(self.tell(batch).await?),
@@ -181,14 +190,18 @@ impl<S: Side> Dialogue<'_, S> {
     }
 
     async fn execute(&mut self, ask: Ask) -> Result<(), End> {
-        let Ask { open, audio, finish, leave } = ask;
+        let Ask { say, open, audio, flush, finish, leave } = ask;
         if let Some(last) = leave {
             return Err(End::Close(last));
         }
+        self.send(say).await?;
         if self.open.is_none() && (open || !audio.is_empty()) {
             self.start().await?;
         }
         self.audio(audio).await?;
+        if let Some((session, _)) = self.open.as_mut().filter(|_| flush) {
+            session.flush();
+        }
         if finish {
             let mut last = Vec::new();
             self.finish().await?;

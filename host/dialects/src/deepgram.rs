@@ -1,0 +1,23 @@
+//! The protocol of Deepgram for live audio. `docs/dialects.md` describes it for clients.
+
+mod ignored;
+pub mod messages;
+pub mod options;
+
+#[cfg(feature = "server")]
+mod codes;
+#[cfg(feature = "server")]
+mod connection;
+#[cfg(feature = "server")]
+mod handshake;
+#[cfg(feature = "server")]
+mod results;
+#[cfg(feature = "server")]
+mod settings;
+#[cfg(feature = "server")]
+mod utterance;
+
+#[cfg(feature = "server")]
+pub use handshake::Deepgram;
+#[cfg(feature = "server")]
+pub use settings::DeepgramSettings;

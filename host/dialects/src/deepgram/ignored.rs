@@ -1,0 +1,32 @@
+//! The parameters of Deepgram that have no effect here.
+
+use super::options::is_off;
+
+/// The parameters, each with its default.
+const IGNORED: [(&str, &str); 19] = [
+    ("alternatives", "1"),
+    ("callback_method", ""),
+    ("endpointing", ""),
+    ("extra", ""),
+    ("filler_words", "false"),
+    ("language_hint", ""),
+    ("measurements", "false"),
+    ("mip_opt_out", "false"),
+    ("no_delay", "false"),
+    ("numerals", "false"),
+    ("paragraphs", "false"),
+    ("punctuate", "false"),
+    ("smart_format", "false"),
+    ("tag", ""),
+    ("tier", ""),
+    ("utt_split", ""),
+    ("utterances", "false"),
+    ("vad_turnoff", ""),
+    ("version", "latest"),
+];
+
+/// The name of a parameter that has no effect, unless its value is the default.
+pub(super) fn named(name: &str, value: &str) -> Option<&'static str> {
+    let (name, default) = IGNORED.iter().find(|(known, _)| *known == name)?;
+    (value != *default && !is_off(value)).then_some(name)
+}
