@@ -26,8 +26,11 @@ fn tone() -> Setup {
     Setup::new().plugin(&library("tone")).preset("english", &json!({"backend": "tone"})).settings(MODELS)
 }
 
+/// The response to a handshake.
+type Answer = Response<Option<Vec<u8>>>;
+
 /// A client of Deepgram.
-struct Live(WebSocket<TcpStream>, Response<Option<Vec<u8>>>);
+struct Live(WebSocket<TcpStream>, Answer);
 
 impl Live {
     fn connect(host: &Host, query: &str) -> Self {
@@ -35,7 +38,7 @@ impl Live {
     }
 
     /// Connects with further headers; the response if that is refused.
-    fn knock(host: &Host, query: &str, headers: &[(&'static str, &str)]) -> Result<Self, Response<Option<Vec<u8>>>> {
+    fn knock(host: &Host, query: &str, headers: &[(&'static str, &str)]) -> Result<Self, Box<Answer>> {
         let address = host.address();
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(limit())).unwrap();
@@ -46,7 +49,7 @@ impl Live {
         }
         match client_with_config(request, stream, None) {
             Ok((socket, answer)) => Ok(Self(socket, answer)),
-            Err(tungstenite::HandshakeError::Failure(tungstenite::Error::Http(answer))) => Err(*answer),
+            Err(tungstenite::HandshakeError::Failure(tungstenite::Error::Http(answer))) => Err(answer),
             Err(problem) => panic!("{problem}"),
         }
     }
