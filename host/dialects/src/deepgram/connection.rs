@@ -4,8 +4,8 @@
 
 use super::{
     codes::{close_code, close_reason},
-    handshake::Request,
     messages::{ClientMessage, Metadata, ServerMessage, Warning},
+    options::Options,
     results::{CHANNEL, Timeline},
     utterance::UtteranceGap,
 };
@@ -23,6 +23,14 @@ use serde_json::Map;
 use sha2::{Digest, Sha256};
 use std::time::SystemTime;
 use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
+
+/// What the URL of a connection asks for.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Request {
+    pub(super) id: String,
+    pub(super) preset: String,
+    pub(super) options: Options,
+}
 
 /// The messages of one connection.
 pub(super) struct Connection {

@@ -3,7 +3,7 @@
 
 use super::{
     codes::{close_code, error_code},
-    connection::Connection,
+    connection::{Connection, Request},
     options::Options,
     settings::DeepgramSettings,
 };
@@ -34,14 +34,6 @@ pub struct Deepgram {
     settings: DeepgramSettings,
     /// That of the connection; `None` before its URL is read.
     request: Option<Request>,
-}
-
-/// What the URL of a connection asks for.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Request {
-    pub(super) id: String,
-    pub(super) preset: String,
-    pub(super) options: Options,
 }
 
 impl Deepgram {
