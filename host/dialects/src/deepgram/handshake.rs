@@ -14,7 +14,7 @@ use crate::{
     websocket::{ConnectionSettings, WebSocket, dialogue, offered_subprotocols},
 };
 use auricle_core::{Failure, FailureCode};
-use auricle_session::{Admitted, Protocol};
+use auricle_session::{Admitted, Codes, Protocol};
 use axum::{
     body::Body,
     http::{HeaderMap, HeaderValue, Response, StatusCode, header},
@@ -146,8 +146,7 @@ impl Dialect for Deepgram {
         Box::pin(async move {
             // A client that is refused has none.
             let request = self.request.clone().unwrap_or_default();
-            let side =
-                Connection::new(request, Protocol { name: NAME, codes: auricle_session::Codes::Close(close_code) });
+            let side = Connection::new(request, Protocol { name: NAME, codes: Codes::Close(close_code) });
             dialogue::serve(side, socket, &settings, admitted).await;
         })
     }
