@@ -4,10 +4,11 @@
 //! Names that are not in the table are ignored.
 
 use super::Problem;
+use crate::fields::is_same;
 use auricle_session::Preset;
 use serde_json::{Map, Value};
 
-/// What becomes of a parameter.
+/// What a parameter leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
     Done,
@@ -209,7 +210,7 @@ impl Parameters {
         let cannot = |what: &str| format!("preset `{}` does not open `{what}` to clients", preset.name);
         let mut options = Map::new();
         let mut set = |name: &str, value: Value| drop(options.insert(name.to_owned(), value));
-        let is_fixed = fixed("lan").is_some_and(|fixed| self.languages.iter().any(|asked| same_language(asked, fixed)));
+        let is_fixed = fixed("lan").is_some_and(|fixed| self.languages.iter().any(|asked| is_same(asked, fixed)));
         match self.languages.as_slice() {
             [] => {}
             _ if is_fixed => {}
@@ -257,12 +258,6 @@ impl Parameters {
 /// The phrases in a prompt for engines that only know phrases.
 fn phrases(prompt: &str) -> impl Iterator<Item = String> {
     prompt.split([',', ';', '\n']).map(str::trim).filter(|phrase| !phrase.is_empty()).map(str::to_owned)
-}
-
-/// Whether two tags name the same language, whatever the region: `en` and `en-US`.
-fn same_language(one: &str, other: &str) -> bool {
-    let language = |tag: &str| tag.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
-    language(one) == language(other)
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     RequestContext, Uploads,
+    fields::note_ignored,
     upload::{discard, too_large},
 };
 use auricle_core::Pace;
@@ -91,11 +92,7 @@ async fn open(
         Err(failure) => return response::error(&failure.into()),
     };
     let info = Arc::clone(session.info());
-    if !parameters.ignored.is_empty() {
-        let ignored = parameters.ignored.join(", ");
-        tracing::info!(stream = info.id, dialect = NAME, ignored, "parameters without effect");
-        parameters.ignored.iter().for_each(|parameter| metrics.ignored(NAME, parameter));
-    }
+    note_ignored(NAME, &parameters.ignored, &info, &metrics);
     let unable = check_capabilities(&parameters, &info.metadata).err();
     let unable = unable.map(|(param, reason)| Problem::unsupported(param, reason));
     let warnings = Warnings::default();
