@@ -34,10 +34,7 @@ impl PublishedClients {
         let path = env::var_os("PATH").unwrap_or_default();
         let path = [self.folder().join("bin"), bin].into_iter().chain(env::split_paths(&path));
         command.env("PATH", env::join_paths(path).unwrap());
-        for proxy in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
-            command.env_remove(proxy);
-        }
-        Some(command.output().unwrap())
+        Some(output(&mut command))
     }
 
     /// Runs a program of the folder with Node.js, which has the folder of the packages in `NODE_CLIENTS`. `None` if there
@@ -48,7 +45,7 @@ impl PublishedClients {
             .map_err(|problem| skip(format_args!("no {} clients in JavaScript: {problem}", self.0)))
             .ok()?;
         let mut command = Command::new("node");
-        Some(command.arg(self.folder().join(program)).args(args).env("NODE_CLIENTS", packages).output().unwrap())
+        Some(output(command.arg(self.folder().join(program)).args(args).env("NODE_CLIENTS", packages)))
     }
 
     fn node_packages(self) -> Result<PathBuf, String> {
@@ -108,6 +105,14 @@ fn succeed(command: &mut Command) -> Result<(), String> {
         Ok(ran) => Err(format!("{command:?}: {}", String::from_utf8_lossy(&ran.stderr).trim())),
         Err(error) => Err(format!("{command:?}: {error}")),
     }
+}
+
+/// Runs a client without a proxy, since the server is on this machine.
+fn output(command: &mut Command) -> Output {
+    for proxy in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+        command.env_remove(proxy);
+    }
+    command.output().unwrap()
 }
 
 /// The output of a program that succeeded.

@@ -3,18 +3,18 @@
 //! The official clients are installed under the target directory; if that fails, their test is skipped.
 
 use auricle_tests::{
-    Client, Host, Setup, auricle, bytes, fixture, library, limit, models, noise, runtime, skip, tone_segments, wav,
-    words,
+    Client, Host, PublishedClients, Setup, auricle, bytes, fixture, library, limit, models, noise, printed, runtime,
+    tone_segments, wav, words,
 };
 use serde_json::{Value, json};
 use std::{
-    env, fs,
+    fs,
     io::{Read, Write},
     net::{Shutdown, TcpStream},
-    path::{Path, PathBuf},
-    process::Command,
+    path::Path,
 };
 
+const CLIENTS: PublishedClients = PublishedClients("openai");
 pub(crate) const PATH: &str = "/v1/audio/transcriptions";
 
 fn setup() -> Setup {
@@ -376,7 +376,7 @@ fn the_log_and_the_metrics_have_what_was_accepted_without_effect() {
         host.wait_for(message, || lines().iter().any(|line| line["message"].as_str().unwrap().starts_with(message)));
         lines().into_iter().find(|line| line["message"].as_str().unwrap().starts_with(message)).unwrap()
     };
-    assert_eq!(find("parameters without effect")["ignored"], "chunking_strategy, temperature");
+    assert_eq!(find("parameters without effect")["parameters"], "chunking_strategy, temperature");
     let ended = find("stream ended");
     assert_eq!((&ended["outcome"], &ended["status"]), (&json!("done"), &json!(200)));
     assert_eq!((&ended["dialect"], &ended["pace"], ended.get("close_code")), (&json!("openai"), &json!("file"), None));
@@ -414,58 +414,6 @@ fn a_listener_may_leave_the_dialect_out() {
     let mut stream = TcpStream::connect(host.listener(1)).unwrap();
     stream.write_all(b"GET /v1/models HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
     assert_eq!(Answer::read(&mut stream).status, 200);
-}
-
-fn clients() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/openai")
-}
-
-/// A folder under the target directory in which `install` has put what `list` names; the reason if it failed.
-fn installed(list: &str, install: impl FnOnce(&Path) -> Vec<Command>) -> Result<PathBuf, String> {
-    let here = env::current_exe().unwrap();
-    let folder = here.ancestors().nth(3).unwrap().join("clients/openai").join(list);
-    let (mark, wanted) = (folder.join("made"), fs::read_to_string(clients().join(list)).unwrap());
-    if fs::read_to_string(&mark).is_ok_and(|made| made == wanted) {
-        return Ok(folder);
-    }
-    fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
-    for mut command in install(&folder) {
-        match command.output() {
-            Ok(ran) if ran.status.success() => {}
-            Ok(ran) => return Err(format!("{command:?}: {}", String::from_utf8_lossy(&ran.stderr).trim())),
-            Err(error) => return Err(format!("{command:?}: {error}")),
-        }
-    }
-    fs::write(mark, wanted).map_err(|error| error.to_string())?;
-    Ok(folder)
-}
-
-/// The command that runs the Python client.
-fn python() -> Result<Command, String> {
-    let folder = installed("requirements.txt", |folder| {
-        let mut make = Command::new("python3");
-        make.args(["-m", "venv", "--clear"]).arg(folder);
-        let mut install = Command::new(folder.join("bin/python"));
-        install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]);
-        install.arg(clients().join("requirements.txt"));
-        vec![make, install]
-    })?;
-    let mut command = Command::new(folder.join("bin/python"));
-    command.arg(clients().join("client.py"));
-    Ok(command)
-}
-
-/// The command that runs the JavaScript client.
-fn node() -> Result<Command, String> {
-    let folder = installed("package.json", |folder| {
-        fs::copy(clients().join("package.json"), folder.join("package.json")).unwrap();
-        let mut install = Command::new("npm");
-        install.args(["install", "--silent", "--no-audit", "--no-fund"]).current_dir(folder);
-        vec![install]
-    })?;
-    let mut command = Command::new("node");
-    command.arg(clients().join("client.mjs")).env("OPENAI_CLIENT", folder);
-    Ok(command)
 }
 
 /// Engine `onnx` with the model of the digits, and a key.
@@ -506,21 +454,13 @@ fn the_official_clients_get_the_words_of_the_native_protocol() {
     let native = native_words(&host, &key);
     let spoken = words(&fs::read_to_string(fixture("digits.txt")).unwrap());
     assert_eq!(native.iter().map(|word| word.0.clone()).collect::<Vec<_>>(), spoken);
-    for (name, command) in [("Python", python()), ("JavaScript", node())] {
-        let mut command = match command {
-            Ok(command) => command,
-            Err(problem) => {
-                skip(format_args!("no {name} client of OpenAI: {problem}"));
-                continue;
-            }
-        };
-        for proxy in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
-            command.env_remove(proxy);
-        }
-        let url = format!("http://{}/v1", host.address());
-        let ran = command.args([&url, &key, "whisper-1"]).arg(fixture("digits.wav")).output().unwrap();
-        assert!(ran.status.success(), "{name}: {}", String::from_utf8_lossy(&ran.stderr));
-        let told: Value = serde_json::from_slice(&ran.stdout).unwrap();
+    let (url, audio) = (format!("http://{}/v1", host.address()), fixture("digits.wav"));
+    let args = [&url, &key, "whisper-1", audio.to_str().unwrap()];
+    for (name, ran) in
+        [("Python", CLIENTS.python("client.py", &args)), ("JavaScript", CLIENTS.node("client.mjs", &args))]
+    {
+        let Some(ran) = ran else { continue };
+        let told: Value = serde_json::from_str(&printed(ran)).unwrap();
         check_client(name, &told, &native, &spoken);
     }
 }

@@ -7,7 +7,7 @@ import { createRequire } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 // The library is not beside this file, but in the folder that the tests install it into.
-const library = createRequire(`${process.env.OPENAI_CLIENT}/`).resolve("openai");
+const library = createRequire(`${process.env.NODE_CLIENTS}/`).resolve("openai");
 const { default: OpenAI } = await import(pathToFileURL(library.replace(/\.js$/, ".mjs")));
 
 const [url, key, model, path] = process.argv.slice(2);
