@@ -142,7 +142,7 @@ fn without_the_runtime_a_stream_is_told_so_and_the_next_one_works_once_it_is_the
     let host = setup().start();
     let message = Client::start(&host, "digits", file()).fails("engine_unavailable", 4503);
     assert!(message.contains("the server's log says why: stream "), "{message}");
-    assert_eq!(host.logged(&["ERROR", "ONNX Runtime is missing: no `", "nor in the resource directories"]), 1);
+    host.wait_for_log(&["ERROR", "ONNX Runtime is missing: no `", "nor in the resource directories"], 1);
     for entry in fs::read_dir(runtime()).unwrap() {
         let entry = entry.unwrap();
         fs::copy(entry.path(), host.path("resources").join(entry.file_name())).unwrap();

@@ -81,7 +81,7 @@ fn a_call_that_returns_too_late_changes_nothing() {
     send(&mut client);
     client.fails("engine_timeout", 4504);
     let undisturbed = Bystander::begin(&host, "faulty").end();
-    host.wait_for("the late return", || host.logged(&["has returned after all"]) == 1);
+    host.wait_for_log(&["has returned after all"], 1);
     assert_eq!(Bystander::begin(&host, "faulty").end(), undisturbed);
     streams_end(&host, "faulty");
 }
@@ -160,7 +160,7 @@ fn a_model_that_does_not_load_is_reported_and_tried_again() {
         let message = Client::start(&host, &name, json!({})).fails("engine_unavailable", 4503);
         let (told, id) = message.split_once("; the server's log says why: stream ").unwrap();
         assert!(!told.contains(problem), "{message}");
-        host.wait_for("the refusal", || host.logged(&["refused: ", problem, id]) == 1);
+        host.wait_for_log(&["refused: ", problem, id], 1);
         // Without keys everybody is an operator.
         let report = host.preset_report(&name).unwrap();
         let reason = report["reason"].as_str().unwrap();
@@ -193,8 +193,8 @@ fn a_fatal_signal_ends_the_host_with_a_line_that_names_plugin_and_call() {
         assert_eq!(host.wait().signal(), Some(signal), "{fault}");
         // The log's reader may be slower than the process.
         let line = format!("engine code crashed: {cause} {plugin} at sample 24000 of its stream (thread faulty-");
-        host.wait_for("the crash's line", || host.logged(&["ERROR", &line]) == 1);
-        host.wait_for("its frames", || host.logged(&["DEBUG", "called from", "auricle_engine_faulty"]) == 1);
+        host.wait_for_log(&["ERROR", &line], 1);
+        host.wait_for_log(&["DEBUG", "called from", "auricle_engine_faulty"], 1);
     }
 }
 

@@ -78,7 +78,7 @@ fn audio_before_a_restart_point_of_the_very_call_that_the_engine_died_in_is_not_
     // The fault occurs at every tenth chunk, whose end is a restart point. After the last one there is no more audio.
     let client = hear(&host, "faulty", json!({"fault": "sigsegv", "at": "reported", "after_chunks": 10}));
     assert_eq!(client.texts(), tone_segments(&noise(1, SAMPLES), 16_000));
-    assert_eq!(host.logged(&["the engine crashed (SIGSEGV)", "while processing this stream"]), 2);
+    host.wait_for_log(&["the engine crashed (SIGSEGV)", "while processing this stream"], 2);
 }
 
 #[test]
@@ -102,7 +102,9 @@ fn a_call_that_does_not_return_ends_its_worker() {
     let mut beside = Client::open(&host, "faulty", json!({}));
     let client = hear(&host, "faulty", json!({"fault": "hang", "after_chunks": 15}));
     assert_eq!(client.texts(), tone_segments(&noise(1, SAMPLES), 16_000));
-    assert!(host.logged(&["did not return from process_iter within 1 s and was ended"]) > 0);
+    host.wait_for("the end of the worker", || {
+        host.logged(&["did not return from process_iter within 1 s and was ended"]) > 0
+    });
     beside.audio(&bytes(&noise(7, 50_001)));
     assert_eq!(beside.finish(), tone_segments(&noise(7, 50_001), 16_000));
 }
@@ -178,7 +180,7 @@ fn an_engines_lines_come_with_their_stream() {
         let client = hear(&host, preset, json!({}));
         let stream = client.events("ready")[0]["stream"].as_str().unwrap().to_owned();
         let line = ["auricle::engine", "segment reported", "auricle-engine-tone", &stream];
-        host.wait_for("the engine's lines", || host.logged(&line) == 2);
+        host.wait_for_log(&line, 2);
     }
 }
 
@@ -248,7 +250,7 @@ fn an_engine_reaches_nothing_but_its_files() {
     assert_eq!(answer("faulty"), "udp: refused; file: refused; fork: refused");
     assert_eq!(answer("open"), "udp: allowed; file: allowed; fork: allowed");
     assert_eq!(answer("inside"), "udp: allowed; file: allowed; fork: allowed");
-    assert!(host.logged(&["has no sandbox", "open"]) == 1);
+    host.wait_for_log(&["has no sandbox", "open"], 1);
 }
 
 /// Kills the workers of a stream at random moments, never twice without progress. Returns the client.

@@ -294,7 +294,7 @@ fn what_is_no_plugin_is_passed_over() {
     for name in [".hidden.so", "half.so.part", "old.so~", "notes.txt"] {
         drop_bytes(&host, b"junk", name);
     }
-    host.wait_for("a line of the log", || host.logged(&["DEBUG", "libhelper.so", "without a plugin manifest"]) == 1);
+    host.wait_for_log(&["DEBUG", "libhelper.so", "without a plugin manifest"], 1);
     host.drop_in(&library("tone"), TONE);
     host.wait_for_file(TONE, registered);
     let report = host.json("/v1/engines");
@@ -345,7 +345,7 @@ fn a_file_being_written_is_taken_when_it_has_come_to_rest() {
         host.wait_for_file(&name, |file| !refused(file));
         // On a busy machine a pause may have been too long; then the attempt proves nothing.
         if longest < Duration::from_millis(150) {
-            host.wait_for("a line of the log", || host.logged(&["plugin loaded", &name]) == 1);
+            host.wait_for_log(&["plugin loaded", &name], 1);
             assert_eq!(host.logged(&["refused", &name]), 0);
             streams(&host);
             return;

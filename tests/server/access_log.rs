@@ -87,7 +87,7 @@ fn who_left_first_is_said_and_never_of_a_stream_that_failed() {
     client.vanish();
     let (level, line) = wait_for(&host, 2).remove(1);
     assert_eq!((level.as_str(), &line["outcome"], &line["close_code"]), ("WARN", &json!("engine_error"), &json!(4500)));
-    assert_eq!(host.logged(&["client_gone"]), 1);
+    host.wait_for_log(&["client_gone"], 1);
 }
 
 #[test]
@@ -136,14 +136,12 @@ fn each_refusal_has_one_line() {
 fn a_text_of_the_log_stays_on_its_line() {
     let host = setup().start();
     Client::start(&host, "x\n2026 ERROR forged", json!({})).fails("unknown_preset", 4404);
-    host.wait_for("the line", || host.logged(&["refused: ", "forged"]) == 1);
+    host.wait_for_log(&["refused: ", "forged"], 1);
     assert!(!host.log().lines().any(|line| line.starts_with("2026 ERROR")));
     // The log of people has the same fields.
     let audio = noise(1, 20_000);
     let mut client = Client::open(&host, "tone", json!({}));
     client.audio(&bytes(&audio));
     assert_eq!(client.finish(), tone_segments(&audio, 16_000));
-    host.wait_for("the line", || {
-        host.logged(&["auricle::access: stream ended", "outcome=\"done\"", "peer=127.0.0.1"]) == 1
-    });
+    host.wait_for_log(&["auricle::access: stream ended", "outcome=\"done\"", "peer=127.0.0.1"], 1);
 }

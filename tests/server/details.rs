@@ -35,12 +35,12 @@ fn the_place_of_a_panic_is_in_the_log_and_its_id_in_the_message() {
         assert_eq!(split(&message), ("the engine failed in process_iter", stream.as_str()));
         // Not cut off, although a close frame is short.
         assert!(client.closed.unwrap().reason.ends_with(&stream));
-        host.wait_for("the line", || host.logged(&["stream ended: ", "plan.rs:", &stream]) == 1);
+        host.wait_for_log(&["stream ended: ", "plan.rs:", &stream], 1);
     }
     let message = Client::start(&host, "broken", json!({})).fails("engine_unavailable", 4503);
     let (told, id) = split(&message);
     assert_eq!(told, "the model of preset `broken` cannot be served");
-    host.wait_for("the line", || host.logged(&["refused: ", "plan.rs:", id]) == 1);
+    host.wait_for_log(&["refused: ", "plan.rs:", id], 1);
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn a_preset_says_what_is_wrong_with_a_field_but_not_what_is_in_it() {
     client.say_start("type", json!({}));
     let message = client.fails("engine_unavailable", 4503);
     assert!(message.contains("field `model_fault`") && !message.contains(secret), "{message}");
-    host.wait_for("the line", || host.logged(&["refused: ", secret]) == 1);
+    host.wait_for_log(&["refused: ", secret], 1);
     let reason = |key: &str| {
         let report: Value = host.json(&format!("/v1/presets?key={key}"));
         let presets = report["presets"].as_array().unwrap();

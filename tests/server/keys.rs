@@ -70,12 +70,12 @@ fn a_key_opens_the_door_wherever_it_is_shown() {
         assert!(status == 401 && message.contains("an API key is required"), "{status} {message}");
     }
     // The log tells what the client is not told.
-    host.wait_for("the log", || host.logged(&["refused", "unknown API key"]) == 3);
-    assert_eq!(host.logged(&["refused", "no API key"]), 1);
+    host.wait_for_log(&["refused", "unknown API key"], 3);
+    host.wait_for_log(&["refused", "no API key"], 1);
     // The key is neither in the log nor in the file.
     assert!(!host.log().contains(&key));
     assert!(!fs::read_to_string(host.path("configs/keys.toml")).unwrap().contains(&key));
-    assert_eq!(host.logged(&["stream ended", "alice"]), 3);
+    host.wait_for_log(&["stream ended", "alice"], 3);
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn keys_come_and_go_without_a_restart() {
     // A typing error: no client is locked out, and none is let in.
     let good = fs::read_to_string(&file).unwrap();
     fs::write(&file, format!("{good}\n[keys.carol]\nsha265 = \"x\"\n")).unwrap();
-    host.wait_for("the complaint", || host.logged(&["unknown field `keys.carol.sha265`", "stays in service"]) == 1);
+    host.wait_for_log(&["unknown field `keys.carol.sha265`", "stays in service"], 1);
     assert!(lets_in(&alice) && lets_in(&bob) && !lets_in("x"));
 
     // Removed: the open stream gets its remaining text.
@@ -219,9 +219,7 @@ fn a_file_that_was_edited_on_windows_is_read() {
         works(Client::knock(&host, &format!("?key={key}"), &[]).unwrap(), "tone");
     }
     fs::write(&file, b"\xff\xfe[\0").unwrap();
-    host.wait_for("the complaint", || {
-        host.logged(&["keys.toml: the file is UTF-16: save it as UTF-8", "stays in"]) == 1
-    });
+    host.wait_for_log(&["keys.toml: the file is UTF-16: save it as UTF-8", "stays in"], 1);
 }
 
 #[test]

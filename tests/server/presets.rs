@@ -164,7 +164,7 @@ fn presets_that_differ_in_stream_fields_alone_share_a_model() {
         assert_eq!(loaded(&host, n + 1), models, "{preset}");
     }
     // A field that the engine does not list is passed on: it may be new or misspelt.
-    assert!(host.logged(&["WARN", "unlisted", "fields the engine does not list: beam"]) > 0);
+    host.wait_for("the warning", || host.logged(&["WARN", "unlisted", "fields the engine does not list: beam"]) > 0);
     assert_eq!(host.logged(&["WARN", "fields the engine does not list"]), host.logged(&["list: beam"]));
 }
 
@@ -255,12 +255,12 @@ fn whatever_is_wrong_with_a_changed_preset_its_predecessor_stays_in_service() {
         host.wait_for("the other", || host.preset_report("other").is_some());
         fs::remove_file(host.path("configs/presets/other.json")).unwrap();
         host.wait_for("its removal", || host.preset_report("other").is_none());
-        assert_eq!(host.logged(&["ERROR", expected, "the previous version stays in service"]), 1, "{}", host.log());
+        host.wait_for_log(&["ERROR", expected, "the previous version stays in service"], 1);
         host.preset("p", r#"{"backend": "faulty", "lan": "good"}"#);
         let report = host.wait_for_preset("p", |preset| preset["candidate"].is_null());
         assert_eq!((&report["state"], &report["reason"]), (&json!("ready"), &Value::Null));
     }
-    assert_eq!(host.logged(&["model ready after"]), 1, "{}", host.log());
+    host.wait_for_log(&["model ready after"], 1);
 }
 
 #[test]
@@ -293,7 +293,7 @@ fn a_changed_preset_is_loaded_beside_its_predecessor_and_takes_over() {
     host.preset("p", r#"{"backend": "faulty", "lan": "two", "host": {"title": "second"}}"#);
     host.wait_for_preset("p", |preset| preset["title"] == "second");
     assert_eq!(language(&host), "two");
-    assert_eq!(host.logged(&["loading model"]), 1);
+    host.wait_for_log(&["loading model"], 1);
     // Slow to load. Until then the predecessor serves.
     let third = json!({"backend": "faulty", "lan": "three", "model_fault": "sleep", "model_seconds": 3,
         "host": {"title": "third", "open": ["lan"]}});
@@ -305,7 +305,7 @@ fn a_changed_preset_is_loaded_beside_its_predecessor_and_takes_over() {
     assert_eq!(language(&host), "two");
     let report = host.wait_for_preset("p", |preset| preset["candidate"].is_null());
     assert_eq!((&report["title"], &report["state"]), (&json!("third"), &json!("ready")));
-    assert_eq!(host.logged(&["loading model"]), 2);
+    host.wait_for_log(&["loading model"], 2);
     assert_eq!(language(&host), "three");
     // The first stream still has its model and its language.
     running.audio(&bytes(&audio[3_000..]));
@@ -326,16 +326,18 @@ fn the_first_stream_tries_the_candidate_of_an_idle_preset() {
     });
     assert_eq!(streams, ["one", "one", "one"]);
     assert!(refused(&host)["reason"].as_str().unwrap().contains("the error asked for in Load"));
-    assert_eq!(host.logged(&["the error asked for in Load; the previous version stays in service"]), 1);
+    host.wait_for_log(&["the error asked for in Load; the previous version stays in service"], 1);
     // Not tried again until the file changes, and then again.
-    assert_eq!((language(&host), host.logged(&["loading model"])), ("one".into(), 2));
+    assert_eq!(language(&host), "one");
+    host.wait_for_log(&["loading model"], 2);
     host.preset("p", r#"{"backend": "faulty", "lan": "two", "model_fault": "error"}"#);
-    host.wait_for("another attempt", || host.logged(&["loading model"]) == 3);
+    host.wait_for_log(&["loading model"], 3);
 
     let host = with_faulty(&json!({"backend": "faulty", "lan": "one"})).start();
     host.preset("p", r#"{"backend": "faulty", "lan": "two", "chunk_samples": 800}"#);
     host.wait_for_preset("p", |preset| preset["candidate"]["state"] == "idle");
-    assert_eq!((language(&host), host.logged(&["loading model"])), ("two".into(), 1));
+    assert_eq!(language(&host), "two");
+    host.wait_for_log(&["loading model"], 1);
     assert_eq!(host.preset_report("p").unwrap()["candidate"], Value::Null);
 }
 
@@ -348,7 +350,8 @@ fn a_preset_that_is_preloaded_has_its_candidate_tried_at_once() {
     assert_eq!(language(&host), "one");
     host.preset("p", r#"{"backend": "faulty", "lan": "two", "chunk_samples": 800, "host": {"preload": true}}"#);
     host.wait_for_preset("p", |preset| preset["state"] == "ready" && preset["candidate"].is_null());
-    assert_eq!((language(&host), host.logged(&["loading model"])), ("two".into(), 3));
+    assert_eq!(language(&host), "two");
+    host.wait_for_log(&["loading model"], 3);
 }
 
 #[cfg(target_os = "linux")]
@@ -368,8 +371,8 @@ fn a_candidate_waits_for_room_and_says_so() {
     assert_eq!(language(&host), "one");
     // It looks again and again, and says it once.
     std::thread::sleep(std::time::Duration::from_millis(1_200));
-    assert_eq!(host.logged(&["WARN", "the new version waits: `host.memory_mb`"]), 1);
-    assert_eq!(host.logged(&["loading model"]), 1);
+    host.wait_for_log(&["WARN", "the new version waits: `host.memory_mb`"], 1);
+    host.wait_for_log(&["loading model"], 1);
     running.finish();
     host.wait_for_preset("p", |preset| preset["candidate"].is_null());
     assert_eq!(language(&host), "two");
@@ -388,7 +391,7 @@ fn a_misspelt_field_is_named_with_the_one_that_was_meant() {
     let warning = "fields the engine does not list: segment_chunk (did you mean `segment_chunks`?)";
     assert_eq!(host.preset_report("odd").unwrap()["warning"], warning);
     assert_eq!(host.preset_report("good").unwrap()["warning"], Value::Null);
-    host.wait_for("the warning", || host.logged(&["WARN", warning]) == 1);
+    host.wait_for_log(&["WARN", warning], 1);
     host.preset("good", r#"{"backend": "tone", "host": {"open": ["segment_chunk"]}}"#);
     let report = host.wait_for_preset("good", |preset| preset["candidate"]["state"] == "refused");
     let reason = report["candidate"]["reason"].as_str().unwrap();
@@ -397,5 +400,5 @@ fn a_misspelt_field_is_named_with_the_one_that_was_meant() {
         "{reason}"
     );
     streams(&host, "good");
-    assert_eq!(host.logged(&[warning]), 1);
+    host.wait_for_log(&[warning], 1);
 }

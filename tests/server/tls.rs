@@ -38,7 +38,7 @@ fn setup() -> Setup {
 
 fn start(setup: Setup) -> Host {
     let host = setup.start();
-    host.wait_for("the plugin", || host.logged(&["plugin loaded"]) == 1);
+    host.wait_for_log(&["plugin loaded"], 1);
     host
 }
 
@@ -162,7 +162,7 @@ fn a_certificate_is_replaced_under_open_streams() {
 
     // Only half of a pair is replaced: the previous certificate stays in use.
     fs::copy(host.path("configs/two.pem"), host.path("configs/server.pem")).unwrap();
-    host.wait_for("the complaint", || host.logged(&["does not match the key", "stays in service"]) == 1);
+    host.wait_for_log(&["does not match the key", "stays in service"], 1);
     assert_serves(&host, "one");
     install(&host.path("configs"), "two");
     host.wait_for("the certificate", || run(&host, Some("two"), &[]).status.success());
@@ -190,7 +190,7 @@ fn files_that_were_edited_elsewhere_are_read() {
     let host = start(setup);
     assert_serves(&host, "one");
     fs::write(host.path("configs/server.pem"), b"\xff\xfe-\0").unwrap();
-    host.wait_for("the complaint", || host.logged(&["server.pem: the file is UTF-16", "stays in service"]) == 1);
+    host.wait_for_log(&["server.pem: the file is UTF-16", "stays in service"], 1);
     assert_serves(&host, "one");
 }
 
@@ -202,7 +202,7 @@ fn a_handshake_that_goes_nowhere_is_given_up() {
         socket.set_read_timeout(Some(limit())).unwrap();
         assert_eq!(socket.read(&mut [0; 16]).unwrap_or_default(), 0);
     }
-    host.wait_for("the log", || host.logged(&["no TLS handshake within 2 s"]) == 3);
+    host.wait_for_log(&["no TLS handshake within 2 s"], 3);
     assert_serves(&host, "one");
 }
 

@@ -256,7 +256,7 @@ fn what_cannot_be_done_is_refused_and_what_has_no_effect_is_named() {
     let warning = json!({"uid": "u", "status": "WARNING", "message": "without effect: use_vad, same_output_threshold"});
     assert_eq!(client.hear(), Ok(warning));
     let line = ["parameters without effect", "whisper-live", "use_vad, same_output_threshold"];
-    host.wait_for("the line", || host.logged(&line) == 1);
+    host.wait_for_log(&line, 1);
     let count = "auricle_ignored_parameters_total{dialect=\"whisper-live\",parameter=\"use_vad\"} 1";
     assert!(host.get("/metrics").1.contains(count));
     assert!(client.finish().is_empty());

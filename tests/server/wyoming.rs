@@ -295,7 +295,7 @@ fn home_assistant_finds_the_models_and_gets_its_transcripts() {
     let named = r#"{"name": "digits", "transcript_names": ["Anna"], "vad_sensitivity": "relaxed"}"#;
     assert_eq!(words(told(&["transcribe", &uri, file, named]).unwrap()["text"].as_str().unwrap()), spoken);
     let parameters = "vad_sensitivity, transcript_names";
-    host.wait_for("the line", || host.logged(&["parameters without effect", "wyoming", parameters]) == 1);
+    host.wait_for_log(&["parameters without effect", "wyoming", parameters], 1);
     let refused = told(&["transcribe", &uri, file, r#"{"language": "de"}"#]).unwrap();
     assert_eq!(refused["code"], "invalid_option");
 }

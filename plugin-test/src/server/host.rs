@@ -114,6 +114,13 @@ impl Host {
         }
     }
 
+    /// Waits until lines of the log contain all of these texts, and checks that there are `count` of them. What the
+    /// server logs can be read a moment later than what it tells a client.
+    pub fn wait_for_log(&self, texts: &[&str], count: usize) {
+        self.wait_for(&format!("{count} lines of the log with {texts:?}"), || self.logged(texts) >= count);
+        assert_eq!(self.logged(texts), count, "lines with {texts:?}; log of the host:\n{}", self.log());
+    }
+
     /// The crash reports.
     pub fn crash_reports(&self) -> Vec<String> {
         let dir = fs::read_dir(self.path("cache/crashes"));
