@@ -252,7 +252,7 @@ def texts() -> None:
     for path in sorted((ROOT / "configs/presets").glob("*.json")):
         seed("presets", path.name, path.read_bytes())
     host = '{"title":"t","open":["lan"],"preload":true,"concurrency":2,"max_streams":8,"call_seconds":2.5,'
-    host += '"isolation":"in-process","sandbox":false,"memory_mb":512}'
+    host += '"isolation":"in-process","sandbox":false,"memory_mb":512,"unload_seconds":900}'
     seed("presets", "host.json", '{"backend":"tone","lan":"en","beam":1e-3,"host":' + host + "}")
     seed("settings", "auricle.toml", text("configs/auricle.toml"))
     more = 'listen = "[::1]:80"\nplugins = ["a"]\ntrusted = ["tone"]\n[backends]\ntone = "x@1.2"\n[limits]\nmax_streams = 3\n'

@@ -169,6 +169,32 @@ fn presets_that_differ_in_stream_fields_alone_share_a_model() {
 }
 
 #[test]
+fn a_model_without_streams_is_unloaded() {
+    let preset = |seconds: Option<f64>| json!({"backend": "tone", "host": {"unload_seconds": seconds}});
+    // `shared` has the model of `kept`, which wants it to stay.
+    let host = with_tone()
+        .preset("brief", &json!({"backend": "tone", "separator": "-", "host": {"unload_seconds": 0.5}}))
+        .preset("kept", &preset(None))
+        .preset("shared", &preset(Some(0.5)))
+        .start();
+    streams(&host, "shared");
+    let audio = noise(11, 20_000);
+    let mut open = Client::open(&host, "brief", json!({}));
+    open.audio(&bytes(&audio[..10_000]));
+    std::thread::sleep(std::time::Duration::from_millis(1_500));
+    assert_eq!(host.preset_report("brief").unwrap()["state"], "ready");
+    open.audio(&bytes(&audio[10_000..]));
+    assert_eq!(open.finish(), tone_segments(&audio, 16_000));
+    host.wait_for_preset("brief", |preset| preset["state"] == "idle");
+    host.wait_for_log(&["model unloaded", "preset=\"brief\""], 1);
+    streams(&host, "brief");
+    for name in ["kept", "shared"] {
+        assert_eq!(host.preset_report(name).unwrap()["state"], "ready");
+    }
+    host.wait_for_log(&["model ready after"], 3);
+}
+
+#[test]
 fn a_model_is_loaded_at_the_first_stream_or_at_the_start() {
     let host = with_tone()
         .plugin(&library("faulty"))

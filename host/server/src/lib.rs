@@ -245,7 +245,7 @@ async fn bind(
     Listener::bind(listener, dialects, certificate).await
 }
 
-/// Refreshes the catalog when presets or engines change.
+/// Refreshes the catalog when presets or engines change, and lets it unload models.
 async fn follow_changes(
     mut first_scan: watch::Receiver<FirstScan>,
     registry: Arc<Registry>,
@@ -265,6 +265,7 @@ async fn follow_changes(
                 let presets = Arc::clone(&presets);
                 // A panic is already logged.
                 let _ = tokio::task::spawn_blocking(move || presets.refresh()).await;
+                catalog.unload_idle();
             }
             Ok(()) = engines.changed() => catalog.refresh(),
             Ok(()) = files.changed() => catalog.refresh(),

@@ -13,11 +13,15 @@ use super::{
     room,
     versions::Stage,
 };
-use auricle_core::{Failure, FailureCode, metrics::Metrics};
+use auricle_core::{Failure, FailureCode, metrics::Metrics, times::wait};
 use auricle_engines::plugins::Registry;
 use auricle_stream::ModelScheduler;
 use serde_json::{Map, Value};
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 /// Time between two checks whether there is room for a candidate.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -282,6 +286,25 @@ impl Catalog {
         let pending = versions.candidate.filter(|candidate| !matches!(candidate.stage, Stage::Refused { .. }));
         let presets = versions.service.into_iter().chain(pending.and_then(|candidate| candidate.preset));
         presets.filter_map(|preset| Some(self.models.key(&Resolved::new(preset, &self.registry).ok()?))).collect()
+    }
+
+    /// Call it now and then: unloads the models that no stream used for the time that their presets name.
+    pub fn unload_idle(&self) {
+        let services = self.presets.names().into_iter().filter_map(|name| self.presets.versions(&name)?.service);
+        let services: Vec<_> = services.collect();
+        if services.iter().all(|preset| preset.host.unload_seconds.is_none()) {
+            return;
+        }
+        // A model that several presets share stays as long as one of them wants it to.
+        let mut limits = HashMap::new();
+        for preset in services {
+            let limit = preset.host.unload_seconds.map_or(Duration::MAX, wait);
+            if let Ok(resolved) = Resolved::new(preset, &self.registry) {
+                let longest: &mut Duration = limits.entry(self.models.key(&resolved)).or_default();
+                *longest = limit.max(*longest);
+            }
+        }
+        self.models.remove_idle(&limits);
     }
 
     fn unknown(&self, name: &str) -> Failure {

@@ -61,7 +61,11 @@ pub(super) struct Models {
 enum ModelState {
     #[default]
     Idle,
-    Loaded(Arc<ModelScheduler>),
+    Loaded {
+        scheduler: Arc<ModelScheduler>,
+        /// When a stream was last seen on it, or requested it.
+        used: Instant,
+    },
     Failed(Instant, Failure),
 }
 
@@ -149,8 +153,11 @@ impl Models {
     pub(super) async fn get(&self, resolved: &Resolved, is_candidate: bool) -> Result<Arc<ModelScheduler>, Failure> {
         let model = Arc::clone(self.lock().entry(self.key(resolved)).or_default());
         let mut state = Arc::clone(&model).lock_owned().await;
-        match &*state {
-            ModelState::Loaded(scheduler) => return Ok(Arc::clone(scheduler)),
+        match &mut *state {
+            ModelState::Loaded { scheduler, used } => {
+                *used = Instant::now();
+                return Ok(Arc::clone(scheduler));
+            }
             ModelState::Failed(at, failure) if at.elapsed() < RETRY_AFTER => return Err(failure.clone()),
             _ => {}
         }
@@ -161,7 +168,7 @@ impl Models {
         let loading = tokio::spawn(async move {
             let result = load_model(engine, &preset, load, settings).await;
             *state = match &result {
-                Ok(scheduler) => ModelState::Loaded(Arc::clone(scheduler)),
+                Ok(scheduler) => ModelState::Loaded { scheduler: Arc::clone(scheduler), used: Instant::now() },
                 Err(failure) => {
                     if !is_candidate {
                         tracing::error!(preset, "{}", failure.explained());
@@ -182,7 +189,7 @@ impl Models {
             Some(Ok(state)) => match &*state {
                 ModelState::Idle => ModelStatus::Idle,
                 ModelState::Failed(_, failure) => ModelStatus::Unusable(failure.clone()),
-                ModelState::Loaded(scheduler) => match scheduler.refused() {
+                ModelState::Loaded { scheduler, .. } => match scheduler.refused() {
                     None => ModelStatus::Ready(Arc::clone(scheduler)),
                     Some(reason) => ModelStatus::Unusable(unavailable(reason)),
                 },
@@ -198,6 +205,27 @@ impl Models {
     /// Removes all models but these. Running streams keep theirs until they end.
     pub(super) fn retain(&self, used: &HashSet<ModelKey>) {
         self.lock().retain(|key, _| used.contains(key));
+    }
+
+    /// Removes the models that had no stream for their time in `limits`.
+    pub(super) fn remove_idle(&self, limits: &HashMap<ModelKey, Duration>) {
+        let mut idle = Vec::new();
+        self.lock().retain(|key, model| {
+            // While it is being loaded, it is locked.
+            let Ok(mut state) = model.try_lock() else { return true };
+            let ModelState::Loaded { scheduler, used } = &mut *state else { return true };
+            if scheduler.open_streams() > 0 {
+                *used = Instant::now();
+            }
+            let is_idle = limits.get(key).is_some_and(|limit| used.elapsed() >= *limit);
+            if is_idle {
+                idle.push(Arc::clone(scheduler));
+            }
+            !is_idle
+        });
+        for scheduler in idle {
+            tracing::info!(preset = scheduler.name(), "model unloaded: no stream used it for `unload_seconds`");
+        }
     }
 
     pub(super) fn key(&self, resolved: &Resolved) -> ModelKey {

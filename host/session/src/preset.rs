@@ -29,9 +29,14 @@ pub enum PresetError {
     /// `host.concurrency` is out of range.
     #[error("field `host.concurrency` is {0}: it must be from 1 to 1024")]
     Concurrency(usize),
-    /// `host.call_seconds` is out of range.
-    #[error("field `host.call_seconds` is {0}: it must be from 0.001 to 1e9")]
-    CallSeconds(f64),
+    /// A time is out of range.
+    #[error("field `host.{field}` is {value}: it must be from 0.001 to 1e9")]
+    Seconds {
+        /// The field of `host`.
+        field: &'static str,
+        /// Its value.
+        value: f64,
+    },
     /// `host.memory_mb` is out of range: the limit in bytes must fit into 64 bits.
     #[error("field `host.memory_mb` is {0}: it must be at most {most}", most = u64::MAX >> 20)]
     MemoryMb(u64),
@@ -94,6 +99,8 @@ pub struct HostFields {
     pub sandbox: bool,
     /// The memory limit of its worker process, in MiB.
     pub memory_mb: Option<u64>,
+    /// Seconds without a stream after which the model is unloaded. If absent, it stays loaded.
+    pub unload_seconds: Option<f64>,
 }
 
 impl Default for HostFields {
@@ -108,6 +115,7 @@ impl Default for HostFields {
             isolation: None,
             sandbox: true,
             memory_mb: None,
+            unload_seconds: None,
         }
     }
 }
@@ -126,8 +134,10 @@ impl Preset {
         if !(1..=1_024).contains(&host.concurrency) {
             return Err(PresetError::Concurrency(host.concurrency));
         }
-        if let Some(wait) = host.call_seconds.filter(|wait| !is_wait(*wait)) {
-            return Err(PresetError::CallSeconds(wait));
+        for (field, value) in [("call_seconds", host.call_seconds), ("unload_seconds", host.unload_seconds)] {
+            if let Some(value) = value.filter(|value| !is_wait(*value)) {
+                return Err(PresetError::Seconds { field, value });
+            }
         }
         if let Some(memory) = host.memory_mb.filter(|memory| *memory > u64::MAX >> 20) {
             return Err(PresetError::MemoryMb(memory));
@@ -206,6 +216,8 @@ mod tests {
             (r#"{"backend": "x", "host": {"preload": 1}}"#, "`host.preload` must be true or false, not 1"),
             (r#"{"backend": "x", "host": {"memory_mb": 17592186044416}}"#, "`host.memory_mb`"),
             (r#"{"backend": "x", "host": {"concurrency": 0}}"#, "`host.concurrency`"),
+            (r#"{"backend": "x", "host": {"call_seconds": 0}}"#, "`host.call_seconds`"),
+            (r#"{"backend": "x", "host": {"unload_seconds": -1}}"#, "`host.unload_seconds`"),
         ] {
             let error = Preset::parse("x", text).unwrap_err().to_string();
             assert!(error.contains(problem), "{error}");

@@ -196,6 +196,11 @@ impl Shared {
         self.id
     }
 
+    /// The name of the preset for which the model was loaded.
+    pub fn name(&self) -> &str {
+        &self.settings.name
+    }
+
     /// The model's metadata.
     pub fn metadata(&self) -> &Metadata {
         self.model.metadata()
