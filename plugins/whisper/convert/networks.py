@@ -67,15 +67,26 @@ class Fast:
         self.caches: dict[str, OrtValue] = {}
         self.length = 0
 
-    def hear(self, features: np.ndarray) -> None:
-        """Encodes a window, for all calls after this one."""
+    def hear(self, features: np.ndarray, silence: np.ndarray | None = None) -> None:
+        """Encodes a window for all later calls: its features, or those of its start and those of a whole window of silence."""
+        outputs = {} if silence is None else self._encode(silence, {})
+        outputs = self._encode(features, {f"silence_{name}": value for name, value in outputs.items()})
+        self.cross = {name: value for name, value in outputs.items() if name.startswith("cross_")}
+
+    def _encode(self, features: np.ndarray, silence: dict[str, OrtValue]) -> dict[str, OrtValue]:
         binding = self.encoder.io_binding()
         binding.bind_cpu_input("input_features", features)
+        for value in self.encoder.get_inputs():
+            if value.name in silence:
+                binding.bind_ortvalue_input(value.name, silence[value.name])
+            elif value.name != "input_features":
+                # Not used, because the features are those of a whole window.
+                binding.bind_cpu_input(value.name, np.full(value.shape, np.nan, np.float32))
         names = [value.name for value in self.encoder.get_outputs()]
         for name in names:
             binding.bind_output(name, "cpu")
         self.encoder.run_with_iobinding(binding)
-        self.cross = dict(zip(names, binding.get_outputs()))
+        return dict(zip(names, binding.get_outputs()))
 
     def begin(self, batch: int = 1) -> None:
         """Begins texts anew. The caches hold what is no number, and nothing of it may be used."""

@@ -55,6 +55,22 @@ class Networks(unittest.TestCase):
                     split = [call[1].reshape(len(ALIGNMENT), 3, -1, stock.STATES) for call in calls]
                     np.testing.assert_allclose(np.concatenate(split, axis=2), np.stack(attentions, axis=1), atol=2e-6)
 
+    def test_the_start_of_a_window_is_followed_by_silence(self):
+        _, fast = self.made(64, 2, "fp32")
+        sound, texts = self.texts(1)
+        # Features of 0, as the convolutions assume beyond the last frame.
+        silence = np.zeros_like(sound)
+        fast.hear(silence)
+        fast.begin()
+        expected, _ = fast.call(texts)
+        for frames in (2, 30, 2 * stock.STATES):
+            fast.hear(silence[:, :, :frames], silence)
+            fast.begin()
+            np.testing.assert_allclose(fast.call(texts)[0], expected, atol=1e-5)
+        fast.hear(sound[:, :, :30], silence)
+        fast.begin()
+        self.assertGreater(np.abs(fast.call(texts)[0] - expected).max(), 1e-3)
+
     def test_logits_are_of_the_wanted_tokens_only(self):
         _, fast = self.made(64, 2, "fp32")
         sound, texts = self.texts(2)
@@ -85,16 +101,19 @@ class Networks(unittest.TestCase):
             for precision in convert.PRECISIONS:
                 with self.subTest(width=width, precision=precision):
                     _, fast = self.made(width, heads, precision)
-                    head, cross, caches = width // heads, {}, {}
+                    head, cross, own, caches = width // heads, {}, {}, {}
                     for layer in (0, 1):
+                        for part in ("key", "value"):
+                            own[f"{part}.{layer}"] = ("tensor(float)", [1, stock.STATES, width])
                         cross[f"cross_key.{layer}"] = ("tensor(float)", [1, heads, head, stock.STATES])
                         cross[f"cross_value.{layer}"] = ("tensor(float)", [1, heads, stock.STATES, head])
                         for part in ("key", "value"):
                             caches[f"{part}.{layer}"] = ("tensor(float)", ["batch", heads, stock.POSITIONS, head])
                     kinds = lambda values: {value.name: (value.type, value.shape) for value in values}
-                    features = {"input_features": ("tensor(float)", [1, stock.BINS, 2 * stock.STATES])}
-                    self.assertEqual(kinds(fast.encoder.get_inputs()), features)
-                    self.assertEqual(kinds(fast.encoder.get_outputs()), cross)
+                    features = {"input_features": ("tensor(float)", [1, stock.BINS, "frames"])}
+                    silence = {f"silence_{name}": kind for name, kind in (own | cross).items()}
+                    self.assertEqual(kinds(fast.encoder.get_inputs()), features | silence)
+                    self.assertEqual(kinds(fast.encoder.get_outputs()), own | cross)
                     taken = {
                         "input_ids": ("tensor(int64)", ["batch", "tokens"]),
                         "position_ids": ("tensor(int64)", ["tokens"]),
@@ -110,7 +129,7 @@ class Networks(unittest.TestCase):
                     }
                     given |= {f"present_{name}": kind for name, kind in caches.items()}
                     self.assertEqual(kinds(fast.decoder.get_outputs()), given)
-                    notes = {"auricle.layout": "whisper-fast-1", "auricle.precision": precision}
+                    notes = {"auricle.layout": "whisper-fast-2", "auricle.precision": precision}
                     self.assertEqual(fast.encoder.get_modelmeta().custom_metadata_map, notes)
                     heads_note = {"auricle.alignment_heads": json.dumps(ALIGNMENT)}
                     self.assertEqual(fast.decoder.get_modelmeta().custom_metadata_map, notes | heads_note)

@@ -118,15 +118,26 @@ impl Reference {
         (0..).map(name).take_while(is_there).collect()
     }
 
-    /// Encodes features [bands][frames].
-    pub(super) fn encode(&self, features: &Rows) -> Rows {
+    /// Encodes features [bands][frames]. If they are those of the start of a window, the rest of it is as in `silence`, the
+    /// features of a whole window.
+    pub(super) fn encode(&self, features: &Rows, silence: &Rows) -> Rows {
+        let (mut x, mut silence) = (self.embed(features), self.embed(silence));
+        let whole = |x: &Rows, silence: &Rows| [x, &silence[x.len()..]].concat();
+        for layer in self.layers("encoder") {
+            let layer_output = |x: &Rows| self.feed_forward(&self.self_attention(x, &layer, false), &layer);
+            let computed = x.len();
+            x = layer_output(&whole(&x, &silence));
+            x.truncate(computed);
+            silence = layer_output(&silence);
+        }
+        self.norm(&whole(&x, &silence), "encoder/layer_norm")
+    }
+
+    /// The input of the encoder's first layer.
+    fn embed(&self, features: &Rows) -> Rows {
         let x = self.convolution(&self.convolution(features, "encoder/conv1", 1), "encoder/conv2", 2);
         let turned: Rows = (0..x[0].len()).map(|frame| x.iter().map(|band| band[frame]).collect()).collect();
-        let mut x = sum(&turned, &self.rows("encoder/position_encodings/encodings"));
-        for layer in self.layers("encoder") {
-            x = self.feed_forward(&self.self_attention(&x, &layer, false), &layer);
-        }
-        self.norm(&x, "encoder/layer_norm")
+        sum(&turned, &self.rows("encoder/position_encodings/encodings"))
     }
 
     pub(super) fn decode(&self, states: &Rows, tokens: &[i64], alignment_heads: &[(usize, usize)]) -> DecoderOutput {

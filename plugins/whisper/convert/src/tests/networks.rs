@@ -12,7 +12,7 @@ use auricle_plugin_test::{StubHost, onnx_runtime_dir};
 use ort::{
     memory::Allocator,
     session::SessionInputValue,
-    value::{DynValue, Tensor},
+    value::{DynValue, Tensor, ValueType},
 };
 use std::{collections::HashMap, path::Path};
 
@@ -40,12 +40,27 @@ impl Fast {
         Self { encoder: open(ENCODER), decoder: open(DECODER), width }
     }
 
+    /// Encodes features. If they are those of the start of a window, silence follows.
     fn encode(&self, features: &[Vec<f64>]) -> HashMap<String, DynValue> {
-        let values: Vec<f32> = features.iter().flatten().map(|x| *x as f32).collect();
         let mut session = self.encoder.lend().unwrap();
-        let features = Tensor::from_array(([1, BINS, 2 * STATES], values)).unwrap();
-        let outputs = session.run(ort::inputs!["input_features" => features]).unwrap();
-        outputs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+        let mut inputs = HashMap::new();
+        // With features of a whole window, silence has no effect.
+        for of in [silence().as_slice(), features] {
+            for input in session.inputs().iter().filter(|input| input.name() != "input_features") {
+                let ValueType::Tensor { shape, .. } = input.dtype() else { unreachable!() };
+                let shape: Vec<usize> = shape.iter().map(|length| *length as usize).collect();
+                let unused = vec![f32::NAN; shape.iter().product()];
+                let unused = || Tensor::from_array((shape, unused)).unwrap().into_dyn();
+                inputs.entry(input.name().to_owned()).or_insert_with(unused);
+            }
+            let values: Vec<f32> = of.iter().flatten().map(|x| *x as f32).collect();
+            let features = Tensor::from_array(([1, BINS, of[0].len()], values)).unwrap().into_dyn();
+            inputs.insert("input_features".to_owned(), features);
+            let outputs = session.run(std::mem::take(&mut inputs)).unwrap();
+            inputs = outputs.into_iter().map(|(name, value)| (format!("silence_{name}"), value)).collect();
+        }
+        let named = |(name, value): (String, DynValue)| (name["silence_".len()..].to_owned(), value);
+        inputs.into_iter().map(named).collect()
     }
 
     /// Decodes the first `prompt` tokens at once and the others one by one. The caches start with NaN everywhere.
@@ -82,7 +97,7 @@ impl Fast {
                 let SessionInputValue::Owned(value) = value else { unreachable!() };
                 binding.bind_input(*name, value).unwrap();
             }
-            for (name, value) in encoded {
+            for (name, value) in encoded.iter().filter(|(name, _)| name.starts_with("cross_")) {
                 binding.bind_input(name, value).unwrap();
             }
             for (name, cache) in &mut caches {
@@ -110,6 +125,11 @@ impl Fast {
     }
 }
 
+/// The features of a window of silence.
+fn silence() -> Vec<Vec<f64>> {
+    vec![vec![-0.8; 2 * STATES]; BINS]
+}
+
 fn features() -> Vec<Vec<f64>> {
     (0..BINS)
         .map(|band| (0..2 * STATES).map(|frame| ((band * 7 + frame * frame) as f64 * 0.37).sin()).collect())
@@ -129,14 +149,24 @@ fn apart(x: &[Vec<f64>], y: &[Vec<f64>]) -> f64 {
 
 /// The largest differences of logits and of alignment from the reference, and the largest logit of the reference.
 fn differences(model: &Model, width: usize, precision: Precision, prompt: usize) -> (f64, f64, f64) {
+    differences_of(&features(), model, width, precision, prompt)
+}
+
+fn differences_of(
+    features: &[Vec<f64>],
+    model: &Model,
+    width: usize,
+    precision: Precision,
+    prompt: usize,
+) -> (f64, f64, f64) {
     let room = tempfile::tempdir().unwrap();
     let (source, target) = (room.path().join("model"), room.path().join("made"));
     model.write(&source).unwrap();
     convert(&source, &target, precision).unwrap();
     let reference = Reference::new(model, HEADS);
-    let expected = reference.decode(&reference.encode(&features()), &TOKENS, &ALIGNMENT);
+    let expected = reference.decode(&reference.encode(&features.to_vec(), &silence()), &TOKENS, &ALIGNMENT);
     let fast = Fast::open(&target, width);
-    let found = fast.decode(&fast.encode(&features()), prompt);
+    let found = fast.decode(&fast.encode(features), prompt);
     let alignment = found.alignment.iter().zip(&expected.alignment).map(|(x, y)| apart(x, y)).fold(0.0, f64::max);
     (apart(&found.logits, &expected.logits), alignment, largest(&expected.logits))
 }
@@ -152,6 +182,16 @@ fn with_32_bits_the_networks_are_the_reference() {
         model.widen();
         let (logits, ..) = differences(&model, width as usize, Precision::Fp32, 3);
         assert!(logits < 1e-4, "width {width}, weights of 32 bits: {logits}");
+    }
+}
+
+#[test]
+fn the_start_of_a_window_is_followed_by_silence() {
+    let model = Model::new(64, HEADS as u8, 7);
+    for frames in [2, 30, 98] {
+        let start: Vec<Vec<f64>> = features().iter().map(|band| band[..frames].to_vec()).collect();
+        let (logits, alignment, _) = differences_of(&start, &model, 64, Precision::Fp32, 3);
+        assert!(logits < 1e-4 && alignment < 1e-5, "{frames} frames: {logits}, {alignment}");
     }
 }
 
@@ -195,7 +235,7 @@ fn the_files_say_what_they_are() {
             let session = if heads.is_some() { &fast.decoder } else { &fast.encoder };
             let session = session.lend().unwrap();
             let notes = session.metadata().unwrap();
-            assert_eq!(notes.custom("auricle.layout").as_deref(), Some("whisper-fast-1"));
+            assert_eq!(notes.custom("auricle.layout").as_deref(), Some("whisper-fast-2"));
             assert_eq!(notes.custom("auricle.precision"), Some(precision.to_string()));
             assert_eq!(notes.custom("auricle.alignment_heads").as_deref(), heads);
         }
