@@ -3,7 +3,10 @@
 //! Source: Radford et al. 2022, section 4.5.
 
 mod beam;
+mod draft;
 mod greedy;
+
+pub(crate) use draft::Draft;
 
 use crate::{
     logits::log_sum_exp,
@@ -63,6 +66,8 @@ pub(crate) struct Manner<'a> {
     pub(crate) beams: usize,
     /// Maximum number of repetitions in a text; 0 allows any number.
     pub(crate) repetitions: usize,
+    /// The text to expect. It is used with one beam at temperature 0.
+    pub(crate) draft: Draft<'a>,
     /// Whether the text is no longer needed; then the decode ends after the current token.
     pub(crate) cancelled: &'a dyn Fn() -> bool,
 }

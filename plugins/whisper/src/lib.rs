@@ -28,6 +28,7 @@ mod testing;
 mod timing;
 mod transcriber;
 mod vocabulary;
+mod window;
 
 pub use model::{Loader, Whisper};
 pub use transcriber::Listener;

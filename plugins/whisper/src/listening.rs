@@ -3,8 +3,9 @@
 //! Invariant: it holds the buffer of the last call, from at most a hop before its first sample; no frame of features is
 //! computed twice for the same audio. Threads: one at a time.
 
+use crate::window::Window;
 use auricle_plugin_kit::{
-    logmel::{LogMel, Plan},
+    logmel::{HOP, LogMel, Plan},
     online::Buffer,
 };
 use std::sync::Arc;
@@ -50,21 +51,11 @@ impl Listening {
         self.logmel.samples().len() as f64 / 16_000.0
     }
 
-    /// The features of all of the audio, as the encoder takes them.
-    pub(crate) fn features(&mut self, frames: usize, to: &mut [f32]) {
-        self.logmel.features(frames, to);
-    }
-}
-
-/// Moves the features of a window, `[bins, frames]`, by `by` frames, to decode the audio at its end that the model
-/// ignored; silence follows. Nothing is computed again, and features stay relative to the maximum of the whole window.
-pub(crate) fn move_on(features: &mut [f32], frames: usize, by: usize) {
-    let by = by.min(frames);
-    // The floor is 8 below the maximum, in units of 4 (`plugin-kit`'s `logmel`); silence is 10 below one.
-    let silence = features.iter().copied().fold(-1.5, |silence: f32, value| silence.max(value - 2.0));
-    for bin in features.chunks_exact_mut(frames) {
-        bin.copy_within(by.., 0);
-        bin[frames - by..].fill(silence);
+    /// Computes the features of all of the audio.
+    pub(crate) fn features(&mut self, to: &mut Window) {
+        self.logmel.features(to.frames, &mut to.features);
+        // A frame covers 200 samples on each side of its centre.
+        to.sounding = (self.logmel.samples().len() + 200).div_ceil(HOP).min(to.frames);
     }
 }
 
@@ -85,34 +76,17 @@ mod tests {
             assert!(lead < 160, "{lead}");
             let mut fresh = LogMel::new(Arc::clone(&plan));
             fresh.push(&audio[from - lead..to]);
-            let (mut found, mut expected) = (vec![0.0; 80 * 3_000], vec![0.0; 80 * 3_000]);
-            listening.features(3_000, &mut found);
+            let (mut found, mut expected) = (Window::new(80, 3_000, 0.0), vec![0.0; 80 * 3_000]);
+            listening.features(&mut found);
             fresh.features(3_000, &mut expected);
-            assert_eq!(found, expected, "{from} to {to}");
+            assert_eq!(found.features, expected, "{from} to {to}");
+            let silence = found.silence();
+            let sounds = |frame: usize| found.features.chunks_exact(3_000).any(|bin| bin[frame] != silence);
+            assert!((found.sounding..3_000).all(|frame| !sounds(frame)) && sounds(found.sounding - 3));
         }
         // Other audio at the same place.
         let other = vec![0.25; 9_000];
         listening.follow(Buffer { samples: &other, start: 320 });
         assert_eq!(listening.logmel.samples(), other);
-    }
-
-    #[test]
-    fn what_is_left_of_a_window_is_not_computed_again() {
-        let plan = Arc::new(Plan::new(80).unwrap());
-        let audio: Vec<f32> = (0..160_000).map(|n| (n as f32 * 0.05).sin() * (n as f32 / 160_000.0)).collect();
-        let features = |samples: &[f32]| {
-            let (mut logmel, mut features) = (LogMel::new(Arc::clone(&plan)), vec![0.0; 80 * 3_000]);
-            logmel.push(samples);
-            logmel.features(3_000, &mut features);
-            features
-        };
-        let (mut moved, fresh) = (features(&audio), features(&audio[64_000..]));
-        move_on(&mut moved, 3_000, 400);
-        // All except the first two frames, which used earlier audio.
-        for (moved, fresh) in moved.chunks_exact(3_000).zip(fresh.chunks_exact(3_000)) {
-            assert_eq!(moved[2..], fresh[2..]);
-        }
-        move_on(&mut moved, 3_000, 9_000);
-        assert!(moved.iter().all(|value| *value == moved[0]));
     }
 }

@@ -8,7 +8,7 @@ mod fast;
 mod half;
 mod stock;
 
-use crate::{config::Settings, folder::Files};
+use crate::{config::Settings, folder::Files, window::Window};
 use auricle_plugin_api::Error;
 use auricle_plugin_kit::onnx::{Options, Runtime};
 use ort::value::DynValue;
@@ -32,8 +32,8 @@ pub(crate) struct Attention {
 
 /// A layout of files, and how to run them.
 trait Layout: Send + Sync {
-    /// Runs the encoder with features `[bins, frames]` of a whole window.
-    fn encode(&self, features: &[f32]) -> Result<Audio, Error>;
+    /// Runs the encoder on a window.
+    fn encode(&self, window: &Window) -> Result<Audio, Error>;
 
     /// Runs a prompt, in one call. Logits are available after the tokens at `rows`.
     fn begin<'a>(
@@ -56,7 +56,15 @@ pub(crate) trait Decode {
     /// Appends a token to each beam, after the text of the beam in `parents`. After the prompt all parents are equal.
     fn step(&mut self, tokens: &[u32], parents: &[usize]) -> Result<(), Error>;
 
-    /// The logits of the last call: a row for each requested row of the prompt, or for each beam.
+    /// Appends the first token to the only text, and as many of the others as the layout can append in the same call.
+    /// Returns their number.
+    fn extend(&mut self, tokens: &[u32]) -> Result<usize, Error>;
+
+    /// Removes the last `count` tokens, which [`Self::extend`] appended.
+    fn take_back(&mut self, count: usize);
+
+    /// The logits of the last call: a row for each requested row of the prompt, for each beam, or after each token of
+    /// [`Self::extend`].
     fn logits(&mut self, row: usize) -> Result<&mut [f32], Error>;
 }
 
@@ -121,7 +129,7 @@ impl Network {
 
     /// Runs everything once, with silence.
     fn check(&self, sizes: &Sizes) -> Result<(), Error> {
-        let audio = self.encode(&vec![0.0; sizes.bins * sizes.frames])?;
+        let audio = self.encode(&Window::new(sizes.bins, sizes.frames, -1.5))?;
         let mut decode = self.begin(&audio, &[sizes.start; 2], &[0, 1], 1)?;
         for after in ["the prompt", "a token"] {
             let found = decode.logits(0)?.len();
@@ -139,8 +147,8 @@ impl Network {
     }
 
     /// See [`Layout::encode`].
-    pub(crate) fn encode(&self, features: &[f32]) -> Result<Audio, Error> {
-        self.layout.encode(features)
+    pub(crate) fn encode(&self, window: &Window) -> Result<Audio, Error> {
+        self.layout.encode(window)
     }
 
     /// See [`Layout::begin`].

@@ -6,15 +6,16 @@
 
 use crate::{
     alignment,
-    decoding::{self, Decoded, Manner, Prompt},
+    decoding::{self, Decoded, Draft, Manner, Prompt},
     fallback::{Fallback, Verdict},
     language::Language,
-    listening::{self, Listening},
+    listening::Listening,
     model::Whisper,
     network::Audio,
     passages::{self, Spoken},
     rules::Rules,
     timing::Timing,
+    window::Window,
 };
 use auricle_plugin_api::{Config, Error};
 use auricle_plugin_kit::online::{Buffer, Passage, Request, TimedWord, Transcriber, Transcript};
@@ -44,7 +45,9 @@ pub struct Listener {
     rules: Rules,
     listening: Listening,
     language: Language,
-    features: Vec<f32>,
+    window: Window,
+    /// The tokens of the last decode.
+    draft: Vec<u32>,
 }
 
 impl Listener {
@@ -74,7 +77,8 @@ impl Listener {
             rules: Rules::new(&model.settings, vocabulary, true),
             listening: Listening::new(Arc::clone(&model.features)),
             language: Language::default(),
-            features: vec![0.0; model.settings.config.num_mel_bins * model.frames()],
+            window: Window::new(model.settings.config.num_mel_bins, model.frames(), 0.0),
+            draft: Vec::new(),
             model,
         })
     }
@@ -132,6 +136,7 @@ impl Listener {
             most: positions.saturating_sub(prompt.tokens.len()).min(positions / 2),
             beams: self.options.beams,
             repetitions: self.options.repetitions,
+            draft: Draft::new(&self.draft),
             cancelled: &|| request.cancelled(),
         };
         let mut last = None;
@@ -205,13 +210,12 @@ impl Transcriber for Listener {
     fn transcribe(&mut self, audio: Buffer<'_>, request: Request<'_>) -> Result<Transcript, Error> {
         self.listening.follow(audio);
         let (lead, length) = (self.listening.lead(audio), self.listening.seconds());
-        let frames = self.model.frames();
-        self.listening.features(frames, &mut self.features);
+        self.listening.features(&mut self.window);
         let (mut passages, mut language) = (Vec::new(), self.options.language);
         let mut from = 0.0;
         for _ in 0..MOST_DECODES {
             let mut timing = Timing::begin();
-            let encoded = self.model.network.encode(&self.features)?;
+            let encoded = self.model.network.encode(&self.window)?;
             timing.encoded();
             if language.is_none() {
                 language = self.detect(&encoded, length - from)?;
@@ -227,6 +231,9 @@ impl Transcriber for Listener {
             let aligned = std::time::Instant::now();
             let token_ends = self.token_ends(&encoded, &prompt, &decoded, length - from)?;
             timing.log(aligned.elapsed().as_secs_f64());
+            if from == 0.0 {
+                self.draft.clone_from(&decoded.tokens);
+            }
             for spoken in &spoken {
                 passages.push(self.words(&decoded, spoken, token_ends.as_deref(), tag, from - lead)?);
             }
@@ -235,7 +242,7 @@ impl Transcriber for Listener {
                 break;
             }
             // A timestamp step is two frames of features.
-            listening::move_on(&mut self.features, frames, (again * 100.0).round() as usize);
+            self.window.move_on((again * 100.0).round() as usize);
         }
         let language = language.and_then(|token| self.model.vocabulary.tag(token)).map(str::to_owned);
         Ok(Transcript { passages, language })
@@ -243,6 +250,7 @@ impl Transcriber for Listener {
 
     fn begin(&mut self) {
         self.language = Language::default();
+        self.draft.clear();
     }
 
     fn separator(&self) -> &str {

@@ -1,6 +1,6 @@
 //! Decodes one text: selects the most likely token each time, or samples one at a temperature.
 
-use super::{Decoded, Manner};
+use super::{Decoded, Draft, Manner};
 use crate::{
     logits::{best, log_sum_exp},
     network::Decode,
@@ -19,6 +19,9 @@ pub(super) fn follow(
 ) -> Result<Decoded, Error> {
     let mut decoded = Decoded::default();
     let mut chance = Rng::with_seed(seed);
+    let mut draft = if temperature > 0.0 { Draft::default() } else { manner.draft };
+    // Tokens of the draft that the model already has, with their logits at the rows after `row`.
+    let mut ahead: &[u32] = &[];
     while decoded.tokens.len() < manner.most && !(manner.cancelled)() {
         let logits = decode.logits(row)?;
         manner.rules.apply(&decoded.tokens, logits);
@@ -33,9 +36,18 @@ pub(super) fn follow(
             decoded.cut(superfluous);
             break;
         }
-        if decoded.tokens.len() < manner.most {
-            decode.step(&[token], &[0])?;
-            row = 0;
+        draft.follow(token);
+        if let Some((_, rest)) = ahead.split_first().filter(|(first, _)| **first == token) {
+            (ahead, row) = (rest, row + 1);
+            continue;
+        }
+        decode.take_back(ahead.len());
+        let room = manner.most - decoded.tokens.len();
+        if room > 0 {
+            let proposed = draft.propose();
+            let proposed = &proposed[..proposed.len().min(room - 1)];
+            let appended = decode.extend(&[&[token], proposed].concat())?;
+            (ahead, row) = (&proposed[..appended - 1], 0);
         }
     }
     Ok(decoded)

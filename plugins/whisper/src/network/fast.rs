@@ -5,25 +5,29 @@
 //! written in place, and nothing else is copied, unless a beam continues another one's text. Caches are reused by later
 //! decodes; their content beyond a text's length is never read.
 
-use super::{Attention, Audio, Decode, Layout, Sizes, expect, ids, missing};
+mod encoder;
+
+use super::{Attention, Audio, Decode, Layout, Sizes, ids};
+use crate::window::Window;
 use auricle_plugin_api::Error;
 use auricle_plugin_kit::onnx::{Lent, Options, Runtime, Sessions};
+use encoder::Encoder;
 use ort::{
     memory::Allocator,
     session::{IoBinding, Session},
-    value::{Tensor, TensorRef, ValueType},
+    value::{Tensor, ValueType},
 };
 use std::{
     path::Path,
     sync::{Mutex, PoisonError},
 };
 
-/// The name of the layout in the files' metadata.
-const LAYOUT: &str = "whisper-fast-1";
+/// The names of the layout in the files' metadata. They differ in the encoder only.
+const LAYOUTS: [&str; 2] = ["whisper-fast-1", "whisper-fast-2"];
 
 /// An opened model in the fast layout.
 pub(super) struct Fast {
-    encoder: Sessions,
+    encoder: Encoder,
     decoder: Sessions,
     sizes: Sizes,
     /// Names of the audio's keys and values: key and value for each layer.
@@ -52,21 +56,22 @@ impl Fast {
         let open = |file: &Path| {
             let sessions = Sessions::open(runtime, file, options)?;
             let found = sessions.lend()?.metadata()?.custom("auricle.layout");
-            if found.as_deref() == Some(LAYOUT) {
+            if found.as_deref().is_some_and(|found| LAYOUTS.contains(&found)) {
                 return Ok(sessions);
             }
-            let found = found.unwrap_or_else(|| "none".to_owned());
+            let (found, known) = (found.unwrap_or_else(|| "none".to_owned()), LAYOUTS.join(" or "));
             Err(Error::model(format!(
-                "{}: its layout is {found}, not {LAYOUT}; convert the model again",
+                "{}: its layout is {found}, not {known}; convert the model again",
                 file.display()
             )))
         };
         let (encoder, decoder) = (open(encoder)?, open(decoder)?);
         let each = |name: &str, layer: usize| ["key", "value"].map(|what| format!("{name}_{what}.{layer}"));
-        let cross = (0..sizes.layers).flat_map(|layer| each("cross", layer)).collect();
+        let cross: Vec<_> = (0..sizes.layers).flat_map(|layer| each("cross", layer)).collect();
         let caches =
             (0..sizes.layers).flat_map(|layer| each("past", layer).into_iter().zip(each("present", layer))).collect();
         let aligned = aligned(&*decoder.lend()?);
+        let encoder = Encoder::new(encoder, cross.clone(), sizes.clone())?;
         Ok(Self { encoder, decoder, sizes, cross, caches, aligned, idle: Mutex::default() })
     }
 
@@ -138,20 +143,8 @@ fn aligned(session: &Session) -> usize {
 }
 
 impl Layout for Fast {
-    fn encode(&self, features: &[f32]) -> Result<Audio, Error> {
-        let Sizes { bins, frames, states, heads, head_width, .. } = self.sizes;
-        let features = TensorRef::from_array_view(([1, bins, frames], features))?;
-        let mut session = self.encoder.lend()?;
-        let mut outputs = session.run(ort::inputs!["input_features" => features])?;
-        let mut cross = Vec::with_capacity(self.cross.len());
-        for (at, name) in self.cross.iter().enumerate() {
-            let value = outputs.remove(name).ok_or_else(|| missing(name))?;
-            let turned = at % 2 == 0;
-            let shape = if turned { [1, heads, head_width, states] } else { [1, heads, states, head_width] };
-            expect(name, &value, &shape)?;
-            cross.push(value);
-        }
-        Ok(Audio(cross))
+    fn encode(&self, window: &Window) -> Result<Audio, Error> {
+        self.encoder.encode(window)
     }
 
     fn begin<'a>(
@@ -167,7 +160,7 @@ impl Layout for Fast {
         call.run(&mut session, &ids(prompt), 0)?;
         let caches = Some(caches);
         let (fast, length) = (self, prompt.len());
-        Ok(Box::new(Text { fast, audio, session, call, caches, beams, length, begun: false }))
+        Ok(Box::new(Text { fast, audio, session, call, caches, beams, length, begun: false, single: false }))
     }
 
     fn attends(&self) -> bool {
@@ -226,6 +219,8 @@ struct Text<'a> {
     length: usize,
     /// Whether there was a token after the prompt.
     begun: bool,
+    /// Whether `call` is for single tokens.
+    single: bool,
 }
 
 impl Decode for Text<'_> {
@@ -237,15 +232,36 @@ impl Decode for Text<'_> {
                 caches.spread(&one, self.length);
                 self.fast.give_back(one);
             }
-            self.call = self.fast.call(&self.session, self.audio, &mut caches, 1, &[0])?;
             self.begun = true;
         } else {
             caches.follow(parents, self.length);
+        }
+        if !self.single {
+            self.call = self.fast.call(&self.session, self.audio, &mut caches, 1, &[0])?;
+            self.single = true;
         }
         self.caches = Some(caches);
         self.call.run(&mut self.session, &ids(tokens), self.length)?;
         self.length += 1;
         Ok(())
+    }
+
+    fn extend(&mut self, tokens: &[u32]) -> Result<usize, Error> {
+        if tokens.len() == 1 {
+            return self.step(tokens, &[0]).map(|()| 1);
+        }
+        let Some(mut caches) = self.caches.take() else { unreachable!("the caches exist until the decode is dropped") };
+        let rows: Vec<usize> = (0..tokens.len()).collect();
+        self.call = self.fast.call(&self.session, self.audio, &mut caches, tokens.len(), &rows)?;
+        (self.begun, self.single, self.caches) = (true, false, Some(caches));
+        self.call.run(&mut self.session, &ids(tokens), self.length)?;
+        self.length += tokens.len();
+        Ok(tokens.len())
+    }
+
+    fn take_back(&mut self, count: usize) {
+        // What the caches hold beyond the length is never read.
+        self.length -= count;
     }
 
     fn logits(&mut self, row: usize) -> Result<&mut [f32], Error> {

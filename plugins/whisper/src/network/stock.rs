@@ -10,7 +10,7 @@ use super::{
     half::{Taken, given, is_half, zeros},
     ids, missing,
 };
-use crate::folder::Decoder as Files;
+use crate::{folder::Decoder as Files, window::Window};
 use auricle_plugin_api::Error;
 use auricle_plugin_kit::onnx::{Options, Runtime, Sessions};
 use ort::{
@@ -132,9 +132,9 @@ impl Stock {
 }
 
 impl Layout for Stock {
-    fn encode(&self, features: &[f32]) -> Result<Audio, Error> {
+    fn encode(&self, window: &Window) -> Result<Audio, Error> {
         let Sizes { bins, frames, states, width, .. } = self.sizes;
-        let input = given([1, bins, frames], features, self.half_features)?;
+        let input = given([1, bins, frames], &window.features, self.half_features)?;
         let mut session = self.encoder.lend()?;
         let mut outputs = session.run(ort::inputs!["input_features" => input])?;
         let found = one(&mut outputs, "last_hidden_state")?;
@@ -206,6 +206,15 @@ impl Decode for Text<'_> {
         self.places = (0..beams.len()).map(|beam| (beam, 0)).collect();
         (self.beams, self.logits) = (beams, logits);
         Ok(())
+    }
+
+    fn extend(&mut self, tokens: &[u32]) -> Result<usize, Error> {
+        // The caches of further tokens could not be taken back.
+        self.step(&tokens[..1], &[0]).map(|()| 1)
+    }
+
+    fn take_back(&mut self, count: usize) {
+        debug_assert_eq!(count, 0, "a single token is not taken back");
     }
 
     fn logits(&mut self, row: usize) -> Result<&mut [f32], Error> {
