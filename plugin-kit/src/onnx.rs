@@ -3,6 +3,7 @@
 
 mod runtime;
 mod sessions;
+mod weights;
 
 pub use runtime::{LIBRARY, Runtime};
 pub use sessions::{Lent, Options, Sessions};

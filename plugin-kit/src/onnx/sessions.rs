@@ -1,22 +1,23 @@
 //! The sessions of a model.
 //!
 //! Invariant: a session is used by one call at a time. So the number of sessions is the largest number of concurrent
-//! calls so far, which the server limits to the model's `concurrency`. Each session but the first needs the memory of
-//! the weights again. All are created from the same file, or from the same prepared form of it, which is prepared again
-//! for each. Threads: any, several at once.
+//! calls so far, which the server limits to the model's `concurrency`. Sessions share their weights (`weights`). All are
+//! created from the same file, or from the same prepared form of it, which is prepared again for each. Threads: any,
+//! several at once.
 
-use super::{Runtime, one_line};
+use super::{Runtime, one_line, weights::Weights};
 use crate::files;
 use auricle_plugin_api::{Config, Error, Field, Schema};
 use ort::session::{
     Session,
     builder::{GraphOptimizationLevel, SessionBuilder},
 };
+use prost::bytes::Bytes;
 use std::{
     fs,
     ops::{Deref, DerefMut},
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
     time::SystemTime,
 };
 
@@ -76,6 +77,8 @@ pub struct Sessions {
     stamp: Stamp,
     options: Options,
     prepare: Option<Prepare>,
+    /// Read with the first session.
+    weights: OnceLock<Weights>,
     idle: Mutex<Vec<Session>>,
 }
 
@@ -112,7 +115,7 @@ impl Sessions {
     fn of(runtime: &Runtime, file: &Path, options: Options, prepare: Option<Prepare>) -> Result<Self, Error> {
         let stamp = stamp(file)?;
         let (runtime, file, idle) = (runtime.clone(), file.to_owned(), Mutex::default());
-        let sessions = Self { runtime, file, stamp, options, prepare, idle };
+        let sessions = Self { runtime, file, stamp, options, prepare, weights: OnceLock::new(), idle };
         let first = sessions.session()?;
         sessions.idle().push(first);
         Ok(sessions)
@@ -139,10 +142,23 @@ impl Sessions {
         let here = self.file.display();
         let refused = |problem| Error::model(format!("{here}: ONNX Runtime cannot use it: {}", one_line(problem)));
         files::check(&self.file)?;
-        let mut builder = builder(&self.runtime, self.options).map_err(refused)?;
-        let Some(prepare) = &self.prepare else { return builder.commit_from_file(&self.file).map_err(refused) };
-        let bytes = fs::read(&self.file).map_err(|problem| Error::model(format!("{here}: {problem}")))?;
-        builder.commit_from_memory(&prepare(bytes)?).map_err(refused)
+        let builder = builder(&self.runtime, self.options).map_err(refused)?;
+        let read = || -> Result<Bytes, Error> {
+            let bytes = fs::read(&self.file).map_err(|problem| Error::model(format!("{here}: {problem}")))?;
+            Ok(Bytes::from(match &self.prepare {
+                Some(prepare) => prepare(bytes)?,
+                None => bytes,
+            }))
+        };
+        // The file is opened by its name where that is possible, so that the runtime finds constants in a file beside it.
+        let bytes = (self.prepare.is_some() || self.weights.get().is_none()).then(read).transpose()?;
+        let weights = self.weights.get_or_init(|| Weights::read(bytes.clone().unwrap_or_default()));
+        let mut builder = weights.add_to(builder).map_err(refused)?;
+        let opened = match bytes.filter(|_| self.prepare.is_some()) {
+            Some(bytes) => builder.commit_from_memory(&bytes),
+            None => builder.commit_from_file(&self.file),
+        };
+        opened.map_err(refused)
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Session>> {
