@@ -209,7 +209,7 @@ impl Side for Connection {
         false
     }
 
-    fn failed(&self, failure: &Failure) -> Vec<Message> {
+    fn failed(&mut self, failure: &Failure) -> Vec<Message> {
         let error = (failure.code == FailureCode::BadMessage)
             .then(|| ServerMessage::Error { variant: "SchemaError".to_owned(), description: failure.to_string() });
         let held = self.timeline.held();
