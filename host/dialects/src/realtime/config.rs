@@ -6,8 +6,13 @@ use serde_json::{Value, json};
 
 /// The rate of PCM if the client does not name one, in Hz.
 pub(super) const PCM_RATE: u32 = 24_000;
+/// The rate of G.711 if the client does not name one, in Hz.
+pub(super) const G711_RATE: u32 = 8_000;
 /// The value of `include` for the probabilities of words.
 pub(super) const LOGPROBS: &str = "item.input_audio_transcription.logprobs";
+
+/// Models of OpenAI without turn detection. Clients do not turn it off for them, and commit.
+const CLIENT_ENDS: [&str; 2] = ["gpt-realtime-whisper", "gpt-live-transcribe"];
 
 /// What is in effect for a session.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,8 +21,8 @@ pub struct Config {
     pub audio: AudioFormat,
     /// What is asked of the engine.
     pub transcription: Transcription,
-    /// Whether the server ends items. Else the client does.
-    pub detects_turns: bool,
+    /// Whether the server ends items. Else the client does. `None`: as the model of this name does at OpenAI.
+    pub turn_detection: Option<bool>,
     /// Whether texts have the probabilities of their words.
     pub logprobs: bool,
     /// Parameters of the client that have no effect.
@@ -42,7 +47,7 @@ impl Default for Config {
         Self {
             audio: AudioFormat { sample_rate: PCM_RATE, ..AudioFormat::default() },
             transcription: Transcription::default(),
-            detects_turns: true,
+            turn_detection: None,
             logprobs: false,
             ignored: Vec::new(),
         }
@@ -50,11 +55,17 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Whether the server ends items.
+    pub(super) fn detects_turns(&self) -> bool {
+        let model = self.transcription.model.as_deref().unwrap_or_default();
+        self.turn_detection.unwrap_or_else(|| !CLIENT_ENDS.iter().any(|name| model.starts_with(name)))
+    }
+
     /// The session as it is told to the client.
-    pub(super) fn session(&self, id: &str, shape: Shape) -> Value {
+    pub fn session(&self, id: &str, shape: Shape) -> Value {
         let include = self.logprobs.then_some([LOGPROBS]);
         // Its parameters are the engine's.
-        let turn_detection = self.detects_turns.then(|| json!({"type": "server_vad"}));
+        let turn_detection = self.detects_turns().then(|| json!({"type": "server_vad"}));
         let object = "realtime.transcription_session";
         match shape {
             Shape::Current => json!({
@@ -73,11 +84,13 @@ impl Config {
     }
 
     fn format(&self) -> Value {
-        match self.audio.encoding {
-            Encoding::Mulaw => json!({"type": "audio/pcmu"}),
-            Encoding::Alaw => json!({"type": "audio/pcma"}),
-            Encoding::S16le | Encoding::F32le => json!({"type": "audio/pcm", "rate": self.audio.sample_rate}),
-        }
+        let rate = self.audio.sample_rate;
+        let kind = match self.audio.encoding {
+            Encoding::Mulaw => "audio/pcmu",
+            Encoding::Alaw => "audio/pcma",
+            Encoding::S16le | Encoding::F32le => return json!({"type": "audio/pcm", "rate": rate}),
+        };
+        if rate == G711_RATE { json!({"type": kind}) } else { json!({"type": kind, "rate": rate}) }
     }
 
     fn beta_format(&self) -> &'static str {

@@ -4,7 +4,7 @@
 //! that an open stream cannot take up end it, all its text is sent, and the next audio opens another. No I/O.
 
 use super::{
-    config::Config,
+    config::{Config, Transcription},
     items::Items,
     messages::{ClientEvent, ClientMessage, ServerEvent, ServerMessage, Shape},
 };
@@ -19,7 +19,7 @@ use crate::{
     },
 };
 use auricle_core::{Event, Failure, FailureCode, Pace, metrics::Metrics};
-use auricle_session::{Admitted, Protocol, SessionInfo, SessionRequest};
+use auricle_session::{Admitted, Protocol, SessionInfo, SessionRequest, Sessions};
 use serde_json::{Map, Value};
 use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
 use uuid::Uuid;
@@ -37,8 +37,9 @@ pub(super) struct Connection {
     /// Messages sent.
     count: u64,
     config: Config,
-    language: WantedLanguage,
-    /// The model of the open stream; `None` if there is none.
+    /// What the next stream is opened with, or what the open one was opened with.
+    asked: Asked,
+    /// The open stream.
     stream: Option<SessionInfo>,
     /// Seconds of audio before the open stream.
     base: f64,
@@ -62,7 +63,7 @@ impl Connection {
             }),
             count: 0,
             config,
-            language: WantedLanguage::default(),
+            asked: Asked::default(),
             stream: None,
             base: 0.0,
             received: 0,
@@ -131,13 +132,10 @@ impl Connection {
         if next.transcription.model.is_none() {
             next.transcription.model.clone_from(&self.model);
         }
-        let is_other = next.transcription != self.config.transcription || next.audio != self.config.audio;
-        let told = self.stream.as_ref().filter(|_| !is_other).map_or(Ok(()), |info| can_tell(&next, info));
-        told.and_then(|()| self.check(&next)).inspect_err(|problem| {
+        let finish = self.restarts(&next).inspect_err(|problem| {
             self.visitor.iter().for_each(|visitor| visitor.refuse(&problem.failure));
         })?;
-        let finish = is_other && self.stream.is_some();
-        if is_other {
+        if finish || next.audio != self.config.audio {
             // Audio is counted in the format in which it came.
             self.base = self.now();
             self.received = 0;
@@ -152,22 +150,63 @@ impl Connection {
         Ok(Ask { finish, ..self.say([updated]) })
     }
 
-    /// Checks what is known before a stream is open.
-    fn check(&self, config: &Config) -> Result<(), Problem> {
-        let (Some(visitor), Some(model)) = (&self.visitor, &config.transcription.model) else { return Ok(()) };
-        let preset = named_preset(model, &visitor.sessions, &visitor.caller)?;
-        let opens = |field: &str| visitor.sessions.opens(&preset, field);
+    /// Checks a change. Returns whether the open stream cannot take it up.
+    fn restarts(&self, next: &Config) -> Result<bool, Problem> {
+        let asked = match (&self.visitor, &next.transcription.model) {
+            (Some(visitor), Some(model)) => {
+                let preset = named_preset(model, &visitor.sessions, &visitor.caller)?;
+                Some(Asked::new(preset, &next.transcription, &visitor.sessions)?)
+            }
+            // It is known when a stream is opened.
+            _ => None,
+        };
+        let Some(info) = &self.stream else { return Ok(false) };
+        match asked {
+            Some(asked) if asked.is_same(&self.asked) && next.audio == self.config.audio => {
+                asked.language.check(info)?;
+                can_tell(next, info)?;
+                Ok(false)
+            }
+            _ => Ok(true),
+        }
+    }
+}
+
+/// What a stream is opened with.
+#[derive(Debug, Default)]
+struct Asked {
+    preset: String,
+    fields: Map<String, Value>,
+    language: WantedLanguage,
+}
+
+impl Asked {
+    fn new(preset: String, wanted: &Transcription, sessions: &Sessions) -> Result<Self, Problem> {
+        let opens = |field: &str| sessions.opens(&preset, field);
         let cannot = |name: &str, field: &str| {
             let problem = format!("`{name}` needs a preset that opens `{field}`; `{preset}` does not");
             Err(Problem::unsupported(TRANSCRIPTION, problem))
         };
-        if !config.transcription.keywords.is_empty() && !opens(HOTWORDS) {
+        let mut fields = Map::new();
+        let language = WantedLanguage::new(wanted.language.as_deref(), &preset, sessions, &mut fields);
+        let mut keywords = wanted.keywords.clone();
+        if !keywords.is_empty() && !opens(HOTWORDS) {
             return cannot("keywords", HOTWORDS);
         }
-        if !config.transcription.prompt.is_empty() && !opens(PROMPT) && !opens(HOTWORDS) {
-            return cannot("prompt", PROMPT);
+        match wanted.prompt.as_str() {
+            "" => {}
+            prompt if opens(PROMPT) => drop(fields.insert(PROMPT.to_owned(), prompt.into())),
+            prompt if opens(HOTWORDS) => keywords.extend(phrases(prompt)),
+            _ => return cannot("prompt", PROMPT),
         }
-        Ok(())
+        if !keywords.is_empty() {
+            fields.insert(HOTWORDS.to_owned(), keywords.into());
+        }
+        Ok(Self { preset, fields, language })
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        (&self.preset, &self.fields) == (&other.preset, &other.fields)
     }
 }
 
@@ -213,24 +252,13 @@ impl Side for Connection {
                 default_preset(None, self.protocol.name, advice, admitted)?
             }
         };
-        let mut fields = Map::new();
-        self.language = WantedLanguage::new(wanted.language.as_deref(), &preset, admitted, &mut fields);
-        let mut keywords = wanted.keywords.clone();
-        if !wanted.prompt.is_empty() {
-            if admitted.sessions().opens(&preset, PROMPT) {
-                fields.insert(PROMPT.to_owned(), wanted.prompt.as_str().into());
-            } else {
-                keywords.extend(phrases(&wanted.prompt));
-            }
-        }
-        if !keywords.is_empty() {
-            fields.insert(HOTWORDS.to_owned(), keywords.into());
-        }
-        Ok(SessionRequest { preset, options: fields, audio: self.config.audio, pace: Pace::Live })
+        self.asked = Asked::new(preset.clone(), wanted, admitted.sessions()).map_err(|problem| problem.failure)?;
+        let options = self.asked.fields.clone();
+        Ok(SessionRequest { preset, options, audio: self.config.audio, pace: Pace::Live })
     }
 
     fn opened(&mut self, info: &SessionInfo, metrics: &Metrics, _: &mut Vec<Message>) -> Result<(), Failure> {
-        self.language.check(info)?;
+        self.asked.language.check(info)?;
         can_tell(&self.config, info).map_err(|problem| problem.failure)?;
         self.items.open(&info.metadata, self.base);
         self.stream = Some(info.clone());

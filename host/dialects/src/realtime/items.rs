@@ -82,7 +82,7 @@ impl Items {
     pub(super) fn event(&mut self, event: &Event, config: &Config) -> Vec<ServerEvent> {
         let mut out = Vec::new();
         // What the client has committed ends where the client said.
-        let detects = config.detects_turns && self.waiting.is_empty();
+        let detects = config.detects_turns() && self.waiting.is_empty();
         match event {
             Event::SpeechStarted(sample) if detects => self.start(self.time(*sample), &mut out),
             Event::Partial(text) if detects && !text.text_bytes().is_empty() => {

@@ -4,13 +4,10 @@
 //! come out, and cannot be done, is an error; one that only polishes the result is named in [`Config::ignored`]; an
 //! unknown one is an error, as in OpenAI's service. Both forms of a session are read in both messages.
 
-use super::config::{Config, LOGPROBS, PCM_RATE, Transcription};
+use super::config::{Config, G711_RATE, LOGPROBS, PCM_RATE, Transcription};
 use crate::openai::Problem;
 use auricle_core::{AudioFormat, Encoding, Failure, FailureCode};
 use serde_json::{Map, Value, json};
-
-/// The rate of G.711, in Hz.
-const G711_RATE: u32 = 8_000;
 
 impl Config {
     /// Applies the changes in a session.
@@ -91,7 +88,7 @@ impl Config {
 
     fn turn_detection(&mut self, path: &'static str, value: &Value) -> Result<(), Problem> {
         let Some(fields) = object(path, value)? else {
-            self.detects_turns = false;
+            self.turn_detection = Some(false);
             return Ok(());
         };
         for (name, value) in fields {
@@ -111,7 +108,7 @@ impl Config {
                 other => return Err(unknown(path, other)),
             }
         }
-        self.detects_turns = true;
+        self.turn_detection = Some(true);
         Ok(())
     }
 
@@ -247,7 +244,7 @@ mod tests {
             language: Some("en".to_owned()),
             ..Transcription::default()
         };
-        assert_eq!((config.transcription, config.detects_turns), (wanted.clone(), true));
+        assert_eq!((config.transcription, config.turn_detection), (wanted.clone(), Some(true)));
         assert_eq!(config.ignored, ["turn_detection.prefix_padding_ms", "turn_detection.silence_duration_ms"]);
         let pipecat = json!({"type": "transcription", "audio": {"input": {
             "format": {"type": "audio/pcm", "rate": 24_000},
@@ -256,7 +253,10 @@ mod tests {
         }}});
         let config = applied(&[pipecat]).unwrap();
         let wanted = Transcription { prompt: "Names: Ann, Bob".to_owned(), ..wanted };
-        assert_eq!((config.transcription, config.detects_turns, config.audio.sample_rate), (wanted, false, 24_000));
+        assert_eq!(
+            (config.transcription, config.turn_detection, config.audio.sample_rate),
+            (wanted, Some(false), 24_000)
+        );
         assert_eq!(config.ignored, ["noise_reduction"]);
         let beta = json!({
             "input_audio_format": "g711_ulaw", "input_audio_transcription": {"model": "whisper-1"}, "turn_detection": null,
@@ -280,7 +280,10 @@ mod tests {
             prompt: "p".to_owned(),
             keywords: vec!["k".to_owned()],
         };
-        assert_eq!((&config.transcription, config.audio.sample_rate, config.detects_turns), (&wanted, 16_000, false));
+        assert_eq!(
+            (&config.transcription, config.audio.sample_rate, config.turn_detection),
+            (&wanted, 16_000, Some(false))
+        );
         assert_eq!(
             config.session("sess_1", Shape::Current),
             json!({"id": "sess_1", "object": "realtime.transcription_session", "type": "transcription", "include": null, "audio": {"input": {
@@ -289,9 +292,19 @@ mod tests {
             }}})
         );
         let cleared = set(json!({"transcription": null, "format": null, "turn_detection": {}}));
-        assert_eq!(applied(&[first.clone(), cleared]).unwrap(), Config::default());
+        let expected = Config { turn_detection: Some(true), ..Config::default() };
+        assert_eq!(applied(&[first.clone(), cleared]).unwrap(), expected);
         let other = set(json!({"format": {"type": "audio/pcma"}}));
         assert_eq!(applied(&[first, other]).unwrap().session("s", Shape::Beta)["input_audio_format"], "g711_alaw");
+    }
+
+    #[test]
+    fn a_model_that_has_no_turn_detection_at_openai_has_none_unless_it_is_set() {
+        let model = |name: &str| json!({"audio": {"input": {"transcription": {"model": name}}}});
+        let set = json!({"audio": {"input": {"turn_detection": {"type": "server_vad"}}}});
+        let detects = |updates: &[Value]| applied(updates).unwrap().detects_turns();
+        assert!(detects(&[]) && detects(&[model("gpt-transcribe")]) && detects(&[set, model("gpt-live-transcribe")]));
+        assert!(!detects(&[model("gpt-live-transcribe")]) && !detects(&[model("gpt-realtime-whisper-1")]));
     }
 
     #[test]

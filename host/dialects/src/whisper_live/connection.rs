@@ -157,7 +157,7 @@ impl Side for WhisperLive {
         let options = self.options.clone().unwrap_or_default();
         let preset = self.preset(&options, admitted)?;
         let mut fields = Map::new();
-        self.language = WantedLanguage::new(options.language.as_deref(), &preset, admitted, &mut fields);
+        self.language = WantedLanguage::new(options.language.as_deref(), &preset, admitted.sessions(), &mut fields);
         if options.translates {
             fields.insert(TASK.to_owned(), "translate".into());
         }

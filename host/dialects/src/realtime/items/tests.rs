@@ -11,7 +11,7 @@ fn items(capabilities: &[&str]) -> Items {
 }
 
 fn config(detects_turns: bool) -> Config {
-    Config { detects_turns, ..Config::default() }
+    Config { turn_detection: Some(detects_turns), ..Config::default() }
 }
 
 fn text(start: u64, text: &str) -> Segment {
@@ -206,7 +206,7 @@ proptest! {
                     cleared += items.open.as_ref().map_or(0, |item| item.transcript.len());
                     items.clear(now);
                 }
-                Step::Turns(turns) => config.detects_turns = turns,
+                Step::Turns(turns) => config.turn_detection = Some(turns),
             }
         }
         told.extend(items.end(now, &config));
