@@ -24,6 +24,7 @@ mod openapi;
 mod packaging;
 mod presets;
 mod pull;
+mod realtime;
 mod sessions;
 mod sherpa;
 mod signals;
