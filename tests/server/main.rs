@@ -4,6 +4,7 @@
 
 mod access_log;
 mod admission;
+mod agents;
 mod asyncapi;
 mod bad_input;
 mod check;
