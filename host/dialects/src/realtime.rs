@@ -1,6 +1,8 @@
 //! OpenAI's protocol for the transcription of live audio. `docs/dialects.md` describes it for clients.
 
 #[cfg(feature = "server")]
+mod asked;
+#[cfg(feature = "server")]
 pub mod config;
 #[cfg(feature = "server")]
 mod connection;

@@ -4,14 +4,15 @@
 //! that an open stream cannot take up end it, all its text is sent, and the next audio opens another. No I/O.
 
 use super::{
-    config::{Config, Transcription},
+    asked::Asked,
+    config::Config,
     items::Items,
     messages::{ClientEvent, ClientMessage, ServerEvent, ServerMessage, Shape},
 };
 use crate::{
     Visitor,
-    fields::{HOTWORDS, PROMPT, WantedLanguage, note_ignored},
-    openai::{Problem, phrases},
+    fields::note_ignored,
+    openai::Problem,
     preset::{default_preset, named_preset},
     websocket::{
         close_failed,
@@ -19,12 +20,10 @@ use crate::{
     },
 };
 use auricle_core::{Event, Failure, FailureCode, Pace, metrics::Metrics};
-use auricle_session::{Admitted, Protocol, SessionInfo, SessionRequest, Sessions};
+use auricle_session::{Admitted, Protocol, SessionInfo, SessionRequest};
 use serde_json::{Map, Value};
 use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
 use uuid::Uuid;
-
-const TRANSCRIPTION: &str = "session.audio.input.transcription";
 
 /// The messages of one connection.
 pub(super) struct Connection {
@@ -169,44 +168,6 @@ impl Connection {
             }
             _ => Ok(true),
         }
-    }
-}
-
-/// What a stream is opened with.
-#[derive(Debug, Default)]
-struct Asked {
-    preset: String,
-    fields: Map<String, Value>,
-    language: WantedLanguage,
-}
-
-impl Asked {
-    fn new(preset: String, wanted: &Transcription, sessions: &Sessions) -> Result<Self, Problem> {
-        let opens = |field: &str| sessions.opens(&preset, field);
-        let cannot = |name: &str, field: &str| {
-            let problem = format!("`{name}` needs a preset that opens `{field}`; `{preset}` does not");
-            Err(Problem::unsupported(TRANSCRIPTION, problem))
-        };
-        let mut fields = Map::new();
-        let language = WantedLanguage::new(wanted.language.as_deref(), &preset, sessions, &mut fields);
-        let mut keywords = wanted.keywords.clone();
-        if !keywords.is_empty() && !opens(HOTWORDS) {
-            return cannot("keywords", HOTWORDS);
-        }
-        match wanted.prompt.as_str() {
-            "" => {}
-            prompt if opens(PROMPT) => drop(fields.insert(PROMPT.to_owned(), prompt.into())),
-            prompt if opens(HOTWORDS) => keywords.extend(phrases(prompt)),
-            _ => return cannot("prompt", PROMPT),
-        }
-        if !keywords.is_empty() {
-            fields.insert(HOTWORDS.to_owned(), keywords.into());
-        }
-        Ok(Self { preset, fields, language })
-    }
-
-    fn is_same(&self, other: &Self) -> bool {
-        (&self.preset, &self.fields) == (&other.preset, &other.fields)
     }
 }
 
