@@ -102,7 +102,7 @@ impl Items {
     /// # Errors
     /// There is too little audio.
     pub(super) fn commit(&mut self, now: f64) -> Result<Vec<ServerEvent>, Problem> {
-        let length = now - self.begin;
+        let length = (now - self.begin).max(0.0);
         // Rounding must not refuse what has exactly this length.
         if length < LEAST - 1e-6 {
             let message = format!(
