@@ -534,6 +534,19 @@ fn a_key_may_be_in_all_places_of_openai() {
     assert_eq!(answer.status(), 404);
 }
 
+/// A script cannot read the answer to a handshake.
+#[test]
+fn a_web_page_without_a_key_is_told_at_once() {
+    let setup = tone();
+    fs::write(setup.path("configs/keys.toml"), "").unwrap();
+    let host = setup.settings("keys = \"keys.toml\"\norigins = [\"https://app.example\"]\n").start();
+    let headers =
+        [("origin", "https://app.example"), ("sec-websocket-protocol", "realtime, openai-insecure-api-key.x")];
+    let mut live = Live::knock(&host, INTENT, &headers).unwrap();
+    assert_eq!(live.closed().0, 1008);
+    assert_eq!((live.told.len(), &live.told[0]["error"]["code"]), (1, &json!("invalid_api_key")));
+}
+
 /// Checks what an official client was told: the digits in each of its parts.
 fn check_client(name: &str, told: &Value, parts: &[(&str, usize)]) {
     let spoken = words(&fs::read_to_string(fixture("digits.txt")).unwrap());
