@@ -168,6 +168,28 @@ def dialects() -> None:
         "error": '{"type":"Error","variant":"SchemaError","description":"d"}',
     }.items():
         seed("deepgram_messages", name, message)
+    transcription = '"transcription":{"model":"gpt-transcribe","language":"en","prompt":"p","keywords":["one"],"delay":"low"}'
+    turns = '"turn_detection":{"type":"server_vad","threshold":0.5,"prefix_padding_ms":300,"silence_duration_ms":200}'
+    for name, message in {
+        "update": '{"type":"session.update","event_id":"e","session":{"type":"transcription","audio":{"input":{"format":'
+        '{"type":"audio/pcm","rate":24000},"noise_reduction":{"type":"near_field"},' + transcription + "," + turns + "}},"
+        '"include":["item.input_audio_transcription.logprobs"]}}',
+        "update-short": '{"type":"session.update","session":{"audio":{"input":{"format":{"type":"audio/pcmu"},'
+        '"transcription":{"model":"m","languages":["de"]},"turn_detection":{"type":"semantic_vad","eagerness":"low"}}}}}',
+        "update-null": '{"type":"session.update","session":{"audio":{"input":{"format":null,"transcription":null,'
+        '"turn_detection":null,"noise_reduction":null}},"include":null}}',
+        "update-beta": '{"type":"transcription_session.update","session":{"input_audio_format":"g711_alaw",'
+        '"input_audio_transcription":{"model":"whisper-1","language":""},"turn_detection":null,'
+        '"input_audio_noise_reduction":null,"include":[]}}',
+        "update-refused": '{"type":"session.update","session":{"type":"realtime","voice":"alloy"}}',
+        "append": '{"type":"input_audio_buffer.append","audio":"AAEC/w=="}',
+        "append-bare": '{"type":"input_audio_buffer.append","audio":"AAEC\\/w"}',
+        "append-refused": '{"type":"input_audio_buffer.append","audio":"AA-_"}',
+        "commit": '{"type":"input_audio_buffer.commit"}',
+        "clear": '{"type":"input_audio_buffer.clear","event_id":null}',
+        "other": '{"type":"response.create"}',
+    }.items():
+        seed("realtime_messages", name, message)
     chunk = b'{"rate": 16000, "width": %d, "channels": 1, "timestamp": null}'
 
     def event(kind: str, data: bytes = b"", payload: bytes = b"") -> bytes:

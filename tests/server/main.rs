@@ -4,6 +4,7 @@
 
 mod access_log;
 mod admission;
+mod agents;
 mod asyncapi;
 mod bad_input;
 mod check;
@@ -24,6 +25,7 @@ mod openapi;
 mod packaging;
 mod presets;
 mod pull;
+mod realtime;
 mod sessions;
 mod sherpa;
 mod signals;

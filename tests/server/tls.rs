@@ -24,6 +24,18 @@ fn issue(dir: &Path, name: &str) {
     fs::write(dir.join(format!("{name}.key")), key.serialize_pem()).unwrap();
 }
 
+/// Creates a certificate of its own for this machine, as `openssl req -x509` does: it may issue others. The files are those of
+/// [`issue`].
+pub(crate) fn self_signed(dir: &Path, name: &str) {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(["127.0.0.1".to_owned(), "asr.example".to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let certificate = params.self_signed(&key).unwrap().pem();
+    fs::write(dir.join(format!("{name}.pem")), &certificate).unwrap();
+    fs::write(dir.join(format!("{name}-ca.pem")), certificate).unwrap();
+    fs::write(dir.join(format!("{name}.key")), key.serialize_pem()).unwrap();
+}
+
 const SETTINGS: &str = "[tls]\ncertificate = \"server.pem\"\nkey = \"server.key\"\n[timeouts]\nrequest_seconds = 2";
 
 /// With certificates `one` and `two`; `one` is used.
@@ -112,15 +124,8 @@ fn a_client_that_trusts_the_authority_is_served_and_no_other() {
 fn a_self_signed_certificate_is_trusted_by_itself_and_insecure_trusts_all() {
     let setup = setup();
     let configs = setup.path("configs");
-    // As `openssl req -x509` makes it: it may issue others.
     for name in ["own", "another"] {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(["127.0.0.1".to_owned(), "asr.example".to_owned()]).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let certificate = params.self_signed(&key).unwrap().pem();
-        fs::write(configs.join(format!("{name}.pem")), &certificate).unwrap();
-        fs::write(configs.join(format!("{name}-ca.pem")), certificate).unwrap();
-        fs::write(configs.join(format!("{name}.key")), key.serialize_pem()).unwrap();
+        self_signed(&configs, name);
     }
     install(&configs, "own");
     let host = start(setup);

@@ -21,6 +21,9 @@ pub(crate) enum Parity {
     /// The training recipes with `sherpa-onnx` and `transformers`: their own tests, in their environments (about 5 GB
     /// each)
     Training,
+    /// The dialects with the agents that speak them: the services of Pipecat and the plug-ins of LiveKit, in environments
+    /// under target/ (half a gigabyte each)
+    Clients,
     /// The log-mel features of `plugin-kit` with the PyPI packages `kaldi-native-fbank` and `transformers`
     Features,
 }
@@ -45,6 +48,10 @@ pub(crate) fn parity(engine: &Parity) -> Done {
             &["plugins/whisper/parity/compare.py"]
         }
         Parity::Training => return crate::train::tests(),
+        Parity::Clients => {
+            let agents = ["--test", "server", "agents::"].map(str::to_owned);
+            return crate::test::test(true, &agents);
+        }
         Parity::Features => &["plugin-kit/parity/fbank.py", "plugin-kit/parity/logmel.py"],
     };
     let command = |script| run(Command::new("python3").arg(script).args(options).current_dir(root()));

@@ -19,6 +19,7 @@ mod onnx_texts;
 mod openai_forms;
 mod plugin_files;
 mod presets;
+mod realtime_messages;
 mod settings;
 mod sherpa_messages;
 #[cfg(test)]
@@ -41,6 +42,7 @@ pub use onnx_texts::onnx_texts;
 pub use openai_forms::openai_forms;
 pub use plugin_files::plugin_files;
 pub use presets::presets;
+pub use realtime_messages::realtime_messages;
 pub use settings::settings;
 pub use sherpa_messages::sherpa_messages;
 pub use vosk_messages::vosk_messages;
@@ -53,7 +55,7 @@ pub use wyoming_events::wyoming_events;
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 19] = [
+pub const TARGETS: [(&str, Target); 20] = [
     ("audio_files", audio_files),
     ("audio_intake", audio_intake),
     ("client_messages", client_messages),
@@ -66,6 +68,7 @@ pub const TARGETS: [(&str, Target); 19] = [
     ("openai_forms", openai_forms),
     ("plugin_files", plugin_files),
     ("presets", presets),
+    ("realtime_messages", realtime_messages),
     ("settings", settings),
     ("sherpa_messages", sherpa_messages),
     ("vosk_messages", vosk_messages),

@@ -1,7 +1,7 @@
 //! The engines' fields that dialects set for their clients, and parameters that have no effect.
 
 use auricle_core::{Failure, FailureCode, metrics::Metrics};
-use auricle_session::{Admitted, SessionInfo};
+use auricle_session::{SessionInfo, Sessions};
 use serde_json::{Map, Value};
 
 /// The spoken language.
@@ -23,11 +23,11 @@ impl WantedLanguage {
     pub(crate) fn new(
         language: Option<&str>,
         preset: &str,
-        admitted: &Admitted,
+        sessions: &Sessions,
         fields: &mut Map<String, Value>,
     ) -> Self {
         let Some(language) = language else { return Self(None) };
-        if admitted.sessions().opens(preset, LANGUAGE) {
+        if sessions.opens(preset, LANGUAGE) {
             fields.insert(LANGUAGE.to_owned(), Value::from(language));
             return Self(None);
         }

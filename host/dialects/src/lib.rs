@@ -15,6 +15,7 @@ pub mod native;
 pub mod openai;
 #[cfg(feature = "server")]
 mod preset;
+pub mod realtime;
 #[cfg(feature = "server")]
 mod rest;
 pub mod sherpa;

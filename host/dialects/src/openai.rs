@@ -28,7 +28,16 @@ mod transcribe;
 #[cfg(feature = "server")]
 mod transcript;
 
+// For OpenAI's protocol of live audio.
+#[cfg(feature = "server")]
+pub(crate) use messages::{ErrorFields, Logprob, Usage};
+#[cfg(feature = "server")]
+pub(crate) use parameters::phrases;
 #[cfg(feature = "server")]
 pub use problem::Problem;
 #[cfg(feature = "server")]
 pub use requests::OpenAi;
+#[cfg(feature = "server")]
+pub(crate) use response::{error as refusal, error_body};
+#[cfg(feature = "server")]
+pub(crate) use transcript::Transcript;

@@ -1,7 +1,24 @@
-//! The preset of a client that names none, or names a model that is not a preset.
+//! The preset of a client: that of the model which it names, or a default.
 
 use auricle_core::{Failure, FailureCode};
-use auricle_session::Admitted;
+use auricle_session::{Admitted, Caller, Sessions};
+
+/// The preset of a model that a client names.
+///
+/// # Errors
+/// There is no such model, or the client may not use it.
+pub(crate) fn named_preset(model: &str, sessions: &Sessions, caller: &Caller) -> Result<String, Failure> {
+    let preset = sessions.preset_for(model);
+    if sessions.has_preset(&preset) {
+        caller.check_preset(&preset)?;
+        return Ok(preset);
+    }
+    let names = sessions.models(caller).join(", ");
+    let message = format!(
+        "there is no model `{model}`: name a preset, or set the model's preset under [models] in auricle.toml (available: {names})"
+    );
+    Err(Failure::new(FailureCode::UnknownPreset, message))
+}
 
 /// The preset in the settings of a dialect; without one, the only preset that the client may use. `advice` says what
 /// the client can do instead.

@@ -9,6 +9,7 @@ use auricle_dialects::{
     deepgram::Deepgram,
     native::Native,
     openai::OpenAi,
+    realtime::Realtime,
     sherpa::{Sherpa, SherpaOffline},
     vosk::Vosk,
     whisper_live::WhisperLive,
@@ -58,7 +59,7 @@ pub(super) enum DialectsError {
 
 /// Selects the dialects of a listener.
 pub(super) fn dialects(settings: &Settings, listener: &ListenerSettings) -> Result<Dialects, DialectsError> {
-    let DialectSettings { vosk, sherpa, whisper_live, deepgram, wyoming } = &settings.dialects;
+    let DialectSettings { vosk, sherpa, whisper_live, deepgram, openai_realtime, wyoming } = &settings.dialects;
     let mut all: Vec<Arc<dyn Dialect>> = vec![
         Arc::new(Native),
         Arc::new(Vosk::new(vosk.clone())),
@@ -66,6 +67,7 @@ pub(super) fn dialects(settings: &Settings, listener: &ListenerSettings) -> Resu
         Arc::new(SherpaOffline::new(sherpa.clone())),
         Arc::new(WhisperLive::new(whisper_live.clone())),
         Arc::new(Deepgram::new(deepgram.clone())),
+        Arc::new(Realtime::new(openai_realtime.clone())),
     ];
     let mut rest: Vec<Arc<dyn RestDialect>> = vec![Arc::new(OpenAi)];
     let socket: Arc<dyn SocketDialect> = Arc::new(Wyoming::new(wyoming.clone()));

@@ -9,8 +9,8 @@ pub use limits::{Limits, Timeouts};
 use super::address::ListenAddress;
 use auricle_core::text_file;
 use auricle_dialects::{
-    deepgram::DeepgramSettings, sherpa::SherpaSettings, vosk::VoskSettings, whisper_live::WhisperLiveSettings,
-    wyoming::WyomingSettings,
+    deepgram::DeepgramSettings, realtime::RealtimeSettings, sherpa::SherpaSettings, vosk::VoskSettings,
+    whisper_live::WhisperLiveSettings, wyoming::WyomingSettings,
 };
 use auricle_session::{ModelNames, journal::JournalSettings};
 use ipnet::IpNet;
@@ -128,6 +128,9 @@ pub struct DialectSettings {
     pub whisper_live: WhisperLiveSettings,
     /// The dialect of Deepgram.
     pub deepgram: DeepgramSettings,
+    /// The dialect of OpenAI for live audio.
+    #[serde(rename = "openai-realtime")]
+    pub openai_realtime: RealtimeSettings,
     /// The dialect of Wyoming.
     pub wyoming: WyomingSettings,
 }

@@ -170,7 +170,7 @@ impl Side for Connection {
     fn request(&mut self, admitted: &Admitted) -> Result<SessionRequest, Failure> {
         let Request { options, preset, .. } = &self.request;
         let mut fields = Map::new();
-        self.language = WantedLanguage::new(options.language.as_deref(), preset, admitted, &mut fields);
+        self.language = WantedLanguage::new(options.language.as_deref(), preset, admitted.sessions(), &mut fields);
         if !options.phrases.is_empty() {
             fields.insert(HOTWORDS.to_owned(), options.phrases.clone().into());
         }
@@ -209,7 +209,7 @@ impl Side for Connection {
         false
     }
 
-    fn failed(&self, failure: &Failure) -> Vec<Message> {
+    fn failed(&mut self, failure: &Failure) -> Vec<Message> {
         let error = (failure.code == FailureCode::BadMessage)
             .then(|| ServerMessage::Error { variant: "SchemaError".to_owned(), description: failure.to_string() });
         let held = self.timeline.held();

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     Dialect,
     fields::HOTWORDS,
-    preset::default_preset,
+    preset::{default_preset, named_preset},
     websocket::{ConnectionSettings, WebSocket, dialogue, offered_subprotocols},
 };
 use auricle_core::{Failure, FailureCode};
@@ -45,7 +45,6 @@ impl Deepgram {
     fn read(&self, query: &str, admitted: &Admitted) -> Result<Request, Failure> {
         let options = Options::parse(query)?;
         let preset = self.preset(&options, admitted)?;
-        admitted.caller().check_preset(&preset)?;
         if !options.phrases.is_empty() && !admitted.sessions().opens(&preset, HOTWORDS) {
             let message =
                 format!("`keyterm` and `keywords` need a preset that opens `{HOTWORDS}`; `{preset}` does not");
@@ -55,18 +54,12 @@ impl Deepgram {
     }
 
     fn preset(&self, options: &Options, admitted: &Admitted) -> Result<String, Failure> {
-        let Some(model) = &options.model else {
-            return default_preset(self.settings.preset.as_ref(), NAME, "set `model`, or ", admitted);
-        };
-        let preset = admitted.sessions().preset_for(model);
-        if admitted.sessions().has_preset(&preset) {
-            return Ok(preset);
+        if let Some(model) = &options.model {
+            return named_preset(model, admitted.sessions(), admitted.caller());
         }
-        let names = admitted.sessions().models(admitted.caller()).join(", ");
-        let message = format!(
-            "there is no model `{model}`: name a preset, or set the model's preset under [models] in auricle.toml (available: {names})"
-        );
-        Err(Failure::new(FailureCode::UnknownPreset, message))
+        let preset = default_preset(self.settings.preset.as_ref(), NAME, "set `model`, or ", admitted)?;
+        admitted.caller().check_preset(&preset)?;
+        Ok(preset)
     }
 
     fn request_id(&self) -> String {

@@ -4,12 +4,12 @@ use serde::Serialize;
 
 /// An error.
 #[derive(Debug, Serialize)]
-pub(super) struct ErrorBody {
-    pub(super) error: ErrorFields,
+pub(crate) struct ErrorBody {
+    pub(crate) error: ErrorFields,
 }
 
-#[derive(Debug, Serialize)]
-pub(super) struct ErrorFields {
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct ErrorFields {
     pub(super) message: String,
     #[serde(rename = "type")]
     pub(super) kind: &'static str,
@@ -91,22 +91,22 @@ pub(super) struct VerboseWord {
 
 /// The probability of a word.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct Logprob {
+pub(crate) struct Logprob {
     pub(super) token: String,
     pub(super) logprob: f64,
     pub(super) bytes: Vec<u8>,
 }
 
 /// What is charged for: seconds of audio.
-#[derive(Debug, Serialize)]
-pub(super) struct Usage {
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Usage {
     #[serde(rename = "type")]
     kind: &'static str,
     seconds: f64,
 }
 
 impl Usage {
-    pub(super) fn new(seconds: f64) -> Self {
+    pub(crate) fn new(seconds: f64) -> Self {
         Self { kind: "duration", seconds }
     }
 }

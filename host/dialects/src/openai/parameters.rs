@@ -256,7 +256,7 @@ impl Parameters {
 }
 
 /// The phrases in a prompt for engines that only know phrases.
-fn phrases(prompt: &str) -> impl Iterator<Item = String> {
+pub(crate) fn phrases(prompt: &str) -> impl Iterator<Item = String> {
     prompt.split([',', ';', '\n']).map(str::trim).filter(|phrase| !phrase.is_empty()).map(str::to_owned)
 }
 

@@ -17,30 +17,30 @@ pub struct Problem {
 
 impl Problem {
     /// A request that is not of the right form.
-    pub(super) fn malformed(problem: impl Display) -> Self {
+    pub(crate) fn malformed(problem: impl Display) -> Self {
         Failure::new(FailureCode::BadMessage, problem).into()
     }
 
     /// A required parameter is missing.
-    pub(super) fn missing(param: &'static str) -> Self {
+    pub(crate) fn missing(param: &'static str) -> Self {
         let failure = Failure::new(FailureCode::BadMessage, format!("the parameter `{param}` is missing"));
         Self { failure, param: Some(param), code: Some("missing_required_parameter") }
     }
 
     /// The value of a parameter is not valid. `problem` continues the parameter's name.
-    pub(super) fn invalid(param: &'static str, problem: impl Display) -> Self {
+    pub(crate) fn invalid(param: &'static str, problem: impl Display) -> Self {
         let failure = Failure::new(FailureCode::InvalidOption, format!("`{param}` {problem}"));
         Self { failure, param: Some(param), code: Some("invalid_value") }
     }
 
     /// A parameter changes what comes out, and this cannot be done. `problem` says why.
-    pub(super) fn unsupported(param: &'static str, problem: impl Display) -> Self {
+    pub(crate) fn unsupported(param: &'static str, problem: impl Display) -> Self {
         let failure = Failure::new(FailureCode::ForbiddenField, format!("`{param}` cannot be used: {problem}"));
         Self { failure, param: Some(param), code: Some("unsupported_parameter") }
     }
 
     /// The audio cannot be read.
-    pub(super) fn audio(problem: impl Display) -> Self {
+    pub(crate) fn audio(problem: impl Display) -> Self {
         let failure = Failure::new(FailureCode::BadAudio, format!("`file`: {problem}"));
         Self { failure, param: Some("file"), code: None }
     }

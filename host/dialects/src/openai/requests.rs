@@ -18,12 +18,16 @@ use std::sync::Arc;
 const TRANSCRIPTIONS: &str = "/v1/audio/transcriptions";
 const TRANSLATIONS: &str = "/v1/audio/translations";
 const MODELS: &str = "/v1/models";
+/// Requests for keys of short life, which this server does not make.
+const SECRETS: [&str; 2] = ["/v1/realtime/client_secrets", "/v1/realtime/transcription_sessions"];
 const ROUTES: &[(Method, &str)] = &[
     (Method::POST, TRANSCRIPTIONS),
     (Method::POST, TRANSLATIONS),
     (Method::GET, MODELS),
     // A name may have slashes.
     (Method::GET, "/v1/models/{*model}"),
+    (Method::POST, SECRETS[0]),
+    (Method::POST, SECRETS[1]),
 ];
 
 /// OpenAI's HTTP requests.
@@ -49,6 +53,10 @@ async fn respond(request: Request, context: RequestContext) -> Result<Response, 
         MODELS => {
             let data = sessions.models(caller).into_iter().map(Model::new).collect();
             Ok(response::json(200, &ModelList { object: "list", data }))
+        }
+        path if SECRETS.contains(&path) => {
+            let message = "this server makes no client secrets: connect to /v1/realtime with a key of the server";
+            Err(Failure::new(FailureCode::ForbiddenField, message).into())
         }
         path => {
             let name = path.strip_prefix(MODELS).unwrap_or_default().trim_start_matches('/');

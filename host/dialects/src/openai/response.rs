@@ -30,7 +30,7 @@ pub(super) fn text_of(status: u16, content_type: &'static str, body: String) -> 
 }
 
 /// The response to a refused request.
-pub(super) fn error(problem: &Problem) -> Response {
+pub(crate) fn error(problem: &Problem) -> Response {
     let status = codes::status(problem.failure.code);
     let mut response = json(status, &error_body(problem));
     let headers = response.headers_mut();
@@ -43,7 +43,7 @@ pub(super) fn error(problem: &Problem) -> Response {
 }
 
 /// OpenAI's form of an error.
-pub(super) fn error_body(Problem { failure, param, code }: &Problem) -> ErrorBody {
+pub(crate) fn error_body(Problem { failure, param, code }: &Problem) -> ErrorBody {
     let code = code.map_or_else(|| codes::name(failure.code), str::to_owned);
     ErrorBody {
         error: ErrorFields { message: failure.message.clone(), kind: codes::kind(failure.code), param: *param, code },

@@ -16,11 +16,11 @@ use std::{
 const LEAST: f64 = -100.0;
 
 /// Warnings of the task that sends the audio.
-pub(super) type Warnings = Arc<Mutex<Vec<String>>>;
+pub(crate) type Warnings = Arc<Mutex<Vec<String>>>;
 
 /// What an engine has reported about a file.
 #[derive(Debug)]
-pub(super) struct Transcript {
+pub(crate) struct Transcript {
     rate: u32,
     separator: String,
     segments: Vec<Segment>,
@@ -30,13 +30,13 @@ pub(super) struct Transcript {
 }
 
 impl Transcript {
-    pub(super) fn new(metadata: &Metadata, warnings: Warnings) -> Self {
+    pub(crate) fn new(metadata: &Metadata, warnings: Warnings) -> Self {
         let (rate, separator) = (metadata.sample_rate, metadata.separator.clone());
         Self { rate, separator, segments: Vec::new(), samples: 0, warnings }
     }
 
     /// Adds an event. Returns the text to append, if it is a segment.
-    pub(super) fn add(&mut self, event: &Event) -> Option<String> {
+    pub(crate) fn add(&mut self, event: &Event) -> Option<String> {
         match event {
             Event::Segment(segment) if !segment.text_bytes().is_empty() => {
                 let text = self.separated(self.segments.len(), &segment.text());
@@ -69,9 +69,14 @@ impl Transcript {
         seconds(self.samples, self.rate)
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let texts: Vec<Cow<'_, str>> = self.segments.iter().map(Segment::text).collect();
         texts.join(&self.separator)
+    }
+
+    /// The language that the engine has detected.
+    pub(crate) fn language(&self) -> Option<&str> {
+        self.segments.iter().find_map(|segment| segment.language.as_deref())
     }
 
     /// The response in one of the formats that are not JSON, else `None`.
@@ -96,7 +101,6 @@ impl Transcript {
 
     /// The response `verbose_json`.
     pub(super) fn verbose(&self, parameters: &Parameters, task: Task) -> Verbose {
-        let language = self.segments.iter().find_map(|segment| segment.language.as_deref());
         let time = |sample: u64| seconds(sample, self.rate);
         let segment = |(id, segment): (usize, &Segment)| VerboseSegment {
             id,
@@ -120,7 +124,7 @@ impl Transcript {
                 Task::Transcribe => "transcribe",
                 Task::Translate => "translate",
             },
-            language: language.or(parameters.language()).unwrap_or("unknown").to_owned(),
+            language: self.language().or(parameters.language()).unwrap_or("unknown").to_owned(),
             duration: self.duration(),
             text: self.text(),
             segments: parameters.segments.then(|| self.segments.iter().enumerate().map(segment).collect()),
@@ -132,7 +136,7 @@ impl Transcript {
 
     /// The probabilities of the words from the segment `from` on; of the whole segment if its words have none. What has no
     /// probability is left out.
-    pub(super) fn logprobs(&self, from: usize) -> Vec<Logprob> {
+    pub(crate) fn logprobs(&self, from: usize) -> Vec<Logprob> {
         let mut list = Vec::new();
         for (n, segment) in self.segments.iter().enumerate().skip(from) {
             let words: Vec<_> = segment.words.iter().filter_map(|word| Some((word.text(), word.confidence?))).collect();
@@ -147,7 +151,7 @@ impl Transcript {
     }
 
     /// The number of segments.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.segments.len()
     }
 }

@@ -98,7 +98,7 @@ impl Side for Offline {
         true
     }
 
-    fn failed(&self, failure: &Failure) -> Vec<Message> {
+    fn failed(&mut self, failure: &Failure) -> Vec<Message> {
         vec![close_failed(failure)]
     }
 }

@@ -111,7 +111,7 @@ impl Side for Online {
         true
     }
 
-    fn failed(&self, failure: &Failure) -> Vec<Message> {
+    fn failed(&mut self, failure: &Failure) -> Vec<Message> {
         vec![close_failed(failure)]
     }
 }

@@ -18,6 +18,12 @@ pub(crate) trait Side: Send {
     /// The protocol, for the log.
     fn protocol(&self) -> Protocol;
 
+    /// The messages before the first of the client. If there are any, a refused client is told at once, because it waits
+    /// for them.
+    fn hello(&mut self) -> Vec<Message> {
+        Vec::new()
+    }
+
     /// Reads a text message.
     ///
     /// # Errors
@@ -49,7 +55,7 @@ pub(crate) trait Side: Send {
     fn done(&mut self, out: &mut Vec<Message>) -> bool;
 
     /// The last messages after a failure, with the close frame.
-    fn failed(&self, failure: &Failure) -> Vec<Message>;
+    fn failed(&mut self, failure: &Failure) -> Vec<Message>;
 
     /// How long audio may pause before the text so far becomes final.
     fn pause(&self) -> Option<Duration> {
@@ -139,6 +145,13 @@ impl<S: Side> Dialogue<'_, S> {
     ) -> Result<std::convert::Infallible, End> {
         let drain = self.visitor.as_ref().map(|visitor| visitor.caller.drain.clone()).unwrap_or_default();
         let going_away = || Failure::new(FailureCode::ShuttingDown, "the server is shutting down; connect again");
+        let hello = self.side.hello();
+        if !hello.is_empty() {
+            if let Some(Err(refused)) = &self.admitted {
+                return Err(refused.clone().into());
+            }
+            self.send(hello).await?;
+        }
         let mut alive = Instant::now();
         let mut limit = settings.start_limit;
         let every = settings.idle_limit / 4;

@@ -157,7 +157,7 @@ impl Side for WhisperLive {
         let options = self.options.clone().unwrap_or_default();
         let preset = self.preset(&options, admitted)?;
         let mut fields = Map::new();
-        self.language = WantedLanguage::new(options.language.as_deref(), &preset, admitted, &mut fields);
+        self.language = WantedLanguage::new(options.language.as_deref(), &preset, admitted.sessions(), &mut fields);
         if options.translates {
             fields.insert(TASK.to_owned(), "translate".into());
         }
@@ -213,7 +213,7 @@ impl Side for WhisperLive {
         false
     }
 
-    fn failed(&self, failure: &Failure) -> Vec<Message> {
+    fn failed(&mut self, failure: &Failure) -> Vec<Message> {
         use FailureCode as C;
         let uid = self.uid.clone();
         let message = match failure.code.for_clients() {
@@ -316,8 +316,8 @@ mod tests {
 
     #[test]
     fn failures_have_a_form_that_clients_know() {
-        let connection = connection(r#"{"uid": "u"}"#);
-        let first = |code| connection.failed(&Failure::new(code, "why"))[0].to_text().unwrap().to_owned();
+        let mut connection = connection(r#"{"uid": "u"}"#);
+        let mut first = |code| connection.failed(&Failure::new(code, "why"))[0].to_text().unwrap().to_owned();
         assert_eq!(first(FailureCode::Streams), r#"{"uid":"u","status":"WAIT","message":1.0}"#);
         assert_eq!(first(FailureCode::ShuttingDown), r#"{"uid":"u","message":"DISCONNECT"}"#);
         let error = r#"{"uid":"u","status":"ERROR","message":"engine_error: why"}"#;

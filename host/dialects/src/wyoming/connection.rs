@@ -235,7 +235,7 @@ impl Connection<'_> {
             }
         };
         let mut options = Map::new();
-        let language = WantedLanguage::new(language.as_deref(), &preset, &admitted, &mut options);
+        let language = WantedLanguage::new(language.as_deref(), &preset, admitted.sessions(), &mut options);
         let phrases = [("transcript_names", names), ("transcript_terms", terms)];
         let phrases = phrases.into_iter().filter(|(_, phrases)| !phrases.is_empty());
         if self.visitor.sessions.opens(&preset, HOTWORDS) {

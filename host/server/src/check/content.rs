@@ -125,7 +125,7 @@ fn without_subject<'a>(name: &str, reason: &'a str) -> &'a str {
 
 /// Presets that keys, model names and dialects name.
 pub(super) fn preset_names(settings: &Settings, presets: &[String], findings: &mut Vec<Finding>) {
-    let DialectSettings { vosk, sherpa, whisper_live, deepgram, wyoming } = &settings.dialects;
+    let DialectSettings { vosk, sherpa, whisper_live, deepgram, openai_realtime, wyoming } = &settings.dialects;
     for (name, _) in settings.models.entries().filter(|(name, _)| presets.iter().any(|preset| preset == name)) {
         findings.push(Finding::warning(format!("models {name}"), "has no effect: there is a preset of this name"));
     }
@@ -136,6 +136,7 @@ pub(super) fn preset_names(settings: &Settings, presets: &[String], findings: &m
         ("dialects.sherpa", &sherpa.preset),
         ("dialects.whisper-live", &whisper_live.preset),
         ("dialects.deepgram", &deepgram.preset),
+        ("dialects.openai-realtime", &openai_realtime.preset),
         ("dialects.wyoming", &wyoming.preset),
     ];
     named.extend(defaults.into_iter().filter_map(|(name, preset)| Some((name.to_owned(), preset.as_deref()?))));
