@@ -10,6 +10,8 @@ mod check;
 mod connections;
 mod convert;
 mod deepgram;
+mod deepgram_containers;
+mod deepgram_recordings;
 mod details;
 mod exposition;
 mod journal;

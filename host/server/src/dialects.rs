@@ -67,7 +67,7 @@ pub(super) fn dialects(settings: &Settings, listener: &ListenerSettings) -> Resu
         Arc::new(WhisperLive::new(whisper_live.clone())),
         Arc::new(Deepgram::new(deepgram.clone())),
     ];
-    let mut rest: Vec<Arc<dyn RestDialect>> = vec![Arc::new(OpenAi)];
+    let mut rest: Vec<Arc<dyn RestDialect>> = vec![Arc::new(OpenAi), Arc::new(Deepgram::new(deepgram.clone()))];
     let socket: Arc<dyn SocketDialect> = Arc::new(Wyoming::new(wyoming.clone()));
     let Some(names) = &listener.dialects else { return Ok(Dialects::Http(HttpDialects::Shared(all, rest))) };
     let address = || listener.address.clone();
