@@ -195,7 +195,9 @@ fn what_cannot_be_done_is_refused_in_deepgrams_form() {
         "Bad Request",
         "failed to process audio: not a recognized audio file",
     );
-    is(transcribe(&host, b"", ""), 400, "Bad Request", "failed to process audio");
+    for query in ["", "encoding=linear16&sample_rate=16000"] {
+        is(transcribe(&host, b"", query), 400, "Bad Request", "failed to process audio: the body is empty");
+    }
     for samples in [49_000, 120_000] {
         is(transcribe(&host, &wav_file(&noise(8, samples), 1), ""), 413, "PAYLOAD_TOO_LARGE", "limits.max_upload");
     }

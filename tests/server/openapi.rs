@@ -9,7 +9,7 @@ use auricle_dialects::{
     deepgram::{Deepgram, DeepgramSettings},
     openai::OpenAi,
 };
-use auricle_tests::{Client, Host, Setup, library, noise};
+use auricle_tests::{Client, Host, PublishedClients, Setup, library, long, noise, printed, skip};
 use serde_json::{Value, json};
 use std::{fs, path::Path};
 
@@ -114,4 +114,21 @@ fn responses_to_deepgrams_clients_are_as_documented() {
         check_as(&document, "DeepgramError", &answer.body);
         assert!(codes[status.to_string()].is_object(), "{status}");
     }
+}
+
+/// Requests that PyPI `schemathesis` makes from the document, valid and not: each is answered as it is documented, and none fails
+/// the server. What it sends as files is no audio, so that valid requests are refused says nothing.
+#[test]
+fn requests_made_from_the_document_are_answered_as_documented() {
+    if !long() {
+        return skip("requests made from docs/openapi.yaml: they take a minute");
+    }
+    let host = host();
+    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/openapi.yaml");
+    let url = format!("http://{}", host.address());
+    let args = ["run", document.to_str().unwrap(), "--url", &url, "--max-examples", "100", "--no-color"];
+    let but = ["--exclude-checks", "positive_data_acceptance"];
+    let Some(ran) = PublishedClients("schemathesis").run("st", &[&args[..], &but].concat()) else { return };
+    println!("{}", String::from_utf8_lossy(&ran.stdout));
+    printed(ran);
 }

@@ -21,7 +21,7 @@ use crate::{
         discard,
         feed::{Feed, Warnings},
         is_timeout,
-        recording::Recording,
+        recording::{Recording, unreadable},
         slow, too_large,
     },
 };
@@ -146,6 +146,9 @@ async fn receive(body: &mut BodyDataStream, uploads: &Uploads) -> Result<Receive
         })?;
         hash.update(&part);
         file.push(&part)?;
+    }
+    if file.is_empty() {
+        return Err(unprocessed(unreadable("the body is empty; send the recording as the body")));
     }
     Ok(Received { file, sha256: hex::encode(hash.finalize()) })
 }

@@ -11,6 +11,7 @@ use auricle_audio::{AudioFile, file::Options};
 use auricle_core::{AudioFormat, Failure, FailureCode};
 use std::{
     io::{self, Read},
+    panic::{AssertUnwindSafe, catch_unwind},
     thread,
 };
 use tokio::sync::mpsc::{Receiver, Sender, UnboundedReceiver, UnboundedSender, channel, unbounded_channel};
@@ -55,7 +56,9 @@ impl Unpacker {
         let (replies, parts) = channel(PARTS);
         let reader = Messages { arrived, replies: replies.clone(), message: None };
         let run = move || {
-            if let Err(failure) = run(reader, &replies) {
+            // A panic is already logged.
+            let ended = catch_unwind(AssertUnwindSafe(|| run(reader, &replies)));
+            if let Err(failure) = ended.unwrap_or_else(|_| Err(unreadable("its decoder failed"))) {
                 // The connection may be gone.
                 let _ = replies.blocking_send(Reply::Failed(failure));
             }
