@@ -1,8 +1,15 @@
 //! Compares `docs/openapi.yaml` with real responses: each must be as the document describes it, and each documented route must exist.
 
-use super::openai::{PATH, form, post, transcribe, wav_file};
-use auricle_dialects::{RestDialect, openai::OpenAi};
-use auricle_tests::{Client, Host, Setup, library, noise};
+use super::{
+    deepgram_recordings,
+    openai::{PATH, form, post, transcribe, wav_file},
+};
+use auricle_dialects::{
+    RestDialect,
+    deepgram::{Deepgram, DeepgramSettings},
+    openai::OpenAi,
+};
+use auricle_tests::{Client, Host, PublishedClients, Setup, library, long, noise, printed, skip};
 use serde_json::{Value, json};
 use std::{fs, path::Path};
 
@@ -54,9 +61,10 @@ fn every_route_answers_as_it_is_documented() {
 }
 
 #[test]
-fn every_route_of_the_dialect_is_documented() {
+fn every_route_of_the_dialects_is_documented() {
     let document = document();
-    for (method, path) in OpenAi.routes() {
+    let deepgram = Deepgram::new(DeepgramSettings::default());
+    for (method, path) in OpenAi.routes().iter().chain(deepgram.routes()) {
         let path = path.replace("{*", "{");
         let operation = &document["paths"][&path][method.as_str().to_lowercase()];
         assert!(operation.is_object(), "{method} {path}");
@@ -89,4 +97,38 @@ fn transcriptions_and_errors_are_as_documented() {
         check_as(&document, "Error", &answer.json());
         assert!(codes[status.to_string()].is_object(), "{status}");
     }
+}
+
+#[test]
+fn responses_to_deepgrams_clients_are_as_documented() {
+    let (document, host) = (document(), host());
+    let file = deepgram_recordings::wav_file(&noise(1, 40_000), 2);
+    let query = "model=tone&multichannel=true&utterances=true&punctuate=true";
+    for file in [&file, &file[..60_000]] {
+        check_as(&document, "Listened", &deepgram_recordings::transcribe(&host, file, query).body);
+    }
+    let codes = &document["paths"]["/v1/listen"]["post"]["responses"];
+    for (query, status) in [("model=absent", 400), ("model=broken", 503)] {
+        let answer = deepgram_recordings::transcribe(&host, &file, query);
+        assert_eq!(answer.status, status, "{answer:?}");
+        check_as(&document, "DeepgramError", &answer.body);
+        assert!(codes[status.to_string()].is_object(), "{status}");
+    }
+}
+
+/// Requests that PyPI `schemathesis` makes from the document, valid and not: each is answered as it is documented, and none fails
+/// the server. What it sends as files is no audio, so that valid requests are refused says nothing.
+#[test]
+fn requests_made_from_the_document_are_answered_as_documented() {
+    if !long() {
+        return skip("requests made from docs/openapi.yaml: they take a minute");
+    }
+    let host = host();
+    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/openapi.yaml");
+    let url = format!("http://{}", host.address());
+    let args = ["run", document.to_str().unwrap(), "--url", &url, "--max-examples", "100", "--no-color"];
+    let but = ["--exclude-checks", "positive_data_acceptance"];
+    let Some(ran) = PublishedClients("schemathesis").run("st", &[&args[..], &but].concat()) else { return };
+    println!("{}", String::from_utf8_lossy(&ran.stdout));
+    printed(ran);
 }

@@ -16,7 +16,13 @@ pub(crate) fn digits() -> Setup {
 
 /// What the native protocol reports for this audio.
 pub(crate) fn native_words(host: &Host, audio: &[i16]) -> Vec<Timed> {
-    let mut client = Client::open(host, "digits", json!({"pace": "file"}));
+    native_words_by(host, "", audio)
+}
+
+/// The same on a server with keys; `query` has the key.
+pub(crate) fn native_words_by(host: &Host, query: &str, audio: &[i16]) -> Vec<Timed> {
+    let mut client = Client::knock(host, query, &[]).unwrap();
+    client.say_start("digits", json!({"pace": "file"}));
     client.audio_in_frames(&bytes(audio), 6_400);
     client.finish();
     let number = |value: &Value| value.as_f64();

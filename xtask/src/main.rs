@@ -4,6 +4,7 @@
 
 mod alone;
 mod bench;
+mod conformance;
 mod convert;
 mod cycles;
 mod demo;
@@ -46,6 +47,8 @@ enum Xtask {
         #[arg(last = true)]
         args: Vec<String>,
     },
+    /// Write the table of what each dialect can do, in docs/dialects.md, from runs of their clients
+    Conformance,
     /// Write docs/faults.md, the table of faults and their consequences, from the fault matrix of the tests
     Faults,
     /// Run a benchmark; the last line is the ratio of the results
@@ -100,6 +103,7 @@ fn main() -> ExitCode {
         Xtask::Build => stage::release().map(drop),
         Xtask::Demo { offline, serve } => demo::demo(offline, serve),
         Xtask::Test { long, args } => test::test(long, &args),
+        Xtask::Conformance => conformance::write(),
         Xtask::Faults => faults::write(),
         Xtask::Bench { name } => bench::bench(&name),
         Xtask::Soak { minutes, streams } => bench::soak(minutes, streams),

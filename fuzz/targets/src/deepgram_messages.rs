@@ -6,19 +6,22 @@
 use crate::assert_one_line;
 use auricle_dialects::deepgram::{
     messages::{ClientMessage, ServerMessage},
-    options::Options,
+    options::{Options, Way},
 };
 
 /// The target; see the module.
 pub fn deepgram_messages(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    match Options::parse(text) {
-        Ok(options) => {
-            assert!(options.audio.check().is_ok());
-            assert!(options.phrases.iter().all(|phrase| !phrase.trim().is_empty()));
-            assert!(options.ignored.is_sorted());
+    for way in [Way::Live, Way::Recording] {
+        match Options::parse(text, way) {
+            Ok(options) => {
+                assert!(options.audio.is_none_or(|audio| audio.check().is_ok()));
+                assert!(options.phrases.iter().all(|phrase| !phrase.trim().is_empty()));
+                assert!(options.ignored.is_sorted());
+                assert!(options.utterance_split.is_none_or(|seconds| seconds >= 0.0));
+            }
+            Err(failure) => assert_one_line(&failure.message),
         }
-        Err(failure) => assert_one_line(&failure.message),
     }
     match ClientMessage::parse(text) {
         Ok(message) => {

@@ -45,6 +45,7 @@ use wav::Wav;
 pub struct AudioFile {
     container: Box<dyn Container>,
     convert: Convert,
+    channels: u16,
     seconds: Option<f64>,
     /// Frames of the last step, before conversion.
     frames: Vec<u8>,
@@ -123,8 +124,9 @@ impl AudioFile {
         let (frames, damages, ready) = Default::default();
         let mix = Mix { layout, pcm: Pcm::new(layout.format(None)), samples: Vec::new() };
         let mix = channel.is_none().then_some(mix);
-        let (opposite_phase, ended) = (false, false);
-        let mut file = Self { container, convert, seconds, frames, damages, ready, mix, opposite_phase, ended };
+        let (channels, opposite_phase, ended) = (layout.channels, false, false);
+        let mut file =
+            Self { container, convert, channels, seconds, frames, damages, ready, mix, opposite_phase, ended };
         if coded {
             file.begin()?;
         }
@@ -154,6 +156,12 @@ impl AudioFile {
     /// The format of the frames. A server accepts it; it selects no channel.
     pub fn format(&self) -> AudioFormat {
         self.convert.format()
+    }
+
+    /// The number of channels of the file. More than those of [`format`](Self::format) if they are mixed, because a server does not
+    /// accept so many.
+    pub fn channels(&self) -> u16 {
+        self.channels
     }
 
     /// The length in seconds, if it is known before the file is read.

@@ -1,4 +1,4 @@
-//! The protocol of Deepgram for live audio. `docs/dialects.md` describes it for clients.
+//! The protocol of Deepgram for live audio, and its requests for recordings. `docs/dialects.md` describes it for clients.
 
 mod ignored;
 pub mod messages;
@@ -11,11 +11,23 @@ mod connection;
 #[cfg(feature = "server")]
 mod handshake;
 #[cfg(feature = "server")]
+mod recording;
+#[cfg(feature = "server")]
+mod request;
+#[cfg(feature = "server")]
+mod response;
+#[cfg(feature = "server")]
 mod results;
 #[cfg(feature = "server")]
 mod settings;
 #[cfg(feature = "server")]
+mod transcript;
+#[cfg(feature = "server")]
 mod utterance;
+#[cfg(feature = "server")]
+mod voice;
+#[cfg(feature = "server")]
+mod words;
 
 #[cfg(feature = "server")]
 pub use handshake::Deepgram;

@@ -4,6 +4,8 @@
 //! Each has its wire types and, behind features, the server's side and the client's side.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "server")]
+mod channels;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod deepgram;

@@ -4,8 +4,6 @@
 #[cfg(feature = "server")]
 mod codes;
 #[cfg(feature = "server")]
-mod feed;
-#[cfg(feature = "server")]
 pub mod form;
 #[cfg(feature = "server")]
 mod hearing;
@@ -15,8 +13,6 @@ mod messages;
 pub mod parameters;
 #[cfg(feature = "server")]
 mod problem;
-#[cfg(feature = "server")]
-mod recording;
 #[cfg(feature = "server")]
 mod requests;
 #[cfg(feature = "server")]

@@ -6,7 +6,11 @@
 use crate::Uploads;
 use auricle_core::Failure;
 use auricle_session::{Caller, Sessions};
-use axum::{extract::Request, http::Method, response::Response};
+use axum::{
+    extract::Request,
+    http::{HeaderMap, Method},
+    response::Response,
+};
 use futures_util::future::BoxFuture;
 use std::{fmt, sync::Arc};
 
@@ -17,6 +21,12 @@ pub trait RestDialect: fmt::Debug + Send + Sync {
 
     /// Its routes: methods, and paths as axum writes them.
     fn routes(&self) -> &'static [(Method, &'static str)];
+
+    /// The key in a place that only this dialect uses, as in [`Dialect::key`](crate::Dialect::key).
+    fn key<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+        let _ = headers;
+        None
+    }
 
     /// The response to a request that the server refuses.
     fn refusal(&self, failure: &Failure) -> Response;

@@ -1,8 +1,11 @@
-//! A file in the body of a request.
+//! A file in the body of a request: received ([`Upload`]), decoded (`recording`), and sent to its sessions (`feed`).
 //!
 //! Invariant: it is in memory once, as it was sent, and what the decoder has read is freed. One file is limited to
 //! `max_bytes`, and all files that are in memory together are limited too, so that many clients cannot use up the memory.
 //! Threads: the task that reads the body, then the thread that decodes.
+
+pub(crate) mod feed;
+pub(crate) mod recording;
 
 use auricle_core::{Failure, FailureCode};
 use axum::{
@@ -12,7 +15,8 @@ use axum::{
 use futures_util::{Stream, StreamExt};
 use std::{
     collections::VecDeque,
-    io::{self, Read},
+    error::Error,
+    io::{self, ErrorKind, Read},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -148,6 +152,23 @@ impl Drop for Upload {
 pub(crate) fn too_large(max_bytes: usize) -> Failure {
     let message = format!("the file has more than {max_bytes} bytes (`limits.max_upload_bytes`); send it in parts");
     Failure::new(FailureCode::TooLarge, message)
+}
+
+/// The failure of a file that arrives too slowly.
+pub(crate) fn slow() -> Failure {
+    Failure::new(FailureCode::SlowRequest, "the file arrives too slowly")
+}
+
+/// Whether a body could not be read because it arrives too slowly.
+pub(crate) fn is_timeout(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::TimedOut) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// Reads the rest of a refused request's body and drops it, within bounds. A client that is still sending when the

@@ -6,6 +6,7 @@ mod receiver;
 mod sender;
 mod socket;
 mod subprotocols;
+mod unpack;
 
 pub use close_codes::{close_failed, registered_close_code};
 pub use receiver::{Incoming, Receiver};

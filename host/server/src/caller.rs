@@ -17,8 +17,29 @@ pub(super) struct Authenticated(pub(super) Caller);
 /// Proof that the caller is an operator.
 pub(super) struct Operator;
 
+/// What the clients of a dialect do differently.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Customs<'a> {
+    /// The key, where only they send it.
+    pub(super) key: Option<&'a str>,
+    /// The field of the query that has the key, beside `key`.
+    pub(super) key_parameter: Option<&'static str>,
+    /// Whether they send the server's own address as `Origin`.
+    pub(super) names_the_server_as_origin: bool,
+}
+
+impl<'a> Customs<'a> {
+    pub(super) fn of(dialect: &dyn Dialect, headers: &'a HeaderMap) -> Self {
+        Self {
+            key: dialect.key(headers),
+            key_parameter: dialect.key_parameter(),
+            names_the_server_as_origin: dialect.names_the_server_as_origin(),
+        }
+    }
+}
+
 impl App {
-    /// Authenticates a request to a dialect, or to one of the server's own routes if `dialect` is `None`.
+    /// Authenticates a request to a dialect, or to one of the server's own routes.
     ///
     /// # Errors
     /// The request is refused.
@@ -26,10 +47,10 @@ impl App {
         &self,
         headers: &HeaderMap,
         uri: &Uri,
-        dialect: Option<&dyn Dialect>,
+        customs: Customs<'_>,
         connection: Option<&Arc<Connection>>,
     ) -> Result<Caller, Failure> {
-        let own = match dialect.is_some_and(Dialect::names_the_server_as_origin) {
+        let own = match customs.names_the_server_as_origin {
             true if self.has_tls => OwnOrigin::ByName,
             true => OwnOrigin::ByNumber,
             false => OwnOrigin::Listed,
@@ -42,8 +63,7 @@ impl App {
             None => None,
             Some(keys) => {
                 let keys = keys.get();
-                let shown = presented_key(headers, uri.query(), dialect.and_then(Dialect::key_parameter))
-                    .or_else(|| dialect?.key(headers));
+                let shown = presented_key(headers, uri.query(), customs.key_parameter).or(customs.key);
                 let key = match (&self.bound_key, shown) {
                     (Some(name), _) => keys.named(name),
                     (None, Some(secret)) => keys.find(secret),
@@ -81,7 +101,7 @@ impl FromRequestParts<App> for Authenticated {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refused> {
-        Ok(Self(app.caller(&parts.headers, &parts.uri, None, parts.extensions.get())?))
+        Ok(Self(app.caller(&parts.headers, &parts.uri, Customs::default(), parts.extensions.get())?))
     }
 }
 

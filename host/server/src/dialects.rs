@@ -29,8 +29,8 @@ pub(super) enum Dialects {
 pub(super) enum HttpDialects {
     /// Each at its own paths, beside the HTTP routes.
     Shared(Vec<Arc<dyn Dialect>>, Vec<Arc<dyn RestDialect>>),
-    /// A single one at every path, for clients that do not choose a path.
-    Own(Arc<dyn Dialect>),
+    /// A single one at every path, for clients that do not choose a path, and its requests at theirs.
+    Own(Arc<dyn Dialect>, Vec<Arc<dyn RestDialect>>),
 }
 
 impl Dialects {
@@ -38,7 +38,7 @@ impl Dialects {
     pub(super) fn show_keys(&self) -> bool {
         match self {
             Self::Http(HttpDialects::Shared(..)) => true,
-            Self::Http(HttpDialects::Own(dialect)) => dialect.shows_keys(),
+            Self::Http(HttpDialects::Own(dialect, _)) => dialect.shows_keys(),
             Self::Socket(_) => false,
         }
     }
@@ -69,12 +69,18 @@ pub(super) fn dialects(settings: &Settings, listener: &ListenerSettings) -> Resu
         Arc::new(Deepgram::new(deepgram.clone())),
         Arc::new(Realtime::new(openai_realtime.clone())),
     ];
-    let mut rest: Vec<Arc<dyn RestDialect>> = vec![Arc::new(OpenAi)];
+    let mut rest: Vec<Arc<dyn RestDialect>> = vec![Arc::new(OpenAi), Arc::new(Deepgram::new(deepgram.clone()))];
     let socket: Arc<dyn SocketDialect> = Arc::new(Wyoming::new(wyoming.clone()));
     let Some(names) = &listener.dialects else { return Ok(Dialects::Http(HttpDialects::Shared(all, rest))) };
     let address = || listener.address.clone();
     let of_http = all.iter().map(|dialect| dialect.name()).chain(rest.iter().map(|dialect| dialect.name()));
-    let known: Vec<_> = of_http.chain([socket.protocol().name]).collect();
+    let mut known: Vec<&str> = Vec::new();
+    for name in of_http.chain([socket.protocol().name]) {
+        // A dialect may be over WebSocket and over plain HTTP.
+        if !known.contains(&name) {
+            known.push(name);
+        }
+    }
     if let Some(name) = names.iter().find(|name| !known.contains(&name.as_str())) {
         return Err(DialectsError::Unknown { address: address(), name: name.clone(), known: known.join(", ") });
     }
@@ -93,7 +99,9 @@ pub(super) fn dialects(settings: &Settings, listener: &ListenerSettings) -> Resu
     all.retain(|dialect| names.iter().any(|name| name == dialect.name()));
     rest.retain(|dialect| names.iter().any(|name| name == dialect.name()));
     Ok(Dialects::Http(match (all.as_slice(), rest.as_slice()) {
-        ([own], []) if own.name() != Native.name() => HttpDialects::Own(Arc::clone(own)),
+        ([own], rest) if own.name() != Native.name() && rest.iter().all(|dialect| dialect.name() == own.name()) => {
+            HttpDialects::Own(Arc::clone(own), rest.to_vec())
+        }
         _ => HttpDialects::Shared(all, rest),
     }))
 }

@@ -89,9 +89,15 @@ pub(super) fn routes(app: App, dialects: &HttpDialects) -> Router {
     let health = Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready));
     let (dialects, over_http) = match dialects {
         HttpDialects::Shared(dialects, over_http) => (dialects, over_http),
-        HttpDialects::Own(dialect) => {
+        HttpDialects::Own(dialect, over_http) => {
             let anywhere = upgrading(dialect);
-            return health.route("/", anywhere.clone()).route("/{*path}", anywhere).with_state(app);
+            let mut routes = health.route("/", anywhere.clone()).route("/{*path}", anywhere.clone());
+            for (_, path) in over_http.iter().flat_map(|dialect| dialect.routes()) {
+                routes = routes.route(path, anywhere.clone());
+            }
+            routes = over_http.iter().fold(routes, requests);
+            let origins = app.origins.cors();
+            return routes.layer(origins).with_state(app);
         }
     };
     let mut routes = health

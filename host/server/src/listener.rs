@@ -102,7 +102,7 @@ impl Listener {
         Ok(match &self.dialects {
             Dialects::Http(HttpDialects::Shared(..)) if matches!(self.address, ListenAddress::Unix(_)) => address,
             Dialects::Http(HttpDialects::Shared(..)) => format!("http{secure}://{address}"),
-            Dialects::Http(HttpDialects::Own(dialect)) => format!("ws{secure}://{address} ({})", dialect.name()),
+            Dialects::Http(HttpDialects::Own(dialect, _)) => format!("ws{secure}://{address} ({})", dialect.name()),
             Dialects::Socket(dialect) => {
                 let scheme = if self.certificate.is_some() { "tls" } else { "tcp" };
                 format!("{scheme}://{address} ({})", dialect.protocol().name)

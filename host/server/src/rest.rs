@@ -1,6 +1,6 @@
 //! Requests to a dialect over plain HTTP: authenticates them, and counts them as streams until the client has the response.
 
-use super::{answer::Refused, app::App, connections::Connection};
+use super::{answer::Refused, app::App, caller::Customs, connections::Connection};
 use auricle_dialects::{RefusedRequest, RequestContext, RestDialect, discard};
 use axum::{
     body::{Body, Bytes, HttpBody},
@@ -20,7 +20,8 @@ pub(super) async fn answer(dialect: Arc<dyn RestDialect>, app: App, request: Req
     let token = app.streams.token();
     let name = dialect.name();
     let connection: Option<Arc<Connection>> = request.extensions().get().cloned();
-    let caller = app.caller(request.headers(), request.uri(), None, connection.as_ref());
+    let customs = Customs { key: dialect.key(request.headers()), ..Customs::default() };
+    let caller = app.caller(request.headers(), request.uri(), customs, connection.as_ref());
     let key = caller.as_ref().ok().and_then(|caller| caller.key_name()).map(str::to_owned);
     let answered = match caller {
         Ok(caller) => {

@@ -2,7 +2,7 @@
 //!
 //! A client that is refused is told so by the dialect. Threads: the connection's task.
 
-use super::{app::App, connections::Connection};
+use super::{app::App, caller::Customs, connections::Connection};
 use auricle_core::Failure;
 use auricle_dialects::{SocketDialect, Visitor, websocket::Duplex};
 use auricle_session::Refusal;
@@ -39,6 +39,6 @@ fn visitor(dialect: &Arc<dyn SocketDialect>, app: &App, connection: &Arc<Connect
         return Err(refusal.clone());
     }
     // There are no headers in which a client could send a key.
-    let caller = app.caller(&HeaderMap::new(), &Uri::default(), None, Some(connection))?;
+    let caller = app.caller(&HeaderMap::new(), &Uri::default(), Customs::default(), Some(connection))?;
     Ok(Visitor { sessions: Arc::clone(&app.sessions), caller, protocol: dialect.protocol() })
 }

@@ -1,6 +1,6 @@
 //! Upgrades an HTTP request to a WebSocket (RFC 6455, section 4.2) and hands that to a dialect.
 
-use super::{answer::Refused, app::App, connections::Connection, write_limit::WriteLimit};
+use super::{answer::Refused, app::App, caller::Customs, connections::Connection, write_limit::WriteLimit};
 use auricle_core::{Failure, FailureCode};
 use auricle_dialects::{
     Dialect,
@@ -33,7 +33,7 @@ pub(super) async fn upgrade(mut dialect: Arc<dyn Dialect>, app: App, mut request
     // A script in a web page cannot read an HTTP response, so it gets the failure in the close frame.
     let is_script = headers.contains_key(header::ORIGIN);
     let protocol = Protocol { name: dialect.name(), codes: Codes::Close(dialect.close_code()) };
-    let caller = app.caller(headers, request.uri(), Some(&*dialect), connection.as_ref());
+    let caller = app.caller(headers, request.uri(), Customs::of(&*dialect, headers), connection.as_ref());
     let key = caller.as_ref().ok().and_then(|caller| caller.key_name()).map(str::to_owned);
     let admitted = caller.and_then(|caller| app.sessions.admit(caller, protocol)).and_then(|admitted| {
         if let Some(chosen) = dialect.with_query(request.uri().query().unwrap_or_default(), &admitted) {

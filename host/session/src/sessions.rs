@@ -248,6 +248,14 @@ impl Admitted {
         })
     }
 
+    /// Admits the caller for one more session.
+    ///
+    /// # Errors
+    /// As [`Sessions::admit`].
+    pub fn another(&self) -> Result<Self, Failure> {
+        self.sessions.admit(self.caller.clone(), self.protocol)
+    }
+
     /// Records that the client is refused before it requested a session.
     pub fn refuse(&self, failure: &Failure) {
         refuse(&self.sessions.metrics, &self.caller, self.protocol, None, failure);

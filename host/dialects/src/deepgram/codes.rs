@@ -1,7 +1,8 @@
-//! Deepgram's codes for failures: of a refused handshake, and in the reason of the close frame.
+//! Deepgram's codes for failures: of a refused handshake or request, and in the reason of the close frame.
 
 use crate::websocket::registered_close_code;
 use auricle_core::{Failure, FailureCode};
+use serde_json::{Value, json};
 
 /// The reason that clients look for when they were silent for too long.
 const SILENT: &str =
@@ -25,13 +26,35 @@ pub(super) fn close_reason(failure: &Failure) -> String {
     }
 }
 
-/// The `err_code` of a refused handshake.
-pub(super) fn error_code(failure: &Failure) -> &'static str {
+/// The HTTP status of a request for a recording.
+pub(super) fn status(code: FailureCode) -> u16 {
+    use FailureCode as C;
+    match code {
+        C::BadMessage | C::BadAudio | C::InvalidOption | C::ForbiddenField | C::UnknownPreset => 400,
+        C::Unauthorized => 401,
+        C::ForbiddenPreset | C::NotOperator | C::Origin | C::Address => 403,
+        C::IdleTimeout | C::SlowRequest | C::SlowReader => 408,
+        C::TooLarge => 413,
+        C::KeyStreams | C::AddressConnections | C::LagExceeded => 429,
+        C::Capacity | C::Streams | C::Connections | C::Overloaded | C::ShuttingDown | C::EngineUnavailable => 503,
+        C::EngineTimeout => 504,
+        _ => 500,
+    }
+}
+
+/// The JSON of a refusal.
+pub(super) fn error_body(failure: &Failure, request_id: &str) -> Value {
+    json!({"err_code": error_code(failure), "err_msg": failure.to_string(), "request_id": request_id})
+}
+
+/// The `err_code` of a refusal.
+fn error_code(failure: &Failure) -> &'static str {
     use FailureCode as C;
     match failure.code.for_clients() {
-        C::BadMessage | C::BadAudio | C::InvalidOption | C::ForbiddenField | C::UnknownPreset => {
-            "INVALID_QUERY_PARAMETER"
-        }
+        C::BadAudio => "Bad Request",
+        C::BadMessage | C::InvalidOption | C::ForbiddenField | C::UnknownPreset => "INVALID_QUERY_PARAMETER",
+        C::TooLarge => "PAYLOAD_TOO_LARGE",
+        C::IdleTimeout => "SLOW_UPLOAD",
         C::Unauthorized => "INVALID_AUTH",
         C::ForbiddenPreset => "INSUFFICIENT_PERMISSIONS",
         C::Capacity | C::Overloaded => "TOO_MANY_REQUESTS",

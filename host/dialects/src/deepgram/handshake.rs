@@ -2,15 +2,14 @@
 //! is answered.
 
 use super::{
-    codes::{close_code, error_code},
-    connection::{Connection, Request},
-    options::Options,
+    codes::{close_code, error_body},
+    connection::Connection,
+    options::Way,
+    request::{NAME, Request, new_id, token, visible},
     settings::DeepgramSettings,
 };
 use crate::{
     Dialect,
-    fields::HOTWORDS,
-    preset::{default_preset, named_preset},
     websocket::{ConnectionSettings, WebSocket, dialogue, offered_subprotocols},
 };
 use auricle_core::{Failure, FailureCode};
@@ -20,18 +19,15 @@ use axum::{
     http::{HeaderMap, HeaderValue, Response, StatusCode, header},
 };
 use futures_util::future::BoxFuture;
-use serde_json::json;
 use std::sync::Arc;
-use uuid::Uuid;
 
-const NAME: &str = "deepgram";
 /// The subprotocols beside which a browser offers its key.
 const SCHEMES: [&str; 2] = ["token", "bearer"];
 
 /// The protocol of Deepgram.
 #[derive(Debug)]
 pub struct Deepgram {
-    settings: DeepgramSettings,
+    pub(super) settings: DeepgramSettings,
     /// That of the connection; `None` before its URL is read.
     request: Option<Request>,
 }
@@ -42,39 +38,9 @@ impl Deepgram {
         Self { settings, request: None }
     }
 
-    fn read(&self, query: &str, admitted: &Admitted) -> Result<Request, Failure> {
-        let options = Options::parse(query)?;
-        let preset = self.preset(&options, admitted)?;
-        if !options.phrases.is_empty() && !admitted.sessions().opens(&preset, HOTWORDS) {
-            let message =
-                format!("`keyterm` and `keywords` need a preset that opens `{HOTWORDS}`; `{preset}` does not");
-            return Err(Failure::new(FailureCode::ForbiddenField, message));
-        }
-        Ok(Request { id: new_id(), preset, options })
-    }
-
-    fn preset(&self, options: &Options, admitted: &Admitted) -> Result<String, Failure> {
-        if let Some(model) = &options.model {
-            return named_preset(model, admitted.sessions(), admitted.caller());
-        }
-        let preset = default_preset(self.settings.preset.as_ref(), NAME, "set `model`, or ", admitted)?;
-        admitted.caller().check_preset(&preset)?;
-        Ok(preset)
-    }
-
     fn request_id(&self) -> String {
         self.request.as_ref().map_or_else(new_id, |request| request.id.clone())
     }
-}
-
-fn new_id() -> String {
-    Uuid::new_v4().to_string()
-}
-
-/// A header that may quote a client.
-fn visible(text: &str) -> HeaderValue {
-    let text: String = text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect();
-    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))
 }
 
 impl Dialect for Deepgram {
@@ -91,15 +57,11 @@ impl Dialect for Deepgram {
     }
 
     fn key<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
-        let token = || {
-            let (scheme, key) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("token").then(|| key.trim())
-        };
         let offered = || {
             self.subprotocol(headers)?;
             offered_subprotocols(headers).find(|name| !SCHEMES.contains(name))
         };
-        token().or_else(offered)
+        token(headers).or_else(offered)
     }
 
     /// Never returns the one that is the key.
@@ -108,7 +70,7 @@ impl Dialect for Deepgram {
     }
 
     fn with_query(&self, query: &str, admitted: &Admitted) -> Option<Result<Arc<dyn Dialect>, Failure>> {
-        let request = self.read(query, admitted);
+        let request = Request::read(query, Way::Live, &self.settings, admitted);
         Some(request.map(|request| {
             Arc::new(Self { settings: self.settings.clone(), request: Some(request) }) as Arc<dyn Dialect>
         }))
@@ -117,7 +79,7 @@ impl Dialect for Deepgram {
     fn answer(&self, refused: Option<&Failure>, response: &mut Response<Body>) {
         let id = self.request_id();
         if let Some(failure) = refused {
-            let body = json!({"err_code": error_code(failure), "err_msg": failure.to_string(), "request_id": id});
+            let body = error_body(failure, &id);
             if matches!(failure.code, FailureCode::UnknownPreset | FailureCode::ForbiddenField) {
                 *response.status_mut() = StatusCode::BAD_REQUEST;
             }

@@ -3,9 +3,10 @@
 use super::options::is_off;
 
 /// The parameters, each with its default.
-const IGNORED: [(&str, &str); 19] = [
+const IGNORED: [(&str, &str); 18] = [
     ("alternatives", "1"),
     ("callback_method", ""),
+    ("custom_topic_mode", ""),
     ("endpointing", ""),
     ("extra", ""),
     ("filler_words", "false"),
@@ -19,8 +20,6 @@ const IGNORED: [(&str, &str); 19] = [
     ("smart_format", "false"),
     ("tag", ""),
     ("tier", ""),
-    ("utt_split", ""),
-    ("utterances", "false"),
     ("vad_turnoff", ""),
     ("version", "latest"),
 ];

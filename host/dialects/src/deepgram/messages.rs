@@ -185,10 +185,10 @@ pub struct Metadata {
     pub warnings: Vec<Warning>,
 }
 
-/// A parameter without effect.
+/// A parameter without effect, or a part of the audio that was not heard.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Warning {
-    /// Its name.
+    /// The parameter's name; empty for audio.
     pub parameter: String,
     /// The kind of warning.
     #[serde(rename = "type")]
@@ -205,6 +205,11 @@ impl Warning {
             kind: "unsupported_model".to_owned(),
             message: format!("`{parameter}` has no effect on this server"),
         }
+    }
+
+    /// For a part of the audio that was not heard.
+    pub fn unheard(message: String) -> Self {
+        Self { parameter: String::new(), kind: "incomplete_audio".to_owned(), message }
     }
 }
 

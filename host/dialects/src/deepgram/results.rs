@@ -4,18 +4,20 @@
 //! `Finalize` is not answered yet, the last segment is held until the next event, which shows whether the utterance or the
 //! answer ends with it. No I/O.
 
-use super::messages::{Alternative, Channel, ModelInfo, Results, ResultsMetadata, ServerMessage, Word};
+use super::{
+    messages::{Alternative, Channel, ModelInfo, Results, ResultsMetadata, ServerMessage},
+    words::alternative,
+};
 use auricle_core::times::seconds;
 use auricle_plugin_api as api;
 use auricle_session::SessionInfo;
-
-/// Deepgram's position of the only channel: its index, and the number of channels.
-pub(super) const CHANNEL: [u16; 2] = [0, 1];
 
 /// Makes results of segments.
 #[derive(Debug)]
 pub(super) struct Timeline {
     metadata: ResultsMetadata,
+    /// The channel, and the number of channels.
+    channel: [u16; 2],
     /// The model's sample rate in Hz.
     rate: u32,
     has_endpoints: bool,
@@ -30,17 +32,21 @@ pub(super) struct Timeline {
 
 impl Timeline {
     /// Before a session is open.
-    pub(super) fn new(request_id: &str, detects_language: bool) -> Self {
+    pub(super) fn new(request_id: &str, channel: [u16; 2], detects_language: bool) -> Self {
         let metadata = ResultsMetadata { request_id: request_id.to_owned(), ..ResultsMetadata::default() };
-        Self { metadata, rate: 16_000, has_endpoints: false, detects_language, end: 0, flushes: 0, held: None }
+        Self { metadata, channel, rate: 16_000, has_endpoints: false, detects_language, end: 0, flushes: 0, held: None }
     }
 
     /// The session is open.
     pub(super) fn open(&mut self, info: &SessionInfo) {
-        let (name, arch) = (info.preset.clone(), info.backend.clone());
-        self.metadata.model_info = ModelInfo { name, arch, version: String::new() };
+        self.metadata.model_info = ModelInfo::of(info);
         self.rate = info.metadata.sample_rate;
         self.has_endpoints = info.metadata.capabilities.iter().any(|name| name == "endpoints");
+    }
+
+    /// The channel, and the number of channels.
+    pub(super) fn channel(&self) -> [u16; 2] {
+        self.channel
     }
 
     /// The time of a sample in seconds.
@@ -129,10 +135,14 @@ impl Timeline {
         result
     }
 
+    fn alternative(&self, text: &api::Segment) -> Alternative {
+        alternative(text, self.rate, self.detects_language)
+    }
+
     fn part(&self, text: Alternative, end: u64) -> Results {
         let start = self.time(self.end);
         Results {
-            channel_index: CHANNEL,
+            channel_index: self.channel,
             duration: self.time(end.max(self.end)) - start,
             start,
             is_final: false,
@@ -142,24 +152,12 @@ impl Timeline {
             from_finalize: false,
         }
     }
+}
 
-    fn alternative(&self, text: &api::Segment) -> Alternative {
-        let sure = |confidence: Option<f32>| confidence.map_or(1.0, |value| (f64::from(value) * 1e6).round() / 1e6);
-        let word = |word: &api::Word| {
-            let written = word.text().into_owned();
-            Word {
-                word: plain(&written),
-                start: self.time(word.start),
-                end: self.time(word.end),
-                confidence: sure(word.confidence.or(text.confidence)),
-                punctuated_word: written,
-            }
-        };
-        let words: Vec<Word> = text.words.iter().map(word).collect();
-        let mean = || words.iter().map(|word| word.confidence).sum::<f64>() / words.len() as f64;
-        let confidence = if text.confidence.is_some() || words.is_empty() { sure(text.confidence) } else { mean() };
-        let languages = text.language.iter().filter(|_| self.detects_language).cloned().collect();
-        Alternative { transcript: text.text().into_owned(), confidence, languages, words }
+impl ModelInfo {
+    /// The model of a session.
+    pub(super) fn of(info: &SessionInfo) -> Self {
+        Self { name: info.preset.clone(), arch: info.backend.clone(), version: String::new() }
     }
 }
 
@@ -169,18 +167,12 @@ impl From<Results> for ServerMessage {
     }
 }
 
-/// A word in lower case, without the punctuation around it.
-fn plain(word: &str) -> String {
-    let bare = word.trim_matches(|character: char| !character.is_alphanumeric() && character != '\'');
-    if bare.is_empty() { word } else { bare }.to_lowercase()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn timeline(has_endpoints: bool) -> Timeline {
-        Timeline { has_endpoints, ..Timeline::new("r", true) }
+        Timeline { has_endpoints, ..Timeline::new("r", [0, 1], true) }
     }
 
     fn text(start: u64, text: &str) -> api::Segment {
@@ -230,10 +222,5 @@ mod tests {
             assert_eq!(brief(&timeline.finalized(2.0)), (0.0, 2.0, "one", [true, true, true]));
             assert_eq!(timeline.segment(&text(32_000, "two")).is_empty(), has_endpoints);
         }
-    }
-
-    #[test]
-    fn words_are_plain_and_as_written() {
-        assert_eq!(["Four,", "don't", "¡Hola!", "...", "Ä"].map(plain), ["four", "don't", "hola", "...", "ä"]);
     }
 }

@@ -6,15 +6,12 @@
 use super::{Problem, parameters};
 use crate::{
     Uploads,
-    upload::{Upload, too_large},
+    upload::{Upload, is_timeout, slow, too_large},
 };
 use auricle_core::{Failure, FailureCode};
 use futures_util::Stream;
 use multer::{Constraints, Field, Multipart, SizeLimit};
-use std::{
-    error::Error,
-    io::{self, ErrorKind},
-};
+use std::error::Error;
 use tokio_tungstenite::tungstenite::Bytes;
 
 /// The largest number of fields.
@@ -96,29 +93,16 @@ async fn value(mut part: Field<'_>, uploads: &Uploads) -> Result<String, Problem
 fn unread(error: multer::Error, uploads: &Uploads) -> Problem {
     match error {
         multer::Error::StreamSizeExceeded { .. } => too_large(uploads.max_bytes).into(),
-        multer::Error::StreamReadFailed(cause) if is_timeout(&*cause) => {
-            Failure::new(FailureCode::SlowRequest, "the file arrives too slowly").into()
-        }
+        multer::Error::StreamReadFailed(cause) if is_timeout(&*cause) => slow().into(),
         error => Problem::malformed(format!("the form cannot be read: {error}")),
     }
-}
-
-fn is_timeout(error: &(dyn Error + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::TimedOut) {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use futures_util::{FutureExt, stream};
-    use std::io::Read;
+    use std::io::{self, ErrorKind, Read};
 
     fn read(text: &str, piece: usize, max_bytes: usize) -> Result<Form, Problem> {
         let pieces = text.as_bytes().chunks(piece).map(|piece| Ok::<_, io::Error>(Bytes::copy_from_slice(piece)));

@@ -38,12 +38,6 @@ impl Problem {
         let failure = Failure::new(FailureCode::ForbiddenField, format!("`{param}` cannot be used: {problem}"));
         Self { failure, param: Some(param), code: Some("unsupported_parameter") }
     }
-
-    /// The audio cannot be read.
-    pub(crate) fn audio(problem: impl Display) -> Self {
-        let failure = Failure::new(FailureCode::BadAudio, format!("`file`: {problem}"));
-        Self { failure, param: Some("file"), code: None }
-    }
 }
 
 impl From<Failure> for Problem {

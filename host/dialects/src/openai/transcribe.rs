@@ -6,18 +6,21 @@
 
 use super::{
     Problem, codes,
-    feed::Feed,
     form::{Form, max_body_bytes},
     hearing::{Hearing, streamed},
     parameters::{Format, Parameters, Task},
-    recording::Recording,
     response,
-    transcript::{Transcript, Warnings, check_capabilities},
+    transcript::{Transcript, check_capabilities},
 };
 use crate::{
-    RequestContext, Uploads,
+    RequestContext, Uploads, channels,
     fields::note_ignored,
-    upload::{discard, too_large},
+    upload::{
+        discard,
+        feed::{Feed, Warnings},
+        recording::Recording,
+        too_large,
+    },
 };
 use auricle_core::Pace;
 use auricle_session::{Admitted, Codes, Protocol, SessionRequest};
@@ -57,7 +60,7 @@ pub(super) async fn transcribe(
     let preset = sessions.preset_for(&parameters.model);
     admitted.caller().check_preset(&preset)?;
     let options = sessions.preset(&preset).map(|preset| parameters.options(task, &preset)).transpose()?;
-    let recording = Recording::open(file).await?;
+    let recording = Recording::open(file, None).await?;
     if let Some(seconds) = recording.seconds() {
         uploads.check_length(seconds)?;
     }
@@ -87,17 +90,17 @@ async fn open(
     uploads: Uploads,
 ) -> Response {
     let (drain, metrics) = (admitted.caller().drain.clone(), Arc::clone(admitted.sessions().metrics()));
-    let (session, events) = match admitted.open(request).await {
+    let (channels, events) = match channels::open(admitted, request, false).await {
         Ok(opened) => opened,
         Err(failure) => return response::error(&failure.into()),
     };
-    let info = Arc::clone(session.info());
+    let info = Arc::clone(channels.info());
     note_ignored(NAME, &parameters.ignored, &info, &metrics);
     let unable = check_capabilities(&parameters, &info.metadata).err();
     let unable = unable.map(|(param, reason)| Problem::unsupported(param, reason));
     let warnings = Warnings::default();
     let feed = Feed { recording, uploads, drain, warnings: Arc::clone(&warnings) };
-    let feeding = tokio::spawn(feed.run(session, unable.as_ref().map(|unable| unable.failure.clone())));
+    let feeding = tokio::spawn(feed.run(channels, unable.as_ref().map(|unable| unable.failure.clone())));
     let transcript = Transcript::new(&info.metadata, warnings);
     let mut hearing = Hearing::new(events, feeding, transcript, parameters.logprobs);
     let answered = match parameters.stream {

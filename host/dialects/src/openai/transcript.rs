@@ -5,18 +5,13 @@ use super::{
     parameters::{Format, Parameters, Task},
     subtitles,
 };
+use crate::upload::feed::Warnings;
 use auricle_core::{Event, times::seconds};
 use auricle_plugin_api::{Metadata, Segment};
-use std::{
-    borrow::Cow,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{borrow::Cow, sync::PoisonError};
 
 /// The logarithmic probability of what has none in practice.
 const LEAST: f64 = -100.0;
-
-/// Warnings of the task that sends the audio.
-pub(crate) type Warnings = Arc<Mutex<Vec<String>>>;
 
 /// What an engine has reported about a file.
 #[derive(Debug)]

@@ -5,10 +5,16 @@
 //! held back by its socket. From the end of the audio until all text is sent nothing is read, so nothing that a client
 //! does after it costs a word. One task.
 
-use super::{ConnectionSettings, Incoming, Receiver, Sender, Unsent, WebSocket, split};
-use crate::Visitor;
-use auricle_core::{Event, Failure, FailureCode, metrics::Metrics};
-use auricle_session::{Admitted, NumberedEvent, Protocol, Session, SessionEvents, SessionInfo, SessionRequest};
+use super::{
+    ConnectionSettings, Incoming, Receiver, Sender, Unsent, WebSocket, split,
+    unpack::{Unpacked, Unpacker},
+};
+use crate::{
+    Visitor,
+    channels::{self, Batch, ChannelEvents, Channels},
+};
+use auricle_core::{AudioFormat, Event, Failure, FailureCode, metrics::Metrics};
+use auricle_session::{Admitted, Protocol, SessionInfo, SessionRequest};
 use std::{future, sync::Arc, time::Duration};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
@@ -50,6 +56,27 @@ pub(crate) trait Side: Send {
 
     /// Adds the messages for an event.
     fn tell(&mut self, event: &Event, out: &mut Vec<Message>);
+
+    /// Adds the messages for an event of a channel, from 0.
+    fn tell_of_channel(&mut self, channel: usize, event: &Event, out: &mut Vec<Message>) {
+        let _ = channel;
+        self.tell(event, out);
+    }
+
+    /// Whether the audio is in a container. It is decoded first, and shows the format of the audio.
+    fn is_contained(&self) -> bool {
+        false
+    }
+
+    /// Whether each channel of the audio has a session of its own.
+    fn splits_channels(&self) -> bool {
+        false
+    }
+
+    /// So many frames of audio are processed.
+    fn processed(&mut self, frames: u64) {
+        let _ = frames;
+    }
 
     /// All text has been told. Adds the last messages. Returns whether another stream may follow on the connection.
     fn done(&mut self, out: &mut Vec<Message>) -> bool;
@@ -110,7 +137,8 @@ pub(crate) async fn serve(
         caller: admitted.caller().clone(),
         protocol: side.protocol(),
     });
-    let mut dialogue = Dialogue { sender, side: &mut side, visitor, admitted: Some(admitted), open: None };
+    let mut dialogue =
+        Dialogue { sender, side: &mut side, visitor, admitted: Some(admitted), open: None, container: None };
     let end = match dialogue.run(&mut receiver, settings).await {
         Ok(never) => match never {},
         Err(end) => end,
@@ -134,7 +162,9 @@ struct Dialogue<'a, S> {
     visitor: Option<Visitor>,
     /// What the next session is opened with; `None` after the first.
     admitted: Option<Result<Admitted, Failure>>,
-    open: Option<(Session, SessionEvents)>,
+    open: Option<(Channels, ChannelEvents)>,
+    /// The container that the client is sending.
+    container: Option<Unpacker>,
 }
 
 impl<S: Side> Dialogue<'_, S> {
@@ -182,10 +212,10 @@ impl<S: Side> Dialogue<'_, S> {
                     }
                     (alive, limit) = (Instant::now(), settings.idle_limit);
                 }
-                batch = events(&mut self.open) => drop(self.tell(batch).await?),
+                batch = events(&mut self.open) => drop(self.tell(&batch).await?),
                 () = sleep_until(settle.unwrap_or(alive)), if settle.is_some() && self.open.is_some() => {
                     settle = None;
-                    self.open.iter_mut().for_each(|(session, _)| session.flush());
+                    self.open.iter_mut().for_each(|(channels, _)| channels.flush());
                 }
                 () = sleep_until(alive + limit) => {
                     let message = format!("nothing was received for {} s, not even an answer to a ping", limit.as_secs_f64());
@@ -208,12 +238,16 @@ impl<S: Side> Dialogue<'_, S> {
             return Err(End::Close(last));
         }
         self.send(say).await?;
-        if self.open.is_none() && (open || !audio.is_empty()) {
-            self.start().await?;
+        if self.side.is_contained() {
+            self.unpack(audio, finish).await?;
+        } else {
+            if self.open.is_none() && (open || !audio.is_empty()) {
+                self.start(None).await?;
+            }
+            self.audio(audio).await?;
         }
-        self.audio(audio).await?;
-        if let Some((session, _)) = self.open.as_mut().filter(|_| flush) {
-            session.flush();
+        if let Some((channels, _)) = self.open.as_mut().filter(|_| flush) {
+            channels.flush();
         }
         if finish {
             let mut last = Vec::new();
@@ -229,40 +263,81 @@ impl<S: Side> Dialogue<'_, S> {
         Ok(())
     }
 
-    /// Opens a session.
-    async fn start(&mut self) -> Result<(), End> {
+    /// Opens a session, or one for each channel. The audio of a container has this format.
+    async fn start(&mut self, decoded: Option<AudioFormat>) -> Result<(), End> {
         let admitted = match (self.admitted.take(), &self.visitor) {
             (Some(admitted), _) => admitted?,
             (None, Some(visitor)) => visitor.admit()?,
             (None, None) => return Err(End::Gone),
         };
-        let request = self.side.request(&admitted).inspect_err(|failure| admitted.refuse(failure))?;
+        let mut request = self.side.request(&admitted).inspect_err(|failure| admitted.refuse(failure))?;
+        request.audio = decoded.unwrap_or(request.audio);
         let metrics = Arc::clone(admitted.sessions().metrics());
-        let (session, events) = admitted.open(request).await?;
-        let info = Arc::clone(session.info());
-        self.open = Some((session, events));
+        let (channels, events) = channels::open(admitted, request, self.side.splits_channels()).await?;
+        let info = Arc::clone(channels.info());
+        self.open = Some((channels, events));
         let mut first = Vec::new();
         self.side.opened(&info, &metrics, &mut first)?;
         self.send(first).await
     }
 
+    /// Decodes a piece of a container, or with `ends` its rest, and processes the audio.
+    async fn unpack(&mut self, piece: Bytes, ends: bool) -> Result<(), End> {
+        let mut container = match self.container.take() {
+            Some(container) => container,
+            None if piece.is_empty() => return Ok(()),
+            None => Unpacker::start()?,
+        };
+        let ways = [(!piece.is_empty()).then_some(Some(piece)), ends.then_some(None)];
+        for way in ways.into_iter().flatten() {
+            match way {
+                Some(piece) => container.push(piece),
+                None => container.end(),
+            }
+            while let Some(unpacked) = container.next().await {
+                self.unpacked(unpacked?).await?;
+            }
+        }
+        self.container = Some(container).filter(|_| !ends);
+        Ok(())
+    }
+
+    async fn unpacked(&mut self, Unpacked { format, channels, part }: Unpacked) -> Result<(), End> {
+        if self.open.is_none() {
+            if self.side.splits_channels() {
+                channels::check_count(channels, format)?;
+            }
+            self.start(Some(format)).await?;
+        }
+        if let Some((channels, _)) = &self.open {
+            let stream = &channels.info().id;
+            part.warnings.iter().for_each(|warning| tracing::warn!(stream, "the client's audio: {warning}"));
+        }
+        self.audio(part.audio).await
+    }
+
     /// Processes audio, a second at a time, and sends the texts meanwhile.
     async fn audio(&mut self, mut audio: Bytes) -> Result<(), End> {
         while !audio.is_empty() {
-            let Some((session, _)) = &mut self.open else { return Ok(()) };
-            let format = session.info().audio;
+            let Some((channels, _)) = &mut self.open else { return Ok(()) };
+            let format = channels.info().audio;
             let second = format.frame_bytes() * format.sample_rate as usize;
-            session.audio(audio.split_to(audio.len().min(second))).await;
+            channels.audio(audio.split_to(audio.len().min(second))).await;
             loop {
-                let Some((session, events)) = &mut self.open else { return Ok(()) };
-                let (batch, is_over) = tokio::select! {
-                    batch = events.next() => (batch, false),
-                    () = session.caught_up() => (events.take(), true),
+                let Some((channels, events)) = &mut self.open else { return Ok(()) };
+                let (batches, is_over) = tokio::select! {
+                    batch = events.next() => (vec![batch], false),
+                    () = channels.caught_up() => (events.take(), true),
                 };
-                self.tell(batch).await?;
+                for batch in &batches {
+                    self.tell(batch).await?;
+                }
                 if is_over {
                     break;
                 }
+            }
+            if let Some((channels, _)) = &self.open {
+                self.side.processed(channels.received());
             }
         }
         Ok(())
@@ -270,11 +345,11 @@ impl<S: Side> Dialogue<'_, S> {
 
     /// Ends the audio and tells all text.
     async fn finish(&mut self) -> Result<(), End> {
-        if let Some((session, _)) = &mut self.open {
-            session.finish();
+        if let Some((channels, _)) = &mut self.open {
+            channels.finish();
             loop {
                 let batch = events(&mut self.open).await;
-                if self.tell(batch).await? {
+                if self.tell(&batch).await? {
                     break;
                 }
             }
@@ -282,22 +357,21 @@ impl<S: Side> Dialogue<'_, S> {
         Ok(())
     }
 
-    /// Sends the messages for events. Returns whether they were the last.
-    async fn tell(&mut self, batch: Vec<Arc<NumberedEvent>>) -> Result<bool, End> {
+    /// Sends the messages for events. Returns whether all sessions have ended.
+    async fn tell(&mut self, batch: &Batch) -> Result<bool, End> {
         let mut out = Vec::new();
-        let mut end = Ok(false);
-        for event in &batch {
+        let mut failed = None;
+        for event in &batch.events {
             match &event.event {
-                Event::Failed(failure) => end = Err(End::Failed(failure.clone())),
-                Event::Done(_) => end = Ok(true),
-                event => self.side.tell(event, &mut out),
+                Event::Failed(failure) => failed = Some(failure.clone()),
+                Event::Done(_) => {}
+                event => self.side.tell_of_channel(batch.channel, event, &mut out),
             }
         }
         self.send(out).await?;
-        if let (Some(last), Some((_, events))) = (batch.last(), &mut self.open) {
-            events.acknowledge(last.seq);
-        }
-        end
+        let Some((_, events)) = &mut self.open else { return Ok(true) };
+        events.acknowledge(batch);
+        failed.map_or(Ok(events.have_ended()), |failure| Err(failure.into()))
     }
 
     async fn send(&mut self, messages: Vec<Message>) -> Result<(), End> {
@@ -309,7 +383,7 @@ impl<S: Side> Dialogue<'_, S> {
             Unsent::Late => {
                 let message = format!("the client read nothing for {} s", self.sender.limit().as_secs_f64());
                 if let Some((_, events)) = &mut self.open {
-                    events.give_up(Failure::new(FailureCode::SlowReader, message));
+                    events.give_up(&Failure::new(FailureCode::SlowReader, message));
                 }
                 End::Late
             }
@@ -322,10 +396,12 @@ impl<S: Side> Dialogue<'_, S> {
         if let Some(Ok(admitted)) = &self.admitted {
             admitted.refuse(failure);
         }
-        if let Some((session, events)) = &mut self.open {
-            session.fail(failure.clone());
+        if let Some((channels, events)) = &mut self.open {
+            channels.fail(failure);
             // Text that was not sent yet.
-            events.take().iter().for_each(|event| self.side.tell(&event.event, &mut last));
+            for Batch { channel, events } in events.take() {
+                events.iter().for_each(|event| self.side.tell_of_channel(channel, &event.event, &mut last));
+            }
         }
         last.extend(self.side.failed(failure));
         last
@@ -333,12 +409,9 @@ impl<S: Side> Dialogue<'_, S> {
 }
 
 /// Waits for events; for ever if there is no session.
-async fn events(open: &mut Option<(Session, SessionEvents)>) -> Vec<Arc<NumberedEvent>> {
+async fn events(open: &mut Option<(Channels, ChannelEvents)>) -> Batch {
     match open {
-        Some((_, events)) => {
-            let batch = events.next().await;
-            if batch.is_empty() { future::pending().await } else { batch }
-        }
+        Some((_, events)) => events.next().await,
         None => future::pending().await,
     }
 }
