@@ -29,7 +29,8 @@ impl PublishedClients {
     pub fn run(self, program: &str, args: &[&str]) -> Option<Output> {
         let bin = self.environment().map_err(|problem| skip(format_args!("no {} clients: {problem}", self.0))).ok()?;
         let mut command = Command::new(bin.join(program));
-        command.args(args);
+        // Files that a client writes stay in its environment.
+        command.args(args).current_dir(&bin);
         // Programs that clients need, such as an `ffmpeg`, are in `bin` of the folder.
         let path = env::var_os("PATH").unwrap_or_default();
         let path = [self.folder().join("bin"), bin].into_iter().chain(env::split_paths(&path));
