@@ -3,6 +3,7 @@
 //! Each sends what the clients of its protocol send, and says what its protocol has no place for.
 
 mod http;
+mod realtime;
 mod scripts;
 mod tcp;
 mod websocket;
@@ -13,7 +14,7 @@ use auricle_tests::{Host, Setup};
 const LISTENERS: &str = "[[listeners]]\naddress = \"127.0.0.1:0\"\n\
                          [[listeners]]\naddress = \"127.0.0.1:0\"\ndialects = [\"wyoming\"]\n";
 /// The dialects whose settings have a preset for clients that name none.
-const WITH_DEFAULT: [&str; 5] = ["vosk", "sherpa", "whisper-live", "deepgram", "wyoming"];
+const WITH_DEFAULT: [&str; 6] = ["vosk", "sherpa", "whisper-live", "deepgram", "openai-realtime", "wyoming"];
 
 /// A dialect as a column of the table, with the way to use it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,10 +28,11 @@ pub(crate) enum Dialect {
     Deepgram,
     /// Deepgram's requests for recordings.
     DeepgramRecordings,
+    Realtime,
     Wyoming,
 }
 
-pub(crate) const DIALECTS: [Dialect; 9] = [
+pub(crate) const DIALECTS: [Dialect; 10] = [
     Dialect::Native,
     Dialect::OpenAi,
     Dialect::Vosk,
@@ -39,6 +41,7 @@ pub(crate) const DIALECTS: [Dialect; 9] = [
     Dialect::WhisperLive,
     Dialect::Deepgram,
     Dialect::DeepgramRecordings,
+    Dialect::Realtime,
     Dialect::Wyoming,
 ];
 
@@ -139,6 +142,7 @@ impl Dialect {
             Self::WhisperLive => "whisper-live",
             Self::Deepgram => "deepgram",
             Self::DeepgramRecordings => "deepgram, recordings",
+            Self::Realtime => "openai-realtime",
             Self::Wyoming => "wyoming",
         }
     }

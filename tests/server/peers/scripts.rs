@@ -1,6 +1,6 @@
 //! The messages of the dialects over WebSocket.
 
-use super::{Ask, Channels, Dialect, NoPlace, Told, websocket::Script};
+use super::{Ask, Channels, Dialect, NoPlace, Told, realtime::Realtime, websocket::Script};
 use auricle_tests::bytes;
 use serde_json::{Value, json};
 use tungstenite::Message;
@@ -16,6 +16,7 @@ pub(super) fn of(dialect: Dialect) -> Box<dyn Script> {
         Dialect::SherpaOffline => Box::new(SherpaOffline(Vec::new())),
         Dialect::WhisperLive => Box::new(WhisperLive { settled: 0.0, partial: None }),
         Dialect::Deepgram => Box::new(Deepgram),
+        Dialect::Realtime => Box::new(Realtime::default()),
         _ => unreachable!("not over WebSocket"),
     }
 }
