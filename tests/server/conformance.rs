@@ -3,7 +3,7 @@
 //! `docs/dialects.md` has the table; `cargo xtask conformance` writes it, and the test here checks that it is what the runs give.
 
 use super::{
-    peers::{Ask, Channels, DIALECTS, Dialect, Place, Told, for_all},
+    peers::{Ask, Channels, DIALECTS, Dialect, KeyPlace, Told, for_all},
     timed::digits,
 };
 use crate::deepgram_recordings::interleaved;
@@ -217,11 +217,11 @@ const FEATURES: [Feature; 23] = [
     }),
     ("several channels, mixed", |stage, dialect| channels(stage, dialect, Channels::Mixed)),
     ("a transcript for each channel", |stage, dialect| channels(stage, dialect, Channels::Apart)),
-    ("key in a header", |stage, dialect| key(stage, dialect, Place::Header)),
-    ("key in the URL", |stage, dialect| key(stage, dialect, Place::Query)),
-    ("key as a subprotocol", |stage, dialect| key(stage, dialect, Place::Subprotocol)),
+    ("key in a header", |stage, dialect| key(stage, dialect, KeyPlace::Header)),
+    ("key in the URL", |stage, dialect| key(stage, dialect, KeyPlace::Query)),
+    ("key as a subprotocol", |stage, dialect| key(stage, dialect, KeyPlace::Subprotocol)),
     ("unknown key", |stage, dialect| {
-        refused(stage.tell(&stage.keyed, dialect, &Ask { key: Some((Place::Header, "unknown")), ..Ask::default() }))
+        refused(stage.tell(&stage.keyed, dialect, &Ask { key: Some((KeyPlace::Header, "unknown")), ..Ask::default() }))
     }),
     ("message that keeps alive", |stage, dialect| {
         let ask = Ask { model: names_a_model(dialect).then_some("english"), ..Ask::default() };
@@ -267,7 +267,7 @@ fn channels(stage: &Stage, dialect: Dialect, channels: Channels) -> Cell {
     whole(Some(told))
 }
 
-fn key(stage: &Stage, dialect: Dialect, place: Place) -> Cell {
+fn key(stage: &Stage, dialect: Dialect, place: KeyPlace) -> Cell {
     whole(stage.tell(&stage.keyed, dialect, &Ask { key: Some((place, &stage.key)), ..Ask::default() }))
 }
 

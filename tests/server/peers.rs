@@ -47,7 +47,7 @@ pub(crate) const DIALECTS: [Dialect; 10] = [
 
 /// Where a client shows its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum KeyPlace {
     /// `Authorization`, with the scheme of the dialect's clients.
     Header,
     Query,
@@ -57,7 +57,7 @@ pub(crate) enum Place {
 /// What a client asks for.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Ask<'a> {
-    pub(crate) key: Option<(Place, &'a str)>,
+    pub(crate) key: Option<(KeyPlace, &'a str)>,
     pub(crate) model: Option<&'a str>,
     pub(crate) language: Option<&'a str>,
     /// A phrase that is likely to be spoken.

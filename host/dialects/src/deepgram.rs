@@ -5,6 +5,8 @@ pub mod messages;
 pub mod options;
 
 #[cfg(feature = "server")]
+mod channel_results;
+#[cfg(feature = "server")]
 mod codes;
 #[cfg(feature = "server")]
 mod connection;
@@ -24,8 +26,6 @@ mod settings;
 mod transcript;
 #[cfg(feature = "server")]
 mod utterance;
-#[cfg(feature = "server")]
-mod voice;
 #[cfg(feature = "server")]
 mod words;
 

@@ -1,7 +1,7 @@
 //! Clients that send a recording in one request.
 
 use super::{
-    Ask, Channels, Dialect, NoPlace, Peer, Place, Told,
+    Ask, Channels, Dialect, KeyPlace, NoPlace, Peer, Told,
     scripts::{add_words, deepgram_query},
 };
 use crate::{deepgram_recordings::wav_file, openai};
@@ -34,11 +34,11 @@ pub(super) fn connect(dialect: Dialect, host: &Host, ask: &Ask<'_>) -> Result<Bo
     let mut path = if is_openai { openai::PATH.to_owned() } else { format!("/v1/listen?{}", deepgram_query(ask)) };
     let mut headers = String::new();
     match ask.key {
-        Some((Place::Header, key)) => {
+        Some((KeyPlace::Header, key)) => {
             headers = format!("Authorization: {} {key}\r\n", if is_openai { "Bearer" } else { "Token" });
         }
-        Some((Place::Query, key)) => path += &format!("{}key={key}", if is_openai { '?' } else { '&' }),
-        Some((Place::Subprotocol, _)) => return Err(NoPlace),
+        Some((KeyPlace::Query, key)) => path += &format!("{}key={key}", if is_openai { '?' } else { '&' }),
+        Some((KeyPlace::Subprotocol, _)) => return Err(NoPlace),
         None => {}
     }
     let mut fields = vec![("model", ask.model.unwrap_or("digits").to_owned())];

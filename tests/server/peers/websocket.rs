@@ -1,6 +1,6 @@
 //! Clients over WebSocket. A script has the messages of a dialect.
 
-use super::{Ask, NoPlace, Peer, Place, Told};
+use super::{Ask, KeyPlace, NoPlace, Peer, Told};
 use auricle_tests::{Host, limit};
 use std::net::TcpStream;
 use tungstenite::{
@@ -65,7 +65,7 @@ struct WsPeer {
 
 pub(super) fn connect(script: Box<dyn Script>, host: &Host, ask: &Ask<'_>) -> Result<Box<dyn Peer>, NoPlace> {
     let mut path = script.path(ask)?;
-    if let Some((Place::Query, key)) = ask.key {
+    if let Some((KeyPlace::Query, key)) = ask.key {
         path += &format!("{}{}={key}", if path.contains('?') { '&' } else { '?' }, script.key_field());
     }
     let stream = TcpStream::connect(host.address()).unwrap();
@@ -76,8 +76,8 @@ pub(super) fn connect(script: Box<dyn Script>, host: &Host, ask: &Ask<'_>) -> Re
         request.headers_mut().insert(name, HeaderValue::from_str(&value).unwrap());
     };
     match ask.key {
-        Some((Place::Header, key)) => header("authorization", format!("{} {key}", script.scheme())),
-        Some((Place::Subprotocol, key)) => header("sec-websocket-protocol", script.offer(key).ok_or(NoPlace)?),
+        Some((KeyPlace::Header, key)) => header("authorization", format!("{} {key}", script.scheme())),
+        Some((KeyPlace::Subprotocol, key)) => header("sec-websocket-protocol", script.offer(key).ok_or(NoPlace)?),
         _ => {}
     }
     let mut told = Told::default();

@@ -3,10 +3,10 @@
 //! Times are of the audio, not of the clock. No I/O.
 
 use super::{
+    channel_results::ChannelResults,
     codes::{close_code, close_reason},
     messages::{ClientMessage, Metadata, ServerMessage, Warning},
     request::Request,
-    voice::Voice,
 };
 use crate::{
     fields::{WantedLanguage, note_ignored},
@@ -33,13 +33,13 @@ pub(super) struct Connection {
     /// Frames of audio received.
     frames: u64,
     /// One, or one for each channel.
-    voices: Vec<Voice>,
+    channels: Vec<ChannelResults>,
 }
 
 impl Connection {
     pub(super) fn new(request: Request, protocol: Protocol) -> Self {
         let audio = request.options.audio.unwrap_or_default();
-        let voices = voices(&request, audio);
+        let channels = channels(&request, audio);
         Self {
             request,
             protocol,
@@ -48,7 +48,7 @@ impl Connection {
             hash: Sha256::new(),
             audio,
             frames: 0,
-            voices,
+            channels,
         }
     }
 
@@ -72,9 +72,9 @@ impl Connection {
 }
 
 /// One for the mix of the channels, or one for each.
-fn voices(request: &Request, audio: AudioFormat) -> Vec<Voice> {
+fn channels(request: &Request, audio: AudioFormat) -> Vec<ChannelResults> {
     let count = if request.options.multichannel { audio.channels } else { 1 };
-    (0..count).map(|channel| Voice::new(request, [channel, count])).collect()
+    (0..count).map(|channel| ChannelResults::new(request, [channel, count])).collect()
 }
 
 fn texts(messages: impl IntoIterator<Item = ServerMessage>) -> impl Iterator<Item = Message> {
@@ -90,11 +90,12 @@ impl Side for Connection {
         Ok(match ClientMessage::parse(text)? {
             ClientMessage::KeepAlive => Ask::default(),
             // Without audio there is nothing to decode, but clients wait for the answer.
-            ClientMessage::Finalize { .. } if self.frames == 0 => {
-                Ask { say: texts(self.voices.iter_mut().map(|voice| voice.finalized(0.0))).collect(), ..Ask::default() }
-            }
+            ClientMessage::Finalize { .. } if self.frames == 0 => Ask {
+                say: texts(self.channels.iter_mut().map(|channel| channel.finalized(0.0))).collect(),
+                ..Ask::default()
+            },
             ClientMessage::Finalize { .. } => {
-                self.voices.iter_mut().for_each(Voice::finalize);
+                self.channels.iter_mut().for_each(ChannelResults::finalize);
                 Ask { flush: true, ..Ask::default() }
             }
             ClientMessage::CloseStream => Ask { finish: true, ..Ask::default() },
@@ -107,7 +108,7 @@ impl Side for Connection {
     fn binary(&mut self, audio: Bytes) -> Result<Ask, Failure> {
         // All audio before is processed.
         let now = self.time();
-        let say = texts(self.voices.iter_mut().flat_map(|voice| voice.passed(now))).collect();
+        let say = texts(self.channels.iter_mut().flat_map(|channel| channel.passed(now))).collect();
         self.hash.update(&audio);
         Ok(Ask { say, finish: audio.is_empty(), audio, ..Ask::default() })
     }
@@ -133,8 +134,8 @@ impl Side for Connection {
     fn opened(&mut self, info: &SessionInfo, metrics: &Metrics, _: &mut Vec<Message>) -> Result<(), Failure> {
         self.language.check(info)?;
         self.audio = info.audio;
-        self.voices = voices(&self.request, self.audio);
-        self.voices.iter_mut().for_each(|voice| voice.open(info));
+        self.channels = channels(&self.request, self.audio);
+        self.channels.iter_mut().for_each(|channel| channel.open(info));
         tracing::debug!(stream = info.id, request_id = self.request.id, "stream of a Deepgram client");
         note_ignored(self.protocol.name, &self.request.options.ignored, info, metrics);
         Ok(())
@@ -145,15 +146,15 @@ impl Side for Connection {
     }
 
     fn tell_of_channel(&mut self, channel: usize, event: &Event, out: &mut Vec<Message>) {
-        if let Some(voice) = self.voices.get_mut(channel) {
-            out.extend(texts(voice.messages(event, &self.request.options, self.audio.sample_rate)));
+        if let Some(channel) = self.channels.get_mut(channel) {
+            out.extend(texts(channel.messages(event, &self.request.options, self.audio.sample_rate)));
         }
     }
 
     fn done(&mut self, out: &mut Vec<Message>) -> bool {
         let duration = self.time();
         if self.frames > 0 {
-            out.extend(texts(self.voices.iter_mut().map(|voice| voice.ended(duration))));
+            out.extend(texts(self.channels.iter_mut().map(|channel| channel.ended(duration))));
         }
         let options = &self.request.options;
         let metadata = Metadata {
@@ -173,7 +174,7 @@ impl Side for Connection {
     fn failed(&mut self, failure: &Failure) -> Vec<Message> {
         let error = (failure.code == FailureCode::BadMessage)
             .then(|| ServerMessage::Error { variant: "SchemaError".to_owned(), description: failure.to_string() });
-        let held = self.voices.iter().filter_map(Voice::held);
+        let held = self.channels.iter().filter_map(ChannelResults::held);
         texts(held.chain(error)).chain([close(close_code(failure.code), &close_reason(failure))]).collect()
     }
 }

@@ -9,12 +9,12 @@ use auricle_session::SessionInfo;
 
 /// The state of a channel.
 #[derive(Debug)]
-pub(super) struct Voice {
+pub(super) struct ChannelResults {
     timeline: Timeline,
     gap: UtteranceGap,
 }
 
-impl Voice {
+impl ChannelResults {
     /// `channel` is its index, and the number of channels.
     pub(super) fn new(request: &Request, channel: [u16; 2]) -> Self {
         let timeline = Timeline::new(&request.id, channel, request.options.language.is_none());
