@@ -45,8 +45,10 @@ impl Script for Realtime {
         }
         let format = json!({"type": "audio/pcm", "rate": 16_000});
         let input = json!({"format": format, "transcription": transcription, "turn_detection": null});
-        let include = json!(["item.input_audio_transcription.logprobs"]);
-        let session = json!({"type": "transcription", "audio": {"input": input}, "include": include});
+        let mut session = json!({"type": "transcription", "audio": {"input": input}});
+        if ask.times {
+            session["include"] = json!(["item.input_audio_transcription.logprobs"]);
+        }
         Some(Message::text(json!({"type": "session.update", "session": session}).to_string()))
     }
 
