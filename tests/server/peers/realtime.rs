@@ -79,6 +79,8 @@ impl Script for Realtime {
                 told.flushed = Some(told.finals.len());
             }
             "conversation.item.input_audio_transcription.failed" => self.completed += 1,
+            // There was no audio.
+            "error" if event["error"]["code"] == "input_audio_buffer_commit_empty" => self.completed += 1,
             "error" => {
                 told.refused = Some(format!("`error` `{}`", event["error"]["code"].as_str().unwrap()));
                 told.reason += event["error"]["message"].as_str().unwrap();
