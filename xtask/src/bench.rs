@@ -18,8 +18,6 @@ pub(crate) enum Bench {
     /// The host with an engine that does nothing, compared with a bare WebSocket sink: memory, latency, time to
     /// register
     Host,
-    /// The dialects of other servers, compared with the native protocol: processor time of the host for a frame of audio
-    Dialects,
     /// Engines in worker processes, compared with the server's own process: processor time per second of audio
     Isolation,
     /// Twice as many clients as the server can serve, with and without admission by load
@@ -73,7 +71,6 @@ pub(crate) fn bench(name: &Bench) -> Done {
     match name {
         Bench::Boundary => command.arg("boundary"),
         Bench::Host => command.arg("host"),
-        Bench::Dialects => command.arg("dialects"),
         Bench::Isolation => {
             command.env("AURICLE_LARGE_MODELS", target().join("onnx-models"));
             command.arg("isolation")
