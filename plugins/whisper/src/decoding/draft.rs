@@ -4,7 +4,7 @@
 //! draft changes how long a decode takes, not its text, apart from the rounding of sums. Source: Leviathan et al. 2023,
 //! "Fast Inference from Transformers via Speculative Decoding", with the earlier text in place of a smaller model.
 
-/// Maximum number of proposed tokens. The cost of a call grows with them: 8 that are kept cost as much as 3 single ones.
+/// Maximum number of proposed tokens. The cost of a call grows with them: with 16 a stream needs no less processor time.
 const MOST: usize = 8;
 /// Number of tokens before and after the expected one among which a different one is looked for.
 const NEAR: usize = 3;

@@ -15,12 +15,12 @@ use ort::{
 };
 
 /// Number of states of 20 ms that are computed after the end of the audio, at least. With 10, some texts run on after the
-/// end of the audio; with 50 there are no fewer errors than with 25.
+/// end of the audio; with 50 there are about as many errors as with 25.
 const MARGIN: usize = 25;
 /// The number of computed states is a multiple of this, so that the runtime sees few shapes.
 const STEP: usize = 25;
 /// The feature of silence. It depends on the loudest sound of a window, and is between -1.2 and -0.5 if that is speech.
-/// With the actual level of each window there are no fewer errors.
+/// With the actual level of each window there are about as many errors.
 const SILENCE: f32 = -0.75;
 /// The names of the inputs that take the outputs for a window of silence begin with this.
 const OF_SILENCE: &str = "silence_";
