@@ -1,9 +1,11 @@
 //! Shared by the dialects over WebSocket: the socket, reading, writing with a time limit, and closing.
 
+mod clock;
 mod close_codes;
 pub(crate) mod dialogue;
 mod receiver;
 mod sender;
+pub(crate) mod side;
 mod socket;
 mod subprotocols;
 mod unpack;

@@ -12,7 +12,7 @@ use crate::{
     fields::{WantedLanguage, note_ignored},
     websocket::{
         close,
-        dialogue::{Ask, Side},
+        side::{Ask, Side},
     },
 };
 use auricle_core::{AudioFormat, Event, Failure, FailureCode, Pace, metrics::Metrics};

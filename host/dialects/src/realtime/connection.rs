@@ -16,7 +16,7 @@ use crate::{
     preset::{default_preset, named_preset},
     websocket::{
         close_failed,
-        dialogue::{Ask, Side},
+        side::{Ask, Side},
     },
 };
 use auricle_core::{Event, Failure, FailureCode, Pace, metrics::Metrics};

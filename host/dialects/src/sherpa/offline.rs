@@ -10,7 +10,7 @@ use super::{
 };
 use crate::websocket::{
     close, close_failed,
-    dialogue::{Ask, Side},
+    side::{Ask, Side},
 };
 use auricle_core::{Event, Failure, metrics::Metrics};
 use auricle_plugin_api::Segment;

@@ -1,111 +1,26 @@
 //! A connection on which texts are sent while audio arrives, for dialects without answers to each message.
 //!
-//! A dialect says what its messages mean ([`Side`]); this room has the order of things. Invariants: messages are
+//! A dialect says what its messages mean ([`Side`]), this module in which order things are done. Invariants: messages are
 //! processed in order. Audio is read as fast as the engine processes it, so a client that sends a recording at once is
 //! held back by its socket. From the end of the audio until all text is sent nothing is read, so nothing that a client
 //! does after it costs a word. One task.
 
 use super::{
-    ConnectionSettings, Incoming, Receiver, Sender, Unsent, WebSocket, split,
+    ConnectionSettings, Incoming, Receiver, Sender, Unsent, WebSocket,
+    clock::Clock,
+    side::{Ask, Side},
+    split,
     unpack::{Unpacked, Unpacker},
 };
 use crate::{
     Visitor,
     channels::{self, Batch, ChannelEvents, Channels},
 };
-use auricle_core::{AudioFormat, Event, Failure, FailureCode, metrics::Metrics};
-use auricle_session::{Admitted, Protocol, SessionInfo, SessionRequest};
-use std::{future, sync::Arc, time::Duration};
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
-use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
-
-/// A dialect's messages on one connection.
-pub(crate) trait Side: Send {
-    /// The protocol, for the log.
-    fn protocol(&self) -> Protocol;
-
-    /// The messages before the first of the client. If there are any, a refused client is told at once, because it waits
-    /// for them.
-    fn hello(&mut self) -> Vec<Message> {
-        Vec::new()
-    }
-
-    /// Reads a text message.
-    ///
-    /// # Errors
-    /// The message is invalid; the connection ends.
-    fn text(&mut self, text: &Utf8Bytes) -> Result<Ask, Failure>;
-
-    /// Reads a binary message.
-    ///
-    /// # Errors
-    /// The message is invalid; the connection ends.
-    fn binary(&mut self, bytes: Bytes) -> Result<Ask, Failure>;
-
-    /// The session that the client needs.
-    ///
-    /// # Errors
-    /// What it asks for cannot be done.
-    fn request(&mut self, admitted: &Admitted) -> Result<SessionRequest, Failure>;
-
-    /// The session is open.
-    ///
-    /// # Errors
-    /// What the client asked for cannot be done with this model.
-    fn opened(&mut self, info: &SessionInfo, metrics: &Metrics, out: &mut Vec<Message>) -> Result<(), Failure>;
-
-    /// Adds the messages for an event.
-    fn tell(&mut self, event: &Event, out: &mut Vec<Message>);
-
-    /// Adds the messages for an event of a channel, from 0.
-    fn tell_of_channel(&mut self, channel: usize, event: &Event, out: &mut Vec<Message>) {
-        let _ = channel;
-        self.tell(event, out);
-    }
-
-    /// Whether the audio is in a container. It is decoded first, and shows the format of the audio.
-    fn is_contained(&self) -> bool {
-        false
-    }
-
-    /// Whether each channel of the audio has a session of its own.
-    fn splits_channels(&self) -> bool {
-        false
-    }
-
-    /// So many frames of audio are processed.
-    fn processed(&mut self, frames: u64) {
-        let _ = frames;
-    }
-
-    /// All text has been told. Adds the last messages. Returns whether another stream may follow on the connection.
-    fn done(&mut self, out: &mut Vec<Message>) -> bool;
-
-    /// The last messages after a failure, with the close frame.
-    fn failed(&mut self, failure: &Failure) -> Vec<Message>;
-
-    /// How long audio may pause before the text so far becomes final.
-    fn pause(&self) -> Option<Duration> {
-        None
-    }
-}
-
-/// What a message asks for, in this order.
-#[derive(Debug, Default)]
-pub(crate) struct Ask {
-    /// To send these messages.
-    pub(crate) say: Vec<Message>,
-    /// A session, if there is none.
-    pub(crate) open: bool,
-    /// To process audio; opens a session, too.
-    pub(crate) audio: Bytes,
-    /// The text of all audio so far; `Event::Flushed` follows if there is a session.
-    pub(crate) flush: bool,
-    /// The end of the audio.
-    pub(crate) finish: bool,
-    /// These last messages at once, without a session.
-    pub(crate) leave: Option<Vec<Message>>,
-}
+use auricle_core::{AudioFormat, Event, Failure, FailureCode};
+use auricle_session::Admitted;
+use std::{future, pin::pin, sync::Arc};
+use tokio::time::{Instant, sleep_until};
+use tokio_tungstenite::tungstenite::{Bytes, Message};
 
 /// Why a connection ends.
 enum End {
@@ -182,16 +97,20 @@ impl<S: Side> Dialogue<'_, S> {
             }
             self.send(hello).await?;
         }
-        let mut alive = Instant::now();
-        let mut limit = settings.start_limit;
-        let every = settings.idle_limit / 4;
-        // Not at once, as in `native::reader`.
-        let mut ping = interval_at(alive + every, every);
-        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // When the text so far becomes final, unless there is more audio.
-        let mut settle: Option<Instant> = None;
+        let mut clock = Clock::start(settings);
+        let mut timer = pin!(sleep_until(clock.due()));
+        let mut drained = pin!(drain.cancelled());
         loop {
             tokio::select! {
+                // Received data comes before events, which are told while it is processed: most branches need not be polled
+                // for every frame.
+                biased;
+                () = &mut drained => {
+                    if self.open.is_some() {
+                        receiver.meanwhile(self.finish()).await.ok_or(End::Gone)??;
+                    }
+                    return Err(going_away().into());
+                }
                 incoming = receiver.next() => {
                     let ask = match incoming? {
                         Incoming::Text(text) => self.side.text(&text)?,
@@ -202,7 +121,7 @@ impl<S: Side> Dialogue<'_, S> {
                         Incoming::Ended | Incoming::Gone => return Err(End::Gone),
                     };
                     if !ask.audio.is_empty() {
-                        settle = self.side.pause().map(|pause| Instant::now() + pause);
+                        clock.settle = self.side.pause().map(|pause| Instant::now() + pause);
                     }
                     if ask.finish {
                         // A close that is read is answered, and nothing can be sent after that.
@@ -210,23 +129,26 @@ impl<S: Side> Dialogue<'_, S> {
                     } else {
                         receiver.meanwhile(self.execute(ask)).await.ok_or(End::Gone)??;
                     }
-                    (alive, limit) = (Instant::now(), settings.idle_limit);
+                    clock.heard(settings);
+                    if clock.due() < timer.deadline() {
+                        timer.as_mut().reset(clock.due());
+                    }
                 }
                 batch = events(&mut self.open) => drop(self.tell(&batch).await?),
-                () = sleep_until(settle.unwrap_or(alive)), if settle.is_some() && self.open.is_some() => {
-                    settle = None;
-                    self.open.iter_mut().for_each(|(channels, _)| channels.flush());
-                }
-                () = sleep_until(alive + limit) => {
-                    let message = format!("nothing was received for {} s, not even an answer to a ping", limit.as_secs_f64());
-                    return Err(Failure::new(FailureCode::IdleTimeout, message).into());
-                }
-                _ = ping.tick() => self.sender.ping().await.map_err(|_| End::Gone)?,
-                () = drain.cancelled() => {
-                    if self.open.is_some() {
-                        receiver.meanwhile(self.finish()).await.ok_or(End::Gone)??;
+                () = &mut timer => {
+                    let now = Instant::now();
+                    if clock.settle.take_if(|settle| *settle <= now).is_some() {
+                        self.open.iter_mut().for_each(|(channels, _)| channels.flush());
                     }
-                    return Err(going_away().into());
+                    if clock.is_silent(now) {
+                        let seconds = clock.limit.as_secs_f64();
+                        let message = format!("nothing was received for {seconds} s, not even an answer to a ping");
+                        return Err(Failure::new(FailureCode::IdleTimeout, message).into());
+                    }
+                    if clock.pings(now) {
+                        self.sender.ping().await.map_err(|_| End::Gone)?;
+                    }
+                    timer.as_mut().reset(clock.due());
                 }
             }
         }
@@ -326,8 +248,9 @@ impl<S: Side> Dialogue<'_, S> {
             loop {
                 let Some((channels, events)) = &mut self.open else { return Ok(()) };
                 let (batches, is_over) = tokio::select! {
-                    batch = events.next() => (vec![batch], false),
+                    biased;
                     () = channels.caught_up() => (events.take(), true),
+                    batch = events.next() => (vec![batch], false),
                 };
                 for batch in &batches {
                     self.tell(batch).await?;

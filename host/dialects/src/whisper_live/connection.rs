@@ -13,9 +13,8 @@ use crate::{
     fields::{HOTWORDS, PROMPT, TASK, WantedLanguage, note_ignored},
     preset::default_preset,
     websocket::{
-        close,
-        dialogue::{Ask, Side},
-        registered_close_code,
+        close, registered_close_code,
+        side::{Ask, Side},
     },
 };
 use auricle_core::{Event, Failure, FailureCode, Pace, metrics::Metrics};
