@@ -321,10 +321,10 @@ def workers() -> None:
 
 def restarts() -> None:
     words = [number(start) + number(start + 800) + string("so") + some(struct.pack("<f", 0.5)) for start in (0, 1600, 3200)]
-    agreement = number(4000) + sequence(*words) + number(2) + number(1)
+    agreement = number(4000) + sequence(*words) + number(1) + number(2) + number(1)
     audio = bytes(n * 7 % 256 if n // 20 % 3 else 0 for n in range(200))
     for gated, voice in enumerate([NONE, some(b"\1")]):
-        state = b"online-2" + agreement + number(4000) + voice
+        state = b"online-3" + agreement + number(4000) + voice
         head = bytes([gated]) + (3000).to_bytes(6, "little") + struct.pack("<H", len(state))
         seed("online_restarts", "vac" if gated else "plain", head + state + audio)
     token = number(3) + number(1) + number(2) + struct.pack("<f", 0.5)

@@ -19,6 +19,8 @@ pub(crate) struct Agreement {
     pub(crate) last: u64,
     /// Committed words, oldest first.
     pub(crate) history: Vec<Word>,
+    /// Number of words at the start that are from before the last restart.
+    before: usize,
     /// Number of committed words that are still in the buffer.
     inside: usize,
     /// Number of committed words that are not in a segment yet.
@@ -30,8 +32,16 @@ pub(crate) struct Agreement {
 
 impl Agreement {
     /// Starts at `start`, without words.
+    #[cfg(test)]
     pub(crate) fn new(start: u64) -> Self {
         Self { last: start, ..Self::default() }
+    }
+
+    /// Starts again at `start`. If the last word is at most `context` samples before, the words are the next prompt.
+    pub(crate) fn restart(&mut self, start: u64, context: u64) {
+        let is_near = self.history.last().is_some_and(|word| start.saturating_sub(word.end) <= context);
+        let history = if is_near { std::mem::take(&mut self.history) } else { Vec::new() };
+        *self = Self { last: start, before: history.len(), history, ..Self::default() };
     }
 
     /// The committed words that are still in the buffer.
@@ -82,13 +92,14 @@ impl Agreement {
         self.inside -= self.inside().iter().take_while(|word| word.end <= time).count();
     }
 
-    /// The text before a buffer that begins at `base`: up to 200 characters, whole words, without the last word.
+    /// The text before a buffer that begins at `base`: up to 200 characters, whole words, without the last word since the
+    /// last restart.
     pub(crate) fn prompt(&self, base: u64, separator: &str) -> String {
         join(&self.history[self.prompted(base)], separator)
     }
 
     fn prompted(&self, base: u64) -> std::ops::Range<usize> {
-        let mut end = self.history.len().saturating_sub(1);
+        let mut end = self.history.len().saturating_sub(1).max(self.before);
         while end > 0 && self.history[end - 1].end > base {
             end -= 1;
         }
@@ -102,12 +113,13 @@ impl Agreement {
 
     /// Whether the state is valid. Bytes from elsewhere may contain anything.
     pub(crate) fn is_sound(&self) -> bool {
-        self.inside.max(self.unreported) <= self.history.len()
+        self.inside.max(self.unreported).max(self.before) <= self.history.len()
     }
 
     /// Drops the history except for words that are not in a segment yet.
     pub(crate) fn forget_reported(&mut self) {
         self.history.drain(..self.history.len() - self.unreported);
+        self.before = 0;
         self.inside = self.inside.min(self.unreported);
     }
 
@@ -116,6 +128,7 @@ impl Agreement {
         let kept = self.inside.max(self.unreported);
         let needed = self.prompted(base).start.min(self.history.len() - kept);
         self.history.drain(..needed);
+        self.before = self.before.saturating_sub(needed);
     }
 }
 

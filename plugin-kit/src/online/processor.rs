@@ -62,12 +62,14 @@ impl<T: Transcriber> OnlineProcessor<T> {
     pub fn init(&mut self, offset: u64) {
         self.reporter = Reporter::new(offset);
         self.transcriber.begin();
-        self.begin(offset);
+        self.agreement = Agreement::default();
+        self.begin(offset, 0);
     }
 
-    /// Like [`init`](Self::init), but text that was reported stays reported, even if its audio is processed again.
-    pub(super) fn begin(&mut self, offset: u64) {
-        self.agreement = Agreement::new(offset.max(self.reporter.reported));
+    /// Like [`init`](Self::init), but text that was reported stays reported, even if its audio is processed again, and
+    /// is the prompt if its last word is at most `context` samples before.
+    pub(super) fn begin(&mut self, offset: u64, context: u64) {
+        self.agreement.restart(offset.max(self.reporter.reported), context);
         self.pending.clear();
         self.buffer.clear();
         (self.base, self.grown, self.moved) = (offset, false, true);
@@ -96,6 +98,7 @@ impl<T: Transcriber> OnlineProcessor<T> {
         let rest = std::mem::take(&mut self.pending);
         self.push(&rest);
         self.flush(report)?;
+        self.release();
         self.report_restart(report)
     }
 
@@ -109,9 +112,10 @@ impl<T: Transcriber> OnlineProcessor<T> {
     }
 
     pub(super) fn resume(&mut self, sample: u64, state: State) {
-        self.begin(sample);
+        self.begin(sample, 0);
         self.reporter = Reporter::new(state.reported);
         self.agreement = state.agreement;
+        self.agreement.cut(sample);
     }
 
     /// The final state, once after each change or if `due`, and the first sample that is still needed.
@@ -157,18 +161,28 @@ impl<T: Transcriber> OnlineProcessor<T> {
         Ok(Some(committed + self.force()))
     }
 
-    /// Does a last decode if there is new audio. Afterwards everything is final and the buffer is empty.
+    /// Does a last decode if there is new audio. Afterwards all text is final; the audio may be continued.
     pub(super) fn flush(&mut self, report: &mut impl Report) -> Result<(), Error> {
         let mut committed = self.decode(report)?.map_or(0, |(committed, _)| committed);
         if report.cancelled() {
             return Ok(());
         }
         committed += self.agreement.commit_before(u64::MAX);
+        self.report(committed > 0, true, report);
+        Ok(())
+    }
+
+    /// Drops the audio, whose text is final.
+    pub(super) fn release(&mut self) {
         self.cut(self.end());
         // The silence may last for hours.
         self.buffer.shrink_to(0);
-        self.report(committed > 0, true, report);
-        Ok(())
+        self.agreement.forget(self.base);
+    }
+
+    /// Whether there is audio whose words help to recognise what follows.
+    pub(super) fn has_words(&self) -> bool {
+        !self.buffer.is_empty() && !self.agreement.history.is_empty()
     }
 
     /// Returns the number of words that became final, and the ends of the model's passages; `None` if there is nothing

@@ -8,7 +8,7 @@ use auricle_plugin_api::{Error, ErrorCode};
 use serde::{Deserialize, Serialize};
 
 /// Identifies the layout and its version.
-const MARK: &[u8; 8] = b"online-2";
+const MARK: &[u8; 8] = b"online-3";
 /// The server's size limit.
 const MOST_BYTES: usize = 1 << 20;
 

@@ -18,8 +18,10 @@ use auricle_plugin_api::Error;
 
 /// Number of samples in a piece.
 pub const VAC_CHUNK: u32 = SAMPLE_RATE / 25;
-/// Number of samples of silence that are kept.
-const KEPT: usize = SAMPLE_RATE as usize;
+/// Number of samples of silence that are kept. After a shorter pause the utterance goes on in the same buffer.
+const KEPT: usize = 2 * SAMPLE_RATE as usize;
+/// If an utterance begins this many samples after the last word, or fewer, the model is told the words before it.
+const CONTEXT: u64 = 10 * SAMPLE_RATE as u64;
 /// Number of samples before the start of speech that are decoded with it: models miss the first word without them.
 const LEAD: u64 = SAMPLE_RATE as u64 * 6 / 10;
 
@@ -107,6 +109,7 @@ impl<T: Transcriber, V: Vad> Vac<T, V> {
         if std::mem::take(&mut self.voice) {
             self.online.flush(report)?;
         }
+        self.online.release();
         self.report_restart(report)
     }
 
@@ -125,17 +128,14 @@ impl<T: Transcriber, V: Vad> Vac<T, V> {
     fn process(&mut self, piece: &[f32], report: &mut impl Report) -> Result<(), Error> {
         let change = self.gate.process(piece)?;
         self.kept.extend_from_slice(piece);
-        if let Some(start) = change.start {
-            let (speech, start) = (start.max(self.kept_at), start.saturating_sub(self.lead).max(self.kept_at));
-            self.online.begin(start);
-            self.kept.drain(..((start - self.kept_at) as usize).min(self.kept.len()));
-            (self.kept_at, self.voice) = (start, true);
+        if let Some(speech) = change.start.map(|start| start.max(self.kept_at)) {
+            self.begin(speech);
             report.speech_started(speech);
         }
         if self.voice {
             self.give(change);
-        } else {
-            let surplus = self.kept.len().saturating_sub(KEPT);
+        } else if let Some(surplus) = self.kept.len().checked_sub(KEPT) {
+            self.online.release();
             self.kept.drain(..surplus);
             self.kept_at += surplus as u64;
         }
@@ -143,6 +143,9 @@ impl<T: Transcriber, V: Vad> Vac<T, V> {
             Some(end) if std::mem::take(&mut self.voice) => {
                 self.given = 0;
                 self.online.flush(report)?;
+                if !self.online.has_words() {
+                    self.online.release();
+                }
                 report.endpoint(end.max(self.online.reported()));
             }
             _ if self.given > self.online.limits.chunk => {
@@ -152,6 +155,18 @@ impl<T: Transcriber, V: Vad> Vac<T, V> {
             _ => (),
         }
         Ok(())
+    }
+
+    /// Begins an utterance: after a short pause in the audio of the last one, otherwise a little before the speech.
+    fn begin(&mut self, speech: u64) {
+        self.voice = true;
+        if self.online.end() == self.kept_at && self.online.has_words() {
+            return;
+        }
+        let start = speech.saturating_sub(self.lead).max(self.kept_at);
+        self.online.begin(start, CONTEXT);
+        self.kept.drain(..((start - self.kept_at) as usize).min(self.kept.len()));
+        self.kept_at = start;
     }
 
     /// Passes the kept audio to the online processor, up to the end of the speech.

@@ -108,6 +108,22 @@ fn each_utterance_is_told_between_its_start_and_its_end() {
 }
 
 #[test]
+fn after_a_short_pause_the_model_hears_the_words_before_it_again() {
+    for (pause, again) in [(24_000, true), (64_000, false), (200_000, false)] {
+        let [first, second] = [speech(0, 4), speech(4, 4)];
+        let audio = [&first[..], &vec![0.0; pause], &second, &[0.0; 50_000]].concat();
+        let mut vac = Vac::new(Fake::default(), &Settings::default(), Loud);
+        let recorder = process(&mut vac, &audio, VAC_CHUNK as usize);
+        recorder.assert_in_order();
+        assert_eq!(recorder.text(), script(0, 8), "{pause}");
+        let heard = &vac.online.transcriber;
+        assert_eq!(heard.longest > first.len() + pause, again, "{pause}: {}", heard.longest);
+        // Otherwise it is told the words, unless the pause was long.
+        assert_eq!(heard.longest_prompt > 0, pause == 64_000, "{pause}: {}", heard.longest_prompt);
+    }
+}
+
+#[test]
 fn silence_costs_no_decode_and_holds_no_audio() {
     let mut vac = Vac::new(Fake::default(), &Settings::default(), Loud);
     let (mut recorder, mut needed) = (Recorder::default(), 0);
