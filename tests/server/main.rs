@@ -15,6 +15,7 @@ mod deepgram;
 mod deepgram_containers;
 mod deepgram_recordings;
 mod details;
+mod evaluate;
 mod exposition;
 mod journal;
 mod keys;

@@ -5,6 +5,7 @@ mod check;
 mod configuration;
 mod convert;
 mod engines;
+mod evaluate;
 mod key;
 mod logging;
 mod output;
@@ -49,6 +50,7 @@ enum Command {
     Check(check::CheckArgs),
     Stream(client::StreamArgs),
     Bench(bench::BenchArgs),
+    Evaluate(evaluate::EvaluateArgs),
     Presets(presets::PresetsArgs),
     Streams(streams::StreamsArgs),
     Engines(engines::EnginesArgs),
@@ -107,6 +109,7 @@ pub(crate) fn main() -> ExitCode {
             with_runtime(client::run(args))
         }
         Command::Bench(args) => bench::run(args),
+        Command::Evaluate(args) => evaluate::run(args),
         Command::Engines(args) => with_runtime(engines::run(args)),
         Command::Probe(args) => probe(&args),
         Command::Pull(args) => pull::run(&args),

@@ -124,10 +124,13 @@ impl StreamArgs {
 /// The text has no `=`, or nothing before it.
 #[derive(Debug, thiserror::Error)]
 #[error("must be KEY=VALUE, such as language=de")]
-struct OptionError;
+pub struct OptionError;
 
-/// Parses `key=value`.
-fn option(text: &str) -> Result<(String, Value), OptionError> {
+/// Parses `key=value`. A value that is not JSON is a string.
+///
+/// # Errors
+/// There is no `=`, or no key.
+pub fn option(text: &str) -> Result<(String, Value), OptionError> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => {
             let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));

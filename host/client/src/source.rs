@@ -33,6 +33,8 @@ pub struct Source {
     name: String,
     format: AudioFormat,
     seconds: Option<f64>,
+    /// Sent before the first piece.
+    silence: Option<Bytes>,
     pieces: mpsc::Receiver<Made>,
     ended: bool,
 }
@@ -43,7 +45,7 @@ type Made = Result<Option<Piece>, SourceError>;
 /// An item of a source.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Piece {
-    /// Whole frames of the source's format, 100 ms of them except at the end.
+    /// Whole frames of the source's format, 100 ms of them except at the end and in silence that was added.
     Audio(Bytes),
     /// A damaged part was skipped: one line, beginning with the source's name.
     Damage(String),
@@ -146,7 +148,7 @@ impl Source {
             })
             .map_err(|error| SourceError::Thread { name: name.to_owned(), error })?;
         let (format, seconds) = opened.await.unwrap_or_else(|_| Err(died(name)))?;
-        Ok(Self { name: name.to_owned(), format, seconds, pieces, ended: false })
+        Ok(Self { name: name.to_owned(), format, seconds, silence: None, pieces, ended: false })
     }
 
     /// The format of the pieces.
@@ -159,10 +161,23 @@ impl Source {
         self.seconds
     }
 
+    /// The same audio after this many seconds of silence.
+    #[must_use]
+    pub fn after_silence(mut self, seconds: f64) -> Self {
+        let frames = (seconds * f64::from(self.format.sample_rate)).round() as usize;
+        let bytes = vec![self.format.encoding.silent_byte(); frames * self.format.frame_bytes()];
+        self.silence = Some(Bytes::from(bytes)).filter(|silence| !silence.is_empty());
+        self.seconds = self.seconds.map(|rest| rest + seconds);
+        self
+    }
+
     /// Returns the next piece, or `None` at the end.
     pub async fn next(&mut self) -> Option<Result<Piece, SourceError>> {
         if self.ended {
             return None;
+        }
+        if let Some(silence) = self.silence.take() {
+            return Some(Ok(Piece::Audio(silence)));
         }
         let made = self.pieces.recv().await.unwrap_or_else(|| Err(died(&self.name)));
         self.ended = !matches!(made, Ok(Some(_)));
@@ -208,6 +223,7 @@ fn died(name: &str) -> SourceError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use auricle_core::Encoding;
     use std::io::Cursor;
 
     /// Reads some bytes, then fails.
@@ -242,6 +258,15 @@ mod tests {
             assert_eq!(audio(&mut source).await, size);
         }
         assert!(source.next().await.is_none() && source.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn silence_may_precede_the_audio() {
+        let format = AudioFormat { encoding: Encoding::Mulaw, sample_rate: 8_000, ..AudioFormat::default() };
+        let mut source = raw(vec![1; 800], format).await.after_silence(0.25);
+        assert_eq!(source.next().await.unwrap().unwrap(), Piece::Audio(vec![0xff; 2_000].into()));
+        assert_eq!(source.next().await.unwrap().unwrap(), Piece::Audio(vec![1; 800].into()));
+        assert!(source.next().await.is_none());
     }
 
     #[tokio::test]

@@ -33,6 +33,17 @@ pub enum Encoding {
     Alaw,
 }
 
+impl Encoding {
+    /// The byte that silence consists of.
+    pub fn silent_byte(self) -> u8 {
+        match self {
+            Self::S16le | Self::F32le => 0,
+            Self::Mulaw => 0xff,
+            Self::Alaw => 0xd5,
+        }
+    }
+}
+
 /// Why a format is not accepted. Each message names the field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FormatError {

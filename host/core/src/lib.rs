@@ -1,5 +1,5 @@
-//! Types that all of Auricle shares: stream events, failures, audio formats, times, metrics, and how text files are
-//! read. No other I/O.
+//! Types that all of Auricle shares: stream events, failures, audio formats, times, metrics, word errors, and how text
+//! files are read. No other I/O.
 #![forbid(unsafe_code)]
 
 pub mod certificate;
@@ -12,6 +12,7 @@ mod pace;
 pub mod permits;
 pub mod text_file;
 pub mod times;
+pub mod word_errors;
 pub mod wording;
 
 pub use event::Event;
