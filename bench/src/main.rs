@@ -8,7 +8,11 @@ mod boundary;
 #[cfg(target_os = "linux")]
 mod capacity;
 #[cfg(target_os = "linux")]
+mod dialects;
+#[cfg(target_os = "linux")]
 mod digits;
+#[cfg(target_os = "linux")]
+mod files;
 #[cfg(target_os = "linux")]
 mod graphs;
 #[cfg(target_os = "linux")]
@@ -45,6 +49,10 @@ enum Bench {
     /// The host with an engine that does nothing, compared with a bare WebSocket sink: latency, memory, time to
     /// register
     Host,
+    /// The dialects of other servers, compared with the native protocol
+    Dialects,
+    /// Live streams beside uploaded recordings, compared with live streams alone
+    Files,
     /// Engines in worker processes, compared with the server's own process
     Isolation,
     /// Twice as many clients as the server can serve, with and without admission by load
@@ -105,6 +113,10 @@ fn main() -> ExitCode {
         Bench::Boundary => boundary::run(),
         #[cfg(target_os = "linux")]
         Bench::Host => host::run(),
+        #[cfg(target_os = "linux")]
+        Bench::Dialects => dialects::run(),
+        #[cfg(target_os = "linux")]
+        Bench::Files => files::run(),
         #[cfg(target_os = "linux")]
         Bench::Isolation => isolation::run(),
         #[cfg(target_os = "linux")]

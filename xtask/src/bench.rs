@@ -1,7 +1,7 @@
 //! The benchmarks. Each measures Auricle and its reference in the same run.
 
 use crate::{
-    run::{Done, cargo, root, run, target},
+    run::{Done, root, run, target},
     stage,
 };
 use clap::Subcommand;
@@ -18,6 +18,10 @@ pub(crate) enum Bench {
     /// The host with an engine that does nothing, compared with a bare WebSocket sink: memory, latency, time to
     /// register
     Host,
+    /// The dialects of other servers, compared with the native protocol: processor time of the host for a frame of audio
+    Dialects,
+    /// Live streams beside uploaded recordings, compared with live streams alone: delay of partial texts
+    Files,
     /// Engines in worker processes, compared with the server's own process: processor time per second of audio
     Isolation,
     /// Twice as many clients as the server can serve, with and without admission by load
@@ -67,10 +71,12 @@ pub(crate) enum Bench {
 /// Builds in release mode and runs the benchmark.
 pub(crate) fn bench(name: &Bench) -> Done {
     let built = stage::release()?;
-    let mut command = cargo(&["run", "--release", "--quiet", "--package", "auricle-bench", "--"]);
+    let mut command = program(&built);
     match name {
         Bench::Boundary => command.arg("boundary"),
         Bench::Host => command.arg("host"),
+        Bench::Dialects => command.arg("dialects"),
+        Bench::Files => command.arg("files"),
         Bench::Isolation => {
             command.env("AURICLE_LARGE_MODELS", target().join("onnx-models"));
             command.arg("isolation")
@@ -110,8 +116,8 @@ pub(crate) fn bench(name: &Bench) -> Done {
 /// Builds in release mode and runs a server under load.
 pub(crate) fn soak(minutes: f64, streams: usize) -> Done {
     let built = stage::release()?;
-    let mut command = cargo(&["run", "--release", "--quiet", "--package", "auricle-bench", "--", "soak"]);
-    command.args(["--minutes", &minutes.to_string(), "--streams", &streams.to_string()]);
+    let mut command = program(&built);
+    command.args(["soak", "--minutes", &minutes.to_string(), "--streams", &streams.to_string()]);
     command.arg("--plot").arg(root().join("docs/soak.svg"));
     // Hundreds of workers crash.
     command.env("RUST_LOG", "off");
@@ -119,6 +125,13 @@ pub(crate) fn soak(minutes: f64, streams: usize) -> Done {
     command.env("AURICLE_FAULTY", built.host.with_file_name(stage::library("faulty")));
     command.env("AURICLE_HOST", built.host).env("AURICLE_PLUGINS", built.plugins).env("AURICLE_MODELS", built.models);
     run(command.env("AURICLE_RUNTIME", built.runtime))
+}
+
+/// The program with the benchmarks, which is built with the host.
+fn program(built: &stage::Built) -> Command {
+    let mut command = Command::new(built.host.with_file_name("auricle-bench"));
+    command.current_dir(root());
+    command
 }
 
 /// A benchmark whose references and models are prepared first by `bench/whisper/prepare.py`.
