@@ -34,7 +34,11 @@ def safe(function):
         except Refused as refused:
             return error(str(refused), refused.field)
         except BaseException as problem:
-            return error(short(problem), trace=traceback.format_exc())
+            # From the author's code on.
+            frames = problem.__traceback__
+            while frames and frames.tb_frame.f_code.co_filename == __file__:
+                frames = frames.tb_next
+            return error(short(problem), trace="".join(traceback.format_exception(type(problem), problem, frames)))
 
     return called
 

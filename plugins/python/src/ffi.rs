@@ -1,84 +1,21 @@
-//! Python's C interface, loaded at run time. All `unsafe` code of this engine is here.
+//! Python's C interface, loaded at run time. All `unsafe` code of this engine is here and in `interface`.
 //!
-//! Only functions of Python's stable ABI are used. Invariant: an object is touched only inside [`Python::locked`], that
-//! is with the GIL. Each thread keeps its thread state from its first call to its end, because thread-local values of
-//! Python libraries belong to it. The interpreter and its library are never closed. Threads: any.
+//! Invariant: an object is touched only inside [`Python::locked`], that is with the GIL. Each thread keeps its thread
+//! state from its first call to its end, because thread-local values of Python libraries belong to it. The interpreter
+//! is never ended. Threads: any.
+
+mod interface;
 
 use auricle_plugin_api::Error;
+use interface::{FILE_INPUT, Interface, Raw, wide};
 use std::{
     cell::Cell,
-    ffi::{CStr, CString, c_char, c_int, c_void},
+    ffi::{CStr, CString, c_void},
     path::Path,
     ptr::{self, NonNull},
     slice,
     sync::OnceLock,
 };
-
-#[cfg(unix)]
-use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
-#[cfg(not(unix))]
-use libloading::os::windows::Library;
-
-/// A pointer to an object, or to a thread state.
-type Raw = *mut c_void;
-/// C's `wchar_t`.
-type Wide = if_wide::Wide;
-
-#[cfg(unix)]
-mod if_wide {
-    pub(super) type Wide = i32;
-}
-#[cfg(not(unix))]
-mod if_wide {
-    pub(super) type Wide = u16;
-}
-
-/// `Py_file_input`: source text of a module.
-const FILE_INPUT: c_int = 257;
-
-macro_rules! interface {
-    ($($name:ident = $symbol:ident: $kind:ty;)*) => {
-        /// Functions and variables of Python's library, by what they are used for.
-        struct Interface { $($name: $kind),* }
-
-        impl Interface {
-            /// # Safety
-            /// The library must be Python's.
-            unsafe fn find(library: &Library) -> Result<Self, libloading::Error> {
-                // SAFETY: the types are those of Python's documentation; for a variable, the address is taken.
-                Ok(Self { $($name: unsafe { *library.get::<$kind>(stringify!($symbol).as_bytes())? }),* })
-            }
-        }
-    };
-}
-
-interface! {
-    set_program = Py_SetProgramName: unsafe extern "C" fn(*const Wide);
-    initialize = Py_InitializeEx: unsafe extern "C" fn(c_int);
-    ensure_thread = PyGILState_Ensure: unsafe extern "C" fn() -> c_int;
-    save_thread = PyEval_SaveThread: unsafe extern "C" fn() -> Raw;
-    restore_thread = PyEval_RestoreThread: unsafe extern "C" fn(Raw);
-    compile = Py_CompileString: unsafe extern "C" fn(*const c_char, *const c_char, c_int) -> Raw;
-    run_module = PyImport_ExecCodeModule: unsafe extern "C" fn(*const c_char, Raw) -> Raw;
-    attribute = PyObject_GetAttrString: unsafe extern "C" fn(Raw, *const c_char) -> Raw;
-    call = PyObject_CallObject: unsafe extern "C" fn(Raw, Raw) -> Raw;
-    is_instance = PyObject_IsInstance: unsafe extern "C" fn(Raw, Raw) -> c_int;
-    new_tuple = PyTuple_New: unsafe extern "C" fn(isize) -> Raw;
-    set_item = PyTuple_SetItem: unsafe extern "C" fn(Raw, isize, Raw) -> c_int;
-    new_bytes = PyBytes_FromStringAndSize: unsafe extern "C" fn(*const c_char, isize) -> Raw;
-    new_bytearray = PyByteArray_FromStringAndSize: unsafe extern "C" fn(*const c_char, isize) -> Raw;
-    read_bytes = PyBytes_AsStringAndSize: unsafe extern "C" fn(Raw, *mut *mut c_char, *mut isize) -> c_int;
-    report_exception = PyErr_WriteUnraisable: unsafe extern "C" fn(Raw);
-    retain = Py_IncRef: unsafe extern "C" fn(Raw);
-    release = Py_DecRef: unsafe extern "C" fn(Raw);
-    bytes_type = PyBytes_Type: Raw;
-    none = _Py_NoneStruct: Raw;
-}
-
-// SAFETY: functions may be called, and objects touched with the GIL, on any thread.
-unsafe impl Send for Interface {}
-// SAFETY: as above.
-unsafe impl Sync for Interface {}
 
 thread_local! {
     /// This thread's state in the interpreter, while it does not hold the GIL; null before its first call.
@@ -134,19 +71,8 @@ impl Python {
         if let Some(python) = RUNNING.get() {
             return Ok(python);
         }
-        let opened = open(library).map_err(|error| format!("{} cannot be opened: {error}", library.display()))?;
-        // SAFETY: the file is named as Python's library.
-        let interface = unsafe { Interface::find(&opened) };
-        let interface = interface.map_err(|error| format!("{} is not a Python library: {error}", library.display()))?;
-        // Text in files is UTF-8, whatever the locale; Python 3.15 has no such variable because that is always so.
-        // SAFETY: as above. The variable is an int that is read by the initialisation.
-        if let Ok(utf8) = unsafe { opened.get::<*mut c_int>(b"Py_UTF8Mode") } {
-            // SAFETY: as above.
-            unsafe { **utf8 = 1 };
-        }
-        // Extension modules use it until the process ends.
-        std::mem::forget(opened);
-        let program: Vec<Wide> = wide(program);
+        let interface = Interface::open(library)?;
+        let program = wide(program);
         // SAFETY: the text ends with 0 and is leaked, because Python keeps the pointer. After the initialisation this
         // thread holds the GIL, which it then returns.
         unsafe {
@@ -276,24 +202,4 @@ impl Drop for Object {
         // SAFETY: with the GIL. The reference is owned.
         self.python.locked(|| unsafe { (self.python.interface.release)(self.raw()) });
     }
-}
-
-/// Opens Python's library. Its symbols become visible to the extension modules, which do not name the library.
-fn open(library: &Path) -> Result<Library, libloading::Error> {
-    // SAFETY: opening it runs its constructors, which is what starting Python means.
-    unsafe {
-        #[cfg(unix)]
-        return Library::open(Some(library), RTLD_NOW | RTLD_GLOBAL);
-        #[cfg(not(unix))]
-        return Library::new(library);
-    }
-}
-
-/// A text for C, in wide characters with 0 at its end.
-fn wide(text: &str) -> Vec<Wide> {
-    #[cfg(unix)]
-    let characters = text.chars().map(|character| u32::from(character) as Wide);
-    #[cfg(not(unix))]
-    let characters = text.encode_utf16();
-    characters.chain([0]).collect()
 }

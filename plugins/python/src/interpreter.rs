@@ -105,12 +105,13 @@ impl Interpreter {
     }
 }
 
-/// The answer, unless it is an exception. The traceback goes to the log.
+/// The answer, unless it is an exception. The traceback goes to the log, line by line: a text in it cannot look like
+/// another entry.
 fn answer(bytes: &[u8]) -> Result<&[u8], Error> {
     let Some(exception) = bytes.strip_prefix(b"!") else { return Ok(bytes) };
     let Exception { message, field, trace } = serde_json::from_slice(exception)?;
-    if let Some(trace) = trace {
-        tracing::error!("{}", trace.trim_end());
+    for line in trace.iter().flat_map(|trace| trace.lines()) {
+        tracing::error!("{line}");
     }
     Err(match field {
         Some(field) => Error::config(&field, message),

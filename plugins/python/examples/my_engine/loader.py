@@ -10,4 +10,5 @@ class MyEngineLoader(ModelLoader):
     def load(self, config: ASRConfig) -> tuple[ASRProcessor, dict]:
         print("loading PocketSphinx, language", config.lan)
         # A decoder keeps the state of an utterance, so streams cannot share one.
-        return SphinxProcessor(Decoder(loglevel="FATAL")), {"separator": " ", "languages": ["en-US"]}
+        decoder = Decoder(lw=6.0, fwdflat=False, loglevel="FATAL")
+        return SphinxProcessor(decoder), {"separator": " ", "languages": ["en-US"]}
