@@ -130,10 +130,11 @@ impl Environment {
                 home.display()
             )
         })?;
-        let standard = first(&[format!("python{version}/os.py"), format!("python{version}t/os.py")]);
-        let standard = standard.as_deref().and_then(Path::parent).map(Path::to_owned);
+        // Python ends the process if it does not find this package.
+        let standard = first(&["", "t"].map(|kind| format!("python{version}{kind}/encodings/__init__.py")));
+        let standard = standard.as_deref().and_then(Path::parent).and_then(Path::parent).map(Path::to_owned);
         let standard = standard.ok_or_else(|| {
-            format!("Python {version} of {} has no standard library (python{version}/os.py)", home.display())
+            format!("Python {version} of {} has no standard library (python{version}/encodings)", home.display())
         })?;
         Ok(Self { program, library, standard, venv })
     }
@@ -151,6 +152,7 @@ fn library_folders(prefix: &Path) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use tempfile::TempDir;
 
     fn write(folder: &TempDir, path: &str, text: &str) {
@@ -163,7 +165,7 @@ mod tests {
     fn installed(version_line: &str) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
         write(&folder, "base/lib/libpython3.12.so.1.0", "");
-        write(&folder, "base/lib/python3.12/os.py", "");
+        write(&folder, "base/lib/python3.12/encodings/__init__.py", "");
         write(&folder, "base/bin/python3.12", "\x7fELF");
         write(&folder, "venv/lib/python3.12/site-packages/numpy/__init__.py", "");
         let home = folder.path().join("base/bin");
@@ -201,6 +203,9 @@ mod tests {
         let folder = installed("version = 3.12.1");
         fs::remove_file(folder.path().join("base/lib/libpython3.12.so.1.0")).unwrap();
         assert!(message(&folder).contains("has no shared library libpython3.12.so.1.0"), "{}", message(&folder));
+        let folder = installed("version = 3.12.1");
+        fs::remove_dir_all(folder.path().join("base/lib/python3.12")).unwrap();
+        assert!(message(&folder).contains("has no standard library"), "{}", message(&folder));
         // The installation was upgraded under the environment, or the other way round.
         let folder = installed("version = 3.13.0");
         assert!(message(&folder).contains("is said to be for Python 3.13"), "{}", message(&folder));
@@ -212,6 +217,15 @@ mod tests {
         fs::remove_file(folder.path().join("venv/pyvenv.cfg")).unwrap();
         assert!(message(&folder).starts_with("field `venv`: "), "{}", message(&folder));
         assert!(message(&folder).contains("is not a virtual environment"), "{}", message(&folder));
+    }
+
+    proptest! {
+        #[test]
+        fn any_description_of_an_environment_is_read_or_refused(text in "(home|version|[a-z_]{1,9})?( = |=)?[ -~]{0,20}(\n[ -~]{0,30}){0,4}") {
+            let folder = installed("");
+            write(&folder, "venv/pyvenv.cfg", &text);
+            let _ = Environment::find(Some(&folder.path().join("venv")));
+        }
     }
 
     #[test]

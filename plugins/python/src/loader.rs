@@ -42,9 +42,8 @@ impl ModelLoader for Python {
     }
 
     fn load(&self, config: &Config, host: &Host) -> Result<PythonModel, Error> {
-        let environment = environment(config, host)?;
+        let (environment, folder) = (environment(config, host)?, folder(config, host)?);
         let interpreter = Interpreter::start(&environment)?;
-        let folder = folder(config, host)?;
         let loader = interpreter.loader(&json!({
             "folders": folder.iter().collect::<Vec<_>>(),
             "module": config.get::<String>("module")?,
