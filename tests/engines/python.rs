@@ -5,12 +5,15 @@
 #![cfg(unix)]
 
 use auricle_tests::{
-    Client, Host, PublishedClients, Setup, bytes, fixture, library, noise, reading, staged, wav, word_errors, words,
+    Client, Host, PublishedClients, Setup, bytes, fixture, library, noise, printed, reading, staged, wav, word_errors,
+    words,
 };
 use serde_json::{Value, json};
 use std::{
     fs,
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
+    process::Command,
     thread,
 };
 
@@ -135,6 +138,24 @@ fn a_class_is_called_as_the_guide_says_and_times_go_on_after_a_flush() {
 }
 
 #[test]
+fn two_hundred_streams_at_once_have_the_texts_of_one() {
+    let Some(venv) = environment() else { return };
+    let fields = json!({"max_streams": 200, "host": {"concurrency": 2}});
+    let host = setup().preset("rich", &preset(&venv, "RichLoader", fields)).start();
+    let audio = |stream: u32| noise(stream, 24_000);
+    let mut clients: Vec<_> = (0..200).map(|_| Client::open(&host, "rich", json!({"pace": "file"}))).collect();
+    for half in 0..2 {
+        for (client, stream) in clients.iter_mut().zip(0..) {
+            client.audio(&bytes(&audio(stream)[half * 12_000..][..12_000]));
+        }
+    }
+    for (mut client, stream) in clients.into_iter().zip(0..) {
+        let audio = audio(stream);
+        assert_eq!(client.finish(), [counted(&audio[..16_000], 0), counted(&audio, 0)], "stream {stream}");
+    }
+}
+
+#[test]
 fn there_is_one_stream_at_a_time_unless_the_preset_allows_more() {
     let Some(venv) = environment() else { return };
     let host = setup().preset("rich", &preset(&venv, "RichLoader", json!({}))).start();
@@ -169,8 +190,7 @@ fn what_is_missing_is_said_in_one_line_with_its_field() {
     let Some(venv) = environment() else { return };
     let elsewhere = tempfile::tempdir().unwrap();
     let empty = elsewhere.path().join("empty");
-    let made =
-        std::process::Command::new("python3").args(["-m", "venv", "--without-pip"]).arg(&empty).status().unwrap();
+    let made = Command::new("python3").args(["-m", "venv", "--without-pip"]).arg(&empty).status().unwrap();
     assert!(made.success());
     let other = elsewhere.path().join("other");
     fs::create_dir_all(other.join("lib/python3.9/site-packages")).unwrap();
@@ -288,6 +308,35 @@ fn a_loader_that_hangs_or_ends_the_process_does_not_load() {
         let report = host.preset_report(preset).unwrap();
         assert!(report["reason"].as_str().unwrap().contains(problem), "{report}");
     }
+}
+
+#[test]
+fn python_that_cannot_start_says_why_in_the_log() {
+    let Some(venv) = environment() else { return };
+    let ask = "import sys, sysconfig as s; print(s.get_config_var('LIBDIR'), s.get_config_var('INSTSONAME'), *sys.version_info[:2])";
+    let said = printed(Command::new(venv.join("bin/python3")).args(["-c", ask]).output().unwrap());
+    let [libraries, name, major, minor] = said.split_whitespace().collect::<Vec<_>>()[..] else { panic!("{said}") };
+    // An installation with the real library, and a standard library that is empty.
+    let broken = tempfile::tempdir().unwrap();
+    let folder = |path: String| {
+        let folder = broken.path().join(path);
+        fs::create_dir_all(&folder).unwrap();
+        folder
+    };
+    let standard = folder(format!("lib/python{major}.{minor}/encodings"));
+    fs::write(standard.join("__init__.py"), "").unwrap();
+    fs::write(standard.with_file_name("os.py"), "").unwrap();
+    symlink(Path::new(libraries).join(name), broken.path().join("lib").join(name)).unwrap();
+    folder(format!("venv/lib/python{major}.{minor}/site-packages"));
+    let cfg = format!("home = {}\nversion = {major}.{minor}.0\n", folder("bin".into()).display());
+    fs::write(broken.path().join("venv/pyvenv.cfg"), cfg).unwrap();
+
+    let fields = json!({"venv": broken.path().join("venv")});
+    let host = setup().preset("broken", &preset(&venv, "CountingLoader", fields)).start();
+    Client::start(&host, "broken", json!({})).fails("engine_unavailable", 4503);
+    let report = host.preset_report("broken").unwrap();
+    assert!(report["reason"].as_str().unwrap().contains("while loading its model"), "{report}");
+    logged(&host, &["printed", "Fatal Python error: "], 1);
 }
 
 #[cfg(target_os = "linux")]
