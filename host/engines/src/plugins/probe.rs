@@ -51,7 +51,7 @@ pub struct ProbedEngine {
     pub backend: String,
     /// The JSON Schema of its configuration.
     pub schema: Value,
-    /// Whether it names the files that a model needs, see [`engine_files`].
+    /// Whether it names the files that a model needs (`ModelLoader::files`).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub names_files: bool,
 }
