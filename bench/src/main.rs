@@ -28,6 +28,8 @@ mod peer;
 #[cfg(target_os = "linux")]
 mod plugin;
 #[cfg(target_os = "linux")]
+mod python;
+#[cfg(target_os = "linux")]
 mod recording;
 #[cfg(target_os = "linux")]
 mod soak;
@@ -87,6 +89,8 @@ enum Bench {
         #[arg(long, default_value_t = 3)]
         rounds: usize,
     },
+    /// Engine `python`, compared with the same classes in plain Python
+    Python,
     /// Number of streams that the host can handle with engine `onnx`, compared with sherpa-onnx's server on the same
     /// model files
     #[cfg(target_os = "linux")]
@@ -129,6 +133,8 @@ fn main() -> ExitCode {
         Bench::Whisper { work, rounds } => whisper::run(&work, rounds),
         #[cfg(target_os = "linux")]
         Bench::Online { work, rounds } => online::run(&work, rounds),
+        #[cfg(target_os = "linux")]
+        Bench::Python => python::run(),
         #[cfg(target_os = "linux")]
         Bench::Capacity(options) => capacity::run(&options),
         #[cfg(target_os = "linux")]

@@ -18,3 +18,7 @@ pub use abi_stable::library::LibHeader;
 /// Extension of a processor: the next batch with it must finish its stream. Only for models whose metadata set
 /// `ends_in_batch`.
 pub const ENDS: &str = "auricle.ends";
+
+/// Extension of a loader: the files that a model needs ([`crate::ModelLoader::files`]). The request is the
+/// configuration, the answer an array of paths, both JSON.
+pub const FILES: &str = "auricle.files";

@@ -6,7 +6,7 @@
 //! thread at a time, not always the same.
 
 use crate::{Config, Error, ErrorCode, Host, Metadata, Schema, Sink};
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 /// An engine: loads a model from a configuration.
 pub trait ModelLoader: Send + Sync + 'static {
@@ -29,6 +29,17 @@ pub trait ModelLoader: Send + Sync + 'static {
     /// # Errors
     /// The model cannot be loaded. The message should tell an operator what to do.
     fn load(&self, config: &Config, host: &Host) -> Result<Self::Model, Error>;
+
+    /// The files and folders that a model with this configuration reads, besides those that every engine may read: its
+    /// own, the resource directories, and the paths that are values of the configuration. `None`, the default, if there
+    /// are none. The server calls it in a process without a sandbox and adds the paths to the worker's sandbox.
+    ///
+    /// # Errors
+    /// The configuration is invalid.
+    fn files(&self, config: &Config, host: &Host) -> Result<Option<Vec<PathBuf>>, Error> {
+        let _ = (config, host);
+        Ok(None)
+    }
 
     /// Answers an optional request, identified by its id; `None` if the id is unknown. This allows the interface to
     /// grow without new methods.

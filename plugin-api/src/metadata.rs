@@ -28,6 +28,10 @@ pub struct Metadata {
     /// [`finish`](crate::AsrProcessor::finish).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub ends_in_batch: bool,
+    /// Whether creating a processor loads a model of its own. In a worker process it may then take as long as loading
+    /// the model (`load_seconds`) instead of as long as a call.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub loads_per_stream: bool,
     /// The guarantee for a stream that is recovered from a restart point.
     pub replay: Replay,
     /// BCP 47 tags of the supported languages; empty if unknown.
@@ -62,6 +66,7 @@ impl Default for Metadata {
             max_streams: None,
             max_batch: 1,
             ends_in_batch: false,
+            loads_per_stream: false,
             replay: Replay::None,
             languages: Vec::new(),
             capabilities: Vec::new(),
@@ -108,6 +113,13 @@ impl Metadata {
     #[must_use]
     pub fn ends_in_batch(mut self) -> Self {
         self.ends_in_batch = true;
+        self
+    }
+
+    /// Sets that creating a processor may take as long as loading a model.
+    #[must_use]
+    pub fn loads_per_stream(mut self) -> Self {
+        self.loads_per_stream = true;
         self
     }
 

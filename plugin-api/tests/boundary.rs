@@ -43,6 +43,10 @@ impl ModelLoader for Puppet {
         self.0.fetch_add(1, Ordering::SeqCst);
         Ok(Stage { alive: Arc::clone(&self.0), drop_panics: config.get("drop_panics")? })
     }
+    fn files(&self, config: &Config, host: &Host) -> Result<Option<Vec<PathBuf>>, Error> {
+        let folder = config.get_optional::<String>("folder")?;
+        Ok(folder.map(|folder| vec![host.origin_dir().join(folder)]))
+    }
     fn extension(&self, id: &str, request: &[u8]) -> Result<Option<Vec<u8>>, Error> {
         Ok((id == "echo").then(|| request.to_vec()))
     }
@@ -315,6 +319,15 @@ fn what_an_engine_does_not_offer_is_said() {
     let mut processor = actor(&model, "x");
     assert_eq!(processor.extension("echo", b"hi").unwrap(), None);
     assert_eq!(processor.restore(5, b"").unwrap_err().code, ErrorCode::UNSUPPORTED);
+}
+
+#[test]
+fn an_engine_names_the_files_that_it_needs() {
+    let engine = engine(&Arc::default());
+    let files = |config: Value| engine.files(config.as_object().unwrap());
+    assert_eq!(files(json!({"folder": "words"})).unwrap(), Some(vec![PathBuf::from("/origin/words")]));
+    assert_eq!(files(json!({})).unwrap(), None);
+    assert!(files(json!({"folder": 5})).unwrap_err().message.starts_with("field `folder`: "));
 }
 
 #[test]

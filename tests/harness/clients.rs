@@ -1,5 +1,5 @@
-//! Published clients in Python and JavaScript, in environments under the target directory. If one cannot be created, its
-//! tests are skipped.
+//! Published clients in Python and JavaScript, and packages for engines in Python, in environments under the target
+//! directory. If one cannot be created, its tests are skipped.
 
 use auricle_plugin_test::skip;
 use std::{
@@ -27,7 +27,7 @@ impl PublishedClients {
 
     /// Runs a program that is installed in the environment. `None` if there is no environment.
     pub fn run(self, program: &str, args: &[&str]) -> Option<Output> {
-        let bin = self.environment().map_err(|problem| skip(format_args!("no {} clients: {problem}", self.0))).ok()?;
+        let bin = self.programs().map_err(|problem| skip(format_args!("no {} clients: {problem}", self.0))).ok()?;
         let mut command = Command::new(bin.join(program));
         // Files that a client writes stay in its environment.
         command.args(args).current_dir(&bin);
@@ -69,7 +69,13 @@ impl PublishedClients {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(self.0)
     }
 
-    fn environment(self) -> Result<PathBuf, String> {
+    /// The environment itself, with its programs in `bin`. `None` if there is none.
+    pub fn environment(self) -> Option<PathBuf> {
+        let bin = self.programs().map_err(|problem| skip(format_args!("no environment {}: {problem}", self.0))).ok()?;
+        bin.parent().map(Path::to_owned)
+    }
+
+    fn programs(self) -> Result<PathBuf, String> {
         let mut environments = ENVIRONMENTS.lock().unwrap();
         environments.entry(self.0.to_owned()).or_insert_with(|| self.make()).clone()
     }

@@ -66,6 +66,9 @@ pub(crate) enum Bench {
         #[arg(long, value_name = "N")]
         rounds: Option<usize>,
     },
+    /// Engine `python`, compared with the same classes in plain Python (packages from PyPI, in an environment under
+    /// target/): processor time per chunk
+    Python,
 }
 
 /// Builds in release mode and runs the benchmark.
@@ -108,6 +111,7 @@ pub(crate) fn bench(name: &Bench) -> Done {
         }
         Bench::Whisper { rounds } => prepared(&mut command, "whisper", *rounds)?,
         Bench::Online { rounds } => prepared(&mut command, "online", *rounds)?,
+        Bench::Python => command.arg("python"),
     };
     command.env("AURICLE_HOST", built.host).env("AURICLE_PLUGINS", built.plugins).env("AURICLE_MODELS", built.models);
     run(command.env("AURICLE_RUNTIME", built.runtime))

@@ -11,9 +11,10 @@ use std::{
 };
 
 /// Engines that consist of one file.
-const FILES: [&str; 3] = ["onnx", "tone", "whisper"];
+const FILES: [&str; 4] = ["onnx", "python", "tone", "whisper"];
 const HOST: &str = "--package=auricle";
 const ONNX: &str = "--package=auricle-engine-onnx";
+const PYTHON: &str = "--package=auricle-engine-python";
 const TONE: &str = "--package=auricle-engine-tone";
 const WHISPER: &str = "--package=auricle-engine-whisper";
 /// In the card of a Whisper model that was converted to the slower layout.
@@ -53,7 +54,7 @@ pub(crate) fn development() -> Done<Built> {
 /// Builds the host and the engines without external source code; [`add_pocketsphinx`] adds the other engine. With `offline`
 /// nothing is downloaded.
 pub(crate) fn for_demo(offline: bool) -> Done<Built> {
-    let mut args = vec!["build", "--release", HOST, ONNX, TONE, WHISPER];
+    let mut args = vec!["build", "--release", HOST, ONNX, PYTHON, TONE, WHISPER];
     args.extend(offline.then_some("--offline"));
     if offline && !fetch::Package::OnnxRuntime.is_here() {
         return Err("ONNX Runtime is not in target/runtime: run the demo without --offline once".into());
@@ -65,7 +66,16 @@ pub(crate) fn for_demo(offline: bool) -> Done<Built> {
 pub(crate) fn add_pocketsphinx(built: &Built) -> Done {
     let source = fetch::pocketsphinx()?;
     // Together with the others, so that shared dependencies are not built again.
-    run(&mut cargo(&["build", "--release", HOST, ONNX, TONE, WHISPER, "--package=auricle-engine-pocketsphinx"]))?;
+    run(&mut cargo(&[
+        "build",
+        "--release",
+        HOST,
+        ONNX,
+        PYTHON,
+        TONE,
+        WHISPER,
+        "--package=auricle-engine-pocketsphinx",
+    ]))?;
     place_pocketsphinx(&Profile::Release.binaries(), &source, &built.plugins)
 }
 

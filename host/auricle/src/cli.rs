@@ -97,6 +97,8 @@ struct ProbeChildArgs {
     report: PathBuf,
     #[arg(long)]
     resources: Vec<PathBuf>,
+    #[arg(long)]
+    files: bool,
 }
 
 /// Parses the command line and runs the command.
@@ -121,7 +123,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Streams(args) => with_runtime(streams::run(args)),
         Command::Completions(args) => shell::completions(&args, &Cli::command()),
         Command::Man(args) => shell::man(&args, Cli::command()),
-        Command::ProbeChild(args) => match probe_child(&args.file, &args.resources, &args.report) {
+        Command::ProbeChild(args) => match probe_child(&args.file, &args.resources, &args.report, args.files) {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,
             Err(error) => fail(format_args!("cannot write the report: {error}")),

@@ -5,7 +5,7 @@
 
 use super::{
     AbiBatchItem, AbiError, AbiHostBox, AbiLoader, AbiLoader_TO, AbiLoaderBox, AbiModel, AbiModel_TO, AbiModelBox,
-    AbiProcessor, AbiProcessor_TO, AbiProcessorBox, AbiResult, AbiSinkMut, ENDS, PluginModule, PluginModuleRef,
+    AbiProcessor, AbiProcessor_TO, AbiProcessorBox, AbiResult, AbiSinkMut, ENDS, FILES, PluginModule, PluginModuleRef,
 };
 use crate::{
     AsrProcessor, BatchItem, Config, Error, ErrorCode, Host, Model, ModelLoader, Schema, Sink,
@@ -50,6 +50,14 @@ struct GuardedLoader<L: ModelLoader> {
     host: Host,
 }
 
+impl<L: ModelLoader> GuardedLoader<L> {
+    fn files(&self, request: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        let config = Config::with_defaults(fields(request)?, &self.loader.schema());
+        let files = self.loader.files(&config, &self.host)?;
+        Ok(files.map(|files| serde_json::to_vec(&files)).transpose()?)
+    }
+}
+
 impl<L: ModelLoader> AbiLoader for GuardedLoader<L> {
     fn backend(&self) -> AbiResult<RVec<u8>> {
         cross(guard(|| Ok(self.loader.backend().as_bytes().to_vec())))
@@ -70,7 +78,7 @@ impl<L: ModelLoader> AbiLoader for GuardedLoader<L> {
     }
 
     fn extension(&self, id: RStr<'_>, request: RSlice<'_, u8>) -> AbiResult<ROption<RVec<u8>>> {
-        answer(guard(|| self.loader.extension(id.as_str(), &request)))
+        answer(guard(|| if id == FILES { self.files(&request) } else { self.loader.extension(id.as_str(), &request) }))
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Error, ErrorCode, Host, Metadata, ModelLoader, Schema,
-    abi::{AbiBatchItem, AbiLoaderBox, AbiModelBox, AbiProcessorBox, AbiResult, ENDS, loader},
+    abi::{AbiBatchItem, AbiLoaderBox, AbiModelBox, AbiProcessorBox, AbiResult, ENDS, FILES, loader},
 };
 use abi_stable::{
     sabi_types::RMut,
@@ -18,7 +18,7 @@ use abi_stable::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 fn plain<T>(result: AbiResult<T>) -> Result<T, Error> {
     match result {
@@ -128,6 +128,19 @@ impl LoadedEngine {
             }
         }
         Ok(LoadedModel { metadata, model })
+    }
+
+    /// The files that a model with this configuration needs besides those that it names. `None` if the engine does not
+    /// say, as those built against older versions of this crate.
+    ///
+    /// # Errors
+    /// The engine's error, or [`ErrorCode::CONTRACT`] if its answer is invalid.
+    pub fn files(&self, config: &Map<String, Value>) -> Result<Option<Vec<PathBuf>>, Error> {
+        let answer = self.extension(FILES, &encode(config)?)?;
+        let read = |json: Vec<u8>| serde_json::from_slice(&json);
+        answer.map(read).transpose().map_err(|problem| {
+            Error::new(ErrorCode::CONTRACT, format!("the engine's list of files is not valid: {problem}"))
+        })
     }
 
     /// See [`crate::ModelLoader::extension`].

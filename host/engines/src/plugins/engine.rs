@@ -3,7 +3,10 @@
 //! The child process that probed the plugin has reported its engines. The library is opened in this process only when a
 //! model is loaded here. Threads: any.
 
-use super::{error::PluginError, probe::ProbeReport};
+use super::{
+    error::PluginError,
+    probe::{ProbeReport, engine_files},
+};
 use crate::{
     library::{LibraryError, open_library},
     load::{Isolation, LoadSpec},
@@ -57,6 +60,9 @@ pub enum LoadError {
     /// The library, opened in this process, does not have an engine that it had in the child process.
     #[error("the plugin no longer has the engine `{0}`")]
     NoEngine(String),
+    /// The engine does not say which files it needs.
+    #[error("{0}")]
+    Files(Box<PluginError>),
     /// The engine's error, or how the worker ended.
     #[error("{0}")]
     Engine(Error),
@@ -96,6 +102,8 @@ pub struct Engine {
     backend: String,
     schema: Schema,
     validator: Validator,
+    /// Whether it names the files that a model needs.
+    names_files: bool,
     source: Arc<Source>,
 }
 
@@ -128,7 +136,8 @@ impl Plugin {
             })?;
             let schema = serde_json::from_value(engine.schema).map_err(PluginError::Fields)?;
             let (key, source) = (format!("{sha256}/{}", engine.backend), Arc::clone(&source));
-            Ok(Arc::new(Engine { key, backend: engine.backend, schema, validator, source }))
+            let (backend, names_files) = (engine.backend, engine.names_files);
+            Ok(Arc::new(Engine { key, backend, schema, validator, names_files, source }))
         });
         Ok(Self { manifest, engines: engines.collect::<Result<_, PluginError>>()?, quarantine })
     }
@@ -185,17 +194,32 @@ impl Engine {
                 Ok(Box::new(model))
             }
             Isolation::Process => {
+                let named = self.files(&load)?;
                 let spec = WorkerSpec {
                     plugin: source.name.clone(),
                     path: source.path.clone(),
                     resource_dirs: source.resource_dirs.clone(),
                     backend: self.backend.clone(),
+                    named,
                     load,
                 };
                 let supervisor = Supervisor::start(spec, Arc::clone(&source.quarantine));
                 Ok(Box::new(supervisor.map_err(LoadError::Engine)?))
             }
         }
+    }
+
+    /// The files that a sandboxed worker may read because the engine names them.
+    fn files(&self, load: &LoadSpec) -> Result<Vec<PathBuf>, LoadError> {
+        if !(self.names_files && load.sandbox) {
+            return Ok(Vec::new());
+        }
+        let Source { path, resource_dirs, .. } = &*self.source;
+        let model = (self.backend.as_str(), &load.fields);
+        let files = engine_files(&load.program, path, resource_dirs, load.load_limit, model);
+        let files = files.map_err(|error| LoadError::Files(Box::new(error)))?;
+        tracing::info!(preset = load.preset, plugin = self.source.name, ?files, "the engine may read these files");
+        Ok(files)
     }
 }
 

@@ -13,9 +13,10 @@ use crate::{
 };
 use auricle_plugin_api::{
     Manifest,
-    host::{HostServices, ignore_requests_to_stop},
+    host::{HostServices, LoadedEngine, ignore_requests_to_stop},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
 use std::{
     fs,
     io::{self, Read},
@@ -49,15 +50,25 @@ pub struct ProbedEngine {
     /// The name by which presets select the engine.
     pub backend: String,
     /// The JSON Schema of its configuration.
-    pub schema: serde_json::Value,
+    pub schema: Value,
+    /// Whether it names the files that a model needs (`ModelLoader::files`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub names_files: bool,
+}
+
+/// What the child is asked, besides opening the plugin. The server writes it to the file of the report.
+#[derive(Debug, Serialize, Deserialize)]
+struct FilesRequest {
+    backend: String,
+    fields: Map<String, Value>,
 }
 
 /// The outcome that the child writes to its file.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Outcome {
-    /// The plugin can be opened.
-    Opened(ProbeReport),
+enum Outcome<T> {
+    /// What the plugin reported.
+    Opened(T),
     /// The plugin cannot be opened. The reason, in one line.
     Refused(String),
 }
@@ -73,9 +84,40 @@ pub fn examine(
     limit: Duration,
 ) -> Result<ProbeReport, PluginError> {
     find_library(path)?;
+    ask_child(program, path, resource_dirs, limit, None)
+}
+
+/// Has `program` ask an engine in a child process which files it needs, see `ModelLoader::files`.
+///
+/// # Errors
+/// The engine's error, or why there is no answer.
+pub(super) fn engine_files(
+    program: &Path,
+    path: &Path,
+    resource_dirs: &[PathBuf],
+    limit: Duration,
+    (backend, fields): (&str, &Map<String, Value>),
+) -> Result<Vec<PathBuf>, PluginError> {
+    let request = FilesRequest { backend: backend.to_owned(), fields: fields.clone() };
+    ask_child(program, path, resource_dirs, limit, Some(&request))
+}
+
+/// Starts the child and waits for its report.
+fn ask_child<T: DeserializeOwned>(
+    program: &Path,
+    path: &Path,
+    resource_dirs: &[PathBuf],
+    limit: Duration,
+    files: Option<&FilesRequest>,
+) -> Result<T, PluginError> {
     let report = tempfile::NamedTempFile::new().map_err(PluginError::Child)?;
     let mut command = Command::new(program);
     command.arg("probe-child").arg(path).arg("--report").arg(report.path());
+    if let Some(request) = files {
+        let request = serde_json::to_vec(request).map_err(PluginError::Fields)?;
+        fs::write(report.path(), request).map_err(PluginError::Child)?;
+        command.arg("--files");
+    }
     for dir in resource_dirs {
         command.arg("--resources").arg(dir);
     }
@@ -109,17 +151,27 @@ fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<std::process::E
     }
 }
 
-/// Runs in the child: opens the plugin and writes the report. Returns whether the plugin could be opened.
+/// Runs in the child: opens the plugin and writes the report, or, with `files`, what the engine in the request at that
+/// place needs. Returns whether the plugin could be opened.
 ///
 /// # Errors
 /// The report cannot be written.
-pub fn probe_child(path: &Path, resource_dirs: &[PathBuf], report: &Path) -> io::Result<bool> {
+pub fn probe_child(path: &Path, resource_dirs: &[PathBuf], report: &Path, files: bool) -> io::Result<bool> {
     // The signal that stops the server may reach all its processes. It must not look like a fault of the plugin.
     ignore_requests_to_stop()?;
     end_with_parent()?;
-    let outcome = match open_and_describe(path, resource_dirs) {
+    if files {
+        let request: FilesRequest = serde_json::from_slice(&fs::read(report)?)?;
+        write_outcome(report, open_and_ask(path, resource_dirs, &request))
+    } else {
+        write_outcome(report, open_and_describe(path, resource_dirs).map_err(|problem| problem.to_string()))
+    }
+}
+
+fn write_outcome<T: Serialize>(report: &Path, result: Result<T, String>) -> io::Result<bool> {
+    let outcome = match result {
         Ok(report) => Outcome::Opened(report),
-        Err(problem) => Outcome::Refused(problem.to_string()),
+        Err(reason) => Outcome::Refused(reason),
     };
     fs::write(report, serde_json::to_vec(&outcome)?)?;
     Ok(matches!(outcome, Outcome::Opened(_)))
@@ -143,16 +195,30 @@ fn end_with_parent() -> io::Result<()> {
 }
 
 fn open_and_describe(path: &Path, resource_dirs: &[PathBuf]) -> Result<ProbeReport, LibraryError> {
+    let (manifest, engines) = open(path, resource_dirs)?;
+    let engines = engines.iter().map(|engine| ProbedEngine {
+        backend: engine.backend().to_owned(),
+        schema: Value::Object(engine.schema().json().clone()),
+        // An error shows that it reads the configuration.
+        names_files: !matches!(engine.files(&Map::new()), Ok(None)),
+    });
+    Ok(ProbeReport::new(&manifest, engines.collect()))
+}
+
+fn open_and_ask(path: &Path, resource_dirs: &[PathBuf], request: &FilesRequest) -> Result<Vec<PathBuf>, String> {
+    let (_, engines) = open(path, resource_dirs).map_err(|problem| problem.to_string())?;
+    let engine = engines.iter().find(|engine| engine.backend() == request.backend);
+    let engine = engine.ok_or_else(|| format!("the plugin has no engine `{}`", request.backend))?;
+    Ok(engine.files(&request.fields).map_err(|problem| problem.to_string())?.unwrap_or_default())
+}
+
+fn open(path: &Path, resource_dirs: &[PathBuf]) -> Result<(Manifest, Vec<LoadedEngine>), LibraryError> {
     let manifest = find_library(path)?.manifest;
     let services = |origin_dir| -> Arc<dyn HostServices> {
         Arc::new(Services { plugin: manifest.id(), origin_dir, resource_dirs: resource_dirs.to_vec() })
     };
     let engines = open_library(path, services)?;
-    let engines = engines.iter().map(|engine| ProbedEngine {
-        backend: engine.backend().to_owned(),
-        schema: serde_json::Value::Object(engine.schema().json().clone()),
-    });
-    Ok(ProbeReport::new(&manifest, engines.collect()))
+    Ok((manifest, engines))
 }
 
 impl ProbeReport {

@@ -362,7 +362,11 @@ mod tests {
 
     fn plugin(id: &str, version: &str, backends: &[&str]) -> Arc<Plugin> {
         let (name, manifest) = (format!("{id} {version}"), Manifest::new(id, version, ""));
-        let engine = |backend: &&str| ProbedEngine { backend: (*backend).to_owned(), schema: serde_json::json!({}) };
+        let engine = |backend: &&str| ProbedEngine {
+            backend: (*backend).to_owned(),
+            schema: serde_json::json!({}),
+            names_files: false,
+        };
         let report = ProbeReport::new(&manifest, backends.iter().map(engine).collect());
         let quarantine = Quarantine::new(name.clone(), 3, std::time::Duration::MAX);
         Arc::new(Plugin::new(manifest, report, "".into(), &name, &[], quarantine).unwrap())

@@ -158,7 +158,9 @@ impl Process {
         request: &Request<'_>,
         sinks: &mut [&mut dyn EventSink],
     ) -> Result<Vec<Result<(), Error>>, Option<Breach>> {
-        let limit = self.monitor.spec.load.call_limit;
+        let load = &self.monitor.spec.load;
+        let opens = matches!(request, Request::Open { .. });
+        let limit = if opens && self.metadata.loads_per_stream { load.load_limit } else { load.call_limit };
         let since = Instant::now();
         if let Err(error) = lane.sender.send(request) {
             return Err(match error.kind() {

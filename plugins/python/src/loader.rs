@@ -1,0 +1,85 @@
+//! The engine: its fields, and what a preset's fields mean.
+//!
+//! Threads: any.
+
+use crate::{environment::Environment, interpreter::Interpreter, model::PythonModel};
+use auricle_plugin_api::{Config, Error, Field, Host, ModelLoader, Schema};
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Samples per millisecond, at 16 kHz.
+const SAMPLES_PER_MS: u32 = 16;
+
+/// The engine `python`.
+pub struct Python;
+
+impl ModelLoader for Python {
+    type Model = PythonModel;
+
+    fn backend(&self) -> &str {
+        "python"
+    }
+
+    fn schema(&self) -> Schema {
+        Schema::new()
+            .field(Field::load("module").required().describe("the module with the loader, such as `my_engine.loader`"))
+            .field(Field::load("loader").required().describe("the name of the loader's class"))
+            .field(Field::load("path").describe("the folder in which Python looks for the module first"))
+            .field(Field::load("venv").describe("a virtual environment with NumPy; by default the python3 in PATH"))
+            .field(
+                Field::load("chunk_ms")
+                    .integer(10, 60_000)
+                    .default(100)
+                    .describe("milliseconds of audio in each chunk; `process_iter` is called once after each"),
+            )
+            .field(
+                Field::load("max_streams")
+                    .integer(1, 10_000)
+                    .default(1)
+                    .describe("how many streams there may be at once; the loader is called for each"),
+            )
+            .field(Field::stream("lan").default("auto").describe("the language, as the loader's `config.lan`"))
+    }
+
+    fn load(&self, config: &Config, host: &Host) -> Result<PythonModel, Error> {
+        let (environment, folder) = (environment(config, host)?, folder(config, host)?);
+        let interpreter = Interpreter::start(&environment)?;
+        let loader = interpreter.loader(&json!({
+            "folders": folder.iter().collect::<Vec<_>>(),
+            "module": config.get::<String>("module")?,
+            "loader": config.get::<String>("loader")?,
+        }))?;
+        tracing::info!(python = %environment.program.display(), "Python runs");
+        let (chunk, streams) = (config.get::<u32>("chunk_ms")? * SAMPLES_PER_MS, config.get("max_streams")?);
+        PythonModel::load(interpreter, loader, config, chunk, streams)
+    }
+
+    fn files(&self, config: &Config, host: &Host) -> Result<Option<Vec<PathBuf>>, Error> {
+        let mut files = environment(config, host)?.files();
+        files.extend(folder(config, host)?);
+        Ok(Some(files))
+    }
+}
+
+fn environment(config: &Config, host: &Host) -> Result<Environment, Error> {
+    let venv = existing("venv", config, host)?;
+    Environment::find(venv.as_deref())
+}
+
+/// The folder that Python searches first. A module may lie in the engine's own folder, too.
+fn folder(config: &Config, host: &Host) -> Result<Option<PathBuf>, Error> {
+    let folder = existing("path", config, host)?;
+    match folder {
+        Some(file) if !file.is_dir() => Err(Error::config("path", format!("{} is not a folder", file.display()))),
+        folder => Ok(folder),
+    }
+}
+
+/// The path in a field: absolute, or in the resource directories.
+fn existing(field: &str, config: &Config, host: &Host) -> Result<Option<PathBuf>, Error> {
+    let Some(name) = config.get_optional::<String>(field)? else { return Ok(None) };
+    host.find(&name).map(Some).ok_or_else(|| {
+        let places: Vec<_> = host.resource_dirs().iter().map(|dir| dir.display().to_string()).collect();
+        Error::config(field, format!("there is no {name} (relative paths are searched in {})", places.join(", ")))
+    })
+}
