@@ -35,8 +35,10 @@ struct Round {
 }
 
 pub(crate) fn run() -> Done {
-    let (plugins, models) = (from_xtask("AURICLE_PLUGINS")?, from_xtask("AURICLE_MODELS")?);
-    let host = server::setup(server::SETTINGS, &PRESET)?.plugins(&plugins).resource(&models).start();
+    let [plugins, models, runtime] =
+        [from_xtask("AURICLE_PLUGINS")?, from_xtask("AURICLE_MODELS")?, from_xtask("AURICLE_RUNTIME")?];
+    let setup = server::setup(server::SETTINGS, &PRESET)?;
+    let host = setup.plugins(&plugins).resource(&models).resource(&runtime).start();
     let recording = uploaded(&recording::path(RECORDING))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let load = load(&host)?;
