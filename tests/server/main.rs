@@ -16,6 +16,7 @@ mod deepgram_containers;
 mod deepgram_recordings;
 mod details;
 mod exposition;
+mod javascript;
 mod journal;
 mod keys;
 mod limits;
