@@ -4,6 +4,7 @@ use super::{
     app::App,
     caller::{Authenticated, Operator},
     dialects::HttpDialects,
+    page::with_page,
     rest,
     scrape::metrics,
     upgrade::upgrade,
@@ -84,7 +85,7 @@ impl App {
 }
 
 /// Builds the routes. If keys are required, any key may open streams and list presets, an operator's key may use all
-/// routes, and the health checks need none.
+/// routes, and the health checks and the web page need none.
 pub(super) fn routes(app: App, dialects: &HttpDialects) -> Router {
     let health = Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready));
     let (dialects, over_http) = match dialects {
@@ -107,6 +108,9 @@ pub(super) fn routes(app: App, dialects: &HttpDialects) -> Router {
         .route("/v1/status", get(status))
         .route("/v1/streams", get(streams))
         .route("/metrics", get(metrics));
+    if app.has_page {
+        routes = with_page(routes);
+    }
     for dialect in dialects {
         for path in dialect.paths() {
             routes = routes.route(path, upgrading(dialect));
