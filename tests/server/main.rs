@@ -27,6 +27,7 @@ mod metrics;
 mod openai;
 mod openapi;
 mod packaging;
+mod page;
 mod peers;
 mod presets;
 mod pull;

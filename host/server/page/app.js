@@ -73,6 +73,7 @@ function buttons() {
   $("record").disabled = stopping || (!active && !form.preset);
   $("choose").disabled = active || !form.preset;
   $("preset").disabled = active;
+  document.body.classList.toggle("running", active);
   for (const input of document.querySelectorAll("#options :is(input, select, textarea), #language-field input")) input.disabled = active;
   const empty = !session?.transcript.segments.length;
   for (const button of document.querySelectorAll("#save button")) button.disabled = empty;
@@ -113,7 +114,10 @@ const reports = {
     view.partial(null);
     view.segment(segment);
     isSaved = false;
-    if (session.length) $("progress").value = segment.end / session.length;
+    if (session.length) {
+      $("progress").value = segment.end / session.length;
+      say($("clock"), clock(segment.end));
+    }
     buttons();
   },
   gap: (gap) => view.gap(gap),

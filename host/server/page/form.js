@@ -115,8 +115,10 @@ export class Form {
     const name = make("label", { htmlFor: id, textContent: language ? words.language : field.label });
     const row = make("div", { className: "field" }, name, input);
     if (language && field.kind === "text") row.append(this.#languages(input));
-    if (field.hint && !language) {
-      row.append(make("p", { className: "hint", id: `${id}-hint`, textContent: field.hint }));
+    const range = field.min === undefined || field.max === undefined ? "" : words.range(field.min, field.max);
+    const hint = [field.hint, range].filter(Boolean).join("; ");
+    if (hint && !language) {
+      row.append(make("p", { className: "hint", id: `${id}-hint`, textContent: hint }));
       input.setAttribute("aria-describedby", `${id}-hint`);
     }
     return row;
@@ -133,7 +135,7 @@ export class Form {
 }
 
 /** The element in which a field is given. An empty one leaves it to the preset. */
-function inputOf({ kind, choices, integer, min, max }) {
+function inputOf({ kind, choices, integer }) {
   const select = (choices) => {
     const options = [["", words.asPreset], ...choices];
     return make("select", {}, ...options.map(([value, textContent]) => make("option", { value, textContent })));
@@ -145,10 +147,8 @@ function inputOf({ kind, choices, integer, min, max }) {
       return select(choices.map((choice, n) => [String(n), String(choice)]));
     case "list":
       return make("textarea", { rows: 3, placeholder: words.listHint, dir: "auto" });
-    case "number": {
-      const range = [min, max].every((limit) => limit !== undefined) ? ` (${min} – ${max})` : "";
-      return make("input", { type: "text", inputMode: integer ? "numeric" : "decimal", placeholder: words.asPreset + range });
-    }
+    case "number":
+      return make("input", { type: "text", inputMode: integer ? "numeric" : "decimal", placeholder: words.asPreset });
     default:
       return make("input", { type: "text", placeholder: words.asPreset, autocomplete: "off", dir: "auto" });
   }
