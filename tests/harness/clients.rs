@@ -41,12 +41,16 @@ impl PublishedClients {
     /// Runs a program of the folder with Node.js, which has the folder of the packages in `NODE_CLIENTS`. `None` if there
     /// is no environment.
     pub fn node(self, program: &str, args: &[&str]) -> Option<Output> {
-        let packages = self
-            .node_packages()
-            .map_err(|problem| skip(format_args!("no {} clients in JavaScript: {problem}", self.0)))
-            .ok()?;
+        let packages = self.packages()?;
         let mut command = Command::new("node");
         Some(output(command.arg(self.folder().join(program)).args(args).env("NODE_CLIENTS", packages)))
+    }
+
+    /// The folder of the packages in JavaScript. `None` if they cannot be installed.
+    pub fn packages(self) -> Option<PathBuf> {
+        self.node_packages()
+            .map_err(|problem| skip(format_args!("no {} clients in JavaScript: {problem}", self.0)))
+            .ok()
     }
 
     fn node_packages(self) -> Result<PathBuf, String> {

@@ -157,7 +157,7 @@ fn the_server_prints_where_the_page_is() {
 fn every_text_has_a_place_and_every_place_a_text() {
     let host = setup().start();
     let (page, words) = (get(&host, "/").body, get(&host, "/page/words.js").body);
-    let wanted: BTreeSet<&str> = ["data-words=\"", "data-label=\""]
+    let wanted: BTreeSet<&str> = ["data-words=\"", "data-label=\"", "data-title=\""]
         .iter()
         .flat_map(|mark| page.split(mark).skip(1).filter_map(|rest| rest.split('"').next()))
         .collect();

@@ -2,7 +2,8 @@
 
 /** Below this, a room is taken for silent. */
 const QUIET = 10 ** (-50 / 20);
-/** Seconds of zeros after which something is wrong: a working microphone always has some noise. */
+/** A working microphone always has some noise. Browsers add less than this to zeros. */
+const NOTHING = 8 / 0x8000;
 const DEAD_SECONDS = 3;
 /** Seconds without anything above `QUIET`. */
 const QUIET_SECONDS = 10;
@@ -19,11 +20,11 @@ export class Hearing {
   #clipped = 0;
 
   /**
-   * Takes the level of some seconds of audio. Returns what is wrong: `"dead"` (nothing but zeros), `"quiet"`, `"loud"`,
+   * Takes the level of some seconds of audio. Returns what is wrong: `"dead"` (not even noise), `"quiet"`, `"loud"`,
    * `"wordless"` (sound, but no text), or null.
    */
   heard({ rms, peak }, seconds) {
-    this.#zero = peak === 0 ? this.#zero + seconds : 0;
+    this.#zero = peak <= NOTHING ? this.#zero + seconds : 0;
     this.#quiet = rms < QUIET ? this.#quiet + seconds : 0;
     this.#wordless += rms < QUIET ? 0 : seconds;
     this.#clipped = Math.max(0, this.#clipped + (peak > CLIPPED ? seconds : -seconds / 2));
@@ -35,6 +36,7 @@ export class Hearing {
 
   /** There was text. */
   text() {
+    this.#quiet = 0;
     this.#wordless = 0;
   }
 }

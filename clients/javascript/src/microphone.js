@@ -5,8 +5,8 @@
 import { mix, toPcm } from "./pcm.js";
 
 const RATE = 16_000;
-/** Of speech, a browser's own processing removes more than it gains; only the volume is left to it. */
-const WANTED = { channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: true };
+/** A browser's own processing removes parts of speech, and turns the noise of an empty room up until it is as loud as speech. */
+const WANTED = { channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: false };
 
 export class Microphone {
   #context;

@@ -103,6 +103,7 @@ test("a microphone that does not work is noticed", () => {
   };
   assert.equal(after({ rms: 0, peak: 0 }, 2)[0], null);
   assert.equal(after({ rms: 0, peak: 0 }, 4)[0], "dead");
+  assert.equal(after({ rms: 0.0001, peak: 0.0002 }, 4)[0], "dead");
   assert.equal(after({ rms: 0.001, peak: 0.01 }, 9)[0], null);
   assert.equal(after({ rms: 0.001, peak: 0.01 }, 11)[0], "quiet");
   assert.equal(after({ rms: 0.3, peak: 1 }, 3)[0], "loud");

@@ -41,6 +41,7 @@ function problem(name, detail = "") {
   if (name === "pageRefused") detail = `origins = ["${location.origin}"]`;
   if (detail) parts.push(make("p", { className: "detail", textContent: detail, dir: "auto" }));
   place.replaceChildren(make("div", { className: "card problem" }, ...parts));
+  place.scrollIntoView({ block: "nearest" });
   if (name === "unauthorized") askForKey(words.keyWrong);
 }
 
@@ -135,7 +136,7 @@ const reports = {
     if (playable?.file) player.file(playable.file);
     else if (playable?.kept.end) player.recording(playable.kept, playable.rate);
     buttons();
-    $("record").focus({ preventScroll: true });
+    look();
   },
 };
 

@@ -14,10 +14,8 @@ export function make(name, properties = {}, ...children) {
 /** Fills in the texts of the document. */
 export function fillWords() {
   for (const element of document.querySelectorAll("[data-words]")) element.textContent = words[element.dataset.words];
-  for (const element of document.querySelectorAll("[data-label]")) {
-    element.setAttribute("aria-label", words[element.dataset.label]);
-    if (element.dataset.save) element.title = words[element.dataset.label];
-  }
+  for (const element of document.querySelectorAll("[data-label]")) element.setAttribute("aria-label", words[element.dataset.label]);
+  for (const element of document.querySelectorAll("[data-title]")) element.title = words[element.dataset.title];
 }
 
 /** Sets the text of an element, unless it has it: screen readers would say it again. */

@@ -104,6 +104,6 @@ export class View {
     const { scrollHeight, clientHeight, scrollTop } = document.documentElement;
     const near = scrollHeight - clientHeight - scrollTop < NEAR;
     change();
-    if (near) scrollTo({ top: document.documentElement.scrollHeight });
+    if (near && $("welcome").hidden) scrollTo({ top: document.documentElement.scrollHeight });
   }
 }
