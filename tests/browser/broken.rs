@@ -53,7 +53,7 @@ impl Network {
 fn no_word_is_lost_when_the_connection_breaks() {
     let Some(_turn) = turn() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let file = recording(folder.path(), 60.0);
+    let file = recording(folder.path());
     let host = setup().start();
     let network = Network::to(host.address().to_owned());
     let browser = visit(&host, &Options { microphone: Some(&file), ..Options::default() });

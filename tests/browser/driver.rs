@@ -73,6 +73,8 @@ impl Browser {
         let downloads = options.downloads.map_or(Value::Null, |folder| json!(folder));
         let capabilities = json!({"capabilities": {"alwaysMatch": {
             "browserName": "chrome",
+            // Those of the tests are signed by nobody.
+            "acceptInsecureCerts": true,
             "unhandledPromptBehavior": "accept",
             "goog:loggingPrefs": {"browser": "ALL"},
             "goog:chromeOptions": {"args": args, "prefs": {"download.default_directory": downloads}},

@@ -2,9 +2,9 @@
 
 use crate::{
     driver::Options,
-    stand::{check_log, check_words, setup, shown, spoken, turn, visit},
+    stand::{check_log, check_words, setup, shown, spoken, turn, visit, wav_file},
 };
-use auricle_tests::fixture;
+use auricle_tests::{fixture, wav};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::json;
 use std::fs;
@@ -72,6 +72,24 @@ fn the_open_fields_of_a_preset_are_a_form() {
     assert_eq!(browser.value("document.querySelector('#segments p').lang"), "ar");
     assert_eq!(browser.value("document.querySelector('#segments p').dir"), "auto");
     check_log(&browser);
+}
+
+#[test]
+fn a_file_that_only_the_server_can_read_is_read_by_it() {
+    let Some(_turn) = turn() else { return };
+    let (rate, samples) = wav(&fixture("digits.wav"));
+    let audio: Vec<u8> = samples.iter().flat_map(|sample| (f64::from(*sample) / 32_768.0).to_le_bytes()).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("double.wav");
+    // Floats of 64 bits.
+    fs::write(&file, wav_file(&audio, rate, 3, 8)).unwrap();
+    let host = setup().start();
+    let browser = visit(&host, &Options::default());
+    browser.type_into("#file", file.to_str().unwrap());
+    browser.wait("document.querySelector('#state').textContent.startsWith('The server reads the file')");
+    browser.wait("document.querySelector('#state').textContent === 'Done'");
+    check_words(&browser, &spoken(), 1);
+    assert!(browser.value("document.querySelectorAll('.word').length").as_u64() > Some(15));
 }
 
 #[test]

@@ -12,3 +12,4 @@ mod files;
 mod microphone;
 mod refusals;
 mod stand;
+mod tls;

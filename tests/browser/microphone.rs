@@ -27,7 +27,7 @@ fn a_first_user_speaks_reads_and_saves() {
     let folder = tempfile::tempdir().unwrap();
     let downloads = folder.path().join("downloads");
     fs::create_dir(&downloads).unwrap();
-    let file = recording(folder.path(), 60.0);
+    let file = recording(folder.path());
     let host = setup().start();
     let options = Options { microphone: Some(&file), downloads: Some(&downloads), ..Options::default() };
     let browser = visit(&host, &options);
@@ -71,7 +71,7 @@ fn a_first_user_speaks_reads_and_saves() {
 fn two_tabs_are_two_streams() {
     let Some(_turn) = turn() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let file = recording(folder.path(), 60.0);
+    let file = recording(folder.path());
     let host = setup().start();
     let browser = visit(&host, &Options { microphone: Some(&file), ..Options::default() });
     browser.click("#record");

@@ -40,24 +40,24 @@ pub(crate) fn visit(host: &Host, options: &Options<'_>) -> Browser {
     browser
 }
 
-/// The first seconds of the spoken digits, after a second of silence, because the beginning of what a fake microphone plays
+/// The spoken digits, after a second of silence, because the beginning of what a fake microphone plays
 /// is lost.
-pub(crate) fn recording(folder: &Path, seconds: f64) -> PathBuf {
+pub(crate) fn recording(folder: &Path) -> PathBuf {
     let (rate, spoken) = wav(&fixture("digits.wav"));
-    let samples = [&vec![0; rate as usize], &spoken[..spoken.len().min((seconds * f64::from(rate)) as usize)]].concat();
+    let samples = [vec![0; rate as usize], spoken].concat();
     let file = folder.join("microphone.wav");
-    fs::write(&file, wav_file(&samples, rate)).unwrap();
+    fs::write(&file, wav_file(&bytes(&samples), rate, 1, 2)).unwrap();
     file
 }
 
-fn wav_file(samples: &[i16], rate: u32) -> Vec<u8> {
-    let audio = bytes(samples);
+/// A WAV file with one channel of samples of some bytes, in a coding of RIFF.
+pub(crate) fn wav_file(audio: &[u8], rate: u32, coding: u16, sample: u16) -> Vec<u8> {
     let length = audio.len() as u32;
     let mut file = [b"RIFF".as_slice(), &(36 + length).to_le_bytes(), b"WAVEfmt ", &16u32.to_le_bytes()].concat();
-    file.extend([1u16, 1].map(u16::to_le_bytes).concat());
-    file.extend([rate, rate * 2].map(u32::to_le_bytes).concat());
-    file.extend([2u16, 16].map(u16::to_le_bytes).concat());
-    [file.as_slice(), b"data", &length.to_le_bytes(), &audio].concat()
+    file.extend([coding, 1].map(u16::to_le_bytes).concat());
+    file.extend([rate, rate * u32::from(sample)].map(u32::to_le_bytes).concat());
+    file.extend([sample, sample * 8].map(u16::to_le_bytes).concat());
+    [file.as_slice(), b"data", &length.to_le_bytes(), audio].concat()
 }
 
 /// The words that are spoken in the fixture.
