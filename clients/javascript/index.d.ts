@@ -47,8 +47,8 @@ export interface Events {
   done: { type: "done"; seconds: number };
   /** The connection broke; the next try is in `retryIn` seconds. */
   lost: { type: "lost"; code: string; message: string; retryIn: number };
-  /** Connected again after `away` seconds; audio from second `from` on was sent again. */
-  resumed: { type: "resumed"; from: number; away: number };
+  /** Connected again after `away` seconds; audio from second `from` on was sent again. `lost` is the gap, if there is one. */
+  resumed: { type: "resumed"; from: number; away: number; lost: { start: number; end: number } | null };
   /** The stream failed; there are no more events. */
   error: { type: "error"; code: string; message: string };
   state: { type: "state"; state: State };

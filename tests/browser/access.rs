@@ -38,6 +38,7 @@ fn axe_finds_nothing() {
     let host = setup().start();
     let browser = visit(&host, &Options { allows: false, ..Options::default() });
     browser.click("#more summary");
+    check(&browser, &axe, "with options");
     browser.click("#record");
     browser.wait("document.querySelector('#problem').textContent");
     for scheme in ["light", "dark"] {

@@ -182,8 +182,9 @@ export class Stream {
     if (this.#wasReady) {
       const { sampleRate } = this.#settings;
       const [final, from] = [this.#final / sampleRate, this.#origin / sampleRate];
-      if (from > final) this.#emit({ type: "gap", start: final, end: from });
-      this.#emit({ type: "resumed", from, away: (Date.now() - this.#lostSince) / 1000 });
+      const lost = from > final ? { start: final, end: from } : null;
+      if (lost) this.#emit({ type: "gap", ...lost });
+      this.#emit({ type: "resumed", from, away: (Date.now() - this.#lostSince) / 1000, lost });
     }
     this.#lostSince = null;
     this.#wasReady = true;

@@ -120,7 +120,7 @@ test("what could not be kept is told as a gap", options, async () => {
   const broken = await network();
   const samples = noise(160_000);
   const stream = new Stream(broken.url, { preset: "tone", keepSeconds: 2 });
-  const { transcript, texts } = recorded(stream);
+  const { transcript, events, texts } = recorded(stream);
   await stream.open();
   broken.cut();
   await new Promise((lost) => stream.on("lost", lost));
@@ -130,6 +130,7 @@ test("what could not be kept is told as a gap", options, async () => {
   assert.deepEqual(transcript.gaps, [{ start: 0, end: 8 }]);
   assert.deepEqual(texts(), expected(samples.subarray(128_000)));
   assert.equal(transcript.segments[0].start, 8);
+  assert.deepEqual(events.find(({ type }) => type === "resumed").lost, { start: 0, end: 8 });
 });
 
 test("a refusal is not tried again", options, async () => {

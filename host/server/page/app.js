@@ -10,8 +10,6 @@ import { View } from "./view.js";
 import { words } from "./words.js";
 
 const LOOK_EVERY = 10_000;
-/** Times in these are shown as on a clock. */
-const CLOCKS = new Set(["stateResumedGap"]);
 
 fillWords();
 const server = new Server();
@@ -42,7 +40,7 @@ function problem(name, detail = "") {
   if (detail) parts.push(make("p", { className: "detail", textContent: detail, dir: "auto" }));
   place.replaceChildren(make("div", { className: "card problem" }, ...parts));
   place.scrollIntoView({ block: "nearest" });
-  if (name === "unauthorized") askForKey(words.keyWrong);
+  if (name === "unauthorized") askForKey();
 }
 
 function askForKey() {
@@ -75,26 +73,26 @@ function buttons() {
   $("choose").disabled = active || !form.preset;
   $("preset").disabled = active;
   document.body.classList.toggle("running", active);
-  for (const input of document.querySelectorAll("#options :is(input, select, textarea), #language-field input")) input.disabled = active;
+  const inputs = document.querySelectorAll(":is(#options, #language-field) :is(input, select, textarea)");
+  for (const input of inputs) input.disabled = active;
   const empty = !session?.transcript.segments.length;
   for (const button of document.querySelectorAll("#save button")) button.disabled = empty;
 }
 
-function state(name, ...args) {
-  const texts = args.map((value) => (CLOCKS.has(name) ? clock(value) : value));
-  say($("state"), typeof words[name] === "function" ? words[name](...texts) : words[name]);
+function state(name) {
+  say($("state"), words[name]);
   document.body.dataset.state = name;
   $("record").dataset.state = name === "stateFinishing" ? "finishing" : "";
 }
 
 /** What a session tells. */
 const reports = {
-  state: ([name, ...args]) => {
-    state(name, ...args);
+  state: (name) => {
+    state(name);
     buttons();
   },
-  note: ([name, start, end]) => {
-    const text = name === "stateResumed" ? words.stateResumed(clock(start), words.seconds(end.toFixed(1))) : words[name](clock(start), clock(end));
+  resumed: ({ from, away, lost }) => {
+    const text = lost ? words.resumedLost(clock(lost.start), clock(lost.end)) : words.resumed(clock(from), words.seconds(away.toFixed(1)));
     say($("state"), text);
   },
   microphone: () => form.devices(),
@@ -161,6 +159,7 @@ async function begin(isFile, start) {
     return;
   }
   problem(null);
+  $("more").open = false;
   view.clear();
   player.file(null);
   isSaved = true;

@@ -49,7 +49,7 @@ export class Session {
 
   /** Records until `stop`. */
   async record() {
-    this.#report("state", ["stateAsking"]);
+    this.#report("state", "stateAsking");
     const microphone = await this.#open();
     if (!microphone) return;
     if (this.#stopped) {
@@ -59,13 +59,13 @@ export class Session {
     const { rate } = microphone;
     this.playable = { kept: new KeptAudio(PLAYABLE_SECONDS * rate), rate };
     if (!(await this.#connect("live", rate))) return;
-    this.#report("state", ["stateListening"]);
+    this.#report("state", "stateListening");
   }
 
   /** Reads a file. */
   async read(file) {
     this.live = false;
-    this.#report("state", ["stateDecoding"]);
+    this.#report("state", "stateDecoding");
     let decoded;
     try {
       decoded = await decode(file);
@@ -78,7 +78,7 @@ export class Session {
     this.playable = { file };
     this.length = samples.length / rate;
     if (!(await this.#connect("file", rate))) return;
-    this.#report("state", ["stateReading"]);
+    this.#report("state", "stateReading");
     this.#begun = performance.now();
     for (let at = 0; at < samples.length && !this.#stopped; at += rate * PIECE_SECONDS) {
       this.#stream.send(samples.subarray(at, at + rate * PIECE_SECONDS));
@@ -153,7 +153,7 @@ export class Session {
   async #connect(pace, sampleRate) {
     const { preset, options } = this.#settings;
     const { key, address } = this.#server;
-    this.#report("state", ["stateConnecting"]);
+    this.#report("state", "stateConnecting");
     this.#stream = new Stream(address, { preset, options, key, pace, sampleRate });
     this.#stream.on("*", (event) => this.#take(event));
     this.#early.forEach((samples) => this.#heard(samples));
@@ -182,14 +182,11 @@ export class Session {
         this.#report("lag", event.seconds);
         break;
       case "lost":
-        this.#report("state", ["stateLost"]);
-        break;
-      case "gap":
-        this.#report("note", ["stateResumedGap", event.start, event.end]);
+        this.#report("state", "stateLost");
         break;
       case "resumed":
-        this.#report("state", [this.live ? "stateListening" : "stateReading"]);
-        this.#report("note", ["stateResumed", event.from, event.away]);
+        this.#report("state", this.live ? "stateListening" : "stateReading");
+        this.#report("resumed", event);
         break;
       case "error":
         // Before the first `ready`, `#connect` tells why.
@@ -217,7 +214,7 @@ export class Session {
 
   async #finish() {
     if (this.#ended) return;
-    this.#report("state", ["stateFinishing"]);
+    this.#report("state", "stateFinishing");
     try {
       await this.#stream.finish();
       if (!this.transcript.segments.length && !this.live) this.#report("problem", { problem: "silentFile" });
@@ -231,7 +228,7 @@ export class Session {
   /** Leaves the file to the server, which reads more kinds than a browser. */
   async #uploaded(file) {
     this.#upload = new AbortController();
-    this.#report("state", ["stateUploading"]);
+    this.#report("state", "stateUploading");
     const { preset, options } = this.#settings;
     try {
       const language = options.lan ?? options.language;

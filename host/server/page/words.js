@@ -4,7 +4,6 @@ export const words = {
   keyLabel: "This server asks for a key",
   keyUse: "Use this key",
   keyHint: "The operator of the server has one for you. It is kept in this tab until you close it.",
-  keyWrong: "The server does not know this key.",
   keyForget: "Forget the key",
 
   settings: "Settings",
@@ -39,7 +38,6 @@ export const words = {
 
   start: "Start",
   stop: "Stop",
-  starting: "Starting …",
   finishing: "Finishing …",
   chooseFile: "Choose a file",
   dropHere: "Drop the file to read it",
@@ -67,9 +65,9 @@ export const words = {
   stateDecoding: "Opening the file",
   stateUploading: "The server reads the file. The text comes when it is done.",
   stateLost: "The connection is lost. What you say is kept, and another try comes at once.",
-  stateResumed: (from, away) =>
+  resumed: (from, away) =>
     `Connected again after ${away}. Nothing was lost: the server got everything since ${from} again.`,
-  stateResumedGap: (start, end) => `Connected again. What was said from ${start} to ${end} is lost: it was too long ago to be kept.`,
+  resumedLost: (start, end) => `Connected again. What was said from ${start} to ${end} is lost: it was too long ago to be kept.`,
   stateFinishing: "Waiting for the last words",
   stateDone: "Done",
   delay: (seconds) => `text after ${seconds} s`,
