@@ -68,6 +68,29 @@ fn a_first_user_speaks_reads_and_saves() {
 }
 
 #[test]
+fn the_microphone_may_change_while_somebody_speaks() {
+    let Some(_turn) = turn() else { return };
+    let host = setup().start();
+    let browser = visit(&host, &Options::default());
+    browser.type_into("#preset", "tone");
+    browser.click("#record");
+    browser.wait("document.querySelector('#segments li')");
+    browser.wait("document.querySelector('#device').options.length > 2");
+    browser.script(
+        "const device = document.querySelector('#device');
+         device.selectedIndex = 2;
+         device.dispatchEvent(new Event('change'));
+         window.before = document.querySelectorAll('#segments li').length;",
+    );
+    browser.wait("document.querySelectorAll('#segments li').length > before + 1");
+    assert_eq!(browser.value("document.querySelector('#state').textContent"), "Listening");
+    assert_eq!(host.json("/v1/streams")["streams"].as_array().unwrap().len(), 1);
+    browser.click("#record");
+    browser.wait("document.querySelector('#state').textContent === 'Done'");
+    check_log(&browser);
+}
+
+#[test]
 fn two_tabs_are_two_streams() {
     let Some(_turn) = turn() else { return };
     let folder = tempfile::tempdir().unwrap();

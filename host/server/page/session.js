@@ -52,10 +52,6 @@ export class Session {
     this.#report("state", "stateAsking");
     const microphone = await this.#open();
     if (!microphone) return;
-    if (this.#stopped) {
-      this.#end();
-      return;
-    }
     const { rate } = microphone;
     this.playable = { kept: new KeptAudio(PLAYABLE_SECONDS * rate), rate };
     if (!(await this.#connect("live", rate))) return;
@@ -101,10 +97,12 @@ export class Session {
   async change(device) {
     this.#settings.device = device;
     if (!this.#microphone || this.#stopped) return;
-    const before = this.#microphone;
-    const microphone = await this.#open(before.rate);
-    if (microphone && microphone.rate === before.rate) before.stop();
-    else microphone?.stop();
+    const { rate } = this.#microphone;
+    // First, so that no two of them send at once.
+    this.#release();
+    const microphone = await this.#open(rate);
+    // The rate of a stream cannot change.
+    if (microphone && microphone.rate !== rate) await this.stop();
   }
 
   /** Tries to connect again at once. */
@@ -112,7 +110,7 @@ export class Session {
     this.#stream?.retry();
   }
 
-  /** Opens the microphone. Null if there is none; then the session has ended, unless another one is in use. */
+  /** Opens the microphone. Null if that failed, or if somebody pressed Stop meanwhile; then the session ends. */
   async #open(rate) {
     try {
       const microphone = await Microphone.open({
@@ -123,12 +121,14 @@ export class Session {
       });
       this.#microphone = microphone;
       this.#report("microphone", microphone);
-      return microphone;
+      if (!this.#stopped) return microphone;
+      this.#release();
     } catch (error) {
       this.#report("problem", { problem: ofMicrophone(error) });
-      if (!this.#microphone) this.#end();
-      return null;
+      if (this.#stream) await this.stop();
+      else this.#end();
     }
+    return null;
   }
 
   #lostMicrophone() {
