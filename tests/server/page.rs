@@ -127,6 +127,14 @@ fn the_page_can_be_switched_off() {
 }
 
 #[test]
+fn a_client_that_tries_a_websocket_at_the_page_gets_a_hint() {
+    let host = setup().start();
+    let answer = request(host.address(), "GET", "/", "Upgrade: websocket\r\n");
+    assert_eq!(answer.status, 404);
+    assert!(answer.body.contains("/v1/stream (native)"), "{}", answer.body);
+}
+
+#[test]
 fn only_listeners_for_its_streams_have_the_page() {
     let listener = |dialects: &str| format!("[[listeners]]\naddress = \"127.0.0.1:0\"\ndialects = {dialects}\n");
     let all: String = ["[\"vosk\"]", "[\"openai\"]", "[\"native\", \"vosk\"]"].into_iter().map(listener).collect();

@@ -64,7 +64,7 @@ export const words = {
   stateReading: "Reading the file",
   stateDecoding: "Opening the file",
   stateUploading: "The server reads the file. The text comes when it is done.",
-  stateLost: "The connection is lost. What you say is kept, and another try comes at once.",
+  stateLost: "The connection is broken. The page keeps the audio and tries again.",
   resumed: (from, away) =>
     `Connected again after ${away}. Nothing was lost: the server got everything since ${from} again.`,
   resumedLost: (start, end) => `Connected again. What was said from ${start} to ${end} is lost: it was too long ago to be kept.`,

@@ -108,8 +108,9 @@ pub(super) fn routes(app: App, dialects: &HttpDialects) -> Router {
         .route("/v1/status", get(status))
         .route("/v1/streams", get(streams))
         .route("/metrics", get(metrics));
+    let hint = streams_are_at(dialects);
     if app.has_page {
-        routes = with_page(routes);
+        routes = with_page(routes, &hint);
     }
     for dialect in dialects {
         for path in dialect.paths() {
@@ -118,7 +119,6 @@ pub(super) fn routes(app: App, dialects: &HttpDialects) -> Router {
     }
     routes = over_http.iter().fold(routes, requests);
     let origins = app.origins.cors();
-    let hint = streams_are_at(dialects);
     let not_found = move || ready_now((StatusCode::NOT_FOUND, hint.clone()));
     routes.fallback(not_found).layer(origins).with_state(app)
 }

@@ -78,11 +78,21 @@ static HEADERS: [(HeaderName, &str); 7] = [
     (header::CACHE_CONTROL, "no-cache"),
 ];
 
-/// Adds the files to the routes.
-pub(super) fn with_page(routes: Router<App>) -> Router<App> {
+/// Adds the files to the routes. A client that tries a WebSocket there gets the hint where those are.
+pub(super) fn with_page(routes: Router<App>, hint: &str) -> Router<App> {
     FILES.iter().fold(routes, |routes, file| {
         let tag = format!("\"{}\"", hex::encode(&Sha256::digest(file.text)[..16]));
-        routes.route(file.path, get(move |headers: HeaderMap| ready(file.answer(&tag, &headers))))
+        let hint = hint.to_owned();
+        let answer = move |headers: HeaderMap| {
+            let is_handshake =
+                headers.get(header::UPGRADE).is_some_and(|name| name.as_bytes().eq_ignore_ascii_case(b"websocket"));
+            ready(if is_handshake {
+                (StatusCode::NOT_FOUND, hint.clone()).into_response()
+            } else {
+                file.answer(&tag, &headers)
+            })
+        };
+        routes.route(file.path, get(answer))
     })
 }
 
