@@ -41,12 +41,16 @@ impl PublishedClients {
     /// Runs a program of the folder with Node.js, which has the folder of the packages in `NODE_CLIENTS`. `None` if there
     /// is no environment.
     pub fn node(self, program: &str, args: &[&str]) -> Option<Output> {
-        let packages = self
-            .node_packages()
-            .map_err(|problem| skip(format_args!("no {} clients in JavaScript: {problem}", self.0)))
-            .ok()?;
+        let packages = self.packages()?;
         let mut command = Command::new("node");
         Some(output(command.arg(self.folder().join(program)).args(args).env("NODE_CLIENTS", packages)))
+    }
+
+    /// The folder of the packages in JavaScript. `None` if they cannot be installed.
+    pub fn packages(self) -> Option<PathBuf> {
+        self.node_packages()
+            .map_err(|problem| skip(format_args!("no {} clients in JavaScript: {problem}", self.0)))
+            .ok()
     }
 
     fn node_packages(self) -> Result<PathBuf, String> {
@@ -105,6 +109,20 @@ impl PublishedClients {
     }
 }
 
+/// Node.js with its own `WebSocket`. If there is none, or an old one, the test is skipped.
+pub fn node() -> Option<Command> {
+    let version = Command::new("node").arg("--version").output().ok();
+    let version = version.map(|ran| String::from_utf8_lossy(&ran.stdout).trim().to_owned()).unwrap_or_default();
+    let major = version.strip_prefix('v').and_then(|version| version.split('.').next()?.parse::<u32>().ok());
+    if major.is_none_or(|major| major < 20) {
+        skip(format_args!("no Node.js 20 or later, but `{version}`"));
+        return None;
+    }
+    let mut command = Command::new("node");
+    command.args(["--experimental-websocket", "--no-warnings"]);
+    Some(command)
+}
+
 /// Runs a command; the reason if it fails.
 fn succeed(command: &mut Command) -> Result<(), String> {
     match command.output() {
@@ -115,7 +133,7 @@ fn succeed(command: &mut Command) -> Result<(), String> {
 }
 
 /// Runs a client without a proxy, since the server is on this machine.
-fn output(command: &mut Command) -> Output {
+pub fn output(command: &mut Command) -> Output {
     for proxy in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
         command.env_remove(proxy);
     }

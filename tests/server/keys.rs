@@ -273,11 +273,18 @@ fn the_client_shows_its_key() {
 #[test]
 fn a_web_page_must_be_listed() {
     let plain = || Setup::new().plugin(&library("tone")).preset("tone", &json!({"backend": "tone"}));
-    let host = plain().start();
-    let own = format!("http://{}", host.address());
-    for page in ["https://app.example", "null", &own] {
-        let (status, message) = refused(&host, "", &[("Origin", page)]);
-        assert!(status == 403 && message.contains("`origins`"), "{status} {message}");
+    for (settings, own_is_allowed) in [("", true), ("[page]\nenabled = false", false)] {
+        let host = plain().settings(settings).start();
+        let own = format!("http://{}", host.address());
+        let other_port = format!("{own}0");
+        let others = ["https://app.example", "null", &other_port].into_iter().chain((!own_is_allowed).then_some(&*own));
+        for page in others {
+            let (status, message) = refused(&host, "", &[("Origin", page)]);
+            assert!(status == 403 && message.contains("`origins`"), "{status} {message}");
+        }
+        if own_is_allowed {
+            works(Client::knock(&host, "", &[("Origin", &own)]).unwrap(), "tone");
+        }
     }
     let host = plain().settings("origins = [\"https://app.example\"]").start();
     works(Client::knock(&host, "", &[("Origin", "https://app.example")]).unwrap(), "tone");

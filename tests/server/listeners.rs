@@ -103,7 +103,7 @@ fn a_dialect_alone_is_at_every_path_and_nothing_else_is_there() {
 
 #[test]
 fn an_unknown_path_names_those_of_the_streams() {
-    let host = setup().start();
+    let host = setup().settings("[page]\nenabled = false").start();
     for path in ["/", "/v1/stream/", "/asr"] {
         let (status, body) = host.get(path);
         assert_eq!(status, 404, "{path}");

@@ -43,6 +43,9 @@ enum Xtask {
         /// Include the slow tests, which take minutes
         #[arg(long)]
         long: bool,
+        /// Include the tests that need further tools
+        #[arg(long, value_enum, value_name = "TOOLS")]
+        with: Vec<test::Tools>,
         /// Passed on to `cargo test`, for example `-- --test server streams`
         #[arg(last = true)]
         args: Vec<String>,
@@ -102,7 +105,7 @@ fn main() -> ExitCode {
     let done = match Xtask::parse() {
         Xtask::Build => stage::release().map(drop),
         Xtask::Demo { offline, serve } => demo::demo(offline, serve),
-        Xtask::Test { long, args } => test::test(long, &args),
+        Xtask::Test { long, with, args } => test::test(long, &with, &args),
         Xtask::Conformance => conformance::write(),
         Xtask::Faults => faults::write(),
         Xtask::Bench { name } => bench::bench(&name),

@@ -50,7 +50,7 @@ pub(crate) fn parity(engine: &Parity) -> Done {
         Parity::Training => return crate::train::tests(),
         Parity::Clients => {
             let agents = ["--test", "server", "agents::"].map(str::to_owned);
-            return crate::test::test(true, &agents);
+            return crate::test::test(true, &[], &agents);
         }
         Parity::Features => &["plugin-kit/parity/fbank.py", "plugin-kit/parity/logmel.py"],
     };

@@ -7,8 +7,16 @@ use crate::{
 };
 use std::{fs, process::Command};
 
-/// Runs all tests, with `long` including the slow ones. With `args` for cargo, only cargo's tests.
-pub(crate) fn test(long: bool, args: &[String]) -> Done {
+/// Tools that some tests need, and that not every machine has.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Tools {
+    /// Chromium and chromedriver, for the web page
+    Browser,
+}
+
+/// Runs all tests, with `long` including the slow ones, and with those that need the tools. With `args` for cargo, only
+/// cargo's tests.
+pub(crate) fn test(long: bool, with: &[Tools], args: &[String]) -> Done {
     let built = stage::development()?;
     let skipped = target().join("skipped-tests.txt");
     if let Err(error) = fs::write(&skipped, "") {
@@ -21,6 +29,9 @@ pub(crate) fn test(long: bool, args: &[String]) -> Done {
     command.env("AURICLE_RUNTIME", built.runtime).env("AURICLE_SKIPPED", &skipped);
     if long {
         command.env("AURICLE_TEST_LONG", "1").env("PROPTEST_CASES", "10000");
+    }
+    if with.contains(&Tools::Browser) {
+        command.env("AURICLE_TEST_BROWSER", "1");
     }
     run(&mut command)?;
     if args.is_empty() {

@@ -30,6 +30,8 @@ pub(super) struct App {
     pub(super) bound_key: Option<Arc<str>>,
     /// Whether the listener uses TLS.
     pub(super) has_tls: bool,
+    /// Whether the listener has the web page, which uses the other routes.
+    pub(super) has_page: bool,
     /// Whether the listener accepts clients without a key.
     pub(super) serves_without_key: bool,
     pub(super) origins: Arc<Origins>,

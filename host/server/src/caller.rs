@@ -50,7 +50,7 @@ impl App {
         customs: Customs<'_>,
         connection: Option<&Arc<Connection>>,
     ) -> Result<Caller, Failure> {
-        let own = match customs.names_the_server_as_origin {
+        let own = match customs.names_the_server_as_origin || self.has_page {
             true if self.has_tls => OwnOrigin::ByName,
             true => OwnOrigin::ByNumber,
             false => OwnOrigin::Listed,

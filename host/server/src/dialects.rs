@@ -42,6 +42,11 @@ impl Dialects {
             Self::Socket(_) => false,
         }
     }
+
+    /// Whether the web page fits: `/` is free, and the protocol of its streams is there.
+    pub(super) fn can_have_page(&self) -> bool {
+        matches!(self, Self::Http(HttpDialects::Shared(all, _)) if all.iter().any(|dialect| dialect.name() == Native.name()))
+    }
 }
 
 /// A listener's `dialects` is invalid.

@@ -4,6 +4,7 @@ use super::{
     app::App,
     caller::{Authenticated, Operator},
     dialects::HttpDialects,
+    page::with_page,
     rest,
     scrape::metrics,
     upgrade::upgrade,
@@ -84,7 +85,7 @@ impl App {
 }
 
 /// Builds the routes. If keys are required, any key may open streams and list presets, an operator's key may use all
-/// routes, and the health checks need none.
+/// routes, and the health checks and the web page need none.
 pub(super) fn routes(app: App, dialects: &HttpDialects) -> Router {
     let health = Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready));
     let (dialects, over_http) = match dialects {
@@ -107,6 +108,10 @@ pub(super) fn routes(app: App, dialects: &HttpDialects) -> Router {
         .route("/v1/status", get(status))
         .route("/v1/streams", get(streams))
         .route("/metrics", get(metrics));
+    let hint = streams_are_at(dialects);
+    if app.has_page {
+        routes = with_page(routes, &hint);
+    }
     for dialect in dialects {
         for path in dialect.paths() {
             routes = routes.route(path, upgrading(dialect));
@@ -114,7 +119,6 @@ pub(super) fn routes(app: App, dialects: &HttpDialects) -> Router {
     }
     routes = over_http.iter().fold(routes, requests);
     let origins = app.origins.cors();
-    let hint = streams_are_at(dialects);
     let not_found = move || ready_now((StatusCode::NOT_FOUND, hint.clone()));
     routes.fallback(not_found).layer(origins).with_state(app)
 }

@@ -15,6 +15,7 @@ mod http;
 mod listener;
 mod notify;
 mod paced_body;
+mod page;
 mod plan;
 mod process;
 pub mod reload;
@@ -140,6 +141,7 @@ impl Server {
             keys: keys.clone(),
             bound_key: None,
             has_tls: false,
+            has_page: false,
             serves_without_key: false,
             origins: Arc::new(origins),
             first_scan: first_scan.clone(),
@@ -177,6 +179,14 @@ impl Server {
     /// A local address cannot be read.
     pub fn urls(&self) -> io::Result<Vec<String>> {
         self.listeners.iter().map(Listener::url).collect()
+    }
+
+    /// The address of the web page, if a listener has it.
+    ///
+    /// # Errors
+    /// A local address cannot be read.
+    pub fn page(&self) -> io::Result<Option<String>> {
+        self.listeners.iter().find_map(|listener| listener.page().transpose()).transpose()
     }
 
     /// Serves until asked to stop, and tells the service manager when it is ready, alive and stopping. Then open streams
@@ -240,9 +250,9 @@ async fn bind(
     keys: Option<&Keys>,
     certificates: &mut Certificates,
 ) -> io::Result<Listener> {
-    let Plan { dialects, tls } = plan(settings, listener, keys).map_err(io::Error::other)?;
+    let Plan { dialects, tls, page } = plan(settings, listener, keys).map_err(io::Error::other)?;
     let certificate = tls.map(|tls| certificates.read(tls)).transpose().map_err(io::Error::other)?;
-    Listener::bind(listener, dialects, certificate).await
+    Listener::bind(listener, dialects, certificate, page).await
 }
 
 /// Refreshes the catalog when presets or engines change, and lets it unload models.

@@ -28,6 +28,7 @@ pub(super) struct Listener {
     socket: Bound,
     certificate: Option<Arc<Certificate>>,
     pub(super) dialects: Dialects,
+    has_page: bool,
     /// The key that applies to every caller.
     pub(super) key: Option<Arc<str>>,
     /// The networks that are served; all if empty.
@@ -64,6 +65,7 @@ impl Listener {
         settings: &ListenerSettings,
         dialects: Dialects,
         certificate: Option<Arc<Certificate>>,
+        has_page: bool,
     ) -> io::Result<Self> {
         let cannot =
             |error: io::Error| io::Error::new(error.kind(), format!("cannot listen on {}: {error}", settings.address));
@@ -83,6 +85,7 @@ impl Listener {
             socket,
             certificate,
             dialects,
+            has_page,
             key: settings.key.as_deref().map(Arc::from),
             allow: settings.allow.clone(),
         })
@@ -110,11 +113,29 @@ impl Listener {
         })
     }
 
+    /// The address of the web page for a browser on this machine, if the listener has one.
+    ///
+    /// # Errors
+    /// The local address cannot be read.
+    pub(super) fn page(&self) -> io::Result<Option<String>> {
+        let Bound::Tcp(socket) = &self.socket else { return Ok(None) };
+        if !self.has_page {
+            return Ok(None);
+        }
+        let address = socket.local_addr()?;
+        let secure = if self.certificate.is_some() { "s" } else { "" };
+        Ok(Some(match address.ip().is_unspecified() {
+            true => format!("http{secure}://localhost:{}/", address.port()),
+            false => format!("http{secure}://{address}/"),
+        }))
+    }
+
     /// Accepts connections until aborted.
     pub(super) async fn accept(self, mut app: App, limits: PhaseLimits) {
         app.bound_key.clone_from(&self.key);
         app.serves_without_key = self.serves_without_key();
         app.has_tls = self.certificate.is_some();
+        app.has_page = self.has_page;
         let (metrics, connections) = (Arc::clone(&app.metrics), Arc::clone(&app.connections));
         let kind = match &self.dialects {
             Dialects::Http(dialects) => Kind::Http(http::routes(app, dialects)),

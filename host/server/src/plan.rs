@@ -12,6 +12,8 @@ pub(super) struct Plan<'a> {
     pub(super) dialects: Dialects,
     /// The files of its certificate, if it uses TLS.
     pub(super) tls: Option<&'a Tls>,
+    /// Whether it has the web page.
+    pub(super) page: bool,
 }
 
 /// A listener cannot be started with these settings.
@@ -64,5 +66,6 @@ pub(super) fn plan<'a>(
         return Err(PlanError::AllowOnSocketFile(address()));
     }
     check_exposure(settings, listener, tls.is_some(), dialects.show_keys())?;
-    Ok(Plan { dialects, tls })
+    let page = settings.page.enabled && dialects.can_have_page();
+    Ok(Plan { dialects, tls, page })
 }

@@ -56,6 +56,8 @@ pub struct Settings {
     pub keys: Option<PathBuf>,
     /// Origins of the web pages that may use the server, as browsers send them (`https://app.example`); `*` allows any.
     pub origins: Vec<String>,
+    /// The web page.
+    pub page: PageSettings,
     /// Certificate and private key; without them the server does not use TLS.
     pub tls: Option<Tls>,
     /// Journal of the sessions; none by default.
@@ -135,6 +137,20 @@ pub struct DialectSettings {
     pub wyoming: WyomingSettings,
 }
 
+/// The web page at `/`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PageSettings {
+    /// Whether listeners with the native protocol have it.
+    pub enabled: bool,
+}
+
+impl Default for PageSettings {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
+}
+
 /// Certificate and key, as PEM files that are read again when they change.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -169,6 +185,7 @@ impl Default for Settings {
             pins: BTreeMap::new(),
             keys: None,
             origins: Vec::new(),
+            page: PageSettings::default(),
             tls: None,
             journal: None,
             allow_network_without_keys: false,

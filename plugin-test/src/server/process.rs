@@ -83,16 +83,21 @@ impl Process {
 
     /// `127.0.0.1:PORT` of a listener, from 0, in the order of the settings.
     pub fn listener(&self, n: usize) -> String {
+        let line = self.line(n);
+        let (_, address) = listening(&line).unwrap_or_else(|| panic!("no listener: {line}"));
+        address.to_owned()
+    }
+
+    /// A line that it prints, from 0.
+    pub fn line(&self, n: usize) -> String {
         let mut listeners = self.listeners.lock().unwrap();
         let (lines, output) = &mut *listeners;
         while lines.len() <= n {
             let line = output.recv_timeout(limit());
-            lines.push(
-                line.unwrap_or_else(|_| panic!("no listener {n}, only {lines:?}; log of the host:\n{}", self.log())),
-            );
+            lines
+                .push(line.unwrap_or_else(|_| panic!("no line {n}, only {lines:?}; log of the host:\n{}", self.log())));
         }
-        let (_, address) = listening(&lines[n]).unwrap_or_else(|| panic!("no listener: {}", lines[n]));
-        address.to_owned()
+        lines[n].clone()
     }
 
     /// The process.

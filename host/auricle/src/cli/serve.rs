@@ -75,6 +75,9 @@ async fn serve(args: ServeArgs, start: Settings, log: Arc<Log>) -> ExitCode {
         for url in &urls {
             print(&format!("listening on {url}"));
         }
+        if let Some(page) = server.page()? {
+            print(&format!("open {page} in a browser to try it"));
+        }
         if let Some(url) = urls.iter().find(|url| url.starts_with("http")) {
             tracing::info!("streams at {}/v1/stream", url.replacen("http", "ws", 1));
         }

@@ -1,0 +1,155 @@
+/** A word of a text, with times in seconds from the start of the stream. */
+export interface Word {
+  start: number;
+  end: number;
+  text: string;
+  /** 0 to 1, if the engine reports it. */
+  confidence?: number;
+}
+
+/** A text with its times in seconds from the start of the stream. */
+export interface Text {
+  start: number;
+  end: number;
+  text: string;
+  words?: Word[];
+  confidence?: number;
+  language?: string;
+}
+
+export interface Ready {
+  type: "ready";
+  stream: string;
+  preset: string;
+  backend: string;
+  separator: string;
+  sample_rate: number;
+  chunk_seconds: number;
+  languages: string[];
+  capabilities: string[];
+}
+
+/** The events of a stream by their types. `docs/asyncapi.yaml` describes those of the server. */
+export interface Events {
+  /** A connection is open; again after each reconnect. */
+  ready: Ready;
+  /** Unstable text after the last segment; replaces the one before. */
+  partial: Text & { type: "partial" };
+  /** Final text. */
+  segment: Text & { type: "segment" };
+  speech_started: { type: "speech_started"; time: number };
+  endpoint: { type: "endpoint"; time: number };
+  /** How long the oldest audio has waited for the engine. */
+  lag: { type: "lag"; seconds: number };
+  /** Audio that was not processed: because of a failure in the server, or because the connection was away for too long. */
+  gap: { type: "gap"; start: number; end: number };
+  /** All text has been reported. */
+  done: { type: "done"; seconds: number };
+  /** The connection broke; the next try is in `retryIn` seconds. */
+  lost: { type: "lost"; code: string; message: string; retryIn: number };
+  /** Connected again after `away` seconds; audio from second `from` on was sent again. `lost` is the gap, if there is one. */
+  resumed: { type: "resumed"; from: number; away: number; lost: { start: number; end: number } | null };
+  /** The stream failed; there are no more events. */
+  error: { type: "error"; code: string; message: string };
+  state: { type: "state"; state: State };
+  "*": Events[Exclude<keyof Events, "*">];
+}
+
+export type State = "new" | "connecting" | "open" | "lost" | "finishing" | "closed";
+
+export interface StreamSettings {
+  /** A name from `GET /v1/presets`. */
+  preset: string;
+  /** Stream fields that the preset opens. */
+  options?: Record<string, unknown>;
+  /** A key of the server. */
+  key?: string;
+  /** Of the samples, 8000 to 192000; default 16000. */
+  sampleRate?: number;
+  /** `live` (default): as it is spoken. `file`: as fast as the engine processes it; call `drained` between sends. */
+  pace?: "live" | "file";
+  /** Seconds of audio that are kept for a reconnect; default 120 for live audio, all for files. */
+  keepSeconds?: number;
+  /** Seconds without a connection after which the stream fails; default 300. */
+  giveUpSeconds?: number;
+  /** For environments without a global `WebSocket`, such as Node.js 20: that of the package `ws`. */
+  WebSocket?: unknown;
+}
+
+/** Why a stream failed: a code of the server (`docs/protocol.md`), `unreachable` or `closed`. */
+export class Failure extends Error {
+  readonly code: string;
+  constructor(code: string, message: string);
+}
+
+/** One stream of audio, which outlives its connections. */
+export class Stream {
+  constructor(server: string | URL, settings: StreamSettings);
+  readonly state: State;
+  /** Seconds of audio given so far. */
+  readonly seconds: number;
+  on<T extends keyof Events>(type: T, listener: (event: Events[T]) => void): this;
+  open(): Promise<Ready>;
+  send(samples: Int16Array): void;
+  drained(): Promise<void>;
+  finish(): Promise<Events["done"]>;
+  retry(): void;
+  close(): void;
+}
+
+/** A microphone in a browser. */
+export class Microphone {
+  static open(settings: {
+    onSamples: (samples: Int16Array) => void;
+    /** The device was removed. */
+    onEnd?: () => void;
+    /** From `navigator.mediaDevices.enumerateDevices()`. */
+    device?: string;
+    rate?: number;
+  }): Promise<Microphone>;
+  /** Samples per second; not always the one that was asked for. */
+  readonly rate: number;
+  readonly label: string;
+  readonly device: string | undefined;
+  stop(): void;
+}
+
+/** What has been recognised. */
+export class Transcript {
+  readonly segments: Text[];
+  readonly partial: Text | null;
+  readonly gaps: { start: number; end: number }[];
+  separator: string;
+  readonly text: string;
+  readonly end: number;
+  apply(event: Events["*"]): "segment" | "partial" | "gap" | null;
+  clearPartial(): "partial" | null;
+}
+
+export function toText(segments: Text[]): string;
+export function toSrt(segments: Text[]): string;
+export function toVtt(segments: Text[]): string;
+export function toJson(transcript: Transcript): string;
+
+/** Judges whether a microphone works. */
+export class Hearing {
+  heard(level: { rms: number; peak: number }, seconds: number): "dead" | "quiet" | "loud" | "wordless" | null;
+  text(): void;
+}
+
+/** Audio that may be needed again. */
+export class KeptAudio {
+  constructor(limit: number);
+  readonly start: number;
+  readonly end: number;
+  push(samples: Int16Array): void;
+  release(position: number): void;
+  from(position: number): Iterable<Int16Array>;
+  chunks(): Int16Array[];
+}
+
+export function toPcm(samples: Float32Array): Int16Array;
+export function mix(channels: Float32Array[]): Float32Array;
+export function level(pcm: Int16Array): { rms: number; peak: number };
+export function wav(chunks: Int16Array[], rate: number): BlobPart[];
+export function backoff(attempt: number, random?: () => number): number;

@@ -1,0 +1,62 @@
+// The HTTP routes of the server that the page uses, and the key for them.
+//
+// The key is kept for this tab only.
+
+const KEY = "auricle.key";
+
+export class Server {
+  address = location.origin;
+
+  get key() {
+    return sessionStorage.getItem(KEY) ?? undefined;
+  }
+
+  set key(key) {
+    if (key) sessionStorage.setItem(KEY, key);
+    else sessionStorage.removeItem(KEY);
+  }
+
+  async #fetch(path, options = {}) {
+    const headers = this.key ? { authorization: `Bearer ${this.key}` } : {};
+    return fetch(path, { ...options, headers, cache: "no-store", credentials: "omit" });
+  }
+
+  /** The presets that the key may use. Throws the status, which is 0 if the server does not answer. */
+  async presets() {
+    const answer = await this.#fetch("/v1/presets").catch(() => ({ status: 0 }));
+    if (!answer.ok) throw new StatusError(answer.status);
+    return (await answer.json()).presets;
+  }
+
+  /** Why a stream could not be opened: browsers do not tell a page. */
+  async whyNoStream() {
+    try {
+      await this.presets();
+      return "pageRefused";
+    } catch (error) {
+      return error.status === 401 ? "unauthorized" : "noServer";
+    }
+  }
+
+  /** Has the server read a file that this browser cannot read. Returns the segments. */
+  async transcribe(file, preset, language, signal) {
+    const query = new URLSearchParams({ model: preset, utterances: "true", punctuate: "true" });
+    if (language) query.set("language", language);
+    const answer = await this.#fetch(`/v1/listen?${query}`, { method: "POST", body: file, signal });
+    const body = await answer.json().catch(() => ({}));
+    if (!answer.ok) throw new StatusError(answer.status, body.err_msg);
+    return (body.results?.utterances ?? []).map(({ start, end, transcript, words }) => ({
+      start,
+      end,
+      text: transcript,
+      words: words.map((word) => ({ ...word, text: word.punctuated_word ?? word.word })),
+    }));
+  }
+}
+
+export class StatusError extends Error {
+  constructor(status, message = "") {
+    super(message);
+    this.status = status;
+  }
+}

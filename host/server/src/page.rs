@@ -1,0 +1,153 @@
+//! The web page at `/`: the files in `host/server/page`, and the client module for JavaScript on which they rest.
+//!
+//! Invariants: the files are part of the program. The page asks this server alone, and its headers make browsers hold it
+//! to that. It needs no key: it has nothing that the program does not have, and the routes behind it check the key that
+//! the user types.
+
+use super::app::App;
+use axum::{
+    Router,
+    body::Bytes,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use sha2::{Digest, Sha256};
+use std::future::ready;
+
+/// A file of the page.
+struct File {
+    path: &'static str,
+    kind: &'static str,
+    text: &'static str,
+}
+
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+
+macro_rules! files {
+    ($($path:literal $kind:ident $file:literal,)*) => {
+        &[$(File { path: $path, kind: $kind, text: include_str!(concat!("../", $file)) }),*]
+    };
+}
+
+const FILES: &[File] = files! {
+    "/" HTML "page/index.html",
+    "/page/app.js" SCRIPT "page/app.js",
+    "/page/audio_file.js" SCRIPT "page/audio_file.js",
+    "/page/dom.js" SCRIPT "page/dom.js",
+    "/page/form.js" SCRIPT "page/form.js",
+    "/page/icon.svg" SVG "page/icon.svg",
+    "/page/page.css" CSS "page/page.css",
+    "/page/player.js" SCRIPT "page/player.js",
+    "/page/problems.js" SCRIPT "page/problems.js",
+    "/page/save.js" SCRIPT "page/save.js",
+    "/page/schema.js" SCRIPT "page/schema.js",
+    "/page/server.js" SCRIPT "page/server.js",
+    "/page/session.js" SCRIPT "page/session.js",
+    "/page/spans.js" SCRIPT "page/spans.js",
+    "/page/view.js" SCRIPT "page/view.js",
+    "/page/words.js" SCRIPT "page/words.js",
+    "/page/client/backoff.js" SCRIPT "../../clients/javascript/src/backoff.js",
+    "/page/client/hearing.js" SCRIPT "../../clients/javascript/src/hearing.js",
+    "/page/client/index.js" SCRIPT "../../clients/javascript/src/index.js",
+    "/page/client/kept_audio.js" SCRIPT "../../clients/javascript/src/kept_audio.js",
+    "/page/client/microphone.js" SCRIPT "../../clients/javascript/src/microphone.js",
+    "/page/client/pcm.js" SCRIPT "../../clients/javascript/src/pcm.js",
+    "/page/client/recorder_worklet.js" SCRIPT "../../clients/javascript/src/recorder_worklet.js",
+    "/page/client/stream.js" SCRIPT "../../clients/javascript/src/stream.js",
+    "/page/client/subtitles.js" SCRIPT "../../clients/javascript/src/subtitles.js",
+    "/page/client/transcript.js" SCRIPT "../../clients/javascript/src/transcript.js",
+};
+
+/// Of every file. The page has no inline scripts or styles, is in no frame, and reaches this server only.
+static HEADERS: [(HeaderName, &str); 7] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; media-src blob:; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("permissions-policy"), "microphone=(self), camera=(), geolocation=()"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    // A browser asks each time, because another version of the program may answer, and mostly gets 304.
+    (header::CACHE_CONTROL, "no-cache"),
+];
+
+/// Adds the files to the routes. A client that tries a WebSocket there gets the hint where those are.
+pub(super) fn with_page(routes: Router<App>, hint: &str) -> Router<App> {
+    FILES.iter().fold(routes, |routes, file| {
+        let tag = format!("\"{}\"", hex::encode(&Sha256::digest(file.text)[..16]));
+        let hint = hint.to_owned();
+        let answer = move |headers: HeaderMap| {
+            let is_handshake =
+                headers.get(header::UPGRADE).is_some_and(|name| name.as_bytes().eq_ignore_ascii_case(b"websocket"));
+            ready(if is_handshake {
+                (StatusCode::NOT_FOUND, hint.clone()).into_response()
+            } else {
+                file.answer(&tag, &headers)
+            })
+        };
+        routes.route(file.path, get(answer))
+    })
+}
+
+impl File {
+    fn answer(&self, tag: &str, request: &HeaderMap) -> Response {
+        let known = request.get_all(header::IF_NONE_MATCH).iter().filter_map(|tags| tags.to_str().ok());
+        let is_known = known.flat_map(|tags| tags.split(',')).any(|known| {
+            let known = known.trim();
+            known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag
+        });
+        let mut response = if is_known {
+            StatusCode::NOT_MODIFIED.into_response()
+        } else {
+            ([(header::CONTENT_TYPE, self.kind)], Bytes::from_static(self.text.as_bytes())).into_response()
+        };
+        let headers = response.headers_mut();
+        headers.extend(HEADERS.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))));
+        headers.extend(HeaderValue::from_str(tag).ok().map(|tag| (header::ETAG, tag)));
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{collections::BTreeSet, fs, path::Path};
+
+    /// The files of a folder as the paths at which they must be served.
+    fn in_folder(folder: &str, at: &str) -> BTreeSet<String> {
+        let entries = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap();
+        entries.map(|entry| format!("{at}{}", entry.unwrap().file_name().to_str().unwrap())).collect()
+    }
+
+    #[test]
+    fn every_file_is_served() {
+        let mut files = in_folder("page", "/page/");
+        files.extend(in_folder("../../clients/javascript/src", "/page/client/"));
+        assert!(files.remove("/page/index.html") && files.insert("/".into()));
+        assert_eq!(FILES.iter().map(|file| file.path.to_owned()).collect::<BTreeSet<_>>(), files);
+    }
+
+    #[test]
+    fn a_file_that_the_browser_has_is_not_sent_again() {
+        let file = &FILES[0];
+        for (known, status) in
+            [("\"a\"", 304), ("W/\"a\"", 304), ("\"b\", \"a\"", 304), ("*", 304), ("\"b\"", 200), ("a", 200)]
+        {
+            let request = HeaderMap::from_iter([(header::IF_NONE_MATCH, HeaderValue::from_static(known))]);
+            let response = file.answer("\"a\"", &request);
+            assert_eq!(response.status(), status, "{known}");
+            assert_eq!(
+                (&response.headers()[header::ETAG], response.headers().len() > 7),
+                (&HeaderValue::from_static("\"a\""), true)
+            );
+        }
+        assert_eq!(file.answer("\"a\"", &HeaderMap::new()).status(), 200);
+    }
+}
