@@ -28,32 +28,37 @@ pub enum Step<T> {
     Inserted(T),
 }
 
+/// An error costs this much, and a substitution 1 more: of the alignments with the fewest errors the one with the most
+/// equal words is chosen.
+const ERROR: u64 = 1 << 32;
+
 /// Aligns two sequences with as few errors as possible. Time and memory grow with the product of the lengths.
 pub fn align<T: PartialEq + Clone>(reference: &[T], recognised: &[T]) -> Vec<Step<T>> {
     let width = recognised.len() + 1;
-    // Errors of each pair of beginnings.
-    let mut errors: Vec<u32> = (0..).take(width).collect();
-    errors.resize(width * (reference.len() + 1), 0);
+    let substitution = |word: &T, other: &T| if word == other { 0 } else { ERROR + 1 };
+    // Of each pair of beginnings.
+    let mut costs: Vec<u64> = (0..).take(width).map(|column: u64| column * ERROR).collect();
+    costs.resize(width * (reference.len() + 1), 0);
     for (row, word) in (1..).zip(reference) {
-        errors[row * width] = row as u32;
+        costs[row * width] = row as u64 * ERROR;
         for (column, other) in (1..).zip(recognised) {
-            let [above, before] = [errors[(row - 1) * width + column], errors[row * width + column - 1]];
-            let both = errors[(row - 1) * width + column - 1] + u32::from(word != other);
-            errors[row * width + column] = both.min(above + 1).min(before + 1);
+            let [above, before] = [costs[(row - 1) * width + column], costs[row * width + column - 1]];
+            let both = costs[(row - 1) * width + column - 1] + substitution(word, other);
+            costs[row * width + column] = both.min(above + ERROR).min(before + ERROR);
         }
     }
     let (mut row, mut column) = (reference.len(), recognised.len());
     let mut steps = Vec::with_capacity(row.max(column));
     while row > 0 || column > 0 {
-        let here = errors[row * width + column];
+        let here = costs[row * width + column];
         let word = row.checked_sub(1).map(|row| &reference[row]);
         let other = column.checked_sub(1).map(|column| &recognised[column]);
         steps.push(match (word, other) {
-            (Some(word), Some(other)) if here == errors[(row - 1) * width + column - 1] + u32::from(word != other) => {
+            (Some(word), Some(other)) if here == costs[(row - 1) * width + column - 1] + substitution(word, other) => {
                 (row, column) = (row - 1, column - 1);
                 if word == other { Step::Same(word.clone()) } else { Step::Substituted(word.clone(), other.clone()) }
             }
-            (Some(word), _) if here == errors[(row - 1) * width + column] + 1 => {
+            (Some(word), _) if here == costs[(row - 1) * width + column] + ERROR => {
                 row -= 1;
                 Step::Deleted(word.clone())
             }
@@ -148,8 +153,8 @@ mod tests {
             steps,
             [
                 Step::Same(word("one")),
-                Step::Substituted(word("two"), word("too")),
-                Step::Deleted(word("three")),
+                Step::Deleted(word("two")),
+                Step::Substituted(word("three"), word("too")),
                 Step::Same(word("four")),
                 Step::Inserted(word("five")),
             ]
