@@ -118,11 +118,14 @@ impl Listener {
     /// # Errors
     /// The local address cannot be read.
     pub(super) fn page(&self) -> io::Result<Option<String>> {
-        let Bound::Tcp(socket) = &self.socket else { return Ok(None) };
         if !self.has_page {
             return Ok(None);
         }
-        let address = socket.local_addr()?;
+        let address = match &self.socket {
+            Bound::Tcp(socket) => socket.local_addr()?,
+            #[cfg(unix)]
+            Bound::Unix { .. } => return Ok(None),
+        };
         let secure = if self.certificate.is_some() { "s" } else { "" };
         Ok(Some(match address.ip().is_unspecified() {
             true => format!("http{secure}://localhost:{}/", address.port()),
