@@ -179,7 +179,7 @@ impl<T: Transcriber, V: Vad> Vac<T, V> {
         self.given += count;
     }
 
-    /// Reports a restart point after each change and each second of silence.
+    /// Reports a restart point after each change, and every two seconds of silence.
     fn report_restart(&mut self, report: &mut impl Report) -> Result<(), Error> {
         let waited = !self.voice && self.kept_at >= self.restart_at + KEPT as u64;
         let changed = self.online.restart(waited);

@@ -1,5 +1,6 @@
 //! `auricle evaluate`: the word errors of a server, or of texts that any recognizer has made.
 
+mod bootstrap;
 mod comparison;
 mod recognize;
 mod recordings;

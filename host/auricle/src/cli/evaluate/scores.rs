@@ -2,7 +2,7 @@
 
 use super::{
     Recording, Transcript,
-    comparison::{Interval, interval},
+    bootstrap::{Interval, interval},
 };
 use auricle_core::word_errors::{Errors, Step, align, words};
 use serde::Serialize;
