@@ -254,7 +254,7 @@ fn at_the_stop(turn_detection: &Value) -> (Live, Vec<i16>) {
     let mut live = Live::connect(&host, INTENT);
     live.input(&json!({"turn_detection": turn_detection, "format": {"type": "audio/pcm", "rate": 16_000}}));
     live.append(&bytes(&audio));
-    host.wait_for("the audio", || host.json("/v1/streams")["streams"][0]["audio_seconds"].as_f64() == Some(1.25));
+    host.wait_for_audio(1.25);
     host.signal("TERM");
     let (code, reason) = live.closed();
     assert!(code == 1001 && reason.starts_with("shutting_down: "), "{code} {reason}");

@@ -291,7 +291,7 @@ fn a_full_server_says_wait_and_one_that_stops_disconnects() {
     assert_eq!(Live::knock(&own, "/", &[]).err(), Some(503));
     let audio = noise(6, 20_000);
     first.audio(&floats(&audio));
-    host.wait_for("the audio", || host.json("/v1/streams")["streams"][0]["audio_seconds"].as_f64() == Some(1.25));
+    host.wait_for_audio(1.25);
     host.signal("TERM");
     let (mut messages, code) = first.rest();
     assert_eq!(messages.pop(), Some(json!({"uid": "u", "message": "DISCONNECT"})));

@@ -207,7 +207,7 @@ fn a_silent_client_and_a_stop_of_the_server_end_the_connection() {
     let audio = noise(8, 20_000);
     let mut client = Wyoming::connect(&host.listener(1));
     client.audio(&audio);
-    host.wait_for("the audio", || host.json("/v1/streams")["streams"][0]["audio_seconds"].as_f64() == Some(1.25));
+    host.wait_for_audio(1.25);
     host.signal("TERM");
     assert_eq!(client.transcript(), tone_segments(&audio, 16_000).join(" "));
     assert_eq!(client.fails().0, "shutting_down");

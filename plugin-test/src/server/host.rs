@@ -114,6 +114,12 @@ impl Host {
         }
     }
 
+    /// Waits until the only open stream has this much audio. What a client has sent is not what the server has read.
+    pub fn wait_for_audio(&self, seconds: f64) {
+        let heard = || self.json("/v1/streams")["streams"][0]["audio_seconds"].as_f64();
+        self.wait_for(&format!("{seconds} s of audio"), || heard() == Some(seconds));
+    }
+
     /// Waits until lines of the log contain all of these texts, and checks that there are `count` of them. What the
     /// server logs can be read a moment later than what it tells a client.
     pub fn wait_for_log(&self, texts: &[&str], count: usize) {
