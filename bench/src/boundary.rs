@@ -1,5 +1,5 @@
 //! The cost of a call across the plugin boundary: the same `insert_audio_chunk` of the same processor, as a trait
-//! object in this program, behind the boundary in this program, and in a plugin file.
+//! object in this program, behind the boundary in this program, in a plugin file, and in a plugin file in C.
 //!
 //! In each round all variants run in turn, and each round starts with another one, so that disturbances affect all of
 //! them alike. One thread.
@@ -12,7 +12,13 @@ use auricle_plugin_api::{
 };
 use auricle_plugin_test::StubHost;
 use serde_json::Map;
-use std::{hint::black_box, time::Instant};
+use std::{
+    env,
+    hint::black_box,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Instant,
+};
 
 const ROUNDS: usize = 201;
 const CALLS: u32 = 2_000;
@@ -20,24 +26,26 @@ const CALLS: u32 = 2_000;
 const SAMPLES: usize = 320;
 const AIM: f64 = 1.10;
 
-const WAYS: [&str; 3] = ["in-process dyn", "in-process behind the boundary", "plugin file"];
+const WAYS: [&str; 4] = ["in-process dyn", "in-process behind the boundary", "plugin file", "plugin file in C"];
 const DIRECT: usize = 0;
 const FILE: usize = 2;
+const C: usize = 3;
 
 pub(crate) fn run() -> Done {
     let mut direct: Box<dyn AsrProcessor> = black_box(Box::<Sum>::default());
     let mut inside = open(LoadedEngine::in_process(Sum::default(), StubHost::new().services()))?;
-    let engines = Library::open(&bench_engine()?, StubHost::new().services())?.into_engines();
-    let mut file = open(Ok(engines.into_iter().find(|engine| engine.backend() == "sum").ok_or("no engine `sum`")?))?;
+    let mut file = open_file(&bench_engine()?, "sum")?;
+    let mut in_c = open_file(&compiled()?, "sum-c")?;
 
     let samples: Vec<f32> = (0..SAMPLES).map(|n| (n as f32 * 0.1).sin()).collect();
-    let mut measure = |samples: &[f32]| -> Done<[Vec<f64>; 3]> {
-        let ways: [&mut dyn FnMut() -> Done<f64>; 3] = [
+    let mut measure = |samples: &[f32]| -> Done<[Vec<f64>; WAYS.len()]> {
+        let ways: [&mut dyn FnMut() -> Done<f64>; WAYS.len()] = [
             &mut || per_call(samples, |samples| direct.insert_audio_chunk(samples)),
             &mut || per_call(samples, |samples| inside.insert_audio_chunk(samples)),
             &mut || per_call(samples, |samples| file.insert_audio_chunk(samples)),
+            &mut || per_call(samples, |samples| in_c.insert_audio_chunk(samples)),
         ];
-        let mut times = [const { Vec::new() }; 3];
+        let mut times = [const { Vec::new() }; WAYS.len()];
         for round in 0..ROUNDS {
             for turn in 0..ways.len() {
                 let way = (round + turn) % ways.len();
@@ -57,8 +65,25 @@ pub(crate) fn run() -> Done {
             println!("{what:<20}{way:<32} {min:>8.1}{median:>9.1}{max:>9.1}");
         }
     }
+    println!("in C: ratio {:.3} (aim {AIM:.2})", stats::ratio(&full[C], &full[DIRECT]));
     println!("ratio {:.3} (aim {AIM:.2})", stats::ratio(&full[FILE], &full[DIRECT]));
     Ok(())
+}
+
+/// Compiles the engine in C, beside this program.
+fn compiled() -> Done<PathBuf> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let library = env::current_exe()?.with_file_name(format!("auricle_engine_sum_c{}", env::consts::DLL_SUFFIX));
+    let mut compiler = Command::new(env::var_os("CC").unwrap_or_else(|| "cc".into()));
+    compiler.args(["-shared", "-fPIC", "-O3", "-std=c99", "-I"]).arg(source.join("../plugin-api/include"));
+    let status = compiler.arg(source.join("engine/sum.c")).arg("-o").arg(&library).status()?;
+    if status.success() { Ok(library) } else { Err(format!("{compiler:?}: {status}").into()) }
+}
+
+fn open_file(library: &Path, backend: &str) -> Done<LoadedProcessor> {
+    let engines = Library::open(library, StubHost::new().services())?.into_engines();
+    let engine = engines.into_iter().find(|engine| engine.backend() == backend);
+    open(Ok(engine.ok_or_else(|| format!("no engine `{backend}`"))?))
 }
 
 fn open(engine: Result<LoadedEngine, Error>) -> Done<LoadedProcessor> {

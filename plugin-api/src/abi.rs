@@ -1,4 +1,5 @@
-//! The types that cross the boundary: the `abi_stable` types behind the traits. Engines do not use them.
+//! The types that cross the boundary: the `abi_stable` types behind the traits, and those of the C interface. Engines in Rust do not
+//! use them.
 //!
 //! Frozen within a major version: the structs of `types`, and the methods of `traits` up to each trait's
 //! `last_prefix_field`. The interface grows by methods appended with a default body, fields appended to
@@ -6,6 +7,8 @@
 //! validates.
 
 mod adapter;
+#[cfg(feature = "host")]
+pub mod c;
 mod traits;
 mod types;
 

@@ -4,6 +4,7 @@
 //! any thread, never panic, and keep their library mapped until the process ends. [`on_crash`] reports the call that
 //! ended the process.
 
+mod c_interface;
 mod crash;
 mod engine;
 mod file;

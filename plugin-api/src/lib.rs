@@ -90,7 +90,7 @@ pub use config::Config;
 pub use engine::{AsrProcessor, BatchItem, Model, ModelLoader};
 pub use error::{Error, ErrorCode};
 pub use event::{Segment, Word};
-pub use manifest::Manifest;
+pub use manifest::{Interface, Manifest};
 pub use metadata::{Metadata, Replay};
 pub use schema::{Field, Schema, Scope};
 pub use services::Host;

@@ -4,6 +4,15 @@
 //! host can read it from a file for another architecture too. Later versions may append fields; `size` is the number of
 //! bytes.
 
+/// How a plugin's functions are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interface {
+    /// The traits of this crate.
+    Rust,
+    /// The tables of functions in `auricle.h`.
+    C,
+}
+
 /// The description of a plugin. See the accessors.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,7 +21,8 @@ pub struct Manifest {
     size: [u8; 4],
     api_major: [u8; 4],
     api_minor: [u8; 4],
-    reserved: [u8; 4],
+    /// 0 for the Rust interface, 1 for the C interface. Hosts before the C interface ignore it.
+    interface: [u8; 4],
     target: [u8; 48],
     id: [u8; 64],
     version: [u8; 48],
@@ -41,7 +51,7 @@ impl Manifest {
             size: (Self::SIZE as u32).to_le_bytes(),
             api_major: Self::API_MAJOR.to_le_bytes(),
             api_minor: Self::API_MINOR.to_le_bytes(),
-            reserved: [0; 4],
+            interface: [0; 4],
             target: padded(Self::TARGET.as_bytes()),
             id: padded(id.as_bytes()),
             version: padded(version.as_bytes()),
@@ -64,7 +74,7 @@ impl Manifest {
                 size: take(&mut rest)?,
                 api_major: take(&mut rest)?,
                 api_minor: take(&mut rest)?,
-                reserved: take(&mut rest)?,
+                interface: take(&mut rest)?,
                 target: take(&mut rest)?,
                 id: take(&mut rest)?,
                 version: take(&mut rest)?,
@@ -102,7 +112,16 @@ impl Manifest {
         text(&self.description)
     }
 
-    /// Checks whether this host can load the plugin: same target, same major version of the plugin API.
+    /// How its functions are called. `None` if it is an interface that this host does not know.
+    pub fn interface(&self) -> Option<Interface> {
+        match u32::from_le_bytes(self.interface) {
+            0 => Some(Interface::Rust),
+            1 => Some(Interface::C),
+            _ => None,
+        }
+    }
+
+    /// Checks whether this host can load the plugin: same target, same major version of the plugin API, a known interface.
     ///
     /// # Errors
     /// It cannot; the message is one line and names both sides.
@@ -117,6 +136,10 @@ impl Manifest {
                 "built for plugin API {major}.{minor}, this host has {host_major}.{host_minor}; \
                  rebuild it against auricle-plugin-api {host_major}"
             ));
+        }
+        if self.interface().is_none() {
+            let number = u32::from_le_bytes(self.interface);
+            return Err(format!("its interface has number {number}, which a later version of this host may know"));
         }
         Ok(())
     }
@@ -157,8 +180,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn bytes(manifest: &Manifest) -> Vec<u8> {
-        let Manifest { magic, size, api_major, api_minor, reserved, target, id, version, description } = manifest;
-        let parts: [&[u8]; 9] = [magic, size, api_major, api_minor, reserved, target, id, version, description];
+        let Manifest { magic, size, api_major, api_minor, interface, target, id, version, description } = manifest;
+        let parts: [&[u8]; 9] = [magic, size, api_major, api_minor, interface, target, id, version, description];
         parts.concat()
     }
 
@@ -181,6 +204,16 @@ mod tests {
         manifest.api_major = 2u32.to_le_bytes();
         let reason = manifest.check().unwrap_err();
         assert!(reason.contains("plugin API 2.0") && reason.contains("has 1.0"), "{reason}");
+    }
+
+    #[test]
+    fn an_interface_is_known_or_refused() {
+        let mut manifest = Manifest::new("an-engine", "1.2.3", "");
+        assert_eq!(manifest.interface(), Some(Interface::Rust));
+        manifest.interface = 1u32.to_le_bytes();
+        assert_eq!((manifest.interface(), manifest.check()), (Some(Interface::C), Ok(())));
+        manifest.interface = 2u32.to_le_bytes();
+        assert!(manifest.check().unwrap_err().contains("number 2"));
     }
 
     proptest! {

@@ -41,6 +41,14 @@ impl Schema {
         Self { json }
     }
 
+    /// A schema from its JSON. What is missing of the frame is added.
+    #[cfg(feature = "host")]
+    pub(crate) fn from_json(json: Map<String, Value>) -> Self {
+        let mut schema = Self::new();
+        schema.json.extend(json);
+        schema
+    }
+
     /// Adds a field, or replaces the one with the same name.
     #[must_use]
     pub fn field(mut self, field: Field) -> Self {

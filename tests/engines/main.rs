@@ -5,6 +5,7 @@
 mod digits;
 mod faults;
 mod in_process;
+mod moonshine;
 mod python;
 mod speech;
 mod whisper;

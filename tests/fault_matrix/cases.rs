@@ -26,6 +26,7 @@ pub(crate) fn chapters() -> Vec<Chapter> {
         ("A method uses too many resources", greed()),
         ("The engine reports invalid data", lies()),
         ("The model fails", models()),
+        ("An engine in C++ fails", cpp()),
         ("Files, memory and descriptors", surroundings()),
         ("Log and signals", log_and_signals()),
     ]
@@ -289,6 +290,36 @@ fn lies() -> Vec<Case> {
         ]);
     }
     rows
+}
+
+/// `checksum` is built with `auricle.hpp`, which catches exceptions; `checksum-bare` is not.
+fn cpp() -> Vec<Case> {
+    let row = |fault, backend, provoke: &str, in_process, worker| Case {
+        fault,
+        place: "process_iter",
+        how: How::Cpp(backend, json!({"fault": provoke, "after_chunks": 15})),
+        in_process,
+        worker,
+    };
+    let caught = |text| Cell::closed(EngineError, text);
+    vec![
+        row("exception", "checksum", "exception", caught("the exception asked for"), caught("the exception asked for")),
+        row("exception of any type", "checksum", "number", caught("no std::exception"), caught("no std::exception")),
+        row(
+            "exception, without `auricle.hpp`",
+            "checksum-bare",
+            "exception",
+            Cell::ends(SIGABRT).log(&["engine code crashed: SIGABRT", "in process_iter of plugin checksum-cpp"]),
+            Cell::whole().log(&["a worker crashed (SIGABRT) in process_iter"]),
+        ),
+        row(
+            "exit",
+            "checksum",
+            "exit",
+            Cell::ends(Ending::Status(3)).note("nothing can be logged"),
+            Cell::whole().log(&["a worker ended with status 3 in process_iter"]),
+        ),
+    ]
 }
 
 fn models() -> Vec<Case> {

@@ -20,6 +20,8 @@ pub(crate) enum How {
     Stream(Value),
     /// By fields of a model that no other stream uses. The model is unloaded after the stream has ended.
     Model(Value),
+    /// By fields of a model of an engine in C++, with this backend; as [`How::Model`].
+    Cpp(&'static str, Value),
     /// By an act while the stream is open, and by fields of the stream.
     Act(Act, Value),
 }
@@ -112,7 +114,7 @@ impl Case {
     pub(crate) fn does_not_return(&self) -> bool {
         match &self.how {
             How::Stream(fields) => matches!(fields["fault"].as_str(), Some("hang" | "spin")),
-            How::Model(_) => false,
+            How::Model(_) | How::Cpp(..) => false,
             How::Act(act, _) => *act == Act::StopWorker,
         }
     }

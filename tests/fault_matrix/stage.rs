@@ -5,9 +5,14 @@ use super::{
     cell::{Case, Cell, Column, Ending, How, Outcome},
 };
 use auricle_dialects::native::codes::close_code;
-use auricle_tests::{Client, Host, Setup, bytes, library, noise, tone_segments};
+use auricle_tests::{Client, Host, Setup, bytes, c_headers, compile_engine, library, noise, tone_segments};
 use serde_json::{Value, json};
-use std::{fs, os::unix::process::ExitStatusExt};
+use std::{
+    fs,
+    os::unix::process::ExitStatusExt,
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
 
 /// Two seconds: twenty chunks, two segments.
 const SAMPLES: usize = 32_000;
@@ -45,13 +50,36 @@ pub(crate) fn isolation(column: Column) -> &'static str {
     }
 }
 
-/// A server with the engines `tone` and `faulty`.
+/// The library of the engines in C++, compiled once.
+fn cpp() -> &'static Path {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-libchecksum.so", std::process::id()));
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("c_engines/checksum.cpp");
+        compile_engine(&source, &c_headers(), &library);
+        library
+    })
+}
+
+/// A preset of an engine in C++ with these fields, in a column.
+fn cpp_preset(column: Column, backend: &str, fields: &Value) -> Value {
+    let mut preset = fields.clone();
+    preset["backend"] = json!(backend);
+    preset["host"] = json!({"isolation": isolation(column)});
+    preset
+}
+
+/// A server with the engines `tone` and `faulty`, and with those in C++ if the case is theirs.
 fn setup(column: Column, case: &Case) -> Setup {
     let mut preset = faulty(column, json!({}));
     if case.does_not_return() {
         preset["host"]["call_seconds"] = json!(2.0);
     }
-    Setup::new()
+    let setup = match case.how {
+        How::Cpp(..) => Setup::new().plugin(cpp()),
+        _ => Setup::new(),
+    };
+    setup
         .plugin(&library("tone"))
         .plugin(&library("faulty"))
         .preset("tone", &json!({"backend": "tone", "host": {"isolation": isolation(column)}}))
@@ -120,7 +148,8 @@ impl Stage {
         let bystanders = ["faulty", "tone"].map(|preset| Bystander::begin(&self.host, preset));
         let client = match &case.how {
             How::Stream(fields) => self.stream("faulty", fields, None),
-            How::Model(fields) => self.stream_of_a_model(column, fields, cell),
+            How::Model(fields) => self.stream_of_a_model(&faulty(column, fields.clone()), cell),
+            How::Cpp(backend, fields) => self.stream_of_a_model(&cpp_preset(column, backend, fields), cell),
             How::Act(act, fields) => self.stream(acts::preset(*act), fields, Some(*act)),
         };
         assert_sound(&client.heard);
@@ -179,8 +208,8 @@ impl Stage {
     }
 
     /// Runs a stream on its own model, which is then unloaded.
-    fn stream_of_a_model(&mut self, column: Column, fields: &Value, cell: &Cell) -> Client {
-        self.host.preset(MODEL, &faulty(column, fields.clone()).to_string());
+    fn stream_of_a_model(&mut self, preset: &Value, cell: &Cell) -> Client {
+        self.host.preset(MODEL, &preset.to_string());
         self.host.wait_for_preset(MODEL, |_| true);
         let client = self.stream(MODEL, &json!({}), None);
         fs::remove_file(self.host.path(&format!("configs/presets/{MODEL}.json"))).unwrap();
@@ -227,7 +256,7 @@ pub(crate) fn descriptors(host: &Host) -> usize {
 fn after(how: &How) -> usize {
     match how {
         How::Stream(fields) | How::Act(_, fields) => fields["after_chunks"].as_u64().unwrap_or(0) as usize / 10,
-        How::Model(_) => 0,
+        How::Model(_) | How::Cpp(..) => 0,
     }
 }
 

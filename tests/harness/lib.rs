@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+mod c;
 mod clients;
 mod files;
 mod tone;
@@ -15,6 +16,7 @@ pub use auricle_plugin_test::{
     skip,
     words::{word_errors, words},
 };
+pub use c::{c_headers, compile_engine};
 pub use clients::{PublishedClients, node, output, printed};
 pub use files::{
     Reading, fixture, library, long, models, reading, runtime, shared_audio, shared_digits, staged, whisper_wheel,

@@ -4,13 +4,13 @@
 //! path always refers to its first mapping, so a replaced file needs a new path.
 
 use super::{
-    HostServices, LoadedEngine,
+    HostServices, LoadedEngine, c_interface,
     crash::{Call, Note},
     read_manifest, services,
 };
 use crate::{
-    Error, Manifest,
-    abi::{AbiResult, PluginModuleRef},
+    Error, Interface, Manifest,
+    abi::{AbiLoaderBox, AbiResult, PluginModuleRef},
 };
 use abi_stable::{
     StableAbi,
@@ -33,15 +33,13 @@ impl Library {
     /// # Errors
     /// The library cannot be used; the message is one line. The details of a failed layout check go to the trace log.
     pub fn open(path: &Path, services: Arc<dyn HostServices>) -> Result<Self, String> {
-        let plugin = name(path);
+        let manifest = read_manifest(path);
+        let plugin = name(path, manifest.as_ref().ok());
         let _note = Note::new(Call { plugin, name: "open", position: 0 });
         resolve_now(path)?;
-        let header = lib_header_from_path(path).map_err(|error| first_line(&error))?;
-        let module = root_module(header)?;
-        let engines: AbiResult<_> = module.engines()(services::cross(services));
-        let engines = match engines {
-            RResult::ROk(engines) => engines,
-            RResult::RErr(error) => return Err(format!("could not be initialised: {}", Error::from(error))),
+        let engines = match manifest.ok().and_then(|manifest| manifest.interface()) {
+            Some(Interface::C) => c_interface::open(path, services)?,
+            _ => Self::engines(path, services)?,
         };
         let engines =
             engines.into_iter().map(|engine| LoadedEngine::new(engine, plugin)).collect::<Result<Vec<_>, _>>();
@@ -52,6 +50,17 @@ impl Library {
         Ok(Self { engines })
     }
 
+    /// The engines of a library with the Rust interface.
+    fn engines(path: &Path, services: Arc<dyn HostServices>) -> Result<Vec<AbiLoaderBox>, String> {
+        let header = lib_header_from_path(path).map_err(|error| first_line(&error))?;
+        let module = root_module(header)?;
+        let engines: AbiResult<_> = module.engines()(services::cross(services));
+        match engines {
+            RResult::ROk(engines) => Ok(engines.into()),
+            RResult::RErr(error) => Err(format!("could not be initialised: {}", Error::from(error))),
+        }
+    }
+
     /// Its engines, in the plugin's order.
     pub fn into_engines(self) -> Vec<LoadedEngine> {
         self.engines
@@ -60,10 +69,10 @@ impl Library {
 
 /// The plugin's id and version, or its file's name. Never freed, like the library: a crash report may need it at any
 /// time.
-fn name(path: &Path) -> &'static str {
-    let name = match read_manifest(path) {
-        Ok(manifest) => format!("{} {}", manifest.id(), manifest.version()),
-        Err(_) => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+fn name(path: &Path, manifest: Option<&Manifest>) -> &'static str {
+    let name = match manifest {
+        Some(manifest) => format!("{} {}", manifest.id(), manifest.version()),
+        None => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
     };
     name.leak()
 }
