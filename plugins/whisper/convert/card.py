@@ -37,7 +37,7 @@ Runtime {onnxruntime.__version__}. The weights are those of the export, and so i
 
 | | |
 | --- | --- |
-| layout | `whisper-fast-2`: the encoder gives the decoder's cross keys and values, the decoder writes its caches in place |
+| layout | `whisper-fast-3`: the encoder gives the decoder's cross keys and values, the decoder writes its caches in place |
 | read from | `{folder.encoder.name}`, `{folder.decoder.name}` ({megabytes(source)}) |
 | written | `encoder_fast.onnx`, `decoder_fast.onnx` ({megabytes(made.glob("*_fast.onnx*"))}) |
 | precision | {PRECISIONS[precision]} |

@@ -17,7 +17,7 @@ import tempfile
 
 import environment
 
-LAYOUT = "whisper-fast-2"
+LAYOUT = "whisper-fast-3"
 PRECISIONS = ("int8", "fp32", "mixed")
 
 

@@ -1,11 +1,13 @@
 """The encoder: features of a window to the keys and values of the decoder's cross attention.
 
-It computes the states of the first frames only, if silence follows: these attend to the keys and values of the remaining places in
-a window of silence, which the caller computed once, and the outputs are those of the whole window.
+It computes the states at some places of the window. Each key or value of another state is the one of a window of padding alone, which
+the caller computed once, plus the difference that the nearest computed state shows.
 
-In: `input_features` [1, bins, frames], an even number of frames, at most 2 * states; `silence_key.N`, `silence_value.N` [1, states,
-width] for each layer N of the encoder and `silence_cross_key.N`, `silence_cross_value.N` for each layer of the decoder: what the
-network returned as `key.N` and so on for a whole window of silence. With features of a whole window they are not used.
+In: `input_features` [1, bins, frames], an even number of frames, at most 2 * states, of which the last ones stand for all later ones;
+`places` [computed] and, for each place of the window, the index of the `nearest` of them [states]; `padding_key.N`, `padding_value.N`
+[1, states, width] for each layer N of the encoder and `padding_cross_key.N`, `padding_cross_value.N` for each layer of the decoder:
+what the network returned as `key.N` and so on for a window of padding whose states were all computed. If all are computed, they have
+no effect, but must be finite.
 Out: `cross_key.N` [1, heads, head width, states], already transposed for the product with queries, and `cross_value.N` [1, heads,
 states, head width] for each layer N of the decoder; `key.N`, `value.N` [1, states, width] for each layer N of the encoder.
 """
@@ -19,22 +21,22 @@ from layers import Layers, Matrices, Weights
 NAME = "model.encoder"
 
 
-class _Window:
-    """Joins computed states and those of silence to a whole window."""
+PLACES, NEAREST = "places", "nearest"
 
-    def __init__(self, graph: Graph, x: str, sizes: Sizes) -> None:
-        self.graph, self.none, self.states = graph, graph.numbers(0), graph.numbers(sizes.states)
-        self.computed = graph.node("Gather", graph.node("Shape", x), graph.numbers(1))
 
-    def start(self, x: str) -> str:
-        """The rows of `x` at the places of the computed states."""
-        return self.graph.node("Slice", x, self.none, self.computed, self.none)
+def _at_places(graph: Graph, x: str) -> str:
+    """The rows of `x` at the places of the computed states; after its end, the last row."""
+    one = graph.numbers(1)
+    last = graph.node("Sub", graph.node("Gather", graph.node("Shape", x), one), one)
+    return graph.node("Gather", x, graph.node("Min", PLACES, last), axis=1)
 
-    def fill(self, x: str, name: str, shape: tuple[int, ...], axis: int) -> str:
-        """The output `name`: `x`, followed by the rest of the input `silence_{name}`. The states are on `axis`."""
-        silence = self.graph.input(f"silence_{name}", TensorProto.FLOAT, shape)
-        rest = self.graph.node("Slice", silence, self.computed, self.states, self.graph.numbers(axis))
-        return self.graph.node("Concat", x, rest, axis=axis, into=self.graph.output(name, shape))
+
+def _whole(graph: Graph, x: str, name: str, shape: tuple[int, ...], axis: int) -> str:
+    """The output `name`, for all places: the input `padding_{name}`, plus its difference at the nearest computed state."""
+    padding = graph.input(f"padding_{name}", TensorProto.FLOAT, shape)
+    difference = graph.node("Sub", x, graph.node("Gather", padding, PLACES, axis=axis))
+    difference = graph.node("Gather", difference, NEAREST, axis=axis)
+    return graph.node("Add", padding, difference, into=graph.output(name, shape))
 
 
 def _convolutions(layers: Layers) -> str:
@@ -45,16 +47,17 @@ def _convolutions(layers: Layers) -> str:
     return graph.node("Transpose", x, perm=[0, 2, 1])
 
 
-def _attention(layers: Layers, x: str, layer: int, sizes: Sizes, window: _Window) -> str:
+def _attention(layers: Layers, x: str, layer: int, sizes: Sizes) -> str:
     name = f"{NAME}.layers.{layer}.self_attn"
     query, key, value = (layers.linear(x, f"{name}.{part}_proj") for part in "qkv")
     shape = (1, sizes.states, sizes.width)
-    key, value = window.fill(key, f"key.{layer}", shape, 1), window.fill(value, f"value.{layer}", shape, 1)
+    key = _whole(layers.graph, key, f"key.{layer}", shape, 1)
+    value = _whole(layers.graph, value, f"value.{layer}", shape, 1)
     mixed = layers.graph.node("MultiHeadAttention", query, key, value, num_heads=sizes.encoder_heads)
     return layers.linear(mixed, f"{name}.out_proj")
 
 
-def _cross(layers: Layers, x: str, layer: int, sizes: Sizes, window: _Window) -> None:
+def _cross(layers: Layers, x: str, layer: int, sizes: Sizes) -> None:
     graph, heads, width = layers.graph, sizes.decoder_heads, sizes.head_width
     split = graph.numbers(0, 0, heads, width)
     for part, order, shape, axis in (
@@ -63,7 +66,7 @@ def _cross(layers: Layers, x: str, layer: int, sizes: Sizes, window: _Window) ->
     ):
         y = layers.linear(x, f"model.decoder.layers.{layer}.encoder_attn.{part[0]}_proj")
         y = graph.node("Transpose", graph.node("Reshape", y, split), perm=order)
-        window.fill(y, f"cross_{part}.{layer}", (1, heads, *shape), axis)
+        _whole(graph, y, f"cross_{part}.{layer}", (1, heads, *shape), axis)
 
 
 def encoder(sizes: Sizes, weights: Weights, matrices: Matrices) -> Graph:
@@ -71,15 +74,17 @@ def encoder(sizes: Sizes, weights: Weights, matrices: Matrices) -> Graph:
     graph = Graph()
     layers = Layers(graph, weights, matrices)
     graph.input("input_features", TensorProto.FLOAT, (1, sizes.bins, "frames"))
-    stream = _convolutions(layers)
-    window = _Window(graph, stream, sizes)
-    stream = graph.node("Add", stream, window.start(layers.constant(f"{NAME}.embed_positions.weight")))
+    graph.input(PLACES, TensorProto.INT64, ("computed",))
+    graph.input(NEAREST, TensorProto.INT64, (sizes.states,))
+    stream = _at_places(graph, _convolutions(layers))
+    positions = graph.node("Gather", layers.constant(f"{NAME}.embed_positions.weight"), PLACES)
+    stream = graph.node("Add", stream, positions)
     for layer in range(sizes.encoder_layers):
         name = f"{NAME}.layers.{layer}"
         normed = layers.norm(stream, f"{name}.self_attn_layer_norm")
-        stream = layers.add(stream, _attention(layers, normed, layer, sizes, window))
+        stream = layers.add(stream, _attention(layers, normed, layer, sizes))
         stream = layers.add(stream, layers.inner(layers.norm(stream, f"{name}.final_layer_norm"), name))
     states = layers.norm(stream, f"{NAME}.layer_norm")
     for layer in range(sizes.decoder_layers):
-        _cross(layers, states, layer, sizes, window)
+        _cross(layers, states, layer, sizes)
     return graph

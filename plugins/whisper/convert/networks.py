@@ -67,21 +67,30 @@ class Fast:
         self.caches: dict[str, OrtValue] = {}
         self.length = 0
 
-    def hear(self, features: np.ndarray, silence: np.ndarray | None = None) -> None:
-        """Encodes a window for all later calls: its features, or those of its start and those of a whole window of silence."""
-        outputs = {} if silence is None else self._encode(silence, {})
-        outputs = self._encode(features, {f"silence_{name}": value for name, value in outputs.items()})
+    def hear(self, features: np.ndarray, places: list[int] | None = None, nearest: list[int] | None = None) -> None:
+        """Encodes a window for all later calls. Its features, of which all states or those at `places` are computed; after the last
+        ones follows padding."""
+        every = list(range(self.sizes.states))
+        outputs = {}
+        if places is not None:
+            outputs = self._encode(np.zeros((1, self.sizes.bins, 2 * self.sizes.states), np.float32), every, every, {})
+        padding = {f"padding_{name}": value for name, value in outputs.items()}
+        outputs = self._encode(features, places or every, nearest or every, padding)
         self.cross = {name: value for name, value in outputs.items() if name.startswith("cross_")}
 
-    def _encode(self, features: np.ndarray, silence: dict[str, OrtValue]) -> dict[str, OrtValue]:
+    def _encode(
+        self, features: np.ndarray, places: list[int], nearest: list[int], padding: dict[str, OrtValue]
+    ) -> dict[str, OrtValue]:
         binding = self.encoder.io_binding()
         binding.bind_cpu_input("input_features", features)
+        binding.bind_cpu_input("places", np.array(places, np.int64))
+        binding.bind_cpu_input("nearest", np.array(nearest, np.int64))
         for value in self.encoder.get_inputs():
-            if value.name in silence:
-                binding.bind_ortvalue_input(value.name, silence[value.name])
-            elif value.name != "input_features":
-                # Not used, because the features are those of a whole window.
-                binding.bind_cpu_input(value.name, np.full(value.shape, np.nan, np.float32))
+            if value.name in padding:
+                binding.bind_ortvalue_input(value.name, padding[value.name])
+            elif value.name.startswith("padding_"):
+                # Without effect, because all states are computed.
+                binding.bind_cpu_input(value.name, np.full(value.shape, 7.0, np.float32))
         names = [value.name for value in self.encoder.get_outputs()]
         for name in names:
             binding.bind_output(name, "cpu")

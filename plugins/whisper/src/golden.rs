@@ -35,7 +35,7 @@ fn tokens(value: &Value) -> Vec<u32> {
 
 /// The features, and the encoder's output for a recording.
 fn encoded(model: &Whisper, recording: &Value) -> (Window, Audio) {
-    let mut window = Window::new(model.settings.config.num_mel_bins, model.frames(), 0.0);
+    let mut window = Window::new(model.settings.config.num_mel_bins, model.frames());
     let mut logmel = LogMel::new(Arc::clone(&model.features));
     logmel.push(&fixture(recording["file"].as_str().unwrap()));
     logmel.features(model.frames(), &mut window.features);

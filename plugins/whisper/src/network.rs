@@ -127,9 +127,9 @@ impl Network {
         Ok(network)
     }
 
-    /// Runs everything once, with silence.
+    /// Runs everything once, without audio.
     fn check(&self, sizes: &Sizes) -> Result<(), Error> {
-        let audio = self.encode(&Window::new(sizes.bins, sizes.frames, -1.5))?;
+        let audio = self.encode(&Window::new(sizes.bins, sizes.frames))?;
         let mut decode = self.begin(&audio, &[sizes.start; 2], &[0, 1], 1)?;
         for after in ["the prompt", "a token"] {
             let found = decode.logits(0)?.len();

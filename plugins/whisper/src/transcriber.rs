@@ -77,7 +77,7 @@ impl Listener {
             rules: Rules::new(&model.settings, vocabulary, true),
             listening: Listening::new(Arc::clone(&model.features)),
             language: Language::default(),
-            window: Window::new(model.settings.config.num_mel_bins, model.frames(), 0.0),
+            window: Window::new(model.settings.config.num_mel_bins, model.frames()),
             draft: Vec::new(),
             model,
         })

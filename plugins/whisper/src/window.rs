@@ -1,6 +1,10 @@
 //! The features of a window, and where its audio ends.
 //!
-//! Invariant: from frame `sounding` on, all features have one value, that of silence.
+//! Invariant: from frame `sounding` on, all features are [`PADDING`].
+
+/// The feature of frames after the end of the audio. Whisper's authors pad features with it, and not audio with silence, whose features
+/// are about -0.75; with silence their models write other words.
+const PADDING: f32 = 0.0;
 
 /// The features of a window.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,26 +18,27 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// A window of silence.
-    pub(crate) fn new(bins: usize, frames: usize, silence: f32) -> Self {
-        Self { features: vec![silence; bins * frames], frames, sounding: 0 }
+    /// A window without audio.
+    pub(crate) fn new(bins: usize, frames: usize) -> Self {
+        Self { features: vec![PADDING; bins * frames], frames, sounding: 0 }
     }
 
-    /// The feature of silence in this window.
-    pub(crate) fn silence(&self) -> f32 {
-        // The floor is 8 below the maximum, in units of 4 (`plugin-kit`'s `logmel`); silence is 10 below one.
-        self.features.iter().copied().fold(-1.5, |silence: f32, value| silence.max(value - 2.0))
+    /// The audio ends at frame `sounding`: padding follows.
+    pub(crate) fn end_at(&mut self, sounding: usize) {
+        self.sounding = sounding.min(self.frames);
+        for bin in self.features.chunks_exact_mut(self.frames) {
+            bin[self.sounding..].fill(PADDING);
+        }
     }
 
-    /// Moves the features by `by` frames, to decode the audio at the end that the model ignored; silence follows. Nothing
-    /// is computed again, and features stay relative to the maximum of the whole window.
+    /// Moves the features by `by` frames, to decode the audio at the end that the model ignored. Nothing is computed again, and
+    /// features stay relative to the maximum of the whole window.
     pub(crate) fn move_on(&mut self, by: usize) {
-        let (by, silence) = (by.min(self.frames), self.silence());
+        let by = by.min(self.frames);
         for bin in self.features.chunks_exact_mut(self.frames) {
             bin.copy_within(by.., 0);
-            bin[self.frames - by..].fill(silence);
         }
-        self.sounding = self.sounding.saturating_sub(by);
+        self.end_at(self.sounding.saturating_sub(by));
     }
 }
 
@@ -48,20 +53,19 @@ mod tests {
         let plan = Arc::new(Plan::new(80).unwrap());
         let audio: Vec<f32> = (0..160_000).map(|n| (n as f32 * 0.05).sin() * (n as f32 / 160_000.0)).collect();
         let window = |samples: &[f32]| {
-            let (mut logmel, mut window) = (LogMel::new(Arc::clone(&plan)), Window::new(80, 3_000, 0.0));
+            let (mut logmel, mut window) = (LogMel::new(Arc::clone(&plan)), Window::new(80, 3_000));
             logmel.push(samples);
             logmel.features(3_000, &mut window.features);
-            window.sounding = samples.len() / 160 + 2;
+            window.end_at(samples.len() / 160);
             window
         };
         let (mut moved, fresh) = (window(&audio), window(&audio[64_000..]));
-        let silence = moved.silence();
         moved.move_on(400);
-        assert_eq!((moved.sounding, moved.silence()), (fresh.sounding, silence));
+        assert_eq!(moved.sounding, fresh.sounding);
         // All except the first two frames, which used earlier audio.
         for (moved, fresh) in moved.features.chunks_exact(3_000).zip(fresh.features.chunks_exact(3_000)) {
             assert_eq!(moved[2..], fresh[2..]);
-            assert!(moved[fresh.len() - 1] == silence && moved[602..].iter().all(|value| *value == silence));
+            assert!(moved[600..].iter().all(|value| *value == PADDING));
         }
         moved.move_on(9_000);
         assert_eq!(moved.sounding, 0);

@@ -19,7 +19,7 @@ use std::{
 };
 
 /// The layout's name in the files' metadata. The engine looks for it.
-pub(crate) const LAYOUT: &str = "whisper-fast-2";
+pub(crate) const LAYOUT: &str = "whisper-fast-3";
 pub(crate) const ENCODER: &str = "encoder_fast.onnx";
 pub(crate) const DECODER: &str = "decoder_fast.onnx";
 const DECODING: &str = "config.json";

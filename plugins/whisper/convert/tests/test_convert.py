@@ -69,7 +69,7 @@ class Convert(unittest.TestCase):
             self.convert("fp32")
         self.assertTrue((self.target / "decoder_fast.onnx_data").exists())
         fast = Fast(self.target, folder.read(self.source).sizes)
-        self.assertEqual(fast.decoder.get_modelmeta().custom_metadata_map["auricle.layout"], "whisper-fast-2")
+        self.assertEqual(fast.decoder.get_modelmeta().custom_metadata_map["auricle.layout"], "whisper-fast-3")
 
     def test_what_is_too_far(self):
         check.judge([NEAR], exact=True)

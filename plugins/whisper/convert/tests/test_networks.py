@@ -55,21 +55,29 @@ class Networks(unittest.TestCase):
                     split = [call[1].reshape(len(ALIGNMENT), 3, -1, stock.STATES) for call in calls]
                     np.testing.assert_allclose(np.concatenate(split, axis=2), np.stack(attentions, axis=1), atol=2e-6)
 
-    def test_the_start_of_a_window_is_followed_by_silence(self):
+    def test_padding_follows_the_start_of_a_window(self):
         _, fast = self.made(64, 2, "fp32")
         sound, texts = self.texts(1)
-        # Features of 0, as the convolutions assume beyond the last frame.
-        silence = np.zeros_like(sound)
-        fast.hear(silence)
-        fast.begin()
-        expected, _ = fast.call(texts)
-        for frames in (2, 30, 2 * stock.STATES):
-            fast.hear(silence[:, :, :frames], silence)
+        every = list(range(stock.STATES))
+        for frames in (6, 30):
+            padded = np.concatenate([sound[:, :, :frames], np.zeros_like(sound[:, :, frames:])], axis=2)
+            fast.hear(padded)
+            fast.begin()
+            expected, _ = fast.call(texts)
+            # All states are computed, of the start's features and two frames of padding for each side of the convolutions.
+            fast.hear(np.ascontiguousarray(padded[:, :, : frames + 6]), every, every)
             fast.begin()
             np.testing.assert_allclose(fast.call(texts)[0], expected, atol=1e-5)
-        fast.hear(sound[:, :, :30], silence)
-        fast.begin()
-        self.assertGreater(np.abs(fast.call(texts)[0] - expected).max(), 1e-3)
+            # Some are approximated.
+            dense = frames // 2 + 4
+            rest = range(dense, stock.STATES, 3)
+            places = [*range(dense), *(min(at + 1, stock.STATES - 1) for at in rest)]
+            nearest = [*range(dense), *(dense + (at - dense) // 3 for at in range(dense, stock.STATES))]
+            fast.hear(np.ascontiguousarray(padded[:, :, : frames + 6]), places, nearest)
+            fast.begin()
+            difference = np.abs(fast.call(texts)[0] - expected).max()
+            self.assertGreater(difference, 1e-6)
+            self.assertLess(difference, 0.05 * np.abs(expected).max())
 
     def test_logits_are_of_the_wanted_tokens_only(self):
         _, fast = self.made(64, 2, "fp32")
@@ -110,9 +118,13 @@ class Networks(unittest.TestCase):
                         for part in ("key", "value"):
                             caches[f"{part}.{layer}"] = ("tensor(float)", ["batch", heads, stock.POSITIONS, head])
                     kinds = lambda values: {value.name: (value.type, value.shape) for value in values}
-                    features = {"input_features": ("tensor(float)", [1, stock.BINS, "frames"])}
-                    silence = {f"silence_{name}": kind for name, kind in (own | cross).items()}
-                    self.assertEqual(kinds(fast.encoder.get_inputs()), features | silence)
+                    features = {
+                        "input_features": ("tensor(float)", [1, stock.BINS, "frames"]),
+                        "places": ("tensor(int64)", ["computed"]),
+                        "nearest": ("tensor(int64)", [stock.STATES]),
+                    }
+                    padding = {f"padding_{name}": kind for name, kind in (own | cross).items()}
+                    self.assertEqual(kinds(fast.encoder.get_inputs()), features | padding)
                     self.assertEqual(kinds(fast.encoder.get_outputs()), own | cross)
                     taken = {
                         "input_ids": ("tensor(int64)", ["batch", "tokens"]),
@@ -129,7 +141,7 @@ class Networks(unittest.TestCase):
                     }
                     given |= {f"present_{name}": kind for name, kind in caches.items()}
                     self.assertEqual(kinds(fast.decoder.get_outputs()), given)
-                    notes = {"auricle.layout": "whisper-fast-2", "auricle.precision": precision}
+                    notes = {"auricle.layout": "whisper-fast-3", "auricle.precision": precision}
                     self.assertEqual(fast.encoder.get_modelmeta().custom_metadata_map, notes)
                     heads_note = {"auricle.alignment_heads": json.dumps(ALIGNMENT)}
                     self.assertEqual(fast.decoder.get_modelmeta().custom_metadata_map, notes | heads_note)

@@ -22,8 +22,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// The names of the layout in the files' metadata. They differ in the encoder only.
-const LAYOUTS: [&str; 2] = ["whisper-fast-1", "whisper-fast-2"];
+/// The name of the layout in the files' metadata.
+const LAYOUT: &str = "whisper-fast-3";
 
 /// An opened model in the fast layout.
 pub(super) struct Fast {
@@ -56,12 +56,12 @@ impl Fast {
         let open = |file: &Path| {
             let sessions = Sessions::open(runtime, file, options)?;
             let found = sessions.lend()?.metadata()?.custom("auricle.layout");
-            if found.as_deref().is_some_and(|found| LAYOUTS.contains(&found)) {
+            if found.as_deref() == Some(LAYOUT) {
                 return Ok(sessions);
             }
-            let (found, known) = (found.unwrap_or_else(|| "none".to_owned()), LAYOUTS.join(" or "));
+            let found = found.unwrap_or_else(|| "none".to_owned());
             Err(Error::model(format!(
-                "{}: its layout is {found}, not {known}; convert the model again",
+                "{}: its layout is {found}, not {LAYOUT}; convert the model again",
                 file.display()
             )))
         };

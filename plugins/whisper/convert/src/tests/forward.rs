@@ -97,11 +97,19 @@ impl Reference {
     }
 
     fn self_attention(&self, x: &Rows, layer: &str, causal: bool) -> Rows {
+        let normed = self.norm(x, &format!("{layer}/self_attention/layer_norm"));
+        self.attend(x, &normed, &normed, layer, causal)
+    }
+
+    /// Self attention of the states `x`, normalized in `own`, to the normalized states `context`.
+    fn attend(&self, x: &Rows, own: &Rows, context: &Rows, layer: &str, causal: bool) -> Rows {
         let name = format!("{layer}/self_attention");
-        let joined = self.linear(&self.norm(x, &format!("{name}/layer_norm")), &format!("{name}/linear_0"));
         let width = x[0].len();
-        let part = |part: usize| joined.iter().map(|row| row[part * width..][..width].to_vec()).collect::<Rows>();
-        let (mixed, _) = self.attention(&part(0), &part(1), &part(2), causal);
+        let part = |rows: &Rows, part: usize| -> Rows {
+            let joined = self.linear(rows, &format!("{name}/linear_0"));
+            joined.iter().map(|row| row[part * width..][..width].to_vec()).collect()
+        };
+        let (mixed, _) = self.attention(&part(own, 0), &part(context, 1), &part(context, 2), causal);
         sum(x, &self.linear(&mixed, &format!("{name}/linear_1")))
     }
 
@@ -118,19 +126,26 @@ impl Reference {
         (0..).map(name).take_while(is_there).collect()
     }
 
-    /// Encodes features [bands][frames]. If they are those of the start of a window, the rest of it is as in `silence`, the
-    /// features of a whole window.
-    pub(super) fn encode(&self, features: &Rows, silence: &Rows) -> Rows {
-        let (mut x, mut silence) = (self.embed(features), self.embed(silence));
-        let whole = |x: &Rows, silence: &Rows| [x, &silence[x.len()..]].concat();
+    /// Encodes the features [bands][frames] of a window. Only the states at `places` are computed; the others are those of the
+    /// features `padding`, plus the difference at the `nearest` of them.
+    pub(super) fn encode(&self, features: &Rows, padding: &Rows, places: &[i64], nearest: &[i64]) -> Rows {
+        let (all, mut padding) = (self.embed(features), self.embed(padding));
+        let mut x: Rows = places.iter().map(|place| all[*place as usize].clone()).collect();
+        let whole = |x: &Rows, padding: &Rows| -> Rows {
+            let one = |(at, nearest): (usize, &i64)| {
+                let (computed, there) = (&x[*nearest as usize], &padding[places[*nearest as usize] as usize]);
+                padding[at].iter().zip(computed).zip(there).map(|((padding, x), there)| padding + x - there).collect()
+            };
+            nearest.iter().enumerate().map(one).collect()
+        };
         for layer in self.layers("encoder") {
-            let layer_output = |x: &Rows| self.feed_forward(&self.self_attention(x, &layer, false), &layer);
-            let computed = x.len();
-            x = layer_output(&whole(&x, &silence));
-            x.truncate(computed);
-            silence = layer_output(&silence);
+            let norm = |x: &Rows| self.norm(x, &format!("{layer}/self_attention/layer_norm"));
+            let own = norm(&x);
+            x = self.feed_forward(&self.attend(&x, &own, &whole(&own, &norm(&padding)), &layer, false), &layer);
+            padding = self.feed_forward(&self.self_attention(&padding, &layer, false), &layer);
         }
-        self.norm(&whole(&x, &silence), "encoder/layer_norm")
+        let norm = |x: &Rows| self.norm(x, "encoder/layer_norm");
+        whole(&norm(&x), &norm(&padding))
     }
 
     /// The input of the encoder's first layer.

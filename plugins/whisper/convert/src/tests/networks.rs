@@ -40,26 +40,31 @@ impl Fast {
         Self { encoder: open(ENCODER), decoder: open(DECODER), width }
     }
 
-    /// Encodes features. If they are those of the start of a window, silence follows.
-    fn encode(&self, features: &[Vec<f64>]) -> HashMap<String, DynValue> {
+    /// Encodes the features of the start of a window, of which the states at `places` are computed; padding follows.
+    fn encode(&self, features: &[Vec<f64>], places: &[i64], nearest: &[i64]) -> HashMap<String, DynValue> {
         let mut session = self.encoder.lend().unwrap();
         let mut inputs = HashMap::new();
-        // With features of a whole window, silence has no effect.
-        for of in [silence().as_slice(), features] {
-            for input in session.inputs().iter().filter(|input| input.name() != "input_features") {
+        let all = all();
+        for (of, places, nearest) in [(padding().as_slice(), &all[..], &all[..]), (features, places, nearest)] {
+            for input in session.inputs().iter().filter(|input| input.name().starts_with("padding_")) {
                 let ValueType::Tensor { shape, .. } = input.dtype() else { unreachable!() };
                 let shape: Vec<usize> = shape.iter().map(|length| *length as usize).collect();
-                let unused = vec![f32::NAN; shape.iter().product()];
+                // If all states are computed, padding has no effect.
+                let unused = vec![7.0f32; shape.iter().product()];
                 let unused = || Tensor::from_array((shape, unused)).unwrap().into_dyn();
                 inputs.entry(input.name().to_owned()).or_insert_with(unused);
             }
             let values: Vec<f32> = of.iter().flatten().map(|x| *x as f32).collect();
             let features = Tensor::from_array(([1, BINS, of[0].len()], values)).unwrap().into_dyn();
             inputs.insert("input_features".to_owned(), features);
+            for (name, values) in [("places", places), ("nearest", nearest)] {
+                let values = Tensor::from_array(([values.len()], values.to_vec())).unwrap().into_dyn();
+                inputs.insert(name.to_owned(), values);
+            }
             let outputs = session.run(std::mem::take(&mut inputs)).unwrap();
-            inputs = outputs.into_iter().map(|(name, value)| (format!("silence_{name}"), value)).collect();
+            inputs = outputs.into_iter().map(|(name, value)| (format!("padding_{name}"), value)).collect();
         }
-        let named = |(name, value): (String, DynValue)| (name["silence_".len()..].to_owned(), value);
+        let named = |(name, value): (String, DynValue)| (name["padding_".len()..].to_owned(), value);
         inputs.into_iter().map(named).collect()
     }
 
@@ -125,9 +130,14 @@ impl Fast {
     }
 }
 
-/// The features of a window of silence.
-fn silence() -> Vec<Vec<f64>> {
-    vec![vec![-0.8; 2 * STATES]; BINS]
+/// All places of a window.
+fn all() -> Vec<i64> {
+    (0..STATES as i64).collect()
+}
+
+/// The features of a window of padding.
+fn padding() -> Vec<Vec<f64>> {
+    vec![vec![0.0; 2 * STATES]; BINS]
 }
 
 fn features() -> Vec<Vec<f64>> {
@@ -149,11 +159,15 @@ fn apart(x: &[Vec<f64>], y: &[Vec<f64>]) -> f64 {
 
 /// The largest differences of logits and of alignment from the reference, and the largest logit of the reference.
 fn differences(model: &Model, width: usize, precision: Precision, prompt: usize) -> (f64, f64, f64) {
-    differences_of(&features(), model, width, precision, prompt)
+    let all = all();
+    differences_of(2 * STATES, &all, &all, model, width, precision, prompt)
 }
 
+/// For the first `frames` frames, of which the states at `places` are computed.
 fn differences_of(
-    features: &[Vec<f64>],
+    frames: usize,
+    places: &[i64],
+    nearest: &[i64],
     model: &Model,
     width: usize,
     precision: Precision,
@@ -164,9 +178,18 @@ fn differences_of(
     model.write(&source).unwrap();
     convert(&source, &target, precision).unwrap();
     let reference = Reference::new(model, HEADS);
-    let expected = reference.decode(&reference.encode(&features.to_vec(), &silence()), &TOKENS, &ALIGNMENT);
+    let resized = |bands: &[Vec<f64>], length| -> Vec<Vec<f64>> {
+        let band = |band: &Vec<f64>| band.iter().copied().chain(std::iter::repeat(0.0)).take(length).collect();
+        bands.iter().map(band).collect()
+    };
+    let audio: Vec<Vec<f64>> = features().iter().map(|band| band[..frames].to_vec()).collect();
+    let padded = resized(&audio, 2 * STATES);
+    // The last state must be one of padding, which the convolutions see two frames around it.
+    let start = resized(&padded, (frames + 6).min(2 * STATES));
+    let states = reference.encode(&padded, &padding(), places, nearest);
+    let expected = reference.decode(&states, &TOKENS, &ALIGNMENT);
     let fast = Fast::open(&target, width);
-    let found = fast.decode(&fast.encode(features), prompt);
+    let found = fast.decode(&fast.encode(&start, places, nearest), prompt);
     let alignment = found.alignment.iter().zip(&expected.alignment).map(|(x, y)| apart(x, y)).fold(0.0, f64::max);
     (apart(&found.logits, &expected.logits), alignment, largest(&expected.logits))
 }
@@ -186,12 +209,21 @@ fn with_32_bits_the_networks_are_the_reference() {
 }
 
 #[test]
-fn the_start_of_a_window_is_followed_by_silence() {
+fn padding_follows_the_start_of_a_window() {
     let model = Model::new(64, HEADS as u8, 7);
-    for frames in [2, 30, 98] {
-        let start: Vec<Vec<f64>> = features().iter().map(|band| band[..frames].to_vec()).collect();
-        let (logits, alignment, _) = differences_of(&start, &model, 64, Precision::Fp32, 3);
-        assert!(logits < 1e-4 && alignment < 1e-5, "{frames} frames: {logits}, {alignment}");
+    let all = all();
+    // All states of the padding are computed, or every third, or some, or none.
+    let third: Vec<i64> = (0..20).chain((21..STATES as i64).step_by(3)).collect();
+    let third_nearest: Vec<i64> = (0..20).chain((20..STATES as i64).map(|place| 20 + (place - 20) / 3)).collect();
+    let some: Vec<i64> = (0..20).chain([24, 40]).collect();
+    let some_nearest: Vec<i64> = (0..20).chain([20; 10]).chain([21; STATES - 30]).collect();
+    let none: Vec<i64> = (0..20).collect();
+    let none_nearest: Vec<i64> = (0..20).chain([19; STATES - 20]).collect();
+    for (places, nearest) in [(&all, &all), (&third, &third_nearest), (&some, &some_nearest), (&none, &none_nearest)] {
+        for frames in [6, 30, 36] {
+            let (logits, alignment, _) = differences_of(frames, places, nearest, &model, 64, Precision::Fp32, 3);
+            assert!(logits < 1e-4 && alignment < 1e-5, "{places:?}, {frames} frames: {logits}, {alignment}");
+        }
     }
 }
 
@@ -215,7 +247,7 @@ fn large_networks_have_their_constants_outside() {
         convert::write_networks(&model, Precision::Fp32, &ALIGNMENT, folder.path(), most_inside).unwrap();
         assert_eq!(folder.path().join(format!("{DECODER}_data")).exists(), most_inside < MOST_INSIDE);
         let fast = Fast::open(folder.path(), 64);
-        fast.decode(&fast.encode(&features()), 3).logits
+        fast.decode(&fast.encode(&features(), &all(), &all()), 3).logits
     };
     assert_eq!(decoded(MOST_INSIDE), decoded(1000));
 }
@@ -235,7 +267,7 @@ fn the_files_say_what_they_are() {
             let session = if heads.is_some() { &fast.decoder } else { &fast.encoder };
             let session = session.lend().unwrap();
             let notes = session.metadata().unwrap();
-            assert_eq!(notes.custom("auricle.layout").as_deref(), Some("whisper-fast-2"));
+            assert_eq!(notes.custom("auricle.layout").as_deref(), Some("whisper-fast-3"));
             assert_eq!(notes.custom("auricle.precision"), Some(precision.to_string()));
             assert_eq!(notes.custom("auricle.alignment_heads").as_deref(), heads);
         }
