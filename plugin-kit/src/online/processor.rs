@@ -172,6 +172,19 @@ impl<T: Transcriber> OnlineProcessor<T> {
         Ok(())
     }
 
+    /// Does a last decode if there is new audio. Afterwards text is final up to the first doubtful word. Returns whether all of
+    /// it is.
+    pub(super) fn settle(&mut self, report: &mut impl Report) -> Result<bool, Error> {
+        let mut committed = self.decode(report)?.map_or(0, |(committed, _)| committed);
+        if report.cancelled() {
+            return Ok(true);
+        }
+        committed += self.agreement.commit_sure();
+        let all = self.agreement.left.is_empty();
+        self.report(committed > 0, all, report);
+        Ok(all)
+    }
+
     /// Drops the audio, whose text is final.
     pub(super) fn release(&mut self) {
         self.cut(self.end());

@@ -1,10 +1,11 @@
-//! The voice activity controller: only speech is decoded, and the end of speech ends the utterance at once.
+//! The voice activity controller: only speech is decoded, and the end of speech ends the utterance.
 //!
 //! Audio is processed in pieces of 40 ms, counted from the start of the stream. A start of speech restarts the online
-//! processor a little before that place; an end of speech finishes it. In between it decodes whenever more than a chunk
-//! of new audio has arrived. Invariants: silence causes no decode and no words; the last second of silence is kept,
-//! because speech may start in it; an utterance begins no earlier than the end of the previous one's audio. Threads: one
-//! at a time.
+//! processor a little before that place; an end of speech finishes it. If the model was unsure of a word, that happens a
+//! second later, because such words often become others when the sentence goes on. In between it decodes whenever more
+//! than a chunk of new audio has arrived. Invariants: silence causes no decode and no words; the last second of silence is
+//! kept, because speech may start in it; an utterance begins no earlier than the end of the previous one's audio.
+//! Threads: one at a time.
 
 use super::{
     processor::OnlineProcessor,
@@ -25,6 +26,9 @@ const CONTEXT: u64 = 10 * SAMPLE_RATE as u64;
 /// Number of samples before the start of speech that are decoded with it: models miss the first word without them.
 const LEAD: u64 = SAMPLE_RATE as u64 * 6 / 10;
 
+/// If the model is unsure of the last words, they become final this many samples after the end of speech, unless speech goes on.
+const HOLD: u64 = SAMPLE_RATE as u64;
+
 /// Streams the speech in audio through a model that can only transcribe a buffer.
 pub struct Vac<T, V> {
     pub(super) online: OnlineProcessor<T>,
@@ -43,6 +47,8 @@ pub struct Vac<T, V> {
     given: usize,
     /// The last restart point.
     restart_at: u64,
+    /// The end of speech after which words are not final yet.
+    held: Option<u64>,
 }
 
 impl<T: Transcriber, V: Vad> Vac<T, V> {
@@ -60,6 +66,7 @@ impl<T: Transcriber, V: Vad> Vac<T, V> {
             voice: false,
             given: 0,
             restart_at: 0,
+            held: None,
         };
         vac.init(0);
         vac
@@ -76,6 +83,7 @@ impl<T: Transcriber, V: Vad> Vac<T, V> {
         self.gate.init(offset, voice);
         self.pending.clear();
         self.kept.clear();
+        self.held = None;
         (self.kept_at, self.voice, self.given, self.restart_at) = (offset, voice.is_some(), 0, offset);
     }
 
@@ -106,7 +114,7 @@ impl<T: Transcriber, V: Vad> Vac<T, V> {
         self.process_iter(report)?;
         let rest = std::mem::take(&mut self.pending);
         self.process(&rest, report)?;
-        if std::mem::take(&mut self.voice) {
+        if std::mem::take(&mut self.voice) || self.held.take().is_some() {
             self.online.flush(report)?;
         }
         self.online.release();
@@ -129,11 +137,21 @@ impl<T: Transcriber, V: Vad> Vac<T, V> {
         let change = self.gate.process(piece)?;
         self.kept.extend_from_slice(piece);
         if let Some(speech) = change.start.map(|start| start.max(self.kept_at)) {
-            self.begin(speech);
-            report.speech_started(speech);
+            if self.held.take().is_some() {
+                self.voice = true;
+            } else {
+                self.begin(speech);
+                report.speech_started(speech);
+            }
         }
         if self.voice {
             self.give(change);
+        } else if let Some(end) = self.held {
+            if self.kept_at + self.kept.len() as u64 >= end + HOLD {
+                self.held = None;
+                self.online.flush(report)?;
+                self.end(end, report);
+            }
         } else if let Some(surplus) = self.kept.len().checked_sub(KEPT) {
             self.online.release();
             self.kept.drain(..surplus);
@@ -142,11 +160,11 @@ impl<T: Transcriber, V: Vad> Vac<T, V> {
         match change.end {
             Some(end) if std::mem::take(&mut self.voice) => {
                 self.given = 0;
-                self.online.flush(report)?;
-                if !self.online.has_words() {
-                    self.online.release();
+                if self.online.settle(report)? {
+                    self.end(end, report);
+                } else {
+                    self.held = Some(end);
                 }
-                report.endpoint(end.max(self.online.reported()));
             }
             _ if self.given > self.online.limits.chunk => {
                 self.given = 0;
@@ -155,6 +173,14 @@ impl<T: Transcriber, V: Vad> Vac<T, V> {
             _ => (),
         }
         Ok(())
+    }
+
+    /// Ends an utterance whose text is final.
+    fn end(&mut self, end: u64, report: &mut impl Report) {
+        if !self.online.has_words() {
+            self.online.release();
+        }
+        report.endpoint(end.max(self.online.reported()));
     }
 
     /// Begins an utterance: after a short pause in the audio of the last one, otherwise a little before the speech.
@@ -181,12 +207,13 @@ impl<T: Transcriber, V: Vad> Vac<T, V> {
 
     /// Reports a restart point after each change, and every two seconds of silence.
     fn report_restart(&mut self, report: &mut impl Report) -> Result<(), Error> {
-        let waited = !self.voice && self.kept_at >= self.restart_at + KEPT as u64;
+        let open = self.voice || self.held.is_some();
+        let waited = !open && self.kept_at >= self.restart_at + KEPT as u64;
         let changed = self.online.restart(waited);
         if let Some((sample, state)) = changed {
-            let sample = if self.voice { sample } else { self.kept_at };
+            let sample = if open { sample } else { self.kept_at };
             self.restart_at = sample;
-            report.restart_point(sample, &State { voice: Some(self.voice), ..state }.encode()?);
+            report.restart_point(sample, &State { voice: Some(open), ..state }.encode()?);
         }
         Ok(())
     }

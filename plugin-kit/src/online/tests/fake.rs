@@ -29,6 +29,8 @@ pub(crate) struct Fake {
     pub(super) passages: bool,
     /// Whether a word is never recognised the same way twice in a row.
     pub(super) fickle: bool,
+    /// Whether it mistakes the last word of the buffer, with a low probability.
+    pub(super) unsure: bool,
     /// Whether it recognises nothing.
     pub(super) deaf: bool,
     pub(super) decodes: usize,
@@ -60,6 +62,9 @@ impl Transcriber for Fake {
             let second = |sample: usize| sample as f64 / 16_000.0;
             let place = TimedWord::new(second(start + jitter), second(at), format!("w{word}{unclear}{fickle}"));
             words.push(TimedWord { probability: Some(0.5), ..place });
+        }
+        if let Some(last) = words.last_mut().filter(|_| self.unsure) {
+            (last.text, last.probability) = ("guess".into(), Some(0.3));
         }
         if !self.passages {
             return Ok(words.into());
