@@ -15,7 +15,7 @@ pub use auricle_plugin_test::{
     skip,
     words::{word_errors, words},
 };
-pub use clients::{PublishedClients, node, output, printed};
+pub use clients::{PublishedClients, node, output, printed, python_client};
 pub use files::{
     Reading, fixture, library, long, models, reading, runtime, shared_audio, shared_digits, staged, whisper_wheel,
 };

@@ -32,6 +32,7 @@ mod page;
 mod peers;
 mod presets;
 mod pull;
+mod python_client;
 mod realtime;
 mod sessions;
 mod sherpa;
