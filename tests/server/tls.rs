@@ -1,7 +1,7 @@
 //! TLS: only for clients that trust the certificate, which can be replaced while the server runs.
 
 use auricle_tests::{Host, Setup, auricle, bytes, fixture, library, limit, noise, tone_segments};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -23,6 +23,8 @@ pub(crate) fn issue(dir: &Path, name: &str) {
     let key = KeyPair::generate().unwrap();
     let mut server = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
     server.use_authority_key_identifier_extension = true;
+    // With the name of its issuer it would count as self-signed.
+    server.distinguished_name.push(DnType::CommonName, "server");
     let server = server.signed_by(&key, &issuer).unwrap();
     fs::write(dir.join(format!("{name}.pem")), server.pem()).unwrap();
     fs::write(dir.join(format!("{name}.key")), key.serialize_pem()).unwrap();
