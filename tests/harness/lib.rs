@@ -6,6 +6,7 @@
 
 mod clients;
 mod files;
+mod relay;
 mod tone;
 mod variant;
 
@@ -19,5 +20,6 @@ pub use clients::{PublishedClients, node, output, printed, python_client};
 pub use files::{
     Reading, fixture, library, long, models, reading, runtime, shared_audio, shared_digits, staged, whisper_wheel,
 };
+pub use relay::Relay;
 pub use tone::tone_segments;
 pub use variant::Variant;

@@ -34,6 +34,7 @@ mod presets;
 mod pull;
 mod python_client;
 mod realtime;
+mod rust_client;
 mod sessions;
 mod sherpa;
 mod signals;
