@@ -1,6 +1,6 @@
 //! One stream of audio to a server, which outlives its connections.
 //!
-//! Invariant: see [`core`]: no audio is lost and none is recognised twice, within the limit of what is kept.
+//! Invariant: no audio is lost and none is recognised twice, within the limit of what is kept (see the file `core`).
 //!
 //! A task of the runtime holds the connection; dropping the stream ends it. All methods may be called from any task or thread.
 
