@@ -114,6 +114,29 @@ export class Microphone {
   stop(): void;
 }
 
+/** Text of a microphone while somebody speaks: a microphone, a stream and its transcript as one thing. */
+export class LiveCaptions {
+  constructor(
+    settings: Omit<StreamSettings, "sampleRate"> & {
+      server: string | URL;
+      /** Something changed. */
+      onChange?: () => void;
+      /** Each event of the stream. */
+      onEvent?: (event: Events["*"]) => void;
+    },
+  );
+  readonly state: "idle" | "starting" | "listening" | "lost" | "stopping";
+  /** What went wrong, for people; empty if nothing did. */
+  readonly problem: string;
+  readonly transcript: Transcript;
+  /** Opens the microphone and a stream. */
+  start(): Promise<void>;
+  /** Turns the microphone off; the rest of the text still comes. */
+  stop(): Promise<void>;
+  /** Ends everything at once. */
+  close(): void;
+}
+
 /** What has been recognised. */
 export class Transcript {
   readonly segments: Text[];

@@ -7,6 +7,7 @@
 
 mod access;
 mod broken;
+mod captions;
 mod driver;
 mod files;
 mod microphone;

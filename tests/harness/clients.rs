@@ -1,5 +1,5 @@
-//! Published clients in Python and JavaScript, and packages for engines in Python, in environments under the target
-//! directory. If one cannot be created, its tests are skipped.
+//! Clients in Python and JavaScript, published ones and our own, and packages for engines in Python, in environments under
+//! the target directory. If one cannot be created, its tests are skipped.
 
 use auricle_plugin_test::skip;
 use std::{
@@ -107,6 +107,43 @@ impl PublishedClients {
         fs::write(mark, wanted).map_err(|error| error.to_string())?;
         Ok(bin)
     }
+}
+
+/// Python in an environment with this repository's client, which is built and installed as users do it. `None` if there
+/// is no environment for it; a package that cannot be built is a failure.
+pub fn python_client() -> Option<Command> {
+    let _one_at_a_time = ENVIRONMENTS.lock().unwrap();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../clients/python");
+    let here = env::current_exe().unwrap();
+    let folder = here.ancestors().nth(3).unwrap().join("clients/auricle");
+    let (python, mark) = (folder.join("bin/python"), folder.join("made"));
+    let mut files: Vec<_> =
+        fs::read_dir(source.join("src/auricle_client")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| file.is_file());
+    files.extend(["pyproject.toml", "README.md"].map(|name| source.join(name)));
+    files.sort();
+    let wanted: String = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+    if fs::read_to_string(&mark).is_ok_and(|made| made == wanted) {
+        return Some(Command::new(python));
+    }
+    let pip = || {
+        let mut pip = Command::new(&python);
+        pip.args(["-m", "pip", "--quiet", "--disable-pip-version-check"]);
+        pip
+    };
+    // What it needs, and what builds it, are downloaded.
+    let made = succeed(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))
+        .and_then(|()| succeed(pip().args(["install", "hatchling", "websockets"])));
+    if let Err(problem) = made {
+        skip(format_args!("no environment for the client in Python: {problem}"));
+        return None;
+    }
+    let wheels = folder.join("wheels");
+    succeed(pip().args(["wheel", "--no-build-isolation", "--no-deps", "--wheel-dir"]).arg(&wheels).arg(&source))
+        .unwrap();
+    succeed(pip().args(["install", "--no-index", "--find-links"]).arg(&wheels).arg("auricle-client")).unwrap();
+    fs::write(mark, wanted).unwrap();
+    Some(Command::new(python))
 }
 
 /// Node.js with its own `WebSocket`. If there is none, or an old one, the test is skipped.

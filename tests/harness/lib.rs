@@ -7,6 +7,7 @@
 mod c;
 mod clients;
 mod files;
+mod relay;
 mod tone;
 mod variant;
 
@@ -17,9 +18,10 @@ pub use auricle_plugin_test::{
     words::{word_errors, words},
 };
 pub use c::{c_headers, compile_engine};
-pub use clients::{PublishedClients, node, output, printed};
+pub use clients::{PublishedClients, node, output, printed, python_client};
 pub use files::{
     Reading, fixture, library, long, models, reading, runtime, shared_audio, shared_digits, staged, whisper_wheel,
 };
+pub use relay::Relay;
 pub use tone::tone_segments;
 pub use variant::Variant;

@@ -102,6 +102,23 @@ fn every_file_of_the_page_is_served_with_strict_headers() {
 }
 
 #[test]
+fn other_pages_may_load_the_client_module_and_nothing_else() {
+    let host = setup().start();
+    let allowed = |path: &str| {
+        let response = request(host.address(), "GET", path, "Origin: https://app.example\r\n");
+        assert_eq!(response.status, 200, "{path}");
+        let header = |name: &str| response.headers.get(name).cloned().unwrap_or_default();
+        (header("access-control-allow-origin"), header("cross-origin-resource-policy"))
+    };
+    for path in ["captions.js", "live_captions.js", "stream.js", "recorder_worklet.js"] {
+        assert_eq!(allowed(&format!("/page/client/{path}")), ("*".into(), "cross-origin".into()), "{path}");
+    }
+    for path in ["/", "/page/app.js", "/page/page.css"] {
+        assert_eq!(allowed(path), (String::new(), "same-origin".into()), "{path}");
+    }
+}
+
+#[test]
 fn a_browser_asks_whether_its_copy_is_good() {
     let host = setup().start();
     for path in ["/", "/page/app.js"] {

@@ -1,7 +1,7 @@
 //! TLS: only for clients that trust the certificate, which can be replaced while the server runs.
 
 use auricle_tests::{Host, Setup, auricle, bytes, fixture, library, limit, noise, tone_segments};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -11,15 +11,21 @@ use std::{
     process::{Child, Output, Stdio},
 };
 
-/// Creates a CA, and a certificate of it for this machine, as files: `NAME-ca.pem`, `NAME.pem`, `NAME.key`.
-fn issue(dir: &Path, name: &str) {
+/// Creates a CA, and a certificate of it for this machine, as files: `NAME-ca.pem`, `NAME.pem`, `NAME.key`. They have what strict
+/// clients demand, such as Python since 3.13.
+pub(crate) fn issue(dir: &Path, name: &str) {
     let authority = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new([]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
     fs::write(dir.join(format!("{name}-ca.pem")), params.self_signed(&authority).unwrap().pem()).unwrap();
     let issuer = Issuer::new(params, authority);
     let key = KeyPair::generate().unwrap();
-    let server = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+    let mut server = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+    server.use_authority_key_identifier_extension = true;
+    // With the name of its issuer it would count as self-signed.
+    server.distinguished_name.push(DnType::CommonName, "server");
+    let server = server.signed_by(&key, &issuer).unwrap();
     fs::write(dir.join(format!("{name}.pem")), server.pem()).unwrap();
     fs::write(dir.join(format!("{name}.key")), key.serialize_pem()).unwrap();
 }

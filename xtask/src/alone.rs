@@ -7,8 +7,8 @@ use crate::run::{Done, cargo, root, run};
 use serde_json::Value;
 use std::path::Path;
 
-/// Crates with a reduced form, and the features of that form.
-const FORMS: [(&str, &[&str]); 1] = [("auricle-dialects", &["client"])];
+/// Crates with another form, and the features of that form.
+const FORMS: [(&str, &[&str]); 2] = [("auricle-dialects", &["client"]), ("auricle-client", &["cli"])];
 
 /// Compiles the crates.
 pub(crate) fn check() -> Done {

@@ -3,6 +3,7 @@
 export { backoff } from "./backoff.js";
 export { Hearing } from "./hearing.js";
 export { KeptAudio } from "./kept_audio.js";
+export { LiveCaptions } from "./live_captions.js";
 export { Microphone } from "./microphone.js";
 export { level, mix, toPcm, wav } from "./pcm.js";
 export { Failure, Stream } from "./stream.js";

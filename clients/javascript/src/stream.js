@@ -184,6 +184,8 @@ export class Stream {
       const [final, from] = [this.#final / sampleRate, this.#origin / sampleRate];
       const lost = from > final ? { start: final, end: from } : null;
       if (lost) this.#emit({ type: "gap", ...lost });
+      // Told once.
+      this.#final = this.#origin;
       this.#emit({ type: "resumed", from, away: (Date.now() - this.#lostSince) / 1000, lost });
     }
     this.#lostSince = null;

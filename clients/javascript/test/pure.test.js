@@ -1,6 +1,7 @@
 // What needs neither a server nor a browser.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { backoff, Hearing, KeptAudio, level, mix, toJson, toPcm, toSrt, toText, toVtt, Transcript, wav } from "../src/index.js";
 
@@ -82,6 +83,16 @@ test("subtitles have the times and escape what they must", () => {
   );
   assert.equal(toText(segments), "a < b & c --> d\ntwo lines\n");
   assert.deepEqual([toSrt([]), toVtt([]), toText([])], ["", "WEBVTT\n", ""]);
+});
+
+test("every client writes the same files", () => {
+  const cases = JSON.parse(readFileSync(new URL("../../cases/transcripts.json", import.meta.url), "utf8"));
+  for (const { name, events, text, srt, vtt, json } of cases) {
+    const transcript = new Transcript();
+    for (const event of events) transcript.apply(event);
+    const { segments } = transcript;
+    assert.deepEqual([toText(segments), toSrt(segments), toVtt(segments), toJson(transcript)], [text, srt, vtt, json], name);
+  }
 });
 
 test("long segments become captions that fit a screen, and no word is lost", () => {

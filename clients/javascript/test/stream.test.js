@@ -133,6 +133,28 @@ test("what could not be kept is told as a gap", options, async () => {
   assert.deepEqual(events.find(({ type }) => type === "resumed").lost, { start: 0, end: 8 });
 });
 
+test("a gap is told once, however often connections break", options, async () => {
+  const broken = await network();
+  const stream = new Stream(broken.url, { preset: "tone", keepSeconds: 0.5 });
+  const { transcript, events, texts } = recorded(stream);
+  const next = (type) => new Promise((come) => stream.on(type, come));
+  await stream.open();
+  let lost = next("lost");
+  broken.cut();
+  await lost;
+  const resumed = next("resumed");
+  for (let at = 0; at < 32_000; at += 800) stream.send(new Int16Array(800));
+  await resumed;
+  lost = next("lost");
+  broken.cut();
+  await lost;
+  await stream.finish();
+  broken.end();
+  assert.deepEqual(transcript.gaps, [{ start: 0, end: 1.5 }]);
+  assert.deepEqual(events.filter(({ type }) => type === "resumed").map(({ from, lost }) => [from, lost?.end]), [[1.5, 1.5], [1.5, undefined]]);
+  assert.deepEqual(texts(), ["8000:00000000"]);
+});
+
 test("a refusal is not tried again", options, async () => {
   const stream = new Stream(url, { preset: "absent" });
   const { events } = recorded(stream);

@@ -2,14 +2,13 @@
 
 use super::{server::Server, session::Session};
 use auricle_audio::file::{MAX_CHANNELS, Options};
-use auricle_core::{AudioFormat, Encoding};
-use auricle_dialects::native::messages::Pace;
+use auricle_core::{AudioFormat, Encoding, native::Pace};
 use clap::{
     Args, ValueEnum,
     builder::{PossibleValuesParser, TypedValueParser},
 };
 use serde_json::{Map, Value};
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 const MORE: &str = "\
 The transcript goes to standard output; progress, partial text and timings go to standard error.
@@ -54,6 +53,13 @@ pub struct StreamArgs {
     /// Without this option the audio is sent as fast as the server accepts it.
     #[arg(long)]
     pub realtime: bool,
+
+    /// If the connection is lost, connect again for up to this long, and send again what has no final text
+    ///
+    /// Without this option the command ends when the connection does. The first connection is tried once in any case. Of live audio
+    /// 120 s are kept.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, hide_default_value = true)]
+    pub reconnect: u64,
 
     /// Output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -117,6 +123,7 @@ impl StreamArgs {
             preset: self.preset.clone(),
             options: self.options.iter().cloned().collect::<Map<_, _>>(),
             pace: if self.realtime { Pace::Live } else { Pace::File },
+            reconnect: Duration::from_secs(self.reconnect),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Requests to the server's HTTP routes, one connection each.
 
 use super::{
+    connect::first_line,
     dial::{CONNECT_TIMEOUT, Connection, DialError, Dialer, Schemes},
     server::Server,
-    session::connect::first_line,
 };
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::{

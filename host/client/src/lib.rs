@@ -1,92 +1,41 @@
-//! The client behind `auricle stream`: sends audio from a file or a pipe to a server and prints the events.
+#![doc = include_str!("../README.md")]
 //!
-//! [`source`] reads audio, [`session`] speaks the protocol, [`render`] prints. Each can be used without the others, as
-//! the load tool does with [`session`]. [`server`] has the options of every command that talks to a server, [`http`] asks
-//! its other routes. One task, and one thread that reads and decodes.
+//! With feature `cli`: what the commands of `auricle` share. [`session`] is `auricle stream`: it gives a [`source`] to a [`Stream`] and
+//! tells an observer, such as those of [`render`]. [`http`] asks the server's other routes. One task, and one thread that reads and
+//! decodes.
 #![forbid(unsafe_code)]
+#![cfg_attr(not(feature = "cli"), allow(rustdoc::broken_intra_doc_links, reason = "these modules are not there"))]
 
+#[cfg(feature = "cli")]
 pub mod args;
+#[cfg(feature = "cli")]
+mod command;
+pub mod connect;
 mod dial;
+pub mod failure;
+#[cfg(feature = "cli")]
 pub mod http;
+#[cfg(feature = "cli")]
 pub mod render;
 pub mod server;
+#[cfg(feature = "cli")]
 pub mod session;
+#[cfg(feature = "cli")]
 pub mod source;
+pub mod stream;
+#[cfg(feature = "cli")]
 pub mod summary;
 mod tls;
 pub mod url;
 
+#[cfg(feature = "cli")]
 pub use args::StreamArgs;
-pub use server::Server;
-
-use args::Format;
-use render::{Jsonl, Screen, Text};
-use session::End;
-use source::Source;
-use std::{
-    io::{self, ErrorKind, Write},
-    process::ExitCode,
+pub use auricle_core::{
+    AudioFormat, Encoding,
+    native::{Pace, Ready, Text, TextWord},
 };
-use tokio::sync::mpsc;
-
-/// Streams the audio that the arguments name. The command's help lists the exit codes.
-pub async fn run(args: StreamArgs) -> ExitCode {
-    args.server.warn();
-    let mut interrupts = interrupts();
-    let opened = tokio::select! {
-        source = open(&args) => source,
-        Some(()) = interrupts.recv() => Err(End::Interrupted),
-    };
-    let end = match opened {
-        Err(end) => Err(end),
-        Ok(source) => {
-            let session = args.session();
-            let (out, err) = (io::stdout(), io::stderr());
-            match args.format {
-                Format::Text => {
-                    let screen = Screen::of_process();
-                    let mut text = Text::new(out, err, screen, source.seconds(), args.show_partials);
-                    let report = session.run(source, &mut text, &mut interrupts).await;
-                    text.finish(&report);
-                    report.end
-                }
-                Format::Jsonl => {
-                    let mut lines = Jsonl::new(out, err);
-                    let report = session.run(source, &mut lines, &mut interrupts).await;
-                    lines.finish(&report);
-                    report.end
-                }
-            }
-        }
-    };
-    match end {
-        Ok(()) => ExitCode::SUCCESS,
-        // A closed pipe is not an error.
-        Err(End::Output(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(end) => {
-            let _ = writeln!(io::stderr(), "auricle: {end}");
-            ExitCode::from(exit_code(&end))
-        }
-    }
-}
-
-async fn open(args: &StreamArgs) -> Result<Source, End> {
-    Source::open(&args.file, args.source()).await.map_err(End::Source)
-}
-
-/// Sends one item for each Ctrl-C from now on.
-fn interrupts() -> mpsc::Receiver<()> {
-    let (sender, interrupts) = mpsc::channel(2);
-    tokio::spawn(async move { while tokio::signal::ctrl_c().await.is_ok() && sender.send(()).await.is_ok() {} });
-    interrupts
-}
-
-fn exit_code(end: &End) -> u8 {
-    match end {
-        End::Output(_) => 1,
-        End::Source(_) | End::Damaged { .. } => 3,
-        End::Connect { .. } | End::Refused { .. } => 4,
-        End::Server { .. } | End::Lost(_) => 5,
-        End::Interrupted => 130,
-    }
-}
+#[cfg(feature = "cli")]
+pub use command::run;
+pub use failure::Failure;
+pub use server::Server;
+pub use stream::{Event, Message, Settings, State, Stream};

@@ -5,8 +5,11 @@
 //! none where standard error is not a terminal. Write errors on standard error are ignored, because it does not carry
 //! the result.
 
-use super::session::{End, Observer, Report};
-use auricle_dialects::native::messages::{ServerEvent, ServerMessage, Text as Spoken};
+use super::{
+    session::{End, Observer, Report},
+    stream::Event,
+};
+use auricle_core::native::Text as Spoken;
 use std::{
     io::{self, Write},
     time::{Duration, Instant},
@@ -127,14 +130,14 @@ impl<O: Write, E: Write> Text<O, E> {
 }
 
 impl<O: Write, E: Write> Observer for Text<O, E> {
-    fn message(&mut self, _line: &str, message: Option<&ServerMessage>) -> io::Result<()> {
-        match message.map(|message| &message.event) {
-            Some(ServerEvent::Ready(ready)) if self.screen.err.is_some() => {
+    fn message(&mut self, _line: &str, event: Option<&Event>) -> io::Result<()> {
+        match event {
+            Some(Event::Ready(ready)) if self.screen.err.is_some() => {
                 self.line(&format!("preset {}, engine {}, stream {}", ready.preset, ready.backend, ready.stream));
             }
-            Some(ServerEvent::Partial(partial)) => self.partial(partial),
-            Some(ServerEvent::Segment(segment)) => self.segment(segment)?,
-            Some(ServerEvent::Gap { start, end }) => {
+            Some(Event::Partial(partial)) => self.partial(partial),
+            Some(Event::Segment(segment)) => self.segment(segment)?,
+            Some(Event::Gap { start, end }) => {
                 self.line(&format!("the server lost the audio from {start:.2} s to {end:.2} s"));
             }
             _ => {}
@@ -176,7 +179,7 @@ impl<O: Write, E: Write> Jsonl<O, E> {
 }
 
 impl<O: Write, E: Write> Observer for Jsonl<O, E> {
-    fn message(&mut self, line: &str, _message: Option<&ServerMessage>) -> io::Result<()> {
+    fn message(&mut self, line: &str, _event: Option<&Event>) -> io::Result<()> {
         // In JSON, line breaks only occur as white space between tokens.
         writeln!(self.out, "{}", line.replace(['\r', '\n'], " "))?;
         self.out.flush()

@@ -1,31 +1,31 @@
-//! The server that a command talks to: its address, the key, and what is trusted. All such commands share these options.
+//! A server: its address, the key, and what is trusted. All commands that talk to a server share these options (feature `cli`).
 
 use super::url::ServerUrl;
-use clap::Args;
 use std::path::PathBuf;
 
 /// A server, and how to reach it.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct Server {
     /// The server's address: HOST:PORT, or a URL with ws, wss, http or https
     ///
     /// `wss` and `https` use TLS, `ws` and `http` do not; both of a pair mean the same. Without a scheme there is no TLS, and the
     /// port is 8770 if none is given. The path is optional; behind a proxy give that of the streams: wss://HOST/PREFIX/v1/stream.
-    #[arg(long, env = "AURICLE_URL", value_name = "URL", default_value = "127.0.0.1:8770")]
+    #[cfg_attr(feature = "cli", arg(long, env = "AURICLE_URL", value_name = "URL", default_value = "127.0.0.1:8770"))]
     pub url: ServerUrl,
 
     /// The API key, if the server requires one
-    #[arg(long, env = "AURICLE_KEY", hide_env_values = true, value_name = "KEY")]
+    #[cfg_attr(feature = "cli", arg(long, env = "AURICLE_KEY", hide_env_values = true, value_name = "KEY"))]
     pub key: Option<String>,
 
     /// Trust the certificates in this file (PEM) instead of the public authorities
     ///
     /// Certificates of authorities, or the server's own, self-signed certificate.
-    #[arg(long, env = "AURICLE_CA", value_name = "FILE")]
+    #[cfg_attr(feature = "cli", arg(long, env = "AURICLE_CA", value_name = "FILE"))]
     pub ca: Option<PathBuf>,
 
     /// Do not verify the server's certificate: anyone in between can read and change audio and text
-    #[arg(long)]
+    #[cfg_attr(feature = "cli", arg(long))]
     pub insecure: bool,
 }
 
@@ -36,6 +36,7 @@ impl Server {
     }
 
     /// Warns on standard error if certificates are not verified. Call it once per command.
+    #[cfg(feature = "cli")]
     pub fn warn(&self) {
         if self.insecure {
             eprintln!(

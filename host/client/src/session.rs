@@ -1,15 +1,12 @@
-//! One stream from the client's side: sends audio and reads events until `done`.
+//! `auricle stream`: reads audio, gives it to a [`Stream`], and tells an observer everything that happens.
 //!
-//! Invariant: when the audio ends, for whatever reason (its end, a read error, Ctrl-C), `finish` is sent and all
+//! Invariant: when the audio ends, for whatever reason (its end, a read error, Ctrl-C), the stream is finished and all
 //! remaining events are read, so no text is lost. Only a second Ctrl-C, an error of the output, or the server ends the
 //! session sooner.
 //!
-//! Runs in the caller's task. Sending and reading are two futures polled side by side, so a server that does not read
-//! for a while cannot delay its own events. In a live stream each piece of audio is due when a microphone would have
-//! recorded all of it, counted from the start, so delays do not add up.
+//! Runs in the caller's task. Sending and reading are two futures polled side by side. In a live stream each piece of audio is
+//! due when a microphone would have recorded all of it, counted from the start, so delays do not add up.
 
-pub mod closing;
-pub mod connect;
 mod end;
 mod feed;
 
@@ -17,22 +14,16 @@ pub use end::End;
 
 use super::{
     server::Server,
-    source::Source,
+    source::{Source, SourceError},
+    stream::{Event, Message, Settings, Stream},
     summary::{Meter, Summary},
-    url::STREAM_PATH,
 };
-use auricle_dialects::native::messages::{ClientMessage, Pace, ServerEvent, ServerMessage, Start};
-use closing::Closing;
-use connect::Connector;
+use auricle_core::native::Pace;
 use feed::{Feed, Progress};
-use futures_util::StreamExt;
 use serde_json::{Map, Value};
-use std::{io, pin::pin};
-use tokio::{
-    sync::{Notify, mpsc},
-    time::{Instant, sleep_until},
-};
-use tokio_tungstenite::tungstenite::Message;
+use std::{io, pin::pin, time::Duration};
+use tokio::sync::{Notify, mpsc};
+use tokio_tungstenite::tungstenite::Bytes;
 
 /// A stream to run: its audio's destination, preset and options.
 #[derive(Debug, Clone)]
@@ -45,15 +36,17 @@ pub struct Session {
     pub options: Map<String, Value>,
     /// Live: audio is sent at the speed of speech. File: as fast as the server accepts it.
     pub pace: Pace,
+    /// How long to try to connect again after the connection was lost; zero: not at all.
+    pub reconnect: Duration,
 }
 
 /// Receives everything that happens in a session. An error ends the session.
 pub trait Observer {
-    /// Called for each message: the line as received, and the parsed message unless its type is unknown.
+    /// Called for each message: the line as received, and its event unless its type is unknown.
     ///
     /// # Errors
     /// Ends the session with [`End::Output`].
-    fn message(&mut self, line: &str, message: Option<&ServerMessage>) -> io::Result<()>;
+    fn message(&mut self, line: &str, event: Option<&Event>) -> io::Result<()>;
 
     /// Called when audio is being sent; `_seconds` is the length of the audio sent so far.
     ///
@@ -101,19 +94,13 @@ impl Session {
         interrupts: &mut mpsc::Receiver<()>,
         meter: &mut Meter,
     ) -> Result<(), End> {
-        let start = ClientMessage::Start(self.start(source));
-        let connector = Connector::new(&self.server, STREAM_PATH)?;
-        let (sink, mut incoming) = tokio::select! {
-            socket = connector.open() => socket?.split(),
-            Some(()) = interrupts.recv() => return Err(End::Interrupted),
-        };
-        let (ready, stop) = (Notify::new(), Notify::new());
+        let stream = Stream::connect(self.settings(source))?;
+        let stop = Notify::new();
         let (sender, mut progress) = mpsc::channel(1);
-        let feed = Feed { live: self.pace == Pace::Live, ready: &ready, stop: &stop, progress: sender };
-        let mut feeding = pin!(feed.run(start, sink, source));
+        let feed = Feed { live: self.pace == Pace::Live, stop: &stop, progress: sender };
+        let mut feeding = pin!(self.feed(&stream, feed, source));
         let (mut fed, mut unread) = (false, None);
         let (mut begun, mut interrupted) = (false, false);
-        let mut closing = Closing::default();
         loop {
             tokio::select! {
                 // In this order, so that the meter counts audio before the events that it led to.
@@ -142,37 +129,17 @@ impl Session {
                     stop.notify_one();
                     observer.notice("interrupted: waiting for the remaining text (Ctrl-C again quits)").map_err(End::Output)?;
                 }
-                result = &mut feeding, if !fed && !closing.has_ended() => {
+                error = &mut feeding, if !fed => {
                     fed = true;
-                    match result {
-                        Ok(error) => unread = error,
-                        // Do not stop yet: the server's reason may still arrive.
-                        Err(error) => closing.failed(&error),
-                    }
+                    unread = error;
                 }
-                message = incoming.next() => match message {
+                message = stream.next_message() => match message {
                     None => break,
-                    Some(Err(error)) => {
-                        closing.failed(&error);
-                        break;
-                    }
-                    Some(Ok(Message::Close(frame))) => closing.close(frame.as_ref()),
-                    Some(Ok(Message::Text(line))) => {
-                        let message = closing.line(&line);
-                        if let Some(ServerMessage { event, .. }) = &message {
-                            meter.event(event);
-                            if matches!(event, ServerEvent::Ready(_)) {
-                                ready.notify_one();
-                            }
-                        }
-                        observer.message(&line, message.as_ref()).map_err(End::Output)?;
-                    }
-                    Some(Ok(_)) => {}
+                    Some(Err(failure)) => return Err(failure.into()),
+                    Some(Ok(message)) => tell(observer, meter, &message).map_err(End::Output)?,
                 },
-                () = sleep_until(closing.deadline.unwrap_or_else(Instant::now)), if closing.has_ended() => break,
             }
         }
-        closing.result()?;
         match (unread, meter.damaged()) {
             (Some(error), _) => Err(End::Source(error)),
             (None, 0) => Ok(()),
@@ -180,17 +147,51 @@ impl Session {
         }
     }
 
-    fn start(&self, source: &Source) -> Start {
-        let audio = source.format();
-        Start {
-            preset: self.preset.clone(),
+    /// Sends all of the audio. Returns the source's error if it ended with one.
+    async fn feed(&self, stream: &Stream, feed: Feed<'_>, source: &mut Source) -> Option<SourceError> {
+        // Why it is not ready is told to the reader.
+        stream.ready().await.ok()?;
+        let is_file = self.pace == Pace::File;
+        let send = async |bytes: Bytes| {
+            let sent = stream.send(bytes).is_ok();
+            if sent && is_file {
+                stream.drained().await;
+            }
+            sent
+        };
+        let unread = feed.run(source, send).await;
+        stream.finish();
+        unread
+    }
+
+    fn settings(&self, source: &Source) -> Settings {
+        Settings {
             options: self.options.clone(),
-            format: audio.encoding,
-            sample_rate: audio.sample_rate,
-            channels: audio.channels,
-            channel: audio.channel,
+            audio: source.format(),
             pace: self.pace,
+            give_up: self.reconnect,
+            ..Settings::new(self.server.clone(), self.preset.clone())
         }
+    }
+}
+
+/// Tells what a message says.
+fn tell(observer: &mut impl Observer, meter: &mut Meter, message: &Message) -> io::Result<()> {
+    if let Some(event) = &message.event {
+        meter.event(event);
+    }
+    match (&message.line, &message.event) {
+        (Some(line), event) => observer.message(line, event.as_ref()),
+        (None, Some(Event::Lost { failure, retry_in })) => {
+            observer.notice(&format!("{failure}; trying again in {:.1} s", retry_in.as_secs_f64()))
+        }
+        (None, Some(Event::Resumed { start, .. })) => {
+            observer.notice(&format!("connected again; the audio from {start:.2} s on was sent again"))
+        }
+        (None, Some(Event::Gap { start, end })) => observer.notice(&format!(
+            "the audio from {start:.2} s to {end:.2} s is lost: the connection was away for too long"
+        )),
+        (None, _) => Ok(()),
     }
 }
 

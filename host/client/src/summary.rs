@@ -1,7 +1,7 @@
 //! Timings and counts of one stream, collected while it runs.
 
+use super::stream::Event;
 use auricle_core::wording::count;
-use auricle_dialects::native::messages::ServerEvent;
 use serde::Serialize;
 use std::fmt;
 use tokio::time::Instant;
@@ -87,25 +87,28 @@ impl Meter {
     }
 
     /// Counts an event that arrived now.
-    pub(super) fn event(&mut self, event: &ServerEvent) {
+    pub(super) fn event(&mut self, event: &Event) {
         let now = Instant::now();
         let summary = &mut self.summary;
         match event {
-            ServerEvent::Ready(_) => summary.ready_ms = Some(milliseconds(self.connecting, now)),
-            ServerEvent::Partial(_) => {
+            // The first.
+            Event::Ready(_) => {
+                summary.ready_ms.get_or_insert(milliseconds(self.connecting, now));
+            }
+            Event::Partial(_) => {
                 if summary.partials == 0 {
                     summary.first_partial_audio_ms = Some(summary.audio_seconds * 1000.0);
                     summary.first_partial_wall_ms = self.begun.map(|begun| milliseconds(begun, now));
                 }
                 summary.partials += 1;
             }
-            ServerEvent::Segment(_) => {
+            Event::Segment(_) => {
                 summary.segments += 1;
                 self.last_segment = Some(now);
             }
-            ServerEvent::Lag { seconds } => summary.lag_seconds = summary.lag_seconds.max(*seconds),
-            ServerEvent::Gap { start, end } => summary.lost_seconds += end - start,
-            ServerEvent::Done { .. } => self.done = Some(now),
+            Event::Lag { seconds } => summary.lag_seconds = summary.lag_seconds.max(*seconds),
+            Event::Gap { start, end } => summary.lost_seconds += end - start,
+            Event::Done { .. } => self.done = Some(now),
             _ => {}
         }
     }

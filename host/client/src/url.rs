@@ -63,7 +63,7 @@ impl ServerUrl {
     }
 
     /// Host and port, for the header `Host`.
-    pub(crate) fn authority(&self) -> &str {
+    pub fn authority(&self) -> &str {
         &self.authority
     }
 
@@ -76,13 +76,13 @@ impl ServerUrl {
 
     /// Path and query of one of the server's HTTP routes. If the given path is that of the streams behind a proxy
     /// (`/asr/v1/stream`), the route is beside it (`/asr/v1/presets`).
-    pub(crate) fn route(&self, route: &str) -> String {
+    pub fn route(&self, route: &str) -> String {
         let prefix = self.path.strip_suffix(STREAM_PATH).unwrap_or(&self.path).trim_end_matches('/');
         format!("{prefix}{route}{}", self.query)
     }
 
     /// The URL of an HTTP route, without the query, for messages.
-    pub(crate) fn shown(&self, route: &str) -> String {
+    pub fn shown(&self, route: &str) -> String {
         let url = format!("{}://{}{}", if self.secure { "https" } else { "http" }, self.authority, self.route(route));
         without_query(&url).to_owned()
     }

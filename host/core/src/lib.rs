@@ -1,13 +1,16 @@
-//! Types that all of Auricle shares: stream events, failures, audio formats, times, metrics, word errors, and how text
-//! files are read. No other I/O.
+//! Types that all of Auricle shares: stream events, failures, audio formats, times, metrics, word errors, the messages of the
+//! native protocol, and how text files are read. No other I/O. Without feature `host`: what clients need.
 #![forbid(unsafe_code)]
 
 pub mod certificate;
+#[cfg(feature = "host")]
 mod event;
 mod failure;
 mod format;
 pub mod log;
+#[cfg(feature = "host")]
 pub mod metrics;
+pub mod native;
 mod pace;
 pub mod permits;
 pub mod text_file;
@@ -15,6 +18,7 @@ pub mod times;
 pub mod word_errors;
 pub mod wording;
 
+#[cfg(feature = "host")]
 pub use event::Event;
 pub use failure::{Failure, FailureCode, one_line};
 pub use format::{AudioFormat, Encoding, FormatError};

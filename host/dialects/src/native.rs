@@ -3,7 +3,6 @@
 #[cfg(feature = "client")]
 pub mod client;
 pub mod codes;
-pub mod messages;
 
 #[cfg(feature = "server")]
 mod connection;
@@ -16,5 +15,7 @@ mod translate;
 #[cfg(feature = "server")]
 mod writer;
 
+/// The wire types, which clients use too.
+pub use auricle_core::native as messages;
 #[cfg(feature = "server")]
 pub use handshake::Native;

@@ -32,10 +32,7 @@ pub use recording::AudioError;
 pub use reference::Words;
 pub use report::{Report, head, line};
 
-use auricle_client::{
-    self as client,
-    session::{End, connect::Connector},
-};
+use auricle_client::{self as client, Failure, connect::Connector};
 use auricle_core::wording::count;
 use outcome::{Bound, Used};
 use recording::Recording;
@@ -107,7 +104,7 @@ pub enum Problem {
     Alone(String),
     /// The connection cannot be set up.
     #[error(transparent)]
-    Transport(#[from] End),
+    Transport(#[from] Failure),
     /// The process cannot be measured.
     #[error("process {0} does not exist, or this system does not report its usage")]
     Process(u32),

@@ -6,10 +6,9 @@
 //! One task: sending and reading are two futures polled side by side.
 
 use super::{recording::Recording, watch::Watch};
-use auricle_client::session::{
-    End,
-    closing::{close_reason, failure},
-    connect::{Connector, Socket},
+use auricle_client::{
+    Failure,
+    connect::{Connector, Socket, close_reason, failure},
 };
 use auricle_dialects::client::{ClientSide, Update};
 use futures_util::{Sink, SinkExt, StreamExt};
@@ -39,13 +38,13 @@ pub(super) trait Transport: Clone + Send + Sync + 'static {
     type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
     /// Opens a connection.
-    fn connect(&self) -> impl Future<Output = Result<WebSocketStream<Self::Io>, End>> + Send;
+    fn connect(&self) -> impl Future<Output = Result<WebSocketStream<Self::Io>, Failure>> + Send;
 }
 
 impl Transport for Connector {
     type Io = tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>;
 
-    async fn connect(&self) -> Result<Socket, End> {
+    async fn connect(&self) -> Result<Socket, Failure> {
         self.open().await
     }
 }
@@ -103,8 +102,8 @@ pub(super) async fn run<W: Transport>(
             let _open = watch.open();
             converse(socket, dialect, plan, watch).await
         }
-        Err(End::Refused { status, line, .. }) => refused(if line.is_empty() { status } else { line }),
-        Err(End::Connect { reason, .. }) => refused(format!("cannot connect: {reason}")),
+        Err(Failure::Refused { status, line, .. }) => refused(if line.is_empty() { status } else { line }),
+        Err(Failure::Connect { reason, .. }) => refused(format!("cannot connect: {reason}")),
         Err(end) => refused(end.to_string()),
     }
 }

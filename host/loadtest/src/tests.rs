@@ -57,13 +57,13 @@ struct Pipes {
 impl Transport for Pipes {
     type Io = DuplexStream;
 
-    async fn connect(&self) -> Result<WebSocketStream<DuplexStream>, End> {
+    async fn connect(&self) -> Result<WebSocketStream<DuplexStream>, Failure> {
         let number = self.connections.fetch_add(1, Relaxed);
         tokio::time::sleep((self.script.handshake)(number)).await;
         let takes = self.open.load(Relaxed) < self.script.room;
         if self.script.protocol == Protocol::SherpaOnnx && !takes {
             let (url, status) = ("ws://x".to_owned(), "503 Service Unavailable".to_owned());
-            return Err(End::Refused { url, status, line: String::new() });
+            return Err(Failure::Refused { url, status, line: String::new() });
         }
         let (near, far) = duplex(1 << 20);
         let (script, open) = (self.script, Arc::clone(&self.open));

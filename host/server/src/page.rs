@@ -2,7 +2,7 @@
 //!
 //! Invariants: the files are part of the program. The page asks this server alone, and its headers make browsers hold it
 //! to that. It needs no key: it has nothing that the program does not have, and the routes behind it check the key that
-//! the user types.
+//! the user types. Only the client module may be loaded by other pages; their streams are checked like all others.
 
 use super::app::App;
 use axum::{
@@ -51,9 +51,11 @@ const FILES: &[File] = files! {
     "/page/view.js" SCRIPT "page/view.js",
     "/page/words.js" SCRIPT "page/words.js",
     "/page/client/backoff.js" SCRIPT "../../clients/javascript/src/backoff.js",
+    "/page/client/captions.js" SCRIPT "../../clients/javascript/src/captions.js",
     "/page/client/hearing.js" SCRIPT "../../clients/javascript/src/hearing.js",
     "/page/client/index.js" SCRIPT "../../clients/javascript/src/index.js",
     "/page/client/kept_audio.js" SCRIPT "../../clients/javascript/src/kept_audio.js",
+    "/page/client/live_captions.js" SCRIPT "../../clients/javascript/src/live_captions.js",
     "/page/client/microphone.js" SCRIPT "../../clients/javascript/src/microphone.js",
     "/page/client/pcm.js" SCRIPT "../../clients/javascript/src/pcm.js",
     "/page/client/recorder_worklet.js" SCRIPT "../../clients/javascript/src/recorder_worklet.js",
@@ -76,6 +78,12 @@ static HEADERS: [(HeaderName, &str); 7] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     // A browser asks each time, because another version of the program may answer, and mostly gets 304.
     (header::CACHE_CONTROL, "no-cache"),
+];
+
+/// Of the client module, in place of those above: any page may load it.
+static CLIENT_HEADERS: [(HeaderName, &str); 2] = [
+    (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "cross-origin"),
 ];
 
 /// Adds the files to the routes. A client that tries a WebSocket there gets the hint where those are.
@@ -110,6 +118,11 @@ impl File {
         };
         let headers = response.headers_mut();
         headers.extend(HEADERS.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))));
+        if self.path.starts_with("/page/client/") {
+            for (name, value) in &CLIENT_HEADERS {
+                headers.insert(name, HeaderValue::from_static(value));
+            }
+        }
         headers.extend(HeaderValue::from_str(tag).ok().map(|tag| (header::ETAG, tag)));
         response
     }

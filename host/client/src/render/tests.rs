@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::summary::Summary;
-use auricle_dialects::native::messages::Ready;
+use auricle_core::native::Ready;
 
 const WIDE: Screen = Screen { out: false, err: Some(|| 40) };
 const NONE: Screen = Screen { out: false, err: None };
@@ -29,13 +29,13 @@ fn show(screen: Screen, show_partials: bool, finish: bool) -> (String, String) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let mut text = Text::new(&mut out, &mut err, screen, Some(4.0), show_partials);
     let events = [
-        ServerEvent::Partial(spoken(0.42, 1.0, "go\u{1b}[2J for")),
-        ServerEvent::Segment(spoken(0.42, 2.1, "go forward\nten meters")),
-        ServerEvent::Gap { start: 3.0, end: 3.5 },
+        Event::Partial(spoken(0.42, 1.0, "go\u{1b}[2J for")),
+        Event::Segment(spoken(0.42, 2.1, "go forward\nten meters")),
+        Event::Gap { start: 3.0, end: 3.5 },
     ];
     text.sent(1.0).unwrap();
     for event in events {
-        text.message("", Some(&ServerMessage { seq: 0, event })).unwrap();
+        text.message("", Some(&event)).unwrap();
     }
     text.message("{}", None).unwrap();
     if finish {
@@ -99,8 +99,7 @@ fn a_partial_is_cut_to_the_terminal() {
     assert_eq!(tail("語音辨識", 1), "");
     let mut err = Vec::new();
     let mut text = Text::new(io::sink(), &mut err, Screen { out: false, err: Some(|| 12) }, None, false);
-    text.message("", Some(&ServerMessage { seq: 0, event: ServerEvent::Partial(spoken(0.0, 1.0, "語音辨識")) }))
-        .unwrap();
+    text.message("", Some(&Event::Partial(spoken(0.0, 1.0, "語音辨識")))).unwrap();
     assert_eq!(String::from_utf8(err).unwrap(), "\r0.0 s  …識");
 }
 
@@ -118,7 +117,7 @@ fn a_stream_is_introduced_on_a_terminal() {
         capabilities: Vec::new(),
         audio: auricle_core::AudioFormat::default(),
     };
-    let message = ServerMessage { seq: 0, event: ServerEvent::Ready(ready) };
+    let message = Event::Ready(ready);
     let mut err = Vec::new();
     Text::new(io::sink(), &mut err, WIDE, None, false).message("", Some(&message)).unwrap();
     assert_eq!(terminal(&String::from_utf8(err).unwrap()), ["preset p, engine b, stream 7", "0.0 s"]);

@@ -1,6 +1,6 @@
 //! Reasons why a stream ended early, from the client's side.
 
-use crate::source::SourceError;
+use crate::{failure::Failure, source::SourceError};
 use auricle_core::wording::count;
 use std::io;
 
@@ -8,35 +8,9 @@ use std::io;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum End {
-    /// The server cannot be reached.
-    #[error("cannot connect to {url}: {reason}")]
-    Connect {
-        /// The server's address.
-        url: String,
-        /// The cause.
-        reason: String,
-    },
-    /// The server sent an HTTP response instead of opening a WebSocket.
-    #[error("{url} refused the stream: {status}{}", after_colon(.line))]
-    Refused {
-        /// The server's address.
-        url: String,
-        /// For example `503 Service Unavailable`.
-        status: String,
-        /// First line of the response's body; may be empty.
-        line: String,
-    },
-    /// The server's `error` event.
-    #[error("the server ended the stream: {message} ({code})")]
-    Server {
-        /// The failure code, as in the protocol.
-        code: String,
-        /// The server's message.
-        message: String,
-    },
-    /// The connection failed, or was closed without `done` or `error`.
-    #[error("the connection was lost: {0}")]
-    Lost(String),
+    /// The stream failed.
+    #[error(transparent)]
+    Stream(#[from] Failure),
     /// The audio could not be read to its end; what was read has been transcribed.
     #[error(transparent)]
     Source(SourceError),
@@ -52,8 +26,4 @@ pub enum End {
     /// Interrupted twice, or before audio was sent.
     #[error("interrupted")]
     Interrupted,
-}
-
-fn after_colon(line: &str) -> String {
-    if line.is_empty() { String::new() } else { format!(": {line}") }
 }

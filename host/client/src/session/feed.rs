@@ -1,21 +1,17 @@
-//! The sending half of a session: `start`, the audio, `finish`.
+//! The sending half of a session: the audio, at its pace.
 
 use crate::source::{Piece, Source, SourceError};
-use auricle_dialects::native::messages::ClientMessage;
-use futures_util::{Sink, SinkExt};
 use std::time::Duration;
 use tokio::{
     sync::{Notify, mpsc},
     time::{Instant, sleep_until},
 };
-use tokio_tungstenite::tungstenite::{Error as WsError, Message};
+use tokio_tungstenite::tungstenite::Bytes;
 
 /// Settings and signals of the sending half.
 pub(super) struct Feed<'a> {
     /// Send at the speed of speech.
     pub(super) live: bool,
-    /// Notified when the server is ready for audio.
-    pub(super) ready: &'a Notify,
     /// Notified to end the audio.
     pub(super) stop: &'a Notify,
     /// Receives the progress.
@@ -37,39 +33,28 @@ pub(super) enum Progress {
 }
 
 impl Feed<'_> {
-    /// Sends everything. Returns the source's error if the audio ended with one.
-    pub(super) async fn run(
-        self,
-        start: ClientMessage,
-        mut sink: impl Sink<Message, Error = WsError> + Unpin,
-        source: &mut Source,
-    ) -> Result<Option<SourceError>, WsError> {
-        sink.send(text(&start)?).await?;
-        self.ready.notified().await;
+    /// Sends all of the audio with `send`, which returns false if the stream takes no more. Returns the source's error if the
+    /// audio ended with one.
+    pub(super) async fn run(self, source: &mut Source, send: impl AsyncFnMut(Bytes) -> bool) -> Option<SourceError> {
         self.report(Progress::Begun).await;
-        let unread = self.audio(&mut sink, source).await?;
+        let unread = self.audio(source, send).await;
         self.report(Progress::Ended(Instant::now())).await;
-        sink.send(text(&ClientMessage::Finish)?).await?;
-        Ok(unread)
+        unread
     }
 
-    async fn audio(
-        &self,
-        sink: &mut (impl Sink<Message, Error = WsError> + Unpin),
-        source: &mut Source,
-    ) -> Result<Option<SourceError>, WsError> {
+    async fn audio(&self, source: &mut Source, mut send: impl AsyncFnMut(Bytes) -> bool) -> Option<SourceError> {
         let format = source.format();
         let begun = Instant::now();
         let mut frames = 0u64;
         loop {
             let piece = tokio::select! {
                 biased;
-                () = self.stop.notified() => return Ok(None),
+                () = self.stop.notified() => return None,
                 piece = source.next() => piece,
             };
             let bytes = match piece {
-                None => return Ok(None),
-                Some(Err(error)) => return Ok(Some(error)),
+                None => return None,
+                Some(Err(error)) => return Some(error),
                 Some(Ok(Piece::Damage(what))) => {
                     self.report(Progress::Damage(what)).await;
                     continue;
@@ -85,13 +70,21 @@ impl Feed<'_> {
             if self.live {
                 tokio::select! {
                     biased;
-                    () = self.stop.notified() => return Ok(None),
+                    () = self.stop.notified() => return None,
                     () = sleep_until(begun + Duration::from_secs_f64(seconds)) => {}
                 }
             }
             // Reported first, so that the audio is counted before its text.
             self.report(Progress::Sending(seconds)).await;
-            sink.send(Message::Binary(bytes)).await?;
+            let sent = tokio::select! {
+                biased;
+                sent = send(bytes) => sent,
+                // While there is no connection, this would wait for it.
+                () = self.stop.notified() => return None,
+            };
+            if !sent {
+                return None;
+            }
         }
     }
 
@@ -99,8 +92,4 @@ impl Feed<'_> {
         // The receiver is dropped only with the whole session, which ends this future too.
         let _ = self.progress.send(progress).await;
     }
-}
-
-fn text(message: &ClientMessage) -> Result<Message, WsError> {
-    serde_json::to_string(message).map(Message::text).map_err(|error| WsError::Io(error.into()))
 }

@@ -1,24 +1,25 @@
 //! Sessions against a server that follows a script. No test depends on timing.
 
 use super::*;
+use crate::failure::Failure;
 use auricle_audio::file::Options;
 use auricle_core::AudioFormat;
-use futures_util::SinkExt;
+use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 use std::{
     future::Future,
     io::{Cursor, Read},
-    time::Duration,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     task::JoinHandle,
+    time::Instant,
 };
 use tokio_tungstenite::{
     WebSocketStream, accept_async,
     tungstenite::{
-        Error as WsError,
+        Message,
         protocol::{CloseFrame, frame::coding::CloseCode},
     },
 };
@@ -36,12 +37,12 @@ struct Seen {
 }
 
 impl Observer for Seen {
-    fn message(&mut self, line: &str, message: Option<&ServerMessage>) -> io::Result<()> {
+    fn message(&mut self, line: &str, event: Option<&Event>) -> io::Result<()> {
         if self.full_at == Some(self.lines.len()) {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         self.lines.push(line.to_owned());
-        self.known += usize::from(message.is_some());
+        self.known += usize::from(event.is_some());
         Ok(())
     }
 
@@ -106,6 +107,7 @@ fn session(port: u16) -> Session {
         preset: "p".to_owned(),
         options,
         pace: Pace::File,
+        reconnect: Duration::ZERO,
     }
 }
 
@@ -213,7 +215,7 @@ async fn a_lost_connection_is_not_done() {
         receive(&mut socket).await;
     })
     .await;
-    assert!(matches!(run(&session, &mut Seen::default()).await.end, Err(End::Lost(_))));
+    assert!(matches!(run(&session, &mut Seen::default()).await.end, Err(End::Stream(Failure::Lost(_)))));
     let (session, _) = serve(|socket| close(socket, 1001, "restarting")).await;
     let end = run(&session, &mut Seen::default()).await.end.unwrap_err();
     assert_eq!(end.to_string(), "the connection was lost: closed by the server with code 1001: restarting");
@@ -237,7 +239,7 @@ async fn a_refusal_is_told_with_its_reason() {
     server.await.unwrap();
     // Now nobody listens there.
     let end = run(&session(port), &mut Seen::default()).await.end.unwrap_err();
-    assert!(matches!(end, End::Connect { .. }), "{end}");
+    assert!(matches!(end, End::Stream(Failure::Connect { .. })), "{end}");
 }
 
 #[tokio::test]
@@ -327,25 +329,21 @@ async fn an_interrupt_ends_the_audio_and_the_next_the_stream() {
 
 #[tokio::test(start_paused = true)]
 async fn live_audio_is_sent_when_it_would_have_been_spoken() {
-    let (ready, stop) = (Notify::new(), Notify::new());
-    ready.notify_one();
+    let stop = Notify::new();
     let (sender, mut progress) = mpsc::channel(16);
-    let feed = Feed { live: true, ready: &ready, stop: &stop, progress: sender };
-    let start = ClientMessage::Reset;
+    let feed = Feed { live: true, stop: &stop, progress: sender };
     let began = Instant::now();
     let mut sent = Vec::new();
     // The second piece takes 150 ms to send; the third is late, the fourth in time again.
-    let sink = Box::pin(futures_util::sink::unfold(&mut sent, |sent, message: Message| async move {
-        if let Message::Binary(_) = message {
-            sent.push(began.elapsed().as_millis());
-            if sent.len() == 2 {
-                tokio::time::sleep(Duration::from_millis(150)).await;
-            }
+    let send = async |_| {
+        sent.push(began.elapsed().as_millis());
+        if sent.len() == 2 {
+            tokio::time::sleep(Duration::from_millis(150)).await;
         }
-        Ok::<_, WsError>(sent)
-    }));
+        true
+    };
     let mut source = source(Cursor::new(vec![0; 3_200 * 5 - 320])).await;
-    assert!(feed.run(start, sink, &mut source).await.unwrap().is_none());
+    assert!(feed.run(&mut source, send).await.is_none());
     assert_eq!(sent, [100, 200, 350, 400, 490]);
     let mut seconds = Vec::new();
     while let Some(step) = progress.recv().await {

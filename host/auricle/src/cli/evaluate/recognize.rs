@@ -3,13 +3,13 @@
 use super::{EvaluateArgs, EvaluateError, Recording, Transcript};
 use auricle_audio::file::Options;
 use auricle_client::{
+    Event, Pace,
     session::{End, Observer, Session},
     source::Source,
 };
-use auricle_dialects::native::messages::{Pace, ServerEvent, ServerMessage};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use indicatif::{ProgressBar, ProgressStyle};
-use std::io;
+use std::{io, time::Duration};
 use tokio::sync::mpsc;
 
 /// The transcripts of all recordings, each after each length of silence.
@@ -20,6 +20,8 @@ pub(super) async fn all(args: &EvaluateArgs, recordings: &[Recording]) -> Result
         preset: args.preset.clone().unwrap_or_default(),
         options: args.options.iter().cloned().collect(),
         pace: if args.realtime { Pace::Live } else { Pace::File },
+        // A text that was recognised in two parts would count as the engine's.
+        reconnect: Duration::ZERO,
     };
     let runs: Vec<_> = recordings
         .iter()
@@ -62,10 +64,10 @@ struct Segments {
 }
 
 impl Observer for Segments {
-    fn message(&mut self, _: &str, message: Option<&ServerMessage>) -> io::Result<()> {
-        match message.map(|message| &message.event) {
-            Some(ServerEvent::Ready(ready)) => self.separator.clone_from(&ready.separator),
-            Some(ServerEvent::Segment(segment)) => {
+    fn message(&mut self, _: &str, event: Option<&Event>) -> io::Result<()> {
+        match event {
+            Some(Event::Ready(ready)) => self.separator.clone_from(&ready.separator),
+            Some(Event::Segment(segment)) => {
                 if !self.text.is_empty() {
                     self.text.push_str(&self.separator);
                 }

@@ -3,12 +3,12 @@
 //! `docs/asyncapi.yaml` describes them; a test compares it with real traffic. Times are in seconds from the start of
 //! the stream (after a reset, of the epoch), rounded to milliseconds.
 
-use auricle_core::{
+use crate::{
     AudioFormat, Encoding, Failure, FailureCode,
     wording::{ParseError, from_json, from_value},
 };
 
-pub use auricle_core::Pace;
+pub use crate::Pace;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

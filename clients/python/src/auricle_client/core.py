@@ -1,0 +1,309 @@
+"""The state of a stream, without a network and without a clock.
+
+Invariant: audio after the last final segment is kept until its text is final, within a limit. When a connection breaks,
+the next one gets that audio again, so no word is lost and none comes twice. Times in events are those of the whole
+stream, whatever connection they come from. What could not be kept is reported as a `Gap`.
+
+The caller connects when `state` is `connecting` (`connected`), sends what `next_message` returns, gives what it receives to
+`received`, and tells when a connection is gone (`closed`). Positions are bytes of audio since the start or the last reset.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections import deque
+from typing import Any, Callable, Deque, Dict, List, Mapping, Optional, Union
+
+from . import events
+from .backoff import backoff
+from .events import Done, Event, Flushed, Gap, Lost, Partial, Ready, Resumed, Segment
+from .failure import UNREACHABLE, Failure
+from .kept_audio import KeptAudio
+from .samples import Format
+
+#: Bytes of one message; the server limits its size.
+_MESSAGE_BYTES = 32_768
+#: Seconds of live audio that the network may be behind before the connection is taken for dead.
+_STALLED_SECONDS = 10
+#: Seconds of live audio that are kept.
+_KEEP_SECONDS = 120.0
+#: Bytes that wait to be sent, above which `is_drained` is false.
+_ENOUGH_BYTES = 256 * 1024
+
+
+class _Command:
+    """A message that has its place in the audio."""
+
+    def __init__(self, kind: str, position: int) -> None:
+        self.kind = kind
+        self.position = position
+
+
+class Core:
+    """One stream. Nothing here waits. Times are seconds of any clock that only goes forward."""
+
+    def __init__(
+        self,
+        preset: str,
+        audio: Format,
+        *,
+        options: Optional[Mapping[str, Any]] = None,
+        pace: str = "live",
+        keep_seconds: Optional[float] = None,
+        give_up_seconds: float = 300.0,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        if pace not in ("live", "file"):
+            raise ValueError(f"pace must be live or file, not {pace!r}")
+        if keep_seconds is None:
+            keep_seconds = _KEEP_SECONDS if pace == "live" else math.inf
+        self._audio = audio
+        self._is_live = pace == "live"
+        self._keep_bytes = keep_seconds * audio.bytes_per_second
+        self._give_up_seconds = give_up_seconds
+        self._chance = chance
+        self._start: Dict[str, Any] = {
+            "type": "start",
+            "preset": preset,
+            "options": dict(options or {}),
+            "format": audio.format,
+            "sample_rate": audio.sample_rate,
+            "channels": audio.channels,
+            "pace": pace,
+        }
+        if audio.channel is not None:
+            self._start["channel"] = audio.channel
+
+        #: `connecting`, `open`, `lost`, `finishing` or `closed`.
+        self.state = "connecting"
+        #: Why the stream failed, when it is closed.
+        self.failure: Optional[Failure] = None
+        #: The server's last `ready`.
+        self.ready: Optional[Ready] = None
+        #: What is not read yet. An unread partial is replaced by the next.
+        self.events: Deque[Event] = deque()
+
+        self._kept = KeptAudio()
+        #: The beginning of a frame whose rest was not given yet.
+        self._rest = b""
+        #: Flushes that were not answered, and the end.
+        self._commands: List[_Command] = []
+        self._is_finishing = False
+        #: Resets so far.
+        self._epoch = 0
+        #: The position up to which the text is final.
+        self._final = 0
+
+        # Of this connection: its first byte, the next one to send, the commands that were sent.
+        self._is_connected = False
+        self._is_started = False
+        self._origin = 0
+        self._sent = 0
+        self._commands_sent = 0
+        #: Bytes that may wait before it is taken for dead.
+        self._allowed = 0.0
+        #: Resets sent and answered.
+        self._resets_sent = 0
+        self._resets_answered = 0
+        self._problem: Optional[Failure] = None
+
+        self._was_ready = False
+        self._attempts = 0
+        self._lost_since: Optional[float] = None
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of audio given since the start or the last reset."""
+        return self._seconds(self._kept.end)
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether the network has taken most of what was given."""
+        return self._is_connected and self._kept.end - self._sent < _ENOUGH_BYTES
+
+    @property
+    def is_stalled(self) -> bool:
+        """Whether the network has taken nothing for so long that the connection must be dead: abort it."""
+        return self._is_live and self._is_connected and self._kept.end - self._sent > self._allowed
+
+    def push(self, audio: Union[bytes, memoryview]) -> None:
+        """Takes audio. While there is no connection it is kept."""
+        self._check_running()
+        whole = self._rest + audio
+        end = len(whole) - len(whole) % self._audio.frame_bytes
+        self._rest = whole[end:]
+        self._kept.push(whole[:end])
+        oldest = self._kept.end - min(self._keep_bytes, self._kept.end)
+        self._kept.release(int(min(oldest, self._sent) if self._is_connected else oldest))
+        if self.is_stalled:
+            self._problem = Failure(UNREACHABLE, "the network takes no more audio")
+
+    def flush(self) -> None:
+        """Asks for the text of everything so far; `Flushed` tells that it is complete."""
+        self._check_running()
+        self._commands.append(_Command("flush", self._kept.end))
+
+    def reset(self) -> None:
+        """Discards everything that has no text yet. Times start at 0 with the next `Ready`."""
+        self._check_running()
+        self._kept, self._rest, self._commands = KeptAudio(), b"", []
+        self._final = self._origin = self._sent = self._commands_sent = 0
+        self._epoch += 1
+        if self._is_started:
+            self._commands.append(_Command("reset", 0))
+
+    def finish(self) -> None:
+        """Ends the audio. `Done` is the last event."""
+        if self._is_finishing or self.state == "closed":
+            return
+        self._is_finishing = True
+        self._commands.append(_Command("finish", self._kept.end))
+        if self.state == "open":
+            self.state = "finishing"
+
+    def cancel(self) -> None:
+        """Ends the stream without waiting for the rest of its text."""
+        self.end(Failure("closed", "the stream was cancelled"))
+
+    def end(self, failure: Optional[Failure]) -> None:
+        """Ends the stream; with a failure unless all of its text was reported."""
+        if self.state != "closed":
+            self.state = "closed"
+            self.failure = failure
+
+    def connecting(self) -> None:
+        """Another try to connect begins."""
+        if self.state == "lost":
+            self.state = "connecting"
+
+    def connected(self) -> None:
+        """A connection is open; it begins with the audio whose text is not final."""
+        self._commands = [command for command in self._commands if command.kind != "reset"]
+        self._is_connected, self._is_started, self._problem = True, False, None
+        self._resets_sent = self._resets_answered = self._commands_sent = 0
+        self._origin = self._sent = max(self._final, self._kept.start)
+        self._allowed = self._kept.end - self._origin + _STALLED_SECONDS * self._audio.bytes_per_second
+
+    def next_message(self) -> Union[str, bytes, None]:
+        """The next message for the server, if there is one now."""
+        if not self._is_connected or self.state == "closed":
+            return None
+        if not self._is_started:
+            self._is_started = True
+            return json.dumps(self._start)
+        waiting = self._commands[self._commands_sent :]
+        end = waiting[0].position if waiting else self._kept.end
+        if self._sent < end:
+            piece = self._kept.read(self._sent, min(end, self._sent + _MESSAGE_BYTES))
+            self._sent += len(piece)
+            return piece
+        if not waiting:
+            return None
+        kind = waiting[0].kind
+        if kind == "reset":
+            # Only this connection needs it.
+            del self._commands[self._commands_sent]
+            self._resets_sent += 1
+        else:
+            self._commands_sent += 1
+        return json.dumps({"type": kind})
+
+    def received(self, text: Union[str, bytes], now: float) -> None:
+        """Takes a message of the server."""
+        if not self._is_connected or self.state == "closed":
+            return
+        try:
+            message = json.loads(text)
+            self._take(message, now)
+        except (ValueError, KeyError, TypeError) as error:
+            self.end(Failure("bad_message", f"the server sent what is not a message of the protocol: {error!r}"))
+
+    def closed(self, failure: Failure, now: float) -> Optional[float]:
+        """The connection is gone, or could not be made. Returns the seconds until the next try; None if there is none."""
+        self._is_connected = self._is_started = False
+        if self.state == "closed":
+            return None
+        failure = self._problem or failure
+        self._problem = None
+        if self._lost_since is None:
+            self._lost_since = now
+        if not self._was_ready or not failure.passes or now - self._lost_since > self._give_up_seconds:
+            self.end(failure)
+            return None
+        wait = backoff(self._attempts, self._chance)
+        self._attempts += 1
+        self.state = "lost"
+        self._emit(Lost(failure.code, failure.message, wait))
+        return wait
+
+    def _take(self, message: Mapping[str, Any], now: float) -> None:
+        kind = message["type"]
+        if kind == "error":
+            self._problem = Failure(message["code"], message["message"])
+        elif kind == "ready":
+            self._ready(message, now)
+        elif self._is_resetting:
+            pass  # What was discarded.
+        elif kind == "flushed":
+            self._flushed(message)
+        elif kind == "done":
+            self._emit(Done(self.seconds))
+            self.end(None)
+        else:
+            event = events.parse(message, self._seconds(self._origin))
+            if isinstance(event, Segment):
+                frames = math.floor(event.end * self._audio.sample_rate + 0.5)
+                self._reached(frames * self._audio.frame_bytes)
+            if event is not None:
+                self._emit(event)
+
+    def _ready(self, message: Mapping[str, Any], now: float) -> None:
+        ready = events.ready(message, self._epoch)
+        self._resets_answered = message["epoch"]
+        if self._is_resetting:
+            return
+        self._attempts = 0
+        self.state = "finishing" if self._is_finishing else "open"
+        self.ready = ready
+        self._emit(ready)
+        if self._was_ready and self._lost_since is not None:
+            lost = None
+            if self._origin > self._final:
+                lost = Gap(self._seconds(self._final), self._seconds(self._origin))
+                self._final = self._origin
+                self._emit(lost)
+            self._emit(Resumed(self._seconds(self._origin), now - self._lost_since, lost))
+        self._lost_since = None
+        self._was_ready = True
+
+    def _flushed(self, message: Mapping[str, Any]) -> None:
+        self._emit(Flushed(message["sample"] + self._origin // self._audio.frame_bytes))
+        if self._commands_sent and self._commands[0].kind == "flush":
+            self._reached(self._commands.pop(0).position)
+            self._commands_sent -= 1
+
+    @property
+    def _is_resetting(self) -> bool:
+        """Whether the server still answers about what was discarded."""
+        return self._resets_answered < self._resets_sent or any(command.kind == "reset" for command in self._commands)
+
+    def _reached(self, position: int) -> None:
+        """The text is final up to here."""
+        self._final = max(self._final, min(position, self._sent))
+        self._kept.release(self._final)
+
+    def _emit(self, event: Event) -> None:
+        if isinstance(event, Partial) and self.events and isinstance(self.events[-1], Partial):
+            self.events.pop()
+        self.events.append(event)
+
+    def _check_running(self) -> None:
+        if self.state == "closed":
+            raise self.failure or RuntimeError("the stream has ended")
+        if self._is_finishing:
+            raise RuntimeError("the audio of this stream was ended with finish()")
+
+    def _seconds(self, position: int) -> float:
+        return position / self._audio.bytes_per_second

@@ -1,0 +1,283 @@
+//! A stream with a server that is played by the test.
+
+use super::*;
+use crate::server::Server;
+use auricle_core::{AudioFormat, native::Pace};
+use serde_json::{Value, json};
+
+/// Bytes of one second.
+const SECOND: usize = 32_000;
+
+fn settings() -> Settings {
+    Settings::new(Server::at("localhost".parse().unwrap()), "p")
+}
+
+fn lost() -> Failure {
+    Failure::Lost("cut".to_owned())
+}
+
+fn push(core: &mut Core, bytes: usize) {
+    core.push(vec![0; bytes].into()).unwrap();
+}
+
+/// The types of messages that it wants to send now, and the bytes of audio between them.
+fn sent(core: &mut Core) -> Vec<String> {
+    let (mut told, mut bytes) = (Vec::new(), 0);
+    let add = |told: &mut Vec<String>, bytes: usize| told.extend((bytes > 0).then(|| bytes.to_string()));
+    while let Some(next) = core.next_message() {
+        match next {
+            Outgoing::Audio(audio) => bytes += audio.len(),
+            Outgoing::Command(command) => {
+                add(&mut told, std::mem::take(&mut bytes));
+                told.push(serde_json::to_value(&command).unwrap()["type"].as_str().unwrap().to_owned());
+            }
+        }
+    }
+    add(&mut told, bytes);
+    told
+}
+
+fn say(core: &mut Core, message: &Value) {
+    let mut message = message.clone();
+    message["seq"] = 0.into();
+    core.received(&message.to_string(), Instant::now());
+}
+
+fn ready(core: &mut Core, epoch: u32) {
+    say(
+        core,
+        &json!({
+            "type": "ready", "stream": "s", "epoch": epoch, "preset": "p", "backend": "b", "separator": " ",
+            "sample_rate": 16000, "chunk_seconds": 0.1, "languages": [], "capabilities": [],
+            "audio": { "format": "s16le", "sample_rate": 16000, "channels": 1 },
+        }),
+    );
+}
+
+fn segment(core: &mut Core, start: f64, end: f64) {
+    let word = json!({ "start": start, "end": end, "text": "a" });
+    say(core, &json!({ "type": "segment", "start": start, "end": end, "text": "a", "words": [word] }));
+}
+
+fn opened(settings: Settings) -> Core {
+    let mut core = Core::new(&settings);
+    core.connected();
+    assert_eq!(sent(&mut core), ["start"]);
+    ready(&mut core, 0);
+    core
+}
+
+fn closed(core: &mut Core, failure: Failure) -> Option<f64> {
+    core.closed(failure, Instant::now(), 0.0).map(|wait| wait.as_secs_f64())
+}
+
+fn read(core: &mut Core) -> Vec<Event> {
+    let mut events = Vec::new();
+    while let (Some(Ok(message)), _) = core.next() {
+        events.extend(message.event);
+    }
+    events
+}
+
+#[test]
+fn commands_keep_their_place_in_the_audio_and_frames_stay_whole() {
+    let mut core = opened(settings());
+    push(&mut core, 101);
+    core.flush().unwrap();
+    push(&mut core, 70_001);
+    core.finish();
+    assert_eq!(
+        (sent(&mut core), core.state()),
+        (["100", "flush", "70002", "finish"].map(Into::into).into(), State::Finishing)
+    );
+    assert_eq!(core.push(Bytes::new()), Err(Failure::Finished));
+    core.push(Bytes::new()).unwrap_err();
+}
+
+#[test]
+fn audio_without_final_text_is_sent_again_and_times_shift() {
+    let mut core = opened(settings());
+    push(&mut core, 5 * SECOND);
+    sent(&mut core);
+    segment(&mut core, 0.1, 2.0);
+    read(&mut core);
+    assert_eq!(closed(&mut core, lost()), Some(0.25));
+    assert_eq!((read(&mut core).len(), core.state()), (1, State::Lost));
+    push(&mut core, SECOND);
+    core.connected();
+    assert_eq!(sent(&mut core), ["start".to_owned(), (4 * SECOND).to_string()]);
+    ready(&mut core, 0);
+    segment(&mut core, 0.5, 1.0);
+    let events = read(&mut core);
+    let [Event::Ready(_), Event::Resumed { start: 2.0, .. }, Event::Segment(text)] = &events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!((text.start, text.end, text.words[0].start), (2.5, 3.0, 2.5));
+    // The next connection begins after that.
+    closed(&mut core, lost());
+    core.connected();
+    assert_eq!(sent(&mut core), ["start".to_owned(), (3 * SECOND).to_string()]);
+}
+
+#[test]
+fn what_fell_out_is_a_gap_and_is_told_once() {
+    let mut core = opened(Settings { keep: Some(Duration::from_secs(2)), ..settings() });
+    read(&mut core);
+    closed(&mut core, lost());
+    for _ in 0..10 {
+        push(&mut core, SECOND);
+    }
+    for gaps in [1, 0] {
+        core.connected();
+        assert_eq!(sent(&mut core), ["start".to_owned(), (2 * SECOND).to_string()]);
+        ready(&mut core, 0);
+        let events = read(&mut core);
+        let told = events.iter().filter(|event| matches!(event, Event::Gap { start: 0.0, end: 8.0 }));
+        assert_eq!(told.count(), gaps);
+        assert!(matches!(events.last(), Some(Event::Resumed { start: 8.0, .. })));
+        closed(&mut core, lost());
+    }
+}
+
+#[test]
+fn what_was_not_sent_yet_does_not_fall_out_of_an_open_connection() {
+    let mut core = opened(Settings { keep: Some(Duration::from_secs(1)), ..settings() });
+    for _ in 0..9 {
+        push(&mut core, SECOND);
+    }
+    assert_eq!(sent(&mut core), [(9 * SECOND).to_string()]);
+}
+
+#[test]
+fn flushes_and_the_end_are_sent_again_until_they_are_answered() {
+    let mut core = opened(settings());
+    for _ in 0..2 {
+        push(&mut core, SECOND);
+        core.flush().unwrap();
+    }
+    push(&mut core, SECOND);
+    core.finish();
+    sent(&mut core);
+    say(&mut core, &json!({ "type": "flushed", "sample": 16000 }));
+    closed(&mut core, lost());
+    core.connected();
+    // What was flushed has its text.
+    assert_eq!(sent(&mut core), ["start", "32000", "flush", "32000", "finish"]);
+    ready(&mut core, 0);
+    assert_eq!(core.state(), State::Finishing);
+    read(&mut core);
+    say(&mut core, &json!({ "type": "flushed", "sample": 16000 }));
+    say(&mut core, &json!({ "type": "done", "seconds": 2.0 }));
+    assert_eq!(read(&mut core), [Event::Flushed { sample: 32_000 }, Event::Done { seconds: 3.0 }]);
+    assert_eq!(closed(&mut core, lost()), None);
+    assert_eq!((core.next(), core.reason()), ((None, true), None));
+}
+
+#[test]
+fn only_failures_that_pass_are_tried_again() {
+    let server = |code: &str| Failure::Server { code: code.to_owned(), message: String::new() };
+    for code in ["capacity", "overloaded", "shutting_down", "slow_reader", "idle_timeout"] {
+        assert_eq!(closed(&mut opened(settings()), server(code)), Some(0.25), "{code}");
+    }
+    for code in ["unknown_preset", "unauthorized", "engine_crashed", "a_code_of_tomorrow"] {
+        let mut core = opened(settings());
+        say(&mut core, &json!({ "type": "error", "code": code, "message": "" }));
+        read(&mut core);
+        assert!(core.is_over());
+        assert_eq!(closed(&mut core, lost()), None, "{code}");
+        assert_eq!(core.next(), (Some(Err(server(code))), true));
+        assert_eq!((core.next(), core.flush()), ((None, true), Err(server(code))));
+    }
+    for (status, again) in
+        [("503 Service Unavailable", true), ("429 Too Many Requests", true), ("401 Unauthorized", false)]
+    {
+        let refused = Failure::Refused { url: String::new(), status: status.to_owned(), line: String::new() };
+        assert_eq!(closed(&mut opened(settings()), refused).is_some(), again, "{status}");
+    }
+    // Before the first `ready`, nothing is; nor if the settings say so.
+    assert_eq!(closed(&mut Core::new(&settings()), lost()), None);
+    assert_eq!(closed(&mut opened(Settings { give_up: Duration::ZERO, ..settings() }), lost()), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tries_become_rare_and_end() {
+    let mut core = opened(settings());
+    let mut waits = Vec::new();
+    for seconds in [0, 1, 1, 297, 1] {
+        tokio::time::advance(Duration::from_secs(seconds)).await;
+        waits.push(closed(&mut core, lost()));
+    }
+    assert_eq!(waits, [Some(0.25), Some(0.5), Some(1.0), Some(2.0), None]);
+}
+
+#[test]
+fn a_network_that_takes_nothing_is_dead() {
+    let mut core = opened(settings());
+    push(&mut core, 10 * SECOND);
+    assert!(!core.is_over() && !core.is_drained());
+    push(&mut core, 2);
+    assert!(core.is_over());
+    assert_eq!(closed(&mut core, Failure::Finished), Some(0.25));
+    // What is sent again may take longer.
+    core.connected();
+    push(&mut core, 9 * SECOND);
+    assert!(!core.is_over());
+    let mut file = opened(Settings { pace: Pace::File, ..settings() });
+    push(&mut file, 100 * SECOND);
+    assert!(!file.is_over() && !file.is_drained());
+    sent(&mut file);
+    assert!(file.is_drained());
+}
+
+#[test]
+fn after_a_reset_times_start_again_and_nothing_old_comes() {
+    let mut core = opened(settings());
+    push(&mut core, SECOND);
+    sent(&mut core);
+    read(&mut core);
+    core.reset().unwrap();
+    segment(&mut core, 0.0, 1.0);
+    assert_eq!(sent(&mut core), ["reset"]);
+    core.reset().unwrap();
+    push(&mut core, 2 * SECOND);
+    assert_eq!(sent(&mut core), ["reset".to_owned(), (2 * SECOND).to_string()]);
+    segment(&mut core, 0.0, 1.0);
+    ready(&mut core, 1);
+    segment(&mut core, 0.0, 1.0);
+    assert_eq!(read(&mut core), []);
+    ready(&mut core, 2);
+    segment(&mut core, 0.0, 1.5);
+    let events = read(&mut core);
+    assert!(matches!(&events[..], [Event::Ready(Ready { epoch: 2, .. }), Event::Segment(_)]), "{events:?}");
+    // A new connection needs none.
+    core.reset().unwrap();
+    closed(&mut core, lost());
+    core.connected();
+    push(&mut core, 100);
+    assert_eq!(sent(&mut core), ["start", "100"]);
+    ready(&mut core, 0);
+    assert!(read(&mut core).iter().any(|event| matches!(event, Event::Ready(Ready { epoch: 3, .. }))));
+}
+
+#[test]
+fn messages_of_later_versions_are_passed_on_and_reading_stops_when_nobody_reads() {
+    let mut core = opened(settings());
+    read(&mut core);
+    core.received("{\"type\": \"of tomorrow\"}", Instant::now());
+    let message = Message { line: Some("{\"type\": \"of tomorrow\"}".to_owned()), event: None };
+    assert_eq!(core.next(), (Some(Ok(message)), false));
+    for _ in 0..ENOUGH_MESSAGES {
+        assert!(!core.is_full());
+        say(&mut core, &json!({ "type": "lag", "seconds": 1.0 }));
+    }
+    assert!(core.is_full());
+}
+
+#[test]
+fn the_format_is_announced() {
+    let audio = AudioFormat { channels: 2, sample_rate: 8_000, ..AudioFormat::default() };
+    let mut core = Core::new(&Settings { audio, ..settings() });
+    core.connected();
+    let Some(Outgoing::Command(ClientMessage::Start(start))) = core.next_message() else { panic!("no start") };
+    assert_eq!((start.audio(), start.preset.as_str(), start.pace), (audio, "p", Pace::Live));
+}

@@ -1,0 +1,113 @@
+//! What a stream reports. Times are seconds from the start of the stream, or from its last reset, with three decimals.
+
+use crate::failure::Failure;
+use auricle_core::native::{Ready, ServerEvent, ServerMessage, Text};
+use std::time::Duration;
+
+/// An event of a stream.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A connection is open; again after each reconnect, and with the next epoch after a reset.
+    Ready(Ready),
+    /// Somebody began to speak.
+    SpeechStarted {
+        /// When.
+        time: f64,
+    },
+    /// Unstable text after the last segment. It replaces the one before; a segment ends it.
+    Partial(Text),
+    /// Final text. It never changes afterwards; segments come in order and do not overlap.
+    Segment(Text),
+    /// The utterance is complete.
+    Endpoint {
+        /// Up to here.
+        time: f64,
+    },
+    /// How long the oldest audio has waited for the engine; 0 when the stream has caught up.
+    Lag {
+        /// The wait.
+        seconds: f64,
+    },
+    /// Audio without text: a failure in the server, or the connection was away for longer than audio is kept.
+    Gap {
+        /// Start of the audio.
+        start: f64,
+        /// End of the audio.
+        end: f64,
+    },
+    /// Everything sent before a flush has been reported.
+    Flushed {
+        /// Frames sent before the flush.
+        sample: u64,
+    },
+    /// All text has been reported. The last event.
+    Done {
+        /// Length of the audio.
+        seconds: f64,
+    },
+    /// The connection broke, or the server refused the next one for now.
+    Lost {
+        /// Why.
+        failure: Failure,
+        /// The wait until the next try.
+        retry_in: Duration,
+    },
+    /// Connected again.
+    Resumed {
+        /// Audio from this second on was sent again.
+        start: f64,
+        /// Time without a connection.
+        away: Duration,
+    },
+}
+
+/// An event, with the server's message in which it came.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Message {
+    /// The message as the server sent it, one JSON object; after a reconnect its times are those of the whole stream. `None` for
+    /// what the server does not say: [`Event::Lost`], [`Event::Resumed`], and gaps between two connections.
+    pub line: Option<String>,
+    /// `None` for `error`, which is the stream's [`Failure`], and for messages of later versions.
+    pub event: Option<Event>,
+}
+
+/// The same message, with times later by some seconds.
+pub(super) fn later(message: ServerMessage, seconds: f64) -> ServerMessage {
+    use ServerEvent as E;
+    let at = |time: f64| ((time + seconds) * 1000.0).round() / 1000.0;
+    let event = match message.event {
+        E::SpeechStarted { time } => E::SpeechStarted { time: at(time) },
+        E::Endpoint { time } => E::Endpoint { time: at(time) },
+        E::Gap { start, end } => E::Gap { start: at(start), end: at(end) },
+        E::Partial(text) => E::Partial(later_text(text, at)),
+        E::Segment(text) => E::Segment(later_text(text, at)),
+        event => event,
+    };
+    ServerMessage { event, ..message }
+}
+
+fn later_text(mut text: Text, at: impl Fn(f64) -> f64) -> Text {
+    (text.start, text.end) = (at(text.start), at(text.end));
+    for word in &mut text.words {
+        (word.start, word.end) = (at(word.start), at(word.end));
+    }
+    text
+}
+
+/// The event in a message; `None` for `error`.
+pub(super) fn event(event: ServerEvent) -> Option<Event> {
+    use ServerEvent as E;
+    Some(match event {
+        E::Ready(ready) => Event::Ready(ready),
+        E::SpeechStarted { time } => Event::SpeechStarted { time },
+        E::Partial(text) => Event::Partial(text),
+        E::Segment(text) => Event::Segment(text),
+        E::Endpoint { time } => Event::Endpoint { time },
+        E::Lag { seconds } => Event::Lag { seconds },
+        E::Gap { start, end } => Event::Gap { start, end },
+        E::Flushed { sample } => Event::Flushed { sample },
+        E::Done { seconds } => Event::Done { seconds },
+        E::Error { .. } => return None,
+    })
+}

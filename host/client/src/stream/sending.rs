@@ -1,0 +1,241 @@
+//! What a stream has to send, and how far each connection has taken it.
+//!
+//! Invariant: audio after the last final text is kept until its text is final, within a limit. A connection begins with that
+//! audio. Commands keep their place in the audio, and are sent again until they are answered.
+//!
+//! Positions are bytes of audio since the start or the last reset.
+
+use super::{kept_audio::KeptAudio, settings::Settings};
+use auricle_core::{
+    AudioFormat,
+    native::{ClientMessage, Pace, Start},
+};
+use std::collections::VecDeque;
+use tokio_tungstenite::tungstenite::Bytes;
+
+/// Bytes of one message; the server limits its size.
+const MESSAGE_BYTES: usize = 32_768;
+/// Seconds of live audio that the network may be behind before the connection is taken for dead.
+const STALLED_SECONDS: u64 = 10;
+/// Bytes that wait to be sent, from which on `is_drained` is false.
+const ENOUGH_BYTES: u64 = 64 * 1024;
+
+/// A message for the server.
+#[derive(Debug, PartialEq)]
+pub(super) enum Outgoing {
+    Command(ClientMessage),
+    Audio(Bytes),
+}
+
+/// A message that has its place in the audio.
+#[derive(Debug)]
+struct Command {
+    message: ClientMessage,
+    position: u64,
+}
+
+/// A connection: where it begins, and what it has taken.
+#[derive(Debug)]
+struct Connection {
+    is_started: bool,
+    /// Position of its first byte, and of the next one to send.
+    origin: u64,
+    sent: u64,
+    commands_sent: usize,
+    /// Bytes that may wait before it is taken for dead.
+    allowed: u64,
+    resets_sent: u32,
+    resets_answered: u32,
+}
+
+/// Audio and commands on their way to the server.
+#[derive(Debug)]
+pub(super) struct Sending {
+    start: Start,
+    audio: AudioFormat,
+    /// Bytes of audio that are kept; `None` if there is no limit.
+    keep: Option<u64>,
+    bytes_per_second: u64,
+    kept: KeptAudio,
+    /// The beginning of a frame whose rest was not given yet.
+    rest: Vec<u8>,
+    /// Flushes that were not answered, a reset that was not sent, and the end.
+    commands: VecDeque<Command>,
+    /// Position up to which the text is final.
+    text_end: u64,
+    connection: Option<Connection>,
+}
+
+impl Sending {
+    pub(super) fn new(settings: &Settings) -> Self {
+        Self {
+            start: settings.start(),
+            audio: settings.audio,
+            keep: settings.keep_bytes(),
+            bytes_per_second: settings.bytes_per_second(),
+            kept: KeptAudio::default(),
+            rest: Vec::new(),
+            commands: VecDeque::new(),
+            text_end: 0,
+            connection: None,
+        }
+    }
+
+    /// Seconds of audio given since the start or the last reset.
+    pub(super) fn seconds(&self) -> f64 {
+        self.seconds_at(self.kept.end())
+    }
+
+    /// Where the connection begins: frames, and seconds.
+    pub(super) fn origin(&self) -> (u64, f64) {
+        let origin = self.connection.as_ref().map_or(0, |connection| connection.origin);
+        (origin / self.audio.frame_bytes() as u64, self.seconds_at(origin))
+    }
+
+    pub(super) fn is_connected(&self) -> bool {
+        self.connection.is_some()
+    }
+
+    /// Whether the network has taken most of what was given.
+    pub(super) fn is_drained(&self) -> bool {
+        self.connection.as_ref().is_some_and(|connection| self.kept.end() - connection.sent < ENOUGH_BYTES)
+    }
+
+    /// Whether the network has taken nothing for so long that the connection must be dead.
+    pub(super) fn is_stalled(&self) -> bool {
+        let behind = |connection: &Connection| self.kept.end() - connection.sent > connection.allowed;
+        self.start.pace == Pace::Live && self.connection.as_ref().is_some_and(behind)
+    }
+
+    /// Takes audio, in pieces of any size.
+    pub(super) fn push(&mut self, audio: Bytes) {
+        let frame = self.audio.frame_bytes();
+        let mut whole = audio;
+        if !self.rest.is_empty() {
+            let mut joined = std::mem::take(&mut self.rest);
+            joined.extend_from_slice(&whole);
+            whole = joined.into();
+        }
+        self.rest = whole.split_off(whole.len() - whole.len() % frame).to_vec();
+        self.kept.push(whole);
+        let oldest = self.keep.map_or(0, |limit| self.kept.end().saturating_sub(limit));
+        let oldest = oldest - oldest % frame as u64;
+        self.kept.release(self.connection.as_ref().map_or(oldest, |connection| oldest.min(connection.sent)));
+    }
+
+    /// Takes a command, whose place is here.
+    pub(super) fn command(&mut self, message: ClientMessage) {
+        self.commands.push_back(Command { message, position: self.kept.end() });
+    }
+
+    /// Forgets everything. The server must do so too, if it has something.
+    pub(super) fn reset(&mut self) {
+        self.kept = KeptAudio::default();
+        self.rest.clear();
+        self.commands.clear();
+        self.text_end = 0;
+        if let Some(connection) = &mut self.connection {
+            (connection.origin, connection.sent, connection.commands_sent) = (0, 0, 0);
+            if connection.is_started {
+                self.command(ClientMessage::Reset);
+            }
+        }
+    }
+
+    /// A connection is open; it begins with the audio whose text is not final.
+    pub(super) fn connected(&mut self) {
+        // Only the connection before needed them.
+        self.commands.retain(|command| command.message != ClientMessage::Reset);
+        let origin = self.text_end.max(self.kept.start());
+        self.connection = Some(Connection {
+            is_started: false,
+            origin,
+            sent: origin,
+            commands_sent: 0,
+            allowed: self.kept.end() - origin + STALLED_SECONDS * self.bytes_per_second,
+            resets_sent: 0,
+            resets_answered: 0,
+        });
+    }
+
+    /// The connection is gone.
+    pub(super) fn disconnected(&mut self) {
+        self.connection = None;
+    }
+
+    /// The next message for the server, if there is one now.
+    pub(super) fn next(&mut self) -> Option<Outgoing> {
+        let connection = self.connection.as_mut()?;
+        if !connection.is_started {
+            connection.is_started = true;
+            return Some(Outgoing::Command(ClientMessage::Start(self.start.clone())));
+        }
+        let command = self.commands.get(connection.commands_sent);
+        let end = command.map_or(self.kept.end(), |command| command.position);
+        if connection.sent < end {
+            let piece = self.kept.read(connection.sent, end, MESSAGE_BYTES);
+            connection.sent += piece.len() as u64;
+            return Some(Outgoing::Audio(piece));
+        }
+        let message = command?.message.clone();
+        if message == ClientMessage::Reset {
+            self.commands.remove(connection.commands_sent);
+            connection.resets_sent += 1;
+        } else {
+            connection.commands_sent += 1;
+        }
+        Some(Outgoing::Command(message))
+    }
+
+    /// The server is in this epoch of the connection.
+    pub(super) fn entered(&mut self, epoch: u32) {
+        if let Some(connection) = &mut self.connection {
+            connection.resets_answered = epoch;
+        }
+    }
+
+    /// Whether the server still answers about what a reset discarded.
+    pub(super) fn is_resetting(&self) -> bool {
+        self.commands.iter().any(|command| command.message == ClientMessage::Reset)
+            || self.connection.as_ref().is_some_and(|connection| connection.resets_answered < connection.resets_sent)
+    }
+
+    /// A flush was answered.
+    pub(super) fn flushed(&mut self) {
+        let Some(connection) = &mut self.connection else { return };
+        let is_flush = |command: &Command| command.message == ClientMessage::Flush;
+        if connection.commands_sent > 0 && self.commands.front().is_some_and(is_flush) {
+            connection.commands_sent -= 1;
+            if let Some(Command { position, .. }) = self.commands.pop_front() {
+                self.reached(position);
+            }
+        }
+    }
+
+    /// The text is final up to this second.
+    pub(super) fn text_reached(&mut self, seconds: f64) {
+        let frames = (seconds * f64::from(self.audio.sample_rate)).round() as u64;
+        self.reached(frames * self.audio.frame_bytes() as u64);
+    }
+
+    /// Audio that fell out between the last text and this connection, in seconds. Told once.
+    pub(super) fn take_gap(&mut self) -> Option<(f64, f64)> {
+        let origin = self.connection.as_ref()?.origin;
+        let gap = (self.seconds_at(self.text_end), self.seconds_at(origin));
+        if origin <= self.text_end {
+            return None;
+        }
+        self.text_end = origin;
+        Some(gap)
+    }
+
+    fn reached(&mut self, position: u64) {
+        let sent = self.connection.as_ref().map_or(0, |connection| connection.sent);
+        self.text_end = self.text_end.max(position.min(sent));
+        self.kept.release(self.text_end);
+    }
+
+    fn seconds_at(&self, position: u64) -> f64 {
+        position as f64 / self.bytes_per_second as f64
+    }
+}
