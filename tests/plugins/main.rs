@@ -7,4 +7,5 @@ mod cli;
 mod files;
 mod outside_crate;
 mod trust;
+mod validate;
 mod workshop;

@@ -15,6 +15,7 @@ mod presets;
 mod pull;
 mod recording;
 mod resources;
+mod run;
 mod serve;
 mod sessions;
 mod shell;
@@ -59,6 +60,7 @@ enum Command {
     Engines(engines::EnginesArgs),
     Probe(ProbeArgs),
     Validate(validate::ValidateArgs),
+    Run(run::RunArgs),
     Pull(pull::PullArgs),
     Convert(convert::ConvertArgs),
     Sessions(sessions::SessionsArgs),
@@ -125,6 +127,10 @@ pub(crate) fn main() -> ExitCode {
         Command::Engines(args) => with_runtime(engines::run(args)),
         Command::Probe(args) => probe(&args),
         Command::Validate(args) => validate::run(&args),
+        Command::Run(args) => {
+            logging::init_client();
+            with_runtime(run::run(args))
+        }
         Command::ValidateChild { report } => match validate::child::run(&report) {
             Ok(code) => code,
             Err(error) => fail(format_args!("cannot run the case: {error}")),

@@ -1,5 +1,5 @@
-//! Types that all of Auricle shares: stream events, failures, audio formats, times, metrics, word errors, and how text
-//! files are read. No other I/O.
+//! Types that all of Auricle shares: stream events, failures, audio formats, times, subtitles, metrics, word errors, and
+//! how text files are read. No other I/O.
 #![forbid(unsafe_code)]
 
 pub mod certificate;
@@ -10,6 +10,7 @@ pub mod log;
 pub mod metrics;
 mod pace;
 pub mod permits;
+pub mod subtitles;
 pub mod text_file;
 pub mod times;
 pub mod word_errors;

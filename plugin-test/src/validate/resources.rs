@@ -121,25 +121,25 @@ struct Streams {
 }
 
 fn streams(subject: &Subject) -> Result<Streams, Verdict> {
+    let now = || {
+        let memory = process::resident_bytes()?;
+        Some((memory, process::descriptors()?, process::threads()?))
+    };
+    now().ok_or_else(|| Verdict::skipped("the system does not report what a process uses"))?;
+    let full = || Verdict::fail("after some streams the process cannot open files any more");
     let model = subject.model()?;
     let audio = subject.audio(&model)?;
     let second = &audio[..audio.len().min(model.metadata().sample_rate as usize)];
     for _ in 0..3 {
         model.try_run(second)?;
     }
-    let now = || {
-        let memory = process::resident_bytes()?;
-        Some((memory, process::descriptors()?, process::threads()?))
-    };
-    let unknown = || Verdict::skipped("the system does not report what a process uses");
-    let (memory, descriptors, threads) = now().ok_or_else(unknown)?;
+    let (memory, descriptors, threads) = now().ok_or_else(full)?;
     let begun = Instant::now();
     let mut count = 0;
     while count < 300 && begun.elapsed() < subject.limit / 2 {
         model.try_run(second)?;
         count += 1;
     }
-    let full = || Verdict::fail(format!("after {count} streams the process cannot open files any more"));
     let after = now().ok_or_else(full)?;
     Ok(Streams {
         count,

@@ -2,7 +2,7 @@
 
 use auricle_client::args::option;
 use auricle_core::text_file;
-use auricle_session::Preset;
+use auricle_session::{HostFields, Preset};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 
@@ -32,8 +32,8 @@ pub(super) struct Chosen {
     pub(super) backend: Option<String>,
     /// The fields.
     pub(super) fields: Map<String, Value>,
-    /// Whether the preset wants a sandbox.
-    pub(super) sandbox: bool,
+    /// How the server would run the engine.
+    pub(super) host: HostFields,
 }
 
 impl EngineArgs {
@@ -42,11 +42,16 @@ impl EngineArgs {
     /// # Errors
     /// The preset cannot be read or is invalid, or a resource directory does not exist.
     pub(super) fn choose(&self) -> Result<Chosen, String> {
+        self.choose_with(None)
+    }
+
+    /// Like [`choose`](Self::choose), with this preset unless the options name one.
+    pub(super) fn choose_with(&self, preset: Option<&Path>) -> Result<Chosen, String> {
         super::resources::check_resources(&self.resources)?;
-        let mut chosen = Chosen { backend: self.backend.clone(), fields: Map::new(), sandbox: true };
-        if let Some(file) = &self.preset {
+        let mut chosen = Chosen { backend: self.backend.clone(), fields: Map::new(), host: HostFields::default() };
+        if let Some(file) = self.preset.as_deref().or(preset) {
             let preset = read(file).map_err(|problem| format!("{}: {problem}", file.display()))?;
-            chosen = Chosen { backend: Some(preset.backend), fields: preset.fields, sandbox: preset.host.sandbox };
+            chosen = Chosen { backend: Some(preset.backend), fields: preset.fields, host: preset.host };
         }
         chosen.fields.extend(self.set.iter().cloned());
         Ok(chosen)

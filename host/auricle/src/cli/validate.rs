@@ -10,11 +10,12 @@ use super::{
     output::{Format, fail, print, print_json},
 };
 use auricle_engines::{locate_library, platform::this_program};
-use auricle_plugin_test::validate::{Case, Outcome, SECTIONS, Verdict};
+use auricle_plugin_test::validate::{Case, Outcome, SECTIONS, Section, Verdict};
 use child::{Request, Task};
 use report::{Counts, describe};
 use runner::{CaseReport, Runner};
 use serde::Serialize;
+use serde_json::json;
 use std::{fs, path::PathBuf, process::ExitCode, time::Duration};
 
 const MORE: &str = "\
@@ -96,7 +97,7 @@ struct FuzzReport {
 
 pub(super) fn run(args: &ValidateArgs) -> ExitCode {
     if args.list {
-        return list();
+        return list(args.format.is_json());
     }
     match runner(args) {
         Err(problem) => {
@@ -110,12 +111,22 @@ pub(super) fn run(args: &ValidateArgs) -> ExitCode {
     }
 }
 
-fn list() -> ExitCode {
-    let section = |section: &auricle_plugin_test::validate::Section| {
-        let lines: Vec<_> = section.cases.iter().map(|case| format!("  {:28} {}", case.name(), case.clause)).collect();
+fn list(as_json: bool) -> ExitCode {
+    let cases = |section: &Section| section.cases.iter().map(|case| (case.name(), case.clause, case.advice));
+    if as_json {
+        let listed = |section: &Section| -> Vec<_> {
+            let object = |(case, clause, advice)| json!({"case": case, "clause": clause, "advice": advice});
+            cases(section).map(object).collect()
+        };
+        let sections: Vec<_> =
+            SECTIONS.iter().map(|section| json!({"section": section.title, "cases": listed(section)})).collect();
+        return print_json(&sections);
+    }
+    let listed = |section: &Section| {
+        let lines: Vec<_> = cases(section).map(|(case, clause, _)| format!("  {case:28} {clause}")).collect();
         format!("{}\n{}", section.title, lines.join("\n"))
     };
-    print(&SECTIONS.iter().map(section).collect::<Vec<_>>().join("\n\n"))
+    print(&SECTIONS.iter().map(listed).collect::<Vec<_>>().join("\n\n"))
 }
 
 /// Checks the command line.
@@ -131,7 +142,7 @@ fn runner(args: &ValidateArgs) -> Result<Runner, String> {
     let named = |problem: &dyn std::fmt::Display| format!("{}: {problem}", file.display());
     let file = file.canonicalize().map_err(|error| named(&error))?;
     let located = locate_library(&file).map_err(|problem| named(&problem))?;
-    let Chosen { backend, fields, sandbox } = args.engine.choose()?;
+    let Chosen { backend, fields, host } = args.engine.choose()?;
     let audio = match &args.audio {
         None => None,
         Some(path) => {
@@ -151,7 +162,7 @@ fn runner(args: &ValidateArgs) -> Result<Runner, String> {
         sandbox: None,
     };
     let program = this_program().map_err(|error| error.to_string())?;
-    let sandbox = match sandbox {
+    let sandbox = match host.sandbox {
         true => Runner::allowed_files(&program, &request),
         false => Err("the preset does without a sandbox".to_owned()),
     };

@@ -9,7 +9,7 @@ use auricle_engines::{
     worker::sandbox::{self, Files},
 };
 use auricle_plugin_api::host::{ignore_requests_to_stop, on_crash};
-use auricle_plugin_test::validate::{Subject, Verdict, case, fuzz};
+use auricle_plugin_test::validate::{Outcome, Round, Speech, Subject, Verdict, case, fuzz};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::{
@@ -82,22 +82,21 @@ pub(crate) fn run(report: &Path) -> io::Result<ExitCode> {
 
 fn execute(request: Request, report: &File) -> Verdict {
     let Request { task, library, origin_dir, resource_dirs, backend, fields, audio, limit, .. } = request;
-    let speech = audio
-        .map(|path| -> auricle_plugin_test::validate::Speech { Box::new(move |rate| recording::samples(&path, rate)) });
+    let speech = audio.map(|path| -> Speech { Box::new(move |rate| recording::samples(&path, rate)) });
     let subject = Subject { library, origin_dir, resource_dirs, backend, fields, speech, limit };
     match task {
         Task::Case(name) => match case(&name) {
             Some(case) => case.run(&subject),
-            None => Verdict::new(auricle_plugin_test::validate::Outcome::Skipped, "there is no such case"),
+            None => Verdict::new(Outcome::Skipped, "there is no such case"),
         },
         Task::Fuzz { seed, seconds } => {
             let end = Instant::now() + Duration::from_secs_f64(seconds);
-            let begin = |round: &auricle_plugin_test::validate::Round| {
+            let begin = |round: &Round| {
                 // If it cannot be written, the round is not known when it crashes.
                 let _ = write(report, &Line::Round(round.to_string()));
             };
             match fuzz(&subject, seed, end, begin) {
-                Ok(rounds) => Verdict::new(auricle_plugin_test::validate::Outcome::Pass, format!("{rounds} rounds")),
+                Ok(rounds) => Verdict::new(Outcome::Pass, format!("{rounds} rounds")),
                 Err(verdict) => verdict,
             }
         }
