@@ -159,13 +159,25 @@ fn engines_of_arithmetic_pass() {
 fn the_streaming_network_passes() {
     let (models, runtime, audio) = (text(models()), text(runtime()), text(fixture("digits.wav")));
     let args = ["--set", "model=digits", "--resources", &models, "--resources", &runtime, "--audio", &audio];
-    passes(&staged("libauricle_engine_onnx.so"), &args);
+    // Long cases use about half of the time.
+    passes(&staged("libauricle_engine_onnx.so"), &[&args[..], &["--timeout", "20"]].concat());
 }
 
 #[test]
 fn clauses_that_engines_once_broke_hold() {
     let (fixtures, runtime, audio) = (text(fixture("")), text(runtime()), text(fixture("digits.wav")));
-    let mut args = vec!["--only", "restart", "--resources", &fixtures, "--resources", &runtime, "--audio", &audio];
+    let mut args = vec![
+        "--only",
+        "restart",
+        "--timeout",
+        "20",
+        "--resources",
+        &fixtures,
+        "--resources",
+        &runtime,
+        "--audio",
+        &audio,
+    ];
     for field in ["model=whisper-digits", "lan=en", "vac=true", "vad=silero"] {
         args.extend(["--set", field]);
     }

@@ -12,9 +12,13 @@ class SphinxProcessor(ASRProcessor):
 
     def __init__(self, decoder: Decoder):
         self.decoder = decoder
+        self.speaks = False
         self.init()
 
     def init(self):
+        if self.speaks:
+            # A client may reset its stream while it speaks.
+            self.decoder.end_utt()
         self.endpointer = Endpointer()
         self.waiting = np.array([], dtype=np.float32)
         self.speaks = False
