@@ -6,6 +6,7 @@ mod abi_matrix;
 mod cli;
 mod files;
 mod outside_crate;
+mod run;
 mod trust;
 mod validate;
 mod workshop;

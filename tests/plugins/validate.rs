@@ -1,9 +1,11 @@
 //! `auricle validate`: the engines of this repository pass, and an engine that breaks a clause fails the case of that clause.
-//! `auricle run`: the text is that of a server.
 
 #![cfg(target_os = "linux")]
 
-use auricle_tests::{auricle, fixture, library, models, noise, runtime, staged, tone_segments};
+mod broken;
+
+use auricle_tests::{PublishedClients, auricle, fixture, library, models, runtime, staged};
+use broken::BROKEN;
 use serde_json::{Value, json};
 use std::{
     env, fs,
@@ -12,114 +14,6 @@ use std::{
     sync::Mutex,
     thread,
 };
-
-/// A line of the table: the case, its outcome, fields of the engine, and a part of the reason.
-type Row = (&'static str, &'static str, &'static [&'static str], &'static str);
-
-/// What `faulty` must do to fail each case.
-const BROKEN: &[Row] = &[
-    ("config.given", "fail", &["sample_rate=fast"], "\"fast\""),
-    ("model.loads", "fail", &["model_fault=panic"], "the panic asked for in Load"),
-    ("model.loads", "fail", &["model_fault=error"], "the error asked for in Load"),
-    ("model.loads", "fail", &["model_fault=bad-metadata", "model_at=metadata"], "sample_rate is 0"),
-    ("model.loads", "fail", &["model_fault=panic", "model_at=metadata"], "the panic asked for in Metadata"),
-    ("model.loads", "fail", &["model_fault=hang"], "did not end within"),
-    ("model.loads", "crashed", &["model_fault=sigsegv"], "SIGSEGV at 0x40 in load"),
-    ("model.loads", "crashed", &["model_fault=exit"], "ended with status 3"),
-    ("model.loads", "crashed", &["model_fault=sigabrt", "model_at=model-drop"], "SIGABRT in drop of a model"),
-    ("model.twice", "fail", &["neglect=second-model"], "there is a model already"),
-    ("model.threads", "fail", &["neglect=second-model"], "there is a model already"),
-    ("model.unloads", "warning", &["neglect=unload"], "16 MiB"),
-    ("model.metadata-stable", "fail", &["neglect=metadata"], "differ"),
-    ("model.chunk", "warning", &["chunk_samples=16"], "1.0 ms"),
-    ("model.limits", "fail", &["neglect=limits"], "max_batch is 0"),
-    ("model.languages", "fail", &["neglect=languages"], "the English one"),
-    ("model.capabilities", "fail", &["neglect=capabilities"], "two words"),
-    ("model.wrong-values", "warning", &["neglect=errors"], "does not name the field"),
-    ("model.unknown-field", "fail", &["neglect=unknown-field"], "panicked"),
-    ("model.missing-file", "warning", &["model=/proc/self/status"], "is not noticed"),
-    ("stream.runs", "fail", &["fault=panic", "at=init"], "the panic asked for in Init"),
-    ("stream.runs", "fail", &["fault=panic", "at=process_iter"], "the panic asked for in ProcessIter"),
-    ("stream.runs", "fail", &["fault=error", "at=finish"], "the error asked for in Finish"),
-    ("stream.runs", "fail", &["fault=hang"], "did not end within"),
-    ("stream.runs", "crashed", &["fault=sigsegv", "at=insert_audio_chunk"], "in insert_audio_chunk of plugin"),
-    ("stream.runs", "crashed", &["fault=sigkill"], "crashed (SIGKILL)"),
-    ("stream.runs", "crashed", &["fault=exit", "at=finish"], "ended with status 3"),
-    ("stream.runs", "crashed", &["fault=thread-exit"], "ended with status 3"),
-    ("stream.runs", "crashed", &["fault=stack-overflow"], "SIGSEGV"),
-    ("stream.runs", "crashed", &["fault=sigabrt", "at=drop"], "in drop of a processor"),
-    ("stream.empty", "fail", &["neglect=empty"], "reports `nothing`"),
-    ("stream.one-sample", "fail", &["neglect=short"], "not what it expects"),
-    ("stream.short-end", "fail", &["neglect=short"], "not what it expects"),
-    ("stream.whole-chunks", "fail", &["neglect=whole-chunks"], "no audio to finish"),
-    ("stream.silence", "fail", &["neglect=silence"], "not what it expects"),
-    ("stream.noise", "fail", &["fault=error", "after_chunks=90"], "the error asked for"),
-    ("stream.clipped", "fail", &["neglect=loud"], "not what it expects"),
-    ("stream.constant", "fail", &["neglect=loud"], "not what it expects"),
-    ("stream.nan", "warning", &["neglect=not-finite"], "not finite"),
-    ("stream.infinite", "warning", &["neglect=not-finite"], "not finite"),
-    ("stream.any-chunks", "warning", &["neglect=any-chunks"], "chunks of 3201 samples"),
-    ("stream.pieces", "fail", &["neglect=again"], "in packets of"),
-    ("state.init-resets", "fail", &["neglect=reset"], "after a reset"),
-    ("state.init-twice", "fail", &["neglect=init-twice"], "init was called before"),
-    ("state.flush", "fail", &["neglect=offset"], "after a flush"),
-    ("state.offset", "fail", &["neglect=offset"], "from offset 1000003"),
-    ("state.far-offset", "fail", &["neglect=far-offset"], "from offset 1099511627776"),
-    ("state.after-finish", "warning", &["neglect=calls"], "audio at the wrong time"),
-    ("state.no-audio", "warning", &["neglect=calls"], "without new audio"),
-    ("state.before-init", "warning", &["neglect=calls"], "audio at the wrong time"),
-    ("state.dropped", "fail", &["neglect=dropped"], "beside streams that are dropped"),
-    ("state.model-dropped", "crashed", &["model_fault=sigabrt", "model_at=model-drop"], "drop of a"),
-    ("state.cancelled", "warning", &["neglect=cancelled"], "cannot be cancelled"),
-    ("together.interleaved", "fail", &["neglect=others"], "beside another stream"),
-    ("together.threads", "fail", &["neglect=thread"], "on another thread"),
-    ("together.many", "fail", &["neglect=thread"], "16 streams at once"),
-    ("together.moves", "fail", &["neglect=thread"], "on a new thread"),
-    ("together.all-streams", "fail", &["neglect=one-stream"], "max_streams is 2"),
-    ("together.again", "fail", &["neglect=again"], "in a second stream"),
-    ("together.new-model", "fail", &["neglect=loads"], "loaded again"),
-    ("batch.one", "fail", &["neglect=batch-ends", "segment_chunks=30", "max_batch=4"], "in a batch of one"),
-    ("batch.two", "fail", &["neglect=batch", "max_batch=4"], "only the first stream"),
-    ("batch.full", "fail", &["neglect=batch", "max_batch=4"], "only the first stream"),
-    ("batch.lengths", "fail", &["neglect=batch", "max_batch=4"], "only the first stream"),
-    ("batch.ends", "fail", &["neglect=batch-ends", "segment_chunks=30", "max_batch=4"], "without new audio"),
-    ("events.times-in-order", "fail", &["fault=disordered", "after_chunks=12"], "after a segment"),
-    ("events.words-in-order", "fail", &["fault=not-a-number"], "the word `backwards`"),
-    ("events.inside", "fail", &["fault=outside"], "was reported when the engine had"),
-    ("events.partials-follow", "fail", &["fault=disordered", "after_chunks=12"], "starts before the last segment"),
-    ("events.utf8", "fail", &["fault=invalid-utf8"], "is not UTF-8"),
-    ("events.control", "fail", &["neglect=control"], "control characters"),
-    ("events.size", "fail", &["fault=huge-text", "megabytes=1"], "a text of 1048576 bytes"),
-    ("events.count", "fail", &["fault=flood"], "events in one call: servers accept"),
-    ("events.blank", "warning", &["neglect=blank"], "has no text"),
-    ("events.language", "fail", &["lan=the English one"], "not a BCP 47 tag"),
-    ("events.moments", "fail", &["fault=disordered", "after_chunks=12"], "comes after"),
-    ("events.last-words", "warning", &["neglect=last-words", "segment_chunks=30"], "never followed by a segment"),
-    ("events.claims", "warning", &["neglect=claims"], "word-times"),
-    ("restart.claim", "fail", &["neglect=replay-claim"], "claim none"),
-    ("restart.resumes-from-each", "fail", &["neglect=restore"], "from sample"),
-    ("restart.another-model", "fail", &["neglect=other-model"], "this is not its state"),
-    ("restart.state-size", "fail", &["fault=bad-state"], "1048577 bytes"),
-    ("restart.order", "fail", &["neglect=point-order"], "follows a later one"),
-    ("restart.offset", "fail", &["neglect=point-offset"], "a point at sample"),
-    ("restart.spoilt-state", "fail", &["neglect=spoilt-state"], "a state is not empty"),
-    ("restart.unsupported", "fail", &["neglect=supported"], "succeeds"),
-    ("options.wrong-values", "warning", &["neglect=errors"], "does not name the field"),
-    ("options.unknown", "fail", &["neglect=unknown-field"], "panicked"),
-    ("options.per-stream", "fail", &["neglect=others"], "another option"),
-    ("extension.model", "fail", &["neglect=extension"], "an answer of 0 bytes"),
-    ("extension.stream", "fail", &["neglect=extension"], "an answer of 0 bytes"),
-    ("extension.files", "fail", &["neglect=files"], "a/relative/path"),
-    ("resources.prints", "warning", &["fault=print"], "the engine printed"),
-    ("resources.sandbox", "fail", &["neglect=socket"], "in the sandbox"),
-    ("resources.directory", "warning", &["neglect=directory"], "another working directory"),
-    ("resources.log", "warning", &["neglect=log"], "lines for one stream"),
-    ("resources.call-time", "warning", &["fault=sleep", "seconds=3.1"], "a call took 3."),
-    ("resources.hour", "fail", &["fault=leak", "megabytes=1", "times=1000000", "chunk_samples=160000"], "each hour"),
-    ("resources.memory", "fail", &["fault=leak", "megabytes=1", "at=drop"], "MiB behind"),
-    ("resources.descriptors", "fail", &["fault=descriptors"], "open files"),
-    ("resources.threads", "fail", &["neglect=threads"], "threads behind"),
-];
 
 /// Runs the command; returns its result and its cases by name.
 fn validate(plugin: &Path, args: &[&str]) -> (Output, Vec<(String, Value)>) {
@@ -188,6 +82,21 @@ fn clauses_that_engines_once_broke_hold() {
     let args = ["--only", "state.after-finish", "--set", "model=en-us", "--audio", &audio];
     let (_, cases) = validate(&staged("pocketsphinx.engine"), &args);
     assert_eq!(cases[0].1["outcome"], "pass", "{cases:?}");
+}
+
+#[test]
+fn the_python_example_starts_anew() {
+    let Some(venv) = PublishedClients("python-engines").environment() else { return };
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/python/examples").canonicalize().unwrap();
+    let fields = [format!("venv={}", text(venv)), format!("path={}", text(examples))];
+    let audio = text(fixture("weather.wav"));
+    let mut args = vec!["--only", "stream.runs,state.init-resets,state.flush", "--audio", &audio];
+    for field in ["module=my_engine.loader", "loader=MyEngineLoader", &fields[0], &fields[1]] {
+        args.extend(["--set", field]);
+    }
+    let (_, cases) = validate(&library("python"), &args);
+    let passed: Vec<_> = cases.iter().filter(|(_, case)| case["outcome"] == "pass").collect();
+    assert_eq!((problems(&cases), passed.len()), (Vec::new(), 3), "{cases:?}");
 }
 
 #[test]
@@ -365,96 +274,4 @@ fn the_documentation_has_every_case() {
     for (case, ..) in BROKEN {
         assert!(listed.contains(case), "{case}");
     }
-}
-
-// `auricle run`
-
-/// A WAV file of noise, and its samples.
-fn recording(dir: &Path, rate: u32, samples: usize) -> (PathBuf, Vec<i16>) {
-    let (path, samples) = (dir.join("noise.wav"), noise(5, samples));
-    let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-    let mut wav = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0".to_vec();
-    wav[4..8].copy_from_slice(&(36 + bytes.len() as u32).to_le_bytes());
-    wav.extend(rate.to_le_bytes());
-    wav.extend((rate * 2).to_le_bytes());
-    wav.extend(b"\x02\0\x10\0data");
-    wav.extend((bytes.len() as u32).to_le_bytes());
-    wav.extend(bytes);
-    fs::write(&path, wav).unwrap();
-    (path, samples)
-}
-
-fn run(args: &[&str]) -> (Option<i32>, String, String) {
-    let output = auricle().arg("run").args(args).output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code(), text(output.stdout), text(output.stderr))
-}
-
-#[test]
-fn a_recording_is_transcribed_without_a_server() {
-    let dir = tempfile::tempdir().unwrap();
-    let (path, samples) = recording(dir.path(), 16_000, 40_100);
-    let (tone, path) = (text(library("tone")), text(path));
-    let expected = tone_segments(&samples, 16_000);
-    let (code, out, err) = run(&[&tone, &path]);
-    assert_eq!(
-        (code, out.lines().collect::<Vec<_>>()),
-        (Some(0), expected.iter().map(String::as_str).collect()),
-        "{err}"
-    );
-    assert_eq!(err, "");
-    let (_, in_process, _) = run(&[&tone, &path, "--in-process"]);
-    assert_eq!(in_process, out);
-
-    // A preset, a field over it, partial texts, and the cost.
-    let preset = dir.path().join("tone.json");
-    fs::write(&preset, json!({"backend": "tone", "segment_chunks": 10, "host": {"title": "x"}}).to_string()).unwrap();
-    let (preset, plugins) = (text(preset), text(staged("")));
-    let mut args = vec![&*preset, &path, "--plugins", &plugins, "--set", "segment_chunks=20"];
-    args.extend(["--format", "jsonl", "--show-partials", "--cost"]);
-    let (code, out, err) = run(&args);
-    assert_eq!(code, Some(0), "{err}");
-    let lines: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let segments: Vec<_> = lines.iter().filter(|line| line["type"] == "segment").collect();
-    assert_eq!((segments.len(), &segments[0]["end"]), (2, &json!(2.0)));
-    assert!(lines.len() > 5 && lines[0]["type"] == "partial", "{out}");
-    assert!(err.contains("2.5 s of audio"), "{err}");
-
-    let (_, srt, _) = run(&[&tone, &path, "--format", "srt"]);
-    assert!(srt.starts_with(&format!("1\n00:00:00,000 --> 00:00:01,000\n{}\n\n2\n", expected[0])), "{srt}");
-    let (_, vtt, _) = run(&[&tone, &path, "--format", "vtt"]);
-    assert!(vtt.starts_with("WEBVTT\n\n00:00:00.000 --> 00:00:01.000\n"), "{vtt}");
-}
-
-#[test]
-fn what_cannot_be_run_is_said() {
-    let dir = tempfile::tempdir().unwrap();
-    let (path, _) = recording(dir.path(), 16_000, 48_000);
-    let (tone, faulty, path) = (text(library("tone")), text(library("faulty")), text(path));
-    let preset = dir.path().join("other.json");
-    fs::write(&preset, json!({"backend": "other"}).to_string()).unwrap();
-    let (preset, plugins) = (text(preset), text(staged("")));
-    for (args, code, problem) in [
-        (&[&*tone, "no-such.wav"][..], 3, "no-such.wav: "),
-        (&[&tone, &tone], 3, "not a recognized audio file"),
-        (&[&path, &path], 4, "is not a shared library"),
-        (&[&tone, &path, "--set", "chunk_samples=0"], 4, "field `chunk_samples`"),
-        (&[&tone, &path, "--backend", "other"], 4, "choose one of its engines with --backend: tone"),
-        (&[&preset, &path, "--plugins", &plugins], 4, "no plugin in the directories has the engine `other`"),
-        (&[&faulty, &path, "--set", "model_fault=error"], 4, "the error asked for in Load"),
-        (
-            &[&faulty, &path, "--set", "fault=error", "--set", "after_chunks=15"],
-            4,
-            "the error asked for in ProcessIter",
-        ),
-    ] {
-        let (found, _, err) = run(args);
-        assert!(found == Some(code) && err.contains(problem), "{args:?}: {found:?} {err}");
-        assert_eq!(err.lines().count(), 1, "{err}");
-    }
-    // Text from before a failure is printed; an engine that crashes once loses nothing.
-    let (_, out, _) = run(&[&faulty, &path, "--set", "fault=error", "--set", "after_chunks=15"]);
-    assert_eq!(out.lines().count(), 1);
-    let (code, out, _) = run(&[&faulty, &path, "--set", "fault=sigsegv", "--set", "after_chunks=15"]);
-    assert_eq!((code, out.lines().count()), (Some(0), 3));
 }
