@@ -90,13 +90,13 @@ pub fn fuzz(subject: &Subject, seed: u64, end: Instant, mut begin: impl FnMut(&R
 }
 
 fn run(model: &TestModel, audio: &[f32], round: &Round, streams: usize) -> Result<(), Verdict> {
-    let mut together: Vec<Life> = (0..streams).map(|_| Life::default()).collect();
+    let mut together: Vec<Place> = (0..streams).map(|_| Place::default()).collect();
     for (stream, call) in &round.calls {
         together[*stream].call(model, audio, *call)?;
     }
-    let together = together.into_iter().map(Life::end).collect::<Result<Vec<_>, Error>>()?;
+    let together = together.into_iter().map(Place::end).collect::<Result<Vec<_>, Error>>()?;
     for (stream, found) in together.into_iter().enumerate() {
-        let mut alone = Life::default();
+        let mut alone = Place::default();
         for (_, call) in round.calls.iter().filter(|(its, _)| *its == stream) {
             alone.call(model, audio, *call)?;
         }
@@ -109,12 +109,12 @@ fn run(model: &TestModel, audio: &[f32], round: &Round, streams: usize) -> Resul
 
 /// The streams of one place, one after another, and all that they report.
 #[derive(Default)]
-struct Life {
+struct Place {
     stream: Option<TestStream>,
     segments: Vec<Segment>,
 }
 
-impl Life {
+impl Place {
     fn call(&mut self, model: &TestModel, audio: &[f32], call: Call) -> Result<(), Error> {
         let mut stream = match self.stream.take() {
             Some(stream) => stream,

@@ -35,7 +35,7 @@ names! {
         /// The text depends on other streams.
         Others = "others",
         /// The text depends on streams before.
-        Again = "again",
+        Repeated = "again",
         /// The text depends on the models loaded before.
         Loads = "loads",
         /// The text depends on streams that were dropped.
@@ -199,7 +199,7 @@ impl Neglect {
         let about = match self {
             Self::Thread => format!("{:?}", thread::current().id()),
             Self::Others => ALIVE.load(Relaxed).to_string(),
-            Self::Again => CREATED.load(Relaxed).to_string(),
+            Self::Repeated => CREATED.load(Relaxed).to_string(),
             Self::Loads => LOADED.load(Relaxed).to_string(),
             Self::Dropped => (DROPPED.load(Relaxed) > 1).to_string(),
             Self::Control => "\n".into(),
