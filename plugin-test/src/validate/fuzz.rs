@@ -90,13 +90,13 @@ pub fn fuzz(subject: &Subject, seed: u64, end: Instant, mut begin: impl FnMut(&R
 }
 
 fn run(model: &TestModel, audio: &[f32], round: &Round, streams: usize) -> Result<(), Verdict> {
-    let mut together: Vec<Place> = (0..streams).map(|_| Place::default()).collect();
+    let mut together: Vec<Line> = (0..streams).map(|_| Line::default()).collect();
     for (stream, call) in &round.calls {
         together[*stream].call(model, audio, *call)?;
     }
-    let together = together.into_iter().map(Place::end).collect::<Result<Vec<_>, Error>>()?;
+    let together = together.into_iter().map(Line::end).collect::<Result<Vec<_>, Error>>()?;
     for (stream, found) in together.into_iter().enumerate() {
-        let mut alone = Place::default();
+        let mut alone = Line::default();
         for (_, call) in round.calls.iter().filter(|(its, _)| *its == stream) {
             alone.call(model, audio, *call)?;
         }
@@ -107,14 +107,14 @@ fn run(model: &TestModel, audio: &[f32], round: &Round, streams: usize) -> Resul
     Ok(())
 }
 
-/// The streams of one place, one after another, and all that they report.
+/// The streams of one number, one after another, and all that they report.
 #[derive(Default)]
-struct Place {
+struct Line {
     stream: Option<TestStream>,
     segments: Vec<Segment>,
 }
 
-impl Place {
+impl Line {
     fn call(&mut self, model: &TestModel, audio: &[f32], call: Call) -> Result<(), Error> {
         let mut stream = match self.stream.take() {
             Some(stream) => stream,
