@@ -55,6 +55,9 @@
 //! auricle-plugin-api = "1"
 //! ```
 //!
+//! `auricle validate FILE` checks a built engine against everything that this documentation says, and `auricle run FILE
+//! speech.wav` transcribes with it.
+//!
 //! Guarantees of the server:
 //!
 //! - A processor is called by one thread at a time, not always the same one; a model by several at once.

@@ -38,7 +38,8 @@ impl<'a> Sink<'a> {
     }
 
     /// Reports that a new processor could continue from `sample`, given `state` (at most 1 MiB; see
-    /// [`AsrProcessor::restore`](crate::AsrProcessor::restore)). Everything reported before is final.
+    /// [`AsrProcessor::restore`](crate::AsrProcessor::restore)). Everything reported before is final. Points do not go
+    /// back: the server drops the audio before the last one.
     pub fn restart_point(&mut self, sample: u64, state: &[u8]) {
         self.sink.restart_point(sample, state.into());
     }

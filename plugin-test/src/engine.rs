@@ -29,13 +29,20 @@ impl TestEngine {
     /// # Panics
     /// The server would refuse the library, or it has no such engine.
     pub fn from_library(library: &Path, backend: &str, host: &StubHost) -> Self {
-        let engines = match Library::open(library, host.services()) {
-            Ok(library) => library.into_engines(),
-            Err(problem) => panic!("{}: {problem}", library.display()),
-        };
+        let engines = Self::all_of_library(library, host);
+        let engines = engines.unwrap_or_else(|problem| panic!("{}: {problem}", library.display()));
         let names: Vec<_> = engines.iter().map(|engine| engine.backend().to_owned()).collect();
         let engine = engines.into_iter().find(|engine| engine.backend() == backend);
-        Self { engine: engine.unwrap_or_else(|| panic!("{} has no engine `{backend}`: {names:?}", library.display())) }
+        engine.unwrap_or_else(|| panic!("{} has no engine `{backend}`: {names:?}", library.display()))
+    }
+
+    /// Opens all engines of a built library, in its order.
+    ///
+    /// # Errors
+    /// Why the server would refuse the library, in one line.
+    pub fn all_of_library(library: &Path, host: &StubHost) -> Result<Vec<Self>, String> {
+        let library = Library::open(library, host.services())?;
+        Ok(library.into_engines().into_iter().map(|engine| Self { engine }).collect())
     }
 
     /// The name by which presets select it.
@@ -152,8 +159,17 @@ impl TestModel {
     /// # Panics
     /// A call fails.
     pub fn run(&self, audio: &[f32]) -> Recording {
-        let mut stream = self.stream();
-        stream.push(audio).and_then(|()| stream.finish()).unwrap_or_else(|error| panic!("the stream failed: {error}"))
+        self.try_run(audio).unwrap_or_else(|error| panic!("the stream failed: {error}"))
+    }
+
+    /// Like [`run`](Self::run).
+    ///
+    /// # Errors
+    /// The engine's error.
+    pub fn try_run(&self, audio: &[f32]) -> Result<Recording, Error> {
+        let mut stream = self.try_stream(Value::Object(Map::new()))?;
+        stream.push(audio)?;
+        stream.finish()
     }
 
     /// Like [`run`](Self::run), with chunks of this many samples. The server never does this: it is for engines whose
@@ -172,7 +188,16 @@ impl TestModel {
     /// # Panics
     /// A call fails.
     pub fn run_together(&self, audios: &[&[f32]]) -> Vec<Recording> {
-        let mut streams: Vec<_> = audios.iter().map(|audio| (self.stream(), *audio)).collect();
+        self.try_run_together(audios).unwrap_or_else(|error| panic!("a stream failed: {error}"))
+    }
+
+    /// Like [`run_together`](Self::run_together).
+    ///
+    /// # Errors
+    /// The engine's first error.
+    pub fn try_run_together(&self, audios: &[&[f32]]) -> Result<Vec<Recording>, Error> {
+        let open = |audio| Ok((self.try_stream(Value::Object(Map::new()))?, audio));
+        let mut streams = audios.iter().map(|audio| open(*audio)).collect::<Result<Vec<_>, Error>>()?;
         let ends_in_batch = self.metadata().ends_in_batch;
         loop {
             let mut waiting: Vec<&mut TestStream> = Vec::new();
@@ -182,10 +207,10 @@ impl TestModel {
                     continue;
                 }
                 *audio = rest;
-                stream.processor().insert_audio_chunk(chunk).unwrap();
+                stream.processor().insert_audio_chunk(chunk)?;
                 stream.count(chunk.len());
                 if rest.is_empty() && ends_in_batch {
-                    stream.processor().announce_end().unwrap();
+                    stream.processor().announce_end()?;
                 }
                 waiting.push(stream);
             }
@@ -195,15 +220,13 @@ impl TestModel {
             for batch in waiting.chunks_mut(self.metadata().max_batch.max(1) as usize) {
                 let mut entries: Vec<_> = batch.iter_mut().map(|stream| stream.batch_entry()).collect();
                 self.model.process_batch(&mut entries);
-                for BatchEntry { result, .. } in entries {
-                    result.unwrap_or_else(|error| panic!("a stream of a batch failed: {error}"));
-                }
+                entries.into_iter().try_for_each(|BatchEntry { result, .. }| result)?;
             }
         }
         let end = |(stream, audio): (TestStream, &[f32])| {
             debug_assert!(audio.is_empty());
             if ends_in_batch && stream.position() > 0 { Ok(stream.into_recording()) } else { stream.finish() }
         };
-        streams.into_iter().map(|stream| end(stream).unwrap()).collect()
+        streams.into_iter().map(end).collect()
     }
 }

@@ -51,15 +51,16 @@
 //! ```
 //!
 //! Feature `server` adds the module `server`: a real server process with the built plugin in its plugin directory, and
-//! a client that streams to it.
+//! a client that streams to it. Feature `validate` adds the module `validate`: the cases of `auricle validate`.
 //!
-//! Everything here is for tests, so it panics where a test would fail.
+//! Everything else here is for tests, so it panics where a test would fail.
 
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "a test kit panics where a test fails")]
 
 pub mod audio;
 pub mod check;
+mod compare;
 mod engine;
 mod recording;
 #[cfg(feature = "server")]
@@ -67,6 +68,8 @@ pub mod server;
 mod skip;
 mod stream;
 mod stub_host;
+#[cfg(feature = "validate")]
+pub mod validate;
 pub mod words;
 
 pub use engine::{TestEngine, TestModel};

@@ -19,6 +19,7 @@ pub struct StubHost {
     origin: PathBuf,
     resources: Vec<PathBuf>,
     log: Arc<Mutex<Vec<LogLine>>>,
+    quiet: bool,
 }
 
 /// A line in an engine's log.
@@ -41,7 +42,13 @@ impl Default for StubHost {
 impl StubHost {
     /// Creates a host without resource directories, with log level `warn`.
     pub fn new() -> Self {
-        Self { level: LogLevel::Warn, origin: PathBuf::from("/nowhere"), resources: Vec::new(), log: Arc::default() }
+        Self {
+            level: LogLevel::Warn,
+            origin: PathBuf::from("/nowhere"),
+            resources: Vec::new(),
+            log: Arc::default(),
+            quiet: false,
+        }
     }
 
     /// Adds a resource directory, where the engine looks for models and shared runtimes. Directories are searched in
@@ -63,6 +70,13 @@ impl StubHost {
     #[must_use]
     pub fn log_level(mut self, level: LogLevel) -> Self {
         self.level = level;
+        self
+    }
+
+    /// Does not print warnings and errors.
+    #[must_use]
+    pub fn quiet(mut self) -> Self {
+        self.quiet = true;
         self
     }
 
@@ -93,7 +107,7 @@ impl HostServices for StubHost {
     }
 
     fn log(&self, level: LogLevel, target: &str, message: &str) {
-        if level <= LogLevel::Warn {
+        if level <= LogLevel::Warn && !self.quiet {
             // Shown if the test fails.
             println!("{level:?} {target}: {message}");
         }

@@ -74,6 +74,8 @@ fn every_command_explains_itself() {
         "streams",
         "engines",
         "probe",
+        "validate",
+        "run",
         "pull",
         "convert",
         "sessions",

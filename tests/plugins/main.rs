@@ -7,5 +7,7 @@ mod c_engines;
 mod cli;
 mod files;
 mod outside_crate;
+mod run;
 mod trust;
+mod validate;
 mod workshop;

@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod configuration;
 mod convert;
+mod engine_args;
 mod engines;
 mod evaluate;
 mod key;
@@ -12,11 +13,14 @@ mod output;
 mod preset_file;
 mod presets;
 mod pull;
+mod recording;
 mod resources;
+mod run;
 mod serve;
 mod sessions;
 mod shell;
 mod streams;
+mod validate;
 
 use auricle_client as client;
 use auricle_engines::{
@@ -55,6 +59,8 @@ enum Command {
     Streams(streams::StreamsArgs),
     Engines(engines::EnginesArgs),
     Probe(ProbeArgs),
+    Validate(validate::ValidateArgs),
+    Run(run::RunArgs),
     Pull(pull::PullArgs),
     Convert(convert::ConvertArgs),
     Sessions(sessions::SessionsArgs),
@@ -64,6 +70,12 @@ enum Command {
     /// Opens a plugin in this process; `probe` and `serve` start it as a child process.
     #[command(hide = true)]
     ProbeChild(ProbeChildArgs),
+    /// Runs one case in this process; `validate` starts it as a child process.
+    #[command(hide = true)]
+    ValidateChild {
+        #[arg(long)]
+        report: PathBuf,
+    },
     /// Serves one model in a worker process; `serve` starts it with a socket as standard input.
     #[command(hide = true)]
     Worker {
@@ -114,6 +126,15 @@ pub(crate) fn main() -> ExitCode {
         Command::Evaluate(args) => evaluate::run(args),
         Command::Engines(args) => with_runtime(engines::run(args)),
         Command::Probe(args) => probe(&args),
+        Command::Validate(args) => validate::run(&args),
+        Command::Run(args) => {
+            logging::init_client();
+            with_runtime(run::run(args))
+        }
+        Command::ValidateChild { report } => match validate::child::run(&report) {
+            Ok(code) => code,
+            Err(error) => fail(format_args!("cannot run the case: {error}")),
+        },
         Command::Pull(args) => pull::run(&args),
         Command::Convert(args) => convert::run(&args),
         Command::Sessions(args) => sessions::run(&args),

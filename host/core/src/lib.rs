@@ -1,5 +1,5 @@
-//! Types that all of Auricle shares: stream events, failures, audio formats, times, metrics, word errors, the messages of the
-//! native protocol, and how text files are read. No other I/O. Without feature `host`: what clients need.
+//! Types that all of Auricle shares: stream events, failures, audio formats, times, subtitles, metrics, word errors, the
+//! messages of the native protocol, and how text files are read. No other I/O. Without feature `host`: what clients need.
 #![forbid(unsafe_code)]
 
 pub mod certificate;
@@ -13,6 +13,7 @@ pub mod metrics;
 pub mod native;
 mod pace;
 pub mod permits;
+pub mod subtitles;
 pub mod text_file;
 pub mod times;
 pub mod word_errors;

@@ -18,7 +18,6 @@ mod requests;
 #[cfg(feature = "server")]
 mod response;
 #[cfg(feature = "server")]
-mod subtitles;
 #[cfg(feature = "server")]
 mod transcribe;
 #[cfg(feature = "server")]

@@ -1,6 +1,7 @@
 //! Engines: finds them in a directory, registers them by name, and runs them in this process or in worker processes.
 #![forbid(unsafe_code)]
 
+pub mod child;
 mod library;
 mod load;
 pub mod memory;
@@ -10,5 +11,5 @@ mod services;
 pub mod stamp;
 pub mod worker;
 
-pub use library::{LibraryError, open_library};
+pub use library::{LibraryError, LibraryFile, locate_library, open_library};
 pub use load::{Isolation, LoadSpec};

@@ -95,6 +95,27 @@ pub(crate) fn find_library(path: &Path) -> Result<Origin, LibraryError> {
     found.ok_or(LibraryError::NoPlugin)
 }
 
+/// A plugin's library, and the directory of its own files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LibraryFile {
+    /// The library.
+    pub library: PathBuf,
+    /// The engine folder, or the directory of the library.
+    pub dir: PathBuf,
+}
+
+/// Finds the library of a plugin file or engine folder. Of a file, nothing is read.
+///
+/// # Errors
+/// The engine folder has no library with a manifest, or several.
+pub fn locate_library(path: &Path) -> Result<LibraryFile, LibraryError> {
+    if path.is_dir() {
+        let Origin { library, dir, .. } = find_library(path)?;
+        return Ok(LibraryFile { library, dir });
+    }
+    Ok(LibraryFile { library: path.to_owned(), dir: path.parent().unwrap_or(Path::new(".")).to_owned() })
+}
+
 fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

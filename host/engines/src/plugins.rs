@@ -18,9 +18,9 @@ mod trust;
 mod watcher;
 
 pub use copy::cache_dir;
-pub use engine::{ConfigError, Engine, LoadError, Plugin};
+pub use engine::{ConfigError, Engine, LoadError, Plugin, open_plugin};
 pub use error::PluginError;
-pub use probe::{ProbeReport, examine, probe_child};
+pub use probe::{ProbeReport, engine_files, examine, probe_child};
 pub use registry::{FileReport, FileState, Registry};
 pub use settings::DiscoverySettings;
 pub use trust::{Outsider, PinError, Trust, TrustError, check_writers, digest};

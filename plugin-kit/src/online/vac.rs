@@ -212,6 +212,11 @@ impl<T: Transcriber, V: Vad> Vac<T, V> {
         let changed = self.online.restart(waited);
         if let Some((sample, state)) = changed {
             let sample = if open { sample } else { self.kept_at };
+            if sample < self.restart_at {
+                // An utterance goes on after a short pause. The server has dropped its audio before the last point,
+                // which is still good.
+                return Ok(());
+            }
             self.restart_at = sample;
             report.restart_point(sample, &State { voice: Some(open), ..state }.encode()?);
         }

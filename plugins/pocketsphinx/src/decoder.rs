@@ -21,7 +21,7 @@ use crate::{
     ffi::{self, RawDecoder, RawWord},
     files::Files,
 };
-use auricle_plugin_api::Error;
+use auricle_plugin_api::{Error, ErrorCode};
 use std::{
     ffi::{CStr, CString, c_char, c_int},
     ptr::{self, NonNull},
@@ -97,6 +97,10 @@ impl Decoder {
 
     /// Processes the next samples of the utterance.
     pub(crate) fn process(&mut self, samples: &[i16]) -> Result<(), Error> {
+        if !self.in_utterance {
+            // The C code would never return.
+            return Err(Error::new(ErrorCode::CONTRACT, "audio was inserted after the end of the stream"));
+        }
         // SAFETY: as above; the samples are only read, during the call.
         self.call("process audio", |raw| unsafe { ffi::auricle_ps_process(raw, samples.as_ptr(), samples.len()) })?;
         Ok(())

@@ -23,7 +23,7 @@ impl Vad {
         // SAFETY: as many bytes as the detector needs, aligned for every integer in it.
         match unsafe { ffi::auricle_ps_vad_init(vad.state.as_mut_ptr().cast(), mode.into()) } {
             0 => Ok(vad),
-            _ => Err(Error::other(format!("the voice detector has no mode {mode}"))),
+            _ => Err(Error::config("vad_mode", format_args!("the voice detector has no mode {mode}"))),
         }
     }
 

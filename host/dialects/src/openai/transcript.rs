@@ -3,10 +3,9 @@
 use super::{
     messages::{Logprob, Transcription, Usage, Verbose, VerboseSegment, VerboseWord},
     parameters::{Format, Parameters, Task},
-    subtitles,
 };
 use crate::upload::feed::Warnings;
-use auricle_core::{Event, times::seconds};
+use auricle_core::{Event, subtitles, times::seconds};
 use auricle_plugin_api::{Metadata, Segment};
 use std::{borrow::Cow, sync::PoisonError};
 

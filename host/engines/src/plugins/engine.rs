@@ -5,10 +5,10 @@
 
 use super::{
     error::PluginError,
-    probe::{ProbeReport, engine_files},
+    probe::{ProbeReport, engine_files, examine},
 };
 use crate::{
-    library::{LibraryError, open_library},
+    library::{LibraryError, find_library, open_library},
     load::{Isolation, LoadSpec},
     services::Services,
     worker::{Quarantine, Supervisor, WorkerSpec},
@@ -21,8 +21,9 @@ use auricle_stream::Model;
 use jsonschema::{ValidationError, Validator};
 use serde_json::{Map, Value};
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 /// Why an engine does not accept a configuration.
@@ -141,6 +142,23 @@ impl Plugin {
         });
         Ok(Self { manifest, engines: engines.collect::<Result<_, PluginError>>()?, quarantine })
     }
+}
+
+/// Opens a plugin file or engine folder where it is, for one use: without a registry, a private copy or a quarantine. It
+/// must not change meanwhile. `program` opens it in a child process first.
+///
+/// # Errors
+/// Why the plugin is refused.
+pub fn open_plugin(
+    program: &Path,
+    path: &Path,
+    resource_dirs: &[PathBuf],
+    limit: Duration,
+) -> Result<Plugin, PluginError> {
+    let report = examine(program, path, resource_dirs, limit)?;
+    let manifest = find_library(path)?.manifest;
+    let quarantine = Quarantine::new(manifest.id(), usize::MAX, Duration::ZERO);
+    Plugin::new(manifest, report, path.to_owned(), "", resource_dirs, quarantine)
 }
 
 impl Engine {

@@ -7,6 +7,7 @@
 
 use super::error::PluginError;
 use crate::{
+    child::{ChildEnd, ChildLimits, end_with_parent, wait},
     library::{LibraryError, find_library, open_library},
     platform,
     services::Services,
@@ -18,13 +19,11 @@ use auricle_plugin_api::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use std::{
-    fs,
-    io::{self, Read},
+    fs, io,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::{Arc, mpsc},
-    thread,
-    time::{Duration, Instant},
+    process::{Command, Stdio},
+    sync::Arc,
+    time::Duration,
 };
 
 /// The report on a plugin that could be opened.
@@ -91,7 +90,7 @@ pub fn examine(
 ///
 /// # Errors
 /// The engine's error, or why there is no answer.
-pub(super) fn engine_files(
+pub fn engine_files(
     program: &Path,
     path: &Path,
     resource_dirs: &[PathBuf],
@@ -124,30 +123,13 @@ fn ask_child<T: DeserializeOwned>(
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     platform::own_process_group(&mut command);
     let mut child = command.spawn().map_err(PluginError::Child)?;
-    let status = wait(&mut child, limit).map_err(PluginError::Child)?.ok_or(PluginError::Slow(limit))?;
+    let end = wait(&mut child, ChildLimits { time: limit, memory: None }).map_err(PluginError::Child)?;
+    let ChildEnd::Exited(status) = end else { return Err(PluginError::Slow(limit)) };
     let text = fs::read(report.path()).map_err(PluginError::Child)?;
     match serde_json::from_slice(&text) {
         Ok(Outcome::Opened(report)) => Ok(report),
         Ok(Outcome::Refused(reason)) => Err(PluginError::Refused(reason)),
         Err(_) => Err(PluginError::Died(status)),
-    }
-}
-
-/// Waits for the child to end. Returns `None` if it exceeded the limit and was killed.
-fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<std::process::ExitStatus>> {
-    let end = Instant::now() + limit;
-    let mut pause = Duration::from_millis(1);
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        if Instant::now() >= end {
-            child.kill()?;
-            child.wait()?;
-            return Ok(None);
-        }
-        thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(20));
     }
 }
 
@@ -175,23 +157,6 @@ fn write_outcome<T: Serialize>(report: &Path, result: Result<T, String>) -> io::
     };
     fs::write(report, serde_json::to_vec(&outcome)?)?;
     Ok(matches!(outcome, Outcome::Opened(_)))
-}
-
-/// Ends this process when its parent ends, even if the plugin hangs.
-fn end_with_parent() -> io::Result<()> {
-    let (ready, watching) = mpsc::channel();
-    thread::Builder::new().name("parent-watch".into()).spawn(move || {
-        // From here on this thread must not initialise thread-locals: they need the loader's lock, and a plugin that
-        // hangs in its constructor holds it.
-        let mut input = io::stdin().lock();
-        let _ = ready.send(());
-        while input.read(&mut [0; 64]).is_ok_and(|count| count > 0) {}
-        // Not `exit`, for the same reason.
-        std::process::abort();
-    })?;
-    // Returns when the thread is ready, or with an error if it has ended.
-    let _ = watching.recv();
-    Ok(())
 }
 
 fn open_and_describe(path: &Path, resource_dirs: &[PathBuf]) -> Result<ProbeReport, LibraryError> {

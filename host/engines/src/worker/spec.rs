@@ -1,6 +1,7 @@
 //! The specification of a worker.
 
 use crate::load::LoadSpec;
+use serde_json::{Map, Value};
 use std::path::PathBuf;
 
 /// The plugin, engine and model of a worker.
@@ -21,13 +22,28 @@ pub struct WorkerSpec {
 }
 
 impl WorkerSpec {
-    /// The files that the engine may read: the plugin's own files, the resource directories, every existing path in
-    /// its configuration, and what it names.
+    /// The files that the engine may read.
     #[cfg(unix)]
     pub(super) fn files(&self) -> Vec<PathBuf> {
-        let named = self.load.fields.values().filter_map(serde_json::Value::as_str).map(PathBuf::from);
-        let copy = self.path.parent().map(PathBuf::from);
-        let named = named.filter(|path| path.exists()).chain(self.named.clone());
-        copy.into_iter().chain(self.resource_dirs.clone()).chain(named).collect()
+        let copy = self.path.parent().map(PathBuf::from).unwrap_or_default();
+        readable_files(copy, &self.resource_dirs, &self.load.fields, &self.named)
     }
+}
+
+/// The files that an engine may read in the sandbox: the plugin's own, the resource directories, every existing path in
+/// its configuration, and what it names itself.
+pub fn readable_files(
+    own: PathBuf,
+    resource_dirs: &[PathBuf],
+    fields: &Map<String, Value>,
+    named: &[PathBuf],
+) -> Vec<PathBuf> {
+    let values = fields.values().filter_map(Value::as_str).map(PathBuf::from);
+    let values = values.filter(|path| path.exists()).chain(named.iter().cloned());
+    [own]
+        .into_iter()
+        .filter(|own| !own.as_os_str().is_empty())
+        .chain(resource_dirs.iter().cloned())
+        .chain(values)
+        .collect()
 }

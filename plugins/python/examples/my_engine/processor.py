@@ -12,9 +12,17 @@ class SphinxProcessor(ASRProcessor):
 
     def __init__(self, decoder: Decoder):
         self.decoder = decoder
+        # The decoder adapts its mean, and its estimate of the noise, to what it hears.
+        self.mean = decoder.get_cmn()
+        self.speaks = False
         self.init()
 
     def init(self):
+        if self.speaks:
+            # A client may reset its stream while it speaks.
+            self.decoder.end_utt()
+        self.decoder.set_cmn(self.mean)
+        self.decoder.start_stream()
         self.endpointer = Endpointer()
         self.waiting = np.array([], dtype=np.float32)
         self.speaks = False

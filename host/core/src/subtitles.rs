@@ -1,11 +1,11 @@
-//! Subtitles: SubRip (`srt`) and WebVTT (`vtt`), a cue for each segment.
+//! Subtitles: SubRip (`srt`) and WebVTT (`vtt`), a cue for each segment. Times are samples at `rate` Hz.
 
-use auricle_core::times::seconds;
+use super::times::seconds;
 use auricle_plugin_api::Segment;
 use std::fmt::Write;
 
-/// SubRip.
-pub(super) fn srt(segments: &[Segment], rate: u32) -> String {
+/// The segments as SubRip.
+pub fn srt(segments: &[Segment], rate: u32) -> String {
     let mut text = String::new();
     for (number, segment) in (1..).zip(segments) {
         let _ = write!(text, "{number}\n{}\n\n", cue(segment, rate, ','));
@@ -13,8 +13,8 @@ pub(super) fn srt(segments: &[Segment], rate: u32) -> String {
     text
 }
 
-/// WebVTT.
-pub(super) fn vtt(segments: &[Segment], rate: u32) -> String {
+/// The segments as WebVTT.
+pub fn vtt(segments: &[Segment], rate: u32) -> String {
     let mut text = "WEBVTT\n\n".to_owned();
     for segment in segments {
         let _ = write!(text, "{}\n\n", escaped(&cue(segment, rate, '.')));
