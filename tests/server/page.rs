@@ -8,14 +8,14 @@ use std::{
     net::TcpStream,
 };
 
-struct Response {
-    status: u16,
+pub(super) struct Response {
+    pub(super) status: u16,
     headers: HashMap<String, String>,
-    body: String,
+    pub(super) body: String,
 }
 
 /// Sends a request with further header lines.
-fn request(address: &str, method: &str, path: &str, lines: &str) -> Response {
+pub(super) fn request(address: &str, method: &str, path: &str, lines: &str) -> Response {
     let mut socket = TcpStream::connect(address).unwrap();
     write!(socket, "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{lines}\r\n").unwrap();
     let mut answer = String::new();
