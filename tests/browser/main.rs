@@ -11,6 +11,7 @@ mod broken;
 mod driver;
 mod files;
 mod form;
+mod long;
 mod microphone;
 mod refusals;
 mod stand;
