@@ -13,19 +13,25 @@ const CHECK: &str = "axe.run().then(({ violations }) => done(violations.map(
     ({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => html + ' ' + failureSummary).join('; ')}`,
 )), (error) => done([String(error)]));";
 
-fn check(browser: &Browser, axe: &str, when: &str) {
+/// The script of axe-core, if it can be had.
+pub(crate) fn axe() -> Option<String> {
+    let packages = PublishedClients("axe").packages()?;
+    Some(fs::read_to_string(packages.join("node_modules/axe-core/axe.min.js")).unwrap())
+}
+
+pub(crate) fn check(browser: &Browser, axe: &str, when: &str) {
     // The page's policy would not let it in as a script element.
     browser.script_later(&format!("{axe}; done(null)"), &[]);
     let violations = browser.script_later(CHECK, &[]);
     assert_eq!(violations, json!([]), "{when}: {violations:#}");
 }
 
-fn colours(browser: &Browser, scheme: &str) {
+pub(crate) fn colours(browser: &Browser, scheme: &str) {
     let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
     browser.chromium("Emulation.setEmulatedMedia", &json!({ "features": features }));
 }
 
-fn width(browser: &Browser, width: u32, height: u32) {
+pub(crate) fn width(browser: &Browser, width: u32, height: u32) {
     let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600});
     browser.chromium("Emulation.setDeviceMetricsOverride", &size);
 }
@@ -33,8 +39,7 @@ fn width(browser: &Browser, width: u32, height: u32) {
 #[test]
 fn axe_finds_nothing() {
     let Some(_turn) = turn() else { return };
-    let Some(packages) = PublishedClients("axe").packages() else { return };
-    let axe = fs::read_to_string(packages.join("node_modules/axe-core/axe.min.js")).unwrap();
+    let Some(axe) = axe() else { return };
     let host = setup().start();
     let browser = visit(&host, &Options { allows: false, ..Options::default() });
     browser.click("#more summary");

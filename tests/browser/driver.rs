@@ -19,6 +19,8 @@ const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 pub(crate) struct Options<'a> {
     /// What its microphone hears.
     pub(crate) microphone: Option<&'a Path>,
+    /// Whether it hears that again and again.
+    pub(crate) repeats: bool,
     /// Whether its user allows microphones.
     pub(crate) allows: bool,
     /// A name for 127.0.0.1.
@@ -29,7 +31,7 @@ pub(crate) struct Options<'a> {
 
 impl Default for Options<'_> {
     fn default() -> Self {
-        Self { microphone: None, allows: true, name: None, downloads: None }
+        Self { microphone: None, repeats: false, allows: true, name: None, downloads: None }
     }
 }
 
@@ -63,8 +65,9 @@ impl Browser {
             "--autoplay-policy=no-user-gesture-required".to_owned(),
             "--use-fake-device-for-media-stream".to_owned(),
         ];
+        let once = if options.repeats { "" } else { "%noloop" };
         args.extend(
-            options.microphone.map(|file| format!("--use-file-for-fake-audio-capture={}%noloop", file.display())),
+            options.microphone.map(|file| format!("--use-file-for-fake-audio-capture={}{once}", file.display())),
         );
         args.push(
             if options.allows { "--use-fake-ui-for-media-stream" } else { "--deny-permission-prompts" }.to_owned(),
@@ -151,8 +154,8 @@ impl Browser {
     }
 
     /// A command of Chromium's own protocol.
-    pub(crate) fn chromium(&self, command: &str, params: &Value) {
-        self.post("/goog/cdp/execute", &json!({"cmd": command, "params": params}));
+    pub(crate) fn chromium(&self, command: &str, params: &Value) -> Value {
+        self.post("/goog/cdp/execute", &json!({"cmd": command, "params": params}))
     }
 
     /// Opens another tab and goes to it. Returns the tab before.

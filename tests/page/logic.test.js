@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ofMicrophone, ofStream, ofUpload } from "../../host/server/page/problems.js";
-import { field, isLanguage, value } from "../../host/server/page/schema.js";
+import { field, isLanguage, value, written } from "../../host/server/page/schema.js";
 import { doubt, spans } from "../../host/server/page/spans.js";
 import { words } from "../../host/server/page/words.js";
 
@@ -60,7 +60,7 @@ test("every problem has words", () => {
   const microphone = ["SecurityError", "NotAllowedError", "NotFoundError", "OverconstrainedError", "NotReadableError", "AbortError"];
   const named = [
     ...microphone.map((name) => ofMicrophone({ name })),
-    ...["unauthorized", "capacity", "overloaded", "shutting_down", "lag_exceeded", "unreachable", "engine_error"].map(
+    ...["unauthorized", "capacity", "overloaded", "shutting_down", "lag_exceeded", "ended_by_operator", "unreachable", "engine_error"].map(
       (code) => ofStream({ code, message: "m" }).problem,
     ),
     ...[400, 401, 404, 413, 429, 500, 503].map((status) => ofUpload(status, "m").problem),
@@ -77,4 +77,16 @@ test("every problem has words", () => {
   // What the server says is shown where this page does not know better.
   assert.equal(ofStream({ code: "engine_error", message: "m" }).detail, "m");
   assert.equal(ofStream({ code: "capacity", message: "m" }).detail, undefined);
+});
+
+test("what applies to a field without it is written as a person would type it", () => {
+  const of = (schema) => written(field("a", schema));
+  assert.equal(of({ type: "string" }), "");
+  assert.equal(of({ type: "string", default: null }), "");
+  assert.equal(of({ type: "string", default: "de" }), "de");
+  assert.equal(of({ type: "boolean", default: false }), "false");
+  assert.equal(of({ type: "number", default: 0 }), "0");
+  assert.equal(of({ enum: ["x", "y"], default: "y" }), "y");
+  assert.equal(of({ type: "array", items: { type: "string" }, default: ["one", "two"] }), "one\ntwo");
+  assert.equal(of({ type: "object", default: { a: 1 } }), '{"a":1}');
 });

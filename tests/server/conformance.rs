@@ -3,6 +3,7 @@
 //! `docs/dialects.md` has the table; `cargo xtask conformance` writes it, and the test here checks that it is what the runs give.
 
 use super::{
+    page::request,
     peers::{Ask, Channels, DIALECTS, Dialect, KeyPlace, Told, for_all},
     timed::digits,
 };
@@ -17,6 +18,9 @@ use std::{
 
 const BEGIN: &str = "<!-- The table is written by `cargo xtask conformance`. -->\n";
 const END: &str = "<!-- The end of the table. -->\n";
+
+/// A client of these sends all audio in one request.
+const OF_REQUESTS: [Dialect; 3] = [Dialect::OpenAi, Dialect::DeepgramRecordings, Dialect::SherpaOffline];
 
 /// The result for a feature and a dialect.
 enum Cell {
@@ -281,6 +285,30 @@ fn disappears(stage: &Stage, dialect: Dialect) -> Cell {
     whole(stage.tell(&stage.tone, dialect, &Ask::default()))
 }
 
+/// An operator ends the stream of a client of each dialect that has sent audio.
+fn ended() -> Vec<Cell> {
+    let host = tone("").start();
+    let audio = noise(1, 40_000);
+    DIALECTS
+        .map(|dialect| {
+            if OF_REQUESTS.contains(&dialect) {
+                // There is nothing of it before all of it is sent.
+                return Cell::Absent;
+            }
+            let ask = Ask { model: names_a_model(dialect).then_some("english"), ..Ask::default() };
+            let mut peer = dialect.connect(&host, &ask).ok().unwrap();
+            peer.audio(&audio);
+            host.wait_for_audio(2.5);
+            let id = host.json("/v1/streams")["streams"][0]["stream"].as_str().unwrap().to_owned();
+            assert_eq!(request(host.address(), "POST", &format!("/v1/streams/{id}/end"), "").status, 200);
+            let told = peer.listen();
+            assert_eq!(told.words(0), said(&audio), "{dialect:?} {told:?}");
+            host.wait_for("no stream", || host.json("/v1/streams")["streams"].as_array().unwrap().is_empty());
+            Cell::Refused(format!("all words, {}", told.refused.unwrap_or_default()))
+        })
+        .into()
+}
+
 /// A server that stops while a client of each dialect has sent audio.
 fn stops() -> Vec<Cell> {
     let host = tone("[timeouts]\ndrain_seconds = 0.0\n").start();
@@ -291,8 +319,7 @@ fn stops() -> Vec<Cell> {
         peer.audio(&audio);
         (dialect, peer)
     });
-    let of_requests = [Dialect::OpenAi, Dialect::DeepgramRecordings, Dialect::SherpaOffline];
-    let live = DIALECTS.len() - of_requests.len();
+    let live = DIALECTS.len() - OF_REQUESTS.len();
     let sent = |stream: &Value| stream["audio_seconds"].as_f64() == Some(2.5);
     host.wait_for("the audio", || {
         host.json("/v1/streams")["streams"].as_array().unwrap().iter().filter(|one| sent(one)).count() == live
@@ -300,7 +327,7 @@ fn stops() -> Vec<Cell> {
     host.signal("TERM");
     peers
         .map(|(dialect, peer)| {
-            if of_requests.contains(&dialect) {
+            if OF_REQUESTS.contains(&dialect) {
                 // There is nothing of it yet.
                 drop(peer);
                 return Cell::Absent;
@@ -327,6 +354,7 @@ fn table() -> String {
         rows.push((name, cells.into()));
     }
     assert!(failed.is_empty(), "see above:\n{}", failed.join("\n"));
+    rows.push(("an operator ends the stream", ended()));
     rows.push(("the server stops", stops()));
     let names = DIALECTS.map(Dialect::name).join(" | ");
     let mut table = format!("| | {names} |\n|{}\n", " --- |".repeat(DIALECTS.len() + 1));

@@ -47,6 +47,7 @@ fn every_route_answers_as_it_is_documented() {
     let mut live = Client::open(&host, "tone", json!({}));
     live.audio(&[0; 32_000]);
     live.until("segment");
+    Client::start(&host, "absent", json!({})).fails("unknown_preset", 4404);
     for (path, methods) in document["paths"].as_object().unwrap() {
         let Some(get) = methods.get("get") else { continue };
         let (status, body) = host.get(&path.replace("{model}", "whisper-1").replace("{file}", "app.js"));

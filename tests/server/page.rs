@@ -8,14 +8,14 @@ use std::{
     net::TcpStream,
 };
 
-struct Response {
-    status: u16,
+pub(super) struct Response {
+    pub(super) status: u16,
     headers: HashMap<String, String>,
-    body: String,
+    pub(super) body: String,
 }
 
 /// Sends a request with further header lines.
-fn request(address: &str, method: &str, path: &str, lines: &str) -> Response {
+pub(super) fn request(address: &str, method: &str, path: &str, lines: &str) -> Response {
     let mut socket = TcpStream::connect(address).unwrap();
     write!(socket, "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{lines}\r\n").unwrap();
     let mut answer = String::new();
@@ -39,7 +39,7 @@ fn setup() -> Setup {
 /// The page and every file that it loads, found by following them.
 fn files(host: &Host) -> HashMap<String, Response> {
     let mut found = HashMap::new();
-    let mut left = vec!["/".to_owned()];
+    let mut left = vec!["/".to_owned(), "/admin".to_owned()];
     while let Some(path) = left.pop() {
         let response = get(host, &path);
         assert_eq!(response.status, 200, "{path}");
@@ -91,14 +91,10 @@ fn every_file_of_the_page_is_served_with_strict_headers() {
             body.split("://").skip(1).find(|rest| rest.starts_with(|first: char| first.is_ascii_alphabetic()));
         assert_eq!(outside, None, "{path} names another server");
     }
-    let page = &files["/"].body;
-    assert!(
-        !page.contains("style=")
-            && !page.contains(" onclick")
-            && !page.contains("<style")
-            && !page.contains("<script>"),
-        "{page}"
-    );
+    for page in ["/", "/admin"] {
+        let inline = ["style=", " onclick", "<style", "<script>"];
+        assert_eq!(inline.iter().find(|inline| files[page].body.contains(**inline)), None, "{page}");
+    }
 }
 
 #[test]
@@ -138,7 +134,7 @@ fn a_browser_asks_whether_its_copy_is_good() {
 #[test]
 fn the_page_can_be_switched_off() {
     let host = setup().settings("[page]\nenabled = false").start();
-    for path in ["/", "/page/app.js"] {
+    for path in ["/", "/admin", "/page/app.js", "/page/admin/app.js"] {
         assert_eq!(get(&host, path).status, 404, "{path}");
     }
 }
@@ -167,8 +163,8 @@ fn the_page_needs_no_key_but_its_streams_do() {
     std::fs::write(host.path("configs/keys.toml"), format!("[keys.a]\nsha256 = \"{}\"\n", "0".repeat(64))).unwrap();
     let host = host.settings("keys = \"keys.toml\"").start();
     assert_eq!(
-        [get(&host, "/").status, get(&host, "/page/app.js").status, get(&host, "/v1/presets").status],
-        [200, 200, 401]
+        ["/", "/admin", "/page/app.js", "/v1/presets"].map(|path| get(&host, path).status),
+        [200, 200, 200, 401]
     );
 }
 
@@ -181,13 +177,15 @@ fn the_server_prints_where_the_page_is() {
 #[test]
 fn every_text_has_a_place_and_every_place_a_text() {
     let host = setup().start();
-    let (page, words) = (get(&host, "/").body, get(&host, "/page/words.js").body);
-    let wanted: BTreeSet<&str> = ["data-words=\"", "data-label=\"", "data-title=\""]
-        .iter()
-        .flat_map(|mark| page.split(mark).skip(1).filter_map(|rest| rest.split('"').next()))
-        .collect();
-    assert!(wanted.len() > 20);
-    for name in wanted {
-        assert!(words.contains(&format!("\n  {name}: ")), "words.js has no `{name}`");
+    for (page, words) in [("/", "/page/words.js"), ("/admin", "/page/admin/words.js")] {
+        let (page, text) = (get(&host, page).body, get(&host, words).body);
+        let wanted: BTreeSet<&str> = ["data-words=\"", "data-label=\"", "data-title=\""]
+            .iter()
+            .flat_map(|mark| page.split(mark).skip(1).filter_map(|rest| rest.split('"').next()))
+            .collect();
+        assert!(wanted.len() > 10, "{wanted:?}");
+        for name in wanted {
+            assert!(text.contains(&format!("\n  {name}: ")), "{words} has no `{name}`");
+        }
     }
 }

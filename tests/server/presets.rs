@@ -119,6 +119,9 @@ fn clients_set_open_fields_and_no_others() {
     let options = report["options"].as_object().unwrap();
     assert_eq!(options.keys().collect::<Vec<_>>(), ["lan", "segment_chunks"]);
     assert_eq!(options["segment_chunks"]["maximum"], 10_000);
+    // What applies without them: the preset's own value, or the engine's.
+    assert_eq!(options["lan"]["default"], "de");
+    assert!(options["segment_chunks"]["default"].is_number(), "{options:?}");
 
     for (name, value) in [("work", json!(1)), ("model", json!("x")), ("backend", json!("x")), ("host", json!({}))] {
         let message = fails(&host, "open", &json!({name: value}), "forbidden_field", 4403);

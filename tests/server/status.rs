@@ -27,6 +27,7 @@ fn a_server_says_how_full_it_is() {
     let none = preset(&status, "none");
     assert_eq!((&none["state"], &none["accepting"], &none["room"]), (&json!("unavailable"), &json!(false), &json!(0)));
     assert!(none["reason"].as_str().unwrap().contains("not registered"), "{none}");
+    assert_eq!((&tone["model"], &none["model"]), (&Value::Null, &Value::Null));
 
     let mut first = Client::open(&host, "tone", json!({}));
     // The load is known after some seconds of audio.
@@ -48,6 +49,33 @@ fn a_server_says_how_full_it_is() {
     host.wait_for("the stop", || host.json("/v1/status")["state"] == "stopping");
     assert_eq!(host.json("/v1/status")["accepting"], false);
     drop((first, second));
+}
+
+#[test]
+fn models_are_listed_with_their_workers_and_memory() {
+    let tone = |isolation: &str, work: u32| json!({"backend": "tone", "work": work, "host": {"isolation": isolation, "preload": true}});
+    let host = Setup::new()
+        .plugin(&library("tone"))
+        .preset("one", &tone("process", 0))
+        .preset("same", &tone("process", 1))
+        .preset("inside", &tone("in-process", 0))
+        .start();
+    let model = |name: &str| preset(&host.json("/v1/status"), name)["model"].clone();
+    // The memory is measured a moment after the start.
+    host.wait_for("the memory", || model("one")["memory_bytes"].as_u64() > Some(1 << 20));
+    host.wait_for("the models", || !model("same").is_null() && !model("inside").is_null());
+    let [one, same, inside] = ["one", "same", "inside"].map(model);
+    assert_eq!((&one["workers"], &one["restarts"]), (&json!(1), &json!(0)), "{one}");
+    // `work` is a field of the stream, so both have one model.
+    assert_eq!((&one["id"], &one["preset"]), (&same["id"], &same["preset"]));
+    assert_ne!(one["id"], inside["id"]);
+    assert_eq!((&inside["workers"], &inside["memory_bytes"]), (&json!(0), &json!(0)));
+    assert!(host.json("/v1/status")["memory_bytes"].as_u64() > Some(1 << 20));
+    host.kill_worker(host.workers()[0]);
+    let mut client = Client::open(&host, "one", json!({}));
+    client.audio(&bytes(&noise(1, 20_000)));
+    client.finish();
+    assert_eq!((&model("one")["workers"], &model("one")["restarts"]), (&json!(1), &json!(1)));
 }
 
 #[test]

@@ -97,6 +97,8 @@ failure_codes! {
     LagExceeded,
     /// The client does not read its events.
     SlowReader,
+    /// An operator ended the stream.
+    EndedByOperator,
     /// The preset has reached its limit of streams.
     Capacity,
     /// The key has reached its limit of streams.

@@ -99,6 +99,17 @@ pub struct Metrics {
     worker_memory: Family<ModelLabels, Gauge>,
 }
 
+/// The worker processes of a model.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Workers {
+    /// Those that run now.
+    pub running: u64,
+    /// Their resident memory together, in bytes.
+    pub memory_bytes: u64,
+    /// Those that replaced one that died, since the start.
+    pub restarts: u64,
+}
+
 /// A text format of `GET /metrics`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextFormat {
@@ -221,6 +232,19 @@ impl Metrics {
             (self.workers.get_or_create_owned(&labels), self.worker_memory.get_or_create_owned(&labels));
         workers.inc();
         WorkerMeter { workers, memory, measured: AtomicI64::new(0) }
+    }
+
+    /// The worker processes of a model; none if it runs in the server's process.
+    pub fn workers_of(&self, preset: &str, engine: &str) -> Workers {
+        let labels = ModelLabels::new(preset, engine);
+        let gauge = |family: &Family<ModelLabels, Gauge>| {
+            family.get(&labels).map_or(0, |gauge| u64::try_from(gauge.get()).unwrap_or(0))
+        };
+        Workers {
+            running: gauge(&self.workers),
+            memory_bytes: gauge(&self.worker_memory),
+            restarts: self.restarts.get(&labels).map_or(0, |counter| counter.get()),
+        }
     }
 
     /// The meter of a model's threads.
@@ -396,6 +420,9 @@ mod tests {
         workers[0].memory(100);
         workers[1].memory(10);
         workers[0].memory(70);
+        let of_model = Workers { running: 2, memory_bytes: 80, restarts: 0 };
+        assert_eq!(metrics.workers_of("p", "tone"), of_model);
+        assert_eq!(metrics.workers_of("p", "other"), Workers::default());
         let mut now = Registry::default();
         counted(&mut now, "extra", "Measured now", Gauge::<i64>::default()).set(3);
         let text = metrics.encode(&now, TextFormat::OpenMetrics).unwrap();

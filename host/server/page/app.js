@@ -11,7 +11,7 @@ import { words } from "./words.js";
 
 const LOOK_EVERY = 10_000;
 
-fillWords();
+fillWords(words);
 const server = new Server();
 const player = new Player();
 const view = new View({ onPlay: (seconds) => running() || player.play(seconds) });

@@ -1,7 +1,5 @@
 // Small helpers for the document.
 
-import { words } from "./words.js";
-
 export const $ = (id) => document.getElementById(id);
 
 /** A new element with properties and children. */
@@ -12,7 +10,7 @@ export function make(name, properties = {}, ...children) {
 }
 
 /** Fills in the texts of the document. */
-export function fillWords() {
+export function fillWords(words) {
   for (const element of document.querySelectorAll("[data-words]")) element.textContent = words[element.dataset.words];
   for (const element of document.querySelectorAll("[data-label]")) element.setAttribute("aria-label", words[element.dataset.label]);
   for (const element of document.querySelectorAll("[data-title]")) element.title = words[element.dataset.title];

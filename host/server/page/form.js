@@ -3,7 +3,7 @@
 // Invariant: what was typed for a preset is kept while the preset is, also when the list is read again.
 
 import { $, make, say } from "./dom.js";
-import { field, isLanguage, value } from "./schema.js";
+import { field, isLanguage, value, written } from "./schema.js";
 import { words } from "./words.js";
 
 const PRESET = "auricle.preset";
@@ -131,13 +131,16 @@ export class Form {
     input.setAttribute("list", list.id);
     return list;
   }
-
 }
 
 /** The element in which a field is given. An empty one leaves it to the preset. */
-function inputOf({ kind, choices, integer }) {
+function inputOf(field) {
+  const { kind, choices, integer } = field;
+  const preset = written(field);
+  const said = kind === "boolean" && preset ? (preset === "true" ? words.yes : words.no) : preset;
+  const placeholder = said ? words.isPreset(said) : words.asPreset;
   const select = (choices) => {
-    const options = [["", words.asPreset], ...choices];
+    const options = [["", placeholder], ...choices];
     return make("select", {}, ...options.map(([value, textContent]) => make("option", { value, textContent })));
   };
   switch (kind) {
@@ -146,10 +149,10 @@ function inputOf({ kind, choices, integer }) {
     case "choice":
       return select(choices.map((choice, n) => [String(n), String(choice)]));
     case "list":
-      return make("textarea", { rows: 3, placeholder: words.listHint, dir: "auto" });
+      return make("textarea", { rows: 3, placeholder: preset || words.listHint, dir: "auto" });
     case "number":
-      return make("input", { type: "text", inputMode: integer ? "numeric" : "decimal", placeholder: words.asPreset });
+      return make("input", { type: "text", inputMode: integer ? "numeric" : "decimal", placeholder });
     default:
-      return make("input", { type: "text", placeholder: words.asPreset, autocomplete: "off", dir: "auto" });
+      return make("input", { type: "text", placeholder, autocomplete: "off", dir: "auto" });
   }
 }

@@ -16,7 +16,7 @@ export function ofMicrophone(error) {
   }
 }
 
-const KNOWN = new Set(["unauthorized", "capacity", "overloaded", "shutting_down", "lag_exceeded", "unreachable"]);
+const KNOWN = new Set("unauthorized capacity overloaded shutting_down lag_exceeded ended_by_operator unreachable".split(" "));
 
 /** Why a stream failed, with the server's own words where they help. */
 export function ofStream({ code, message }) {

@@ -2,9 +2,9 @@
 //
 // Invariant: a field that was not touched is not sent, so that the preset's own value applies.
 
-/** How a field is asked for: `{ name, kind, label, hint, choices?, min?, max?, integer? }`. */
+/** How a field is asked for: `{ name, kind, label, hint, preset?, choices?, min?, max?, integer? }`; `preset` is what applies without it. */
 export function field(name, schema) {
-  const common = { name, label: label(name), hint: schema.description ?? "" };
+  const common = { name, label: label(name), hint: schema.description ?? "", preset: schema.default };
   if (Array.isArray(schema.enum)) return { ...common, kind: "choice", choices: schema.enum };
   switch (schema.type) {
     case "boolean":
@@ -53,6 +53,13 @@ export function value(field, text) {
     default:
       return typed;
   }
+}
+
+/** What applies to a field without it, as a person would type it; empty if there is nothing or nobody says. */
+export function written({ kind, preset }) {
+  if (preset === undefined || preset === null) return "";
+  if (kind === "list" && Array.isArray(preset)) return preset.join("\n");
+  return typeof preset === "object" ? JSON.stringify(preset) : String(preset);
 }
 
 /** `rule1_min_trailing_silence` as `Rule1 min trailing silence`. */

@@ -21,11 +21,26 @@ export class Server {
     return fetch(path, { ...options, headers, cache: "no-store", credentials: "omit" });
   }
 
-  /** The presets that the key may use. Throws the status, which is 0 if the server does not answer. */
+  /** What a route says. Throws the status, which is 0 if the server does not answer. */
+  async read(path) {
+    return (await this.#asked(path)).json();
+  }
+
+  /** Has the server do something, and returns what it says. Throws as `read`. */
+  async act(path) {
+    return (await (await this.#asked(path, { method: "POST" })).text()).trim();
+  }
+
+  async #asked(path, options) {
+    const answer = await this.#fetch(path, options).catch(() => null);
+    if (!answer) throw new StatusError(0);
+    if (!answer.ok) throw new StatusError(answer.status, (await answer.text()).trim());
+    return answer;
+  }
+
+  /** The presets that the key may use. Throws as `read`. */
   async presets() {
-    const answer = await this.#fetch("/v1/presets").catch(() => ({ status: 0 }));
-    if (!answer.ok) throw new StatusError(answer.status);
-    return (await answer.json()).presets;
+    return (await this.read("/v1/presets")).presets;
   }
 
   /** Why a stream could not be opened: browsers do not tell a page. */

@@ -50,7 +50,9 @@ pub(super) fn status(code: FailureCode) -> StatusCode {
     match code {
         C::BadMessage | C::BadAudio | C::InvalidOption => StatusCode::BAD_REQUEST,
         C::Unauthorized => StatusCode::UNAUTHORIZED,
-        C::ForbiddenField | C::ForbiddenPreset | C::NotOperator | C::Origin | C::Address => StatusCode::FORBIDDEN,
+        C::ForbiddenField | C::ForbiddenPreset | C::NotOperator | C::Origin | C::Address | C::EndedByOperator => {
+            StatusCode::FORBIDDEN
+        }
         C::UnknownPreset => StatusCode::NOT_FOUND,
         C::IdleTimeout | C::SlowRequest | C::SlowReader => StatusCode::REQUEST_TIMEOUT,
         C::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,

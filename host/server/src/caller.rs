@@ -14,8 +14,8 @@ use std::{net::Ipv4Addr, sync::Arc};
 /// An authenticated caller of an HTTP route.
 pub(super) struct Authenticated(pub(super) Caller);
 
-/// Proof that the caller is an operator.
-pub(super) struct Operator;
+/// A caller who is an operator.
+pub(super) struct Operator(pub(super) Caller);
 
 /// What the clients of a dialect do differently.
 #[derive(Debug, Clone, Copy, Default)]
@@ -111,7 +111,7 @@ impl FromRequestParts<App> for Operator {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refused> {
         let Authenticated(caller) = Authenticated::from_request_parts(parts, app).await?;
         if caller.is_operator() {
-            return Ok(Self);
+            return Ok(Self(caller));
         }
         let failure = Failure::new(FailureCode::NotOperator, "this requires an operator's key (`operator = true`)");
         Err(Refused { key: caller.key_name().map(str::to_owned), ..failure.into() })

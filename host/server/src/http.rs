@@ -10,8 +10,11 @@ use super::{
     upgrade::upgrade,
 };
 use auricle_dialects::{Dialect, RestDialect};
-use auricle_engines::plugins::{FileReport, FirstScan};
-use auricle_session::{PresetReport, Status, StreamReport};
+use auricle_engines::{
+    platform::resident_bytes,
+    plugins::{FileReport, FirstScan},
+};
+use auricle_session::{FailureReport, PresetReport, Status, StreamReport};
 use axum::{
     Json, Router,
     extract::{Path, Request, State},
@@ -44,6 +47,13 @@ pub struct StreamsReport {
     pub streams: Vec<StreamReport>,
 }
 
+/// Response of `GET /v1/failures`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct FailuresReport {
+    /// The newest first.
+    pub failures: Vec<FailureReport>,
+}
+
 /// Response of `GET /v1/status`.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct StatusReport {
@@ -55,6 +65,8 @@ pub struct StatusReport {
     pub connections: i64,
     /// The largest number of open connections.
     pub max_connections: usize,
+    /// The resident memory of the server's process in bytes, without its workers; `None` if the system does not report it.
+    pub memory_bytes: Option<u64>,
     /// Its streams and presets.
     #[serde(flatten)]
     pub status: Status,
@@ -104,9 +116,11 @@ pub(super) fn routes(app: App, dialects: &HttpDialects) -> Router {
     let mut routes = health
         .route("/v1/engines", get(engines))
         .route("/v1/engines/{file}/release", post(release))
+        .route("/v1/failures", get(failures))
         .route("/v1/presets", get(presets))
         .route("/v1/status", get(status))
         .route("/v1/streams", get(streams))
+        .route("/v1/streams/{id}/end", post(end))
         .route("/metrics", get(metrics));
     let hint = streams_are_at(dialects);
     if app.has_page {
@@ -182,8 +196,23 @@ async fn status(State(app): State<App>, _: Operator) -> Json<StatusReport> {
         state: app.state(),
         connections: app.metrics.connections().get(),
         max_connections: app.connections.max(),
+        memory_bytes: resident_bytes(std::process::id()),
         status: app.sessions.status(),
     })
+}
+
+/// Ends a stream, after its last words.
+async fn end(State(app): State<App>, Operator(by): Operator, Path(id): Path<String>) -> (StatusCode, String) {
+    if app.sessions.registry().end(&id) {
+        tracing::info!(stream = id, key = by.key_name(), peer = %by.address, "an operator ends the stream");
+        (StatusCode::OK, format!("stream {id} ends after its last words\n"))
+    } else {
+        (StatusCode::NOT_FOUND, format!("no stream `{id}` is open\n"))
+    }
+}
+
+async fn failures(State(app): State<App>, _: Operator) -> Json<FailuresReport> {
+    Json(FailuresReport { failures: app.sessions.failures().report() })
 }
 
 async fn streams(State(app): State<App>, _: Operator) -> Json<StreamsReport> {

@@ -29,7 +29,7 @@ mod tls;
 mod upgrade;
 mod write_limit;
 
-pub use http::{EnginesReport, PresetsReport, ServerState, StatusReport, StreamsReport};
+pub use http::{EnginesReport, FailuresReport, PresetsReport, ServerState, StatusReport, StreamsReport};
 
 use crate::{
     access::{Keys, Origins, read_keys},

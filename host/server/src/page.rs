@@ -1,7 +1,7 @@
-//! The web page at `/`: the files in `host/server/page`, and the client module for JavaScript on which they rest.
+//! The web pages at `/` and, for operators, at `/admin`: the files in `host/server/page`, and the client module for JavaScript on which they rest.
 //!
-//! Invariants: the files are part of the program. The page asks this server alone, and its headers make browsers hold it
-//! to that. It needs no key: it has nothing that the program does not have, and the routes behind it check the key that
+//! Invariants: the files are part of the program. The pages ask this server alone, and their headers make browsers hold them
+//! to that. They need no key: they have nothing that the program does not have, and the routes behind it check the key that
 //! the user types. Only the client module may be loaded by other pages; their streams are checked like all others.
 
 use super::app::App;
@@ -35,6 +35,14 @@ macro_rules! files {
 
 const FILES: &[File] = files! {
     "/" HTML "page/index.html",
+    "/admin" HTML "page/admin/index.html",
+    "/page/admin/admin.css" CSS "page/admin/admin.css",
+    "/page/admin/app.js" SCRIPT "page/admin/app.js",
+    "/page/admin/chart.js" SCRIPT "page/admin/chart.js",
+    "/page/admin/figures.js" SCRIPT "page/admin/figures.js",
+    "/page/admin/series.js" SCRIPT "page/admin/series.js",
+    "/page/admin/table.js" SCRIPT "page/admin/table.js",
+    "/page/admin/words.js" SCRIPT "page/admin/words.js",
     "/page/app.js" SCRIPT "page/app.js",
     "/page/audio_file.js" SCRIPT "page/audio_file.js",
     "/page/dom.js" SCRIPT "page/dom.js",
@@ -136,14 +144,18 @@ mod tests {
     /// The files of a folder as the paths at which they must be served.
     fn in_folder(folder: &str, at: &str) -> BTreeSet<String> {
         let entries = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap();
-        entries.map(|entry| format!("{at}{}", entry.unwrap().file_name().to_str().unwrap())).collect()
+        let files = entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
+        files.map(|path| format!("{at}{}", path.file_name().unwrap().to_str().unwrap())).collect()
     }
 
     #[test]
     fn every_file_is_served() {
         let mut files = in_folder("page", "/page/");
+        files.extend(in_folder("page/admin", "/page/admin/"));
         files.extend(in_folder("../../clients/javascript/src", "/page/client/"));
-        assert!(files.remove("/page/index.html") && files.insert("/".into()));
+        for (file, at) in [("/page/index.html", "/"), ("/page/admin/index.html", "/admin")] {
+            assert!(files.remove(file) && files.insert(at.into()));
+        }
         assert_eq!(FILES.iter().map(|file| file.path.to_owned()).collect::<BTreeSet<_>>(), files);
     }
 

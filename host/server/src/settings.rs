@@ -137,7 +137,7 @@ pub struct DialectSettings {
     pub wyoming: WyomingSettings,
 }
 
-/// The web page at `/`.
+/// The web pages at `/` and `/admin`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PageSettings {

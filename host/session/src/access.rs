@@ -1,9 +1,12 @@
 //! The access log: one line at the end of each stream, and one for each refusal, which also counts it.
 //!
 //! Invariant: a stream's line is written once, when its connection has let go of it and its processor is dropped,
-//! whichever is later. No line has recognised text. `docs/operating.md` lists the fields. Threads: any.
+//! whichever is later. Its failure is noted among the recent ones then. No line has recognised text. `docs/operating.md` lists the fields. Threads: any.
 
-use super::registry::Entry;
+use super::{
+    failures::{FailureReport, RecentFailures},
+    registry::Entry,
+};
 use auricle_core::{Failure, FailureCode, metrics::Metrics, times::rounded};
 use auricle_stream::StreamUsage;
 use std::{
@@ -58,6 +61,7 @@ pub(super) struct StreamRecord {
     entry: Arc<Entry>,
     usage: Arc<StreamUsage>,
     protocol: Protocol,
+    failures: Arc<RecentFailures>,
     /// Segments that were sent.
     segments: AtomicU64,
     end: OnceLock<End>,
@@ -72,8 +76,13 @@ enum End {
 }
 
 impl StreamRecord {
-    pub(super) fn new(entry: Arc<Entry>, usage: Arc<StreamUsage>, protocol: Protocol) -> Self {
-        Self { entry, usage, protocol, segments: AtomicU64::new(0), end: OnceLock::new() }
+    pub(super) fn new(
+        entry: Arc<Entry>,
+        usage: Arc<StreamUsage>,
+        protocol: Protocol,
+        failures: Arc<RecentFailures>,
+    ) -> Self {
+        Self { entry, usage, protocol, failures, segments: AtomicU64::new(0), end: OnceLock::new() }
     }
 
     /// Counts a segment that is sent.
@@ -94,13 +103,16 @@ impl StreamRecord {
 
 impl Drop for StreamRecord {
     fn drop(&mut self) {
-        let Self { entry, usage, protocol, segments, end } = self;
+        let Self { entry, usage, protocol, failures, segments, end } = self;
         let (failure, told) = match end.get() {
             Some(End::Done) => (None, true),
             Some(End::Failed(failure, told)) => (Some(failure), *told),
             // The client left before the end. What remained of the stream may have failed.
             None => (usage.failure(), false),
         };
+        if let Some(failure) = failure {
+            failures.note(FailureReport::of_stream(entry, protocol.name, failure));
+        }
         let code = failure.map(|failure| failure.code);
         let outcome = match (code, told) {
             (Some(code), _) => code.name(),

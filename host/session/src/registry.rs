@@ -5,16 +5,16 @@
 
 use super::{Caller, preset::Preset};
 use auricle_core::{
-    Pace,
+    Failure, FailureCode, Pace,
     times::{rounded, seconds},
 };
-use auricle_stream::ModelScheduler;
+use auricle_stream::{ModelScheduler, Stream};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::HashMap,
     net::IpAddr,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -43,6 +43,8 @@ pub(super) struct Entry {
     lag: AtomicU64,
     /// The largest lag so far, in milliseconds.
     max_lag: AtomicU64,
+    /// Set when it is opened on its model.
+    stream: OnceLock<Weak<Stream>>,
 }
 
 /// A stream in the response to `GET /v1/streams`.
@@ -84,7 +86,14 @@ impl Entry {
             samples: AtomicU64::new(0),
             lag: AtomicU64::new(0),
             max_lag: AtomicU64::new(0),
+            stream: OnceLock::new(),
         }
+    }
+
+    /// Notes the stream, so that an operator can end it.
+    pub(super) fn opened(&self, stream: &Arc<Stream>) {
+        // A session is opened once.
+        let _ = self.stream.set(Arc::downgrade(stream));
     }
 
     pub(super) fn add_samples(&self, samples: u64) {
@@ -134,6 +143,14 @@ impl SessionRegistry {
         let mut entries: Vec<_> = self.lock().values().map(Arc::clone).collect();
         entries.sort_by_key(|entry| entry.since);
         entries.iter().map(|entry| entry.report()).collect()
+    }
+
+    /// Ends a stream: its client gets the text of all audio so far, then the failure `ended_by_operator`. Returns whether
+    /// there is a stream with this id.
+    pub fn end(&self, id: &str) -> bool {
+        let stream = self.lock().get(id).and_then(|entry| entry.stream.get()?.upgrade());
+        let failure = || Failure::new(FailureCode::EndedByOperator, "an operator of the server ended this stream");
+        stream.inspect(|stream| stream.close(failure())).is_some()
     }
 
     /// The largest lag of each preset and engine with live streams, in seconds.
@@ -197,6 +214,7 @@ mod tests {
             samples: AtomicU64::new(0),
             lag: AtomicU64::new(lag_seconds * 1_000),
             max_lag: AtomicU64::new(0),
+            stream: OnceLock::new(),
         };
         registry.add(Arc::new(entry));
     }

@@ -26,7 +26,7 @@ pub struct PresetReport {
     pub reason: Option<String>,
     /// Fields that may be misspelt.
     pub warning: Option<String>,
-    /// The fields that clients may set, as JSON Schemas.
+    /// The fields that clients may set, as JSON Schemas. `default` is the value without the client's, where it may be told.
     pub options: Map<String, Value>,
     /// The number of open streams on its model, which other presets may share.
     pub streams: usize,
@@ -193,5 +193,51 @@ fn describe_candidate(
 
 fn open_fields(preset: &Preset, schema: &Schema) -> Map<String, Value> {
     let properties = schema.json().get("properties").and_then(Value::as_object);
-    owned(properties.into_iter().flatten().filter(|(name, _)| preset.host.open.contains(name)))
+    let mut open = owned(properties.into_iter().flatten().filter(|(name, _)| preset.host.open.contains(name)));
+    for (name, field) in &mut open {
+        if let (Some(field), Some(value)) = (field.as_object_mut(), preset.fields.get(name)) {
+            match field.get("writeOnly") != Some(&Value::Bool(true)) && may_be_told(value) {
+                true => field.insert("default".to_owned(), value.clone()),
+                // The engine's default does not apply.
+                false => field.remove("default"),
+            };
+        }
+    }
+    open
+}
+
+/// Whether clients may know a value of a preset: places of files are for the operator only.
+fn may_be_told(value: &Value) -> bool {
+    match value {
+        Value::String(text) => !text.starts_with(['/', '\\']) && !text.contains(":\\"),
+        Value::Array(values) => values.iter().all(may_be_told),
+        Value::Object(fields) => fields.values().all(may_be_told),
+        Value::Null | Value::Bool(_) | Value::Number(_) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use auricle_plugin_api::Field;
+    use serde_json::json;
+
+    #[test]
+    fn an_open_field_has_the_presets_value_as_its_default_unless_it_is_secret_or_a_path() {
+        let text = r#"{"backend": "x", "lan": "de", "words": ["a", "/srv/b"], "token": "t", "closed": 1,
+            "host": {"open": ["lan", "words", "token", "beam"]}}"#;
+        let schema = Schema::new()
+            .field(Field::stream("lan").set("default", "en"))
+            .field(Field::stream("words").strings(9).set("default", json!([])))
+            .field(Field::stream("token").set("writeOnly", true).set("default", ""))
+            .field(Field::stream("beam").integer(1, 9).set("default", 4))
+            .field(Field::stream("closed").integer(0, 9));
+        let fields = open_fields(&Preset::parse("p", text).unwrap(), &schema);
+        let defaults = ["lan", "words", "token", "beam"].map(|name| fields[name].get("default").cloned());
+        assert_eq!(defaults, [Some(json!("de")), None, None, Some(json!(4))]);
+        assert!(!fields.contains_key("closed"));
+        for path in ["/x", r"C:\x", r"\\server\x"] {
+            assert!(!may_be_told(&json!({"a": [path]})), "{path}");
+        }
+    }
 }

@@ -10,6 +10,7 @@ use super::{
     access::StreamRecord,
     admission::{Admission, Places},
     catalog::Opening,
+    failures::{FailureReport, RecentFailures},
     journal,
     lease::{Lease, journal_failure},
     registry::Entry,
@@ -60,6 +61,7 @@ pub struct Sessions {
     catalog: Arc<Catalog>,
     presets: Arc<Presets>,
     registry: Arc<SessionRegistry>,
+    failures: Arc<RecentFailures>,
     admission: Admission,
     journal: Option<Arc<Journal>>,
     /// The limits of each stream. The client's request replaces the pace.
@@ -98,6 +100,7 @@ impl Sessions {
             catalog,
             presets,
             registry,
+            failures: Arc::default(),
             admission,
             journal,
             stream,
@@ -127,6 +130,11 @@ impl Sessions {
     /// The open sessions.
     pub fn registry(&self) -> &SessionRegistry {
         &self.registry
+    }
+
+    /// The last failures.
+    pub fn failures(&self) -> &RecentFailures {
+        &self.failures
     }
 
     /// The largest number of open sessions.
@@ -243,6 +251,7 @@ impl Admitted {
         let (id, preset) = (uuid::Uuid::new_v4().simple().to_string(), request.preset.clone());
         let opened = self.try_open(id.clone(), request).await;
         opened.map_err(|failure| {
+            sessions.failures.note(FailureReport::of_request(&id, &preset, protocol.name, &caller, &failure));
             refuse(&sessions.metrics, &caller, protocol, Some((&id, &preset)), &failure);
             failure.for_client(&id)
         })
@@ -284,12 +293,14 @@ impl Admitted {
         let recorder = recorder.transpose().map_err(|error| journal_failure(&error))?;
         let entry = Arc::new(Entry::new(&id, &preset, &caller, pace, &scheduler));
         let usage = Arc::<StreamUsage>::default();
-        let record = Arc::new(StreamRecord::new(Arc::clone(&entry), Arc::clone(&usage), protocol));
+        let failures = Arc::clone(&sessions.failures);
+        let record = Arc::new(StreamRecord::new(Arc::clone(&entry), Arc::clone(&usage), protocol, failures));
         let (registry, metrics) = (Arc::clone(&sessions.registry), Arc::clone(&sessions.metrics));
-        let lease = Lease::new(entry, Arc::clone(&record), places, registry, metrics, recorder);
+        let lease = Lease::new(Arc::clone(&entry), Arc::clone(&record), places, registry, metrics, recorder);
         tracing::debug!(stream = id, preset = preset.name, "stream opened");
         let settings = StreamSettings { pace, ..sessions.stream.clone() };
         let stream = Stream::open(id.clone(), scheduler, (permit, record), fields, settings, usage);
+        entry.opened(&stream);
         let shared = Arc::new(Shared { stream, lease });
         let (preset, backend) = (preset.name.clone(), preset.backend.clone());
         let info = SessionInfo { id, preset, backend, metadata, audio };

@@ -30,6 +30,8 @@ pub struct PresetStatus {
     pub accepting: bool,
     /// Why not, for people.
     pub reason: Option<String>,
+    /// The loaded model; `None` if it is not loaded.
+    pub model: Option<LoadedModel>,
     /// Open streams of the model.
     pub streams: usize,
     /// The largest number of open streams of the model; `None` if only the server's limit applies.
@@ -42,6 +44,22 @@ pub struct PresetStatus {
     /// How many more live streams would be accepted, by all limits and the load. An estimate: streams cost different
     /// amounts.
     pub room: usize,
+}
+
+/// A loaded model, and the worker processes in which it runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LoadedModel {
+    /// Distinguishes models: presets with the same number share one. Each loading gets a new number.
+    pub id: u64,
+    /// The preset that loaded it, as in the metrics.
+    pub preset: String,
+    /// Its worker processes; 0 if it runs in the server's process. Two versions of a preset count together while one
+    /// takes over from the other.
+    pub workers: u64,
+    /// The resident memory of these workers, in bytes; 0 if it runs in the server's process.
+    pub memory_bytes: u64,
+    /// Workers that replaced one that died, since the server started.
+    pub restarts: u64,
 }
 
 impl Sessions {
@@ -62,6 +80,7 @@ impl Sessions {
                     state: preset.state,
                     accepting: left > 0 && preset.state != PresetState::Unavailable,
                     reason: preset.reason,
+                    model: None,
                     streams: preset.streams,
                     max_streams: None,
                     load: None,
@@ -69,6 +88,14 @@ impl Sessions {
                     room: left,
                 };
                 if let Some(model) = model {
+                    let workers = self.metrics().workers_of(model.name(), &status.backend);
+                    status.model = Some(LoadedModel {
+                        id: model.id(),
+                        preset: model.name().to_owned(),
+                        workers: workers.running,
+                        memory_bytes: workers.memory_bytes,
+                        restarts: workers.restarts,
+                    });
                     let live = self.registry().live(|entry| entry.model == model.id());
                     status.max_streams = model.max_streams();
                     status.load = model.load_with(live);

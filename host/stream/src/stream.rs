@@ -57,6 +57,8 @@ pub(super) struct Inner {
     pub(super) ended: bool,
     /// The client has sent all its audio, or is gone.
     pub(super) complete: bool,
+    /// The last event instead of `Event::Done`. What the client sends is ignored.
+    pub(super) closing: Option<Failure>,
     pub(super) lag_reported: Option<Instant>,
 }
 
@@ -93,6 +95,7 @@ impl Stream {
             queued: false,
             ended: false,
             complete: false,
+            closing: None,
             lag_reported: None,
         };
         let span = tracing::info_span!("stream", id);
@@ -125,7 +128,7 @@ impl Stream {
     /// Adds samples at the model's rate that arrived at `now`. Fails a live stream that is too far behind.
     pub fn push(self: &Arc<Self>, samples: &[f32], now: Instant) {
         let mut inner = self.lock();
-        if inner.ended {
+        if inner.ended || inner.closing.is_some() {
             return;
         }
         inner.inbox.push(samples, now);
@@ -145,10 +148,22 @@ impl Stream {
         self.command(|inbox| inbox.push_end(Instant::now(), Work::Finish));
     }
 
+    /// Ends the audio here, whatever the client sends afterwards: all text is reported, then `Event::Failed` follows. If
+    /// the client has ended the audio already, `Event::Done` follows as if this was not called.
+    pub fn close(self: &Arc<Self>, failure: Failure) {
+        let mut inner = self.lock();
+        if inner.ended || inner.complete {
+            return;
+        }
+        inner.complete = true;
+        inner.closing = Some(failure);
+        inner.inbox.push_end(Instant::now(), Work::Finish);
+        self.schedule(&mut inner);
+    }
+
     /// Discards unprocessed audio and unsent events and starts a new epoch at time 0; `Event::Ready` follows.
     pub fn reset(self: &Arc<Self>) {
-        let epoch = self.outbox.start_epoch();
-        self.command(|inbox| inbox.reset(Instant::now(), epoch));
+        self.command(|inbox| inbox.reset(Instant::now(), self.outbox.start_epoch()));
     }
 
     /// For a client that is gone: its audio is still processed and the processor finished, but the events are dropped.
@@ -229,7 +244,7 @@ impl Stream {
 
     fn command(self: &Arc<Self>, command: impl FnOnce(&mut Inbox)) {
         let mut inner = self.lock();
-        if !inner.ended {
+        if !inner.ended && inner.closing.is_none() {
             command(&mut inner.inbox);
             self.schedule(&mut inner);
         }

@@ -2,7 +2,7 @@
 
 use super::{ModelScheduler, SchedulerSettings, SharedBacklog, Stream, StreamSettings};
 use auricle_core::{Event, Pace};
-use auricle_core::{FailureCode, metrics::Metrics};
+use auricle_core::{Failure, FailureCode, metrics::Metrics};
 use auricle_plugin_api::{
     AsrProcessor, Config, Error, Field, Host, Metadata, Model, ModelLoader, Schema, Segment, Sink, host::LoadedEngine,
 };
@@ -470,4 +470,32 @@ async fn a_reset_discards_what_waits_and_counts_the_epochs() {
     let events = until(&stream, |event| matches!(event, Event::Done(_))).await;
     assert!(events.contains(&Event::Ready { epoch: 2 }), "{events:?}");
     assert_eq!((segments(&events), events.last()), (1, Some(&Event::Done(10))), "{events:?}");
+}
+
+#[tokio::test]
+async fn a_closed_stream_tells_its_text_and_then_why_whatever_its_client_does() {
+    let gate = Gate::default();
+    let scheduler = model(&gate, LIMIT, 1);
+    let stream = open(&scheduler, "a", settings()).await;
+    stream.push(&[0.0; 2 * CHUNK], Instant::now());
+    gate.seen(1);
+    let close = || stream.close(Failure::new(FailureCode::EndedByOperator, "ended"));
+    close();
+    stream.push(&[0.0; CHUNK], Instant::now());
+    stream.reset();
+    stream.flush(1);
+    stream.finish();
+    close();
+    gate.let_through(100);
+    let events = until(&stream, |event| matches!(event, Event::Failed(_))).await;
+    assert_eq!((segments(&events), failure(&events)), (2, Some(FailureCode::EndedByOperator)));
+    assert_eq!(gate.seen(3), ["a0", "a1", "a-drop"]);
+
+    // A client that has ended its audio is told that it is done.
+    let stream = open(&scheduler, "b", settings()).await;
+    stream.push(&[0.0; CHUNK], Instant::now());
+    stream.finish();
+    stream.close(Failure::new(FailureCode::EndedByOperator, "ended"));
+    let events = until(&stream, |event| matches!(event, Event::Done(_))).await;
+    assert_eq!((segments(&events), failure(&events)), (1, None));
 }

@@ -142,7 +142,7 @@ impl Stream {
         }
         let last = match outcome {
             Ok(Next::GoesOn) => None,
-            Ok(Next::Done) => Some(Event::Done(engine.position())),
+            Ok(Next::Done) => Some(inner.closing.take().map_or_else(|| Event::Done(engine.position()), Event::Failed)),
             Err(StepError::Failed(failure)) => Some(Event::Failed(failure)),
             Err(StepError::Died(death, work)) => {
                 inner.inbox.put_back(work);

@@ -32,7 +32,7 @@ pub(super) fn status(code: FailureCode) -> u16 {
     match code {
         C::BadMessage | C::BadAudio | C::InvalidOption | C::ForbiddenField | C::UnknownPreset => 400,
         C::Unauthorized => 401,
-        C::ForbiddenPreset | C::NotOperator | C::Origin | C::Address => 403,
+        C::ForbiddenPreset | C::NotOperator | C::Origin | C::Address | C::EndedByOperator => 403,
         C::IdleTimeout | C::SlowRequest | C::SlowReader => 408,
         C::TooLarge => 413,
         C::KeyStreams | C::AddressConnections | C::LagExceeded => 429,
@@ -56,7 +56,7 @@ fn error_code(failure: &Failure) -> &'static str {
         C::TooLarge => "PAYLOAD_TOO_LARGE",
         C::IdleTimeout => "SLOW_UPLOAD",
         C::Unauthorized => "INVALID_AUTH",
-        C::ForbiddenPreset => "INSUFFICIENT_PERMISSIONS",
+        C::ForbiddenPreset | C::EndedByOperator => "INSUFFICIENT_PERMISSIONS",
         C::Capacity | C::Overloaded => "TOO_MANY_REQUESTS",
         C::ShuttingDown | C::EngineUnavailable => "SERVICE_UNAVAILABLE",
         _ => "INTERNAL_SERVER_ERROR",

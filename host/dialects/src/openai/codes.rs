@@ -9,7 +9,7 @@ pub(super) fn status(code: FailureCode) -> u16 {
     match code {
         C::BadMessage | C::BadAudio | C::InvalidOption | C::ForbiddenField => 400,
         C::Unauthorized => 401,
-        C::NotOperator | C::Origin | C::Address => 403,
+        C::NotOperator | C::Origin | C::Address | C::EndedByOperator => 403,
         // OpenAI does not tell a model that a key may not use from one that does not exist.
         C::UnknownPreset | C::ForbiddenPreset => 404,
         C::IdleTimeout | C::SlowRequest | C::SlowReader => 408,

@@ -241,14 +241,17 @@ impl Side for Connection {
 
     fn failed(&mut self, failure: &Failure) -> Vec<Message> {
         let problem = Problem::from(failure.clone());
-        // When the server stops, all text is there, and clients connect again, which some do not after an `error`.
-        let events = if failure.code == FailureCode::ShuttingDown {
+        let stops = failure.code == FailureCode::ShuttingDown;
+        // All text is there then.
+        let mut events = if stops || failure.code == FailureCode::EndedByOperator {
             self.items.end(self.now(), &self.config)
         } else {
-            let mut events = self.items.fail(&problem);
-            events.push(ServerEvent::error(&problem, None));
-            events
+            self.items.fail(&problem)
         };
+        // When the server stops, clients connect again, which some do not after an `error`.
+        if !stops {
+            events.push(ServerEvent::error(&problem, None));
+        }
         let mut last = self.messages(events);
         last.push(close_failed(failure));
         last

@@ -11,6 +11,8 @@ pub fn registered_close_code(code: FailureCode) -> u16 {
         C::ShuttingDown => 1001,
         C::BadMessage | C::BadAudio | C::InvalidOption | C::ForbiddenField | C::UnknownPreset => 1008,
         C::Unauthorized | C::ForbiddenPreset | C::Origin | C::Address | C::IdleTimeout | C::SlowReader => 1008,
+        // Clients that connect again by themselves do not after this code.
+        C::EndedByOperator => 1008,
         C::TooLarge => 1009,
         C::Capacity | C::KeyStreams | C::Streams | C::Connections | C::AddressConnections | C::Overloaded => 1013,
         _ => 1011,

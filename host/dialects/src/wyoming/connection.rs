@@ -294,7 +294,13 @@ impl Connection<'_> {
                     }
                     frames.push(Frame::transcript_chunk(&chunk));
                 }
-                Event::Failed(failure) => end = Err(End::Failed(failure.clone())),
+                Event::Failed(failure) => {
+                    // All text is there then.
+                    if failure.code == FailureCode::EndedByOperator {
+                        frames.extend(transcript(open.text.as_deref(), open.language.as_deref()));
+                    }
+                    end = Err(End::Failed(failure.clone()));
+                }
                 Event::Done(_) => end = Ok(true),
                 // The protocol has no messages for these.
                 _ => {}
