@@ -203,7 +203,7 @@ fn any_restart_point(stream: impl Fn() -> Vac<Fake, Loud>) {
         }
     }
     points.dedup_by_key(|(_, state, recorder)| (state.clone(), recorder.0.len()));
-    assert!(points.len() > 40, "{}", points.len());
+    assert!(points.len() > 35, "{}", points.len());
     for (sample, state, before) in points {
         let (mut vac, mut recorder) = (stream(), before);
         vac.restore(sample, &state).unwrap();
