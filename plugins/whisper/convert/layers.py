@@ -1,7 +1,7 @@
 """Layers as the runtime computes them fastest, and the matrices' precisions.
 
-A matrix is [out, in], as transformers keeps it. `PLAIN` has 32 bits. `DYNAMIC` rounds what comes in as well, and pays where
-there are many rows (the encoder). `BLOCKS` keeps the matrix alone in 8 bits, and pays where each row needs the whole of it (the
+A matrix is [out, in], as transformers keeps it. `PLAIN` has 32 bits. `DYNAMIC` rounds what comes in as well, relative to the
+largest number of each row, and pays where there are many rows (the encoder). `BLOCKS` keeps the matrix alone in 8 bits, and pays where each row needs the whole of it (the
 decoder); its embeddings are rows of the same bytes that the logits are computed with.
 
 A bias goes with its product, and sums and norms are nodes apart: the runtime's operators that join a sum with what follows are
@@ -56,12 +56,15 @@ def _scales(matrix: np.ndarray) -> np.ndarray:
 def _dynamic(graph: Graph, x: str, name: str, matrix: np.ndarray, bias: Vector = None, into: str | None = None) -> str:
     scales = _scales(matrix)
     rounded = graph.constant(f"{name}.bytes", np.round(matrix / scales).astype(np.int8).T)
+    # The runtime has one scale for all rows, so each row is brought to the range -1 to 1 first.
+    most = graph.node("ReduceMax", graph.node("Abs", x), graph.numbers(-1), keepdims=1)
+    most = graph.node("Max", most, graph.constant("least", np.array([LEAST], np.float32)))
     whole, step, zero = (f"{x}.{part}" for part in ("bytes", "scale", "zero"))
-    graph.node("DynamicQuantizeLinear", x, into=(whole, step, zero))
-    inputs = [whole, rounded, step, graph.constant(f"{name}.scales", scales[:, 0]), zero]
-    if bias is not None:
-        inputs += ["", graph.constant(f"{name}.bias", bias)]
-    return graph.node("MatMulIntegerToFloat", *inputs, into=into)
+    graph.node("DynamicQuantizeLinear", graph.node("Div", x, most), into=(whole, step, zero))
+    product = graph.node("MatMulIntegerToFloat", whole, rounded, step, graph.constant(f"{name}.scales", scales[:, 0]), zero)
+    if bias is None:
+        return graph.node("Mul", product, most, into=into)
+    return graph.node("Add", graph.node("Mul", product, most), graph.constant(f"{name}.bias", bias), into=into)
 
 
 def in_blocks(matrix: np.ndarray, block: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,7 @@
 //! Matrix products and embeddings in each precision, with the runtime's fastest operators.
 //!
-//! A matrix is [out, in]. `Plain` has 32 bits. `Dynamic` has 8 bits and rounds the inputs too; it is fast for many rows (the encoder).
+//! A matrix is [out, in]. `Plain` has 32 bits. `Dynamic` has 8 bits and rounds the inputs too, relative to the largest number of each row;
+//! it is fast for many rows (the encoder).
 //! `Blocks` has 8 bits and does not round the inputs; it is fast for single rows, which read the whole matrix (the decoder). With
 //! `Blocks`, the embeddings and the logits use the same bytes. A bias is added right after its product: the runtime's operators that
 //! fuse an addition with the next layer are slower on CPUs, several times for many rows.
@@ -60,12 +61,25 @@ pub(crate) fn product(
             let values =
                 graph.constant(&format!("{name}.bytes"), |name| Tensor::new(name, &[columns, rows], INT8, values));
             let scales = graph.constant(&format!("{name}.scales"), |name| Tensor::of_floats(name, &[rows], &scales));
+            // The runtime has one scale for all rows, so each row is brought to the range -1 to 1 first.
+            let (last, least) =
+                (graph.numbers(&[-1]), graph.constant("least", |name| Tensor::of_floats(name, &[1], &[LEAST])));
+            let magnitudes = graph.add(op("Abs", &[x]));
+            let most = graph.add(op("ReduceMax", &[&magnitudes, &last]).with_integer("keepdims", 1));
+            let most = graph.add(op("Max", &[&most, &least]));
+            let even = graph.add(op("Div", &[x, &most]));
             let [whole, step, zero] = ["bytes", "scale", "zero"].map(|part| format!("{x}.{part}"));
             let output = vec![whole.clone(), step.clone(), zero.clone()];
-            graph.add(Node { output, ..op("DynamicQuantizeLinear", &[x]) });
+            graph.add(Node { output, ..op("DynamicQuantizeLinear", &[&even]) });
             let inputs = [&whole, &values, &step, &scales, &zero].map(String::as_str);
-            let bias = bias.as_deref().map_or(vec![], |bias| vec!["", bias]);
-            graph.add(into(op("MatMulIntegerToFloat", &[&inputs[..], &bias].concat())))
+            let product = graph.add(op("MatMulIntegerToFloat", &inputs));
+            match bias {
+                None => graph.add(into(op("Mul", &[&product, &most]))),
+                Some(bias) => {
+                    let product = graph.add(op("Mul", &[&product, &most]));
+                    graph.add(into(op("Add", &[&product, &bias])))
+                }
+            }
         }
         Matrices::Blocks if matrix.columns >= NARROW => {
             let block = if matrix.columns >= BLOCK { BLOCK } else { NARROW };
