@@ -67,7 +67,8 @@ static auricle_status restore(void *stream, uint64_t sample, const void *state, 
 
 static const auricle_engine engine = {
     sizeof engine, "loudness-c",
-    "{\"properties\": {\"unit\": {\"enum\": [\"dB\", \"rms\"], \"default\": \"dB\", \"description\": \"what to report\"}}}",
+    "{\"properties\": {\"unit\": {\"enum\": [\"dB\", \"rms\"], \"default\": \"dB\", \"description\": \"what to report\","
+    " \"x-auricle-scope\": \"load\"}}}",
     load, free, metadata, open, free, init, insert_audio_chunk, process_iter, process_iter, restore, NULL, NULL,
 };
 static const auricle_engine *const engines[] = { &engine };

@@ -140,7 +140,7 @@ typedef struct auricle_engine {
     /* The name by which presets choose the engine: 1 to 64 letters, digits, dots, dashes or underscores. */
     const char *backend;
     /* The configuration fields: a JSON Schema, or NULL if there are none. A property that clients may set for their own stream has
-     * "x-auricle-scope": "stream"; all others select the model. */
+     * "x-auricle-scope": "stream"; the others select the model and have "load". */
     const char *schema;
 
     /* Loads the model of a configuration. Called once for each distinct set of load fields; may take long. */

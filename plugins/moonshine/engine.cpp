@@ -179,9 +179,10 @@ struct Loader {
     static constexpr const char *backend = "moonshine";
     static constexpr const char *schema = R"({
         "properties": {
-            "model": {"type": "string", "default": "base-en",
+            "model": {"type": "string", "default": "base-en", "x-auricle-scope": "load",
                 "description": "folder with encoder_model.ort, decoder_model_merged.ort and tokens.txt"},
-            "threads": {"type": "integer", "minimum": 1, "maximum": 64, "default": 1, "description": "threads of a decode"},
+            "threads": {"type": "integer", "minimum": 1, "maximum": 64, "default": 1, "x-auricle-scope": "load",
+                "description": "threads of a decode"},
             "threshold": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.01, "x-auricle-scope": "stream",
                 "description": "loudness at which speech begins"},
             "pause": {"type": "number", "minimum": 0.2, "maximum": 5, "default": 0.5, "x-auricle-scope": "stream",

@@ -4,7 +4,7 @@
 
 mod broken;
 
-use auricle_tests::{PublishedClients, auricle, fixture, library, models, runtime, staged};
+use auricle_tests::{PublishedClients, auricle, c_headers, compile_engine, fixture, library, models, runtime, staged};
 use broken::BROKEN;
 use serde_json::{Value, json};
 use std::{
@@ -36,6 +36,16 @@ fn passes(plugin: &Path, args: &[&str]) {
     assert_eq!((output.status.code(), problems(&cases)), (Some(0), Vec::new()), "{}", plugin.display());
     let passed = cases.iter().filter(|(_, case)| case["outcome"] == "pass").count();
     assert!(passed > 90, "{passed} cases passed");
+}
+
+#[test]
+fn an_engine_in_c_passes() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = folder.path().join("libloudness.so");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugin-api/examples/loudness.c");
+    compile_engine(&source, &c_headers(), &library);
+    let (output, cases) = validate(&library, &[]);
+    assert_eq!((output.status.code(), problems(&cases)), (Some(0), Vec::new()));
 }
 
 fn text(path: PathBuf) -> String {

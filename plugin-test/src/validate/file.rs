@@ -2,7 +2,7 @@
 
 use super::{Subject, Verdict, case::Checked, ensure};
 use auricle_plugin_api::{
-    Manifest,
+    Interface, Manifest,
     host::{NotLoadable, manifest_in},
 };
 use object::{BinaryFormat, Object, ObjectSymbol};
@@ -67,6 +67,7 @@ pub(super) fn identity(subject: &Subject) -> Checked {
 }
 
 pub(super) fn unwinds(subject: &Subject) -> Checked {
+    ensure!(read(subject)?.interface() == Some(Interface::Rust), skipped, "an engine in C has no panics");
     let bytes = bytes(subject)?;
     let file = object::File::parse(&*bytes).map_err(|error| Verdict::fail(error.to_string()))?;
     ensure!(file.format() == BinaryFormat::Elf, skipped, "can be seen in ELF files only");
