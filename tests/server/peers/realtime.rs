@@ -78,7 +78,8 @@ impl Script for Realtime {
                 self.completed += 1;
                 told.flushed = Some(told.finals.len());
             }
-            "conversation.item.input_audio_transcription.failed" => self.completed += 1,
+            // An `error` and the end of the connection follow.
+            "conversation.item.input_audio_transcription.failed" => {}
             // There was no audio.
             "error" if event["error"]["code"] == "input_audio_buffer_commit_empty" => self.completed += 1,
             "error" => {
