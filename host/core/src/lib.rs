@@ -13,6 +13,7 @@ pub mod metrics;
 pub mod native;
 mod pace;
 pub mod permits;
+#[cfg(feature = "host")]
 pub mod subtitles;
 pub mod text_file;
 pub mod times;
