@@ -64,7 +64,8 @@ pub(super) fn uploads(settings: &Settings) -> Uploads {
     Uploads::new(limits.max_upload_bytes, limits.max_upload_seconds, limits.max_shared_upload_bytes)
 }
 
-pub(super) fn stream_settings(settings: &Settings) -> StreamSettings {
+/// The settings of streams, at live pace.
+pub fn stream_settings(settings: &Settings) -> StreamSettings {
     let limits = &settings.limits;
     StreamSettings {
         pace: Pace::Live,

@@ -29,6 +29,7 @@ mod tls;
 mod upgrade;
 mod write_limit;
 
+pub use derived::stream_settings;
 pub use http::{EnginesReport, FailuresReport, PresetsReport, ServerState, StatusReport, StreamsReport};
 
 use crate::{
@@ -42,7 +43,7 @@ use auricle_engines::plugins::{FirstScan, Registry, Watcher};
 use auricle_session::{AdmissionSettings, Catalog, Journal, Presets, Sessions};
 use connections::Connections;
 use conversation::PhaseLimits;
-use derived::{catalog_settings, connection_settings, discovery_settings, phase_limits, stream_settings, uploads};
+use derived::{catalog_settings, connection_settings, discovery_settings, phase_limits, uploads};
 use listener::Listener;
 use notify::Notifier;
 use plan::{Plan, plan};

@@ -19,8 +19,8 @@ use auricle_engines::{
     worker::CrashReports,
 };
 use auricle_plugin_api::Scope;
-use auricle_server::settings::Settings;
-use auricle_stream::{ModelScheduler, SchedulerSettings, SharedBacklog, Stream, StreamSettings, StreamUsage};
+use auricle_server::{settings::Settings, stream_settings};
+use auricle_stream::{ModelScheduler, SchedulerSettings, Stream, StreamSettings, StreamUsage};
 use clap::ValueEnum;
 use output::Output;
 use std::{env, path::PathBuf, process::ExitCode, sync::Arc, time::Instant};
@@ -124,7 +124,7 @@ async fn transcribe(args: &RunArgs) -> Result<(), RunError> {
     let rate = scheduler.metadata().sample_rate;
     let mut intake = Intake::new(source.format(), rate).map_err(|error| RunError::Recording(error.to_string()))?;
     let usage = Arc::new(StreamUsage::default());
-    let options = stream_settings(&settings);
+    let options = StreamSettings { pace: Pace::File, ..stream_settings(&settings) };
     let stream = Stream::open("run".into(), Arc::clone(&scheduler), (), fields, options, Arc::clone(&usage));
     let begun = Instant::now();
     let mut output = Output::new(args.format, rate, args.show_partials);
@@ -249,21 +249,4 @@ async fn load(
 
 fn crash_dir() -> PathBuf {
     env::temp_dir().join("auricle-crashes")
-}
-
-/// The server's defaults, for a file.
-fn stream_settings(settings: &Settings) -> StreamSettings {
-    let limits = &settings.limits;
-    StreamSettings {
-        pace: Pace::File,
-        max_lag_seconds: limits.max_lag_seconds,
-        report_lag_seconds: limits.report_lag_seconds,
-        max_backlog_seconds: limits.max_backlog_seconds,
-        shared_backlog: SharedBacklog::new(limits.max_shared_backlog_seconds),
-        file_buffer_seconds: limits.file_buffer_seconds,
-        max_unsent_events: limits.max_unsent_events,
-        max_text_bytes: limits.max_text_bytes,
-        max_events_per_call: limits.max_events_per_call,
-        replay_seconds: limits.replay_seconds,
-    }
 }
