@@ -22,10 +22,11 @@ fn streams_that_failed_are_listed_with_the_reason_the_newest_first() {
         client.audio(&bytes(&noise(1, 40_000)));
         client.fails("engine_error", 4500);
     }
+    // A failure is listed when its stream has ended, which may be after its client was told.
+    let count = || failures(&host).iter().map(|one| one["count"].as_u64().unwrap()).sum::<u64>();
+    host.wait_for("three failures", || count() == 3);
     Client::start(&host, "absent", json!({})).fails("unknown_preset", 4404);
-    host.wait_for("four failures", || {
-        failures(&host).iter().map(|one| one["count"].as_u64().unwrap()).sum::<u64>() == 4
-    });
+    host.wait_for("the fourth failure", || count() == 4);
     let listed = failures(&host);
     let [refused, failed] = &listed[..] else { panic!("{listed:?}") };
     assert_eq!(
