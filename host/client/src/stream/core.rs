@@ -4,6 +4,9 @@
 //! lost and none comes twice. Times in events are those of the whole stream, whatever connection they come from. What could
 //! not be kept is reported as [`Event::Gap`].
 //!
+//! A server that stops ends its streams: its `done` is the end only if it has all audio. Otherwise the stream goes on with the next
+//! connection.
+//!
 //! The driver connects (`connected`), sends what `next_message` returns, gives what it receives to `received`, and tells when
 //! a connection is gone (`closed`).
 
@@ -14,7 +17,10 @@ use super::{
     settings::Settings,
 };
 use crate::failure::Failure;
-use auricle_core::native::{ClientMessage, Ready, ServerEvent, ServerMessage};
+use auricle_core::{
+    FailureCode,
+    native::{ClientMessage, Ready, ServerEvent, ServerMessage},
+};
 use serde::Deserialize;
 use std::{collections::VecDeque, time::Duration};
 use tokio::time::Instant;
@@ -22,6 +28,9 @@ use tokio_tungstenite::tungstenite::Bytes;
 
 /// Messages that were not read, from which on the connection is not read either.
 const ENOUGH_MESSAGES: usize = 256;
+
+/// Seconds of audio that a server may leave out of its `done`: less than a frame of any codec, more than rounding.
+const TOLERANCE: f64 = 0.01;
 
 /// What a stream does now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -189,6 +198,13 @@ impl Core {
         };
         if let ServerEvent::Ready(ready) = &message.event {
             self.sending.entered(ready.epoch);
+        }
+        if let ServerEvent::Done { seconds } = message.event
+            && !(self.is_finishing && origin + seconds >= self.seconds() - TOLERANCE)
+        {
+            let message = format!("the server ended the stream after {seconds:.1} s of its audio");
+            self.problem = Some(Failure::Server { code: FailureCode::ShuttingDown.to_string(), message });
+            return;
         }
         let is_error = matches!(message.event, ServerEvent::Error { .. });
         if self.sending.is_resetting() && !is_error {

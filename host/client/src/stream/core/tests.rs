@@ -149,6 +149,28 @@ fn what_was_not_sent_yet_does_not_fall_out_of_an_open_connection() {
 }
 
 #[test]
+fn a_server_that_stops_is_not_the_end_of_a_stream() {
+    for finishes in [false, true] {
+        let mut core = opened(settings());
+        push(&mut core, 3 * SECOND);
+        if finishes {
+            core.finish();
+        }
+        sent(&mut core);
+        segment(&mut core, 0.0, 2.0);
+        // It ends what it has when it stops, and tells no reason.
+        say(&mut core, &json!({ "type": "done", "seconds": 2.5 }));
+        assert!(closed(&mut core, lost()).is_some());
+        let events = read(&mut core);
+        let Some(Event::Lost { failure: Failure::Server { code, .. }, .. }) = events.last() else { panic!("{events:?}") };
+        assert_eq!(code, "shutting_down");
+        core.connected();
+        let rest = ["start", "32000"].into_iter().chain(finishes.then_some("finish"));
+        assert_eq!(sent(&mut core), rest.collect::<Vec<_>>());
+    }
+}
+
+#[test]
 fn flushes_and_the_end_are_sent_again_until_they_are_answered() {
     let mut core = opened(settings());
     for _ in 0..2 {
