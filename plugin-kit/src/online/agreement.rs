@@ -1,4 +1,4 @@
-//! LocalAgreement-2: a word is final once two consecutive hypotheses begin with it; three, from a word on that the model is unsure of.
+//! LocalAgreement: a word is final once two consecutive hypotheses begin with it, or up to five if the model is unsure of it.
 //!
 //! Invariants: committed words never change; `inside` and `unreported` count the last words of `history`; `history`
 //! contains only what the next prompt, the buffer and the next segment need. Times are samples of the stream. Threads:
@@ -12,9 +12,11 @@ use serde::{Deserialize, Serialize};
 /// A prompt grows word by word until it has this many characters, with one space per word.
 const PROMPT_CHARACTERS: usize = 200;
 
-/// A word with a lower probability is doubtful: it becomes final when a third hypothesis agrees, or when nothing follows. Of
-/// the words that turned out wrong in streams of Whisper tiny.en on real speech, half were below this; of the others 3 %.
+/// A word with a lower probability is doubtful. Of the words that turned out wrong in streams of Whisper tiny.en on real
+/// speech, half were below this; of the others 3 %.
 const DOUBTFUL: f32 = 0.5;
+/// What a hypothesis adds at least to the evidence for a word, so that five are always enough.
+const LEAST_EVIDENCE: f32 = 0.2;
 
 /// The committed words, and the last hypothesis.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -32,9 +34,9 @@ pub(crate) struct Agreement {
     /// The last hypothesis after the committed words.
     #[serde(skip)]
     pub(crate) left: Vec<Word>,
-    /// Number of words at the start of `left` on which the last two hypotheses agreed: the first of them is doubtful.
+    /// The evidence for each word of `left`, from the last hypotheses that agree on it and on the words before it.
     #[serde(skip)]
-    agreed: usize,
+    evidence: Vec<f32>,
 }
 
 impl Agreement {
@@ -72,11 +74,12 @@ impl Agreement {
         let (last, mut words) = seam(self.inside(), self.last, words);
         self.last = last;
         let agreed = words.iter().zip(&self.left).take_while(|(new, old)| new.text == old.text).count();
-        let before = self.agreed;
-        let sure =
-            words[..agreed].iter().enumerate().take_while(|(at, word)| *at < before || !is_doubtful(word)).count();
+        self.evidence.truncate(agreed);
+        let before = self.evidence.drain(..).chain(std::iter::repeat(0.0));
+        let mut sums: Vec<f32> = words.iter().zip(before).map(|(word, before)| before + evidence(word)).collect();
+        let sure = sums.iter().take_while(|sum| **sum >= 1.0).count();
         self.left = words.split_off(sure);
-        self.agreed = agreed - sure;
+        self.evidence = sums.split_off(sure);
         self.commit(words)
     }
 
@@ -90,7 +93,7 @@ impl Agreement {
     fn commit_left(&mut self, count: usize) -> usize {
         let rest = self.left.split_off(count);
         let words = std::mem::replace(&mut self.left, rest);
-        self.agreed = self.agreed.saturating_sub(count);
+        self.evidence.drain(..count);
         self.commit(words)
     }
 
@@ -155,6 +158,12 @@ impl Agreement {
     }
 }
 
+/// What a hypothesis adds to the evidence for a word: its probability, but so much that at least two and at most five
+/// hypotheses make 1, which is enough.
+fn evidence(word: &Word) -> f32 {
+    word.probability.map_or(DOUBTFUL, |probability| probability.clamp(LEAST_EVIDENCE, DOUBTFUL))
+}
+
 /// Whether the model was unsure of a word.
 fn is_doubtful(word: &Word) -> bool {
     word.probability.is_some_and(|probability| probability < DOUBTFUL)
@@ -189,10 +198,11 @@ mod tests {
     }
 
     #[test]
-    fn a_doubtful_word_waits_for_a_third_hypothesis_and_so_do_those_after_it() {
+    fn a_doubtful_word_waits_for_further_hypotheses_and_so_do_those_after_it() {
         let hypothesis = |text: &str| {
             let mut words = words(text);
             words.iter_mut().filter(|word| word.text == "my").for_each(|word| word.probability = Some(0.4));
+            words.iter_mut().filter(|word| word.text == "dear").for_each(|word| word.probability = Some(0.01));
             words
         };
         let mut agreement = Agreement::new(0);
@@ -203,8 +213,12 @@ mod tests {
         assert_eq!(agreement.process(hypothesis("so my fellow friends"), by_text), 0);
         assert_eq!(agreement.process(hypothesis("so my fellow friends"), by_text), 0);
         assert_eq!(agreement.process(hypothesis("so my fellow friends"), by_text), 3);
+        // The less sure the model is, the more hypotheses are needed, but at most five.
+        for final_words in [0, 0, 0, 0, 2] {
+            assert_eq!(agreement.process(hypothesis("so my fellow friends dear all"), by_text), final_words);
+        }
         // At a pause, what comes before it is final.
-        agreement.process(hypothesis("so my fellow friends now my"), by_text);
+        agreement.process(hypothesis("so my fellow friends dear all now my"), by_text);
         assert_eq!((agreement.commit_sure(), agreement.left.len()), (1, 1));
         assert_eq!(agreement.commit_before(u64::MAX), 1);
     }
