@@ -186,6 +186,59 @@ fn partials_words_and_confidences_are_passed_on() {
 }
 
 #[test]
+fn streams_are_processed_as_batches_and_one_that_fails_fails_alone() {
+    let Some(venv) = environment() else { return };
+    let fields = json!({"max_streams": 20, "host": {"open": ["lan"]}});
+    let host = setup()
+        .preset("batch", &preset(&venv, "BatchLoader", fields.clone()))
+        .preset("uneven", &preset(&venv, "UnevenLoader", fields))
+        .start();
+    let audio = |stream: u32| noise(stream, 160_000);
+    let open = |preset: &str, lan: &str| Client::open(&host, preset, json!({"pace": "file", "options": {"lan": lan}}));
+    let mut failing = open("batch", "fails");
+    let mut clients: Vec<_> = (0..8).map(|_| open("batch", "en")).collect();
+    failing.audio(&bytes(&audio(9)));
+    for (client, stream) in clients.iter_mut().zip(0..) {
+        client.audio(&bytes(&audio(stream)));
+    }
+    failing.fails("engine_error", 4500);
+    for (mut client, stream) in clients.into_iter().zip(0..) {
+        let audio = audio(stream);
+        let texts: Vec<_> = (1..=10).chain([10]).map(|second| counted(&audio[..second * 16_000], 0)).collect();
+        assert_eq!(client.finish(), texts, "stream {stream}");
+    }
+    logged(&host, &["printed", "a batch of 4"], 1);
+    host.wait_for_log(&["ERROR", "ValueError: of one stream"], 1);
+    let mut clients = [open("uneven", "en"), open("uneven", "en")];
+    clients.iter_mut().for_each(|client| client.audio(&bytes(&audio(1))));
+    clients.each_mut().map(|client| client.fails("engine_error", 4500));
+    logged(&host, &["`process_batch` returned a list of 0; it must return a list of 2 results"], 1);
+}
+
+#[test]
+fn a_stream_goes_on_from_a_restart_point_and_events_are_passed_on() {
+    let Some(venv) = environment() else { return };
+    let host = setup().preset("restarting", &preset(&venv, "RestartingLoader", json!({}))).start();
+    let samples = noise(4, 60_000);
+    let (first, rest) = samples.split_at(20_000);
+    let mut client = Client::open(&host, "restarting", json!({"pace": "file"}));
+    client.audio_in_frames(&bytes(first), 3_200);
+    client.say(&json!({"type": "flush"}));
+    send(&mut client, rest);
+    client.to_end();
+    // The process ended once, at 1.7 s of the second part.
+    let ends = (1..=5).map(|part| &rest[..8_000 * part]).chain([rest]);
+    let texts: Vec<_> =
+        [&first[..8_000], &first[..16_000], first].into_iter().chain(ends).map(|part| counted(part, 0)).collect();
+    assert_eq!(client.texts(), texts);
+    let times =
+        |kind: &str| -> Vec<f64> { client.events(kind).iter().map(|event| event["time"].as_f64().unwrap()).collect() };
+    assert_eq!(times("endpoint"), [0.5, 1.0, 1.75, 2.25, 2.75, 3.25, 3.75]);
+    assert_eq!(times("speech_started"), [0.0, 0.5, 1.25, 1.75, 2.25, 2.75, 3.25]);
+    assert_eq!(host.logged(&["a worker", "ended with status 3"]), 1);
+}
+
+#[test]
 fn what_is_missing_is_said_in_one_line_with_its_field() {
     let Some(venv) = environment() else { return };
     let elsewhere = tempfile::tempdir().unwrap();
@@ -214,6 +267,11 @@ fn what_is_missing_is_said_in_one_line_with_its_field() {
             "`load` returned of type `Counting`; it must return (processor, metadata)",
         ),
         ("field", with("model", Value::Null), "AttributeError: the preset has no field `depth`"),
+        (
+            "replay",
+            with("loader", json!("BoastingLoader")),
+            "the metadata's `replay` is 'exact'; it may be, for a processor with",
+        ),
         ("numpy", with("venv", json!(empty)), "field `venv`: Python 3."),
         ("version", with("venv", json!(other)), "this is Python 3.9; 3.10 or later is needed"),
         ("venv", with("venv", json!(elsewhere.path())), "is not a virtual environment"),

@@ -117,6 +117,7 @@ class Loader:
         self.loader = loader()
         if not callable(getattr(self.loader, "load", None)):
             raise Refused("loader", f"the class `{name}` has no method `load`")
+        self.batches = callable(getattr(self.loader, "process_batch", None))
 
     @safe
     def open(self, config):
@@ -128,7 +129,24 @@ class Loader:
         for method in ("init", "insert_audio_chunk", "process_iter", "finish"):
             if not callable(getattr(processor, method, None)):
                 raise TypeError(f"the processor, {kind(processor)}, has no method `{method}`")
-        return Stream(processor, dict(metadata or {}))
+        return Stream(processor, dict(metadata or {}), self.batches)
+
+
+    @safe
+    def batch(self, *streams):
+        """`process_iter` of several streams: a list with the results of each, or its error."""
+        returned = self.loader.process_batch([stream.processor for stream in streams])
+        if not isinstance(returned, (list, tuple)) or len(returned) != len(streams):
+            raise TypeError(f"`process_batch` returned {kind(returned)}; it must return a list of {len(streams)} results")
+        return b"[" + b",".join((item(each) or b"[]").removeprefix(b"!") for each in returned) + b"]"
+
+
+@safe
+def item(returned):
+    """The results of a stream in a batch. An exception in place of results ends its stream only."""
+    if isinstance(returned, BaseException):
+        raise returned
+    return results("process_batch", returned)
 
 
 @safe
@@ -140,9 +158,10 @@ def loader(description):
 class Stream:
     """The author's processor of one stream."""
 
-    def __init__(self, processor, metadata):
+    def __init__(self, processor, metadata, batches):
         self.processor = processor
         self.metadata = metadata
+        self.batches = batches
 
     @safe
     def describe(self):
@@ -150,11 +169,29 @@ class Stream:
         if not isinstance(separator, str):
             raise TypeError(f"the metadata's `separator` is {kind(separator)}; it must be text")
         names = {key: [str(name) for name in self.metadata.get(key, [])] for key in ("languages", "capabilities")}
-        return json.dumps({"separator": separator, **names}).encode()
+        restores = callable(getattr(self.processor, "restore", None))
+        replay = self.metadata.get("replay", "lossless" if restores else "none")
+        if replay not in (("lossless", "exact") if restores else ("none",)):
+            needed = "a processor with `restore`: lossless or exact; without: none"
+            raise ValueError(f"the metadata's `replay` is {replay!r}; it may be, for {needed}")
+        return json.dumps({"separator": separator, "replay": replay, "max_batch": self.max_batch(), **names}).encode()
+
+    def max_batch(self):
+        """How many streams the loader processes at once."""
+        if not self.batches:
+            return 1
+        number = self.metadata.get("max_batch", 8)
+        if not isinstance(number, int) or not 1 <= number <= 1024:
+            raise ValueError(f"the metadata's `max_batch` is {number!r}; it must be a whole number from 1 to 1024")
+        return number
 
     @safe
     def init(self):
         self.processor.init()
+
+    @safe
+    def restore(self, time, state):
+        self.processor.restore(float(time), state)
 
     @safe
     def insert(self, samples):
@@ -182,7 +219,9 @@ def results(method, returned):
 
 
 def described(method, one):
-    """A segment or a partial as a dictionary; None if it has no text."""
+    """A text or an event as a dictionary; None if it is a text and empty."""
+    if (event := getattr(one, "event", None)) is not None:
+        return described_event(method, event, one)
     if hasattr(one, "text"):
         start, end, text = one.start, one.end, one.text
     elif isinstance(one, tuple) and len(one) == 3:
@@ -201,6 +240,16 @@ def described(method, one):
     if (language := getattr(one, "language", None)) is not None:
         found["language"] = str(language)
     found["words"] = [word(method, each) for each in getattr(one, "words", None) or []]
+    return found
+
+
+def described_event(method, event, one):
+    if event not in ("speech_started", "endpoint", "restart_point"):
+        raise ValueError(f"`{method}` returned the event {event!r}, which is unknown")
+    found = {"event": event, "time": seconds(method, one.time)}
+    if event == "restart_point":
+        # As text in which each character is a byte.
+        found["state"] = bytes(one.state).decode("latin-1")
     return found
 
 

@@ -35,6 +35,8 @@ pub(crate) enum Argument<'a> {
     Bytes(&'a [u8]),
     /// Become a `bytearray` of 32-bit floats.
     Samples(&'a [f32]),
+    /// The object itself.
+    Object(&'a Object),
 }
 
 /// What a call returned.
@@ -144,6 +146,11 @@ impl Python {
                     // SAFETY: the samples are copied.
                     Argument::Samples(samples) => unsafe {
                         (python.new_bytearray)(samples.as_ptr().cast(), size_of_val(*samples) as isize)
+                    },
+                    // SAFETY: the reference that is added here is released with the others.
+                    Argument::Object(object) => unsafe {
+                        (python.retain)(object.raw());
+                        object.raw()
                     },
                 };
                 let value = self.own(value)?;

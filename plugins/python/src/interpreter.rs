@@ -24,8 +24,8 @@ pub(crate) struct Interpreter {
 }
 
 /// An exception, as the adapter describes it.
-#[derive(Deserialize)]
-struct Exception {
+#[derive(Debug, Deserialize)]
+pub(crate) struct Exception {
     message: String,
     /// The field of the preset that must be changed.
     field: Option<String>,
@@ -105,18 +105,23 @@ impl Interpreter {
     }
 }
 
-/// The answer, unless it is an exception. The traceback goes to the log, line by line: a text in it cannot look like
-/// another entry.
+/// The answer, unless it is an exception.
 fn answer(bytes: &[u8]) -> Result<&[u8], Error> {
     let Some(exception) = bytes.strip_prefix(b"!") else { return Ok(bytes) };
-    let Exception { message, field, trace } = serde_json::from_slice(exception)?;
-    for line in trace.iter().flat_map(|trace| trace.lines()) {
-        tracing::error!("{line}");
+    Err(serde_json::from_slice::<Exception>(exception)?.into_error())
+}
+
+impl Exception {
+    /// As an error. The traceback goes to the log, line by line: a text in it cannot look like another entry.
+    pub(crate) fn into_error(self) -> Error {
+        for line in self.trace.iter().flat_map(|trace| trace.lines()) {
+            tracing::error!("{line}");
+        }
+        match self.field {
+            Some(field) => Error::config(&field, self.message),
+            None => Error::other(self.message),
+        }
     }
-    Err(match field {
-        Some(field) => Error::config(&field, message),
-        None => Error::other(message),
-    })
 }
 
 fn unexpected() -> Error {

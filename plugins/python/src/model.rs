@@ -8,20 +8,23 @@ use crate::{
     ffi::{Argument, Object},
     interpreter::Interpreter,
     processor::Processor,
+    results::{self, Item},
 };
-use auricle_plugin_api::{Config, Error, Metadata, Model};
+use auricle_plugin_api::{BatchItem, Config, Error, Metadata, Model, Replay};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The sample rate of the protocol.
-const RATE: u32 = 16_000;
+pub(crate) const RATE: u32 = 16_000;
 
 /// An author's loader.
 pub struct PythonModel {
     interpreter: Interpreter,
     /// The adapter's method `open`.
     open: Object,
+    /// The adapter's method `batch`.
+    batch: Object,
     metadata: Metadata,
     /// The processor of the first call, with its fields, until it is used.
     spare: Mutex<Option<(Map<String, Value>, Object)>>,
@@ -31,6 +34,8 @@ pub struct PythonModel {
 #[derive(Deserialize)]
 struct Described {
     separator: String,
+    max_batch: u32,
+    replay: Replay,
     languages: Vec<String>,
     capabilities: Vec<String>,
 }
@@ -53,8 +58,11 @@ impl PythonModel {
             .languages(described.languages)
             .capabilities(described.capabilities)
             .max_streams(max_streams)
+            .max_batch(described.max_batch)
+            .replay(described.replay)
             .loads_per_stream();
-        Ok(Self { interpreter, open, metadata, spare: Mutex::new(Some((fields, stream))) })
+        let batch = loader.attribute(c"batch")?;
+        Ok(Self { interpreter, open, batch, metadata, spare: Mutex::new(Some((fields, stream))) })
     }
 }
 
@@ -76,7 +84,26 @@ impl Model for PythonModel {
                 open_stream(self.interpreter, &self.open, options.fields())?
             }
         };
-        Processor::new(self.interpreter, &stream)
+        Processor::new(self.interpreter, stream)
+    }
+
+    fn process_batch(&self, batch: &mut [BatchItem<'_, Processor>]) {
+        match self.call_batch(batch) {
+            Ok(items) => {
+                for (item, returned) in batch.iter_mut().zip(items) {
+                    item.processor.pending = false;
+                    item.result = results::report_item(returned, item.processor.offset, &mut item.sink);
+                }
+            }
+            Err(error) => batch.iter_mut().for_each(|item| item.result = Err(error.clone())),
+        }
+    }
+}
+
+impl PythonModel {
+    fn call_batch(&self, batch: &[BatchItem<'_, Processor>]) -> Result<Vec<Item>, Error> {
+        let streams: Vec<_> = batch.iter().map(|item| Argument::Object(&item.processor.stream)).collect();
+        Ok(serde_json::from_slice(&self.interpreter.ask(&self.batch, &streams)?.unwrap_or_default())?)
     }
 }
 

@@ -1,6 +1,7 @@
 """Engines for the tests: one that counts, one that reports more than texts, and faults."""
 
 import ctypes
+import json
 import os
 import socket
 import sys
@@ -170,3 +171,74 @@ class AloneLoader:
 
 
 class NotALoader: ...
+
+
+class Slow(Rich):
+    """Takes so long that streams wait for it together."""
+
+    def process_iter(self):
+        time.sleep(0.01)
+        return super().process_iter()
+
+
+class BatchLoader(ModelLoader):
+    """Processes streams together; one that was told to fail fails alone."""
+
+    def load(self, config):
+        processor = Slow(0)
+        processor.failing = config.lan == "fails"
+        return processor, {"max_batch": 4}
+
+    def process_batch(self, processors):
+        print(f"a batch of {len(processors)}")
+        time.sleep(0.01)
+        return [ValueError("of one stream") if one.failing else Rich.process_iter(one) for one in processors]
+
+
+class UnevenLoader(BatchLoader):
+    def process_batch(self, processors):
+        return []
+
+
+class Restarting:
+    """Counts as `Counting` does, but keeps numbers only. Ends the process at the 17th call, unless it went on from a state."""
+
+    def init(self):
+        self.chunks, self.samples, self.total, self.start, self.restored = 0, 0, 0.0, 0.0, False
+
+    def restore(self, time, state):
+        self.chunks, self.samples, self.total, self.start = json.loads(state)
+        assert time == self.samples / 16_000
+        self.restored = True
+
+    def insert_audio_chunk(self, audio):
+        self.chunks += 1
+        self.samples += len(audio)
+        self.total += float(np.sum(audio * 32_768.0, dtype=np.float64))
+
+    def process_iter(self):
+        if self.chunks == 17 and not self.restored:
+            os._exit(3)
+        if self.chunks % 5:
+            return None
+        end = self.samples / 16_000
+        events = [SimpleNamespace(event="speech_started", time=self.start), self.report()]
+        state = json.dumps([self.chunks, self.samples, self.total, self.start]).encode()
+        return [*events, SimpleNamespace(event="endpoint", time=end), SimpleNamespace(event="restart_point", time=end, state=state)]
+
+    def report(self):
+        start, self.start = self.start, self.samples / 16_000
+        return (start, self.start, f"stream 0: {self.chunks} chunks, {self.chunks} calls, sum {int(self.total)}")
+
+    def finish(self):
+        return self.report()
+
+
+class RestartingLoader(ModelLoader):
+    def load(self, config):
+        return Restarting(), {"replay": "exact"}
+
+
+class BoastingLoader(ModelLoader):
+    def load(self, config):
+        return Rich(0), {"replay": "exact"}
