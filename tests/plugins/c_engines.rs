@@ -124,7 +124,7 @@ fn engines_of_earlier_and_later_versions_serve_streams() {
     let start = header.find("    /* Continues, in a new stream, from a restart point.").unwrap();
     let optional = &header[start..header.find("} auricle_engine;").unwrap()];
     let example = [
-        ("process_iter, restore, NULL, NULL,\n", "process_iter,\n"),
+        ("process_iter, restore, NULL, NULL };", "process_iter };"),
         // Otherwise the compiler warns that nobody uses it.
         ("static auricle_status restore", "auricle_status restore"),
         ("engines, 1, NULL, 0 }", "engines, 1 }"),
@@ -135,7 +135,7 @@ fn engines_of_earlier_and_later_versions_serve_streams() {
     let later = loudness(
         folder.path(),
         &[
-            ("restore, NULL, NULL,\n", "restore, NULL, NULL, NULL, 7,\n"),
+            ("restore, NULL, NULL };", "restore, NULL, NULL, NULL, 7 };"),
             ("NULL, NULL, NULL, 0, 0 };", "NULL, NULL, NULL, 0, 0, \"S1\", 1 };"),
             ("engines, 1, NULL, 0 }", "engines, 1, NULL, 0, 7 }"),
         ],
@@ -169,8 +169,8 @@ fn invalid_tables_are_refused_with_the_reason() {
     );
     refused(
         &[(
-            "(void)host, (void)reply;\n    return &plugin;",
-            "(void)host, (void)&plugin;\n    auricle_fail(reply, 4, \"no licence in %s\", \"a file\");\n    return NULL;",
+            "return &plugin;",
+            "(void)&plugin;\n    auricle_fail(reply, 4, \"no licence in %s\", \"a file\");\n    return NULL;",
         )],
         "could not be initialised: no licence in a file",
     );
