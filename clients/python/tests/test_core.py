@@ -186,6 +186,23 @@ class Reconnecting(unittest.TestCase):
         self.assertEqual(read(core), [Flushed(32_000), Done(3.0)])
         self.assertEqual((core.state, core.failure), ("closed", None))
 
+    def test_a_server_that_stops_is_not_the_end_of_a_stream(self) -> None:
+        for finishes in (False, True):
+            core = opened()
+            core.push(bytes(3 * SECOND))
+            if finishes:
+                core.finish()
+            sent(core)
+            say(core, "segment", start=0.0, end=2.0, text="a")
+            # It ends what it has when it stops, and tells no reason.
+            say(core, "done", seconds=2.5)
+            self.assertIsNotNone(core.closed(LOST, 0.0))
+            lost = read(core)[-1]
+            assert isinstance(lost, Lost)
+            self.assertEqual(lost.code, "shutting_down")
+            core.connected()
+            self.assertEqual(sent(core), ["start", SECOND, *(["finish"] if finishes else [])])
+
     def test_only_failures_that_pass_are_tried_again(self) -> None:
         for code in ("unreachable", "capacity", "overloaded", "shutting_down", "slow_reader", "idle_timeout"):
             self.assertEqual(opened().closed(Failure(code, ""), 0.0), 0.25, code)

@@ -29,6 +29,8 @@ _MESSAGE_BYTES = 32_768
 _STALLED_SECONDS = 10
 #: Seconds of live audio that are kept.
 _KEEP_SECONDS = 120.0
+#: Seconds of audio that a server may leave out of its `done`: less than a frame of any codec, more than rounding.
+_TOLERANCE_SECONDS = 0.01
 #: Bytes that wait to be sent, above which `is_drained` is false.
 _ENOUGH_BYTES = 256 * 1024
 
@@ -249,8 +251,14 @@ class Core:
         elif kind == "flushed":
             self._flushed(message)
         elif kind == "done":
-            self._emit(Done(self.seconds))
-            self.end(None)
+            heard = self._seconds(self._origin) + message["seconds"]
+            if self._is_finishing and heard >= self.seconds - _TOLERANCE_SECONDS:
+                self._emit(Done(self.seconds))
+                self.end(None)
+            else:
+                # The server stops. The rest is for the next connection.
+                ended = f"the server ended the stream after {message['seconds']:.1f} s of its audio"
+                self._problem = Failure("shutting_down", ended)
         else:
             event = events.parse(message, self._seconds(self._origin))
             if isinstance(event, Segment):

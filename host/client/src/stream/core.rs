@@ -4,6 +4,9 @@
 //! lost and none comes twice. Times in events are those of the whole stream, whatever connection they come from. What could
 //! not be kept is reported as [`Event::Gap`].
 //!
+//! A server that stops ends its streams: its `done` is the end only if it has all audio. Otherwise the stream goes on with the next
+//! connection.
+//!
 //! The driver connects (`connected`), sends what `next_message` returns, gives what it receives to `received`, and tells when
 //! a connection is gone (`closed`).
 
@@ -14,7 +17,10 @@ use super::{
     settings::Settings,
 };
 use crate::failure::Failure;
-use auricle_core::native::{ClientMessage, Ready, ServerEvent, ServerMessage};
+use auricle_core::{
+    FailureCode,
+    native::{ClientMessage, Ready, Resumed, ServerEvent, ServerMessage},
+};
 use serde::Deserialize;
 use std::{collections::VecDeque, time::Duration};
 use tokio::time::Instant;
@@ -22,6 +28,9 @@ use tokio_tungstenite::tungstenite::Bytes;
 
 /// Messages that were not read, from which on the connection is not read either.
 const ENOUGH_MESSAGES: usize = 256;
+
+/// Seconds of audio that a server may leave out of its `done`: less than a frame of any codec, more than rounding.
+const TOLERANCE: f64 = 0.01;
 
 /// What a stream does now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -188,7 +197,18 @@ impl Core {
             return;
         };
         if let ServerEvent::Ready(ready) = &message.event {
-            self.sending.entered(ready.epoch);
+            self.sending.opened(ready);
+        }
+        // A refusal to resume is not a message of the stream.
+        if !self.sending.is_resuming() && message.seq.is_some_and(|seq| !self.sending.arrived(seq)) {
+            return;
+        }
+        if let ServerEvent::Done { seconds } = message.event
+            && !(self.is_finishing && origin + seconds >= self.seconds() - TOLERANCE)
+        {
+            let message = format!("the server ended the stream after {seconds:.1} s of its audio");
+            self.problem = Some(Failure::Server { code: FailureCode::ShuttingDown.to_string(), message });
+            return;
         }
         let is_error = matches!(message.event, ServerEvent::Error { .. });
         if self.sending.is_resetting() && !is_error {
@@ -204,6 +224,8 @@ impl Core {
         };
         match message.event {
             ServerEvent::Ready(ready) => self.is_ready(line, ready, now),
+            ServerEvent::Resumed(resumed) => self.is_resumed(&resumed, now),
+            ServerEvent::Ack(_) => {}
             ServerEvent::Error { code, message } => {
                 let code = code.to_string();
                 self.problem = Some(Failure::Server { code, message });
@@ -227,7 +249,14 @@ impl Core {
         if self.state == State::Closed {
             return None;
         }
-        let failure = self.problem.take().unwrap_or(failure);
+        let mut failure = self.problem.take().unwrap_or(failure);
+        if let Failure::Server { code, message } = &failure
+            && *code == FailureCode::UnknownStream.to_string()
+        {
+            // What the server does not have any more begins again.
+            failure = Failure::Lost(message.clone());
+            self.sending.begins_again();
+        }
         let since = *self.lost_since.get_or_insert(now);
         if self.ready.is_none() || !failure.passes() || now - since >= self.give_up {
             (self.failure, self.reason) = (Some(failure.clone()), Some(failure));
@@ -265,11 +294,32 @@ impl Core {
         self.state = if self.is_finishing { State::Finishing } else { State::Open };
         self.ready = Some(ready.clone());
         self.messages.push_back(Message { line: Some(line), event: Some(Event::Ready(ready)) });
+        let (_, start) = self.sending.origin();
+        let gap = self.sending.take_gap();
+        self.goes_on(start, gap, now);
+    }
+
+    /// The server goes on with its stream, and sends what has not arrived.
+    fn is_resumed(&mut self, resumed: &Resumed, now: Instant) {
+        let gap = (resumed.missed > 0).then(|| self.sending.unheard(resumed));
+        if !self.sending.resumed(resumed) {
+            let message = "the server lacks audio that is not kept any more: the stream begins again";
+            self.sending.begins_again();
+            self.problem = Some(Failure::Lost(message.to_owned()));
+            return;
+        }
+        self.attempts = 0;
+        self.state = if self.is_finishing { State::Finishing } else { State::Open };
+        let start = self.sending.sent_seconds();
+        self.goes_on(start, gap, now);
+    }
+
+    /// Reports that there is a connection again, if there was none, and that audio from `start` on is sent again.
+    fn goes_on(&mut self, start: f64, gap: Option<(f64, f64)>, now: Instant) {
         let Some(since) = self.lost_since.take() else { return };
-        if let Some((start, end)) = self.sending.take_gap() {
+        if let Some((start, end)) = gap {
             self.tell(Event::Gap { start, end });
         }
-        let (_, start) = self.sending.origin();
         self.tell(Event::Resumed { start, away: now - since });
     }
 
