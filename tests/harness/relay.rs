@@ -1,7 +1,8 @@
 //! A network that can break.
 
 use std::{
-    io::{self, copy},
+    collections::VecDeque,
+    io::{Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
     sync::{Arc, Mutex},
     thread,
@@ -11,8 +12,31 @@ use std::{
 #[derive(Debug)]
 pub struct Relay {
     address: String,
-    open: Arc<Mutex<Vec<TcpStream>>>,
-    connections: Arc<Mutex<usize>>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    open: Vec<TcpStream>,
+    connections: usize,
+    /// Bytes until each of the next cuts, from the one before.
+    cuts: VecDeque<usize>,
+}
+
+impl State {
+    fn cut(&mut self) {
+        self.open.drain(..).for_each(|socket| end(&socket));
+    }
+
+    /// How many of so many bytes may pass. If not all, the connections have ended.
+    fn pass(&mut self, bytes: usize) -> usize {
+        let Some(left) = self.cuts.front_mut() else { return bytes };
+        if bytes < *left {
+            *left -= bytes;
+            return bytes;
+        }
+        self.cuts.pop_front().unwrap_or_default()
+    }
 }
 
 impl Relay {
@@ -20,19 +44,19 @@ impl Relay {
     pub fn new(server: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let (open, connections) = (Arc::default(), Arc::default());
-        let relay = Self { address, open: Arc::clone(&open), connections: Arc::clone(&connections) };
+        let state = Arc::<Mutex<State>>::default();
+        let relay = Self { address, state: Arc::clone(&state) };
         let server = server.to_owned();
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                *connections.lock().unwrap() += 1;
+                state.lock().unwrap().connections += 1;
                 // A server that has gone ends the client's connection.
                 let Ok(server) = TcpStream::connect(&server) else { continue };
-                let mut open = open.lock().unwrap();
                 for (from, to) in [(&client, &server), (&server, &client)] {
-                    open.push(from.try_clone().unwrap());
+                    state.lock().unwrap().open.push(from.try_clone().unwrap());
                     let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
-                    thread::spawn(move || pass_on(from, to));
+                    let state = Arc::clone(&state);
+                    thread::spawn(move || pass_on(from, to, &state));
                 }
             }
         });
@@ -46,22 +70,42 @@ impl Relay {
 
     /// Connections so far.
     pub fn connections(&self) -> usize {
-        *self.connections.lock().unwrap()
+        self.state.lock().unwrap().connections
     }
 
     /// Ends all connections.
     pub fn cut(&self) {
-        self.open.lock().unwrap().drain(..).for_each(end);
+        self.state.lock().unwrap().cut();
+    }
+
+    /// Ends all connections when so many bytes have passed, in either direction; then again after the next number.
+    pub fn cut_after(&self, bytes: impl IntoIterator<Item = usize>) {
+        self.state.lock().unwrap().cuts = bytes.into_iter().collect();
+    }
+
+    /// The number of cuts that have not happened yet.
+    pub fn cuts_left(&self) -> usize {
+        self.state.lock().unwrap().cuts.len()
     }
 }
 
-fn pass_on(mut from: TcpStream, mut to: TcpStream) {
-    let _: io::Result<u64> = copy(&mut from, &mut to);
-    end(from);
-    end(to);
+fn pass_on(mut from: TcpStream, mut to: TcpStream, state: &Mutex<State>) {
+    let mut bytes = [0; 4_096];
+    while let Ok(read @ 1..) = from.read(&mut bytes) {
+        let passed = state.lock().unwrap().pass(read);
+        let sent = to.write_all(&bytes[..passed]);
+        if passed < read {
+            state.lock().unwrap().cut();
+        }
+        if passed < read || sent.is_err() {
+            break;
+        }
+    }
+    end(&from);
+    end(&to);
 }
 
 /// The other side may have been faster.
-fn end(socket: TcpStream) {
+fn end(socket: &TcpStream) {
     let _ = socket.shutdown(Shutdown::Both);
 }

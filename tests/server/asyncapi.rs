@@ -60,6 +60,20 @@ fn converse(host: &Host) -> Traffic {
     client.finish();
     traffic.take(client);
 
+    let mut client = Client::open(host, "tone", json!({"resume": true}));
+    client.audio(&[0; 32_000]);
+    client.until("ack");
+    let (stream, token) = (client.heard[0]["stream"].clone(), client.heard[0]["resume"]["token"].clone());
+    client.say(&json!({"type": "ack", "seq": 0}));
+    traffic.said.append(&mut client.said);
+    traffic.heard.append(&mut client.heard);
+    client.vanish();
+    let mut client = Client::connect(host);
+    client.say(&json!({"type": "resume", "stream": stream, "token": token, "last_seq": 0}));
+    client.until("resumed");
+    client.finish();
+    traffic.take(client);
+
     // Every chunk takes much longer than its audio: the stream falls behind and reports it.
     let mut client = Client::open(host, "tone", json!({"options": {"work": 20_000}}));
     client.audio(&bytes(&noise(1, 48_000)));

@@ -36,6 +36,7 @@ mod presets;
 mod pull;
 mod python_client;
 mod realtime;
+mod resume;
 mod rust_client;
 mod sessions;
 mod sherpa;

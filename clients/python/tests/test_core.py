@@ -47,9 +47,14 @@ def say(core: Core, kind: str, now: float = 0.0, **fields: Any) -> None:
     core.received(json.dumps({"seq": 0, "type": kind, **fields}), now)
 
 
-def ready(core: Core, epoch: int = 0, now: float = 0.0) -> None:
+def resumed(core: Core, received: int, flushes: int) -> None:
+    rest = {"epoch": 0, "finished": False, "missed": 0, "resume": {"token": "second", "seconds": 60}}
+    core.received(json.dumps({"type": "resumed", "stream": "s", "received": received, "flushes": flushes, **rest}), 0.0)
+
+
+def ready(core: Core, epoch: int = 0, now: float = 0.0, **more: Any) -> None:
     rest = {"preset": "p", "backend": "b", "separator": " ", "sample_rate": 16_000, "chunk_seconds": 0.1}
-    say(core, "ready", now, stream="s", epoch=epoch, languages=["en"], capabilities=[], **rest)
+    say(core, "ready", now, stream="s", epoch=epoch, languages=["en"], capabilities=[], **rest, **more)
 
 
 def opened(**settings: Any) -> Core:
@@ -82,6 +87,7 @@ class Sending(unittest.TestCase):
             "channels": 2,
             "channel": 1,
             "pace": "file",
+            "resume": True,
         }
         self.assertEqual((json.loads(start), audio), (expected, bytes(16)))
 
@@ -185,6 +191,81 @@ class Reconnecting(unittest.TestCase):
         say(core, "done", seconds=2.0)
         self.assertEqual(read(core), [Flushed(32_000), Done(3.0)])
         self.assertEqual((core.state, core.failure), ("closed", None))
+
+    def resumable(self) -> Core:
+        """A stream that can be resumed, of which 6 s were sent, with a flush after 5 s, and 2 s have their text."""
+        core = made()
+        core.connected()
+        sent(core)
+        ready(core, resume={"token": "first", "seconds": 60})
+        core.push(bytes(5 * SECOND))
+        core.flush()
+        core.push(bytes(SECOND))
+        self.assertEqual(sent(core), [5 * SECOND, "flush", SECOND])
+        say(core, "segment", seq=1, start=0.1, end=2.0, text="a")
+        read(core)
+        return core
+
+    def test_a_stream_is_resumed_with_what_the_server_lacks(self) -> None:
+        for received, flushes, expected in (
+            (96_000, 1, [32_000]),
+            (88_000, 1, [48_000]),
+            (80_000, 0, ["flush", 64_000]),
+            (48_000, 0, [64_000, "flush", 64_000]),
+        ):
+            core = self.resumable()
+            self.assertIsNotNone(core.closed(LOST, 0.0))
+            core.push(bytes(SECOND))
+            core.connected()
+            resume = {"type": "resume", "stream": "s", "token": "first", "last_seq": 1}
+            self.assertEqual([json.loads(message) for message in messages(core)], [resume])
+            resumed(core, received, flushes)
+            self.assertEqual(sent(core), expected)
+            self.assertEqual(read(core)[-1], Resumed(received / 16_000, 0.0, None))
+            # What came before comes once, and times are not shifted.
+            say(core, "segment", seq=1, start=0.1, end=2.0, text="a")
+            say(core, "segment", seq=2, start=2.5, end=3.0, text="b")
+            self.assertEqual([event.end for event in read(core) if isinstance(event, Segment)], [3.0])
+            core.closed(LOST, 0.0)
+            core.connected()
+            resume = {"type": "resume", "stream": "s", "token": "second", "last_seq": 2}
+            self.assertEqual([json.loads(message) for message in messages(core)], [resume])
+
+    def test_what_the_server_cannot_resume_begins_again(self) -> None:
+        again = ["start", 3 * SECOND, "flush", SECOND]
+        core = self.resumable()
+        core.closed(LOST, 0.0)
+        core.connected()
+        self.assertEqual(sent(core), ["resume"])
+        say(core, "error", code="unknown_stream", message="gone")
+        self.assertIsNotNone(core.closed(LOST, 0.0))
+        core.connected()
+        self.assertEqual(sent(core), again)
+
+        # It lacks audio whose text is final, and which is not kept.
+        core = self.resumable()
+        core.closed(LOST, 0.0)
+        core.connected()
+        sent(core)
+        resumed(core, 16_000, 0)
+        self.assertIsNotNone(core.closed(LOST, 0.0))
+        core.connected()
+        self.assertEqual(sent(core), again)
+
+        # Whether it heard of a reset is not known.
+        core = self.resumable()
+        core.reset()
+        core.push(bytes(SECOND))
+        self.assertEqual(sent(core), ["reset", SECOND])
+        core.closed(LOST, 0.0)
+        core.connected()
+        self.assertEqual(sent(core), ["start", SECOND])
+
+    def test_the_server_is_told_now_and_then_what_has_arrived(self) -> None:
+        core = self.resumable()
+        for seq in range(2, 40):
+            say(core, "partial", seq=seq, start=2.0, end=3.0, text="a")
+        self.assertEqual(sent(core), ["ack"])
 
     def test_a_server_that_stops_is_not_the_end_of_a_stream(self) -> None:
         for finishes in (False, True):

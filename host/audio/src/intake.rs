@@ -69,6 +69,11 @@ impl Intake {
         self.decoder.opposite_phase(ended)
     }
 
+    /// Discards the beginning of a frame whose rest has not come.
+    pub fn discard_partial_frame(&mut self) {
+        self.decoder.reset();
+    }
+
     /// Discards pending audio, and counts from 0.
     pub fn reset(&mut self) {
         self.decoder.reset();

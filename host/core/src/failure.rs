@@ -97,6 +97,8 @@ failure_codes! {
     LagExceeded,
     /// The client does not read its events.
     SlowReader,
+    /// The stream to resume is not known, or no longer.
+    UnknownStream,
     /// An operator ended the stream.
     EndedByOperator,
     /// The preset has reached its limit of streams.

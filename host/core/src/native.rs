@@ -19,6 +19,10 @@ use serde_json::{Map, Value};
 pub enum ClientMessage {
     /// Opens the stream: the first message.
     Start(Start),
+    /// Goes on with a stream whose connection broke: the first message in place of `start`.
+    Resume(Resume),
+    /// The client has what was sent up to this number.
+    Ack(Ack),
     /// Decodes all audio received so far and answers with its segments and `flushed`; the stream continues.
     Flush,
     /// Ends the audio: the rest is decoded, `done` is sent, and the server closes.
@@ -45,6 +49,8 @@ impl ClientMessage {
         let fields = Value::Object(fields);
         let message = match name {
             TypeName::Start => return from_value(".", fields).map(Self::Start),
+            TypeName::Resume => return from_value(".", fields).map(Self::Resume),
+            TypeName::Ack => return from_value(".", fields).map(Self::Ack),
             TypeName::Flush => Self::Flush,
             TypeName::Finish => Self::Finish,
             TypeName::Reset => Self::Reset,
@@ -63,6 +69,8 @@ struct MessageType {
 #[serde(rename_all = "snake_case")]
 enum TypeName {
     Start,
+    Resume,
+    Ack,
     Flush,
     Finish,
     Reset,
@@ -96,6 +104,30 @@ pub struct Start {
     /// Whether the audio is live or from a file.
     #[serde(default)]
     pub pace: Pace,
+    /// Whether the stream goes on without a connection for a while, so that the client can resume it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub resume: bool,
+}
+
+/// Goes on with a stream in a new connection.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resume {
+    /// The stream's id, from `ready`.
+    pub stream: String,
+    /// The token from `ready`, or from the last `resumed`.
+    pub token: String,
+    /// The number of the last message that the client has; none if it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_seq: Option<u64>,
+}
+
+/// Which messages the client has.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ack {
+    /// The number of the last message that the client has.
+    pub seq: u64,
 }
 
 impl Start {
@@ -114,11 +146,13 @@ fn default_channels() -> u16 {
     AudioFormat::default().channels
 }
 
-/// A message of the server, with its sequence number: 0, 1, 2, ... over the whole connection.
+/// A message of the server, with its sequence number: 0, 1, 2, ... over the whole stream.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServerMessage {
-    /// The sequence number; it continues after a reset.
-    pub seq: u64,
+    /// The sequence number; it continues after a reset, and in the next connection of the stream. `ack` and `resumed` have none,
+    /// because they are about the connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
     /// The event.
     #[serde(flatten)]
     pub event: ServerEvent,
@@ -168,6 +202,10 @@ pub enum ServerEvent {
         /// A description for people.
         message: String,
     },
+    /// What the server has of the audio, about once a second. Only if the stream can be resumed.
+    Ack(Heard),
+    /// Answers `resume`: what the server has. The messages after `last_seq` follow.
+    Resumed(Resumed),
     /// Everything has been reported; the connection is closed next.
     Done {
         /// Length of the processed audio.
@@ -198,6 +236,48 @@ pub struct Ready {
     pub capabilities: Vec<String>,
     /// The audio format of the stream.
     pub audio: AudioFormat,
+    /// How to resume the stream; only if `start` asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume: Option<ResumeOffer>,
+}
+
+/// How a stream can be resumed.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ResumeOffer {
+    /// The token for the next `resume`. A secret: who has it and the key can take the stream over.
+    pub token: String,
+    /// How long the stream goes on without a connection.
+    pub seconds: f64,
+}
+
+/// What the server has of the audio of this epoch, in samples per channel at the client's rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heard {
+    /// The number of resets before.
+    pub epoch: u32,
+    /// The server has the audio before this.
+    pub received: u64,
+    /// The text of the audio before this is final, so it is not needed again even if this server is gone.
+    pub durable: u64,
+}
+
+/// The state of a stream that is resumed. All that the client sent after it is lost and must be sent again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Resumed {
+    /// The stream's id.
+    pub stream: String,
+    /// The number of resets that the server has received.
+    pub epoch: u32,
+    /// Samples per channel of this epoch that the server has.
+    pub received: u64,
+    /// The number of flushes of this epoch that the server has received.
+    pub flushes: u64,
+    /// Whether the server has received `finish`.
+    pub finished: bool,
+    /// The number of messages after `last_seq` that the server no longer has.
+    pub missed: u64,
+    /// How to resume it the next time.
+    pub resume: ResumeOffer,
 }
 
 /// A text with its times.
@@ -263,7 +343,10 @@ mod tests {
             (r#"{"type": "start", "preset": "p", "rate": 1}"#, "unknown field `rate`; known are `preset`, "),
             (r#"{"type": "start"}"#, "the field `preset` is missing"),
             (r#"{"type": "start", "preset": "p", "options": []}"#, "`options` must be an object, not a list"),
-            (r#"{"type": "stop"}"#, "`type` must be one of `start`, `flush`, `finish`, `reset`, not `stop`"),
+            (
+                r#"{"type": "stop"}"#,
+                "`type` must be one of `start`, `resume`, `ack`, `flush`, `finish`, `reset`, not `stop`",
+            ),
             (r#"{"type": 1}"#, "`type` must be "),
             (r#"{"preset": "p"}"#, "the field `type` is missing"),
             (r#"{"type": "finish", "now": true}"#, "unknown field `now`; there are none here"),
@@ -273,7 +356,9 @@ mod tests {
             let failure = ClientMessage::parse(text).unwrap_err();
             assert!(failure.message.contains(problem), "{text}: {failure}");
         }
-        for message in [ClientMessage::Flush, ClientMessage::Finish, ClientMessage::Reset] {
+        let resume = Resume { stream: "s".into(), token: "t".into(), last_seq: Some(7) };
+        let more = [ClientMessage::Resume(resume), ClientMessage::Ack(Ack { seq: 7 })];
+        for message in [ClientMessage::Flush, ClientMessage::Finish, ClientMessage::Reset].into_iter().chain(more) {
             assert_eq!(ClientMessage::parse(&serde_json::to_string(&message).unwrap()), Ok(message));
         }
     }

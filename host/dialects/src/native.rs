@@ -11,6 +11,8 @@ mod handshake;
 #[cfg(feature = "server")]
 mod reader;
 #[cfg(feature = "server")]
+mod resumption;
+#[cfg(feature = "server")]
 mod translate;
 #[cfg(feature = "server")]
 mod writer;

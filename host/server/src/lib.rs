@@ -129,7 +129,8 @@ impl Server {
             Arc::clone(&metrics),
             first_scan.clone(),
         )
-        .with_names(settings.models.clone());
+        .with_names(settings.models.clone())
+        .with_resume(settings.resume.clone());
         let max = limits.max_connections.unwrap_or(limits.max_streams.saturating_add(100).saturating_mul(2));
         let max_per_address = limits.max_connections_per_address.unwrap_or(max / 2);
         let app = App {

@@ -12,7 +12,7 @@ use auricle_dialects::{
     deepgram::DeepgramSettings, realtime::RealtimeSettings, sherpa::SherpaSettings, vosk::VoskSettings,
     whisper_live::WhisperLiveSettings, wyoming::WyomingSettings,
 };
-use auricle_session::{ModelNames, journal::JournalSettings};
+use auricle_session::{ModelNames, ResumeSettings, journal::JournalSettings};
 use ipnet::IpNet;
 use serde::Deserialize;
 use std::{
@@ -60,6 +60,8 @@ pub struct Settings {
     pub page: PageSettings,
     /// Certificate and private key; without them the server does not use TLS.
     pub tls: Option<Tls>,
+    /// How sessions wait for clients that resume them.
+    pub resume: ResumeSettings,
     /// Journal of the sessions; none by default.
     pub journal: Option<JournalSettings>,
     /// Allows listening for other machines without API keys.
@@ -187,6 +189,7 @@ impl Default for Settings {
             origins: Vec::new(),
             page: PageSettings::default(),
             tls: None,
+            resume: ResumeSettings::default(),
             journal: None,
             allow_network_without_keys: false,
             allow_network_without_tls: false,

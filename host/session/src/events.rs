@@ -9,7 +9,7 @@ use auricle_core::{Event, Failure};
 use auricle_plugin_api::Segment;
 use std::{
     collections::VecDeque,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -41,11 +41,14 @@ pub struct SessionEvents {
     next: u64,
     ended: bool,
     retained: Retained,
+    epoch: u32,
+    /// End of the last segment of this epoch, in samples of the model.
+    final_end: u64,
 }
 
 impl SessionEvents {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, next: 0, ended: false, retained: Retained::default() }
+        Self { shared, next: 0, ended: false, retained: Retained::default(), epoch: 0, final_end: 0 }
     }
 
     /// Waits for events and takes all of them. Returns none after the last event. Cancel-safe: no event is lost if the
@@ -69,7 +72,26 @@ impl SessionEvents {
 
     /// Drops the retained events up to this number, because they have reached the client.
     pub fn acknowledge(&mut self, seq: u64) {
-        self.retained.acknowledge(seq);
+        self.retained.acknowledge_before(seq.saturating_add(1));
+    }
+
+    /// The retained events after `last_seq`, or all, and how many between are gone.
+    pub fn after(&mut self, last_seq: Option<u64>) -> (Vec<Arc<NumberedEvent>>, u64) {
+        self.retained.acknowledge_before(self.shared.acknowledged.load(Ordering::Relaxed));
+        let next = last_seq.map_or(0, |seq| seq.saturating_add(1));
+        let events: Vec<_> = self.retained.after(next).collect();
+        let first = events.first().map_or(self.next, |event| event.seq);
+        (events, first.saturating_sub(next))
+    }
+
+    /// All retained events, at the end of the session.
+    pub fn into_retained(mut self) -> Vec<Arc<NumberedEvent>> {
+        self.after(None).0
+    }
+
+    /// The epoch, the frames received in it, and the end of its last segment in samples of the model.
+    pub fn heard(&self) -> (u32, u64, u64) {
+        (self.epoch, self.shared.received.load(Ordering::Relaxed), self.final_end)
     }
 
     /// Ends the session of a client that does not read. No event is sent for it, because the client would not read it.
@@ -84,6 +106,7 @@ impl SessionEvents {
 
     fn number(&mut self, events: VecDeque<Event>) -> Vec<Arc<NumberedEvent>> {
         let now = Instant::now();
+        self.retained.acknowledge_before(self.shared.acknowledged.load(Ordering::Relaxed));
         let mut numbered = Vec::with_capacity(events.len());
         for event in events {
             let event = match self.shared.lease.sending(&event) {
@@ -97,6 +120,11 @@ impl SessionEvents {
                     Event::Failed(failure.for_client(self.shared.stream.id()))
                 }
             };
+            match &event {
+                Event::Ready { epoch } => (self.epoch, self.final_end) = (*epoch, 0),
+                Event::Segment(segment) => self.final_end = segment.end,
+                _ => {}
+            }
             let event = Arc::new(NumberedEvent { seq: self.next, event });
             self.next += 1;
             self.ended = event.is_last();
@@ -128,10 +156,15 @@ impl Retained {
         }
     }
 
-    fn acknowledge(&mut self, seq: u64) {
-        while self.events.front().is_some_and(|(_, event)| event.seq <= seq) {
+    fn acknowledge_before(&mut self, seq: u64) {
+        while self.events.front().is_some_and(|(_, event)| event.seq < seq) {
             self.drop_first();
         }
+    }
+
+    /// The events from this number on.
+    fn after(&self, seq: u64) -> impl Iterator<Item = Arc<NumberedEvent>> {
+        self.events.iter().filter(move |(_, event)| event.seq >= seq).map(|(_, event)| Arc::clone(event))
     }
 
     fn drop_first(&mut self) {
@@ -171,9 +204,10 @@ mod tests {
     fn what_is_acknowledged_is_let_go() {
         let (mut retained, now) = (Retained::default(), Instant::now());
         (0..5).for_each(|seq| retained.keep(event(seq, "word"), now));
-        retained.acknowledge(2);
+        retained.acknowledge_before(3);
+        assert_eq!(retained.after(4).map(|event| event.seq).collect::<Vec<_>>(), [4]);
         assert_eq!(kept(&retained), [3, 4]);
-        retained.acknowledge(9);
+        retained.acknowledge_before(10);
         assert_eq!((kept(&retained), retained.bytes), (vec![], 0));
     }
 

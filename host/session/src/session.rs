@@ -10,7 +10,14 @@ use auricle_core::{AudioFormat, Failure, FailureCode};
 use auricle_plugin_api::Metadata;
 use auricle_stream::Stream;
 use bytes::Bytes;
-use std::{sync::Arc, time::Instant};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
 
 /// Bytes of audio that are decoded and resampled before the task yields.
 const BYTES_PER_TURN: usize = 1 << 14;
@@ -20,6 +27,23 @@ const BYTES_PER_TURN: usize = 1 << 14;
 pub(super) struct Shared {
     pub(super) stream: Arc<Stream>,
     pub(super) lease: Lease,
+    /// Frames received in this epoch.
+    pub(super) received: AtomicU64,
+    /// One past the number of the last event that the client has.
+    pub(super) acknowledged: AtomicU64,
+}
+
+/// What a session has received from its client.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Number of resets.
+    pub epoch: u32,
+    /// Frames of this epoch: see [`Session::received`].
+    pub received: u64,
+    /// Number of flushes of this epoch.
+    pub flushes: u64,
+    /// Whether the audio has ended.
+    pub finished: bool,
 }
 
 /// The properties of a session that its client may see.
@@ -44,13 +68,16 @@ pub struct Session {
     intake: Intake,
     /// Frames received in this epoch before the last change of the format.
     before: u64,
+    /// The commands received; `received` is not kept up to date.
+    progress: Progress,
     /// The samples of one turn. Kept to reuse its memory.
     samples: Vec<f32>,
 }
 
 impl Session {
     pub(super) fn new(shared: Arc<Shared>, info: SessionInfo, intake: Intake) -> Self {
-        Self { shared, info: Arc::new(info), intake, before: 0, samples: Vec::new() }
+        let (info, progress) = (Arc::new(info), Progress::default());
+        Self { shared, info, intake, before: 0, progress, samples: Vec::new() }
     }
 
     /// The properties of the session that its client may see.
@@ -62,6 +89,21 @@ impl Session {
     /// when it is complete.
     pub fn received(&self) -> u64 {
         self.before + self.intake.frames()
+    }
+
+    /// What the session has received.
+    pub fn progress(&self) -> Progress {
+        Progress { received: self.received(), ..self.progress }
+    }
+
+    /// The client has the events up to this number.
+    pub fn acknowledge(&self, seq: u64) {
+        self.shared.acknowledged.fetch_max(seq.saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// The client goes on in another connection, with a whole frame: the beginning of one from the connection before is discarded.
+    pub fn resumed(&mut self) {
+        self.intake.discard_partial_frame();
     }
 
     /// Accepts a packet of audio. If the server sets the pace, waits until the stream accepts more.
@@ -113,12 +155,14 @@ impl Session {
 
     /// Processes all audio so far and reports its text; `Event::Flushed` follows.
     pub fn flush(&mut self) {
+        self.progress.flushes += 1;
         self.push_rest();
         self.shared.stream.flush(self.received());
     }
 
     /// Ends the audio: all text is reported, and `Event::Done` is the last event.
     pub fn finish(&mut self) {
+        self.progress.finished = true;
         self.push_rest();
         self.shared.stream.finish();
     }
@@ -127,6 +171,8 @@ impl Session {
     pub fn reset(&mut self) {
         self.intake.reset();
         self.before = 0;
+        self.progress = Progress { epoch: self.progress.epoch + 1, ..Progress::default() };
+        self.shared.received.store(0, Ordering::Relaxed);
         self.shared.lease.reset();
         self.shared.stream.reset();
     }
@@ -162,12 +208,19 @@ impl Session {
     }
 
     fn push(&mut self) {
+        self.shared.received.store(self.received(), Ordering::Relaxed);
         if !self.samples.is_empty() {
             let now = Instant::now();
             self.shared.lease.received(self.samples.len(), now);
             self.shared.stream.push(&self.samples, now);
             self.samples.clear();
         }
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("info", &self.info).finish_non_exhaustive()
     }
 }
 

@@ -14,6 +14,7 @@ use super::{
     journal,
     lease::{Lease, journal_failure},
     registry::Entry,
+    resume::{Resumable, ResumeSettings},
     session::Shared,
 };
 use auricle_audio::Intake;
@@ -22,7 +23,7 @@ use auricle_engines::plugins::FirstScan;
 use auricle_stream::{Stream, StreamSettings, StreamUsage};
 use serde_json::{Map, Value};
 use std::{
-    sync::Arc,
+    sync::{Arc, atomic::AtomicU64},
     time::{Duration, SystemTime},
 };
 use tokio::{sync::watch, time::sleep};
@@ -70,6 +71,7 @@ pub struct Sessions {
     first_scan: watch::Receiver<FirstScan>,
     stopping: CancellationToken,
     names: ModelNames,
+    resumable: Arc<Resumable>,
 }
 
 /// An admitted caller, who may open one session.
@@ -78,7 +80,8 @@ pub struct Admitted {
     sessions: Arc<Sessions>,
     caller: Caller,
     protocol: Protocol,
-    places: Places,
+    /// Why there are none now: a stream without a connection may have to end first.
+    places: Result<Places, Failure>,
 }
 
 impl Sessions {
@@ -108,6 +111,7 @@ impl Sessions {
             first_scan,
             stopping,
             names: ModelNames::default(),
+            resumable: Arc::default(),
         }
     }
 
@@ -115,6 +119,16 @@ impl Sessions {
     #[must_use]
     pub fn with_names(self, names: ModelNames) -> Self {
         Self { names, ..self }
+    }
+
+    /// Sets how sessions wait for clients that resume them.
+    #[must_use]
+    pub fn with_resume(self, settings: ResumeSettings) -> Self {
+        Self { resumable: Arc::new(Resumable::new(settings)), ..self }
+    }
+
+    pub(super) fn resumable(&self) -> &Arc<Resumable> {
+        &self.resumable
     }
 
     /// Waits until the preset's engine is registered, but not longer than the first scan of the plugin directories takes.
@@ -219,13 +233,32 @@ impl Sessions {
         Offer { name, title: preset.host.title.clone(), languages }
     }
 
-    /// Admits a caller, before its preset is known.
+    /// Admits a caller, before its preset is known. If all places are taken, but some by sessions that can be resumed, it is
+    /// admitted too: it may resume one of them, and one that waits ends if it opens another.
     ///
     /// # Errors
     /// The caller can open no session, whatever preset it requests. The refusal is not recorded yet: see [`Refusal`].
     pub fn admit(self: &Arc<Self>, caller: Caller, protocol: Protocol) -> Result<Admitted, Failure> {
-        let places = self.admission.take_places(&caller)?;
+        let places = match self.admission.take_places(&caller) {
+            Err(failure) if !is_full(&failure) || self.resumable.is_empty() => return Err(failure),
+            places => places,
+        };
         Ok(Admitted { sessions: Arc::clone(self), caller, protocol, places })
+    }
+
+    /// Takes the places of a session; if there are none, from one that waits for its client.
+    fn take_places(&self, caller: &Caller) -> Result<Places, Failure> {
+        loop {
+            match self.admission.take_places(caller) {
+                Err(failure) if is_full(&failure) => {
+                    let key = (failure.code == FailureCode::KeyStreams).then(|| caller.key_name()).flatten();
+                    if !self.resumable.evict(key) {
+                        return Err(failure);
+                    }
+                }
+                places => return places,
+            }
+        }
     }
 }
 
@@ -274,6 +307,7 @@ impl Admitted {
         let Self { sessions, caller, protocol, places } = self;
         let SessionRequest { preset, options, audio, pace } = request;
         caller.check_preset(&preset)?;
+        let places = places.or_else(|_| sessions.take_places(&caller))?;
         sessions.wait_for_engine(&preset).await;
         let Opening { preset, scheduler, fields } = sessions.catalog.open(&preset, options).await?;
         sessions.admission.check(&preset.name, &scheduler, pace)?;
@@ -301,11 +335,16 @@ impl Admitted {
         let settings = StreamSettings { pace, ..sessions.stream.clone() };
         let stream = Stream::open(id.clone(), scheduler, (permit, record), fields, settings, usage);
         entry.opened(&stream);
-        let shared = Arc::new(Shared { stream, lease });
+        let shared = Arc::new(Shared { stream, lease, received: AtomicU64::new(0), acknowledged: AtomicU64::new(0) });
         let (preset, backend) = (preset.name.clone(), preset.backend.clone());
         let info = SessionInfo { id, preset, backend, metadata, audio };
         Ok((Session::new(Arc::clone(&shared), info, intake), SessionEvents::new(shared)))
     }
+}
+
+/// Whether all streams are taken that the server or the key may have.
+fn is_full(failure: &Failure) -> bool {
+    matches!(failure.code, FailureCode::Streams | FailureCode::KeyStreams)
 }
 
 /// Records a refusal; `request` is the id and the preset of a requested session.

@@ -1,8 +1,9 @@
 """The state of a stream, without a network and without a clock.
 
 Invariant: audio after the last final segment is kept until its text is final, within a limit. When a connection breaks,
-the next one gets that audio again, so no word is lost and none comes twice. Times in events are those of the whole
-stream, whatever connection they come from. What could not be kept is reported as a `Gap`.
+the next one resumes the server's stream with what the server lacks, or begins a new one with that audio, so no word is lost
+and none comes twice. Times in events are those of the whole stream, whatever connection they come from. What could not be
+kept is reported as a `Gap`.
 
 The caller connects when `state` is `connecting` (`connected`), sends what `next_message` returns, gives what it receives to
 `received`, and tells when a connection is gone (`closed`). Positions are bytes of audio since the start or the last reset.
@@ -33,6 +34,8 @@ _KEEP_SECONDS = 120.0
 _TOLERANCE_SECONDS = 0.01
 #: Bytes that wait to be sent, above which `is_drained` is false.
 _ENOUGH_BYTES = 256 * 1024
+#: Messages of the server, after which it is told that they arrived.
+_ACK_EVERY = 16
 
 
 class _Command:
@@ -41,6 +44,20 @@ class _Command:
     def __init__(self, kind: str, position: int) -> None:
         self.kind = kind
         self.position = position
+
+
+class _Ticket:
+    """How to resume the server's stream."""
+
+    def __init__(self, stream: str, token: str, origin: int) -> None:
+        self.stream = stream
+        self.token = token
+        #: The position where the stream begins.
+        self.origin = origin
+        #: The last message of the server, and the last that it was told of.
+        self.last_seq = self.acknowledged = 0
+        #: Flushes that were answered since the last reset.
+        self.flushes = 0
 
 
 class Core:
@@ -75,6 +92,8 @@ class Core:
             "channels": audio.channels,
             "pace": pace,
         }
+        if give_up_seconds > 0:
+            self._start["resume"] = True
         if audio.channel is not None:
             self._start["channel"] = audio.channel
 
@@ -98,9 +117,14 @@ class Core:
         #: The position up to which the text is final.
         self._final = 0
 
-        # Of this connection: its first byte, the next one to send, the commands that were sent.
+        #: The stream on the server, if it can be resumed.
+        self._ticket: Optional[_Ticket] = None
+
+        # Of this connection: the first byte of the server's stream, the next one to send, the commands that were sent.
         self._is_connected = False
         self._is_started = False
+        #: Whether the server has not said yet what it has.
+        self._is_resuming = False
         self._origin = 0
         self._sent = 0
         self._commands_sent = 0
@@ -153,8 +177,12 @@ class Core:
         self._kept, self._rest, self._commands = KeptAudio(), b"", []
         self._final = self._origin = self._sent = self._commands_sent = 0
         self._epoch += 1
-        if self._is_started:
+        if self._is_resuming or not self._is_connected:
+            self._ticket = None
+        elif self._is_started:
             self._commands.append(_Command("reset", 0))
+        if self._ticket is not None:
+            self._ticket.origin = self._ticket.flushes = 0
 
     def finish(self) -> None:
         """Ends the audio. `Done` is the last event."""
@@ -181,20 +209,31 @@ class Core:
             self.state = "connecting"
 
     def connected(self) -> None:
-        """A connection is open; it begins with the audio whose text is not final."""
+        """A connection is open. It resumes the server's stream, or begins one with the audio whose text is not final."""
         self._commands = [command for command in self._commands if command.kind != "reset"]
         self._is_connected, self._is_started, self._problem = True, False, None
         self._resets_sent = self._resets_answered = self._commands_sent = 0
         self._origin = self._sent = max(self._final, self._kept.start)
-        self._allowed = self._kept.end - self._origin + _STALLED_SECONDS * self._audio.bytes_per_second
+        if self._ticket is not None:
+            self._origin = self._ticket.origin
+        self._is_resuming = self._ticket is not None
+        self._allowed = self._kept.end - self._sent + _STALLED_SECONDS * self._audio.bytes_per_second
 
     def next_message(self) -> Union[str, bytes, None]:
         """The next message for the server, if there is one now."""
         if not self._is_connected or self.state == "closed":
             return None
         if not self._is_started:
-            self._is_started = True
-            return json.dumps(self._start)
+            self._is_started, self._is_resuming = True, self._ticket is not None
+            if self._ticket is None:
+                return json.dumps(self._start)
+            resume = {"stream": self._ticket.stream, "token": self._ticket.token, "last_seq": self._ticket.last_seq}
+            return json.dumps({"type": "resume", **resume})
+        if self._is_resuming:
+            return None
+        if self._ticket is not None and self._ticket.last_seq >= self._ticket.acknowledged + _ACK_EVERY:
+            self._ticket.acknowledged = self._ticket.last_seq
+            return json.dumps({"type": "ack", "seq": self._ticket.last_seq})
         waiting = self._commands[self._commands_sent :]
         end = waiting[0].position if waiting else self._kept.end
         if self._sent < end:
@@ -224,11 +263,17 @@ class Core:
 
     def closed(self, failure: Failure, now: float) -> Optional[float]:
         """The connection is gone, or could not be made. Returns the seconds until the next try; None if there is none."""
-        self._is_connected = self._is_started = False
+        if self._is_resetting:
+            # The server may not have heard of it.
+            self._ticket = None
+        self._is_connected = self._is_started = self._is_resuming = False
         if self.state == "closed":
             return None
         failure = self._problem or failure
         self._problem = None
+        if failure.code == "unknown_stream":
+            # What the server does not have any more begins again.
+            failure, self._ticket = Failure(UNREACHABLE, failure.message), None
         if self._lost_since is None:
             self._lost_since = now
         if not self._was_ready or not failure.passes or now - self._lost_since > self._give_up_seconds:
@@ -242,10 +287,18 @@ class Core:
 
     def _take(self, message: Mapping[str, Any], now: float) -> None:
         kind = message["type"]
+        if kind == "ready" and self._ticket is None and "resume" in message:
+            self._ticket = _Ticket(message["stream"], message["resume"]["token"], self._origin)
+        elif self._ticket is not None and not self._is_resuming and "seq" in message:
+            if message["seq"] <= self._ticket.last_seq:
+                return
+            self._ticket.last_seq = message["seq"]
         if kind == "error":
             self._problem = Failure(message["code"], message["message"])
         elif kind == "ready":
             self._ready(message, now)
+        elif kind == "resumed":
+            self._resumed(message, now)
         elif self._is_resetting:
             pass  # What was discarded.
         elif kind == "flushed":
@@ -272,22 +325,48 @@ class Core:
         self._resets_answered = message["epoch"]
         if self._is_resetting:
             return
-        self._attempts = 0
-        self.state = "finishing" if self._is_finishing else "open"
         self.ready = ready
         self._emit(ready)
+        lost = None
+        if self._was_ready and self._lost_since is not None and self._origin > self._final:
+            lost = Gap(self._seconds(self._final), self._seconds(self._origin))
+            self._final = self._origin
+        self._goes_on(self._origin, lost, now)
+
+    def _resumed(self, message: Mapping[str, Any], now: float) -> None:
+        """The server goes on with its stream, and sends what has not arrived."""
+        if self._ticket is None:
+            self._problem = Failure(UNREACHABLE, "the stream was reset: it begins again")
+            return
+        self._ticket.token = message["resume"]["token"]
+        position = self._ticket.origin + message["received"] * self._audio.frame_bytes
+        if not self._kept.start <= position <= self._kept.end:
+            self._ticket = None
+            self._problem = Failure(UNREACHABLE, "the server lacks audio that is not kept any more: the stream begins again")
+            return
+        heard = message["flushes"] - self._ticket.flushes
+        flushes = sum(command.kind == "flush" for command in self._commands)
+        self._is_resuming, self._sent = False, position
+        self._commands_sent = min(heard, flushes) + int(message["finished"])
+        self._resets_sent = self._resets_answered = message["epoch"]
+        lost = Gap(self._seconds(self._final), self._seconds(position)) if message["missed"] else None
+        self._goes_on(position, lost, now)
+
+    def _goes_on(self, position: int, lost: Optional[Gap], now: float) -> None:
+        """There is a connection; audio from the position on is sent."""
+        self._attempts = 0
+        self.state = "finishing" if self._is_finishing else "open"
         if self._was_ready and self._lost_since is not None:
-            lost = None
-            if self._origin > self._final:
-                lost = Gap(self._seconds(self._final), self._seconds(self._origin))
-                self._final = self._origin
+            if lost is not None:
                 self._emit(lost)
-            self._emit(Resumed(self._seconds(self._origin), now - self._lost_since, lost))
+            self._emit(Resumed(self._seconds(position), now - self._lost_since, lost))
         self._lost_since = None
         self._was_ready = True
 
     def _flushed(self, message: Mapping[str, Any]) -> None:
         self._emit(Flushed(message["sample"] + self._origin // self._audio.frame_bytes))
+        if self._ticket is not None:
+            self._ticket.flushes += 1
         if self._commands_sent and self._commands[0].kind == "flush":
             self._reached(self._commands.pop(0).position)
             self._commands_sent -= 1

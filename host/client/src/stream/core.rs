@@ -19,7 +19,7 @@ use super::{
 use crate::failure::Failure;
 use auricle_core::{
     FailureCode,
-    native::{ClientMessage, Ready, ServerEvent, ServerMessage},
+    native::{ClientMessage, Ready, Resumed, ServerEvent, ServerMessage},
 };
 use serde::Deserialize;
 use std::{collections::VecDeque, time::Duration};
@@ -197,7 +197,11 @@ impl Core {
             return;
         };
         if let ServerEvent::Ready(ready) = &message.event {
-            self.sending.entered(ready.epoch);
+            self.sending.opened(ready);
+        }
+        // A refusal to resume is not a message of the stream.
+        if !self.sending.is_resuming() && message.seq.is_some_and(|seq| !self.sending.arrived(seq)) {
+            return;
         }
         if let ServerEvent::Done { seconds } = message.event
             && !(self.is_finishing && origin + seconds >= self.seconds() - TOLERANCE)
@@ -220,6 +224,8 @@ impl Core {
         };
         match message.event {
             ServerEvent::Ready(ready) => self.is_ready(line, ready, now),
+            ServerEvent::Resumed(resumed) => self.is_resumed(&resumed, now),
+            ServerEvent::Ack(_) => {}
             ServerEvent::Error { code, message } => {
                 let code = code.to_string();
                 self.problem = Some(Failure::Server { code, message });
@@ -243,7 +249,14 @@ impl Core {
         if self.state == State::Closed {
             return None;
         }
-        let failure = self.problem.take().unwrap_or(failure);
+        let mut failure = self.problem.take().unwrap_or(failure);
+        if let Failure::Server { code, message } = &failure
+            && *code == FailureCode::UnknownStream.to_string()
+        {
+            // What the server does not have any more begins again.
+            failure = Failure::Lost(message.clone());
+            self.sending.begins_again();
+        }
         let since = *self.lost_since.get_or_insert(now);
         if self.ready.is_none() || !failure.passes() || now - since >= self.give_up {
             (self.failure, self.reason) = (Some(failure.clone()), Some(failure));
@@ -281,11 +294,32 @@ impl Core {
         self.state = if self.is_finishing { State::Finishing } else { State::Open };
         self.ready = Some(ready.clone());
         self.messages.push_back(Message { line: Some(line), event: Some(Event::Ready(ready)) });
+        let (_, start) = self.sending.origin();
+        let gap = self.sending.take_gap();
+        self.goes_on(start, gap, now);
+    }
+
+    /// The server goes on with its stream, and sends what has not arrived.
+    fn is_resumed(&mut self, resumed: &Resumed, now: Instant) {
+        let gap = (resumed.missed > 0).then(|| self.sending.unheard(resumed));
+        if !self.sending.resumed(resumed) {
+            let message = "the server lacks audio that is not kept any more: the stream begins again";
+            self.sending.begins_again();
+            self.problem = Some(Failure::Lost(message.to_owned()));
+            return;
+        }
+        self.attempts = 0;
+        self.state = if self.is_finishing { State::Finishing } else { State::Open };
+        let start = self.sending.sent_seconds();
+        self.goes_on(start, gap, now);
+    }
+
+    /// Reports that there is a connection again, if there was none, and that audio from `start` on is sent again.
+    fn goes_on(&mut self, start: f64, gap: Option<(f64, f64)>, now: Instant) {
         let Some(since) = self.lost_since.take() else { return };
-        if let Some((start, end)) = self.sending.take_gap() {
+        if let Some((start, end)) = gap {
             self.tell(Event::Gap { start, end });
         }
-        let (_, start) = self.sending.origin();
         self.tell(Event::Resumed { start, away: now - since });
     }
 

@@ -108,6 +108,6 @@ pub(super) fn event(event: ServerEvent) -> Option<Event> {
         E::Gap { start, end } => Event::Gap { start, end },
         E::Flushed { sample } => Event::Flushed { sample },
         E::Done { seconds } => Event::Done { seconds },
-        E::Error { .. } => return None,
+        E::Error { .. } | E::Ack(_) | E::Resumed(_) => return None,
     })
 }

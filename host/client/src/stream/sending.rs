@@ -1,14 +1,15 @@
 //! What a stream has to send, and how far each connection has taken it.
 //!
-//! Invariant: audio after the last final text is kept until its text is final, within a limit. A connection begins with that
-//! audio. Commands keep their place in the audio, and are sent again until they are answered.
+//! Invariant: audio after the last final text is kept until its text is final, within a limit. A connection that begins a new
+//! stream on the server begins with that audio; one that resumes the server's stream, with what the server does not have.
+//! Commands keep their place in the audio, and are sent again until they are answered.
 //!
 //! Positions are bytes of audio since the start or the last reset.
 
 use super::{kept_audio::KeptAudio, settings::Settings};
 use auricle_core::{
     AudioFormat,
-    native::{ClientMessage, Pace, Start},
+    native::{Ack, ClientMessage, Pace, Ready, Resume, Resumed, Start},
 };
 use std::collections::VecDeque;
 use tokio_tungstenite::tungstenite::Bytes;
@@ -17,6 +18,8 @@ use tokio_tungstenite::tungstenite::Bytes;
 const MESSAGE_BYTES: usize = 32_768;
 /// Seconds of live audio that the network may be behind before the connection is taken for dead.
 const STALLED_SECONDS: u64 = 10;
+/// Messages of the server, after which it is told that they arrived.
+const ACK_EVERY: u64 = 16;
 /// Bytes that wait to be sent, from which on `is_drained` is false.
 const ENOUGH_BYTES: u64 = 64 * 1024;
 
@@ -38,7 +41,9 @@ struct Command {
 #[derive(Debug)]
 struct Connection {
     is_started: bool,
-    /// Position of its first byte, and of the next one to send.
+    /// Whether the server has not said yet what it has of the stream that is resumed.
+    is_resuming: bool,
+    /// Position where the server's stream begins, and of the next byte to send.
     origin: u64,
     sent: u64,
     commands_sent: usize,
@@ -64,6 +69,23 @@ pub(super) struct Sending {
     /// Position up to which the text is final.
     text_end: u64,
     connection: Option<Connection>,
+    /// The stream on the server, if it can be resumed.
+    ticket: Option<Ticket>,
+}
+
+/// How to resume the server's stream.
+#[derive(Debug)]
+struct Ticket {
+    stream: String,
+    token: String,
+    /// Position where the stream begins.
+    origin: u64,
+    /// The last message of the server.
+    last_seq: Option<u64>,
+    /// Up to here the server knows that it arrived.
+    acknowledged: u64,
+    /// Flushes that were answered since the last reset.
+    flushes: u64,
 }
 
 impl Sending {
@@ -78,6 +100,7 @@ impl Sending {
             commands: VecDeque::new(),
             text_end: 0,
             connection: None,
+            ticket: None,
         }
     }
 
@@ -94,6 +117,18 @@ impl Sending {
 
     pub(super) fn is_connected(&self) -> bool {
         self.connection.is_some()
+    }
+
+    /// Where the next byte to send is, in seconds.
+    pub(super) fn sent_seconds(&self) -> f64 {
+        self.connection.as_ref().map_or(0.0, |connection| self.seconds_at(connection.sent))
+    }
+
+    /// From the last final text to what the server has, in seconds: text of it may be lost.
+    pub(super) fn unheard(&self, resumed: &Resumed) -> (f64, f64) {
+        let origin = self.ticket.as_ref().map_or(0, |ticket| ticket.origin);
+        let end = origin + resumed.received * self.audio.frame_bytes() as u64;
+        (self.seconds_at(self.text_end), self.seconds_at(end))
     }
 
     /// Whether the network has taken most of what was given.
@@ -134,25 +169,45 @@ impl Sending {
         self.rest.clear();
         self.commands.clear();
         self.text_end = 0;
-        if let Some(connection) = &mut self.connection {
-            (connection.origin, connection.sent, connection.commands_sent) = (0, 0, 0);
-            if connection.is_started {
-                self.command(ClientMessage::Reset);
+        match &mut self.connection {
+            Some(connection) => {
+                (connection.origin, connection.sent, connection.commands_sent) = (0, 0, 0);
+                if connection.is_resuming {
+                    self.begins_again();
+                } else if connection.is_started {
+                    self.command(ClientMessage::Reset);
+                }
             }
+            None => self.ticket = None,
+        }
+        if let Some(ticket) = &mut self.ticket {
+            (ticket.origin, ticket.flushes) = (0, 0);
         }
     }
 
-    /// A connection is open; it begins with the audio whose text is not final.
+    /// The server's stream is not resumed: the next connection begins a new one.
+    pub(super) fn begins_again(&mut self) {
+        self.ticket = None;
+    }
+
+    /// Whether the connection resumes the server's stream, and the server has not answered yet.
+    pub(super) fn is_resuming(&self) -> bool {
+        self.connection.as_ref().is_some_and(|connection| connection.is_resuming)
+    }
+
+    /// A connection is open. It resumes the server's stream, or begins one with the audio whose text is not final.
     pub(super) fn connected(&mut self) {
         // Only the connection before needed them.
         self.commands.retain(|command| command.message != ClientMessage::Reset);
-        let origin = self.text_end.max(self.kept.start());
+        let begin = self.text_end.max(self.kept.start());
+        let origin = self.ticket.as_ref().map_or(begin, |ticket| ticket.origin);
         self.connection = Some(Connection {
             is_started: false,
+            is_resuming: self.ticket.is_some(),
             origin,
-            sent: origin,
+            sent: begin,
             commands_sent: 0,
-            allowed: self.kept.end() - origin + STALLED_SECONDS * self.bytes_per_second,
+            allowed: self.kept.end() - begin + STALLED_SECONDS * self.bytes_per_second,
             resets_sent: 0,
             resets_answered: 0,
         });
@@ -160,15 +215,71 @@ impl Sending {
 
     /// The connection is gone.
     pub(super) fn disconnected(&mut self) {
+        if self.is_resetting() {
+            // The server may not have heard of the reset.
+            self.ticket = None;
+        }
         self.connection = None;
+    }
+
+    /// The server has opened the stream.
+    pub(super) fn opened(&mut self, ready: &Ready) {
+        let Some(connection) = &mut self.connection else { return };
+        connection.resets_answered = ready.epoch;
+        if let (None, Some(offer)) = (&self.ticket, &ready.resume) {
+            let (stream, token, origin) = (ready.stream.clone(), offer.token.clone(), connection.origin);
+            self.ticket = Some(Ticket { stream, token, origin, last_seq: None, acknowledged: 0, flushes: 0 });
+        }
+    }
+
+    /// The server has resumed its stream. Returns whether what it lacks is still kept.
+    pub(super) fn resumed(&mut self, resumed: &Resumed) -> bool {
+        let position = |ticket: &Ticket| ticket.origin + resumed.received * self.audio.frame_bytes() as u64;
+        let (Some(connection), Some(ticket)) = (&mut self.connection, &mut self.ticket) else { return false };
+        let sent = position(ticket);
+        ticket.token.clone_from(&resumed.resume.token);
+        if sent < self.kept.start() || sent > self.kept.end() {
+            return false;
+        }
+        let flushes = self.commands.iter().take_while(|command| command.message == ClientMessage::Flush).count();
+        let answered = resumed.flushes.saturating_sub(ticket.flushes) as usize;
+        (connection.is_resuming, connection.sent) = (false, sent);
+        connection.commands_sent = answered.min(flushes) + usize::from(resumed.finished);
+        (connection.resets_sent, connection.resets_answered) = (resumed.epoch, resumed.epoch);
+        true
+    }
+
+    /// A message with this number came. Returns whether it is new.
+    pub(super) fn arrived(&mut self, seq: u64) -> bool {
+        let Some(ticket) = &mut self.ticket else { return true };
+        let is_new = ticket.last_seq.is_none_or(|last| seq > last);
+        if is_new {
+            ticket.last_seq = Some(seq);
+        }
+        is_new
     }
 
     /// The next message for the server, if there is one now.
     pub(super) fn next(&mut self) -> Option<Outgoing> {
         let connection = self.connection.as_mut()?;
         if !connection.is_started {
-            connection.is_started = true;
-            return Some(Outgoing::Command(ClientMessage::Start(self.start.clone())));
+            (connection.is_started, connection.is_resuming) = (true, self.ticket.is_some());
+            return Some(Outgoing::Command(match &self.ticket {
+                Some(Ticket { stream, token, last_seq, .. }) => {
+                    let (stream, token) = (stream.clone(), token.clone());
+                    ClientMessage::Resume(Resume { stream, token, last_seq: *last_seq })
+                }
+                None => ClientMessage::Start(self.start.clone()),
+            }));
+        }
+        if connection.is_resuming {
+            return None;
+        }
+        if let Some(ticket) = &mut self.ticket
+            && let Some(seq) = ticket.last_seq.filter(|seq| *seq >= ticket.acknowledged + ACK_EVERY)
+        {
+            ticket.acknowledged = seq;
+            return Some(Outgoing::Command(ClientMessage::Ack(Ack { seq })));
         }
         let command = self.commands.get(connection.commands_sent);
         let end = command.map_or(self.kept.end(), |command| command.position);
@@ -187,13 +298,6 @@ impl Sending {
         Some(Outgoing::Command(message))
     }
 
-    /// The server is in this epoch of the connection.
-    pub(super) fn entered(&mut self, epoch: u32) {
-        if let Some(connection) = &mut self.connection {
-            connection.resets_answered = epoch;
-        }
-    }
-
     /// Whether the server still answers about what a reset discarded.
     pub(super) fn is_resetting(&self) -> bool {
         self.commands.iter().any(|command| command.message == ClientMessage::Reset)
@@ -203,6 +307,9 @@ impl Sending {
     /// A flush was answered.
     pub(super) fn flushed(&mut self) {
         let Some(connection) = &mut self.connection else { return };
+        if let Some(ticket) = &mut self.ticket {
+            ticket.flushes += 1;
+        }
         let is_flush = |command: &Command| command.message == ClientMessage::Flush;
         if connection.commands_sent > 0 && self.commands.front().is_some_and(is_flush) {
             connection.commands_sent -= 1;

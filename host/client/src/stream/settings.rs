@@ -65,6 +65,7 @@ impl Settings {
     pub(super) fn start(&self) -> Start {
         let AudioFormat { encoding: format, sample_rate, channels, channel } = self.audio;
         let (preset, options) = (self.preset.clone(), self.options.clone());
-        Start { preset, options, format, sample_rate, channels, channel, pace: self.pace }
+        let resume = !self.give_up.is_zero();
+        Start { preset, options, format, sample_rate, channels, channel, pace: self.pace, resume }
     }
 }

@@ -16,7 +16,9 @@ impl Native {
     pub fn new(preset: &str) -> Self {
         let AudioFormat { encoding: format, sample_rate, channels, channel } = AudioFormat::default();
         let (preset, options) = (preset.to_owned(), Map::new());
-        Self { start: Start { preset, options, format, sample_rate, channels, channel, pace: Pace::Live } }
+        Self {
+            start: Start { preset, options, format, sample_rate, channels, channel, pace: Pace::Live, resume: false },
+        }
     }
 }
 

@@ -4,12 +4,19 @@
 //! At the end the writer sends the last event and the close frame. The reader continues until the client answers, for a
 //! short time at most.
 
-use super::{reader::Reader, translate::Translator, writer::Writer};
+use super::{
+    messages::Start,
+    reader::{First, Reader},
+    resumption::{self, Opened},
+    translate::Translator,
+    writer::Writer,
+};
 use crate::websocket::{ConnectionSettings, WebSocket, split};
 use auricle_core::{Failure, FailureCode};
-use auricle_session::{Admitted, SessionRequest};
+use auricle_session::{Admitted, Resumed, SessionRequest};
 use std::sync::Arc;
 use tokio::{sync::Notify, time::timeout};
+use tokio_util::sync::CancellationToken;
 
 /// Serves a connection to its end. When the caller's `drain` is cancelled, the stream is finished early.
 pub(super) async fn serve(socket: WebSocket, settings: &ConnectionSettings, admitted: Admitted) {
@@ -18,8 +25,8 @@ pub(super) async fn serve(socket: WebSocket, settings: &ConnectionSettings, admi
     let mut reader = Reader::new(receiver, settings.idle_limit, Arc::clone(&ping));
     let writer = Writer::new(sender);
     let drain = admitted.caller().drain.clone();
-    let request = tokio::select! {
-        request = timeout(settings.start_limit, request(&mut reader)) => request.unwrap_or_else(|_| {
+    let first = tokio::select! {
+        first = timeout(settings.start_limit, reader.first()) => first.unwrap_or_else(|_| {
             let message = format!("no `start` message within {} s", settings.start_limit.as_secs_f64());
             Err(Some(Failure::new(FailureCode::IdleTimeout, message)))
         }),
@@ -28,22 +35,25 @@ pub(super) async fn serve(socket: WebSocket, settings: &ConnectionSettings, admi
             Err(Some(Failure::new(FailureCode::ShuttingDown, message)))
         }
     };
-    let opened = match request {
-        Ok(request) => reader.meanwhile(admitted.open(request)).await,
-        Err(failure) => {
-            if let Some(failure) = failure {
-                admitted.refuse(&failure);
-                close_with(reader, writer, failure).await;
+    let opened = match first {
+        Ok(First::Start(start)) => {
+            let is_resumable = start.resume;
+            match request(start) {
+                Ok(request) => reader.meanwhile(resumption::open(admitted, request, is_resumable)).await,
+                Err(failure) => {
+                    admitted.refuse(&failure);
+                    Some(Err(failure))
+                }
             }
-            return;
         }
+        Ok(First::Resume(resume)) => reader.meanwhile(resumption::resume(admitted, resume)).await,
+        Err(failure) => failure.map(|failure| {
+            admitted.refuse(&failure);
+            Err(failure)
+        }),
     };
     match opened {
-        Some(Ok((session, events))) => {
-            let translator = Translator::new(Arc::clone(session.info()));
-            let writing = tokio::spawn(writer.run(events, translator, ping));
-            reader.run(session, writing, drain).await;
-        }
+        Some(Ok(opened)) => converse(reader, writer, opened, ping, drain).await,
         Some(Err(failure)) => close_with(reader, writer, failure).await,
         None => {}
     }
@@ -60,11 +70,30 @@ async fn close_with(reader: Reader, mut writer: Writer, failure: Failure) {
     reader.linger(writer).await;
 }
 
-/// The request in `start`. `Err(None)` means that the client disconnected.
-async fn request(reader: &mut Reader) -> Result<SessionRequest, Option<Failure>> {
-    let start = reader.start().await?;
+async fn converse(reader: Reader, mut writer: Writer, opened: Opened, ping: Arc<Notify>, drain: CancellationToken) {
+    let Opened { state, hold, first } = opened;
+    match state {
+        Resumed::Open(session, events) => {
+            let translator = Translator::new(Arc::clone(session.info()), hold.as_ref());
+            let stop = CancellationToken::new();
+            let writing = tokio::spawn(writer.run(events, translator, first, ping, stop.clone()));
+            reader.run(session, hold, (writing, stop), drain).await;
+        }
+        Resumed::Ended(ended) => {
+            let last = ended.events.last().cloned();
+            if let Some(hold) = hold {
+                hold.ended(ended);
+            }
+            writer.end(first, last.as_deref()).await;
+            reader.linger(writer).await;
+        }
+    }
+}
+
+/// The request in `start`.
+fn request(start: Start) -> Result<SessionRequest, Failure> {
     let audio = start.audio();
-    let out_of_range = |problem| Some(Failure::new(FailureCode::BadMessage, format!("`start`: {problem}")));
+    let out_of_range = |problem| Failure::new(FailureCode::BadMessage, format!("`start`: {problem}"));
     audio.check().map_err(out_of_range)?;
     Ok(SessionRequest { preset: start.preset, options: start.options, audio, pace: start.pace })
 }

@@ -4,19 +4,25 @@
 //! or closes its sending half.
 
 use super::{
-    messages::{ClientMessage, Start},
-    writer::Writer,
+    messages::{ClientMessage, Resume, Start},
+    writer::{End, Writer, Written},
 };
 use crate::websocket::{Incoming, Receiver};
 use auricle_core::{Failure, FailureCode};
-use auricle_session::Session;
-use std::{pin::pin, sync::Arc, time::Duration};
+use auricle_session::{EndedSession, Hold, Session};
+use std::{future::pending, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     sync::Notify,
-    task::JoinHandle,
+    task::{JoinError, JoinHandle},
     time::{Instant, MissedTickBehavior},
 };
 use tokio_util::sync::CancellationToken;
+
+/// A client's first message.
+pub(super) enum First {
+    Start(Start),
+    Resume(Resume),
+}
 
 /// Reads a connection.
 pub(super) struct Reader {
@@ -32,15 +38,16 @@ impl Reader {
     }
 
     /// Reads the first message. `Err(None)` means that the client disconnected without one.
-    pub(super) async fn start(&mut self) -> Result<Start, Option<Failure>> {
+    pub(super) async fn first(&mut self) -> Result<First, Option<Failure>> {
         let out_of_turn = |what: &str| {
-            let message = format!("the first message must be `start`, but is {what}");
+            let message = format!("the first message must be `start` or `resume`, but is {what}");
             Err(Some(Failure::new(FailureCode::BadMessage, message)))
         };
         loop {
             match self.receiver.next().await? {
                 Incoming::Text(text) => match ClientMessage::parse(text.as_str())? {
-                    ClientMessage::Start(start) => return Ok(start),
+                    ClientMessage::Start(start) => return Ok(First::Start(start)),
+                    ClientMessage::Resume(resume) => return Ok(First::Resume(resume)),
                     _ => return out_of_turn("another message"),
                 },
                 Incoming::Binary(_) => return out_of_turn("audio"),
@@ -55,28 +62,79 @@ impl Reader {
         self.receiver.meanwhile(opening).await
     }
 
-    /// Reads until the writer is done or the client has disconnected.
-    pub(super) async fn run(mut self, mut session: Session, mut writing: JoinHandle<Writer>, drain: CancellationToken) {
+    /// Reads until the writer is done or the client has disconnected. Then a session that its client can resume waits for
+    /// it; others are cancelled. The second of `writing` stops the writer.
+    pub(super) async fn run(
+        mut self,
+        mut session: Session,
+        hold: Option<Hold>,
+        writing: (JoinHandle<Written>, CancellationToken),
+        drain: CancellationToken,
+    ) {
+        let (mut writing, stop) = writing;
+        let written = self.read(&mut session, hold.as_ref(), &mut writing, drain).await;
+        let is_connected = written.is_some();
+        let written = match written {
+            Some(written) => written,
+            None => {
+                stop.cancel();
+                writing.await
+            }
+        };
+        let Ok(Written { writer, events, end }) = written else { return };
+        match hold {
+            Some(hold) if end == End::Closed => {
+                let (info, progress) = (Arc::clone(session.info()), session.progress());
+                hold.ended(EndedSession { info, progress, events: events.into_retained() });
+            }
+            Some(hold) => return hold.park(session, events),
+            None => drop(events),
+        }
+        drop(session);
+        if is_connected {
+            self.linger(writer).await;
+        }
+    }
+
+    /// Reads until the writer is done. `None` if the client has disconnected, or goes on in another connection.
+    async fn read(
+        &mut self,
+        session: &mut Session,
+        hold: Option<&Hold>,
+        writing: &mut JoinHandle<Written>,
+        drain: CancellationToken,
+    ) -> Option<Result<Written, JoinError>> {
+        let mut wanted = pin!(async {
+            match hold {
+                Some(hold) => hold.wanted().await,
+                None => pending().await,
+            }
+        });
         let idle_limit = self.idle_limit;
         let mut alive = Instant::now();
         // Not at once: a client that half-closes early could no longer answer the ping, and may take that for an error.
         let mut check = tokio::time::interval_at(alive + idle_limit / 4, idle_limit / 4);
         check.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut finished, mut drained) = (false, pin!(drain.cancelled()));
+        let (mut finished, mut drained) = (session.progress().finished, pin!(drain.cancelled()));
         loop {
             tokio::select! {
                 // Received data comes first: the other branches need not be polled for every frame.
                 biased;
                 incoming = self.receiver.next(), if !self.receiver.is_over() => {
                     match incoming {
-                        Ok(Incoming::Gone) => break,
-                        // After `finish`, messages and errors are ignored.
+                        Ok(Incoming::Gone) => return None,
+                        // After `finish`, other messages and errors are ignored.
+                        Ok(Incoming::Text(text)) if finished => {
+                            if let Ok(ClientMessage::Ack(ack)) = ClientMessage::parse(text.as_str()) {
+                                session.acknowledge(ack.seq);
+                            }
+                        }
                         _ if finished => {}
-                        Ok(Incoming::Ended) => break,
+                        Ok(Incoming::Ended) => return None,
                         Ok(Incoming::Alive) => {}
                         Ok(Incoming::Binary(audio)) => session.audio_and(audio, || self.receiver.more()).await,
                         Ok(Incoming::Text(text)) => {
-                            match ClientMessage::parse(text.as_str()).and_then(|message| execute(&mut session, message)) {
+                            match ClientMessage::parse(text.as_str()).and_then(|message| execute(session, message)) {
                                 Ok(ends) => finished = ends,
                                 Err(failure) => session.fail(failure),
                             }
@@ -98,16 +156,10 @@ impl Reader {
                     session.finish();
                     finished = true;
                 }
-                written = &mut writing => {
-                    if let Ok(writer) = written {
-                        self.linger(writer).await;
-                    }
-                    return;
-                }
+                () = &mut wanted => return None,
+                written = &mut *writing => return Some(written),
             }
         }
-        session.cancel();
-        writing.abort();
     }
 
     /// Waits for the client's close frame: see [`Receiver::linger`].
@@ -122,6 +174,10 @@ fn execute(session: &mut Session, message: ClientMessage) -> Result<bool, Failur
         ClientMessage::Start(_) => {
             return Err(Failure::new(FailureCode::BadMessage, "a second `start`: a connection carries one stream"));
         }
+        ClientMessage::Resume(_) => {
+            return Err(Failure::new(FailureCode::BadMessage, "`resume` must be the first message of a connection"));
+        }
+        ClientMessage::Ack(ack) => session.acknowledge(ack.seq),
         ClientMessage::Flush => session.flush(),
         ClientMessage::Reset => session.reset(),
         ClientMessage::Finish => {

@@ -1,26 +1,54 @@
 //! Translates a session's events to messages.
 
-use super::messages::{Ready, ServerEvent, Text, TextWord};
+use super::{
+    messages::{Heard, Ready, ResumeOffer, Resumed, ServerEvent, Text, TextWord},
+    resumption::offer,
+};
 use auricle_core::{
     Event, Failure,
     times::{rounded, seconds},
 };
 use auricle_plugin_api::{Metadata, Segment};
-use auricle_session::SessionInfo;
+use auricle_session::{Hold, Progress, SessionInfo};
 use std::sync::Arc;
 
-/// Has the session's properties, for `ready`.
+/// Has what `ready` tells.
 #[derive(Debug, Clone)]
-pub(super) struct Translator(Arc<SessionInfo>);
+pub(super) struct Translator {
+    info: Arc<SessionInfo>,
+    /// If the client can resume the session.
+    resume: Option<ResumeOffer>,
+}
 
 impl Translator {
-    pub(super) fn new(info: Arc<SessionInfo>) -> Self {
-        Self(info)
+    pub(super) fn new(info: Arc<SessionInfo>, hold: Option<&Hold>) -> Self {
+        Self { info, resume: hold.map(offer) }
+    }
+
+    /// Whether the client can resume the session.
+    pub(super) fn is_resumable(&self) -> bool {
+        self.resume.is_some()
+    }
+
+    /// What a client is told that resumes; it has lost so many events.
+    pub(super) fn resumed(&self, progress: Progress, missed: u64) -> ServerEvent {
+        let Progress { epoch, received, flushes, finished } = progress;
+        let (stream, resume) = (self.info.id.clone(), self.resume.clone().unwrap_or_default());
+        ServerEvent::Resumed(Resumed { stream, epoch, received, flushes, finished, missed, resume })
+    }
+
+    /// What the server has: frames received in this epoch, and the end of its last segment in samples of the model.
+    pub(super) fn heard(&self, epoch: u32, received: u64, final_end: u64) -> Heard {
+        let Metadata { sample_rate, chunk_samples, .. } = self.info.metadata;
+        let durable = final_end.saturating_sub(chunk_samples.into()) as f64;
+        // Without a store, whoever goes on elsewhere needs what is not final, and a chunk before it.
+        let durable = (durable * f64::from(self.info.audio.sample_rate) / f64::from(sample_rate)) as u64;
+        Heard { epoch, received, durable: durable.min(received) }
     }
 
     /// Translates an event.
     pub(super) fn message(&self, event: &Event) -> ServerEvent {
-        let seconds = |samples: u64| seconds(samples, self.0.metadata.sample_rate);
+        let seconds = |samples: u64| seconds(samples, self.info.metadata.sample_rate);
         match event {
             Event::Ready { epoch } => ServerEvent::Ready(self.ready(*epoch)),
             Event::SpeechStarted(sample) => ServerEvent::SpeechStarted { time: seconds(*sample) },
@@ -41,7 +69,7 @@ impl Translator {
     }
 
     fn ready(&self, epoch: u32) -> Ready {
-        let SessionInfo { id, preset, backend, metadata, audio } = &*self.0;
+        let SessionInfo { id, preset, backend, metadata, audio } = &*self.info;
         let Metadata { separator, sample_rate, chunk_samples, languages, capabilities, .. } = metadata;
         Ready {
             stream: id.clone(),
@@ -54,6 +82,7 @@ impl Translator {
             languages: languages.clone(),
             capabilities: capabilities.clone(),
             audio: *audio,
+            resume: self.resume.clone(),
         }
     }
 }

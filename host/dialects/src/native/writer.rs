@@ -7,14 +7,37 @@ use super::{
 };
 use crate::websocket::{Sender, Unsent, close};
 use auricle_core::{Event, Failure, FailureCode};
-use auricle_session::SessionEvents;
-use std::sync::Arc;
-use tokio::sync::Notify;
+use auricle_session::{NumberedEvent, SessionEvents};
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    sync::Notify,
+    time::{MissedTickBehavior, interval},
+};
 use tokio_tungstenite::tungstenite::Message;
+use tokio_util::sync::CancellationToken;
+
+/// How often a client that can resume is told what the server has.
+const ACK_EVERY: Duration = Duration::from_secs(1);
 
 /// Writes a connection.
 pub(super) struct Writer {
     sender: Sender,
+}
+
+/// A writer that has ended.
+pub(super) struct Written {
+    pub(super) writer: Writer,
+    pub(super) events: SessionEvents,
+    pub(super) end: End,
+}
+
+/// How a writer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// The last event and the close frame were sent.
+    Closed,
+    /// The client is gone, does not read, or another task stopped the writer.
+    Broken,
 }
 
 impl Writer {
@@ -26,12 +49,51 @@ impl Writer {
         self.sender
     }
 
-    /// Sends the session's events up to the last, then closes. Stops early if the client does not read.
-    pub(super) async fn run(mut self, mut events: SessionEvents, translator: Translator, ping: Arc<Notify>) -> Self {
+    /// Sends the `first` messages and the session's events up to the last, then closes. Ends early if the client does not
+    /// read, or when `stop` is cancelled.
+    pub(super) async fn run(
+        mut self,
+        mut events: SessionEvents,
+        translator: Translator,
+        first: Vec<Message>,
+        ping: Arc<Notify>,
+        stop: CancellationToken,
+    ) -> Written {
+        let end = tokio::select! {
+            end = self.write(&mut events, translator, first, ping) => end,
+            () = stop.cancelled() => End::Broken,
+        };
+        Written { writer: self, events, end }
+    }
+
+    async fn write(
+        &mut self,
+        events: &mut SessionEvents,
+        translator: Translator,
+        first: Vec<Message>,
+        ping: Arc<Notify>,
+    ) -> End {
+        let is_resumable = translator.is_resumable();
+        let mut acks = interval(ACK_EVERY);
+        acks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut heard = translator.heard(0, 0, 0);
+        let mut sent = if first.is_empty() { Ok(()) } else { self.sender.send(first).await };
         loop {
-            let sent = tokio::select! {
+            match sent {
+                Ok(()) => {}
+                // The end of this task tells the reader, which finishes the stream.
+                Err(Unsent::Lost) => return End::Broken,
+                Err(Unsent::Late) => {
+                    if !is_resumable {
+                        let message = format!("the client read nothing for {} s", self.sender.limit().as_secs_f64());
+                        events.give_up(Failure::new(FailureCode::SlowReader, message));
+                    }
+                    return End::Broken;
+                }
+            }
+            sent = tokio::select! {
                 batch = events.next() => {
-                    let Some(last) = batch.last() else { return self };
+                    let Some(last) = batch.last() else { return End::Broken };
                     let close = match &last.event {
                         Event::Done(_) => Some(close(1000, "")),
                         Event::Failed(failure) => Some(close_message(failure)),
@@ -39,45 +101,56 @@ impl Writer {
                     };
                     let ends = close.is_some();
                     let mut messages: Vec<_> =
-                        batch.iter().map(|event| json(event.seq, translator.message(&event.event))).collect();
+                        batch.iter().map(|event| json(Some(event.seq), translator.message(&event.event))).collect();
                     messages.extend(close);
                     let sent = self.sender.send(messages).await;
-                    if sent.is_ok() {
+                    if sent.is_ok() && !is_resumable {
                         events.acknowledge(last.seq);
                     }
                     if ends {
-                        return self;
+                        return if sent.is_ok() || !is_resumable { End::Closed } else { End::Broken };
                     }
                     sent
                 }
                 () = ping.notified() => self.sender.ping().await,
-            };
-            match sent {
-                Ok(()) => {}
-                // The end of this task tells the reader, which finishes the stream.
-                Err(Unsent::Lost) => return self,
-                Err(Unsent::Late) => {
-                    let message = format!("the client read nothing for {} s", self.sender.limit().as_secs_f64());
-                    events.give_up(Failure::new(FailureCode::SlowReader, message));
-                    return self;
+                _ = acks.tick(), if is_resumable => {
+                    let (epoch, received, final_end) = events.heard();
+                    let now = translator.heard(epoch, received, final_end);
+                    match now == heard {
+                        true => Ok(()),
+                        false => {
+                            heard = now;
+                            self.sender.send([json(None, ServerEvent::Ack(now))]).await
+                        }
+                    }
                 }
-            }
+            };
         }
+    }
+
+    /// Sends the `first` messages to a client that resumes a session which has ended, and closes as after its last event.
+    pub(super) async fn end(&mut self, first: Vec<Message>, last: Option<&NumberedEvent>) {
+        let close = match last.map(|last| &last.event) {
+            Some(Event::Failed(failure)) => close_message(failure),
+            _ => close(1000, ""),
+        };
+        // If it cannot be sent, the client may ask again.
+        let _ = self.sender.send(first.into_iter().chain([close])).await;
     }
 
     /// Sends the failure of a stream that was not opened, and closes.
     pub(super) async fn refuse(&mut self, failure: Failure) {
         let close = close_message(&failure);
         // If it cannot be sent, the client is gone.
-        let _ = self.sender.send([json(0, Translator::error(&failure)), close]).await;
+        let _ = self.sender.send([json(Some(0), Translator::error(&failure)), close]).await;
     }
 }
 
-fn json(seq: u64, event: ServerEvent) -> Message {
+pub(super) fn json(seq: Option<u64>, event: ServerEvent) -> Message {
     match serde_json::to_string(&ServerMessage { seq, event }) {
         Ok(text) => Message::text(text),
         // Cannot happen: numbers are finite and keys are strings.
-        Err(error) => Message::text(format!(r#"{{"seq":{seq},"type":"error","message":"{error}"}}"#)),
+        Err(error) => Message::text(format!(r#"{{"type":"error","message":"{error}"}}"#)),
     }
 }
 

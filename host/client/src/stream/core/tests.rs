@@ -43,15 +43,20 @@ fn say(core: &mut Core, message: &Value) {
     core.received(&message.to_string(), Instant::now());
 }
 
+fn say_unnumbered(core: &mut Core, message: &Value) {
+    core.received(&message.to_string(), Instant::now());
+}
+
+fn ready_message(epoch: u32) -> Value {
+    json!({
+        "type": "ready", "stream": "s", "epoch": epoch, "preset": "p", "backend": "b", "separator": " ",
+        "sample_rate": 16000, "chunk_seconds": 0.1, "languages": [], "capabilities": [],
+        "audio": { "format": "s16le", "sample_rate": 16000, "channels": 1 },
+    })
+}
+
 fn ready(core: &mut Core, epoch: u32) {
-    say(
-        core,
-        &json!({
-            "type": "ready", "stream": "s", "epoch": epoch, "preset": "p", "backend": "b", "separator": " ",
-            "sample_rate": 16000, "chunk_seconds": 0.1, "languages": [], "capabilities": [],
-            "audio": { "format": "s16le", "sample_rate": 16000, "channels": 1 },
-        }),
-    );
+    say(core, &ready_message(epoch));
 }
 
 fn segment(core: &mut Core, start: f64, end: f64) {
@@ -162,12 +167,121 @@ fn a_server_that_stops_is_not_the_end_of_a_stream() {
         say(&mut core, &json!({ "type": "done", "seconds": 2.5 }));
         assert!(closed(&mut core, lost()).is_some());
         let events = read(&mut core);
-        let Some(Event::Lost { failure: Failure::Server { code, .. }, .. }) = events.last() else { panic!("{events:?}") };
+        let Some(Event::Lost { failure: Failure::Server { code, .. }, .. }) = events.last() else {
+            panic!("{events:?}")
+        };
         assert_eq!(code, "shutting_down");
         core.connected();
         let rest = ["start", "32000"].into_iter().chain(finishes.then_some("finish"));
         assert_eq!(sent(&mut core), rest.collect::<Vec<_>>());
     }
+}
+
+/// A message with its number.
+fn numbered(core: &mut Core, seq: u64, message: &Value) {
+    let mut message = message.clone();
+    message["seq"] = seq.into();
+    core.received(&message.to_string(), Instant::now());
+}
+
+/// A stream that can be resumed, of which 6 s were sent, with a flush after 5 s, and 2 s have their text.
+fn resumable() -> Core {
+    let mut core = Core::new(&settings());
+    core.connected();
+    sent(&mut core);
+    let mut opened = ready_message(0);
+    opened["resume"] = json!({ "token": "first", "seconds": 60.0 });
+    numbered(&mut core, 0, &opened);
+    push(&mut core, 5 * SECOND);
+    core.flush().unwrap();
+    push(&mut core, SECOND);
+    assert_eq!(sent(&mut core), ["160000", "flush", "32000"]);
+    numbered(&mut core, 1, &json!({ "type": "segment", "start": 0.1, "end": 2.0, "text": "a" }));
+    read(&mut core);
+    core
+}
+
+fn resumed(received: u64, flushes: u64, finished: bool) -> Value {
+    json!({
+        "type": "resumed", "stream": "s", "epoch": 0, "received": received, "flushes": flushes, "finished": finished,
+        "missed": 0, "resume": { "token": "second", "seconds": 60.0 },
+    })
+}
+
+#[test]
+fn a_stream_is_resumed_with_what_the_server_lacks() {
+    for (received, flushes, expected) in [
+        (96_000, 1, vec!["32000"]),
+        (88_000, 1, vec!["48000"]),
+        (80_000, 0, vec!["flush", "64000"]),
+        (48_000, 0, vec!["64000", "flush", "64000"]),
+    ] {
+        let mut core = resumable();
+        assert!(closed(&mut core, lost()).is_some());
+        push(&mut core, SECOND);
+        core.connected();
+        let Some(Outgoing::Command(ClientMessage::Resume(resume))) = core.next_message() else { panic!() };
+        assert_eq!((&*resume.stream, &*resume.token, resume.last_seq), ("s", "first", Some(1)));
+        assert_eq!(core.next_message(), None);
+        say_unnumbered(&mut core, &resumed(received, flushes, false));
+        assert_eq!(sent(&mut core), expected, "{received}");
+        let events = read(&mut core);
+        let start = received as f64 / 16_000.0;
+        assert!(
+            matches!(events[..], [Event::Lost { .. }, Event::Resumed { start: at, .. }] if at == start),
+            "{events:?}"
+        );
+        // What came before comes once, and times are not shifted.
+        numbered(&mut core, 1, &json!({ "type": "segment", "start": 0.1, "end": 2.0, "text": "a" }));
+        numbered(&mut core, 2, &json!({ "type": "segment", "start": 2.5, "end": 3.0, "text": "b" }));
+        let events = read(&mut core);
+        assert!(matches!(&events[..], [Event::Segment(text)] if text.end == 3.0), "{events:?}");
+        // The next connection uses the new token.
+        closed(&mut core, lost());
+        core.connected();
+        let Some(Outgoing::Command(ClientMessage::Resume(resume))) = core.next_message() else { panic!() };
+        assert_eq!((&*resume.token, resume.last_seq), ("second", Some(2)));
+    }
+}
+
+#[test]
+fn what_the_server_cannot_resume_begins_again() {
+    let mut core = resumable();
+    closed(&mut core, lost());
+    core.connected();
+    assert_eq!(sent(&mut core), ["resume"]);
+    say(&mut core, &json!({ "type": "error", "code": "unknown_stream", "message": "gone" }));
+    assert!(closed(&mut core, lost()).is_some());
+    core.connected();
+    assert_eq!(sent(&mut core), ["start", "96000", "flush", "32000"]);
+
+    // It lacks audio whose text is final, and which is not kept.
+    let mut core = resumable();
+    closed(&mut core, lost());
+    core.connected();
+    sent(&mut core);
+    say_unnumbered(&mut core, &resumed(16_000, 0, false));
+    assert!(core.is_over() && closed(&mut core, lost()).is_some());
+    core.connected();
+    assert_eq!(sent(&mut core), ["start", "96000", "flush", "32000"]);
+
+    // Whether it heard of a reset is not known.
+    let mut core = resumable();
+    core.reset().unwrap();
+    push(&mut core, SECOND);
+    assert_eq!(sent(&mut core), ["reset", "32000"]);
+    closed(&mut core, lost());
+    core.connected();
+    assert_eq!(sent(&mut core), ["start", "32000"]);
+}
+
+#[test]
+fn the_server_is_told_now_and_then_what_has_arrived() {
+    let mut core = resumable();
+    for seq in 2..40 {
+        numbered(&mut core, seq, &json!({ "type": "partial", "start": 2.0, "end": 3.0, "text": "a" }));
+    }
+    assert_eq!(sent(&mut core), ["ack"]);
 }
 
 #[test]
