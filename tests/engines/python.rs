@@ -211,7 +211,9 @@ fn streams_are_processed_as_batches_and_one_that_fails_fails_alone() {
     host.wait_for_log(&["ERROR", "ValueError: of one stream"], 1);
     let mut clients = [open("uneven", "en"), open("uneven", "en")];
     clients.iter_mut().for_each(|client| client.audio(&bytes(&audio(1))));
-    clients.each_mut().map(|client| client.fails("engine_error", 4500));
+    for client in &mut clients {
+        client.fails("engine_error", 4500);
+    }
     logged(&host, &["`process_batch` returned a list of 0; it must return a list of 2 results"], 1);
 }
 

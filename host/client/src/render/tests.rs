@@ -116,6 +116,7 @@ fn a_stream_is_introduced_on_a_terminal() {
         languages: Vec::new(),
         capabilities: Vec::new(),
         audio: auricle_core::AudioFormat::default(),
+        resume: None,
     };
     let message = Event::Ready(ready);
     let mut err = Vec::new();

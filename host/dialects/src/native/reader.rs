@@ -87,8 +87,8 @@ impl Reader {
                 let (info, progress) = (Arc::clone(session.info()), session.progress());
                 hold.ended(EndedSession { info, progress, events: events.into_retained() });
             }
-            Some(hold) => return hold.park(session, events),
-            None => drop(events),
+            Some(hold) if !self.receiver.has_left() => return hold.park(session, events),
+            _ => drop(events),
         }
         drop(session);
         if is_connected {

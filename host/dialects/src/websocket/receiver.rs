@@ -31,6 +31,9 @@ use tokio_tungstenite::tungstenite::{
 /// Time limit for the client's answer to the close frame.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
+/// Stands for a close frame without a code (RFC 6455, 7.1.5).
+const NO_CODE: u16 = 1005;
+
 /// Reads a connection.
 pub struct Receiver {
     source: SplitStream<WebSocket>,
@@ -39,6 +42,8 @@ pub struct Receiver {
     /// Message boundaries are lost after invalid data.
     broken: bool,
     ended: bool,
+    /// The code of the client's close frame.
+    close_code: Option<u16>,
     /// A result that arrived during other work; it is returned next.
     held: Option<Result<Incoming, Failure>>,
 }
@@ -60,12 +65,18 @@ pub enum Incoming {
 
 impl Receiver {
     pub(super) fn new(source: SplitStream<WebSocket>, end: Arc<AtomicBool>) -> Self {
-        Self { source, end, broken: false, ended: false, held: None }
+        Self { source, end, broken: false, ended: false, close_code: None, held: None }
     }
 
     /// Whether nothing more will arrive.
     pub fn is_over(&self) -> bool {
         (self.broken || self.ended) && self.held.is_none()
+    }
+
+    /// Whether the client has closed the connection because it wants no more: with a close frame without a code, or with one of
+    /// these: normal, going away.
+    pub fn has_left(&self) -> bool {
+        self.close_code.is_some_and(|code| [1000, 1001, NO_CODE].contains(&code))
     }
 
     /// Waits for `work`. Pings are answered in the meantime, and at most one message is held. Returns `None` if the
@@ -110,7 +121,8 @@ impl Receiver {
         let error = match message {
             Some(Ok(Message::Binary(bytes))) => return Ok(Incoming::Binary(bytes)),
             Some(Ok(Message::Text(text))) => return Ok(Incoming::Text(text)),
-            Some(Ok(Message::Close(_))) => {
+            Some(Ok(Message::Close(frame))) => {
+                self.close_code = Some(frame.map_or(NO_CODE, |frame| frame.code.into()));
                 // Polls once more so that the answer is sent.
                 let _ = timeout(CLOSE_LIMIT, self.source.next()).await;
                 return Ok(Incoming::Gone);
