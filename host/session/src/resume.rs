@@ -41,7 +41,7 @@ impl Default for ResumeSettings {
 pub(super) struct Resumable {
     settings: ResumeSettings,
     slots: Mutex<HashMap<String, Slot>>,
-    /// A session began to wait.
+    /// A session began to wait, or can no longer be resumed.
     parked: Notify,
 }
 
@@ -277,6 +277,7 @@ impl Drop for Hold {
     fn drop(&mut self) {
         if !self.is_parked {
             self.resumable.lock().remove(&self.id);
+            self.resumable.parked.notify_waiters();
         }
     }
 }
