@@ -11,7 +11,7 @@ mod handshake;
 #[cfg(feature = "server")]
 mod reader;
 #[cfg(feature = "server")]
-mod translate;
+pub(crate) mod translate;
 #[cfg(feature = "server")]
 mod writer;
 

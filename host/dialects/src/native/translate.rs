@@ -11,15 +11,15 @@ use std::sync::Arc;
 
 /// Has the session's properties, for `ready`.
 #[derive(Debug, Clone)]
-pub(super) struct Translator(Arc<SessionInfo>);
+pub(crate) struct Translator(Arc<SessionInfo>);
 
 impl Translator {
-    pub(super) fn new(info: Arc<SessionInfo>) -> Self {
+    pub(crate) fn new(info: Arc<SessionInfo>) -> Self {
         Self(info)
     }
 
     /// Translates an event.
-    pub(super) fn message(&self, event: &Event) -> ServerEvent {
+    pub(crate) fn message(&self, event: &Event) -> ServerEvent {
         let seconds = |samples: u64| seconds(samples, self.0.metadata.sample_rate);
         match event {
             Event::Ready { epoch } => ServerEvent::Ready(self.ready(*epoch)),
@@ -36,7 +36,7 @@ impl Translator {
     }
 
     /// Translates a failure.
-    pub(super) fn error(failure: &Failure) -> ServerEvent {
+    pub(crate) fn error(failure: &Failure) -> ServerEvent {
         ServerEvent::Error { code: failure.code.for_clients(), message: failure.message.clone() }
     }
 
