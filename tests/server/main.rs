@@ -47,5 +47,6 @@ mod tls;
 mod together;
 mod two_servers;
 mod vosk;
+mod webrtc;
 mod whisper_live;
 mod wyoming;

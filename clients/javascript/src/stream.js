@@ -6,6 +6,7 @@
 
 import { backoff } from "./backoff.js";
 import { KeptAudio } from "./kept_audio.js";
+import { hasRtc, RtcSocket } from "./rtc_socket.js";
 
 /** Samples of one message; the server limits its size. */
 const MESSAGE_SAMPLES = 16_384;
@@ -45,6 +46,8 @@ export class Stream {
   #lostSince = null;
   #allowedBytes = 0;
   #wasReady = false;
+  /** The microphone's track, as long as WebRTC may work. */
+  #track = null;
   #finishing = false;
   #failure = null;
   #opened = deferred();
@@ -62,7 +65,20 @@ export class Stream {
       ...settings,
       address: new URL("/v1/stream", server).href.replace(/^http/, "ws"),
     };
+    this.#settings.offerAddress = new URL("/webrtc/offer", server).href;
     this.#kept = new KeptAudio(this.#settings.keepSeconds * this.#settings.sampleRate);
+    this.#track = live && hasRtc() ? (settings.track ?? null) : null;
+  }
+
+  /** `webrtc` or `websocket`: how audio goes to the server now. */
+  get transport() {
+    return this.#socket?.carriesTrack ? "webrtc" : "websocket";
+  }
+
+  /** Goes on with the track of another microphone, whose samples are sent from now on. */
+  async replaceTrack(track) {
+    if (this.#track) this.#track = track;
+    if (this.#socket?.carriesTrack) await this.#socket.replaceTrack(track);
   }
 
   /** Calls a function with each event of a type; `"*"` is all of them. */
@@ -88,7 +104,7 @@ export class Stream {
     for (let at = 0; at < samples.length; at += MESSAGE_SAMPLES) {
       const piece = samples.subarray(at, at + MESSAGE_SAMPLES);
       this.#kept.push(piece);
-      if (this.#socket?.readyState === OPEN) this.#socket.send(piece);
+      if (this.#socket?.readyState === OPEN && !this.#socket.carriesTrack) this.#socket.send(piece);
     }
     const stalled = this.#settings.pace === "live" && this.#socket?.bufferedAmount > this.#allowedBytes;
     if (stalled) this.#closed(this.#socket, "the network takes no more audio");
@@ -125,9 +141,8 @@ export class Stream {
 
   #connect() {
     clearTimeout(this.#timer);
-    const { address, key, WebSocket } = this.#settings;
     this.#become("connecting");
-    const socket = new WebSocket(address, key ? ["auricle", `auricle.key.${key}`] : ["auricle"]);
+    const socket = this.#newSocket();
     socket.binaryType = "arraybuffer";
     socket.onopen = () => this.#begin(socket);
     socket.onmessage = ({ data }) => this.#take(socket, JSON.parse(data));
@@ -137,9 +152,22 @@ export class Stream {
     this.#socket = socket;
   }
 
+  #newSocket() {
+    const { address, offerAddress, key, preset, options, iceServers, WebSocket } = this.#settings;
+    if (this.#track) return new RtcSocket(offerAddress, this.#track, { preset, options, key, iceServers });
+    return new WebSocket(address, key ? ["auricle", `auricle.key.${key}`] : ["auricle"]);
+  }
+
   /** Sends what the server needs to go on: the settings, and the audio whose text is not final. */
   #begin(socket) {
     if (socket !== this.#socket) return;
+    if (socket.carriesTrack) {
+      // The offer had the settings, and the track is heard from now on.
+      this.#origin = this.#kept.end;
+      this.#allowedBytes = Infinity;
+      if (this.#finishing) this.#say({ type: "finish" });
+      return;
+    }
     const { preset, options, sampleRate, pace } = this.#settings;
     this.#say({ type: "start", preset, options: options ?? {}, format: "s16le", sample_rate: sampleRate, pace });
     this.#origin = Math.max(this.#final, this.#kept.start);
@@ -197,6 +225,14 @@ export class Stream {
     this.#socket = null;
     socket.close();
     const failure = this.#failure ?? new Failure("unreachable", reason || "the connection was closed");
+    if (socket.carriesTrack) {
+      // Once is enough: the network or the server does not let it through.
+      this.#track = null;
+      if (!this.#wasReady && !this.#failure) {
+        this.#connect();
+        return;
+      }
+    }
     const passes = failure.code === "unreachable" || PASSING.has(failure.code);
     this.#lostSince ??= Date.now();
     const away = (Date.now() - this.#lostSince) / 1000;

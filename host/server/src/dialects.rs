@@ -69,7 +69,8 @@ pub(super) fn dialects(
     listener: &ListenerSettings,
     webrtc: Option<&Arc<Transport>>,
 ) -> Result<Dialects, DialectsError> {
-    let DialectSettings { vosk, sherpa, whisper_live, deepgram, openai_realtime, wyoming, webrtc: _ } = &settings.dialects;
+    let DialectSettings { vosk, sherpa, whisper_live, deepgram, openai_realtime, wyoming, webrtc: _ } =
+        &settings.dialects;
     let mut all: Vec<Arc<dyn Dialect>> = vec![
         Arc::new(Native),
         Arc::new(Vosk::new(vosk.clone())),

@@ -15,11 +15,28 @@ import urllib.error
 import urllib.request
 import wave
 
+import aiortc.codecs
 import av
 from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
+from aiortc.codecs.opus import OpusEncoder
 from aiortc.mediastreams import MediaStreamError
 
 FRAME = 0.02
+
+
+class BrowserEncoder(OpusEncoder):
+    """Opus as browsers send it to those who ask for redundancy: mono, at 32 kbit/s."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.codec = av.CodecContext.create("libopus", "w")
+        self.codec.bit_rate = 32_000
+        self.codec.format = "s16"
+        self.codec.layout = "mono"
+        self.codec.options = {"application": "voip", "fec": "1", "packet_loss": "10"}
+        self.codec.sample_rate = 48_000
+        self.codec.time_base = fractions.Fraction(1, 48_000)
+        self.resampler = av.AudioResampler(format="s16", layout="mono", rate=48_000, frame_size=960)
 
 
 class Recording(MediaStreamTrack):
@@ -199,14 +216,16 @@ class Client:
             while not any(m["type"] == told["hang_up_after"] for m in self.result["messages"]):
                 await asyncio.sleep(0.01)
         else:
-            await recording.ended.wait()
+            # A server that ends the connection takes no more of the recording.
+            waits = [asyncio.create_task(event.wait()) for event in (recording.ended, self.ended)]
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             # What was sent arrives before what is sent now.
             await asyncio.sleep(0.3)
             if told.get("again"):
                 self.result["again"] = await self.offer(sdp)
             if told.get("end") == "delete":
                 await self.send("DELETE", self.place, None, "text/plain")
-            elif channel and told.get("end") != "hang up":
+            elif channel and channel.readyState == "open" and told.get("end") != "hang up":
                 channel.send(json.dumps({"type": "finish"}))
         if told.get("end") != "hang up" and "hang_up_after" not in told and channel:
             await asyncio.wait_for(self.ended.wait(), 60)
@@ -217,6 +236,8 @@ class Client:
 
 
 async def main(told: list[dict]) -> None:
+    if any(one.get("redundancy") for one in told):
+        aiortc.codecs.OpusEncoder = BrowserEncoder
     print(json.dumps(await asyncio.gather(*(Client(one).run() for one in told))))
 
 

@@ -39,7 +39,7 @@ pub struct Conversation {
 
 enum State {
     Opening(BoxFuture<'static, Result<(Session, SessionEvents), Failure>>),
-    Open { session: Session, codec: Option<PacketCodec>, events: SessionEvents },
+    Open { session: Session, codec: Option<PacketCodec>, events: SessionEvents, has_finished: bool },
     Over,
 }
 
@@ -118,9 +118,11 @@ impl Conversation {
 
     /// Does what has waited for the session, if it is open.
     pub async fn catch_up(&mut self) {
-        let State::Open { session, codec, .. } = &mut self.state else { return };
+        let State::Open { session, codec, has_finished, .. } = &mut self.state else { return };
         while let Some(work) = self.waiting.pop_front() {
             match work {
+                // The peer's microphone goes on.
+                _ if *has_finished => {}
                 Work::Hear(of, piece) => {
                     if *codec != Some(of) {
                         *codec = Some(of);
@@ -132,7 +134,10 @@ impl Conversation {
                 }
                 Work::Flush => session.flush(),
                 Work::Reset => session.reset(),
-                Work::Finish => session.finish(),
+                Work::Finish => {
+                    *has_finished = true;
+                    session.finish();
+                }
             }
         }
     }
@@ -142,7 +147,7 @@ impl Conversation {
         match &mut self.state {
             State::Opening(opening) => match opening.await {
                 Ok((session, events)) => {
-                    self.state = State::Open { session, codec: None, events };
+                    self.state = State::Open { session, codec: None, events, has_finished: false };
                     Vec::new()
                 }
                 Err(failure) => vec![self.fail_unopened(&failure)],

@@ -72,7 +72,8 @@ impl OfferRequest {
     /// # Errors
     /// `bad_message`, with the problem and its place.
     pub fn parse(body: &[u8]) -> Result<Self, Failure> {
-        let bad = |problem: &dyn Display| Failure::new(FailureCode::BadMessage, format!("not a valid offer: {problem}"));
+        let bad =
+            |problem: &dyn Display| Failure::new(FailureCode::BadMessage, format!("not a valid offer: {problem}"));
         let text = str::from_utf8(body).map_err(|_| bad(&"it is not UTF-8"))?;
         let request = Self::read(text).map_err(|problem| bad(&problem))?;
         let (Self::Offer(Offer { webrtc_id: id, .. }) | Self::Candidate(Candidate { webrtc_id: id, .. })) = &request;
@@ -84,7 +85,7 @@ impl OfferRequest {
 
     /// In two steps, as the native messages.
     fn read(text: &str) -> Result<Self, ParseError> {
-        let fields: Value = from_json(text)?;
+        let fields = Value::Object(from_json::<Map<String, Value>>(text)?);
         Ok(match from_value::<Kind>(".", fields.clone())?.kind {
             Name::Offer => Self::Offer(from_value(".", fields)?),
             Name::IceCandidate => Self::Candidate(from_value(".", fields)?),

@@ -71,7 +71,8 @@ fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAd
 fn addresses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PublicAddress>, D::Error> {
     let texts = Vec::<String>::deserialize(deserializer)?;
     let read = |text: &String| {
-        let whole = text.parse().map(|address: SocketAddr| PublicAddress { ip: address.ip(), port: Some(address.port()) });
+        let whole =
+            text.parse().map(|address: SocketAddr| PublicAddress { ip: address.ip(), port: Some(address.port()) });
         let address = whole.or_else(|_| text.parse().map(|ip| PublicAddress { ip, port: None }));
         let expected = "use an IP address, with a port if it differs, such as \"203.0.113.7\" or \"203.0.113.7:9000\"";
         match address {

@@ -28,9 +28,8 @@ impl Link {
 
     /// The address of this server that a peer at `source` uses. `None` if it cannot have been told one of its kind.
     pub(super) fn local(&self, protocol: Protocol, source: SocketAddr) -> Option<SocketAddr> {
-        let fits = |candidate: &&Candidate| {
-            candidate.proto() == protocol && candidate.addr().is_ipv6() == source.is_ipv6()
-        };
+        let fits =
+            |candidate: &&Candidate| candidate.proto() == protocol && candidate.addr().is_ipv6() == source.is_ipv6();
         self.candidates.iter().find(fits).map(Candidate::addr)
     }
 

@@ -4,10 +4,7 @@
 
 use auricle_audio::{JitterBuffer, PacketCodec, Piece};
 use axum::body::Bytes;
-use std::{
-    collections::VecDeque,
-    time::Instant,
-};
+use std::{collections::VecDeque, time::Instant};
 use str0m::{
     format::{Codec, CodecConfig},
     media::{Mid, Pt},

@@ -21,11 +21,7 @@ use std::{
     future::pending,
     time::{Duration, Instant},
 };
-use str0m::{
-    Event, IceConnectionState, Input, Output, Rtc, RtcError,
-    net::Receive,
-    rtp::RtpPacket,
-};
+use str0m::{Event, IceConnectionState, Input, Output, Rtc, RtcError, net::Receive, rtp::RtpPacket};
 use tokio::{
     select,
     sync::{mpsc, watch},
@@ -109,7 +105,9 @@ impl Peer {
             self.hang_up().await;
         }
         let mut over = self.conversation.is_none();
-        while let Some(conversation) = self.conversation.as_mut().filter(|conversation| !over && !conversation.is_over()) {
+        while let Some(conversation) =
+            self.conversation.as_mut().filter(|conversation| !over && !conversation.is_over())
+        {
             // Nobody reads the texts, but the transcript and the journal have them.
             conversation.next().await;
             conversation.catch_up().await;
@@ -265,14 +263,13 @@ impl Peer {
             });
         }
         let Some(conversation) = &mut self.conversation else { return };
-        let now = Instant::now();
-        while let Some((codec, piece)) = self.media.next(now) {
-            conversation.work(Work::Hear(codec, piece)).await;
-        }
+        hear(conversation, &mut self.media).await;
         for text in self.said.drain(..) {
-            if let Some(work) = conversation.read(&text) {
-                conversation.work(work).await;
-            }
+            let Some(work) = conversation.read(&text) else { continue };
+            // What came before a command belongs to it, though something before that is missing.
+            self.media.finish();
+            hear(conversation, &mut self.media).await;
+            conversation.work(work).await;
         }
     }
 
@@ -300,6 +297,14 @@ impl Peer {
             conversation.give_up(Failure::new(FailureCode::SlowReader, message));
         }
         self.rtc.disconnect();
+    }
+}
+
+/// Passes audio whose turn it is to the session.
+async fn hear(conversation: &mut Conversation, media: &mut Media) {
+    let now = Instant::now();
+    while let Some((codec, piece)) = media.next(now) {
+        conversation.work(Work::Hear(codec, piece)).await;
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
 use auricle_core::{Failure, FailureCode};
 use auricle_dialects::{
     RefusedRequest, RequestContext, RestDialect, Visitor,
-    webrtc::{NAME, Candidate, Offer, OfferRequest, failed, status, success, transcript_response},
+    webrtc::{Candidate, NAME, Offer, OfferRequest, failed, status, success, transcript_response},
 };
 use auricle_session::{Caller, Codes, Protocol};
 use axum::{
@@ -29,9 +29,12 @@ use serde_json::json;
 use std::sync::Arc;
 
 const OFFER: &str = "/webrtc/offer";
+/// Whether there is WebRTC.
+const STATE: &str = "/webrtc";
 const TRANSCRIPT: &str = "/transcript";
 const ROUTES: &[(Method, &str)] = &[
     (Method::POST, OFFER),
+    (Method::GET, STATE),
     (Method::GET, TRANSCRIPT),
     (Method::POST, whip::ENDPOINT),
     (Method::PATCH, whip::RESOURCE),
@@ -66,6 +69,9 @@ impl RestDialect for WebRtcRoutes {
         context: RequestContext,
     ) -> BoxFuture<'static, Result<Response, RefusedRequest>> {
         Box::pin(async move {
+            if request.uri().path() == STATE {
+                return Ok(Json(json!({"enabled": self.transport.is_some()})).into_response());
+            }
             let Some(transport) = &self.transport else {
                 let message = "WebRTC is off: set `listen` under [webrtc] in auricle.toml";
                 return Ok((StatusCode::NOT_FOUND, Json(failed("webrtc_is_off", message, None))).into_response());

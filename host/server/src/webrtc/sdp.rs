@@ -45,7 +45,8 @@ pub(super) fn fragment(text: &str) -> Option<Vec<Candidate>> {
 /// Whether an answer accepts audio from the client.
 pub(super) fn receives_audio(answer: &str) -> bool {
     accepted(answer, "audio").any(|section| {
-        section.lines().any(|line| matches!(line.trim_end(), "a=recvonly" | "a=sendrecv")) && section.contains("a=rtpmap:")
+        section.lines().any(|line| matches!(line.trim_end(), "a=recvonly" | "a=sendrecv"))
+            && section.contains("a=rtpmap:")
     })
 }
 
@@ -90,11 +91,16 @@ mod tests {
     #[test]
     fn what_an_answer_accepts_is_found() {
         let answer = |direction: &str, port: &str| {
-            format!("v=0\r\nm=audio {port} UDP/TLS/RTP/SAVPF 0\r\na=rtpmap:0 PCMU/8000\r\na={direction}\r\nm=application {port} X\r\n")
+            format!(
+                "v=0\r\nm=audio {port} UDP/TLS/RTP/SAVPF 0\r\na=rtpmap:0 PCMU/8000\r\na={direction}\r\nm=application {port} X\r\n"
+            )
         };
-        for (direction, port, audio, channel) in
-            [("recvonly", "9", true, true), ("sendrecv", "9", true, true), ("inactive", "9", false, true), ("recvonly", "0", false, false)]
-        {
+        for (direction, port, audio, channel) in [
+            ("recvonly", "9", true, true),
+            ("sendrecv", "9", true, true),
+            ("inactive", "9", false, true),
+            ("recvonly", "0", false, false),
+        ] {
             let answer = answer(direction, port);
             assert_eq!((receives_audio(&answer), has_channel(&answer)), (audio, channel), "{answer}");
         }

@@ -51,7 +51,13 @@ pub(super) async fn accept(
     }
 }
 
-async fn serve(socket: TcpStream, source: SocketAddr, peers: Arc<Peers>, connection: Connection, start_limit: Duration) {
+async fn serve(
+    socket: TcpStream,
+    source: SocketAddr,
+    peers: Arc<Peers>,
+    connection: Connection,
+    start_limit: Duration,
+) {
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!("cannot switch off Nagle's algorithm: {error}");
     }

@@ -176,8 +176,7 @@ impl Transport {
         let link = Link::new(Arc::clone(&self.socket), Arc::clone(&self.candidates));
         let texts = Texts::new(awaits_channel, self.write_limit);
         let connect_by = Instant::now() + self.connect_limit;
-        let parts =
-            Parts { rtc, inbox, link, place, texts, visitor, request, transcript, connect_by, connection };
+        let parts = Parts { rtc, inbox, link, place, texts, visitor, request, transcript, connect_by, connection };
         self.tracker.spawn(Peer::new(parts).run());
         Ok(answer)
     }

@@ -40,7 +40,9 @@ pub(super) async fn read(socket: Arc<UdpSocket>, peers: Arc<Peers>) {
         }
         for _ in 0..BATCH {
             match socket.try_recv_from(&mut buffer) {
-                Ok((length, source)) => pass(&peers, SocketAddr::new(source.ip().to_canonical(), source.port()), &buffer[..length]),
+                Ok((length, source)) => {
+                    pass(&peers, SocketAddr::new(source.ip().to_canonical(), source.port()), &buffer[..length])
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 // An answer of the network to a packet that was sent before, such as "port unreachable".
                 Err(_) => {}

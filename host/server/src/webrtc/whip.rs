@@ -49,11 +49,8 @@ pub(super) async fn offer(transport: &Transport, request: Request, visitor: Visi
     // A client that can send its key in the URL only has it in this one, too.
     let key = key.map(|key| form_urlencoded::Serializer::new("?".to_owned()).append_pair("key", &key).finish());
     let place = format!("{ENDPOINT}/{id}{}", key.unwrap_or_default());
-    let known = [
-        (header::CONTENT_TYPE, OFFER_TYPE.to_owned()),
-        (header::LOCATION, place),
-        (header::ETAG, etag(&answer.ufrag)),
-    ];
+    let known =
+        [(header::CONTENT_TYPE, OFFER_TYPE.to_owned()), (header::LOCATION, place), (header::ETAG, etag(&answer.ufrag))];
     Ok((StatusCode::CREATED, known, answer.sdp).into_response())
 }
 
