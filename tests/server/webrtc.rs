@@ -3,6 +3,7 @@
 mod hostile;
 mod network;
 mod refusals;
+mod tcp;
 mod whip;
 
 pub(super) use refusals::{knock, post};

@@ -182,34 +182,34 @@ impl Peer {
     /// Processes what has arrived, and what has arrived with it.
     fn arrive(&mut self, first: Inbound) -> Result<(), RtcError> {
         let mut next = Some(first);
-        for _ in 0..BATCH {
+        for left in (0..BATCH).rev() {
             match next {
-                Some(Inbound::Packet(packet)) => self.packet(packet)?,
+                Some(Inbound::Packet(packet)) => self.packet(packet),
                 Some(Inbound::Candidate(candidate)) => self.rtc.add_remote_candidate(candidate),
                 Some(Inbound::End) => self.is_gone = true,
                 None => break,
             }
             self.drain()?;
-            next = self.inbox.try_recv().ok();
-        }
-        if let Some(Inbound::Packet(packet)) = next {
-            self.packet(packet)?;
+            next = if left > 0 { self.inbox.try_recv().ok() } else { None };
         }
         Ok(())
     }
 
-    fn packet(&mut self, Packet { protocol, source, bytes, answers }: Packet) -> Result<(), RtcError> {
-        let Some(destination) = self.link.local(protocol, source) else { return Ok(()) };
+    fn packet(&mut self, Packet { protocol, source, bytes, answers }: Packet) {
+        let Some(destination) = self.link.local(protocol, source) else { return };
         // A packet that is none of WebRTC's is dropped.
-        let Ok(receive) = Receive::new(protocol, source, destination, &bytes) else { return Ok(()) };
+        let Ok(receive) = Receive::new(protocol, source, destination, &bytes) else { return };
         let input = Input::Receive(Instant::now(), receive);
         if !self.rtc.accepts(&input) {
-            return Ok(());
+            return;
         }
         if let Some(answers) = answers {
             self.link.connected(source, answers);
         }
-        self.rtc.handle_input(input)
+        // Somebody may forge the peer's address, so an invalid packet is no reason to end.
+        if let Err(error) = self.rtc.handle_input(input) {
+            tracing::debug!(%source, "a packet of WebRTC is not valid: {error}");
+        }
     }
 
     /// Takes all output of the connection. Returns when it wants to be woken.
