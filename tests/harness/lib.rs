@@ -23,7 +23,7 @@ pub use clients::{PublishedClients, node, output, printed, python_client};
 pub use files::{
     Reading, fixture, library, long, models, reading, runtime, shared_audio, shared_digits, staged, whisper_wheel,
 };
-pub use media_relay::{MediaRelay, Random, Weather};
+pub use media_relay::{MediaRelay, Weather};
 pub use relay::Relay;
 pub use tone::tone_segments;
 pub use variant::Variant;

@@ -3,6 +3,7 @@
 //! Each client has a socket of its own towards the server, so that the server sees it at one address. Threads: one reads what clients
 //! send, one for each client reads what the server sends, and one for each direction sends what is due.
 
+use fastrand::Rng;
 use std::{
     collections::{BinaryHeap, HashMap},
     net::{SocketAddr, UdpSocket},
@@ -47,13 +48,13 @@ impl MediaRelay {
         let towards_clients = sender(front.try_clone().unwrap());
         thread::spawn(move || {
             let mut clients: HashMap<SocketAddr, Sender<Due>> = HashMap::new();
-            let (mut random, mut buffer) = (Random(1), [0; 2_000]);
+            let (mut random, mut buffer) = (Rng::with_seed(1), [0; 2_000]);
             while let Ok((length, client)) = front.recv_from(&mut buffer) {
                 let towards_server = clients.entry(client).or_insert_with(|| {
                     let back = UdpSocket::bind("127.0.0.1:0").unwrap();
                     let (answers, reading) = (towards_clients.clone(), back.try_clone().unwrap());
                     thread::spawn(move || {
-                        let (mut random, mut buffer) = (Random(2), [0; 2_000]);
+                        let (mut random, mut buffer) = (Rng::with_seed(2), [0; 2_000]);
                         while let Ok((length, _)) = reading.recv_from(&mut buffer) {
                             pass(
                                 &buffer[..length],
@@ -78,24 +79,24 @@ impl MediaRelay {
     }
 }
 
-fn pass(packet: &[u8], target: SocketAddr, weather: Weather, random: &mut Random, out: &Sender<Due>) {
-    let send = |packet: Vec<u8>, random: &mut Random| {
-        let at = Instant::now() + weather.jitter.mul_f64(random.share());
+fn pass(packet: &[u8], target: SocketAddr, weather: Weather, random: &mut Rng, out: &Sender<Due>) {
+    let send = |packet: Vec<u8>, random: &mut Rng| {
+        let at = Instant::now() + weather.jitter.mul_f64(random.f64());
         // The thread that sends ends with the test.
-        let _ = out.send(Due { at, order: random.0, packet, target });
+        let _ = out.send(Due { at, order: random.u64(..), packet, target });
     };
-    if random.share() < weather.corrupted {
+    if random.f64() < weather.corrupted {
         let mut bad = packet.to_vec();
-        for _ in 0..=random.below(4) {
-            let index = random.below(bad.len());
-            bad[index] = random.below(256) as u8;
+        for _ in 0..=random.usize(..4) {
+            let index = random.usize(..bad.len());
+            bad[index] = random.u8(..);
         }
-        if random.below(3) == 0 {
-            bad.truncate(random.below(bad.len()));
+        if random.u8(..3) == 0 {
+            bad.truncate(random.usize(..bad.len()));
         }
         send(bad, random);
     }
-    if random.share() >= weather.loss {
+    if random.f64() >= weather.loss {
         send(packet.to_vec(), random);
     }
 }
@@ -143,28 +144,5 @@ impl PartialOrd for Due {
 impl Ord for Due {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         (other.at, other.order).cmp(&(self.at, self.order))
-    }
-}
-
-/// The same numbers in each run (SplitMix64).
-pub struct Random(pub u64);
-
-impl Random {
-    /// The next number.
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `end`, which is not 0.
-    pub fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
-    }
-
-    fn share(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 53) as f64
     }
 }

@@ -1,7 +1,8 @@
 //! Packets of strangers and corrupted ones, and offers that never connect: others are unharmed, and the memory comes back.
 
 use super::{call, over_websocket, refusals::knock, segments, setup, texts};
-use auricle_tests::{MediaRelay, Random, Weather, fixture};
+use auricle_tests::{MediaRelay, Weather, fixture};
+use fastrand::Rng;
 use serde_json::json;
 use std::{
     net::UdpSocket,
@@ -10,10 +11,10 @@ use std::{
 };
 
 /// A packet that looks like one of WebRTC: STUN for this user name, DTLS, RTP, RTCP, or nothing known.
-fn packet(random: &mut Random, ufrag: &str) -> Vec<u8> {
-    let length = random.below(1_500);
-    let mut bytes: Vec<u8> = (0..length).map(|_| random.next() as u8).collect();
-    let first = [0, 22, 128, 129, 200, 63][random.below(6)];
+fn packet(random: &mut Rng, ufrag: &str) -> Vec<u8> {
+    let mut bytes = vec![0; random.usize(..1_500)];
+    random.fill(&mut bytes);
+    let first = [0, 22, 128, 129, 200, 63][random.usize(..6)];
     if let Some(byte) = bytes.first_mut() {
         *byte = first;
     }
@@ -25,12 +26,12 @@ fn packet(random: &mut Random, ufrag: &str) -> Vec<u8> {
         attributes.resize(attributes.len().next_multiple_of(4), 0);
         attributes.extend([0, 0x24, 0, 4, 0, 0, 0, 1]);
         attributes.extend([0, 8, 0, 20]);
-        attributes.extend((0..20).map(|_| random.next() as u8));
+        attributes.extend((0..20).map(|_| random.u8(..)));
         bytes = vec![0, 1, 0, attributes.len() as u8, 0x21, 0x12, 0xa4, 0x42];
-        bytes.extend((0..12).map(|_| random.next() as u8));
+        bytes.extend((0..12).map(|_| random.u8(..)));
         bytes.extend(attributes);
-        if random.below(4) == 0 {
-            bytes.truncate(random.below(bytes.len()));
+        if random.u8(..4) == 0 {
+            bytes.truncate(random.usize(..bytes.len()));
         }
     }
     bytes
@@ -48,7 +49,7 @@ fn packets_of_strangers_and_corrupted_ones_change_nothing() {
     let done = AtomicBool::new(false);
     let result = thread::scope(|scope| {
         scope.spawn(|| {
-            let (socket, mut random) = (UdpSocket::bind("127.0.0.1:0").unwrap(), Random(7));
+            let (socket, mut random) = (UdpSocket::bind("127.0.0.1:0").unwrap(), Rng::with_seed(7));
             while !done.load(Ordering::Relaxed) {
                 for _ in 0..20 {
                     // Too many at once are lost, as in any network.

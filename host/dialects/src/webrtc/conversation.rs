@@ -39,8 +39,17 @@ pub struct Conversation {
 
 enum State {
     Opening(BoxFuture<'static, Result<(Session, SessionEvents), Failure>>),
-    Open { session: Session, codec: Option<PacketCodec>, events: SessionEvents, has_finished: bool },
+    Open(Box<Open>),
     Over,
+}
+
+/// An open session.
+struct Open {
+    session: Session,
+    /// Of the audio so far.
+    codec: Option<PacketCodec>,
+    events: SessionEvents,
+    has_finished: bool,
 }
 
 impl fmt::Debug for Conversation {
@@ -90,7 +99,7 @@ impl Conversation {
     /// Ends the session with a failure. Texts from before are still sent.
     pub fn fail(&mut self, failure: Failure) {
         match &mut self.state {
-            State::Open { session, .. } => session.fail(failure),
+            State::Open(open) => open.session.fail(failure),
             State::Opening(opening) => *opening = Box::pin(std::future::ready(Err(failure))),
             State::Over => {}
         }
@@ -98,9 +107,9 @@ impl Conversation {
 
     /// Ends the session of a peer that does not read.
     pub fn give_up(&mut self, failure: Failure) {
-        if let State::Open { events, .. } = &mut self.state {
+        if let State::Open(open) = &mut self.state {
             self.transcript.send_modify(|transcript| transcript.fail(&failure.message));
-            events.give_up(failure);
+            open.events.give_up(failure);
         }
         self.state = State::Over;
     }
@@ -118,7 +127,8 @@ impl Conversation {
 
     /// Does what has waited for the session, if it is open.
     pub async fn catch_up(&mut self) {
-        let State::Open { session, codec, has_finished, .. } = &mut self.state else { return };
+        let State::Open(open) = &mut self.state else { return };
+        let Open { session, codec, has_finished, .. } = &mut **open;
         while let Some(work) = self.waiting.pop_front() {
             match work {
                 // The peer's microphone goes on.
@@ -147,12 +157,13 @@ impl Conversation {
         match &mut self.state {
             State::Opening(opening) => match opening.await {
                 Ok((session, events)) => {
-                    self.state = State::Open { session, codec: None, events, has_finished: false };
+                    self.state = State::Open(Box::new(Open { session, codec: None, events, has_finished: false }));
                     Vec::new()
                 }
                 Err(failure) => vec![self.fail_unopened(&failure)],
             },
-            State::Open { session, events, .. } => {
+            State::Open(open) => {
+                let Open { session, events, .. } = &mut **open;
                 let batch = events.next().await;
                 if let Some(last) = batch.last() {
                     events.acknowledge(last.seq);
@@ -163,9 +174,11 @@ impl Conversation {
                 let texts = batch.iter().map(|event| text(event, &translator)).collect();
                 let metadata = &info.metadata;
                 self.transcript.send_if_modified(|transcript| {
-                    batch.iter().fold(false, |told, event| {
-                        transcript.add(&event.event, &metadata.separator, metadata.sample_rate) || told
-                    })
+                    let mut told = false;
+                    for event in &batch {
+                        told |= transcript.add(&event.event, &metadata.separator, metadata.sample_rate);
+                    }
+                    told
                 });
                 if ended {
                     self.state = State::Over;

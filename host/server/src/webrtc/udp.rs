@@ -66,7 +66,7 @@ fn pass(peers: &Peers, source: SocketAddr, bytes: &[u8]) {
             }
         }
         None => {
-            let _ = peers.at(Protocol::Udp, source, |inbox| inbox.try_send(packet()));
+            peers.at(Protocol::Udp, source, |inbox| _ = inbox.try_send(packet()));
         }
     }
 }
