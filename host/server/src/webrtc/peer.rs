@@ -7,7 +7,7 @@ use super::{
     inbox::{Inbound, Packet},
     link::Link,
     media::{self, Media},
-    peers::Place,
+    peers::PeerEntry,
     texts::Texts,
 };
 use crate::connections::Connection;
@@ -38,7 +38,7 @@ pub(super) struct Parts {
     pub(super) rtc: Rtc,
     pub(super) inbox: mpsc::Receiver<Inbound>,
     pub(super) link: Link,
-    pub(super) place: Place,
+    pub(super) entry: PeerEntry,
     pub(super) texts: Texts,
     pub(super) visitor: Visitor,
     pub(super) request: SessionRequest,
@@ -54,7 +54,7 @@ pub(super) struct Peer {
     rtc: Rtc,
     inbox: mpsc::Receiver<Inbound>,
     link: Link,
-    place: Place,
+    entry: PeerEntry,
     texts: Texts,
     media: Media,
     visitor: Visitor,
@@ -79,12 +79,12 @@ enum Wake {
 
 impl Peer {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { rtc, inbox, link, place, texts, visitor, request, transcript, connect_by, connection } = parts;
+        let Parts { rtc, inbox, link, entry, texts, visitor, request, transcript, connect_by, connection } = parts;
         Self {
             rtc,
             inbox,
             link,
-            place,
+            entry,
             texts,
             media: Media::default(),
             visitor,
@@ -219,7 +219,7 @@ impl Peer {
                 Output::Timeout(at) => return Ok(at),
                 Output::Transmit(packet) => {
                     // An ICE-lite server sends only to where it got something that was valid.
-                    self.place.proved(packet.proto, packet.destination);
+                    self.entry.proved(packet.proto, packet.destination);
                     self.link.send(&packet);
                 }
                 Output::Event(event) => self.event(event),

@@ -1,6 +1,6 @@
 //! The table of peers: by their ids for requests, by ICE user names and proven addresses for packets.
 //!
-//! Invariant: a peer's entries are removed when its [`Place`] is dropped. An address leads to the peer that proved it last. Threads:
+//! Invariant: a peer's entries are removed when its [`PeerEntry`] is dropped. An address leads to the peer that proved it last. Threads:
 //! any; the locks are held for a lookup or a change.
 
 use super::inbox::Inbox;
@@ -45,7 +45,7 @@ struct Routes {
 
 /// A peer's entries in the table.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct PeerEntry {
     peers: Arc<Peers>,
     id: PeerId,
     handle: Handle,
@@ -55,7 +55,7 @@ pub(super) struct Place {
 
 impl Peers {
     /// Enters a peer; `None` if there is one of this id.
-    pub(super) fn enter(self: &Arc<Self>, id: PeerId, handle: Handle) -> Option<Place> {
+    pub(super) fn enter(self: &Arc<Self>, id: PeerId, handle: Handle) -> Option<PeerEntry> {
         let mut by_id = self.by_id.lock().unwrap_or_else(PoisonError::into_inner);
         if by_id.contains_key(&id) {
             return None;
@@ -63,7 +63,7 @@ impl Peers {
         by_id.insert(id.clone(), handle.clone());
         drop(by_id);
         self.write().by_ufrag.insert(handle.ufrag.clone(), handle.inbox.clone());
-        Some(Place { peers: Arc::clone(self), id, handle, addresses: Vec::new() })
+        Some(PeerEntry { peers: Arc::clone(self), id, handle, addresses: Vec::new() })
     }
 
     /// The peer of this id.
@@ -90,7 +90,7 @@ impl Peers {
     }
 }
 
-impl Place {
+impl PeerEntry {
     /// Notes that the peer has proved an address: what comes from there is for it.
     pub(super) fn proved(&mut self, protocol: Protocol, address: SocketAddr) {
         let route = (protocol, address);
@@ -103,7 +103,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for PeerEntry {
     fn drop(&mut self) {
         self.peers.by_id.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
         let mut routes = self.peers.write();
@@ -122,7 +122,7 @@ mod tests {
     use auricle_dialects::webrtc::Transcript;
     use tokio::sync::{mpsc, watch};
 
-    fn enter(peers: &Arc<Peers>, key: Option<&str>, id: &str, ufrag: &str) -> Option<Place> {
+    fn enter(peers: &Arc<Peers>, key: Option<&str>, id: &str, ufrag: &str) -> Option<PeerEntry> {
         let inbox = mpsc::channel(1).0;
         let transcripts = watch::channel(Transcript::default()).1;
         let id = PeerId { key: key.map(str::to_owned), id: id.to_owned() };
@@ -147,8 +147,8 @@ mod tests {
         let peers = Arc::<Peers>::default();
         let (mut first, mut second) = (enter(&peers, None, "1", "x").unwrap(), enter(&peers, None, "2", "y").unwrap());
         let address = "10.0.0.1:5".parse().unwrap();
-        let leads_to = |place: &Place| {
-            peers.at(Protocol::Udp, address, |inbox| inbox.same_channel(&place.handle.inbox)).unwrap_or(false)
+        let leads_to = |entry: &PeerEntry| {
+            peers.at(Protocol::Udp, address, |inbox| inbox.same_channel(&entry.handle.inbox)).unwrap_or(false)
         };
         first.proved(Protocol::Udp, address);
         assert!(leads_to(&first) && peers.at(Protocol::Tcp, address, |_| ()).is_none());

@@ -172,11 +172,11 @@ impl Transport {
         let (sender, inbox) = mpsc::channel::<Inbound>(inbox::CAPACITY);
         let (transcript, transcripts) = watch::channel(Transcript::default());
         let handle = Handle { inbox: sender, transcripts, ufrag: answer.ufrag.clone() };
-        let place = self.peers.enter(id, handle).ok_or(Refusal::Exists)?;
+        let entry = self.peers.enter(id, handle).ok_or(Refusal::Exists)?;
         let link = Link::new(Arc::clone(&self.socket), Arc::clone(&self.candidates));
         let texts = Texts::new(awaits_channel, self.write_limit);
         let connect_by = Instant::now() + self.connect_limit;
-        let parts = Parts { rtc, inbox, link, place, texts, visitor, request, transcript, connect_by, connection };
+        let parts = Parts { rtc, inbox, link, entry, texts, visitor, request, transcript, connect_by, connection };
         self.tracker.spawn(Peer::new(parts).run());
         Ok(answer)
     }
