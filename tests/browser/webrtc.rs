@@ -39,3 +39,28 @@ fn the_page_uses_websocket_if_no_media_arrive() {
     let Some(transport) = speak(settings) else { return };
     assert_eq!(transport, "");
 }
+
+#[test]
+fn the_microphone_may_change_over_webrtc() {
+    let Some(_turn) = turn() else { return };
+    let host = setup().settings("[webrtc]\nlisten = \"127.0.0.1:0\"\n").start();
+    let browser = visit(&host, &Options::default());
+    browser.type_into("#preset", "tone");
+    browser.click("#record");
+    browser.wait("document.querySelector('#segments li')");
+    browser.wait("document.querySelector('#device').options.length > 2");
+    browser.script(
+        "const device = document.querySelector('#device');
+         device.selectedIndex = 2;
+         device.dispatchEvent(new Event('change'));
+         window.before = document.querySelectorAll('#segments li').length;",
+    );
+    // Two more, because the next one may have been on its way.
+    browser.wait("document.querySelectorAll('#segments li').length > before + 2");
+    assert_eq!(browser.text("#transport"), "over WebRTC");
+    assert_eq!(host.json("/v1/streams")["streams"].as_array().unwrap().len(), 1);
+    browser.click("#record");
+    browser.wait("document.querySelector('#state').textContent === 'Done'");
+    host.wait_for_log(&["stream ended", "outcome=\"done\"", "dialect=\"webrtc\""], 1);
+    check_log(&browser);
+}
