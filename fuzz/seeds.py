@@ -453,9 +453,35 @@ def plugins() -> None:
     seed("manifests", "short", manifest("x")[:100])
 
 
+def media() -> None:
+    """Offers of WebRTC, and packets: number, timestamp, milliseconds since the last one, length, bytes."""
+    def packet(sequence: int, time: int, pause: int, payload: bytes) -> bytes:
+        return struct.pack("<H", sequence) + struct.pack("<I", time)[:3] + bytes([pause, len(payload)]) + payload
+
+    mu = [packet(n, n * 160, 20, bytes((n * 7 + k) % 256 for k in range(160))) for n in range(6)]
+    # SILK of 20 ms, then CELT of 20 ms, then a frame of DTX.
+    opus = [packet(n, n * 960, 20, bytes([toc]) + bytes((n * 11 + k * 3) % 256 for k in range(30 if toc != 8 else 0)))
+            for n, toc in enumerate([0x48, 0x48, 0xf8, 0xf8, 0x08, 0x48])]
+    for name, data in {
+        "in-order": b"\1" + b"".join(mu),
+        "lost-and-late": b"\1" + mu[0] + mu[2] + mu[1] + mu[5],
+        "opus": b"\0" + b"".join(opus),
+        "opus-lost": b"\0" + opus[0] + opus[3] + opus[4],
+        "paused": b"\2" + mu[0] + packet(1, 40_000, 255, bytes(80)) + packet(2, 16_000_000, 20, bytes(80)),
+    }.items():
+        seed("media_packets", name, data)
+    for name, text in {
+        "offer": '{"sdp":"v=0\\r\\n","type":"offer","webrtc_id":"a","preset":"p","options":{"lan":"de"}}',
+        "candidate": '{"candidate":{"candidate":"candidate:1 1 udp 1 192.0.2.1 5 typ host","sdpMid":"0"},'
+        '"type":"ice-candidate","webrtc_id":"a"}',
+        "no-id": '{"sdp":"","type":"offer","webrtc_id":""}',
+    }.items():
+        seed("webrtc_offers", name, text)
+
+
 def main() -> None:
     shutil.rmtree(SEEDS, ignore_errors=True)
-    for write in (messages, dialects, audio, texts, workers, restarts, networks, weights, plugins):
+    for write in (messages, dialects, audio, texts, workers, restarts, networks, weights, media, plugins):
         write()
     files = [path for path in SEEDS.glob("*/*")]
     print(f"{len(files)} seeds, {sum(path.stat().st_size for path in files)} bytes in {SEEDS}")

@@ -35,6 +35,8 @@ mod recording;
 mod soak;
 mod stats;
 #[cfg(target_os = "linux")]
+mod webrtc;
+#[cfg(target_os = "linux")]
 mod whisper;
 
 use clap::Parser;
@@ -91,6 +93,8 @@ enum Bench {
     },
     /// Engine `python`, compared with the same classes in plain Python
     Python,
+    /// Streams over WebRTC, compared with streams over WebSocket
+    Webrtc,
     /// Number of streams that the host can handle with engine `onnx`, compared with sherpa-onnx's server on the same
     /// model files
     #[cfg(target_os = "linux")]
@@ -136,6 +140,8 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         Bench::Python => python::run(),
         #[cfg(target_os = "linux")]
+        Bench::Webrtc => webrtc::run(),
+        #[cfg(target_os = "linux")]
         Bench::Capacity(options) => capacity::run(&options),
         #[cfg(target_os = "linux")]
         Bench::Soak { minutes, streams, plot } => soak::run(minutes, streams, &plot),
@@ -160,11 +166,16 @@ pub(crate) fn from_xtask(name: &str) -> Done<PathBuf> {
     path.ok_or_else(|| format!("{name} is not set: run `cargo xtask bench`").into())
 }
 
-/// The library of an engine, in the directory of this program.
+/// The library of the engine for benchmarks.
 pub(crate) fn bench_engine() -> Done<PathBuf> {
+    plugin_file("bench")
+}
+
+/// The library of an engine, in the directory of this program.
+pub(crate) fn plugin_file(engine: &str) -> Done<PathBuf> {
     let program = std::env::current_exe()?;
     let (prefix, suffix) = (std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
-    let file = program.with_file_name(format!("{prefix}auricle_engine_bench{suffix}"));
+    let file = program.with_file_name(format!("{prefix}auricle_engine_{engine}{suffix}"));
     if file.is_file() {
         return Ok(file);
     }

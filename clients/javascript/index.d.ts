@@ -72,6 +72,13 @@ export interface StreamSettings {
   keepSeconds?: number;
   /** Seconds without a connection after which the stream fails; default 300. */
   giveUpSeconds?: number;
+  /**
+   * The track of the microphone whose samples are sent (`Microphone.track`): the audio goes over WebRTC then, as Opus, and
+   * over WebSocket if that does not come up or breaks. Only for live audio.
+   */
+  track?: MediaStreamTrack;
+  /** STUN and TURN servers for WebRTC. */
+  iceServers?: RTCIceServer[];
   /** For environments without a global `WebSocket`, such as Node.js 20: that of the package `ws`. */
   WebSocket?: unknown;
 }
@@ -88,10 +95,14 @@ export class Stream {
   readonly state: State;
   /** Seconds of audio given so far. */
   readonly seconds: number;
+  /** How audio goes to the server now. */
+  readonly transport: "webrtc" | "websocket";
   on<T extends keyof Events>(type: T, listener: (event: Events[T]) => void): this;
   open(): Promise<Ready>;
   send(samples: Int16Array): void;
   drained(): Promise<void>;
+  /** Goes on with the track of another microphone. */
+  replaceTrack(track: MediaStreamTrack): Promise<void>;
   finish(): Promise<Events["done"]>;
   retry(): void;
   close(): void;
@@ -111,6 +122,8 @@ export class Microphone {
   readonly rate: number;
   readonly label: string;
   readonly device: string | undefined;
+  /** For `StreamSettings.track`. */
+  readonly track: MediaStreamTrack;
   stop(): void;
 }
 

@@ -17,3 +17,4 @@ mod microphone;
 mod refusals;
 mod stand;
 mod tls;
+mod webrtc;

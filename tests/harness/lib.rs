@@ -7,6 +7,7 @@
 mod c;
 mod clients;
 mod files;
+mod media_relay;
 mod relay;
 mod tone;
 mod variant;
@@ -22,6 +23,7 @@ pub use clients::{PublishedClients, node, output, printed, python_client};
 pub use files::{
     Reading, fixture, library, long, models, reading, runtime, shared_audio, shared_digits, staged, whisper_wheel,
 };
+pub use media_relay::{MediaRelay, Weather};
 pub use relay::Relay;
 pub use tone::tone_segments;
 pub use variant::Variant;

@@ -48,5 +48,6 @@ mod tls;
 mod together;
 mod two_servers;
 mod vosk;
+mod webrtc;
 mod whisper_live;
 mod wyoming;

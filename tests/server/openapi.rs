@@ -3,6 +3,7 @@
 use super::{
     deepgram_recordings,
     openai::{PATH, form, post, transcribe, wav_file},
+    webrtc,
 };
 use auricle_dialects::{
     RestDialect,
@@ -51,10 +52,19 @@ fn every_route_answers_as_it_is_documented() {
     for (path, methods) in document["paths"].as_object().unwrap() {
         let Some(get) = methods.get("get") else { continue };
         let (status, body) = host.get(&path.replace("{model}", "whisper-1").replace("{file}", "app.js"));
-        // That of a WebSocket wants a handshake.
-        let expected = if get["responses"].get("101").is_some() { 426 } else { 200 };
+        let expected = match () {
+            // That of a WebSocket wants a handshake.
+            () if get["responses"].get("101").is_some() => 426,
+            // There is no connection whose text could be read.
+            () if path == "/transcript" => 404,
+            () => 200,
+        };
         assert_eq!(status, expected, "{path}: {body}");
-        let content = get["responses"][expected.to_string()]["content"].as_object().unwrap();
+        let mut described = &get["responses"][expected.to_string()];
+        if let Some(shared) = described["$ref"].as_str() {
+            described = document.pointer(&shared[1..]).unwrap();
+        }
+        let content = described["content"].as_object().unwrap();
         match content.get("application/json") {
             Some(json) => check(&document, &json["schema"], &serde_json::from_str(&body).unwrap()),
             None => assert!(["text/plain", "text/html"].iter().any(|kind| content.contains_key(*kind)), "{path}"),
@@ -72,6 +82,25 @@ fn every_route_of_the_dialects_is_documented() {
         let operation = &document["paths"][&path][method.as_str().to_lowercase()];
         assert!(operation.is_object(), "{method} {path}");
     }
+}
+
+#[test]
+fn responses_to_clients_of_webrtc_are_as_documented() {
+    let (document, host) = (document(), webrtc::setup("[limits]\nmax_streams = 1\n").start());
+    let accepted = webrtc::knock(&host, "one", json!({})).1;
+    check_as(&document, "WebRtcAnswer", &accepted);
+    let offer = json!({"sdp": "v=0", "type": "offer", "webrtc_id": "two"});
+    check_as(&document, "WebRtcOffer", &offer);
+    let mut stream = Client::open(&host, "tone", json!({}));
+    let refusals = [webrtc::knock(&host, "one", json!({})), webrtc::knock(&host, "two", json!({}))];
+    stream.finish();
+    for (status, refusal) in refusals.into_iter().chain([webrtc::knock(&host, "two", json!({"sdp": ""}))]) {
+        check_as(&document, "WebRtcFailed", &refusal);
+        assert!(document["paths"]["/webrtc/offer"]["post"]["responses"][status.to_string()].is_object(), "{status}");
+    }
+    let candidate = json!({"type": "ice-candidate", "webrtc_id": "one", "candidate": {"candidate": ""}});
+    check_as(&document, "WebRtcCandidate", &candidate);
+    check_as(&document, "WebRtcSuccess", &webrtc::post(&host, "/webrtc/offer", &candidate.to_string(), None).1);
 }
 
 #[test]

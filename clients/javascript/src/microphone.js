@@ -71,6 +71,11 @@ export class Microphone {
     await this.#context.resume();
   }
 
+  /** The track, for WebRTC. */
+  get track() {
+    return this.#media.getAudioTracks()[0];
+  }
+
   /** Ends the recording and releases the device. */
   stop() {
     this.#stopped = true;

@@ -6,9 +6,12 @@
 
 import { backoff } from "./backoff.js";
 import { KeptAudio } from "./kept_audio.js";
+import { hasRtc, RtcSocket } from "./rtc_socket.js";
 
 /** Samples of one message; the server limits its size. */
 const MESSAGE_SAMPLES = 16_384;
+/** Messages of the server, after which it is told that they arrived. */
+const ACK_EVERY = 16;
 /** Seconds of live audio that the network may be behind before the connection is taken for dead. */
 const STALLED_SECONDS = 10;
 /** Bytes that wait to be sent, above which `drained` waits. */
@@ -37,14 +40,20 @@ export class Stream {
   #socket = null;
   #timer = null;
   #kept;
-  /** Position of the first sample of this connection. */
+  /** Position where the server's stream begins. */
   #origin = 0;
+  /** How to resume the server's stream, if that is possible: its id, token, origin, last message, and the last one acknowledged. */
+  #ticket = null;
+  /** Whether the server has not said yet what it has of the stream. */
+  #resuming = false;
   /** Position up to which the text is final. */
   #final = 0;
   #attempts = 0;
   #lostSince = null;
   #allowedBytes = 0;
   #wasReady = false;
+  /** The microphone's track, as long as WebRTC may work. */
+  #track = null;
   #finishing = false;
   #failure = null;
   #opened = deferred();
@@ -62,7 +71,20 @@ export class Stream {
       ...settings,
       address: new URL("/v1/stream", server).href.replace(/^http/, "ws"),
     };
+    this.#settings.offerAddress = new URL("/webrtc/offer", server).href;
     this.#kept = new KeptAudio(this.#settings.keepSeconds * this.#settings.sampleRate);
+    this.#track = live && hasRtc() ? (settings.track ?? null) : null;
+  }
+
+  /** `webrtc` or `websocket`: how audio goes to the server now. */
+  get transport() {
+    return this.#socket?.carriesTrack ? "webrtc" : "websocket";
+  }
+
+  /** Goes on with the track of another microphone, whose samples are sent from now on. */
+  async replaceTrack(track) {
+    if (this.#track) this.#track = track;
+    if (this.#socket?.carriesTrack) await this.#socket.replaceTrack(track);
   }
 
   /** Calls a function with each event of a type; `"*"` is all of them. */
@@ -88,10 +110,14 @@ export class Stream {
     for (let at = 0; at < samples.length; at += MESSAGE_SAMPLES) {
       const piece = samples.subarray(at, at + MESSAGE_SAMPLES);
       this.#kept.push(piece);
-      if (this.#socket?.readyState === OPEN) this.#socket.send(piece);
+      if (this.#takesAudio) this.#socket.send(piece);
     }
     const stalled = this.#settings.pace === "live" && this.#socket?.bufferedAmount > this.#allowedBytes;
     if (stalled) this.#closed(this.#socket, "the network takes no more audio");
+  }
+
+  get #takesAudio() {
+    return this.#socket?.readyState === OPEN && !this.#socket.carriesTrack && !this.#resuming;
   }
 
   /** Waits until the network has taken most of what was sent. For audio that is sent faster than it is spoken. */
@@ -105,7 +131,7 @@ export class Stream {
   finish() {
     if (!this.#finishing && this.state !== "closed") {
       this.#finishing = true;
-      if (this.#socket?.readyState === OPEN) {
+      if (this.#socket?.readyState === OPEN && !this.#resuming) {
         this.#say({ type: "finish" });
         this.#become("finishing");
       }
@@ -125,9 +151,8 @@ export class Stream {
 
   #connect() {
     clearTimeout(this.#timer);
-    const { address, key, WebSocket } = this.#settings;
     this.#become("connecting");
-    const socket = new WebSocket(address, key ? ["auricle", `auricle.key.${key}`] : ["auricle"]);
+    const socket = this.#newSocket();
     socket.binaryType = "arraybuffer";
     socket.onopen = () => this.#begin(socket);
     socket.onmessage = ({ data }) => this.#take(socket, JSON.parse(data));
@@ -137,21 +162,48 @@ export class Stream {
     this.#socket = socket;
   }
 
-  /** Sends what the server needs to go on: the settings, and the audio whose text is not final. */
+  #newSocket() {
+    const { address, offerAddress, key, preset, options, iceServers, WebSocket } = this.#settings;
+    if (this.#track) return new RtcSocket(offerAddress, this.#track, { preset, options, key, iceServers });
+    return new WebSocket(address, key ? ["auricle", `auricle.key.${key}`] : ["auricle"]);
+  }
+
+  /** Sends what the server needs to go on: which stream is resumed; or the settings, and the audio whose text is not final. */
   #begin(socket) {
     if (socket !== this.#socket) return;
-    const { preset, options, sampleRate, pace } = this.#settings;
-    this.#say({ type: "start", preset, options: options ?? {}, format: "s16le", sample_rate: sampleRate, pace });
+    if (socket.carriesTrack) {
+      // The offer had the settings, and the track is heard from now on.
+      this.#origin = this.#kept.end;
+      this.#allowedBytes = Infinity;
+      if (this.#finishing) this.#say({ type: "finish" });
+      return;
+    }
+    if (this.#ticket) {
+      const { stream, token, origin, lastSeq } = this.#ticket;
+      this.#resuming = true;
+      this.#origin = origin;
+      this.#say({ type: "resume", stream, token, last_seq: lastSeq });
+      return;
+    }
+    const { preset, options, sampleRate, pace, giveUpSeconds } = this.#settings;
+    const start = { type: "start", preset, options: options ?? {}, format: "s16le", sample_rate: sampleRate, pace };
+    this.#say(giveUpSeconds > 0 ? { ...start, resume: true } : start);
     this.#origin = Math.max(this.#final, this.#kept.start);
-    const again = (this.#kept.end - this.#origin) * 2;
-    this.#allowedBytes = again + STALLED_SECONDS * sampleRate * 2;
-    for (const samples of this.#kept.from(this.#origin)) socket.send(samples);
-    if (this.#finishing) this.#say({ type: "finish" });
+    this.#sendFrom(this.#origin, false);
+  }
+
+  /** Sends the audio from a position on, and the end unless the server has it. */
+  #sendFrom(position, finished) {
+    const again = (this.#kept.end - position) * 2;
+    this.#allowedBytes = again + STALLED_SECONDS * this.#settings.sampleRate * 2;
+    for (const samples of this.#kept.from(position)) this.#socket.send(samples);
+    if (this.#finishing && !finished) this.#say({ type: "finish" });
   }
 
   #take(socket, event) {
     if (socket !== this.#socket) return;
     const { sampleRate } = this.#settings;
+    if (!this.#isNew(event)) return;
     const shifted = shift(event, this.#origin / sampleRate);
     switch (event.type) {
       case "ready":
@@ -164,7 +216,17 @@ export class Stream {
       case "error":
         this.#failure = new Failure(event.code, event.message);
         return;
+      case "ack":
+        return;
+      case "resumed":
+        this.#resumed(event);
+        return;
       case "done":
+        if (!socket.carriesTrack && !(this.#finishing && this.#origin / sampleRate + event.seconds >= this.seconds - 0.01)) {
+          // The server stops. The rest is for the next connection.
+          this.#failure = new Failure("shutting_down", `the server ended the stream after ${event.seconds} s of its audio`);
+          return;
+        }
         this.#emit({ ...event, seconds: this.seconds });
         this.#end(null, event);
         return;
@@ -173,20 +235,56 @@ export class Stream {
     this.#emit(shifted);
   }
 
+  /** Whether a message is new. The server may be told that it arrived. */
+  #isNew(event) {
+    if (event.type === "ready" && event.resume && !this.#ticket) {
+      this.#ticket = { stream: event.stream, token: event.resume.token, origin: this.#origin, lastSeq: event.seq, acknowledged: 0 };
+      return true;
+    }
+    if (!this.#ticket || this.#resuming || event.seq === undefined) return true;
+    if (event.seq <= this.#ticket.lastSeq) return false;
+    this.#ticket.lastSeq = event.seq;
+    if (event.seq >= this.#ticket.acknowledged + ACK_EVERY && this.#socket.readyState === OPEN) {
+      this.#ticket.acknowledged = event.seq;
+      this.#say({ type: "ack", seq: event.seq });
+    }
+    return true;
+  }
+
   #ready(event) {
+    const lost = this.#origin > this.#final ? [this.#final, this.#origin] : null;
+    // Told once.
+    if (this.#wasReady) this.#final = this.#origin;
+    this.#goesOn(this.#origin, lost, event);
+  }
+
+  /** The server goes on with its stream, and sends what has not arrived. */
+  #resumed({ received, finished, missed, resume }) {
+    const position = this.#ticket.origin + received;
+    this.#ticket.token = resume.token;
+    if (position < this.#kept.start || position > this.#kept.end) {
+      // The server lacks audio that is not kept any more: the stream begins again.
+      this.#ticket = null;
+      this.#closed(this.#socket, "");
+      return;
+    }
+    this.#resuming = false;
+    this.#sendFrom(position, finished);
+    this.#goesOn(position, missed ? [this.#final, position] : null);
+  }
+
+  /** There is a connection; audio from the position on is sent. `ready` is told if it is new. */
+  #goesOn(position, lost, ready) {
     this.#attempts = 0;
     this.#failure = null;
     this.#become(this.#finishing ? "finishing" : "open");
-    this.#emit(event);
-    this.#opened.resolve(event);
+    if (ready) this.#emit(ready);
+    this.#opened.resolve(ready);
     if (this.#wasReady) {
-      const { sampleRate } = this.#settings;
-      const [final, from] = [this.#final / sampleRate, this.#origin / sampleRate];
-      const lost = from > final ? { start: final, end: from } : null;
-      if (lost) this.#emit({ type: "gap", ...lost });
-      // Told once.
-      this.#final = this.#origin;
-      this.#emit({ type: "resumed", from, away: (Date.now() - this.#lostSince) / 1000, lost });
+      const seconds = (samples) => samples / this.#settings.sampleRate;
+      const gap = lost ? { start: seconds(lost[0]), end: seconds(lost[1]) } : null;
+      if (gap) this.#emit({ type: "gap", ...gap });
+      this.#emit({ type: "resumed", from: seconds(position), away: (Date.now() - this.#lostSince) / 1000, lost: gap });
     }
     this.#lostSince = null;
     this.#wasReady = true;
@@ -195,8 +293,22 @@ export class Stream {
   #closed(socket, reason) {
     if (socket !== this.#socket || this.state === "closed") return;
     this.#socket = null;
+    this.#resuming = false;
     socket.close();
-    const failure = this.#failure ?? new Failure("unreachable", reason || "the connection was closed");
+    let failure = this.#failure ?? new Failure("unreachable", reason || "the connection was closed");
+    if (failure.code === "unknown_stream") {
+      // What the server does not have any more begins again.
+      failure = new Failure("unreachable", failure.message);
+      this.#failure = this.#ticket = null;
+    }
+    if (socket.carriesTrack) {
+      // Once is enough: the network or the server does not let it through.
+      this.#track = null;
+      if (!this.#wasReady && !this.#failure) {
+        this.#connect();
+        return;
+      }
+    }
     const passes = failure.code === "unreachable" || PASSING.has(failure.code);
     this.#lostSince ??= Date.now();
     const away = (Date.now() - this.#lostSince) / 1000;

@@ -12,6 +12,7 @@ mod client_messages;
 mod deepgram_messages;
 mod input;
 mod manifests;
+mod media_packets;
 mod online_restarts;
 mod onnx_networks;
 mod onnx_restarts;
@@ -25,6 +26,7 @@ mod sherpa_messages;
 #[cfg(test)]
 mod tests;
 mod vosk_messages;
+mod webrtc_offers;
 mod whisper_live_messages;
 mod whisper_weights;
 mod worker_messages;
@@ -35,6 +37,7 @@ pub use audio_intake::audio_intake;
 pub use client_messages::client_messages;
 pub use deepgram_messages::deepgram_messages;
 pub use manifests::manifests;
+pub use media_packets::media_packets;
 pub use online_restarts::online_restarts;
 pub use onnx_networks::onnx_networks;
 pub use onnx_restarts::onnx_restarts;
@@ -46,6 +49,7 @@ pub use realtime_messages::realtime_messages;
 pub use settings::settings;
 pub use sherpa_messages::sherpa_messages;
 pub use vosk_messages::vosk_messages;
+pub use webrtc_offers::webrtc_offers;
 pub use whisper_live_messages::whisper_live_messages;
 pub use whisper_weights::whisper_weights;
 pub use worker_messages::worker_messages;
@@ -55,12 +59,13 @@ pub use wyoming_events::wyoming_events;
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 20] = [
+pub const TARGETS: [(&str, Target); 22] = [
     ("audio_files", audio_files),
     ("audio_intake", audio_intake),
     ("client_messages", client_messages),
     ("deepgram_messages", deepgram_messages),
     ("manifests", manifests),
+    ("media_packets", media_packets),
     ("online_restarts", online_restarts),
     ("onnx_networks", onnx_networks),
     ("onnx_restarts", onnx_restarts),
@@ -72,6 +77,7 @@ pub const TARGETS: [(&str, Target); 20] = [
     ("settings", settings),
     ("sherpa_messages", sherpa_messages),
     ("vosk_messages", vosk_messages),
+    ("webrtc_offers", webrtc_offers),
     ("whisper_live_messages", whisper_live_messages),
     ("whisper_weights", whisper_weights),
     ("worker_messages", worker_messages),

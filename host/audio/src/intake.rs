@@ -2,6 +2,7 @@
 
 use super::{
     decoder::Decoder,
+    packets::{PacketCodec, Piece, opus::OpusPackets},
     pcm::Pcm,
     resample::{ResampleError, Resampler},
 };
@@ -38,6 +39,23 @@ impl Intake {
         Ok(Self { decoder: Box::new(Pcm::new(format)), frames: 0, resampler, decoded: Vec::new() })
     }
 
+    /// An intake for pieces of a packet stream.
+    ///
+    /// # Errors
+    /// The codec's rate cannot be converted to the model's.
+    pub fn of_packets(codec: PacketCodec, model_rate: u32) -> Result<Self, IntakeError> {
+        let (decoder, rate): (Box<dyn Decoder>, _) = match codec {
+            PacketCodec::Opus => {
+                let opus = OpusPackets::new(model_rate);
+                let rate = opus.rate();
+                (Box::new(opus), rate)
+            }
+            PacketCodec::Pcmu | PacketCodec::Pcma => (Box::new(Pcm::new(codec.decoded())), codec.clock_rate()),
+        };
+        let resampler = Resampler::new(rate, model_rate)?;
+        Ok(Self { decoder, frames: 0, resampler, decoded: Vec::new() })
+    }
+
     /// Frames received since the start or the last reset.
     pub fn frames(&self) -> u64 {
         self.frames
@@ -45,11 +63,31 @@ impl Intake {
 
     /// Appends to `out` the samples that are complete with this packet. Packets of PCM and G.711 may be cut anywhere.
     pub fn push(&mut self, packet: &[u8], out: &mut Vec<f32>) {
+        self.convert(out, |decoder, out| decoder.decode(packet, out));
+    }
+
+    /// Appends to `out` the samples that are complete with this piece of a packet stream.
+    pub fn push_piece(&mut self, piece: &Piece, out: &mut Vec<f32>) {
+        self.convert(out, |decoder, out| match piece {
+            Piece::Packet(packet) => decoder.decode(packet, out),
+            Piece::Lost { frames, next } => {
+                decoder.conceal((*frames).into(), next.as_deref(), out);
+                (*frames).into()
+            }
+            Piece::Silence { frames } => {
+                decoder.silence((*frames).into(), out);
+                (*frames).into()
+            }
+        });
+    }
+
+    /// Has the decoder append samples, and resamples them. `decode` returns the number of frames.
+    fn convert(&mut self, out: &mut Vec<f32>, decode: impl FnOnce(&mut dyn Decoder, &mut Vec<f32>) -> u64) {
         self.frames += match &mut self.resampler {
-            None => self.decoder.decode(packet, out),
+            None => decode(&mut *self.decoder, out),
             Some(resampler) => {
                 self.decoded.clear();
-                let frames = self.decoder.decode(packet, &mut self.decoded);
+                let frames = decode(&mut *self.decoder, &mut self.decoded);
                 resampler.push(&self.decoded, out);
                 frames
             }

@@ -4,7 +4,7 @@
 //! an error: a sample that is cut in two is completed by the next packet, NaN becomes silence, and values beyond full scale are
 //! clipped.
 //!
-//! [`Intake`] converts a client's packets to a model's samples. [`AudioFile`] reads a file of any supported container and returns
+//! [`Intake`] converts a client's packets to a model's samples; [`JitterBuffer`] orders packets that can be late or lost. [`AudioFile`] reads a file of any supported container and returns
 //! frames for an [`Intake`] or a server. There are no threads and no runtime here.
 #![forbid(unsafe_code)]
 
@@ -12,10 +12,12 @@ mod decoder;
 pub mod file;
 mod intake;
 mod opus;
+mod packets;
 mod pcm;
 mod phase;
 mod resample;
 
 pub use file::{AudioFile, Damage, ReadError};
 pub use intake::{Intake, IntakeError};
+pub use packets::{JitterBuffer, PacketCodec, Piece};
 pub use resample::ResampleError;

@@ -1,9 +1,7 @@
-//! Decodes Opus packets to samples at 48 kHz, by crate `opus-rs`.
+//! Decodes the Opus packets of a file to samples at 48 kHz, by crate `opus-rs`.
 //!
-//! Invariant: a packet is decoded or refused as a whole. For the reader of a file a refused packet is an error. As a [`Decoder`] of
-//! a client's packets it conceals refused packets, and lost ones, which are empty.
+//! Invariant: a packet is decoded or refused as a whole.
 
-use super::{decoder::Decoder, phase::PhaseCheck};
 use opus_rs::multistream::{ChannelMappingTable, MultistreamDecoder};
 
 /// Frames per second of the decoded audio, whatever rate was encoded.
@@ -20,9 +18,6 @@ pub(super) struct Opus {
     table: ChannelMappingTable,
     streams: MultistreamDecoder,
     frames: Vec<f32>,
-    /// Frames of the last good packet; a lost one is assumed to be as long.
-    last: usize,
-    phase: PhaseCheck,
 }
 
 impl Opus {
@@ -39,9 +34,8 @@ impl Opus {
         if table.channels == 0 || table.stream_count == 0 || !table.mapping.iter().all(known) {
             return None;
         }
-        let phase = if table.channels > 1 { PhaseCheck::new(RATE) } else { PhaseCheck::default() };
         let streams = MultistreamDecoder::new(RATE as i32, table.clone()).ok()?;
-        Some(Self { table, streams, frames: Vec::new(), last: MAX_FRAMES / 6, phase })
+        Some(Self { table, streams, frames: Vec::new() })
     }
 
     /// Decodes a packet to interleaved frames.
@@ -49,48 +43,10 @@ impl Opus {
     /// # Errors
     /// The packet is invalid; the decoder's message.
     pub(super) fn frames(&mut self, packet: &[u8]) -> Result<&[f32], &'static str> {
-        self.decode_up_to(packet, MAX_FRAMES)
-    }
-
-    /// Decodes a packet of up to `max_frames`. An empty packet conceals `max_frames`.
-    fn decode_up_to(&mut self, packet: &[u8], max_frames: usize) -> Result<&[f32], &'static str> {
         let channels = usize::from(self.table.channels);
-        self.frames.resize(max_frames * channels, 0.0);
-        let made = self.streams.decode(packet, max_frames, &mut self.frames)?;
-        self.last = made;
+        self.frames.resize(MAX_FRAMES * channels, 0.0);
+        let made = self.streams.decode(packet, MAX_FRAMES, &mut self.frames)?;
         Ok(&self.frames[..made * channels])
-    }
-}
-
-impl Decoder for Opus {
-    fn decode(&mut self, packet: &[u8], out: &mut Vec<f32>) -> u64 {
-        let (last, channels) = (self.last, usize::from(self.table.channels));
-        let decoded = !packet.is_empty() && self.frames(packet).is_ok();
-        if !decoded && self.decode_up_to(&[], last).is_err() {
-            // Audio of several streams cannot be concealed.
-            self.frames.clear();
-            self.frames.resize(last * channels, 0.0);
-        }
-        let scale = 1.0 / channels as f32;
-        let frames = self.frames[..self.last * channels].chunks_exact(channels);
-        for frame in frames {
-            let mix = frame.iter().sum::<f32>() * scale;
-            if self.phase.is_open() {
-                self.phase.push(mix, frame.iter().map(|sample| sample * sample).sum::<f32>() * scale);
-            }
-            out.push(mix);
-        }
-        self.last as u64
-    }
-
-    fn opposite_phase(&mut self, ended: bool) -> bool {
-        self.phase.opposite(ended)
-    }
-
-    fn reset(&mut self) {
-        if let Some(fresh) = Self::new(self.table.clone()) {
-            *self = Self { phase: std::mem::take(&mut self.phase), ..fresh };
-        }
     }
 }
 
@@ -119,35 +75,6 @@ mod tests {
     }
 
     #[test]
-    fn packets_become_mono_samples() {
-        for channels in [1, 2] {
-            let (mut decoder, mut samples) = (Opus::new(Opus::table(channels)).unwrap(), Vec::new());
-            for packet in packets(20) {
-                assert_eq!(decoder.decode(&packet, &mut samples), 960);
-            }
-            assert_eq!(samples.len(), 20 * 960);
-            assert!((power(&samples[9_600..]) - 0.125).abs() < 0.01, "{}", power(&samples[9_600..]));
-        }
-    }
-
-    #[test]
-    fn lost_and_invalid_packets_are_concealed_and_keep_their_length() {
-        let (mut decoder, mut samples) = (Opus::new(Opus::table(1)).unwrap(), Vec::new());
-        for packet in packets(20) {
-            decoder.decode(&packet, &mut samples);
-        }
-        for gone in [&[][..], b"\x0f\0", b"\x01abc"] {
-            let start = samples.len();
-            assert_eq!(decoder.decode(gone, &mut samples), 960);
-            assert!(power(&samples[start..]) > 0.0001, "{gone:?}: {}", power(&samples[start..]));
-        }
-        decoder.reset();
-        let (mut again, packets) = (Vec::new(), packets(3));
-        packets.iter().for_each(|packet| _ = decoder.decode(packet, &mut again));
-        assert_eq!(again, samples[..3 * 960]);
-    }
-
-    #[test]
     fn channels_of_several_streams_are_put_in_their_places() {
         let right = ChannelMappingTable { channels: 3, stream_count: 2, coupled_count: 0, mapping: vec![1, 255, 0] };
         let mut decoder = Opus::new(right.clone()).unwrap();
@@ -163,9 +90,5 @@ mod tests {
         for mapping in [vec![0, 1, 2], vec![0, 1]] {
             assert!(Opus::new(ChannelMappingTable { mapping, ..right.clone() }).is_none());
         }
-        // A lost packet of several streams becomes silence of the same length.
-        let mut mixed = Vec::new();
-        assert_eq!(decoder.decode(&[], &mut mixed), 960);
-        assert_eq!(power(&mixed), 0.0);
     }
 }

@@ -35,6 +35,14 @@ impl Decoder for Pcm {
         frames + (complete.len() / frame) as u64
     }
 
+    fn conceal(&mut self, frames: u64, _: Option<&[u8]>, out: &mut Vec<f32>) {
+        self.silence(frames, out);
+    }
+
+    fn silence(&mut self, frames: u64, out: &mut Vec<f32>) {
+        out.resize(out.len() + frames as usize, 0.0);
+    }
+
     fn opposite_phase(&mut self, ended: bool) -> bool {
         self.phase.opposite(ended)
     }

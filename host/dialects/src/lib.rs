@@ -26,6 +26,7 @@ mod upload;
 #[cfg(feature = "server")]
 mod visitor;
 pub mod vosk;
+pub mod webrtc;
 #[cfg(feature = "server")]
 pub mod websocket;
 pub mod whisper_live;

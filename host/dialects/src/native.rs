@@ -13,7 +13,7 @@ mod reader;
 #[cfg(feature = "server")]
 mod resumption;
 #[cfg(feature = "server")]
-mod translate;
+pub(crate) mod translate;
 #[cfg(feature = "server")]
 mod writer;
 

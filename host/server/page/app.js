@@ -121,6 +121,7 @@ const reports = {
   },
   gap: (gap) => view.gap(gap),
   delay: (seconds) => say($("delay"), words.delay(seconds.toFixed(1))),
+  transport: (name) => say($("transport"), name === "webrtc" ? words.webrtc : ""),
   lag: (seconds) => say($("lag"), seconds >= 1 ? words.lag(seconds.toFixed(0)) : ""),
   speed: (times) => say($("delay"), words.speed(times.toFixed(times < 10 ? 1 : 0))),
   ended: () => {
@@ -164,7 +165,7 @@ async function begin(isFile, start) {
   player.file(null);
   isSaved = true;
   ended = false;
-  for (const id of ["delay", "lag"]) say($(id), "");
+  for (const id of ["delay", "lag", "transport"]) say($(id), "");
   say($("clock"), clock(0));
   $("level").hidden = isFile;
   Object.assign($("progress"), { hidden: !isFile, value: 0 });

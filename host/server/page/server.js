@@ -43,6 +43,11 @@ export class Server {
     return (await this.read("/v1/presets")).presets;
   }
 
+  /** Whether audio can go over WebRTC. */
+  async hasWebRtc() {
+    return (await this.read("/webrtc").catch(() => null))?.enabled === true;
+  }
+
   /** Why a stream could not be opened: browsers do not tell a page. */
   async whyNoStream() {
     try {

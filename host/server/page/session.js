@@ -103,6 +103,7 @@ export class Session {
     const microphone = await this.#open(rate);
     // The rate of a stream cannot change.
     if (microphone && microphone.rate !== rate) await this.stop();
+    else if (microphone) await this.#stream?.replaceTrack(microphone.track);
   }
 
   /** Tries to connect again at once. */
@@ -154,7 +155,8 @@ export class Session {
     const { preset, options } = this.#settings;
     const { key, address } = this.#server;
     this.#report("state", "stateConnecting");
-    this.#stream = new Stream(address, { preset, options, key, pace, sampleRate });
+    const track = pace === "live" && (await this.#server.hasWebRtc()) ? this.#microphone?.track : undefined;
+    this.#stream = new Stream(address, { preset, options, key, pace, sampleRate, track });
     this.#stream.on("*", (event) => this.#take(event));
     this.#early.forEach((samples) => this.#heard(samples));
     this.#early = [];
@@ -196,6 +198,7 @@ export class Session {
         break;
       case "ready":
         this.#wasOpen = true;
+        this.#report("transport", this.#stream.transport);
         break;
       default:
     }

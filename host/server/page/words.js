@@ -71,6 +71,7 @@ export const words = {
   resumedLost: (start, end) => `Connected again. What was said from ${start} to ${end} is lost: it was too long ago to be kept.`,
   stateFinishing: "Waiting for the last words",
   stateDone: "Done",
+  webrtc: "over WebRTC",
   delay: (seconds) => `text after ${seconds} s`,
   lag: (seconds) => `server ${seconds} s behind`,
   speed: (times) => `${times} × as fast as speech`,

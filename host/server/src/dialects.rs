@@ -3,6 +3,7 @@
 use crate::{
     address::ListenAddress,
     settings::{DialectSettings, ListenerSettings, Settings},
+    webrtc::{Transport, WebRtcRoutes},
 };
 use auricle_dialects::{
     Dialect, RestDialect, SocketDialect,
@@ -62,9 +63,14 @@ pub(super) enum DialectsError {
     Empty(ListenAddress),
 }
 
-/// Selects the dialects of a listener.
-pub(super) fn dialects(settings: &Settings, listener: &ListenerSettings) -> Result<Dialects, DialectsError> {
-    let DialectSettings { vosk, sherpa, whisper_live, deepgram, openai_realtime, wyoming } = &settings.dialects;
+/// Selects the dialects of a listener. `webrtc` has the sockets for media; there are none when settings are only checked.
+pub(super) fn dialects(
+    settings: &Settings,
+    listener: &ListenerSettings,
+    webrtc: Option<&Arc<Transport>>,
+) -> Result<Dialects, DialectsError> {
+    let DialectSettings { vosk, sherpa, whisper_live, deepgram, openai_realtime, wyoming, webrtc: _ } =
+        &settings.dialects;
     let mut all: Vec<Arc<dyn Dialect>> = vec![
         Arc::new(Native),
         Arc::new(Vosk::new(vosk.clone())),
@@ -74,7 +80,11 @@ pub(super) fn dialects(settings: &Settings, listener: &ListenerSettings) -> Resu
         Arc::new(Deepgram::new(deepgram.clone())),
         Arc::new(Realtime::new(openai_realtime.clone())),
     ];
-    let mut rest: Vec<Arc<dyn RestDialect>> = vec![Arc::new(OpenAi), Arc::new(Deepgram::new(deepgram.clone()))];
+    let mut rest: Vec<Arc<dyn RestDialect>> = vec![
+        Arc::new(OpenAi),
+        Arc::new(Deepgram::new(deepgram.clone())),
+        Arc::new(WebRtcRoutes { transport: webrtc.cloned() }),
+    ];
     let socket: Arc<dyn SocketDialect> = Arc::new(Wyoming::new(wyoming.clone()));
     let Some(names) = &listener.dialects else { return Ok(Dialects::Http(HttpDialects::Shared(all, rest))) };
     let address = || listener.address.clone();

@@ -27,6 +27,7 @@ pub mod settings;
 mod socket_service;
 mod tls;
 mod upgrade;
+mod webrtc;
 mod write_limit;
 
 pub use derived::stream_settings;
@@ -62,6 +63,7 @@ use tokio::{
     task::{AbortHandle, JoinSet},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use webrtc::{Surroundings, Transport};
 
 /// Time between two checks of presets, keys and certificates for changes.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -69,6 +71,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// A server that is bound to its addresses.
 pub struct Server {
     listeners: Vec<Listener>,
+    /// The addresses for media.
+    media: Vec<String>,
     phases: PhaseLimits,
     app: App,
     watcher: Watcher,
@@ -96,11 +100,25 @@ impl Server {
             .transpose()
             .map_err(io::Error::other)?
             .map(Arc::new);
+        let limits = &settings.limits;
+        let max = limits.max_connections.unwrap_or(limits.max_streams.saturating_add(100).saturating_mul(2));
+        let max_per_address = limits.max_connections_per_address.unwrap_or(max / 2);
+        let connections = Arc::new(Connections::new(max, max_per_address, Arc::clone(&metrics)));
+        let streams = TaskTracker::new();
+        let connection = Arc::new(connection_settings(&settings));
+        let surroundings = Surroundings {
+            connections: Arc::clone(&connections),
+            tracker: streams.clone(),
+            write_limit: connection.write_limit,
+            start_limit: connection.start_limit,
+        };
+        let webrtc = Transport::bind(&settings.webrtc, settings.dialects.webrtc.clone(), surroundings).await?;
         let mut certificates = Certificates::default();
         let mut listeners = Vec::new();
         for listener in settings.listeners() {
             let keys = keys.as_ref().map(|keys| keys.get());
-            listeners.push(bind(&settings, &listener, keys.as_deref(), &mut certificates).await?);
+            let plan = plan(&settings, &listener, keys.as_deref(), webrtc.as_ref()).map_err(io::Error::other)?;
+            listeners.push(bind(&listener, plan, &mut certificates).await?);
         }
         let registry = Arc::new(Registry::new(settings.backends.clone()));
         let presets = Arc::new(Presets::read(&settings.presets));
@@ -113,7 +131,6 @@ impl Server {
         let catalog = Arc::new(catalog);
         let watcher = Watcher::start(&discovery_settings(&settings, program), Arc::clone(&registry))?;
         let first_scan = watcher.first_scan();
-        let limits = &settings.limits;
         let journal = settings.journal.as_ref().map(Journal::open).transpose()?.map(Arc::new);
         let admission = AdmissionSettings {
             max_streams: limits.max_streams,
@@ -131,14 +148,12 @@ impl Server {
         )
         .with_names(settings.models.clone())
         .with_resume(settings.resume.clone());
-        let max = limits.max_connections.unwrap_or(limits.max_streams.saturating_add(100).saturating_mul(2));
-        let max_per_address = limits.max_connections_per_address.unwrap_or(max / 2);
         let app = App {
             registry: Arc::clone(&registry),
             catalog: Arc::clone(&catalog),
             sessions: Arc::new(sessions),
             metrics: Arc::clone(&metrics),
-            connections: Arc::new(Connections::new(max, max_per_address, metrics)),
+            connections,
             certificates: certificates.0.clone().into(),
             keys: keys.clone(),
             bound_key: None,
@@ -147,9 +162,9 @@ impl Server {
             serves_without_key: false,
             origins: Arc::new(origins),
             first_scan: first_scan.clone(),
-            connection: Arc::new(connection_settings(&settings)),
+            connection,
             uploads: uploads(&settings),
-            streams: TaskTracker::new(),
+            streams,
             drain,
         };
         raise_file_limit(max);
@@ -166,6 +181,7 @@ impl Server {
         }
         Ok(Self {
             listeners,
+            media: webrtc.map(|webrtc| webrtc.urls()).unwrap_or_default(),
             phases: phase_limits(&settings),
             app,
             watcher,
@@ -175,12 +191,14 @@ impl Server {
         })
     }
 
-    /// The URLs of the listeners, in the order of the settings: `http://127.0.0.1:8770`, `ws://127.0.0.1:2700 (vosk)`.
+    /// The URLs of the listeners, in the order of the settings: `http://127.0.0.1:8770`, `ws://127.0.0.1:2700 (vosk)`; then the
+    /// addresses for media: `udp://127.0.0.1:8771 (webrtc)`.
     ///
     /// # Errors
     /// A local address cannot be read.
     pub fn urls(&self) -> io::Result<Vec<String>> {
-        self.listeners.iter().map(Listener::url).collect()
+        let media = self.media.iter().map(|address| Ok(format!("{address} (webrtc)")));
+        self.listeners.iter().map(Listener::url).chain(media).collect()
     }
 
     /// The address of the web page, if a listener has it.
@@ -196,7 +214,7 @@ impl Server {
     /// asked to reload, it first calls `reread`, which applies the program's own settings, and then reads keys,
     /// certificates and presets again. If `reread` fails, nothing else is read.
     pub async fn run<E: Display + 'static>(self, reread: impl Fn() -> Result<(), E> + Send + Sync + 'static) {
-        let Self { listeners, phases, app, watcher, mut requests, files, drain_limit } = self;
+        let Self { listeners, media: _, phases, app, watcher, mut requests, files, drain_limit } = self;
         let (files, reread) = (Arc::new(files), Arc::new(reread));
         let mut stop = async || {
             while requests.next().await == Request::Reload {
@@ -245,14 +263,9 @@ impl Server {
     }
 }
 
-/// Checks the settings of a listener and binds it.
-async fn bind(
-    settings: &Settings,
-    listener: &ListenerSettings,
-    keys: Option<&Keys>,
-    certificates: &mut Certificates,
-) -> io::Result<Listener> {
-    let Plan { dialects, tls, page } = plan(settings, listener, keys).map_err(io::Error::other)?;
+/// Binds a listener.
+async fn bind(listener: &ListenerSettings, plan: Plan<'_>, certificates: &mut Certificates) -> io::Result<Listener> {
+    let Plan { dialects, tls, page } = plan;
     let certificate = tls.map(|tls| certificates.read(tls)).transpose().map_err(io::Error::other)?;
     Listener::bind(listener, dialects, certificate, page).await
 }

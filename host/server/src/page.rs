@@ -67,6 +67,7 @@ const FILES: &[File] = files! {
     "/page/client/microphone.js" SCRIPT "../../clients/javascript/src/microphone.js",
     "/page/client/pcm.js" SCRIPT "../../clients/javascript/src/pcm.js",
     "/page/client/recorder_worklet.js" SCRIPT "../../clients/javascript/src/recorder_worklet.js",
+    "/page/client/rtc_socket.js" SCRIPT "../../clients/javascript/src/rtc_socket.js",
     "/page/client/stream.js" SCRIPT "../../clients/javascript/src/stream.js",
     "/page/client/subtitles.js" SCRIPT "../../clients/javascript/src/subtitles.js",
     "/page/client/transcript.js" SCRIPT "../../clients/javascript/src/transcript.js",

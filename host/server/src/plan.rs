@@ -5,7 +5,9 @@ use super::{
     address::ListenAddress,
     dialects::{Dialects, DialectsError, dialects},
     settings::{ListenerSettings, ListenerTls, Settings, Tls},
+    webrtc::Transport,
 };
+use std::sync::Arc;
 
 /// What a listener serves.
 pub(super) struct Plan<'a> {
@@ -36,7 +38,7 @@ pub(super) enum PlanError {
     Exposure(#[from] ExposureError),
 }
 
-/// Checks a listener. `keys` are those of the key file, if there is one.
+/// Checks a listener. `keys` are those of the key file, if there is one; `webrtc` has the sockets for media, if there are any.
 ///
 /// # Errors
 /// The first setting that is wrong.
@@ -44,9 +46,10 @@ pub(super) fn plan<'a>(
     settings: &'a Settings,
     listener: &'a ListenerSettings,
     keys: Option<&Keys>,
+    webrtc: Option<&Arc<Transport>>,
 ) -> Result<Plan<'a>, PlanError> {
     let address = || listener.address.clone();
-    let dialects = dialects(settings, listener)?;
+    let dialects = dialects(settings, listener, webrtc)?;
     if let Some(name) = &listener.key {
         match keys.and_then(|keys| keys.named(name)) {
             None => return Err(PlanError::UnknownKey { address: address(), key: name.clone() }),

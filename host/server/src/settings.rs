@@ -2,15 +2,17 @@
 
 mod error;
 mod limits;
+mod webrtc;
 
 pub use error::{SettingsError, SettingsFileError, TomlError};
 pub use limits::{Limits, Timeouts};
+pub use webrtc::{PublicAddress, WebRtc};
 
 use super::address::ListenAddress;
 use auricle_core::text_file;
 use auricle_dialects::{
     deepgram::DeepgramSettings, realtime::RealtimeSettings, sherpa::SherpaSettings, vosk::VoskSettings,
-    whisper_live::WhisperLiveSettings, wyoming::WyomingSettings,
+    webrtc::WebRtcSettings, whisper_live::WhisperLiveSettings, wyoming::WyomingSettings,
 };
 use auricle_session::{ModelNames, ResumeSettings, journal::JournalSettings};
 use ipnet::IpNet;
@@ -58,6 +60,8 @@ pub struct Settings {
     pub origins: Vec<String>,
     /// The web page.
     pub page: PageSettings,
+    /// Media over WebRTC.
+    pub webrtc: WebRtc,
     /// Certificate and private key; without them the server does not use TLS.
     pub tls: Option<Tls>,
     /// How sessions wait for clients that resume them.
@@ -135,6 +139,8 @@ pub struct DialectSettings {
     /// The dialect of OpenAI for live audio.
     #[serde(rename = "openai-realtime")]
     pub openai_realtime: RealtimeSettings,
+    /// Sessions over WebRTC.
+    pub webrtc: WebRtcSettings,
     /// The dialect of Wyoming.
     pub wyoming: WyomingSettings,
 }
@@ -188,6 +194,7 @@ impl Default for Settings {
             keys: None,
             origins: Vec::new(),
             page: PageSettings::default(),
+            webrtc: WebRtc::default(),
             tls: None,
             resume: ResumeSettings::default(),
             journal: None,
@@ -258,6 +265,7 @@ impl Settings {
         if !self.listeners.is_empty() && self.listen != Self::default().listen {
             return Err(SettingsError::ListenTwice);
         }
+        self.webrtc.check()?;
         limits::check(&self.limits, &self.timeouts)
     }
 }

@@ -86,6 +86,11 @@ impl Key {
         Self { name: name.into(), limits, permits, revoked }
     }
 
+    /// The number of concurrent streams that it allows; `None` sets no limit.
+    pub fn max_streams(&self) -> Option<usize> {
+        self.limits.max_streams
+    }
+
     /// The same key with other limits. Its open streams still count.
     #[must_use]
     pub fn with_limits(&self, limits: KeyLimits) -> Self {

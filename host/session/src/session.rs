@@ -5,7 +5,7 @@
 //! drives a [`Session`], one takes its [`SessionEvents`](super::SessionEvents).
 
 use super::lease::Lease;
-use auricle_audio::Intake;
+use auricle_audio::{Intake, IntakeError, PacketCodec, Piece};
 use auricle_core::{AudioFormat, Failure, FailureCode};
 use auricle_plugin_api::Metadata;
 use auricle_stream::Stream;
@@ -21,6 +21,8 @@ use std::{
 
 /// Bytes of audio that are decoded and resampled before the task yields.
 const BYTES_PER_TURN: usize = 1 << 14;
+/// Silence that is added before the task yields, in seconds.
+const SILENCE_PER_TURN: u32 = 1;
 
 /// The state that both halves of a session share.
 #[derive(Debug)]
@@ -144,13 +146,42 @@ impl Session {
     /// # Errors
     /// The first field that is out of range. The session is unchanged then.
     pub fn configure(&mut self, audio: AudioFormat) -> Result<(), Failure> {
-        let intake = Intake::new(audio, self.info.metadata.sample_rate)
-            .map_err(|problem| Failure::new(FailureCode::BadAudio, problem))?;
+        self.replace(Intake::new(audio, self.info.metadata.sample_rate), audio)
+    }
+
+    /// Changes the audio to packets of a codec from here on: [`piece`](Self::piece).
+    ///
+    /// # Errors
+    /// The codec's rate cannot be converted to the model's. The session is unchanged then.
+    pub fn configure_packets(&mut self, codec: PacketCodec) -> Result<(), Failure> {
+        self.replace(Intake::of_packets(codec, self.info.metadata.sample_rate), codec.decoded())
+    }
+
+    fn replace(&mut self, intake: Result<Intake, IntakeError>, audio: AudioFormat) -> Result<(), Failure> {
+        let intake = intake.map_err(|problem| Failure::new(FailureCode::BadAudio, problem))?;
         self.push_rest();
         self.before = self.received();
         self.intake = intake;
         self.info = Arc::new(SessionInfo { audio, ..(*self.info).clone() });
         Ok(())
+    }
+
+    /// Accepts a piece of a packet stream. If the server sets the pace, waits until the stream accepts more. Yields to other tasks
+    /// in long silence.
+    pub async fn piece(&mut self, piece: Piece) {
+        self.shared.stream.room().await;
+        let mut piece = piece;
+        while let Piece::Silence { frames } = piece
+            && let turn = self.info.audio.sample_rate * SILENCE_PER_TURN
+            && frames > turn
+        {
+            self.intake.push_piece(&Piece::Silence { frames: turn }, &mut self.samples);
+            self.push();
+            piece = Piece::Silence { frames: frames - turn };
+            tokio::task::yield_now().await;
+        }
+        self.intake.push_piece(&piece, &mut self.samples);
+        self.push();
     }
 
     /// Processes all audio so far and reports its text; `Event::Flushed` follows.

@@ -14,14 +14,14 @@ use std::sync::Arc;
 
 /// Has what `ready` tells.
 #[derive(Debug, Clone)]
-pub(super) struct Translator {
+pub(crate) struct Translator {
     info: Arc<SessionInfo>,
     /// If the client can resume the session.
     resume: Option<ResumeOffer>,
 }
 
 impl Translator {
-    pub(super) fn new(info: Arc<SessionInfo>, hold: Option<&Hold>) -> Self {
+    pub(crate) fn new(info: Arc<SessionInfo>, hold: Option<&Hold>) -> Self {
         Self { info, resume: hold.map(offer) }
     }
 
@@ -47,7 +47,7 @@ impl Translator {
     }
 
     /// Translates an event.
-    pub(super) fn message(&self, event: &Event) -> ServerEvent {
+    pub(crate) fn message(&self, event: &Event) -> ServerEvent {
         let seconds = |samples: u64| seconds(samples, self.info.metadata.sample_rate);
         match event {
             Event::Ready { epoch } => ServerEvent::Ready(self.ready(*epoch)),
@@ -64,7 +64,7 @@ impl Translator {
     }
 
     /// Translates a failure.
-    pub(super) fn error(failure: &Failure) -> ServerEvent {
+    pub(crate) fn error(failure: &Failure) -> ServerEvent {
         ServerEvent::Error { code: failure.code.for_clients(), message: failure.message.clone() }
     }
 

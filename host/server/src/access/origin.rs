@@ -82,7 +82,9 @@ impl Origins {
             if self.0.iter().any(|origin| origin == ANY) { AllowOrigin::any() } else { AllowOrigin::list(listed) };
         CorsLayer::new()
             .allow_origin(origins)
-            .allow_methods([Method::GET, Method::POST])
+            .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
+            // For clients of WHIP.
+            .expose_headers([header::LOCATION, header::ETAG])
             // Client libraries in web pages send headers of their own.
             .allow_headers(AllowHeaders::mirror_request())
     }

@@ -59,7 +59,7 @@ pub(super) fn listeners(settings: &Settings, keys: Option<&Arc<Keys>>, findings:
             findings.push(Finding::warning(subject, "not checked, because the keys cannot be read"));
             continue;
         }
-        match plan(settings, listener, keys.map(|keys| &**keys)) {
+        match plan(settings, listener, keys.map(|keys| &**keys), None) {
             Ok(plan) => {
                 let tls = if plan.tls.is_some() { "with TLS" } else { "without TLS" };
                 findings.push(Finding::ok(subject, tls));

@@ -125,7 +125,7 @@ fn without_subject<'a>(name: &str, reason: &'a str) -> &'a str {
 
 /// Presets that keys, model names and dialects name.
 pub(super) fn preset_names(settings: &Settings, presets: &[String], findings: &mut Vec<Finding>) {
-    let DialectSettings { vosk, sherpa, whisper_live, deepgram, openai_realtime, wyoming } = &settings.dialects;
+    let DialectSettings { vosk, sherpa, whisper_live, deepgram, openai_realtime, wyoming, webrtc } = &settings.dialects;
     for (name, _) in settings.models.entries().filter(|(name, _)| presets.iter().any(|preset| preset == name)) {
         findings.push(Finding::warning(format!("models {name}"), "has no effect: there is a preset of this name"));
     }
@@ -138,6 +138,7 @@ pub(super) fn preset_names(settings: &Settings, presets: &[String], findings: &m
         ("dialects.deepgram", &deepgram.preset),
         ("dialects.openai-realtime", &openai_realtime.preset),
         ("dialects.wyoming", &wyoming.preset),
+        ("dialects.webrtc", &webrtc.preset),
     ];
     named.extend(defaults.into_iter().filter_map(|(name, preset)| Some((name.to_owned(), preset.as_deref()?))));
     named.extend(vosk.models.iter().map(|(model, preset)| (format!("dialects.vosk model {model}"), preset.as_str())));

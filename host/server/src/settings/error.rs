@@ -60,6 +60,11 @@ pub enum SettingsError {
         /// With its table.
         field: &'static str,
     },
+    /// Clients cannot be told where `webrtc.listen` is.
+    #[error(
+        "`webrtc.listen` is an unspecified address: set `webrtc.addresses` to the IP addresses at which clients reach this server"
+    )]
+    NoAddresses,
     /// `timeouts.drain_seconds` is no time to wait.
     #[error("`timeouts.drain_seconds` must be 0, or {SHORTEST} to {LONGEST}")]
     Drain,

@@ -1,0 +1,211 @@
+//! The sockets of all peers, and how an offer becomes a peer.
+//!
+//! Invariant: an offer counts as a connection until its peer ends; as a stream only from when the peer is connected, so that offers
+//! which never connect take no stream's place. Tasks: those of the sockets, until this is dropped; those of the peers are tracked.
+
+use super::{
+    identity::Identity,
+    inbox::{self, Inbound},
+    link::Link,
+    peer::{Parts, Peer},
+    peers::{Handle, PeerId, Peers},
+    sdp::{has_channel, receives_audio},
+    tcp,
+    texts::Texts,
+    udp,
+};
+use crate::{connections::Connections, settings::WebRtc};
+use auricle_core::{Failure, FailureCode, times::wait};
+use auricle_dialects::{
+    Visitor,
+    webrtc::{Offer, Transcript, WebRtcSettings},
+};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use str0m::{
+    Candidate, Rtc,
+    change::{SdpAnswer, SdpOffer},
+    net::TcpType,
+};
+use tokio::{
+    net::UdpSocket,
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
+use tokio_util::task::TaskTracker;
+
+/// The sockets and the peers of a server.
+pub(crate) struct Transport {
+    socket: Arc<UdpSocket>,
+    candidates: Arc<[Candidate]>,
+    identity: Identity,
+    peers: Arc<Peers>,
+    connections: Arc<Connections>,
+    tracker: TaskTracker,
+    settings: WebRtcSettings,
+    connect_limit: Duration,
+    write_limit: Duration,
+    _tasks: JoinSet<()>,
+}
+
+/// What a transport shares with the rest of the server.
+pub(crate) struct Surroundings {
+    /// The limits of connections.
+    pub(crate) connections: Arc<Connections>,
+    /// The tasks for which a stopping server waits.
+    pub(crate) tracker: TaskTracker,
+    /// How long a peer may take none of its texts.
+    pub(crate) write_limit: Duration,
+    /// How long a TCP connection may send nothing at its start.
+    pub(crate) start_limit: Duration,
+}
+
+/// The answer to an offer.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// The session description.
+    pub(super) sdp: String,
+    /// The peer's ICE user name at this server.
+    pub(super) ufrag: String,
+}
+
+/// Why an offer is refused.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// There is a connection with this id.
+    Exists,
+    /// Anything else.
+    Failure(Failure),
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+impl std::fmt::Debug for Transport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transport").field("candidates", &self.candidates).finish_non_exhaustive()
+    }
+}
+
+impl Transport {
+    /// Binds the sockets and starts to read them. `None` if the settings have no address.
+    ///
+    /// # Errors
+    /// The address is in use, or does not belong to this machine.
+    pub(crate) async fn bind(
+        transport: &WebRtc,
+        settings: WebRtcSettings,
+        surroundings: Surroundings,
+    ) -> io::Result<Option<Arc<Self>>> {
+        let Some(listen) = transport.listen else { return Ok(None) };
+        let cannot = |what: &str, error: io::Error| {
+            io::Error::new(error.kind(), format!("cannot listen for WebRTC on {listen} ({what}): {error}"))
+        };
+        let socket = Arc::new(udp::bind(listen).await.map_err(|error| cannot("UDP", error))?);
+        let bound = socket.local_addr()?;
+        let told = transport.told(bound);
+        let mut candidates = Vec::new();
+        for address in &told {
+            candidates.push(candidate(*address, false).map_err(io::Error::other)?);
+        }
+        let peers = Arc::<Peers>::default();
+        let Surroundings { connections, tracker, write_limit, start_limit } = surroundings;
+        let mut tasks = JoinSet::new();
+        if transport.tcp {
+            let listener = tokio::net::TcpListener::bind(bound).await.map_err(|error| cannot("TCP", error))?;
+            tasks.spawn(tcp::accept(listener, Arc::clone(&peers), Arc::clone(&connections), start_limit));
+            for address in &told {
+                candidates.push(candidate(*address, true).map_err(io::Error::other)?);
+            }
+        }
+        tasks.spawn(udp::read(Arc::clone(&socket), Arc::clone(&peers)));
+        Ok(Some(Arc::new(Self {
+            socket,
+            candidates: candidates.into(),
+            identity: Identity::new()?,
+            peers,
+            connections,
+            tracker,
+            settings,
+            connect_limit: wait(transport.connect_seconds),
+            write_limit,
+            _tasks: tasks,
+        })))
+    }
+
+    /// The addresses for media, such as `udp://127.0.0.1:8771`.
+    pub(crate) fn urls(&self) -> Vec<String> {
+        let url = |candidate: &Candidate| format!("{}://{}", candidate.proto(), candidate.addr());
+        self.candidates.iter().map(url).collect()
+    }
+
+    /// The peer of this id.
+    pub(super) fn find(&self, id: &PeerId) -> Option<Handle> {
+        self.peers.find(id)
+    }
+
+    /// Accepts an offer: the peer's task runs from now on, and ends if it is not connected in time.
+    ///
+    /// # Errors
+    /// The client can have no connection, or not this one. Nothing is recorded yet.
+    pub(super) fn accept(&self, id: PeerId, offer: &Offer, visitor: Visitor) -> Result<Answer, Refusal> {
+        if self.peers.find(&id).is_some() {
+            return Err(Refusal::Exists);
+        }
+        // The places are free again at once: the peer takes them when it is connected.
+        let admitted = visitor.sessions.admit(visitor.caller.clone(), visitor.protocol)?;
+        let request = offer.request(&self.settings, &admitted)?;
+        drop(admitted);
+        let full = || Failure::new(FailureCode::Connections, "the server has reached its limit of connections");
+        let connection = self.connections.admit(visitor.caller.address, true).ok_or_else(full)?;
+        if let Some(refusal) = connection.refusal() {
+            return Err(refusal.clone().into());
+        }
+        let (rtc, answer, awaits_channel) = self.negotiate(&offer.sdp)?;
+        let (sender, inbox) = mpsc::channel::<Inbound>(inbox::CAPACITY);
+        let (transcript, transcripts) = watch::channel(Transcript::default());
+        let handle = Handle { inbox: sender, transcripts, ufrag: answer.ufrag.clone() };
+        let entry = self.peers.enter(id, handle).ok_or(Refusal::Exists)?;
+        let link = Link::new(Arc::clone(&self.socket), Arc::clone(&self.candidates));
+        let texts = Texts::new(awaits_channel, self.write_limit);
+        let connect_by = Instant::now() + self.connect_limit;
+        let parts = Parts { rtc, inbox, link, entry, texts, visitor, request, transcript, connect_by, connection };
+        self.tracker.spawn(Peer::new(parts).run());
+        Ok(answer)
+    }
+
+    /// Makes the connection for an offer. Also returns whether the peer offers data channels.
+    fn negotiate(&self, sdp: &str) -> Result<(Rtc, Answer, bool), Failure> {
+        let wrong = |problem: &dyn std::fmt::Display| {
+            Failure::new(FailureCode::BadMessage, format!("the session description cannot be answered: {problem}"))
+        };
+        let offer = SdpOffer::from_sdp_string(sdp).map_err(|error| wrong(&error))?;
+        let (config, ufrag) = self.identity.config().map_err(|error| wrong(&error))?;
+        let mut rtc = config.build(Instant::now());
+        for candidate in &*self.candidates {
+            rtc.add_local_candidate(candidate.clone());
+        }
+        let answer: SdpAnswer = rtc.sdp_api().accept_offer(offer).map_err(|error| wrong(&error))?;
+        let sdp = answer.to_sdp_string();
+        if !receives_audio(&sdp) {
+            return Err(wrong(&"it has no audio in Opus or G.711 that the client sends"));
+        }
+        let awaits_channel = has_channel(&sdp);
+        Ok((rtc, Answer { sdp, ufrag }, awaits_channel))
+    }
+}
+
+/// An address of this server for peers.
+fn candidate(address: SocketAddr, is_tcp: bool) -> Result<Candidate, impl std::error::Error> {
+    match is_tcp {
+        true => Candidate::builder().tcp().host(address).tcptype(TcpType::Passive).build(),
+        false => Candidate::builder().udp().host(address).build(),
+    }
+}

@@ -1,0 +1,27 @@
+//! Networks that lose and delay packets: the words are nearly those over WebSocket. And media over TCP.
+
+use super::{call_together, over_websocket, segments, setup, texts};
+use auricle_tests::{MediaRelay, Weather, fixture, word_errors, words};
+use serde_json::json;
+use std::time::Duration;
+
+#[test]
+fn loss_and_jitter_cost_few_words() {
+    let host = setup("").start();
+    let said = words(&over_websocket(&host, &fixture("digits.wav")));
+    let media = host.listener(1);
+    let jitter = Duration::from_millis(50);
+    for loss in [0.05, 0.10] {
+        // Several clients, since one recording has few words.
+        let relays: Vec<_> =
+            (0..4).map(|_| MediaRelay::new(&media, Weather { loss, jitter, corrupted: 0.0 })).collect();
+        let told = relays.iter().enumerate().map(|(n, relay)| {
+            // At the speed of speech, because jitter counts in its time.
+            json!({"id": n.to_string(), "relay": relay.port(), "redundancy": true, "speed": 1, "body": {"preset": "digits"}})
+        });
+        let Some(results) = call_together(&host, told.collect()) else { return };
+        let errors: usize = results.iter().map(|result| word_errors(&said, &words(&texts(&segments(result))))).sum();
+        let most = said.len() * results.len() / 50;
+        assert!(errors <= most, "{errors} of {} words at {loss}", said.len() * results.len());
+    }
+}
