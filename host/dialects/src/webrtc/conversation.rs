@@ -193,12 +193,12 @@ impl Conversation {
     fn fail_unopened(&mut self, failure: &Failure) -> String {
         self.state = State::Over;
         self.transcript.send_modify(|transcript| transcript.fail(&failure.message));
-        json(&ServerMessage { seq: 0, event: Translator::error(failure) })
+        json(&ServerMessage { seq: Some(0), event: Translator::error(failure) })
     }
 }
 
 fn text(NumberedEvent { seq, event }: &NumberedEvent, translator: &Translator) -> String {
-    json(&ServerMessage { seq: *seq, event: translator.message(event) })
+    json(&ServerMessage { seq: Some(*seq), event: translator.message(event) })
 }
 
 fn json(message: &ServerMessage) -> String {
