@@ -6,6 +6,7 @@ mod abi_matrix;
 mod c_engines;
 mod cli;
 mod files;
+mod new;
 mod outside_crate;
 mod run;
 mod trust;
