@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod abi_matrix;
+mod book;
 mod c_engines;
 mod cli;
 mod files;
