@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod abi_matrix;
+mod book;
 mod c_engines;
 mod cli;
 mod files;
+mod new;
 mod outside_crate;
 mod run;
 mod trust;

@@ -4,6 +4,7 @@
 
 mod alone;
 mod bench;
+mod book;
 mod conformance;
 mod convert;
 mod cycles;
@@ -12,10 +13,12 @@ mod faults;
 mod fetch;
 mod fuzz;
 mod parity;
+mod process;
 mod run;
 mod sanitize;
 mod stage;
 mod test;
+mod tools;
 mod train;
 mod windows;
 mod words;
@@ -50,6 +53,8 @@ enum Xtask {
         #[arg(last = true)]
         args: Vec<String>,
     },
+    /// Build the authors' book, target/book/index.html
+    Book(book::Book),
     /// Write the table of what each dialect can do, in docs/dialects.md, from runs of their clients
     Conformance,
     /// Write docs/faults.md, the table of faults and their consequences, from the fault matrix of the tests
@@ -106,6 +111,7 @@ fn main() -> ExitCode {
         Xtask::Build => stage::release().map(drop),
         Xtask::Demo { offline, serve } => demo::demo(offline, serve),
         Xtask::Test { long, with, args } => test::test(long, &with, &args),
+        Xtask::Book(options) => book::book(&options),
         Xtask::Conformance => conformance::write(),
         Xtask::Faults => faults::write(),
         Xtask::Bench { name } => bench::bench(&name),

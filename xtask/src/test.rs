@@ -4,6 +4,7 @@ use crate::{
     alone, faults,
     run::{Done, cargo, root, run, target},
     stage,
+    tools::tool,
 };
 use std::{fs, process::Command};
 
@@ -67,12 +68,7 @@ pub(crate) fn check() -> Done {
     crate::windows::check()?;
     run(cargo(&["doc", "--workspace", "--no-deps", "--all-features"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     faults::check()?;
-    let tools = target().join("tools");
-    let deny = tools.join("bin").join(format!("cargo-deny{}", std::env::consts::EXE_SUFFIX));
-    if !deny.exists() {
-        eprintln!("xtask: installing cargo-deny from crates.io into {}", tools.display());
-        run(cargo(&["install", "--locked", "--quiet", "--version", "0.20.2", "cargo-deny", "--root"]).arg(&tools))?;
-    }
+    let deny = tool("cargo-deny", "0.20.2")?;
     // The advisory database is not on crates.io, so that check is left to `cargo deny check`.
     run(Command::new(deny).args(["check", "licenses", "bans", "sources"]).current_dir(root()))
 }

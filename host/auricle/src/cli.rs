@@ -9,6 +9,7 @@ mod engines;
 mod evaluate;
 mod key;
 mod logging;
+mod new;
 mod output;
 mod preset_file;
 mod presets;
@@ -58,6 +59,7 @@ enum Command {
     Presets(presets::PresetsArgs),
     Streams(streams::StreamsArgs),
     Engines(engines::EnginesArgs),
+    New(new::NewArgs),
     Probe(ProbeArgs),
     Validate(validate::ValidateArgs),
     Run(run::RunArgs),
@@ -125,6 +127,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Bench(args) => bench::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Engines(args) => with_runtime(engines::run(args)),
+        Command::New(args) => new::run(&args),
         Command::Probe(args) => probe(&args),
         Command::Validate(args) => validate::run(&args),
         Command::Run(args) => {

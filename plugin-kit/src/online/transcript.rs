@@ -4,7 +4,7 @@
 //! buffer. [`place`] converts them to samples of the stream, all within the processed audio. Threads: one at a time.
 
 use auricle_plugin_api::Error;
-use std::ops::Deref;
+use std::{fmt, ops::Deref};
 
 /// The sample rate of everything here, in Hz.
 pub const SAMPLE_RATE: u32 = 16_000;
@@ -49,6 +49,12 @@ impl<'a> Request<'a> {
     /// Its result is then ignored, even an error.
     pub fn cancelled(&self) -> bool {
         (self.cancelled)()
+    }
+}
+
+impl fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request").field("prompt", &self.prompt).field("cancelled", &self.cancelled()).finish()
     }
 }
 

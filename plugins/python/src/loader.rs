@@ -5,10 +5,12 @@
 use crate::{environment::Environment, interpreter::Interpreter, model::PythonModel};
 use auricle_plugin_api::{Config, Error, Field, Host, ModelLoader, Schema};
 use serde_json::json;
-use std::path::PathBuf;
+use std::{ops::RangeInclusive, path::PathBuf};
 
 /// Samples per millisecond, at 16 kHz.
 const SAMPLES_PER_MS: u32 = 16;
+/// Lengths of a chunk.
+const CHUNK_MS: RangeInclusive<u32> = 10..=60_000;
 
 /// The engine `python`.
 pub struct Python;
@@ -28,7 +30,7 @@ impl ModelLoader for Python {
             .field(Field::load("venv").describe("a virtual environment with NumPy; by default the python3 in PATH"))
             .field(
                 Field::load("chunk_ms")
-                    .integer(10, 60_000)
+                    .integer(i64::from(*CHUNK_MS.start()), i64::from(*CHUNK_MS.end()))
                     .default(100)
                     .describe("milliseconds of audio in each chunk; `process_iter` is called once after each"),
             )
@@ -42,6 +44,11 @@ impl ModelLoader for Python {
     }
 
     fn load(&self, config: &Config, host: &Host) -> Result<PythonModel, Error> {
+        let chunk_ms: u32 = config.get("chunk_ms")?;
+        if !CHUNK_MS.contains(&chunk_ms) {
+            let problem = format!("is {chunk_ms}: {} to {}", CHUNK_MS.start(), CHUNK_MS.end());
+            return Err(Error::config("chunk_ms", problem));
+        }
         let (environment, folder) = (environment(config, host)?, folder(config, host)?);
         let interpreter = Interpreter::start(&environment)?;
         let loader = interpreter.loader(&json!({
@@ -50,8 +57,7 @@ impl ModelLoader for Python {
             "loader": config.get::<String>("loader")?,
         }))?;
         tracing::info!(python = %environment.program.display(), "Python runs");
-        let (chunk, streams) = (config.get::<u32>("chunk_ms")? * SAMPLES_PER_MS, config.get("max_streams")?);
-        PythonModel::load(interpreter, loader, config, chunk, streams)
+        PythonModel::load(interpreter, loader, config, chunk_ms * SAMPLES_PER_MS, config.get("max_streams")?)
     }
 
     fn files(&self, config: &Config, host: &Host) -> Result<Option<Vec<PathBuf>>, Error> {

@@ -1,14 +1,14 @@
 //! The host of the demo: a child process, which is stopped when it is dropped.
 
-use crate::{run::Done, stage::Built};
+use crate::{process::Process, run::Done, stage::Built};
 use std::{
     io::{BufRead, BufReader},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
 };
 
 pub(super) struct Host {
-    process: Child,
+    process: Process,
     address: String,
 }
 
@@ -17,9 +17,9 @@ impl Host {
     pub(super) fn start(built: &Built, configs: &Path) -> Done<Self> {
         let started = command(built, configs).stdout(Stdio::piped()).spawn();
         let process = started.map_err(|error| format!("{} cannot be started: {error}", built.host.display()))?;
-        let mut host = Self { process, address: String::new() };
+        let mut host = Self { process: Process(process), address: String::new() };
         let mut line = String::new();
-        if let Some(out) = host.process.stdout.take() {
+        if let Some(out) = host.process.0.stdout.take() {
             BufReader::new(out).read_line(&mut line).map_err(|error| format!("the host's output: {error}"))?;
         }
         host.address = line.trim().strip_prefix("listening on ").ok_or("the host did not start")?.to_owned();
@@ -36,21 +36,8 @@ impl Host {
         eprintln!("\nThe host is running; Ctrl-C stops it. Connect with:");
         eprintln!("  target/release/auricle stream FILE --url {} --preset pocketsphinx", self.address);
         eprintln!("  target/release/auricle engines --url {}", self.address);
-        self.process.wait().map_err(|error| format!("the host: {error}"))?;
+        self.process.0.wait().map_err(|error| format!("the host: {error}"))?;
         Ok(())
-    }
-}
-
-impl Drop for Host {
-    fn drop(&mut self) {
-        let id = self.process.id().to_string();
-        let stopping =
-            cfg!(unix) && Command::new("kill").args(["-TERM", &id]).status().is_ok_and(|status| status.success());
-        // Errors here mean that it has ended already.
-        if !stopping {
-            let _ = self.process.kill();
-        }
-        let _ = self.process.wait();
     }
 }
 

@@ -1,0 +1,41 @@
+//! Projects in C and C++. They have a copy of the server's header.
+
+use super::{
+    name::Name,
+    project::{Kind, Project},
+};
+
+const HEADER: &str = include_str!("../../../../../plugin-api/include/auricle.h");
+const CPP_HEADER: &str = include_str!("../../../../../plugin-api/include/auricle.hpp");
+
+pub(super) fn project(name: &Name, kind: Kind) -> Project {
+    let engine = match kind {
+        Kind::Streaming => include_str!("c/streaming.c"),
+        Kind::Buffer => include_str!("c/buffer.c"),
+    };
+    shared(name, "my_engine.c").file("src/my_engine.c", engine).file("Makefile", include_str!("c/Makefile"))
+}
+
+pub(super) fn project_in_cpp(name: &Name, kind: Kind) -> Project {
+    let engine = match kind {
+        Kind::Streaming => include_str!("cpp/streaming.cpp"),
+        Kind::Buffer => include_str!("cpp/buffer.cpp"),
+    };
+    shared(name, "my_engine.cpp")
+        .file("src/my_engine.cpp", engine)
+        .file("include/auricle.hpp", CPP_HEADER)
+        .file("Makefile", include_str!("cpp/Makefile"))
+}
+
+fn shared(name: &Name, source: &str) -> Project {
+    Project::new(name, name.identifier())
+        .file("src/keypad.h", include_str!("shared/keypad.h"))
+        .file("include/auricle.h", HEADER)
+        .file("configs/presets/my-engine.json", include_str!("shared/preset.json"))
+        .file(".github/workflows/ci.yml", include_str!("c/ci.yml"))
+        .file(".gitignore", include_str!("c/gitignore"))
+        .file("README.md", &include_str!("c/README.md.in").replace("SOURCE", source))
+        .command("cd my-engine && make")
+        .command("make test")
+        .command("auricle serve --plugins build --configs configs")
+}

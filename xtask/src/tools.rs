@@ -1,0 +1,15 @@
+//! Programs from crates.io that the checks need, in `target/tools`.
+
+use crate::run::{Done, cargo, run, target};
+use std::path::PathBuf;
+
+/// The program of a crate in this version; installed if it is not there yet, which takes minutes.
+pub(crate) fn tool(name: &str, version: &str) -> Done<PathBuf> {
+    let tools = target().join("tools");
+    let program = tools.join("bin").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    if !program.exists() {
+        eprintln!("xtask: installing {name} from crates.io into {}", tools.display());
+        run(cargo(&["install", "--locked", "--quiet", "--version", version, name, "--root"]).arg(&tools))?;
+    }
+    Ok(program)
+}
