@@ -306,8 +306,9 @@ def workers() -> None:
     say("loaded", 1, number(1), string('{"sample_rate":16000}'))
     say("not-loaded", 1, number(2), number(3), string("no such model"))
     say("crashed", 1, number(3), string("SIGSEGV"), sequence(string("main"), string("start")))
-    resources, files = sequence(string("/a"), string("/b")), some(sequence(string("/c")))
-    say("setup", 2, number(1), string("/p"), resources, string("tone"), string("{}"), b"\3", files)
+    resources, files = sequence(string("/a"), string("/b")), sequence(string("/c"))
+    allowed = some(files + NONE + b"\1\0")
+    say("setup", 2, number(1), string("/p"), resources, string("tone"), string("{}"), b"\3", allowed)
     extra = string('{"n":0.1,"list":[1,null,{"a":"b"}]}')
     word = number(1) + number(2) + string("a") + some(half) + string("")
     piece = number(1) + number(900) + string(b"\xffraw") + NONE + extra
@@ -451,6 +452,13 @@ def plugins() -> None:
                 subprocess.run([str(linker), "-flavor", flavor, *options, *to, str(obj)], check=True, cwd=work)
                 seed("plugin_files", name, library.read_bytes())
     seed("manifests", "short", manifest("x")[:100])
+    for name, claims in {
+        "all": '{"can": ["partials", "batches"], "languages": ["en", "pt-BR"], "needs": ["files", "network", "gpu", "no-sandbox"]}',
+        "later": '{"can": ["turns"], "later": {"x": [1, null]}}',
+        "unknown-need": '{"needs": ["camera"]}',
+    }.items():
+        seed("claims", name, struct.pack("<I", len(claims)) + claims.encode() + b"what follows")
+    seed("claims", "too-long", struct.pack("<I", 1 << 17) + b"{}")
 
 
 def main() -> None:

@@ -80,3 +80,4 @@ const auricle_plugin *auricle_plugin_open(const auricle_host *host, auricle_repl
 }
 
 AURICLE_PLUGIN("loudness-c", "1.0.0", "reports how loud each second was")
+AURICLE_CLAIMS("{\"can\": [], \"needs\": []}")

@@ -4,6 +4,7 @@
 
 mod abi_matrix;
 mod c_engines;
+mod claims;
 mod cli;
 mod files;
 mod outside_crate;

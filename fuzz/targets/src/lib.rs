@@ -8,6 +8,7 @@
 
 mod audio_files;
 mod audio_intake;
+mod claims;
 mod client_messages;
 mod deepgram_messages;
 mod input;
@@ -32,6 +33,7 @@ mod wyoming_events;
 
 pub use audio_files::audio_files;
 pub use audio_intake::audio_intake;
+pub use claims::claims;
 pub use client_messages::client_messages;
 pub use deepgram_messages::deepgram_messages;
 pub use manifests::manifests;
@@ -55,9 +57,10 @@ pub use wyoming_events::wyoming_events;
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 20] = [
+pub const TARGETS: [(&str, Target); 21] = [
     ("audio_files", audio_files),
     ("audio_intake", audio_intake),
+    ("claims", claims),
     ("client_messages", client_messages),
     ("deepgram_messages", deepgram_messages),
     ("manifests", manifests),
