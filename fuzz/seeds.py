@@ -8,12 +8,15 @@ postcard writes them; plugin files are linked by the linker that comes with Rust
 Needs python3 and rustc on Linux. The files come out the same each time, but for the linker's version.
 """
 
+import hashlib
+import io
 import json
 import os
 import pathlib
 import shutil
 import struct
 import subprocess
+import tarfile
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -461,9 +464,36 @@ def plugins() -> None:
     seed("claims", "too-long", struct.pack("<I", 1 << 17) + b"{}")
 
 
+def packages() -> None:
+    """Archives of packages: one that is sound, one with a link, one with a file that leads elsewhere."""
+    library = (SEEDS / "plugin_files" / "x86_64-unknown-linux-gnu-auricle").read_bytes()
+    for name, path, kind in [
+        ("sound", "engine/LICENSE", tarfile.REGTYPE),
+        ("link", "engine/LICENSE", tarfile.SYMTYPE),
+        ("escape", "engine/../../LICENSE", tarfile.REGTYPE),
+    ]:
+        files = [("engine/libtone.so", library, tarfile.REGTYPE), (path, b"a licence" * (kind == tarfile.REGTYPE), kind)]
+        listed = [
+            {"path": path, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()} for path, content, _ in files
+        ]
+        manifest = {
+            "format": 1, "name": "tone", "version": "0.1.0", "description": "", "target": "x86_64-unknown-linux-gnu",
+            "api": [1, 0], "publisher": "me", "claims": {"can": [], "languages": [], "needs": ["files"]}, "files": listed,
+        }
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+            for path, content, kind in [("package.json", json.dumps(manifest).encode(), tarfile.REGTYPE), *files]:
+                entry = tarfile.TarInfo(path)
+                entry.size, entry.type, entry.linkname = len(content), kind, "/etc/passwd"
+                tar.addfile(entry, io.BytesIO(content))
+        seed("packages", name, archive.getvalue()[: 512 * 14])
+    seed("packages", "unsigned", b"auricle pack 1\r\n" + bytes(96) + b"\x1f\x8b")
+    seed("packages", "signed", b"auricle pack 1\r\n" + bytes(range(96)) + b"\x1f\x8b")
+
+
 def main() -> None:
     shutil.rmtree(SEEDS, ignore_errors=True)
-    for write in (messages, dialects, audio, texts, workers, restarts, networks, weights, plugins):
+    for write in (messages, dialects, audio, texts, workers, restarts, networks, weights, plugins, packages):
         write()
     files = [path for path in SEEDS.glob("*/*")]
     print(f"{len(files)} seeds, {sum(path.stat().st_size for path in files)} bytes in {SEEDS}")

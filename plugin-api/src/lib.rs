@@ -56,8 +56,8 @@
 //! ```
 //!
 //! `auricle validate FILE` checks a built engine against everything that this documentation says, and `auricle run FILE
-//! speech.wav` transcribes with it. [`Claims`] say what it can do and needs: without them
-//! it has neither network nor GPU on other people's servers.
+//! speech.wav` transcribes with it. `auricle plugin pack` makes a package of it, for other people's servers. [`Claims`] say
+//! what it can do and needs: without them it has neither network nor GPU there.
 //!
 //! Guarantees of the server:
 //!

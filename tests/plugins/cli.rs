@@ -76,6 +76,7 @@ fn every_command_explains_itself() {
         "probe",
         "validate",
         "run",
+        "plugin",
         "pull",
         "convert",
         "sessions",

@@ -18,6 +18,7 @@ mod onnx_networks;
 mod onnx_restarts;
 mod onnx_texts;
 mod openai_forms;
+mod packages;
 mod plugin_files;
 mod presets;
 mod realtime_messages;
@@ -42,6 +43,7 @@ pub use onnx_networks::onnx_networks;
 pub use onnx_restarts::onnx_restarts;
 pub use onnx_texts::onnx_texts;
 pub use openai_forms::openai_forms;
+pub use packages::packages;
 pub use plugin_files::plugin_files;
 pub use presets::presets;
 pub use realtime_messages::realtime_messages;
@@ -57,7 +59,7 @@ pub use wyoming_events::wyoming_events;
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 21] = [
+pub const TARGETS: [(&str, Target); 22] = [
     ("audio_files", audio_files),
     ("audio_intake", audio_intake),
     ("claims", claims),
@@ -69,6 +71,7 @@ pub const TARGETS: [(&str, Target); 21] = [
     ("onnx_restarts", onnx_restarts),
     ("onnx_texts", onnx_texts),
     ("openai_forms", openai_forms),
+    ("packages", packages),
     ("plugin_files", plugin_files),
     ("presets", presets),
     ("realtime_messages", realtime_messages),

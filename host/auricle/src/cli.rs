@@ -10,6 +10,7 @@ mod evaluate;
 mod key;
 mod logging;
 mod output;
+mod plugin;
 mod preset_file;
 mod presets;
 mod probe;
@@ -56,6 +57,7 @@ enum Command {
     Probe(probe::ProbeArgs),
     Validate(validate::ValidateArgs),
     Run(run::RunArgs),
+    Plugin(plugin::PluginArgs),
     Pull(pull::PullArgs),
     Convert(convert::ConvertArgs),
     Sessions(sessions::SessionsArgs),
@@ -112,6 +114,7 @@ pub(crate) fn main() -> ExitCode {
             Ok(code) => code,
             Err(error) => fail(format_args!("cannot run the case: {error}")),
         },
+        Command::Plugin(args) => plugin::run(&args),
         Command::Pull(args) => pull::run(&args),
         Command::Convert(args) => convert::run(&args),
         Command::Sessions(args) => sessions::run(&args),
