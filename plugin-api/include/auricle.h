@@ -83,6 +83,10 @@ struct auricle_host {
     auricle_status (*find)(const auricle_host *host, const char *name, auricle_reply *reply);
 };
 
+/* Whether a table of the server reaches this field, as in AURICLE_HAS(sink, cancelled). An engine that uses what a later version of
+ * this file adds must ask, because the server may be older. */
+#define AURICLE_HAS(table, field) ((const char *)&(table)->field < (const char *)(table) + (table)->size)
+
 /* A word of a segment. */
 typedef struct auricle_word {
     uint64_t start;     /* first sample */
