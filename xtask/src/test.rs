@@ -1,7 +1,7 @@
 //! Runs the tests and other checks.
 
 use crate::{
-    alone, faults,
+    alone, faults, publish,
     run::{Done, cargo, root, run, target},
     stage,
 };
@@ -56,7 +56,7 @@ fn converter() -> Done {
     run(command.arg("plugins/whisper/convert/tests").env("PYTHONDONTWRITEBYTECODE", "1").current_dir(root()))
 }
 
-/// Format, lints, the host's crates on their own, documentation, the fault page, licences.
+/// Format, lints, the host's crates on their own, documentation, the fault page, the crates to publish, licences.
 pub(crate) fn check() -> Done {
     crate::fetch::pocketsphinx()?;
     run(&mut cargo(&["fmt", "--all", "--check"]))?;
@@ -67,6 +67,7 @@ pub(crate) fn check() -> Done {
     crate::windows::check()?;
     run(cargo(&["doc", "--workspace", "--no-deps", "--all-features"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     faults::check()?;
+    publish::check()?;
     let tools = target().join("tools");
     let deny = tools.join("bin").join(format!("cargo-deny{}", std::env::consts::EXE_SUFFIX));
     if !deny.exists() {
