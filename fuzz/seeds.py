@@ -8,12 +8,15 @@ postcard writes them; plugin files are linked by the linker that comes with Rust
 Needs python3 and rustc on Linux. The files come out the same each time, but for the linker's version.
 """
 
+import hashlib
+import io
 import json
 import os
 import pathlib
 import shutil
 import struct
 import subprocess
+import tarfile
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -306,8 +309,9 @@ def workers() -> None:
     say("loaded", 1, number(1), string('{"sample_rate":16000}'))
     say("not-loaded", 1, number(2), number(3), string("no such model"))
     say("crashed", 1, number(3), string("SIGSEGV"), sequence(string("main"), string("start")))
-    resources, files = sequence(string("/a"), string("/b")), some(sequence(string("/c")))
-    say("setup", 2, number(1), string("/p"), resources, string("tone"), string("{}"), b"\3", files)
+    resources, files = sequence(string("/a"), string("/b")), sequence(string("/c"))
+    allowed = some(files + NONE + b"\1\0")
+    say("setup", 2, number(1), string("/p"), resources, string("tone"), string("{}"), b"\3", allowed)
     extra = string('{"n":0.1,"list":[1,null,{"a":"b"}]}')
     word = number(1) + number(2) + string("a") + some(half) + string("")
     piece = number(1) + number(900) + string(b"\xffraw") + NONE + extra
@@ -451,6 +455,40 @@ def plugins() -> None:
                 subprocess.run([str(linker), "-flavor", flavor, *options, *to, str(obj)], check=True, cwd=work)
                 seed("plugin_files", name, library.read_bytes())
     seed("manifests", "short", manifest("x")[:100])
+    for name, claims in {
+        "all": '{"can": ["partials", "batches"], "languages": ["en", "pt-BR"], "needs": ["files", "network", "gpu", "no-sandbox"]}',
+        "later": '{"can": ["turns"], "later": {"x": [1, null]}}',
+        "unknown-need": '{"needs": ["camera"]}',
+    }.items():
+        seed("claims", name, struct.pack("<I", len(claims)) + claims.encode() + b"what follows")
+    seed("claims", "too-long", struct.pack("<I", 1 << 17) + b"{}")
+
+
+def packages() -> None:
+    """Archives of packages: one that is sound, one with a link, one with a file that leads elsewhere."""
+    library = (SEEDS / "plugin_files" / "x86_64-unknown-linux-gnu-auricle").read_bytes()
+    for name, path, kind in [
+        ("sound", "engine/LICENSE", tarfile.REGTYPE),
+        ("link", "engine/LICENSE", tarfile.SYMTYPE),
+        ("escape", "engine/../../LICENSE", tarfile.REGTYPE),
+    ]:
+        files = [("engine/libtone.so", library, tarfile.REGTYPE), (path, b"a licence" * (kind == tarfile.REGTYPE), kind)]
+        listed = [
+            {"path": path, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()} for path, content, _ in files
+        ]
+        manifest = {
+            "format": 1, "name": "tone", "version": "0.1.0", "description": "", "target": "x86_64-unknown-linux-gnu",
+            "api": [1, 0], "publisher": "me", "claims": {"can": [], "languages": [], "needs": ["files"]}, "files": listed,
+        }
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+            for path, content, kind in [("package.json", json.dumps(manifest).encode(), tarfile.REGTYPE), *files]:
+                entry = tarfile.TarInfo(path)
+                entry.size, entry.type, entry.linkname = len(content), kind, "/etc/passwd"
+                tar.addfile(entry, io.BytesIO(content))
+        seed("packages", name, archive.getvalue()[: 512 * 14])
+    seed("packages", "unsigned", b"auricle pack 1\r\n" + bytes(96) + b"\x1f\x8b")
+    seed("packages", "signed", b"auricle pack 1\r\n" + bytes(range(96)) + b"\x1f\x8b")
 
 
 def media() -> None:
@@ -481,7 +519,7 @@ def media() -> None:
 
 def main() -> None:
     shutil.rmtree(SEEDS, ignore_errors=True)
-    for write in (messages, dialects, audio, texts, workers, restarts, networks, weights, media, plugins):
+    for write in (messages, dialects, audio, texts, workers, restarts, networks, weights, media, plugins, packages):
         write()
     files = [path for path in SEEDS.glob("*/*")]
     print(f"{len(files)} seeds, {sum(path.stat().st_size for path in files)} bytes in {SEEDS}")

@@ -57,3 +57,4 @@ static const auricle_engine *const engines[] = { &engine };
 static const auricle_plugin plugin = { sizeof plugin, engines, 1, NULL, 0 };
 const auricle_plugin *auricle_plugin_open(const auricle_host *host, auricle_reply *reply) { return &plugin; }
 AURICLE_PLUGIN("loudness-c", "1.0.0", "reports how loud each second was")
+AURICLE_CLAIMS("{\"can\": [], \"needs\": []}")

@@ -1,7 +1,7 @@
 /* Engines for the Auricle server in C, or in any language that can export C functions.
  *
  * An engine is a shared library with two symbols: a manifest (AURICLE_PLUGIN) that the server reads from the file before any code
- * runs, and auricle_plugin_open, which returns tables of functions. Put the library into the server's plugin directory.
+ * runs, and auricle_plugin_open, which returns tables of functions; and maybe claims (AURICLE_CLAIMS). Put the library into the server's plugin directory.
  * plugin-api/examples/loudness.c is a complete engine. C++ authors should use auricle.hpp, which turns exceptions into errors.
  *
  * Rules:
@@ -82,6 +82,10 @@ struct auricle_host {
      * Returns AURICLE_ERROR_MODEL, and a message, if there is none. */
     auricle_status (*find)(const auricle_host *host, const char *name, auricle_reply *reply);
 };
+
+/* Whether a table of the server reaches this field, as in AURICLE_HAS(sink, cancelled). An engine that uses what a later version of
+ * this file adds must ask, because the server may be older. */
+#define AURICLE_HAS(table, field) ((const char *)&(table)->field < (const char *)(table) + (table)->size)
 
 /* A word of a segment. */
 typedef struct auricle_word {
@@ -247,6 +251,18 @@ typedef struct auricle_manifest {
         { 'a', 'u', 'r', 'i', 'c', 'l', 'e', ' ', 'p', 'l', 'u', 'g', 'i', 'n', '\r', '\n' }, \
         AURICLE_BYTES(sizeof(auricle_manifest)), AURICLE_BYTES(AURICLE_API_MAJOR), AURICLE_BYTES(AURICLE_API_MINOR), \
         AURICLE_BYTES(1), AURICLE_TARGET, id, version, description };
+
+/* Defines claims: what all of the plugin's models can do and what they need, a JSON object such as
+ * "{\"can\": [\"partials\"], \"languages\": [\"en\"], \"needs\": [\"files\"]}". The server shows them before it runs any code of the
+ * plugin, and its sandbox grants what they need and no more. Optional; use it once, after AURICLE_PLUGIN, without a semicolon.
+ *  - can: "partials", "word-times", "confidence", "endpoints" (as in the metadata), "batches", "hotwords"
+ *  - languages: BCP 47 tags of all models
+ *  - needs: "files" (those that the function `files` names), "network", "gpu", "no-sandbox" */
+#define AURICLE_CLAIMS(json) \
+    typedef char auricle_claims_have_at_most_65536_bytes[sizeof(json) <= 65537 ? 1 : -1]; \
+    typedef struct auricle_claims { unsigned char size[4]; char text[sizeof(json)]; } auricle_claims; \
+    AURICLE_EXTERN AURICLE_EXPORT const auricle_claims AURICLE_PLUGIN_CLAIMS; \
+    const auricle_claims AURICLE_PLUGIN_CLAIMS = { AURICLE_BYTES(sizeof(json) - 1), json };
 
 /* Writes an answer. */
 static inline auricle_status auricle_answer(auricle_reply *reply, const char *text) {

@@ -20,6 +20,7 @@
 //   };
 //
 //   AURICLE_PLUGIN("my-engine", "1.0.0", "what it does")
+//   AURICLE_CLAIMS(R"({"can": ["partials"], "needs": ["gpu"]})")                // optional, see auricle.h
 //   AURICLE_ENGINES(Loader)
 //
 // auricle.h has the rules of each function. plugins/moonshine/ is a complete engine.

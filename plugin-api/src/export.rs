@@ -10,8 +10,24 @@
 /// ```ignore
 /// auricle_plugin_api::export_engine!(Small, Large::new());
 /// ```
+///
+/// Claims, a JSON object with the fields of [`Claims`](crate::Claims), say what all of their models can do, and what they need. The
+/// server shows them before it runs any of the plugin's code. Its sandbox grants what they need and no more; without claims it grants
+/// the files that [`ModelLoader::files`](crate::ModelLoader::files) names, and neither network nor GPU.
+///
+/// ```ignore
+/// auricle_plugin_api::export_engine!(Small; claims: {"can": ["partials"], "languages": ["en"], "needs": ["gpu"]});
+/// ```
 #[macro_export]
 macro_rules! export_engine {
+    ($($loader:expr),+ $(,)? ; claims: $claims:tt) => {
+        $crate::export_engine!($($loader),+);
+
+        #[doc(hidden)]
+        #[unsafe(no_mangle)]
+        pub static AURICLE_PLUGIN_CLAIMS: [u8; ::core::stringify!($claims).len() + 4] =
+            $crate::Claims::encode(::core::stringify!($claims));
+    };
     ($($loader:expr),+ $(,)?) => {
         const _: () = assert!(
             cfg!(panic = "unwind"),

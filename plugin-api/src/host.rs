@@ -1,6 +1,6 @@
 //! The server's side of the boundary (feature `host`): inspects a plugin file, opens it, and calls its engines.
 //!
-//! [`read_manifest`] runs none of the plugin's code; [`Library::open`] does. The returned objects can be called from
+//! [`read_plugin`] runs none of the plugin's code; [`Library::open`] does. The returned objects can be called from
 //! any thread, never panic, and keep their library mapped until the process ends. [`on_crash`] reports the call that
 //! ended the process.
 
@@ -14,7 +14,7 @@ mod sink;
 
 pub use crash::{Call, Crash, ignore_requests_to_stop, on_crash};
 pub use engine::{BatchEntry, LoadedEngine, LoadedModel, LoadedProcessor};
-pub use file::{NotLoadable, manifest_in, read_manifest};
+pub use file::{NotLoadable, claims_in, manifest_in, read_manifest, read_plugin};
 pub use library::Library;
 pub use services::{HostServices, LogLevel};
 pub use sink::EventSink;

@@ -56,7 +56,8 @@
 //! ```
 //!
 //! `auricle validate FILE` checks a built engine against everything that this documentation says, and `auricle run FILE
-//! speech.wav` transcribes with it.
+//! speech.wav` transcribes with it. `auricle plugin pack` makes a package of it, for other people's servers. [`Claims`] say
+//! what it can do and needs: without them it has neither network nor GPU there.
 //!
 //! Guarantees of the server:
 //!
@@ -74,6 +75,7 @@
 //! engines do not use.
 
 pub mod abi;
+mod claims;
 mod config;
 mod engine;
 mod error;
@@ -89,6 +91,7 @@ mod schema;
 mod services;
 mod sink;
 
+pub use claims::{Claims, Need};
 pub use config::Config;
 pub use engine::{AsrProcessor, BatchItem, Model, ModelLoader};
 pub use error::{Error, ErrorCode};

@@ -197,4 +197,5 @@ struct Loader {
 } // namespace
 
 AURICLE_PLUGIN("auricle-engine-moonshine", "0.1.0", "Moonshine's models through sherpa-onnx")
+AURICLE_CLAIMS(R"({"can": ["partials", "endpoints"], "needs": []})")
 AURICLE_ENGINES(Loader)

@@ -1,7 +1,8 @@
 //! The host of the ABI tests: `abi-host RESOURCES LIBRARY...` opens each library, calls all there is to call, and prints
 //! what it saw as one JSON list. The directory of a library is its origin.
 //!
-//! Compiled against each version of the plugin API; with feature `v1_1` it uses what version 1.1 adds.
+//! Compiled against each version of the plugin API; with feature `v1_1` it uses what version 1.1 adds, with
+//! `claims` it reads them and checks the model against them.
 
 use auricle_plugin_api::{
     Error, Segment,
@@ -159,6 +160,18 @@ fn interview(library: &Path, services: &Arc<Services>) -> Result<Value, Error> {
     }))
 }
 
+/// Adds what the library claims, and whether the model is as it claims.
+#[cfg(feature = "claims")]
+fn claims(library: &Path, seen: &mut Value) {
+    use auricle_plugin_api::{Metadata, Schema, host::read_plugin};
+    let Ok((_, claims)) = read_plugin(library) else { return };
+    let kept = |claims: &auricle_plugin_api::Claims| {
+        let metadata: Metadata = serde_json::from_value(seen["metadata"].clone()).unwrap_or_default();
+        claims.check(&metadata, &Schema::new())
+    };
+    seen["claims"] = json!([claims, claims.as_ref().map(kept).transpose().err()]);
+}
+
 fn look(library: &Path, resources: &Path) -> Value {
     let manifest = match read_manifest(library) {
         Ok(manifest) => manifest,
@@ -172,6 +185,8 @@ fn look(library: &Path, resources: &Path) -> Value {
     });
     match interview(library, &services) {
         Ok(mut seen) => {
+            #[cfg(feature = "claims")]
+            claims(library, &mut seen);
             seen["api"] = json!(manifest.api());
             seen["log"] = json!(services.log.lock().map(|log| log.clone()).unwrap_or_default());
             seen

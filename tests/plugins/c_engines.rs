@@ -138,15 +138,34 @@ fn engines_of_earlier_and_later_versions_serve_streams() {
             ("restore, NULL, NULL };", "restore, NULL, NULL, NULL, 7 };"),
             ("NULL, NULL, NULL, 0, 0 };", "NULL, NULL, NULL, 0, 0, \"S1\", 1 };"),
             ("engines, 1, NULL, 0 }", "engines, 1, NULL, 0, 7 }"),
+            // What a later server has, this one has not.
+            (
+                "    sink->segment(sink, &segment);",
+                "    if (AURICLE_HAS(sink, keyword)) sink->keyword(sink, text);\n    sink->segment(sink, &segment);",
+            ),
+            (
+                "    host->log(host, 3, \"the meter is ready\");",
+                "    host->log(host, 3, AURICLE_HAS(host, clock) ? \"too late\" : \"older than the meter\");",
+            ),
         ],
         &[
             ("} auricle_engine;", "    void *a_function;\n    uint64_t a_number;\n} auricle_engine;"),
             ("} auricle_segment;", "    const char *speaker;\n    double energy;\n} auricle_segment;"),
             ("} auricle_plugin;", "    uint64_t a_number;\n} auricle_plugin;"),
+            (
+                "    int (*cancelled)(auricle_sink *sink);\n",
+                "    int (*cancelled)(auricle_sink *sink);\n    void (*keyword)(auricle_sink *sink, const char *word);\n",
+            ),
+            (
+                "const char *name, auricle_reply *reply);\n};",
+                "const char *name, auricle_reply *reply);\n    uint64_t (*clock)(const auricle_host *host);\n};",
+            ),
             ("#define AURICLE_API_MINOR 0", "#define AURICLE_API_MINOR 7"),
         ],
     );
-    streams(&host(&later));
+    let host = host(&later);
+    streams(&host);
+    host.wait_for_log(&["older than the meter"], 1);
 }
 
 #[test]

@@ -76,6 +76,7 @@ fn every_command_explains_itself() {
         "probe",
         "validate",
         "run",
+        "plugin",
         "pull",
         "convert",
         "sessions",
@@ -116,15 +117,16 @@ fn engines_lists_what_a_server_or_a_directory_has() {
 
     for ran in [of_server(), of_directory()] {
         assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{ran:?}");
-        let words: Vec<_> = ran.out.split_whitespace().collect();
+        let words: Vec<_> = ran.out.lines().next().unwrap().split_whitespace().collect();
         assert_eq!(words, ["registered", "libauricle_engine_tone.so", "auricle-engine-tone", "0.1.0", "tone"]);
+        assert!(ran.out.contains("\n              claims: can partials, endpoints; needs nothing\n"), "{ran:?}");
     }
     fs::write(host.path("plugins/empty.so"), "").unwrap();
     host.wait_for_file("empty.so", |file| file["state"] == "refused");
     for ran in [of_server(), of_directory()] {
         assert_eq!((ran.code, ran.err.as_str()), (Some(1), ""), "{ran:?}");
         let lines: Vec<_> = ran.out.lines().map(str::trim).collect();
-        assert_eq!((lines.len(), lines[1]), (3, "the file is empty"), "{lines:?}");
+        assert_eq!((lines.len(), lines[1]), (4, "the file is empty"), "{lines:?}");
         assert!(lines[0].starts_with("refused") && lines[0].contains("empty.so"), "{lines:?}");
     }
     let report = host.json("/v1/engines");
@@ -223,10 +225,12 @@ fn probe_describes_a_good_plugin() {
     let tone = library("tone");
     let ran = run(["probe", text(&tone)]);
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
-    for part in ["auricle-engine-tone 0.1.0", "plugin API 1.0", "engine tone", "segment_chunks: integer = 10 (stream)"]
-    {
+    let of_file = ["auricle-engine-tone 0.1.0", "plugin API 1.0", "claims: can partials, endpoints; needs nothing"];
+    for part in of_file.into_iter().chain(["engine tone", "segment_chunks: integer = 10 (stream)"]) {
         assert!(ran.out.contains(part), "{part}: {}", ran.out);
     }
+    let read = run(["probe", "--without-running", text(&tone)]);
+    assert!(of_file.iter().all(|part| read.out.contains(part)) && !read.out.contains("engine tone"), "{read:?}");
     let report: Value = serde_json::from_str(&run(["probe", text(&tone), "--format", "json"]).out).unwrap();
     assert_eq!((&report["id"], &report["api"]), (&json!("auricle-engine-tone"), &json!("1.0")));
     assert_eq!(report["engines"][0]["backend"], "tone");
@@ -278,6 +282,7 @@ fn a_wrong_setting_is_named() {
         ("[limits]\nmax_streams = \"many\"", "`limits.max_streams` must be a whole number, 0 or more, not the string"),
         ("[timeouts]\ncall_seconds = -1.0", "timeouts.call_seconds"),
         ("listen = \"here\"", "listen"),
+        ("[grants]\nan-engine = [\"camera\"]", "camera"),
         ("[limits", "line 2"),
     ] {
         let setup = Setup::new().settings(toml);

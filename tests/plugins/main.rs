@@ -5,6 +5,7 @@
 mod abi_matrix;
 mod book;
 mod c_engines;
+mod claims;
 mod cli;
 mod files;
 mod new;

@@ -169,6 +169,17 @@ fn with_manifest(dir: &Path, at: usize, bytes: &[u8]) -> PathBuf {
     copy
 }
 
+/// A copy of `tone` with this text of its claims replaced.
+fn with_claims(dir: &Path, from: &str, to: &str) -> PathBuf {
+    let mut file = fs::read(library("tone")).unwrap();
+    let claims = (0..file.len()).find(|at| file[*at..].starts_with(b"{\"can\":")).unwrap();
+    let at = (claims..claims + 200).find(|at| file[*at..].starts_with(from.as_bytes())).unwrap();
+    file[at..at + to.len()].copy_from_slice(to.as_bytes());
+    let copy = dir.join("libcopy.so");
+    fs::write(&copy, file).unwrap();
+    copy
+}
+
 #[test]
 fn a_file_that_is_no_plugin_of_this_host_fails() {
     let dir = tempfile::tempdir().unwrap();
@@ -184,6 +195,13 @@ fn a_file_that_is_no_plugin_of_this_host_fails() {
     check(&with_manifest(dir.path(), 80, &[0]), "file.identity", "fail", "the id is empty");
     check(&with_manifest(dir.path(), 192, &[0]), "file.identity", "warning", "the description is empty");
     check(&with_manifest(dir.path(), 16, &[1, 0]), "file.manifest", "fail", "cut short");
+    for (from, to, outcome, reason) in [
+        ("\"partials\"", "\"partialz\"", "warning", "hosts ignore `partialz`"),
+        ("\"can\":", "\"can\" ", "fail", "the claims are not valid"),
+        ("\"needs\":", "\"needs\":[", "fail", "the claims are not valid"),
+    ] {
+        check(&with_claims(dir.path(), from, to), "file.claims", outcome, reason);
+    }
     let other = dir.path().join("other.txt");
     fs::write(&other, "a text").unwrap();
     check(&other, "file.manifest", "fail", "is not a shared library");

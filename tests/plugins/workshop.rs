@@ -138,7 +138,11 @@ fn library(package: &str) -> String {
 
 /// The packages built against a version of the API.
 fn members(version: &str, api: &Path) -> Vec<(String, String)> {
-    let features: &[&str] = if version == "1.1" { &["v1_1"] } else { &[] };
+    let features: &[&str] = match version {
+        "1.1" => &["v1_1"],
+        CURRENT => &["claims"],
+        _ => &[],
+    };
     // Cargo builds the API once for all of them, with the features that any of them needs.
     let api = format!("auricle-plugin-api = {{ path = '{}', features = [\"host\"] }}", api.display());
     let engine_needs = format!("{api}\nlibloading = \"0.9\"\nserde_json = \"1\"\ntracing = \"0.1\"");
@@ -160,7 +164,7 @@ fn package(name: &str, kind: &str, file: &str, features: &[&str], dependencies: 
     let crate_type = if kind == "lib" { "crate-type = [\"cdylib\"]" } else { "" };
     let path = source("abi").join(file);
     let path = path.display();
-    let all: String = BAD.iter().chain(&["v1_1"]).map(|feature| format!("{feature} = []\n")).collect();
+    let all: String = BAD.iter().chain(&["v1_1", "claims"]).map(|feature| format!("{feature} = []\n")).collect();
     let manifest = format!(
         "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\ndescription = \"for the ABI tests\"\nedition = \"2024\"\n\n\
          [{kind}]\nname = \"{target}\"\npath = '{path}'\n{crate_type}\n\n\

@@ -57,7 +57,7 @@ fn a_configuration_in_order_has_no_errors_and_starts_no_listener() {
 #[test]
 fn each_mistake_has_a_line_with_what_to_do() {
     let settings = format!(
-        "keys = \"keys.toml\"\norigins = [\"app.example\"]\nresources = [\"absent\"]\ntrusted = [\"nobody\"]\n[dialects.vosk]\npreset = \"gone\"\n[models]\n\"nova-*\" = \"lost\"\ngood = \"value\"\n{}",
+        "keys = \"keys.toml\"\norigins = [\"app.example\"]\nresources = [\"absent\"]\ntrusted = [\"nobody\"]\n[grants]\nnothing = [\"gpu\"]\n[dialects.vosk]\npreset = \"gone\"\n[models]\n\"nova-*\" = \"lost\"\ngood = \"value\"\n{}",
         tls("server")
     );
     let setup = Setup::new()
@@ -78,7 +78,7 @@ fn each_mistake_has_a_line_with_what_to_do() {
     assert!(made.unwrap().status.success());
     let (code, json) = check(&setup, &["--json"]);
     let report: Value = serde_json::from_str(&json).unwrap();
-    assert_eq!((code, &report["errors"], &report["warnings"]), (1, &json!(6), &json!(7)), "{json}");
+    assert_eq!((code, &report["errors"], &report["warnings"]), (1, &json!(6), &json!(8)), "{json}");
     let findings = report["findings"].as_array().unwrap();
     let finding = |subject: &str| {
         let found = findings.iter().find(|finding| finding["subject"].as_str().unwrap().starts_with(subject));
@@ -90,6 +90,7 @@ fn each_mistake_has_a_line_with_what_to_do() {
         ("origins", "error: `origins`: `app.example` is not an origin"),
         ("resources", "error: "),
         ("trusted", "warning: there is no plugin `nobody`"),
+        ("grants", "warning: there is no plugin `nothing`"),
         ("certificate", "warning: expires in 3 days, on "),
         ("plugin junk.so", "error: refused: "),
         ("preset good", "warning: fields the engine does not list: sgment_chunks (did you mean `segment_chunks`?)"),

@@ -29,6 +29,7 @@ mod logging;
 mod metrics;
 mod openai;
 mod openapi;
+mod packages;
 mod packaging;
 mod page;
 mod peers;

@@ -14,6 +14,7 @@ mod fetch;
 mod fuzz;
 mod parity;
 mod process;
+mod publish;
 mod run;
 mod sanitize;
 mod stage;
@@ -97,8 +98,8 @@ enum Xtask {
         #[arg(long)]
         valgrind: bool,
     },
-    /// Format, lints, the host's crates on their own, documentation, the fault page, licences: the checks of CI besides
-    /// the tests
+    /// Format, lints, the host's crates on their own, documentation, the fault page, the crates to publish, licences: the
+    /// checks of CI besides the tests
     Check,
     /// Look for cycles of files under host/; fails if one has more than two files
     Cycles,

@@ -1,7 +1,7 @@
 //! Runs the tests and other checks.
 
 use crate::{
-    alone, faults,
+    alone, faults, publish,
     run::{Done, cargo, root, run, target},
     stage,
     tools::tool,
@@ -57,7 +57,7 @@ fn converter() -> Done {
     run(command.arg("plugins/whisper/convert/tests").env("PYTHONDONTWRITEBYTECODE", "1").current_dir(root()))
 }
 
-/// Format, lints, the host's crates on their own, documentation, the fault page, licences.
+/// Format, lints, the host's crates on their own, documentation, the fault page, the crates to publish, licences.
 pub(crate) fn check() -> Done {
     crate::fetch::pocketsphinx()?;
     run(&mut cargo(&["fmt", "--all", "--check"]))?;
@@ -68,6 +68,7 @@ pub(crate) fn check() -> Done {
     crate::windows::check()?;
     run(cargo(&["doc", "--workspace", "--no-deps", "--all-features"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     faults::check()?;
+    publish::check()?;
     let deny = tool("cargo-deny", "0.20.2")?;
     // The advisory database is not on crates.io, so that check is left to `cargo deny check`.
     run(Command::new(deny).args(["check", "licenses", "bans", "sources"]).current_dir(root()))

@@ -8,6 +8,7 @@
 
 mod audio_files;
 mod audio_intake;
+mod claims;
 mod client_messages;
 mod deepgram_messages;
 mod input;
@@ -18,6 +19,7 @@ mod onnx_networks;
 mod onnx_restarts;
 mod onnx_texts;
 mod openai_forms;
+mod packages;
 mod plugin_files;
 mod presets;
 mod realtime_messages;
@@ -34,6 +36,7 @@ mod wyoming_events;
 
 pub use audio_files::audio_files;
 pub use audio_intake::audio_intake;
+pub use claims::claims;
 pub use client_messages::client_messages;
 pub use deepgram_messages::deepgram_messages;
 pub use manifests::manifests;
@@ -43,6 +46,7 @@ pub use onnx_networks::onnx_networks;
 pub use onnx_restarts::onnx_restarts;
 pub use onnx_texts::onnx_texts;
 pub use openai_forms::openai_forms;
+pub use packages::packages;
 pub use plugin_files::plugin_files;
 pub use presets::presets;
 pub use realtime_messages::realtime_messages;
@@ -62,6 +66,7 @@ pub type Target = fn(&[u8]);
 pub const TARGETS: [(&str, Target); 22] = [
     ("audio_files", audio_files),
     ("audio_intake", audio_intake),
+    ("claims", claims),
     ("client_messages", client_messages),
     ("deepgram_messages", deepgram_messages),
     ("manifests", manifests),
@@ -71,6 +76,7 @@ pub const TARGETS: [(&str, Target); 22] = [
     ("onnx_restarts", onnx_restarts),
     ("onnx_texts", onnx_texts),
     ("openai_forms", openai_forms),
+    ("packages", packages),
     ("plugin_files", plugin_files),
     ("presets", presets),
     ("realtime_messages", realtime_messages),

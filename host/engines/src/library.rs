@@ -2,8 +2,8 @@
 
 use crate::platform;
 use auricle_plugin_api::{
-    Manifest,
-    host::{HostServices, Library, LoadedEngine, NotLoadable, read_manifest},
+    Claims, Manifest,
+    host::{HostServices, Library, LoadedEngine, NotLoadable, read_plugin},
 };
 use std::{
     fs, io,
@@ -60,15 +60,17 @@ impl From<NotLoadable> for LibraryError {
 /// with a manifest.
 pub(crate) struct Origin {
     pub(crate) manifest: Manifest,
+    pub(crate) claims: Option<Claims>,
     library: PathBuf,
     dir: PathBuf,
 }
 
-/// Finds the library of a plugin file or engine folder and reads its manifest. Runs none of its code.
+/// Finds the library of a plugin file or engine folder and reads its manifest and claims. Runs none of its code.
 pub(crate) fn find_library(path: &Path) -> Result<Origin, LibraryError> {
     if !path.is_dir() {
         let dir = path.parent().unwrap_or(Path::new(".")).to_owned();
-        return Ok(Origin { manifest: read_manifest(path)?, library: path.to_owned(), dir });
+        let (manifest, claims) = read_plugin(path)?;
+        return Ok(Origin { manifest, claims, library: path.to_owned(), dir });
     }
     let mut libraries: Vec<_> = fs::read_dir(path)
         .map_err(LibraryError::Folder)?
@@ -80,12 +82,12 @@ pub(crate) fn find_library(path: &Path) -> Result<Origin, LibraryError> {
     let mut found: Option<Origin> = None;
     for library in libraries {
         let name = file_name(&library);
-        match read_manifest(&library) {
-            Ok(manifest) => {
+        match read_plugin(&library) {
+            Ok((manifest, claims)) => {
                 if let Some(first) = &found {
                     return Err(LibraryError::TwoPlugins { first: file_name(&first.library), second: name });
                 }
-                found = Some(Origin { manifest, library, dir: path.to_owned() });
+                found = Some(Origin { manifest, claims, library, dir: path.to_owned() });
             }
             // A library that the engine depends on.
             Err(NotLoadable::NotAPlugin) => {}

@@ -1,7 +1,7 @@
 //! Plugins: turns files in directories into registered engines.
 //!
-//! A file passes `scan` (it exists and has stopped changing), `copy` (a private copy under its hash), `trust` (it may
-//! run) and `probe` (a child process opens the copy and reports its engines), and is then entered in the [`Registry`].
+//! A file passes `scan` (it exists and has stopped changing), `copy` (a private copy under its hash), `grants` (it is
+//! granted what it claims to need), `trust` (it may run) and `probe` (a child process opens the copy and reports its engines), and is then entered in the [`Registry`].
 //! Every failure on the way becomes a reason in the registry, never an error of the server. Plugin code runs in this
 //! process only if a model is loaded in it.
 //!
@@ -10,6 +10,7 @@
 mod copy;
 mod engine;
 mod error;
+mod grants;
 mod probe;
 mod registry;
 mod scan;
@@ -17,9 +18,11 @@ mod settings;
 mod trust;
 mod watcher;
 
+pub use auricle_plugin_api::{Claims, Need};
 pub use copy::cache_dir;
 pub use engine::{ConfigError, Engine, LoadError, Plugin, open_plugin};
 pub use error::PluginError;
+pub use grants::{Grants, NotGranted};
 pub use probe::{ProbeReport, engine_files, examine, probe_child};
 pub use registry::{FileReport, FileState, Registry};
 pub use settings::DiscoverySettings;

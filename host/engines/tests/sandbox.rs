@@ -14,10 +14,12 @@ fn main() {
     let [case, on] = ["SANDBOX_CASE", "SANDBOX_ON"].map(|name| std::env::var_os(name).unwrap_or_default());
     match case.to_str() {
         Some("inside") => linux::inside(on.as_ref()),
+        Some("networked") => linux::networked(),
         Some("threaded") => linux::threaded(),
         Some("without") => linux::without(&on),
         _ => {
             linux::what_is_refused_and_what_is_not();
+            linux::what_needs_the_network_has_that_and_no_more();
             linux::a_process_with_threads_is_not_taken();
             linux::what_a_kernel_lacks_is_told();
             println!("sandbox: ok");
@@ -27,14 +29,14 @@ fn main() {
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use auricle_engines::worker::sandbox::{Files, enter};
+    use auricle_engines::worker::sandbox::{Allowed, enter};
     use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
     use std::{
         env,
         ffi::OsStr,
         fs::{self, File, OpenOptions, Permissions},
         io::{self, ErrorKind::PermissionDenied},
-        net::{TcpListener, TcpStream, UdpSocket},
+        net::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket},
         os::unix::{fs::PermissionsExt, fs::symlink, net::UnixDatagram},
         path::Path,
         process::{Command, Output},
@@ -63,7 +65,7 @@ mod linux {
     /// Runs in a child, in the folder made by [`what_is_refused_and_what_is_not`].
     pub(super) fn inside(files: &Path) {
         let read = vec![files.join("models"), files.join("absent")];
-        let protection = enter(&Files { read, scratch: Some(files.join("scratch")) }).unwrap();
+        let protection = enter(&Allowed { read, scratch: Some(files.join("scratch")), ..Allowed::default() }).unwrap();
         println!("{}", protection.warning().unwrap_or_else(|| "full".into()));
         calls();
         foreign_files(files);
@@ -116,6 +118,30 @@ mod linux {
         allowed("temporary files", temporary_files(&files.join("scratch")));
     }
 
+    /// Runs in a child.
+    pub(super) fn networked() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let protection = enter(&Allowed { network: true, ..Allowed::default() }).unwrap();
+        println!("{}", protection.warning().unwrap_or_else(|| "full".into()));
+        allowed("a TCP connection", TcpStream::connect(address));
+        allowed("a UDP socket", UdpSocket::bind("127.0.0.1:0"));
+        allowed("a name", "localhost:9".to_socket_addrs());
+        refused("a TCP listener", TcpListener::bind("127.0.0.1:0"));
+        refused("a pair of sockets", UnixDatagram::pair());
+        refused("a local socket", UnixDatagram::unbound());
+        let raw = rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::RAW, None);
+        refused("a raw socket", raw.map_err(io::Error::from));
+        refused("a program", Command::new("/bin/true").status());
+        refused("a foreign file", fs::read("/etc/passwd"));
+        println!("end");
+    }
+
+    pub(super) fn what_needs_the_network_has_that_and_no_more() {
+        let output = child("networked", "");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "full\nend\n");
+    }
+
     fn temporary_files(scratch: &Path) -> io::Result<()> {
         let folder = scratch.join("folder");
         fs::create_dir(&folder)?;
@@ -129,7 +155,7 @@ mod linux {
     pub(super) fn threaded() {
         let (done, wait) = std::sync::mpsc::channel::<()>();
         let thread = thread::spawn(move || wait.recv());
-        println!("{}", enter(&Files::default()).unwrap_err());
+        println!("{}", enter(&Allowed::default()).unwrap_err());
         drop(done);
         thread.join().unwrap().unwrap_err();
         UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -145,7 +171,7 @@ mod linux {
         let arch = env::consts::ARCH.try_into().unwrap();
         let filter = SeccompFilter::new([(call, Vec::new())].into(), SeccompAction::Allow, answer, arch).unwrap();
         apply_filter(&BpfProgram::try_from(filter).unwrap()).unwrap();
-        let warning = enter(&Files::default()).unwrap().warning().unwrap();
+        let warning = enter(&Allowed::default()).unwrap().warning().unwrap();
         check("files", part != "landlock", fs::read("/etc/passwd"));
         check("network", part == "landlock", UdpSocket::bind("127.0.0.1:0"));
         println!("{warning}");

@@ -3,7 +3,7 @@
 use super::{conversation::PhaseLimits, paced_body::BodyPace, settings::Settings};
 use auricle_core::{Pace, times::wait};
 use auricle_dialects::{Uploads, websocket::ConnectionSettings};
-use auricle_engines::plugins::{DiscoverySettings, cache_dir};
+use auricle_engines::plugins::{DiscoverySettings, Grants, cache_dir};
 use auricle_session::CatalogSettings;
 use auricle_stream::{SharedBacklog, StreamSettings};
 use std::path::{Path, PathBuf};
@@ -15,6 +15,7 @@ pub(super) fn discovery_settings(settings: &Settings, program: PathBuf) -> Disco
         cache: settings.cache.clone(),
         backends: settings.backends.clone(),
         pins: settings.pins.clone(),
+        grants: Grants::new(settings.grants.clone(), &settings.trusted),
         probe_limit: wait(settings.timeouts.probe_seconds),
         quarantine_streams: settings.limits.quarantine_streams,
         quarantine_window: wait(settings.limits.quarantine_seconds),

@@ -14,6 +14,7 @@ use auricle_dialects::{
     deepgram::DeepgramSettings, realtime::RealtimeSettings, sherpa::SherpaSettings, vosk::VoskSettings,
     webrtc::WebRtcSettings, whisper_live::WhisperLiveSettings, wyoming::WyomingSettings,
 };
+use auricle_engines::plugins::Need;
 use auricle_session::{ModelNames, ResumeSettings, journal::JournalSettings};
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -54,6 +55,8 @@ pub struct Settings {
     pub crash_reports: Option<PathBuf>,
     /// SHA-256 of the plugin files and engine folders that may run, by name. If it has any entry, nothing else may run.
     pub pins: BTreeMap<String, String>,
+    /// What plugins may have of what they claim to need beyond files, by plugin id. Plugins in `trusted` may have everything.
+    pub grants: BTreeMap<String, Vec<Need>>,
     /// The key file; without one, no keys are required.
     pub keys: Option<PathBuf>,
     /// Origins of the web pages that may use the server, as browsers send them (`https://app.example`); `*` allows any.
@@ -191,6 +194,7 @@ impl Default for Settings {
             trusted: Vec::new(),
             crash_reports: None,
             pins: BTreeMap::new(),
+            grants: BTreeMap::new(),
             keys: None,
             origins: Vec::new(),
             page: PageSettings::default(),

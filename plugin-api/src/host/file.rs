@@ -1,12 +1,12 @@
-//! Reads a plugin file's manifest without running any of its code.
+//! Reads a plugin file's manifest and claims without running any of its code.
 //!
 //! The file is untrusted input: for any bytes the result is a manifest or one of the two refusals, never a panic.
 
-use crate::Manifest;
+use crate::{Claims, Manifest};
 use object::{BinaryFormat, ExportTarget, NameOrOrdinal, Object, ObjectSection, ObjectSymbol};
 use std::{fs, path::Path};
 
-/// Maximum number of exports that are searched for the manifest.
+/// Maximum number of exports that are searched for a symbol.
 const MOST_EXPORTS: usize = 1 << 16;
 
 /// The reason why a file cannot be loaded as a plugin.
@@ -23,10 +23,18 @@ pub enum NotLoadable {
 /// # Errors
 /// [`NotLoadable`], with the reason.
 pub fn read_manifest(path: &Path) -> Result<Manifest, NotLoadable> {
+    Ok(read_plugin(path)?.0)
+}
+
+/// Reads the manifest, like [`read_manifest`], and the claims, if there are any.
+///
+/// # Errors
+/// [`NotLoadable`], with the reason.
+pub fn read_plugin(path: &Path) -> Result<(Manifest, Option<Claims>), NotLoadable> {
     let bytes = fs::read(path).map_err(|error| NotLoadable::Refused(format!("cannot be read: {error}")))?;
     let manifest = manifest_in(&bytes)?;
     manifest.check().map_err(NotLoadable::Refused)?;
-    Ok(manifest)
+    Ok((manifest, claims_in(&bytes)?))
 }
 
 /// Reads the manifest in the bytes of a plugin file, for any host.
@@ -34,44 +42,67 @@ pub fn read_manifest(path: &Path) -> Result<Manifest, NotLoadable> {
 /// # Errors
 /// [`NotLoadable`], with the reason.
 pub fn manifest_in(bytes: &[u8]) -> Result<Manifest, NotLoadable> {
-    let refused = |reason: String| NotLoadable::Refused(reason);
-    let file = object::File::parse(bytes).map_err(|_| {
+    let file = library(bytes)?;
+    let Some(address) = address_of(&file, Manifest::SYMBOL) else {
+        // A file that is cut off before its symbol table has lost its sections too.
+        return Err(if file.sections().next().is_none() {
+            NotLoadable::Refused("the file is cut short".into())
+        } else {
+            NotLoadable::NotAPlugin
+        });
+    };
+    let data = data_at(&file, address).ok_or_else(|| cut_short("manifest"))?;
+    Manifest::parse(data).map_err(NotLoadable::Refused)
+}
+
+/// Reads the claims in the bytes of a plugin file, for any host. `None` if there are none.
+///
+/// # Errors
+/// [`NotLoadable`], with the reason.
+pub fn claims_in(bytes: &[u8]) -> Result<Option<Claims>, NotLoadable> {
+    let file = library(bytes)?;
+    let Some(address) = address_of(&file, Claims::SYMBOL) else { return Ok(None) };
+    let data = data_at(&file, address).ok_or_else(|| cut_short("claims"))?;
+    Claims::parse(data).map(Some).map_err(NotLoadable::Refused)
+}
+
+fn library(bytes: &[u8]) -> Result<object::File<'_>, NotLoadable> {
+    object::File::parse(bytes).map_err(|_| {
         let what = if bytes.is_empty() { "is empty" } else { "is not a shared library, or cut short" };
-        refused(format!("the file {what}"))
-    })?;
-    // Mach-O prefixes symbols with an underscore; PE lists them as exports.
-    let symbol_name = if file.format() == BinaryFormat::MachO { "_AURICLE_PLUGIN_MANIFEST" } else { Manifest::SYMBOL };
-    let address = file
-        .dynamic_symbols()
+        NotLoadable::Refused(format!("the file {what}"))
+    })
+}
+
+fn cut_short(missing: &str) -> NotLoadable {
+    NotLoadable::Refused(format!("the file is cut short: its {missing} cannot be read"))
+}
+
+/// The address of a symbol. Mach-O prefixes symbols with an underscore; PE lists them as exports.
+fn address_of(file: &object::File<'_>, symbol: &str) -> Option<u64> {
+    let prefixed = format!("_{symbol}");
+    let wanted = if file.format() == BinaryFormat::MachO { &prefixed } else { symbol };
+    file.dynamic_symbols()
         .chain(file.symbols())
-        .find(|symbol| symbol.is_definition() && symbol.name() == Ok(symbol_name))
+        .find(|symbol| symbol.is_definition() && symbol.name() == Ok(wanted))
         .map(|symbol| symbol.address())
         .or_else(|| {
             let mut exports = file.exports().ok()?;
-            let wanted = NameOrOrdinal::Name(symbol_name.as_bytes());
+            let wanted = NameOrOrdinal::Name(wanted.as_bytes());
             // A damaged table may be endless, in entries or in errors.
             let mut exports = exports.by_ref().take(MOST_EXPORTS).map_while(Result::ok);
             exports.find(|export| export.name() == wanted).and_then(|export| match export.target() {
                 ExportTarget::Address { address } => Some(address),
                 _ => None,
             })
-        });
-    let Some(address) = address else {
-        // A file that is cut off before its symbol table has lost its sections too.
-        return Err(if file.sections().next().is_none() {
-            refused("the file is cut short".into())
-        } else {
-            NotLoadable::NotAPlugin
-        });
-    };
-    let cut_short = || refused("the file is cut short: its manifest is missing".into());
+        })
+}
+
+/// The data from an address to the end of its section.
+fn data_at<'a>(file: &object::File<'a>, address: u64) -> Option<&'a [u8]> {
     let section = file
         .sections()
-        .find(|section| (section.address()..section.address().saturating_add(section.size())).contains(&address))
-        .ok_or_else(cut_short)?;
-    let data = section.data().map_err(|_| cut_short())?;
-    let offset = usize::try_from(address - section.address()).map_err(|_| cut_short())?;
-    Manifest::parse(data.get(offset..).ok_or_else(cut_short)?).map_err(refused)
+        .find(|section| (section.address()..section.address().saturating_add(section.size())).contains(&address))?;
+    section.data().ok()?.get(usize::try_from(address - section.address()).ok()?..)
 }
 
 #[cfg(test)]
@@ -101,7 +132,7 @@ mod tests {
             if let Some(byte) = bytes.get_mut(at) {
                 *byte = value;
             }
-            let _ = manifest_in(&bytes);
+            let _ = (manifest_in(&bytes), claims_in(&bytes));
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use super::{Subject, Verdict, case::Checked, ensure};
 use auricle_plugin_api::{
-    Interface, Manifest,
-    host::{NotLoadable, manifest_in},
+    Claims, Interface, Manifest,
+    host::{NotLoadable, claims_in, manifest_in},
 };
 use object::{BinaryFormat, Object, ObjectSymbol};
 use std::{env::consts::DLL_EXTENSION, fs};
@@ -64,6 +64,25 @@ pub(super) fn identity(subject: &Subject) -> Checked {
     ensure!(id.len() <= LONGEST_ID, warning, "the id `{id}` fills its field and may be cut off");
     ensure!(!description.is_empty(), warning, "the description is empty");
     Ok(description)
+}
+
+/// The plugin's claims.
+pub(super) fn read_claims(subject: &Subject) -> Result<Claims, Verdict> {
+    let claims = claims_in(&bytes(subject)?).map_err(|problem| match problem {
+        NotLoadable::NotAPlugin => Verdict::fail("the library is not a plugin"),
+        NotLoadable::Refused(reason) => Verdict::fail(reason),
+    })?;
+    claims.ok_or_else(|| Verdict::skipped("the plugin claims nothing"))
+}
+
+pub(super) fn claims(subject: &Subject) -> Checked {
+    let claims = read_claims(subject)?;
+    let unknown = claims.can.iter().find(|name| !Claims::ABILITIES.contains(&name.as_str()));
+    if let Some(name) = unknown {
+        let known = Claims::ABILITIES.join(", ");
+        return Err(Verdict::warning(format!("hosts ignore `{name}`: they know {known}")));
+    }
+    Ok(claims.to_string())
 }
 
 pub(super) fn unwinds(subject: &Subject) -> Checked {

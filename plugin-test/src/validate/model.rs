@@ -3,7 +3,7 @@
 use super::{
     Subject, Verdict,
     case::Checked,
-    config, ensure, process,
+    config, ensure, file, process,
     wrong::{self, Refusals},
 };
 use auricle_plugin_api::{Error, ErrorCode, Metadata, Scope};
@@ -19,6 +19,13 @@ pub(super) fn loads(subject: &Subject) -> Checked {
     let model = subject.model()?;
     let Metadata { sample_rate, chunk_samples, .. } = model.metadata();
     Ok(format!("{sample_rate} Hz, chunks of {chunk_samples} samples"))
+}
+
+pub(super) fn claims(subject: &Subject) -> Checked {
+    let claims = file::read_claims(subject)?;
+    let (engine, model) = (subject.engine()?, subject.model()?);
+    claims.check(model.metadata(), engine.schema()).map_err(Verdict::fail)?;
+    Ok(String::new())
 }
 
 pub(super) fn time(subject: &Subject) -> Checked {

@@ -32,6 +32,7 @@ cases! {
         file::api: "The file is built against the plugin API of this host's major version." => "Rebuild it with `auricle-plugin-api` of that version.";
         file::version: "The version is a semantic one, because the highest version of an id is used." => "Correct `version` in `Cargo.toml`.";
         file::identity: "The manifest has an id and a description." => "Set `name` and `description` in `Cargo.toml`.";
+        file::claims: "Claims are valid, and their names are known." => "Correct the JSON behind `claims:` in `export_engine!`, or in `AURICLE_CLAIMS`.";
         file::unwinds: "A panic unwinds, so that it ends one stream and not the process." => "Remove `panic = \"abort\"` from the profile.";
     }
     "Opening", true {
@@ -61,6 +62,7 @@ cases! {
         model::limits: "`max_batch` and `max_streams` are at least 1." => "Leave them out if there is no limit.";
         model::languages: "Languages are BCP 47 tags." => "Use tags such as `en` or `pt-BR`.";
         model::capabilities: "Capabilities are names: `partials`, `word-times`, `confidence`, `endpoints`, or the engine's own." => "Use names without spaces.";
+        model::claims: "The model does what the plugin claims." => "Correct the claims, or the metadata; leave out what depends on the model.";
         model::separator: "The separator joins segments: a space, or nothing." => "Set `Metadata::separator`.";
         model::wrong_values: "A load field with a wrong value is an error of one line that names the field." => "Read fields with `Config::get`; report with `Error::config`.";
         model::unknown_field: "A field that the schema does not list is ignored, or refused by name." => "Do not `unwrap` what a configuration may hold.";

@@ -70,4 +70,4 @@ impl Transcriber for Listener {
     }
 }
 
-auricle_plugin_api::export_engine!(Loader);
+auricle_plugin_api::export_engine!(Loader; claims: {"can": ["partials", "word-times"], "languages": ["x-beep"]});

@@ -223,4 +223,4 @@ impl Drop for FaultyProcessor {
     }
 }
 
-auricle_plugin_api::export_engine!(Faulty);
+auricle_plugin_api::export_engine!(Faulty; claims: {"can": ["partials", "endpoints"], "needs": []});

@@ -34,4 +34,7 @@ mod utterance;
 pub use model::{Loader, Recognizer};
 pub use processor::Processor;
 
-auricle_plugin_api::export_engine!(Loader);
+auricle_plugin_api::export_engine!(
+    Loader;
+    claims: {"can": ["partials", "word-times", "confidence", "endpoints", "hotwords"], "needs": []}
+);

@@ -22,4 +22,7 @@ mod vad;
 pub use model::{Decoders, PocketSphinx};
 pub use processor::Processor;
 
-auricle_plugin_api::export_engine!(PocketSphinx);
+auricle_plugin_api::export_engine!(
+    PocketSphinx;
+    claims: {"can": ["partials", "word-times", "confidence", "endpoints"], "needs": []}
+);

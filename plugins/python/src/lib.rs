@@ -16,4 +16,4 @@ pub use loader::Python;
 pub use model::PythonModel;
 pub use processor::Processor;
 
-auricle_plugin_api::export_engine!(Python);
+auricle_plugin_api::export_engine!(Python; claims: {"needs": ["files"]});

@@ -176,4 +176,4 @@ impl AsrProcessor for ToneProcessor {
     }
 }
 
-auricle_plugin_api::export_engine!(Tone);
+auricle_plugin_api::export_engine!(Tone; claims: {"can": ["partials", "endpoints"], "needs": []});

@@ -33,4 +33,7 @@ mod window;
 pub use model::{Loader, Whisper};
 pub use transcriber::Listener;
 
-auricle_plugin_api::export_engine!(Loader);
+auricle_plugin_api::export_engine!(
+    Loader;
+    claims: {"can": ["partials", "word-times", "confidence", "hotwords"], "needs": []}
+);

@@ -17,6 +17,7 @@ pub(super) const BROKEN: &[Row] = &[
     ("model.loads", "crashed", &["model_fault=sigsegv"], "SIGSEGV at 0x40 in load"),
     ("model.loads", "crashed", &["model_fault=exit"], "ended with status 3"),
     ("model.loads", "crashed", &["model_fault=sigabrt", "model_at=model-drop"], "SIGABRT in drop of a model"),
+    ("model.claims", "fail", &["neglect=claims"], "claims `partials`, but it is not among the model's capabilities"),
     ("model.twice", "fail", &["neglect=second-model"], "there is a model already"),
     ("model.threads", "fail", &["neglect=second-model"], "there is a model already"),
     ("model.unloads", "warning", &["neglect=unload"], "16 MiB"),

@@ -108,10 +108,8 @@ fn describe(file: &FileReport) -> String {
     };
     let (plugin, version) = (file.plugin.as_deref().unwrap_or("-"), file.version.as_deref().unwrap_or("-"));
     let line = format!("{state:12}  {}  {plugin} {version}  {}", file.file, file.backends.join(", "));
-    match &file.reason {
-        None => line,
-        Some(reason) => format!("{line}\n              {reason}"),
-    }
+    let claims = file.claims.as_ref().map(|claims| format!("claims: {claims}"));
+    [Some(line), claims, file.reason.clone()].into_iter().flatten().collect::<Vec<_>>().join("\n              ")
 }
 
 fn look(args: &EnginesArgs) -> Result<EnginesReport, EnginesError> {

@@ -23,6 +23,7 @@ use folder::{Destination, FolderError, Occupied, Source};
 use hub::{Failure, Hub, HubError, RemoteFile, Snapshot};
 use indicatif::DecimalBytes;
 use names::{Names, SelectionError};
+pub(super) use progress::Progress;
 use selection::Engine;
 use serde_json::{Value, json};
 use std::{

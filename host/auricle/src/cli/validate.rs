@@ -163,7 +163,7 @@ fn runner(args: &ValidateArgs) -> Result<Runner, String> {
     };
     let program = this_program().map_err(|error| error.to_string())?;
     let sandbox = match host.sandbox {
-        true => Runner::allowed_files(&program, &request),
+        true => Runner::allowed(&program, &request),
         false => Err("the preset does without a sandbox".to_owned()),
     };
     Ok(Runner { program, request, memory: args.memory << 20, sandbox })

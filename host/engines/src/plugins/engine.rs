@@ -14,7 +14,7 @@ use crate::{
     worker::{Quarantine, Supervisor, WorkerSpec},
 };
 use auricle_plugin_api::{
-    Error, Manifest, Schema,
+    Claims, Error, Manifest, Need, Schema,
     host::{HostServices, LoadedEngine},
 };
 use auricle_stream::Model;
@@ -67,6 +67,9 @@ pub enum LoadError {
     /// The engine's error, or how the worker ended.
     #[error("{0}")]
     Engine(Error),
+    /// The model does not keep the plugin's claims.
+    #[error("{0}; correct the claims in the plugin's source, or the model's metadata")]
+    Claims(String),
 }
 
 /// One version of one plugin file.
@@ -74,6 +77,8 @@ pub enum LoadError {
 pub struct Plugin {
     /// The plugin's manifest.
     pub manifest: Manifest,
+    /// What it claims to do and need, if it claims anything.
+    pub claims: Option<Claims>,
     /// The engines, in the plugin's order.
     pub engines: Vec<Arc<Engine>>,
     /// The record of its workers' crashes.
@@ -87,6 +92,7 @@ struct Source {
     id: String,
     /// The plugin's id and version, for the log.
     name: String,
+    claims: Option<Claims>,
     /// The private copy.
     path: PathBuf,
     resource_dirs: Vec<PathBuf>,
@@ -125,11 +131,13 @@ impl Plugin {
         let source = Arc::new(Source {
             id: manifest.id(),
             name: format!("{} {}", manifest.id(), manifest.version()),
+            claims: report.claims.clone(),
             path,
             resource_dirs: resource_dirs.to_vec(),
             quarantine: Arc::clone(&quarantine),
             opened: OnceLock::new(),
         });
+        let claims = report.claims;
         let engines = report.engines.into_iter().map(|engine| {
             let validator = jsonschema::validator_for(&engine.schema).map_err(|error| {
                 let (backend, error) = (engine.backend.clone(), Box::new(error));
@@ -140,7 +148,7 @@ impl Plugin {
             let (backend, names_files) = (engine.backend, engine.names_files);
             Ok(Arc::new(Engine { key, backend, schema, validator, names_files, source }))
         });
-        Ok(Self { manifest, engines: engines.collect::<Result<_, PluginError>>()?, quarantine })
+        Ok(Self { manifest, claims, engines: engines.collect::<Result<_, PluginError>>()?, quarantine })
     }
 }
 
@@ -204,6 +212,14 @@ impl Engine {
     /// # Errors
     /// The engine's error, or how the worker ended.
     pub fn load(&self, load: LoadSpec) -> Result<Box<dyn Model>, LoadError> {
+        let model = self.start(load)?;
+        if let Some(claims) = &self.source.claims {
+            claims.check(model.metadata(), &self.schema).map_err(LoadError::Claims)?;
+        }
+        Ok(model)
+    }
+
+    fn start(&self, mut load: LoadSpec) -> Result<Box<dyn Model>, LoadError> {
         let source = &self.source;
         match load.isolation {
             Isolation::InProcess => {
@@ -212,13 +228,17 @@ impl Engine {
                 Ok(Box::new(model))
             }
             Isolation::Process => {
-                let named = self.files(&load)?;
+                let needs = |need| source.claims.as_ref().is_some_and(|claims| claims.need(need));
+                load.sandbox &= !needs(Need::NoSandbox);
+                let named = if source.claims.is_none() || needs(Need::Files) { self.files(&load)? } else { Vec::new() };
                 let spec = WorkerSpec {
                     plugin: source.name.clone(),
                     path: source.path.clone(),
                     resource_dirs: source.resource_dirs.clone(),
                     backend: self.backend.clone(),
                     named,
+                    network: needs(Need::Network),
+                    gpu: needs(Need::Gpu),
                     load,
                 };
                 let supervisor = Supervisor::start(spec, Arc::clone(&source.quarantine));

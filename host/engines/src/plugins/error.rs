@@ -1,6 +1,6 @@
 //! Why a file or folder of a plugin directory is refused. Each message is one line.
 
-use super::trust::TrustError;
+use super::{grants::NotGranted, trust::TrustError};
 use crate::{library::LibraryError, platform::describe_exit};
 use jsonschema::ValidationError;
 use std::{io, process::ExitStatus, time::Duration};
@@ -11,6 +11,9 @@ pub enum PluginError {
     /// The library has no manifest, or one that this server does not support.
     #[error(transparent)]
     Library(#[from] LibraryError),
+    /// It claims to need what it is not granted.
+    #[error(transparent)]
+    Needs(#[from] NotGranted),
     /// It cannot be copied.
     #[error("cannot be copied: {0}")]
     Copy(io::Error),

@@ -13,7 +13,7 @@ use crate::{
     services::Services,
 };
 use auricle_plugin_api::{
-    Manifest,
+    Claims, Manifest,
     host::{HostServices, LoadedEngine, ignore_requests_to_stop},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -39,6 +39,9 @@ pub struct ProbeReport {
     pub api: String,
     /// The target for which it was compiled.
     pub target: String,
+    /// What it claims to do and need; absent if it claims nothing.
+    #[serde(default)]
+    pub claims: Option<Claims>,
     /// Its engines.
     pub engines: Vec<ProbedEngine>,
 }
@@ -72,7 +75,7 @@ enum Outcome<T> {
     Refused(String),
 }
 
-/// Reads the manifest of a plugin file or folder. If it is valid, `program` opens the plugin in a child process.
+/// Reads the manifest and the claims of a plugin file or folder. If they are valid, `program` opens the plugin in a child process.
 ///
 /// # Errors
 /// Why the plugin is refused.
@@ -82,8 +85,10 @@ pub fn examine(
     resource_dirs: &[PathBuf],
     limit: Duration,
 ) -> Result<ProbeReport, PluginError> {
-    find_library(path)?;
-    ask_child(program, path, resource_dirs, limit, None)
+    let claims = find_library(path)?.claims;
+    let report = ask_child(program, path, resource_dirs, limit, None)?;
+    // Not the child's word for it: the plugin's code runs there.
+    Ok(ProbeReport { claims, ..report })
 }
 
 /// Has `program` ask an engine in a child process which files it needs, see `ModelLoader::files`.
@@ -195,6 +200,7 @@ impl ProbeReport {
             description: manifest.description(),
             api: format!("{major}.{minor}"),
             target: manifest.target(),
+            claims: None,
             engines,
         }
     }

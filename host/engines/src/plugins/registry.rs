@@ -5,7 +5,7 @@
 //! another id serves already. Threads: the watcher writes, any thread reads.
 
 use super::{Engine, Plugin};
-use auricle_plugin_api::Manifest;
+use auricle_plugin_api::{Claims, Manifest};
 use semver::Version;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -101,6 +101,8 @@ pub struct FileReport {
     pub api: Option<String>,
     /// The plugin's description, one line.
     pub description: Option<String>,
+    /// What it claims to do and need; absent if it claims nothing.
+    pub claims: Option<Claims>,
     /// The backends it serves.
     pub backends: Vec<String>,
 }
@@ -262,7 +264,6 @@ impl State {
     }
 
     fn describe(&self, path: &Path, entry: &Entry, pins: &BTreeMap<String, String>) -> FileReport {
-        let manifest = entry.plugin.as_ref().map(|plugin| &plugin.manifest);
         let backends: Vec<String> = entry
             .plugin
             .iter()
@@ -277,7 +278,7 @@ impl State {
             (Some(plugin), refusal) => {
                 let before = refusal.as_ref().map(|reason| format!("the current file is refused: {reason}"));
                 if let Some(reason) = plugin.quarantine.reason() {
-                    return self.report(path, manifest, backends, FileState::Quarantined, Some(reason));
+                    return report(path, entry, backends, FileState::Quarantined, Some(reason));
                 }
                 let not_all = (backends.len() < plugin.engines.len()).then(|| self.loses(path, plugin, pins)).flatten();
                 let reason = before.or_else(|| not_all.as_ref().map(|(_, reason)| reason.clone()));
@@ -287,30 +288,7 @@ impl State {
                 }
             }
         };
-        self.report(path, manifest, backends, state, reason)
-    }
-
-    fn report(
-        &self,
-        path: &Path,
-        manifest: Option<&Manifest>,
-        backends: Vec<String>,
-        state: FileState,
-        reason: Option<String>,
-    ) -> FileReport {
-        FileReport {
-            file: file_name(path),
-            state,
-            reason,
-            plugin: manifest.map(Manifest::id),
-            version: manifest.map(Manifest::version),
-            api: manifest.map(|manifest| {
-                let (major, minor) = manifest.api();
-                format!("{major}.{minor}")
-            }),
-            description: manifest.map(Manifest::description),
-            backends,
-        }
+        report(path, entry, backends, state, reason)
     }
 
     /// Why a loaded plugin does not serve one of its backends.
@@ -344,6 +322,25 @@ fn split_pin(pin: &str) -> (&str, Option<&str>) {
     match pin.split_once('@') {
         Some((id, version)) => (id, Some(version)),
         None => (pin, None),
+    }
+}
+
+fn report(path: &Path, entry: &Entry, backends: Vec<String>, state: FileState, reason: Option<String>) -> FileReport {
+    let plugin = entry.plugin.as_ref();
+    let manifest = plugin.map(|plugin| &plugin.manifest);
+    FileReport {
+        file: file_name(path),
+        state,
+        reason,
+        plugin: manifest.map(Manifest::id),
+        version: manifest.map(Manifest::version),
+        api: manifest.map(|manifest| {
+            let (major, minor) = manifest.api();
+            format!("{major}.{minor}")
+        }),
+        description: manifest.map(Manifest::description),
+        claims: plugin.and_then(|plugin| plugin.claims.clone()),
+        backends,
     }
 }
 

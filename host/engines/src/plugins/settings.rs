@@ -1,5 +1,6 @@
 //! Where plugins are searched and how they are probed.
 
+use super::grants::Grants;
 use crate::platform;
 use std::{collections::BTreeMap, io, path::PathBuf, time::Duration};
 
@@ -17,6 +18,8 @@ pub struct DiscoverySettings {
     /// The SHA-256 hashes of the plugin files and engine folders that may run, by name. If not empty, no others may
     /// run.
     pub pins: BTreeMap<String, String>,
+    /// What plugins are granted of what they claim to need.
+    pub grants: Grants,
     /// How long a plugin may take to load when it is probed.
     pub probe_limit: Duration,
     /// The number of worker crashes on unrelated streams within `quarantine_window` that puts a plugin in quarantine.
@@ -39,6 +42,7 @@ impl DiscoverySettings {
             cache: None,
             backends: BTreeMap::new(),
             pins: BTreeMap::new(),
+            grants: Grants::default(),
             probe_limit: Duration::from_secs(10),
             quarantine_streams: 5,
             quarantine_window: Duration::from_secs(600),

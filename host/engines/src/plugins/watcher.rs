@@ -11,6 +11,7 @@ use super::{
     Plugin, Registry,
     copy::{CopyStore, PluginCopy},
     error::PluginError,
+    grants::Grants,
     probe::{ProbeReport, examine},
     registry::NO_MANIFEST,
     scan::{self, Fingerprint},
@@ -18,7 +19,7 @@ use super::{
     trust::Trust,
 };
 use crate::{
-    library::{LibraryError, find_library},
+    library::{LibraryError, Origin, find_library},
     worker::Quarantine,
 };
 use std::{
@@ -110,6 +111,7 @@ pub fn look_once(settings: &DiscoverySettings) -> io::Result<Arc<Registry>> {
 struct Watching {
     registry: Arc<Registry>,
     copies: Arc<CopyStore>,
+    grants: Grants,
     trust: Trust,
     program: PathBuf,
     plugin_dirs: Vec<PathBuf>,
@@ -164,6 +166,7 @@ impl Watching {
         Ok(Self {
             registry,
             copies: Arc::new(CopyStore::new(settings.cache.as_deref())?),
+            grants: settings.grants.clone(),
             trust: Trust::new(&settings.pins).map_err(io::Error::other)?,
             program: settings.program.clone(),
             plugin_dirs: settings.plugins.clone(),
@@ -254,12 +257,15 @@ impl Watching {
     fn start_probe(&mut self, path: &Path) {
         let Some(watched) = self.files.get_mut(path) else { return };
         let (path, fingerprint) = (path.to_owned(), watched.fingerprint.clone());
-        let (copies, trust) = (Arc::clone(&self.copies), self.trust.clone());
+        let (copies, grants, trust) = (Arc::clone(&self.copies), self.grants.clone(), self.trust.clone());
         let (program, dirs, limit) = (self.program.clone(), self.resource_dirs.clone(), self.probe_limit);
         let report = self.probed.0.clone();
         let job = move || {
             let resources = fingerprint_of(&dirs);
-            let result = copy_and_examine(&copies, &trust, &path, &program, &dirs, limit);
+            let result = copy_plugin(&copies, &grants, &trust, &path).and_then(|copy| {
+                let report = examine(&program, &copy.path, &dirs, limit)?;
+                Ok((copy, report))
+            });
             // The receiver is gone when the server has stopped.
             let _ = report.send(Probed { path, fingerprint, resources, result });
         };
@@ -345,7 +351,7 @@ impl Watching {
         if let Some(plugin) = self.known.get(&sha256) {
             return Ok(Arc::clone(plugin));
         }
-        let manifest = find_library(&path)?.manifest;
+        let Origin { manifest, .. } = find_library(&path)?;
         let (most, window) = self.quarantine;
         let quarantine = Quarantine::new(format!("{} {}", report.id, report.version), most, window);
         let plugin = Plugin::new(manifest, report, path, &sha256, &self.resource_dirs, quarantine)?;
@@ -370,19 +376,13 @@ fn fingerprint_of(resource_dirs: &[PathBuf]) -> Fingerprint {
     all
 }
 
-fn copy_and_examine(
-    copies: &CopyStore,
-    trust: &Trust,
-    path: &Path,
-    program: &Path,
-    resource_dirs: &[PathBuf],
-    limit: Duration,
-) -> Result<(PluginCopy, ProbeReport), PluginError> {
+/// Copies a plugin, if it is granted what it needs and may run. Runs none of its code.
+fn copy_plugin(copies: &CopyStore, grants: &Grants, trust: &Trust, path: &Path) -> Result<PluginCopy, PluginError> {
     // The manifest first: other files need not be copied.
     find_library(path)?;
     let copy = copies.copy(path).map_err(PluginError::Copy)?;
-    // Before any of its code runs.
+    let Origin { manifest, claims, .. } = find_library(&copy.path)?;
+    grants.check(&manifest.id(), claims.as_ref())?;
     trust.check(path, &copy.path)?;
-    let report = examine(program, &copy.path, resource_dirs, limit)?;
-    Ok((copy, report))
+    Ok(copy)
 }

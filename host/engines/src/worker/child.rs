@@ -11,7 +11,7 @@ use super::{
     framed::{self, Received, Receiver},
     lanes::{self, ProcessorTable},
     notices::Notices,
-    sandbox::{self, Files, SandboxError},
+    sandbox::{self, SandboxError},
     wire::{self, Notice, Setup},
 };
 use crate::library::open_library;
@@ -160,8 +160,8 @@ impl Host {
 
     /// Enters the sandbox, if the setup requires it.
     fn enter_sandbox(&self) -> Result<(), SandboxError> {
-        let Some(read) = self.setup.sandbox.clone() else { return Ok(()) };
-        let protection = sandbox::enter(&Files { read, scratch: None })?;
+        let Some(allowed) = &self.setup.sandbox else { return Ok(()) };
+        let protection = sandbox::enter(allowed)?;
         if let Some(message) = protection.warning() {
             self.log(LogLevel::Warn, "sandbox", message);
         }

@@ -256,7 +256,7 @@ fn spawn(spec: &Arc<WorkerSpec>) -> io::Result<(Arc<WorkerMonitor>, Vec<Lane>, C
             backend: spec.backend.clone(),
             fields: Value::Object(spec.load.fields.clone()).to_string(),
             log_level: Services::current_level().number(),
-            sandbox: spec.load.sandbox.then(|| spec.files()),
+            sandbox: spec.load.sandbox.then(|| spec.allowed()),
         })?;
         let reading = Arc::clone(&monitor);
         thread::Builder::new().name("worker-output".into()).spawn(move || reading.read_output(printed))?;
@@ -274,6 +274,6 @@ fn spawn(spec: &Arc<WorkerSpec>) -> io::Result<(Arc<WorkerMonitor>, Vec<Lane>, C
 /// Whether an environment variable is useful to libraries and not secret.
 fn is_harmless(name: &OsStr) -> bool {
     const NAMES: &[&str] = &["HOME", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ"];
-    const FAMILIES: &[&str] = &["LC_", "OMP_", "ORT_", "RUST_"];
+    const FAMILIES: &[&str] = &["CUDA_", "LC_", "OMP_", "ORT_", "RUST_"];
     name.to_str().is_some_and(|name| NAMES.contains(&name) || FAMILIES.iter().any(|family| name.starts_with(family)))
 }

@@ -90,7 +90,16 @@ mod tests {
             metrics: Arc::default(),
         };
         let (path, plugin, backend) = ("x.so".into(), "x 1.0.0".into(), "x".into());
-        let spec = WorkerSpec { plugin, path, resource_dirs: Vec::new(), backend, named: Vec::new(), load };
+        let spec = WorkerSpec {
+            plugin,
+            path,
+            resource_dirs: Vec::new(),
+            backend,
+            named: Vec::new(),
+            network: false,
+            gpu: false,
+            load,
+        };
         let call = CallNote { call: "finish", stream: "abc".into(), inserted: 32_000, brought: 7 };
         let report = Report {
             spec: &spec,

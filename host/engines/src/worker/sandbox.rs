@@ -4,7 +4,8 @@
 //! reach the network, the files of the server's user, or other processes. On Linux a worker therefore applies three
 //! restrictions that cannot be undone: `no_new_privs`, landlock (`files`: it can read the named files and those that
 //! system runtimes need, and write almost nothing) and seccomp (`calls`: no new sockets, no new processes, no changes
-//! of file attributes). Files and sockets that were open before stay usable; this is how the worker communicates with
+//! of file attributes). What a plugin claims to need, and is granted, is left out: connections to other machines, the devices of
+//! graphics processors. Files and sockets that were open before stay usable; this is how the worker communicates with
 //! the host.
 //!
 //! Still possible: checking whether any path exists and its size, using up memory and processor time, and changing the
@@ -21,19 +22,24 @@ mod files;
 
 pub use error::SandboxError;
 
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// The files that the engine may use. The system's libraries, and the parts of `/proc` and `/sys` that runtimes read,
+/// What the engine may use. The system's libraries, and the parts of `/proc` and `/sys` that runtimes read,
 /// are always readable.
 ///
 /// Paths that do not exist are ignored, because the engine reports a missing file better.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Files {
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Allowed {
     /// Files and folders that may be read, with all their content: the plugin's copy, models, runtimes. Links in the
     /// folders may point elsewhere, as they do in model caches.
     pub read: Vec<PathBuf>,
     /// A private folder for temporary files, where files may also be created, written and deleted.
     pub scratch: Option<PathBuf>,
+    /// Connections to other machines. Accepting connections and local sockets stay refused.
+    pub network: bool,
+    /// The devices of graphics processors.
+    pub gpu: bool,
 }
 
 /// The parts of the sandbox that [`enter`] could apply.
@@ -62,7 +68,7 @@ impl Protection {
 /// # Errors
 /// The process has other threads, or the system refuses a restriction that it should support. Some restrictions may be
 /// in force then.
-pub fn enter(files: &Files) -> Result<Protection, SandboxError> {
+pub fn enter(allowed: &Allowed) -> Result<Protection, SandboxError> {
     #[cfg(target_os = "linux")]
     {
         let threads = std::fs::read_dir("/proc/self/task").map(Iterator::count);
@@ -70,12 +76,12 @@ pub fn enter(files: &Files) -> Result<Protection, SandboxError> {
             1 => {}
             threads => return Err(SandboxError::Threads(threads)),
         }
-        let lacking = [files::restrict(files)?, calls::restrict()?];
+        let lacking = [files::restrict(allowed)?, calls::restrict(allowed.network)?];
         Ok(Protection { lacking: lacking.into_iter().flatten().collect() })
     }
     #[cfg(not(target_os = "linux"))]
     {
-        let _ = files;
+        let _ = allowed;
         Ok(Protection { lacking: vec!["there is no sandbox on this system, the engine can do what the server could"] })
     }
 }

@@ -1,5 +1,7 @@
 //! The specification of a worker.
 
+#[cfg(unix)]
+use super::sandbox::Allowed;
 use crate::load::LoadSpec;
 use serde_json::{Map, Value};
 use std::path::PathBuf;
@@ -17,16 +19,25 @@ pub struct WorkerSpec {
     pub backend: String,
     /// Further files that the engine needs, as it says itself.
     pub named: Vec<PathBuf>,
+    /// Whether the sandbox lets it connect to other machines.
+    pub network: bool,
+    /// Whether the sandbox lets it use graphics processors.
+    pub gpu: bool,
     /// How to load the model.
     pub load: LoadSpec,
 }
 
 impl WorkerSpec {
-    /// The files that the engine may read.
+    /// What the sandbox allows.
     #[cfg(unix)]
-    pub(super) fn files(&self) -> Vec<PathBuf> {
+    pub(super) fn allowed(&self) -> Allowed {
         let copy = self.path.parent().map(PathBuf::from).unwrap_or_default();
-        readable_files(copy, &self.resource_dirs, &self.load.fields, &self.named)
+        Allowed {
+            read: readable_files(copy, &self.resource_dirs, &self.load.fields, &self.named),
+            scratch: None,
+            network: self.network,
+            gpu: self.gpu,
+        }
     }
 }
 

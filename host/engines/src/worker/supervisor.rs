@@ -45,7 +45,7 @@ impl Supervisor {
             tracing::warn!(
                 preset = spec.load.preset,
                 plugin = spec.plugin,
-                "the worker has no sandbox (`host.sandbox`)"
+                "the worker has no sandbox (`host.sandbox`, or the plugin's claims)"
             );
         }
         let spec = Arc::new(spec);

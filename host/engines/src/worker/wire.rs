@@ -4,6 +4,7 @@
 //! program, started from the same file; [`VERSION`] is checked nevertheless. Text of the engine is sent as bytes, its
 //! JSON as text. The host does not trust a worker: a message that cannot be decoded is an error.
 
+use super::sandbox::Allowed;
 use auricle_plugin_api::{Error, ErrorCode, Segment, Word, host::EventSink};
 use serde::{Deserialize, Serialize};
 use serde_bytes::Bytes;
@@ -11,7 +12,7 @@ use serde_json::{Map, Value};
 use std::path::PathBuf;
 
 /// The version of the messages below.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// The largest size of a message in bytes. Far above the longest text and the largest restart point of a stream.
 pub const MOST_BYTES: usize = 64 << 20;
@@ -58,8 +59,8 @@ pub struct Setup {
     pub fields: String,
     /// The most detailed level that the host logs, as [`LogLevel::number`](auricle_plugin_api::host::LogLevel::number).
     pub log_level: u8,
-    /// The files and folders that the worker may read, if it must enter the sandbox before plugin code runs.
-    pub sandbox: Option<Vec<PathBuf>>,
+    /// What the sandbox allows, if the worker must enter it before plugin code runs.
+    pub sandbox: Option<Allowed>,
 }
 
 /// A worker's message on the control socket.

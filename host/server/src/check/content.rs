@@ -37,9 +37,10 @@ pub(super) fn plugins(settings: &Settings, program: &Path, findings: &mut Vec<Fi
         findings.push(Finding::warning("plugins", "the plugin directories hold no plugin"));
     }
     findings.extend(files.iter().map(plugin));
-    for id in &settings.trusted {
+    let ids = settings.trusted.iter().map(|id| ("trusted", id)).chain(settings.grants.keys().map(|id| ("grants", id)));
+    for (setting, id) in ids {
         if !files.iter().any(|file| file.plugin.as_ref() == Some(id)) {
-            findings.push(Finding::warning("trusted", format_args!("there is no plugin `{id}`")));
+            findings.push(Finding::warning(setting, format_args!("there is no plugin `{id}`")));
         }
     }
     for backend in settings.backends.keys().filter(|backend| registry.engine(backend).is_none()) {

@@ -4,7 +4,7 @@ use indicatif::{DecimalBytes, ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 
 /// A file that is being downloaded.
-pub(super) struct Progress {
+pub(crate) struct Progress {
     name: String,
     size: u64,
     /// Bytes that existed before.
@@ -14,7 +14,7 @@ pub(super) struct Progress {
 
 impl Progress {
     /// Starts at `kept` of `size` bytes.
-    pub(super) fn begin(name: &str, size: u64, kept: u64) -> Self {
+    pub(crate) fn begin(name: &str, size: u64, kept: u64) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(size).with_position(kept).with_message(name.to_owned());
             let look =
@@ -28,14 +28,14 @@ impl Progress {
     }
 
     /// Sets the number of bytes that are downloaded.
-    pub(super) fn at(&self, position: u64) {
+    pub(crate) fn at(&self, position: u64) {
         if let Some(bar) = &self.bar {
             bar.set_position(position);
         }
     }
 
     /// Marks the file as complete.
-    pub(super) fn done(&self) {
+    pub(crate) fn done(&self) {
         match &self.bar {
             Some(bar) => bar.finish(),
             None if self.kept == 0 => eprintln!("{}: {}", self.name, DecimalBytes(self.size)),

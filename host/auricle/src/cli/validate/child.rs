@@ -6,7 +6,7 @@
 use crate::cli::recording;
 use auricle_engines::{
     child::end_with_parent,
-    worker::sandbox::{self, Files},
+    worker::sandbox::{self, Allowed},
 };
 use auricle_plugin_api::host::{ignore_requests_to_stop, on_crash};
 use auricle_plugin_test::validate::{Outcome, Round, Speech, Subject, Verdict, case, fuzz};
@@ -31,8 +31,8 @@ pub(crate) struct Request {
     pub(super) fields: Map<String, Value>,
     pub(super) audio: Option<PathBuf>,
     pub(super) limit: Duration,
-    /// The files that the sandbox allows, if the process must enter it.
-    pub(super) sandbox: Option<Vec<PathBuf>>,
+    /// What the sandbox allows, if the process must enter it.
+    pub(super) sandbox: Option<Allowed>,
 }
 
 /// A task.
@@ -65,10 +65,9 @@ pub(crate) fn run(report: &Path) -> io::Result<ExitCode> {
     io::stdin().read_line(&mut line)?;
     let request: Request = serde_json::from_str(&line)?;
     let report = OpenOptions::new().append(true).open(report)?;
-    if let Some(read) = &request.sandbox {
+    if let Some(allowed) = &request.sandbox {
         // Before there are other threads.
-        let files = Files { read: read.clone(), scratch: None };
-        sandbox::enter(&files).map_err(|error| io::Error::other(error.to_string()))?;
+        sandbox::enter(allowed).map_err(|error| io::Error::other(error.to_string()))?;
     }
     end_with_parent()?;
     let crashes = report.try_clone()?;

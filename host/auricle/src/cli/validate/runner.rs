@@ -8,8 +8,9 @@ use auricle_engines::{
     child::{ChildEnd, ChildLimits, wait},
     platform::{describe_exit, own_process_group},
     plugins::{engine_files, examine},
-    worker::readable_files,
+    worker::{readable_files, sandbox::Allowed},
 };
+use auricle_plugin_api::Need;
 use auricle_plugin_test::validate::{Case, Outcome, SECTIONS, Verdict};
 use serde::Serialize;
 use std::{
@@ -47,8 +48,8 @@ pub(super) struct Runner {
     pub(super) request: Request,
     /// In bytes.
     pub(super) memory: u64,
-    /// The files of the sandbox, or why it is not used.
-    pub(super) sandbox: Result<Vec<PathBuf>, String>,
+    /// What the sandbox allows, or why it is not used.
+    pub(super) sandbox: Result<Allowed, String>,
 }
 
 /// What a process printed and reported.
@@ -59,21 +60,27 @@ struct Ran {
 }
 
 impl Runner {
-    /// The files that the sandbox allows. Opens the plugin in a child process, if it can name files.
-    pub(super) fn allowed_files(program: &Path, request: &Request) -> Result<Vec<PathBuf>, String> {
+    /// What the sandbox allows. Opens the plugin in a child process, if it can name files.
+    pub(super) fn allowed(program: &Path, request: &Request) -> Result<Allowed, String> {
         let Request { library, origin_dir, resource_dirs, backend, fields, limit, .. } = request;
         // Problems of opening are found by other cases.
         let report = examine(program, library, resource_dirs, *limit).map_err(|problem| problem.to_string())?;
+        let claims = report.claims.as_ref();
+        let needs = |need| claims.is_some_and(|claims| claims.need(need));
+        if needs(Need::NoSandbox) {
+            return Err("the plugin claims that it needs no sandbox".to_owned());
+        }
         let mut engines = report.engines.iter();
         let engine = engines.find(|engine| backend.as_ref().is_none_or(|name| *name == engine.backend));
         let named = match engine {
-            Some(engine) if engine.names_files => {
+            Some(engine) if engine.names_files && (claims.is_none() || needs(Need::Files)) => {
                 engine_files(program, library, resource_dirs, *limit, (&engine.backend, fields))
                     .map_err(|problem| problem.to_string())?
             }
             _ => Vec::new(),
         };
-        Ok(readable_files(origin_dir.clone(), resource_dirs, fields, &named))
+        let read = readable_files(origin_dir.clone(), resource_dirs, fields, &named);
+        Ok(Allowed { read, scratch: None, network: needs(Need::Network), gpu: needs(Need::Gpu) })
     }
 
     /// Runs the selected cases in order, and passes each report on as soon as it is known. After a gate that did not
@@ -110,7 +117,11 @@ impl Runner {
         let mut request = Request { task: Task::Case(case.name()), ..self.request.clone() };
         if case.is_sandboxed() {
             match &self.sandbox {
-                Ok(files) => request.sandbox = Some(files.iter().chain(&self.request.audio).cloned().collect()),
+                Ok(allowed) => {
+                    let mut allowed = allowed.clone();
+                    allowed.read.extend(self.request.audio.clone());
+                    request.sandbox = Some(allowed);
+                }
                 Err(reason) => return Verdict::new(Outcome::Skipped, reason),
             }
         }

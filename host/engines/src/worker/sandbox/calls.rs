@@ -21,14 +21,14 @@ const SYS_FILE_SETATTR: c_long = 469;
 /// Not in `libc`. The same on all processors that have a filter.
 const FS_IOC_FSSETXATTR: u32 = 0x401c_5820;
 
+/// In `libc` it is deprecated.
+const SOCK_PACKET: libc::c_int = 10;
+
 /// Calls that are always refused.
 const REFUSED: &[c_long] = &[
-    // Network and all other sockets, so that no data can leave. Sending and receiving stay allowed, because the worker
-    // uses its socket to the host.
-    libc::SYS_socket,
+    // Network and all other sockets, so that no data can leave; `NETWORK` has the rest. Sending and receiving stay allowed,
+    // because the worker uses its socket to the host.
     libc::SYS_socketpair,
-    libc::SYS_connect,
-    libc::SYS_bind,
     libc::SYS_listen,
     libc::SYS_accept,
     libc::SYS_accept4,
@@ -124,6 +124,9 @@ const REFUSED: &[c_long] = &[
     libc::SYS_vhangup,
 ];
 
+/// Calls that are refused unless the engine may use the network. Then only sockets for it can be created: see [`refused_sometimes`].
+const NETWORK: &[c_long] = &[libc::SYS_socket, libc::SYS_connect, libc::SYS_bind];
+
 /// The older variants of these calls, which only x86 has.
 #[cfg(target_arch = "x86_64")]
 const REFUSED_ON_X86: &[c_long] = &[
@@ -142,14 +145,14 @@ const REFUSED_ON_X86: &[c_long] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const REFUSED_ON_X86: &[c_long] = &[];
 
-/// Restricts the calling thread. Returns a text if this system lacks a part.
-pub(super) fn restrict() -> Result<Option<&'static str>, SandboxError> {
+/// Restricts the calling thread, with or without the network. Returns a text if this system lacks a part.
+pub(super) fn restrict(network: bool) -> Result<Option<&'static str>, SandboxError> {
     let Ok(arch) = TargetArch::try_from(ARCH) else {
         return Ok(Some(
             "there is no seccomp filter for this processor, the engine can use the network and start programs",
         ));
     };
-    let programs = programs(arch).map_err(SandboxError::Filter)?;
+    let programs = programs(arch, network).map_err(SandboxError::Filter)?;
     for program in &programs {
         match apply_filter(program) {
             Ok(()) => {}
@@ -162,9 +165,13 @@ pub(super) fn restrict() -> Result<Option<&'static str>, SandboxError> {
     Ok(None)
 }
 
-fn programs(arch: TargetArch) -> Result<Vec<BpfProgram>, BackendError> {
-    let mut refused: Rules = REFUSED.iter().chain(REFUSED_ON_X86).map(|call| (*call, Vec::new())).collect();
-    refused.extend(refused_sometimes()?);
+fn programs(arch: TargetArch, network: bool) -> Result<Vec<BpfProgram>, BackendError> {
+    let calls = REFUSED.iter().chain(REFUSED_ON_X86).chain(NETWORK);
+    let mut refused: Rules = calls.map(|call| (*call, Vec::new())).collect();
+    if network {
+        NETWORK.iter().for_each(|call| drop(refused.remove(call)));
+    }
+    refused.extend(refused_sometimes(network)?);
     let programs = vec![
         program(refused, EPERM, arch)?,
         // The C library prefers this call for threads, but a filter cannot see its flags. Without it, it uses `clone`.
@@ -182,13 +189,23 @@ fn program(rules: Rules, errno: i32, arch: TargetArch) -> Result<BpfProgram, Bac
     SeccompFilter::new(rules, SeccompAction::Allow, SeccompAction::Errno(errno.unsigned_abs()), arch)?.try_into()
 }
 
-fn refused_sometimes() -> Result<Rules, BackendError> {
+fn refused_sometimes(network: bool) -> Result<Rules, BackendError> {
     use SeccompCmpOp::{Eq, MaskedEq, Ne};
     // The kernel uses only the lower half of these arguments.
     let when = |argument, operation, value| SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operation, value);
     let case = |conditions: Vec<SeccompCondition>| SeccompRule::new(conditions);
     let own = u64::from(process::id());
     let mut rules = Rules::new();
+    if network {
+        // Sockets other than for IP, and those for packets that the engine would make itself, if the worker is root.
+        const KIND: u64 = 0xf;
+        let [ip, ip6] = [libc::AF_INET, libc::AF_INET6].map(|family| when(0, Ne, family.unsigned_abs().into()));
+        let mut cases = vec![case(vec![ip?, ip6?])?];
+        for kind in [libc::SOCK_RAW, libc::SOCK_RDM, libc::SOCK_SEQPACKET, libc::SOCK_DCCP, SOCK_PACKET] {
+            cases.push(case(vec![when(1, MaskedEq(KIND), kind.unsigned_abs().into())?])?);
+        }
+        rules.insert(libc::SYS_socket, cases);
+    }
     // New processes, but not new threads.
     let thread = libc::CLONE_THREAD.unsigned_abs().into();
     rules.insert(libc::SYS_clone, vec![case(vec![when(0, MaskedEq(thread), 0)?])?]);

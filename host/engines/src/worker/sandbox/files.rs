@@ -4,7 +4,7 @@
 //! may be executed; loading a library needs only the right to read. A rule applies to the folder as it was when the
 //! rule was made, and `/proc/self` is this process. Threads: the main thread of the worker.
 
-use super::{Files, error::SandboxError};
+use super::{Allowed, error::SandboxError};
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, LandlockStatus, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError,
     Scope, make_bitflags, path_beneath_rules,
@@ -54,12 +54,38 @@ const SYSTEM: &[&str] = &[
 /// Devices that only provide or discard data.
 const DEVICES: &[&str] = &["/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"];
 
+/// What is read to find and verify other machines.
+const NETWORK: &[&str] = &[
+    "/etc/resolv.conf",
+    "/etc/hosts",
+    "/etc/nsswitch.conf",
+    "/etc/gai.conf",
+    "/etc/ssl",
+    "/etc/pki",
+    "/usr/share/ca-certificates",
+];
+
+/// What drivers of graphics processors read.
+const GPU: &[&str] = &[
+    "/etc/OpenCL",
+    "/etc/vulkan",
+    "/usr/share/nvidia",
+    "/usr/share/vulkan",
+    "/proc/devices",
+    "/proc/driver/nvidia",
+    "/sys/bus/pci",
+    "/sys/class/drm",
+    "/sys/class/kfd",
+    "/sys/devices",
+    "/sys/module",
+];
+
 /// How many levels below a readable folder are searched for links, such as `MODELS/NAME/onnx/FILE`.
 const LINK_DEPTH: u32 = 3;
 
 /// Restricts the calling thread. Returns a text if this kernel lacks a part.
-pub(super) fn restrict(files: &Files) -> Result<Option<&'static str>, SandboxError> {
-    match try_restrict(files).map_err(SandboxError::Landlock)? {
+pub(super) fn restrict(allowed: &Allowed) -> Result<Option<&'static str>, SandboxError> {
+    match try_restrict(allowed).map_err(SandboxError::Landlock)? {
         LandlockStatus::NotImplemented => {
             Ok(Some("this kernel has no landlock (Linux 5.13), the engine can read and write what the server could"))
         }
@@ -73,24 +99,43 @@ pub(super) fn restrict(files: &Files) -> Result<Option<&'static str>, SandboxErr
     }
 }
 
-fn try_restrict(files: &Files) -> Result<LandlockStatus, RulesetError> {
+fn try_restrict(allowed: &Allowed) -> Result<LandlockStatus, RulesetError> {
     let read = make_bitflags!(AccessFs::{ReadFile | ReadDir});
     let mut readable: Vec<PathBuf> = SYSTEM.iter().map(PathBuf::from).collect();
     readable.extend(library_path());
-    for path in &files.read {
+    if allowed.network {
+        readable.extend(NETWORK.iter().map(PathBuf::from));
+    }
+    if allowed.gpu {
+        readable.extend(GPU.iter().map(PathBuf::from));
+    }
+    for path in &allowed.read {
         readable.push(path.clone());
         links_below(path, LINK_DEPTH, &mut readable);
     }
-    let status = Ruleset::default()
-        .handle_access(AccessFs::from_all(KNOWN))?
-        .handle_access(AccessNet::from_all(KNOWN))?
+    let gpus = if allowed.gpu { gpu_devices() } else { Vec::new() };
+    let mut rules = Ruleset::default().handle_access(AccessFs::from_all(KNOWN))?;
+    if !allowed.network {
+        rules = rules.handle_access(AccessNet::from_all(KNOWN))?;
+    }
+    let status = rules
         .scope(Scope::from_all(KNOWN))?
         .create()?
         .add_rules(path_beneath_rules(readable, read))?
         .add_rules(path_beneath_rules(DEVICES, read | AccessFs::WriteFile | AccessFs::Truncate))?
-        .add_rules(path_beneath_rules(&files.scratch, scratch()))?
+        .add_rules(path_beneath_rules(gpus, read | AccessFs::WriteFile | AccessFs::IoctlDev))?
+        .add_rules(path_beneath_rules(&allowed.scratch, scratch()))?
         .restrict_self()?;
     Ok(status.landlock)
+}
+
+/// The devices of graphics processors that this machine has.
+fn gpu_devices() -> Vec<PathBuf> {
+    let is_gpu = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        matches!(&*name, "dri" | "kfd") || name.starts_with("nvidia")
+    };
+    fs::read_dir("/dev").into_iter().flatten().flatten().map(|entry| entry.path()).filter(is_gpu).collect()
 }
 
 /// The rights in the folder for temporary files. They do not allow programs, devices or sockets.
