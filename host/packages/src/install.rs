@@ -14,7 +14,7 @@ use super::{
     package::Package,
     path::{PRESETS, RESOURCES},
     publishers::{Publishers, Standing},
-    records::{Record, Records, is_as_recorded},
+    records::{Record, Records, is_as_recorded, lock},
     remove::delete_files,
 };
 use auricle_plugin_api::Manifest as LibraryManifest;
@@ -22,8 +22,7 @@ use error::at;
 use staged::{Staged, write};
 use std::{
     collections::BTreeSet,
-    fs::{self, File},
-    io,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -78,9 +77,7 @@ pub fn add(
     let (manifest, key, plugins) = (package.manifest().clone(), package.key(), directories.plugins.clone());
     check_suitable(&manifest)?;
     let is_new = check_publisher(&manifest, key, publishers, policy)?;
-    // One command at a time changes a plugin directory, where the system can lock one.
-    let lock = File::open(&plugins).map_err(at(&plugins))?;
-    let _ = lock.lock();
+    let _lock = lock(&plugins).map_err(at(&plugins))?;
     let records = Records::of(&plugins);
     let old = records.get(&manifest.name)?;
     if let Some(old) = &old

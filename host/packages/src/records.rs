@@ -11,7 +11,7 @@ use super::{
 use auricle_engines::plugins::digest;
 use serde::{Deserialize, Serialize};
 use std::{
-    fs,
+    fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -106,6 +106,13 @@ impl Record {
         };
         self.places(plugins).into_iter().filter_map(change).collect()
     }
+}
+
+/// Waits until no other command changes a plugin directory, where the system can lock directories.
+pub(crate) fn lock(plugins: &Path) -> io::Result<Option<File>> {
+    fs::read_dir(plugins)?;
+    let lock = File::open(plugins).ok();
+    Ok(lock.filter(|lock| lock.lock().is_ok()))
 }
 
 /// Whether the file has the recorded content.

@@ -3,12 +3,11 @@
 use super::{
     manifest::PackageFile,
     path::ENGINE,
-    records::{Record, RecordError, Records},
+    records::{Record, RecordError, Records, lock},
 };
 use std::{
     collections::BTreeSet,
-    fs::{self, File},
-    io,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -40,9 +39,7 @@ pub enum RemoveError {
 /// It is not installed, a file was changed, or a file cannot be deleted. Then the command can be run again.
 pub fn remove(plugins: &Path, name: &str, force: bool) -> Result<Record, RemoveError> {
     let failed = |(path, error)| RemoveError::File { path, error };
-    let lock = File::open(plugins).map_err(|error| failed((plugins.to_owned(), error)))?;
-    // As for adding.
-    let _ = lock.lock();
+    let _lock = lock(plugins).map_err(|error| failed((plugins.to_owned(), error)))?;
     let records = Records::of(plugins);
     let record = records.get(name)?.ok_or_else(|| RemoveError::Absent(name.to_owned()))?;
     let changes = record.versions().into_iter().flat_map(|version| version.changes(plugins));
