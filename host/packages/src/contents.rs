@@ -4,6 +4,7 @@
 //! unusual in an archive (links, devices, other names, files that come twice) is refused and not interpreted.
 
 use super::manifest::{Manifest, ManifestError, PackageFile};
+use auricle_core::one_line;
 use sha2::{Digest, Sha256};
 use std::io::{self, Read, Write};
 use tar::{Archive, Builder, EntryType, Header};
@@ -19,7 +20,7 @@ const PER_ENTRY: u64 = 1_024;
 #[derive(Debug, thiserror::Error)]
 pub enum ContentError {
     /// The archive is damaged, or cannot be read or written.
-    #[error("cannot be unpacked: {0}")]
+    #[error("cannot be unpacked: {}", one_line(.0))]
     Archive(io::Error),
     /// The manifest is not valid.
     #[error(transparent)]

@@ -119,3 +119,13 @@ fn nothing_follows_the_archive() {
     let bomb = Archive::of(&manifest(&[])).file("engine/zeros", &vec![0; 64 << 20]).done();
     assert!(refusal(&publisher.signed(&bomb)).contains("holds more"));
 }
+
+#[test]
+fn a_damaged_archive_is_refused_in_one_line() {
+    for (field, place) in [("name", 0), ("size", 124), ("checksum", 148)] {
+        let mut archive = Archive::of(&manifest(&[])).done();
+        archive[place..place + 8].copy_from_slice(b"\x01\n\x1b[2Jxy");
+        let found = refusal(&Publisher::new().signed(&archive));
+        assert!(found.starts_with("cannot be unpacked: "), "{field}: {found}");
+    }
+}
