@@ -90,6 +90,10 @@ impl Conversation {
                 let message = "`start` is not for WebRTC: the offer has the preset and the options";
                 Failure::new(FailureCode::BadMessage, message)
             }
+            Ok(ClientMessage::Resume(_) | ClientMessage::Ack(_)) => {
+                let message = "a stream over WebRTC cannot be resumed: make a new offer";
+                Failure::new(FailureCode::BadMessage, message)
+            }
             Err(problem) => problem,
         };
         self.fail(problem);
