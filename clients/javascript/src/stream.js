@@ -43,7 +43,7 @@ export class Stream {
   /** Position where the server's stream begins. */
   #origin = 0;
   /** How to resume the server's stream, if that is possible: its id, token, origin, last message, and the last one acknowledged. */
-  #ticket = null;
+  #serverStream = null;
   /** Whether the server has not said yet what it has of the stream. */
   #resuming = false;
   /** Position up to which the text is final. */
@@ -178,8 +178,8 @@ export class Stream {
       if (this.#finishing) this.#say({ type: "finish" });
       return;
     }
-    if (this.#ticket) {
-      const { stream, token, origin, lastSeq } = this.#ticket;
+    if (this.#serverStream) {
+      const { stream, token, origin, lastSeq } = this.#serverStream;
       this.#resuming = true;
       this.#origin = origin;
       this.#say({ type: "resume", stream, token, last_seq: lastSeq });
@@ -237,15 +237,15 @@ export class Stream {
 
   /** Whether a message is new. The server may be told that it arrived. */
   #isNew(event) {
-    if (event.type === "ready" && event.resume && !this.#ticket) {
-      this.#ticket = { stream: event.stream, token: event.resume.token, origin: this.#origin, lastSeq: event.seq, acknowledged: 0 };
+    if (event.type === "ready" && event.resume && !this.#serverStream) {
+      this.#serverStream = { stream: event.stream, token: event.resume.token, origin: this.#origin, lastSeq: event.seq, acknowledged: 0 };
       return true;
     }
-    if (!this.#ticket || this.#resuming || event.seq === undefined) return true;
-    if (event.seq <= this.#ticket.lastSeq) return false;
-    this.#ticket.lastSeq = event.seq;
-    if (event.seq >= this.#ticket.acknowledged + ACK_EVERY && this.#socket.readyState === OPEN) {
-      this.#ticket.acknowledged = event.seq;
+    if (!this.#serverStream || this.#resuming || event.seq === undefined) return true;
+    if (event.seq <= this.#serverStream.lastSeq) return false;
+    this.#serverStream.lastSeq = event.seq;
+    if (event.seq >= this.#serverStream.acknowledged + ACK_EVERY && this.#socket.readyState === OPEN) {
+      this.#serverStream.acknowledged = event.seq;
       this.#say({ type: "ack", seq: event.seq });
     }
     return true;
@@ -260,11 +260,11 @@ export class Stream {
 
   /** The server goes on with its stream, and sends what has not arrived. */
   #resumed({ received, finished, missed, resume }) {
-    const position = this.#ticket.origin + received;
-    this.#ticket.token = resume.token;
+    const position = this.#serverStream.origin + received;
+    this.#serverStream.token = resume.token;
     if (position < this.#kept.start || position > this.#kept.end) {
       // The server lacks audio that is not kept any more: the stream begins again.
-      this.#ticket = null;
+      this.#serverStream = null;
       this.#closed(this.#socket, "");
       return;
     }
@@ -299,7 +299,7 @@ export class Stream {
     if (failure.code === "unknown_stream") {
       // What the server does not have any more begins again.
       failure = new Failure("unreachable", failure.message);
-      this.#failure = this.#ticket = null;
+      this.#failure = this.#serverStream = null;
     }
     if (socket.carriesTrack) {
       // Once is enough: the network or the server does not let it through.

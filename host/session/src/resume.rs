@@ -52,11 +52,11 @@ struct Slot {
     key: Option<String>,
     /// Hashes of the token and of the one before.
     tokens: [Option<TokenHash>; 2],
-    place: Place,
+    state: State,
 }
 
 #[derive(Debug)]
-enum Place {
+enum State {
     /// It is in a connection, which gives it up when this is cancelled.
     Connected(CancellationToken),
     Waiting {
@@ -114,8 +114,8 @@ impl Resumable {
 
     fn drop_oldest(&self, may_go: impl Fn(&Slot, &Resumed) -> bool) -> bool {
         let mut slots = self.lock();
-        let waiting = slots.iter().filter_map(|(id, slot)| match &slot.place {
-            Place::Waiting { state, since } if may_go(slot, state) => Some((*since, id.clone())),
+        let waiting = slots.iter().filter_map(|(id, slot)| match &slot.state {
+            State::Waiting { state, since } if may_go(slot, state) => Some((*since, id.clone())),
             _ => None,
         });
         let Some((_, oldest)) = waiting.min() else { return false };
@@ -132,7 +132,7 @@ impl Resumable {
     }
 
     fn waiting(&self) -> usize {
-        self.lock().values().filter(|slot| matches!(slot.place, Place::Waiting { .. })).count()
+        self.lock().values().filter(|slot| matches!(slot.state, State::Waiting { .. })).count()
     }
 
     /// Takes a session out. `None` if it is still in a connection, which is asked to give it up.
@@ -146,14 +146,14 @@ impl Resumable {
             );
             Failure::new(FailureCode::UnknownStream, message)
         })?;
-        if let Place::Connected(wanted) = &slot.place {
+        if let State::Connected(wanted) = &slot.state {
             wanted.cancel();
             return Ok(None);
         }
         let (hold, next) = Hold::new(self, id.to_owned(), caller, Some(used));
         match std::mem::replace(slot, next).place {
-            Place::Waiting { state, .. } => Ok(Some((*state, hold))),
-            Place::Connected(_) => Ok(None),
+            State::Waiting { state, .. } => Ok(Some((*state, hold))),
+            State::Connected(_) => Ok(None),
         }
     }
 
@@ -216,7 +216,7 @@ impl Hold {
         let slot = Slot {
             key: caller.key_name().map(str::to_owned),
             tokens: [Some(hash(&token)), used],
-            place: Place::Connected(wanted.clone()),
+            state: State::Connected(wanted.clone()),
         };
         let (resumable, drain) = (Arc::clone(resumable), caller.drain.clone());
         (Self { resumable, id, token, wanted, drain, is_parked: false }, slot)
@@ -256,7 +256,7 @@ impl Hold {
         let (resumable, id, drain) = (Arc::clone(&self.resumable), self.id.clone(), self.drain.clone());
         let since = Instant::now();
         if let Some(slot) = resumable.lock().get_mut(&id) {
-            slot.place = Place::Waiting { state: Box::new(state), since };
+            slot.state = State::Waiting { state: Box::new(state), since };
         }
         resumable.parked.notify_waiters();
         while resumable.waiting() > resumable.settings.max_streams && resumable.drop_oldest(|_, _| true) {}
@@ -264,7 +264,7 @@ impl Hold {
             let wait = Duration::from_secs_f64(resumable.settings.seconds);
             // When the server stops, nobody resumes here.
             let _ = timeout(wait, drain.cancelled()).await;
-            let still = |slot: &Slot| matches!(&slot.place, Place::Waiting { since: at, .. } if *at == since);
+            let still = |slot: &Slot| matches!(&slot.state, State::Waiting { since: at, .. } if *at == since);
             let mut slots = resumable.lock();
             let expired = slots.get(&id).is_some_and(still).then(|| slots.remove(&id));
             drop(slots);

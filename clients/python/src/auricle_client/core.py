@@ -46,7 +46,7 @@ class _Command:
         self.position = position
 
 
-class _Ticket:
+class _ServerStream:
     """How to resume the server's stream."""
 
     def __init__(self, stream: str, token: str, origin: int) -> None:
@@ -118,7 +118,7 @@ class Core:
         self._final = 0
 
         #: The stream on the server, if it can be resumed.
-        self._ticket: Optional[_Ticket] = None
+        self._server_stream: Optional[_ServerStream] = None
 
         # Of this connection: the first byte of the server's stream, the next one to send, the commands that were sent.
         self._is_connected = False
@@ -178,11 +178,11 @@ class Core:
         self._final = self._origin = self._sent = self._commands_sent = 0
         self._epoch += 1
         if self._is_resuming or not self._is_connected:
-            self._ticket = None
+            self._server_stream = None
         elif self._is_started:
             self._commands.append(_Command("reset", 0))
-        if self._ticket is not None:
-            self._ticket.origin = self._ticket.flushes = 0
+        if self._server_stream is not None:
+            self._server_stream.origin = self._server_stream.flushes = 0
 
     def finish(self) -> None:
         """Ends the audio. `Done` is the last event."""
@@ -214,9 +214,9 @@ class Core:
         self._is_connected, self._is_started, self._problem = True, False, None
         self._resets_sent = self._resets_answered = self._commands_sent = 0
         self._origin = self._sent = max(self._final, self._kept.start)
-        if self._ticket is not None:
-            self._origin = self._ticket.origin
-        self._is_resuming = self._ticket is not None
+        if self._server_stream is not None:
+            self._origin = self._server_stream.origin
+        self._is_resuming = self._server_stream is not None
         self._allowed = self._kept.end - self._sent + _STALLED_SECONDS * self._audio.bytes_per_second
 
     def next_message(self) -> Union[str, bytes, None]:
@@ -224,16 +224,16 @@ class Core:
         if not self._is_connected or self.state == "closed":
             return None
         if not self._is_started:
-            self._is_started, self._is_resuming = True, self._ticket is not None
-            if self._ticket is None:
+            self._is_started, self._is_resuming = True, self._server_stream is not None
+            if self._server_stream is None:
                 return json.dumps(self._start)
-            resume = {"stream": self._ticket.stream, "token": self._ticket.token, "last_seq": self._ticket.last_seq}
+            resume = {"stream": self._server_stream.stream, "token": self._server_stream.token, "last_seq": self._server_stream.last_seq}
             return json.dumps({"type": "resume", **resume})
         if self._is_resuming:
             return None
-        if self._ticket is not None and self._ticket.last_seq >= self._ticket.acknowledged + _ACK_EVERY:
-            self._ticket.acknowledged = self._ticket.last_seq
-            return json.dumps({"type": "ack", "seq": self._ticket.last_seq})
+        if self._server_stream is not None and self._server_stream.last_seq >= self._server_stream.acknowledged + _ACK_EVERY:
+            self._server_stream.acknowledged = self._server_stream.last_seq
+            return json.dumps({"type": "ack", "seq": self._server_stream.last_seq})
         waiting = self._commands[self._commands_sent :]
         end = waiting[0].position if waiting else self._kept.end
         if self._sent < end:
@@ -265,7 +265,7 @@ class Core:
         """The connection is gone, or could not be made. Returns the seconds until the next try; None if there is none."""
         if self._is_resetting:
             # The server may not have heard of it.
-            self._ticket = None
+            self._server_stream = None
         self._is_connected = self._is_started = self._is_resuming = False
         if self.state == "closed":
             return None
@@ -273,7 +273,7 @@ class Core:
         self._problem = None
         if failure.code == "unknown_stream":
             # What the server does not have any more begins again.
-            failure, self._ticket = Failure(UNREACHABLE, failure.message), None
+            failure, self._server_stream = Failure(UNREACHABLE, failure.message), None
         if self._lost_since is None:
             self._lost_since = now
         if not self._was_ready or not failure.passes or now - self._lost_since > self._give_up_seconds:
@@ -287,12 +287,12 @@ class Core:
 
     def _take(self, message: Mapping[str, Any], now: float) -> None:
         kind = message["type"]
-        if kind == "ready" and self._ticket is None and "resume" in message:
-            self._ticket = _Ticket(message["stream"], message["resume"]["token"], self._origin)
-        elif self._ticket is not None and not self._is_resuming and "seq" in message:
-            if message["seq"] <= self._ticket.last_seq:
+        if kind == "ready" and self._server_stream is None and "resume" in message:
+            self._server_stream = _ServerStream(message["stream"], message["resume"]["token"], self._origin)
+        elif self._server_stream is not None and not self._is_resuming and "seq" in message:
+            if message["seq"] <= self._server_stream.last_seq:
                 return
-            self._ticket.last_seq = message["seq"]
+            self._server_stream.last_seq = message["seq"]
         if kind == "error":
             self._problem = Failure(message["code"], message["message"])
         elif kind == "ready":
@@ -335,16 +335,16 @@ class Core:
 
     def _resumed(self, message: Mapping[str, Any], now: float) -> None:
         """The server goes on with its stream, and sends what has not arrived."""
-        if self._ticket is None:
+        if self._server_stream is None:
             self._problem = Failure(UNREACHABLE, "the stream was reset: it begins again")
             return
-        self._ticket.token = message["resume"]["token"]
-        position = self._ticket.origin + message["received"] * self._audio.frame_bytes
+        self._server_stream.token = message["resume"]["token"]
+        position = self._server_stream.origin + message["received"] * self._audio.frame_bytes
         if not self._kept.start <= position <= self._kept.end:
-            self._ticket = None
+            self._server_stream = None
             self._problem = Failure(UNREACHABLE, "the server lacks audio that is not kept any more: the stream begins again")
             return
-        heard = message["flushes"] - self._ticket.flushes
+        heard = message["flushes"] - self._server_stream.flushes
         flushes = sum(command.kind == "flush" for command in self._commands)
         self._is_resuming, self._sent = False, position
         self._commands_sent = min(heard, flushes) + int(message["finished"])
@@ -365,8 +365,8 @@ class Core:
 
     def _flushed(self, message: Mapping[str, Any]) -> None:
         self._emit(Flushed(message["sample"] + self._origin // self._audio.frame_bytes))
-        if self._ticket is not None:
-            self._ticket.flushes += 1
+        if self._server_stream is not None:
+            self._server_stream.flushes += 1
         if self._commands_sent and self._commands[0].kind == "flush":
             self._reached(self._commands.pop(0).position)
             self._commands_sent -= 1

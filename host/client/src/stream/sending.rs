@@ -70,12 +70,12 @@ pub(super) struct Sending {
     text_end: u64,
     connection: Option<Connection>,
     /// The stream on the server, if it can be resumed.
-    ticket: Option<Ticket>,
+    server_stream: Option<ServerStream>,
 }
 
 /// How to resume the server's stream.
 #[derive(Debug)]
-struct Ticket {
+struct ServerStream {
     stream: String,
     token: String,
     /// Position where the stream begins.
@@ -100,7 +100,7 @@ impl Sending {
             commands: VecDeque::new(),
             text_end: 0,
             connection: None,
-            ticket: None,
+            server_stream: None,
         }
     }
 
@@ -126,7 +126,7 @@ impl Sending {
 
     /// From the last final text to what the server has, in seconds: text of it may be lost.
     pub(super) fn unheard(&self, resumed: &Resumed) -> (f64, f64) {
-        let origin = self.ticket.as_ref().map_or(0, |ticket| ticket.origin);
+        let origin = self.server_stream.as_ref().map_or(0, |server_stream| server_stream.origin);
         let end = origin + resumed.received * self.audio.frame_bytes() as u64;
         (self.seconds_at(self.text_end), self.seconds_at(end))
     }
@@ -178,16 +178,16 @@ impl Sending {
                     self.command(ClientMessage::Reset);
                 }
             }
-            None => self.ticket = None,
+            None => self.server_stream = None,
         }
-        if let Some(ticket) = &mut self.ticket {
-            (ticket.origin, ticket.flushes) = (0, 0);
+        if let Some(server_stream) = &mut self.server_stream {
+            (server_stream.origin, server_stream.flushes) = (0, 0);
         }
     }
 
     /// The server's stream is not resumed: the next connection begins a new one.
     pub(super) fn begins_again(&mut self) {
-        self.ticket = None;
+        self.server_stream = None;
     }
 
     /// Whether the connection resumes the server's stream, and the server has not answered yet.
@@ -200,10 +200,10 @@ impl Sending {
         // Only the connection before needed them.
         self.commands.retain(|command| command.message != ClientMessage::Reset);
         let begin = self.text_end.max(self.kept.start());
-        let origin = self.ticket.as_ref().map_or(begin, |ticket| ticket.origin);
+        let origin = self.server_stream.as_ref().map_or(begin, |server_stream| server_stream.origin);
         self.connection = Some(Connection {
             is_started: false,
-            is_resuming: self.ticket.is_some(),
+            is_resuming: self.server_stream.is_some(),
             origin,
             sent: begin,
             commands_sent: 0,
@@ -217,7 +217,7 @@ impl Sending {
     pub(super) fn disconnected(&mut self) {
         if self.is_resetting() {
             // The server may not have heard of the reset.
-            self.ticket = None;
+            self.server_stream = None;
         }
         self.connection = None;
     }
@@ -226,23 +226,27 @@ impl Sending {
     pub(super) fn opened(&mut self, ready: &Ready) {
         let Some(connection) = &mut self.connection else { return };
         connection.resets_answered = ready.epoch;
-        if let (None, Some(offer)) = (&self.ticket, &ready.resume) {
+        if let (None, Some(offer)) = (&self.server_stream, &ready.resume) {
             let (stream, token, origin) = (ready.stream.clone(), offer.token.clone(), connection.origin);
-            self.ticket = Some(Ticket { stream, token, origin, last_seq: None, acknowledged: 0, flushes: 0 });
+            self.server_stream =
+                Some(ServerStream { stream, token, origin, last_seq: None, acknowledged: 0, flushes: 0 });
         }
     }
 
     /// The server has resumed its stream. Returns whether what it lacks is still kept.
     pub(super) fn resumed(&mut self, resumed: &Resumed) -> bool {
-        let position = |ticket: &Ticket| ticket.origin + resumed.received * self.audio.frame_bytes() as u64;
-        let (Some(connection), Some(ticket)) = (&mut self.connection, &mut self.ticket) else { return false };
-        let sent = position(ticket);
-        ticket.token.clone_from(&resumed.resume.token);
+        let position =
+            |server_stream: &ServerStream| server_stream.origin + resumed.received * self.audio.frame_bytes() as u64;
+        let (Some(connection), Some(server_stream)) = (&mut self.connection, &mut self.server_stream) else {
+            return false;
+        };
+        let sent = position(server_stream);
+        server_stream.token.clone_from(&resumed.resume.token);
         if sent < self.kept.start() || sent > self.kept.end() {
             return false;
         }
         let flushes = self.commands.iter().take_while(|command| command.message == ClientMessage::Flush).count();
-        let answered = resumed.flushes.saturating_sub(ticket.flushes) as usize;
+        let answered = resumed.flushes.saturating_sub(server_stream.flushes) as usize;
         (connection.is_resuming, connection.sent) = (false, sent);
         connection.commands_sent = answered.min(flushes) + usize::from(resumed.finished);
         (connection.resets_sent, connection.resets_answered) = (resumed.epoch, resumed.epoch);
@@ -251,10 +255,10 @@ impl Sending {
 
     /// A message with this number came. Returns whether it is new.
     pub(super) fn arrived(&mut self, seq: u64) -> bool {
-        let Some(ticket) = &mut self.ticket else { return true };
-        let is_new = ticket.last_seq.is_none_or(|last| seq > last);
+        let Some(server_stream) = &mut self.server_stream else { return true };
+        let is_new = server_stream.last_seq.is_none_or(|last| seq > last);
         if is_new {
-            ticket.last_seq = Some(seq);
+            server_stream.last_seq = Some(seq);
         }
         is_new
     }
@@ -263,9 +267,9 @@ impl Sending {
     pub(super) fn next(&mut self) -> Option<Outgoing> {
         let connection = self.connection.as_mut()?;
         if !connection.is_started {
-            (connection.is_started, connection.is_resuming) = (true, self.ticket.is_some());
-            return Some(Outgoing::Command(match &self.ticket {
-                Some(Ticket { stream, token, last_seq, .. }) => {
+            (connection.is_started, connection.is_resuming) = (true, self.server_stream.is_some());
+            return Some(Outgoing::Command(match &self.server_stream {
+                Some(ServerStream { stream, token, last_seq, .. }) => {
                     let (stream, token) = (stream.clone(), token.clone());
                     ClientMessage::Resume(Resume { stream, token, last_seq: *last_seq })
                 }
@@ -275,10 +279,10 @@ impl Sending {
         if connection.is_resuming {
             return None;
         }
-        if let Some(ticket) = &mut self.ticket
-            && let Some(seq) = ticket.last_seq.filter(|seq| *seq >= ticket.acknowledged + ACK_EVERY)
+        if let Some(server_stream) = &mut self.server_stream
+            && let Some(seq) = server_stream.last_seq.filter(|seq| *seq >= server_stream.acknowledged + ACK_EVERY)
         {
-            ticket.acknowledged = seq;
+            server_stream.acknowledged = seq;
             return Some(Outgoing::Command(ClientMessage::Ack(Ack { seq })));
         }
         let command = self.commands.get(connection.commands_sent);
@@ -307,8 +311,8 @@ impl Sending {
     /// A flush was answered.
     pub(super) fn flushed(&mut self) {
         let Some(connection) = &mut self.connection else { return };
-        if let Some(ticket) = &mut self.ticket {
-            ticket.flushes += 1;
+        if let Some(server_stream) = &mut self.server_stream {
+            server_stream.flushes += 1;
         }
         let is_flush = |command: &Command| command.message == ClientMessage::Flush;
         if connection.commands_sent > 0 && self.commands.front().is_some_and(is_flush) {

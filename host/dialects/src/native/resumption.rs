@@ -3,11 +3,7 @@
 //! A client that resumes gets `resumed` first, then the events that it does not have, with their numbers. Threads: the
 //! connection's reading task.
 
-use super::{
-    messages::{Resume, ResumeOffer},
-    translate::Translator,
-    writer::json,
-};
+use super::{messages::Resume, translate::Translator, writer::json};
 use auricle_core::Failure;
 use auricle_session::{Admitted, Hold, Resumed, SessionRequest};
 use std::sync::Arc;
@@ -47,9 +43,4 @@ pub(super) async fn resume(admitted: Admitted, request: Resume) -> Result<Opened
     let replayed = events.iter().map(|event| json(Some(event.seq), translator.message(&event.event)));
     let first = [resumed].into_iter().chain(replayed).collect();
     Ok(Opened { state, hold: Some(hold), first })
-}
-
-/// What the client is told about resuming.
-pub(super) fn offer(hold: &Hold) -> ResumeOffer {
-    ResumeOffer { token: hold.token().to_owned(), seconds: hold.seconds() }
 }

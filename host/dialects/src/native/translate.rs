@@ -1,9 +1,6 @@
 //! Translates a session's events to messages.
 
-use super::{
-    messages::{Heard, Ready, ResumeOffer, Resumed, ServerEvent, Text, TextWord},
-    resumption::offer,
-};
+use super::messages::{Heard, Ready, ResumeOffer, Resumed, ServerEvent, Text, TextWord};
 use auricle_core::{
     Event, Failure,
     times::{rounded, seconds},
@@ -22,6 +19,7 @@ pub(crate) struct Translator {
 
 impl Translator {
     pub(crate) fn new(info: Arc<SessionInfo>, hold: Option<&Hold>) -> Self {
+        let offer = |hold: &Hold| ResumeOffer { token: hold.token().to_owned(), seconds: hold.seconds() };
         Self { info, resume: hold.map(offer) }
     }
 
