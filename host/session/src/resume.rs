@@ -151,7 +151,7 @@ impl Resumable {
             return Ok(None);
         }
         let (hold, next) = Hold::new(self, id.to_owned(), caller, Some(used));
-        match std::mem::replace(slot, next).place {
+        match std::mem::replace(slot, next).state {
             State::Waiting { state, .. } => Ok(Some((*state, hold))),
             State::Connected(_) => Ok(None),
         }
