@@ -309,7 +309,7 @@ async fn an_interrupt_ends_the_audio_and_the_next_the_stream() {
                 return;
             }
             send(&mut socket, json!({ "seq": 1, "type": "segment", "start": 0.0, "end": 0.1, "text": "last" })).await;
-            send(&mut socket, json!({ "seq": 2, "type": "done", "seconds": 0.1 })).await;
+            send(&mut socket, json!({ "seq": 2, "type": "done", "seconds": 0.25 })).await;
             close(socket, 1000, "").await;
         })
         .await;
