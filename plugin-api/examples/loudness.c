@@ -8,7 +8,6 @@
 
 static const char *const units[] = { "%.0f dB", "%.3f" };                  /* the model: how to write a level */
 struct second { const char *const *unit; uint64_t start, end; double energy; };                 /* one stream */
-
 static auricle_status load(const auricle_host *host, const auricle_config *config, void **model, auricle_reply *reply) {
     *model = (void *)&units[strcmp(config->text(config, "unit"), "rms") == 0];
     host->log(host, 3, "the meter is ready");
@@ -51,7 +50,8 @@ static auricle_status restore(void *stream, uint64_t sample, const void *state, 
     return init(stream, sample, reply);
 }
 static const auricle_engine engine = { sizeof engine, "loudness-c",
-    "{\"properties\": {\"unit\": {\"enum\": [\"dB\", \"rms\"], \"default\": \"dB\", \"x-auricle-scope\": \"load\"}}}",
+    "{\"properties\": {\"unit\": {\"enum\": [\"dB\", \"rms\"], \"default\": \"dB\", \"description\": \"what to report\","
+    " \"x-auricle-scope\": \"load\"}}}",
     load, unload, metadata, open, free, init, insert_audio_chunk, process_iter, process_iter, restore, NULL, NULL };
 static const auricle_engine *const engines[] = { &engine };
 static const auricle_plugin plugin = { sizeof plugin, engines, 1, NULL, 0 };

@@ -107,8 +107,8 @@ fn a_start_that_cannot_be_obeyed_is_answered_with_the_reason() {
         (json!({"type": "start", "preset": "tone", "channels": 0}), "bad_message", 4400, "`channels` is 0"),
         (json!({"type": "start", "preset": "tone", "channels": 9}), "bad_message", 4400, "from 1 to 8"),
         (json!({"type": "start", "preset": "tone", "channel": 1}), "bad_message", 4400, "`channel` is 1"),
-        (json!({"type": "flush"}), "bad_message", 4400, "the first message must be `start`"),
-        (json!({"type": "finish"}), "bad_message", 4400, "the first message must be `start`"),
+        (json!({"type": "flush"}), "bad_message", 4400, "the first message must be `start` or `resume`"),
+        (json!({"type": "finish"}), "bad_message", 4400, "the first message must be `start` or `resume`"),
         (json!({"type": "begin"}), "bad_message", 4400, "`begin`"),
         (json!({"preset": "tone"}), "bad_message", 4400, "type"),
         (json!(null), "bad_message", 4400, "not a valid text message"),
@@ -130,7 +130,7 @@ fn a_start_that_cannot_be_obeyed_is_answered_with_the_reason() {
     let mut client = Client::connect(&host);
     client.audio(&[0; 640]);
     let told = client.fails("bad_message", 4400);
-    assert!(told.contains("the first message must be `start`, but is audio"), "{told}");
+    assert!(told.contains("the first message must be `start` or `resume`, but is audio"), "{told}");
     assert_well(&host);
 }
 

@@ -151,7 +151,10 @@ test("a gap is told once, however often connections break", options, async () =>
   await stream.finish();
   broken.end();
   assert.deepEqual(transcript.gaps, [{ start: 0, end: 1.5 }]);
-  assert.deepEqual(events.filter(({ type }) => type === "resumed").map(({ from, lost }) => [from, lost?.end]), [[1.5, 1.5], [1.5, undefined]]);
+  const [first, second] = events.filter(({ type }) => type === "resumed");
+  assert.deepEqual([first.from, first.lost.end, second.lost], [1.5, 1.5, null]);
+  // The server has some of it, or all.
+  assert.ok(second.from >= 1.5 && second.from <= 2);
   assert.deepEqual(texts(), ["8000:00000000"]);
 });
 

@@ -249,6 +249,8 @@ class AsyncStream:
             async for message in socket:
                 self._core.received(message, monotonic())
                 self._changed()
+                if self._core.is_useless:
+                    socket.transport.abort()
         except ConnectionClosed:
             pass
 

@@ -154,6 +154,11 @@ class Core:
         """Whether the network has taken nothing for so long that the connection must be dead: abort it."""
         return self._is_live and self._is_connected and self._kept.end - self._sent > self._allowed
 
+    @property
+    def is_useless(self) -> bool:
+        """Whether the stream cannot go on with this connection: abort it."""
+        return self._is_resuming and self._server_stream is None
+
     def push(self, audio: Union[bytes, memoryview]) -> None:
         """Takes audio. While there is no connection it is kept."""
         self._check_running()

@@ -32,11 +32,14 @@ use str0m::{
     net::TcpType,
 };
 use tokio::{
-    net::UdpSocket,
+    net::{TcpListener, UdpSocket},
     sync::{mpsc, watch},
     task::JoinSet,
 };
 use tokio_util::task::TaskTracker;
+
+/// How many free ports are tried for one that is free for UDP and TCP.
+const FREE_PORT_TRIES: u32 = 16;
 
 /// The sockets and the peers of a server.
 pub(crate) struct Transport {
@@ -108,7 +111,20 @@ impl Transport {
         let cannot = |what: &str, error: io::Error| {
             io::Error::new(error.kind(), format!("cannot listen for WebRTC on {listen} ({what}): {error}"))
         };
-        let socket = Arc::new(udp::bind(listen).await.map_err(|error| cannot("UDP", error))?);
+        let mut tries = if listen.port() == 0 { FREE_PORT_TRIES } else { 1 };
+        let (socket, listener) = loop {
+            tries -= 1;
+            let socket = Arc::new(udp::bind(listen).await.map_err(|error| cannot("UDP", error))?);
+            if !transport.tcp {
+                break (socket, None);
+            }
+            match TcpListener::bind(socket.local_addr()?).await {
+                Ok(listener) => break (socket, Some(listener)),
+                Err(error) if tries == 0 => return Err(cannot("TCP", error)),
+                // A port that is free for UDP may be in use for TCP.
+                Err(_) => {}
+            }
+        };
         let bound = socket.local_addr()?;
         let told = transport.told(bound);
         let mut candidates = Vec::new();
@@ -118,8 +134,7 @@ impl Transport {
         let peers = Arc::<Peers>::default();
         let Surroundings { connections, tracker, write_limit, start_limit } = surroundings;
         let mut tasks = JoinSet::new();
-        if transport.tcp {
-            let listener = tokio::net::TcpListener::bind(bound).await.map_err(|error| cannot("TCP", error))?;
+        if let Some(listener) = listener {
             tasks.spawn(tcp::accept(listener, Arc::clone(&peers), Arc::clone(&connections), start_limit));
             for address in &told {
                 candidates.push(candidate(*address, true).map_err(io::Error::other)?);
