@@ -69,7 +69,7 @@ enum State {
 #[derive(Debug)]
 pub enum Resumed {
     /// It goes on.
-    Open(Session, SessionEvents),
+    Open(Box<Session>, SessionEvents),
     /// It has ended while the client was away.
     Ended(EndedSession),
 }
@@ -240,7 +240,7 @@ impl Hold {
     /// The connection is gone: the session waits for its client.
     pub fn park(self, session: Session, events: SessionEvents) {
         tracing::debug!(stream = self.id, "the stream waits for its client");
-        self.wait(Resumed::Open(session, events));
+        self.wait(Resumed::Open(Box::new(session), events));
     }
 
     /// The session has ended. Its client may not have heard of that, and asks again.

@@ -58,9 +58,10 @@ pub(crate) struct Described {
 /// Reports the results of a batch's item to the server.
 pub(crate) fn report_item(item: Item, offset: u64, sink: &mut Sink<'_>) -> Result<(), Error> {
     match item {
-        Item::Results(results) => Ok(report(results, offset, sink)),
-        Item::Failed(exception) => Err(exception.into_error()),
+        Item::Results(results) => report(results, offset, sink),
+        Item::Failed(exception) => return Err(exception.into_error()),
     }
+    Ok(())
 }
 
 /// Reports results to the server. `offset` is the sample at which their times begin.

@@ -77,7 +77,7 @@ async fn converse(reader: Reader, mut writer: Writer, opened: Opened, ping: Arc<
             let translator = Translator::new(Arc::clone(session.info()), hold.as_ref());
             let stop = CancellationToken::new();
             let writing = tokio::spawn(writer.run(events, translator, first, ping, stop.clone()));
-            reader.run(session, hold, (writing, stop), drain).await;
+            reader.run(*session, hold, (writing, stop), drain).await;
         }
         Resumed::Ended(ended) => {
             let last = ended.events.last().cloned();

@@ -23,7 +23,7 @@ pub(super) async fn open(admitted: Admitted, request: SessionRequest, is_resumab
     let (sessions, caller) = (Arc::clone(admitted.sessions()), admitted.caller().clone());
     let (session, events) = admitted.open(request).await?;
     let hold = is_resumable.then(|| sessions.hold(&session, &caller)).flatten();
-    Ok(Opened { state: Resumed::Open(session, events), hold, first: Vec::new() })
+    Ok(Opened { state: Resumed::Open(Box::new(session), events), hold, first: Vec::new() })
 }
 
 /// Finds a session again.
