@@ -9,7 +9,7 @@ pub use limits::{Limits, Timeouts};
 pub use webrtc::{PublicAddress, WebRtc};
 
 use super::address::ListenAddress;
-use auricle_core::text_file;
+use auricle_core::{text_file, times::is_wait};
 use auricle_dialects::{
     deepgram::DeepgramSettings, realtime::RealtimeSettings, sherpa::SherpaSettings, vosk::VoskSettings,
     webrtc::WebRtcSettings, whisper_live::WhisperLiveSettings, wyoming::WyomingSettings,
@@ -270,6 +270,9 @@ impl Settings {
             return Err(SettingsError::ListenTwice);
         }
         self.webrtc.check()?;
+        if self.resume.seconds != 0.0 && !is_wait(self.resume.seconds) {
+            return Err(SettingsError::NoWait { field: "resume.seconds" });
+        }
         limits::check(&self.limits, &self.timeouts)
     }
 }
@@ -395,5 +398,10 @@ mod tests {
         assert!(read("[timeouts]\nidle_seconds = 1e-9").unwrap_err().to_string().contains("timeouts.idle_seconds"));
         assert!(read("[timeouts]\nprobe_seconds = 1e19").unwrap_err().to_string().contains("timeouts.probe_seconds"));
         assert!(read("[timeouts]\ndrain_seconds = 0.0").is_ok());
+        assert!(read("[resume]\nseconds = 0").is_ok());
+        for seconds in ["-1", "nan", "inf", "1e300"] {
+            let problem = read(&format!("[resume]\nseconds = {seconds}")).unwrap_err().to_string();
+            assert!(problem.contains("`resume.seconds` must be 0, or "), "{problem}");
+        }
     }
 }

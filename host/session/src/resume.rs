@@ -6,7 +6,7 @@
 //! instructions.
 
 use super::{Caller, NumberedEvent, Session, SessionEvents, SessionInfo, session::Progress, sessions::Sessions};
-use auricle_core::{Failure, FailureCode};
+use auricle_core::{Failure, FailureCode, times::wait};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::{
@@ -60,7 +60,7 @@ enum State {
     /// It is in a connection, which gives it up when this is cancelled.
     Connected(CancellationToken),
     Waiting {
-        state: Box<Resumed>,
+        session: Box<Resumed>,
         since: Instant,
     },
 }
@@ -115,7 +115,7 @@ impl Resumable {
     fn drop_oldest(&self, may_go: impl Fn(&Slot, &Resumed) -> bool) -> bool {
         let mut slots = self.lock();
         let waiting = slots.iter().filter_map(|(id, slot)| match &slot.state {
-            State::Waiting { state, since } if may_go(slot, state) => Some((*since, id.clone())),
+            State::Waiting { session, since } if may_go(slot, session) => Some((*since, id.clone())),
             _ => None,
         });
         let Some((_, oldest)) = waiting.min() else { return false };
@@ -151,8 +151,11 @@ impl Resumable {
             return Ok(None);
         }
         let (hold, next) = Hold::new(self, id.to_owned(), caller, Some(used));
-        match std::mem::replace(slot, next).state {
-            State::Waiting { state, .. } => Ok(Some((*state, hold))),
+        let before = std::mem::replace(slot, next);
+        // A hold that is dropped takes the lock, too.
+        drop(slots);
+        match before.state {
+            State::Waiting { session, .. } => Ok(Some((*session, hold))),
             State::Connected(_) => Ok(None),
         }
     }
@@ -251,19 +254,18 @@ impl Hold {
         self.wait(Resumed::Ended(ended));
     }
 
-    fn wait(mut self, state: Resumed) {
+    fn wait(mut self, session: Resumed) {
         self.is_parked = true;
         let (resumable, id, drain) = (Arc::clone(&self.resumable), self.id.clone(), self.drain.clone());
         let since = Instant::now();
         if let Some(slot) = resumable.lock().get_mut(&id) {
-            slot.state = State::Waiting { state: Box::new(state), since };
+            slot.state = State::Waiting { session: Box::new(session), since };
         }
         resumable.parked.notify_waiters();
         while resumable.waiting() > resumable.settings.max_streams && resumable.drop_oldest(|_, _| true) {}
         tokio::spawn(async move {
-            let wait = Duration::from_secs_f64(resumable.settings.seconds);
             // When the server stops, nobody resumes here.
-            let _ = timeout(wait, drain.cancelled()).await;
+            let _ = timeout(wait(resumable.settings.seconds), drain.cancelled()).await;
             let still = |slot: &Slot| matches!(&slot.state, State::Waiting { since: at, .. } if *at == since);
             let mut slots = resumable.lock();
             let expired = slots.get(&id).is_some_and(still).then(|| slots.remove(&id));

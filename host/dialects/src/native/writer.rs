@@ -116,12 +116,11 @@ impl Writer {
                 _ = acks.tick(), if is_resumable => {
                     let (epoch, received, final_end) = events.heard();
                     let now = translator.heard(epoch, received, final_end);
-                    match now == heard {
-                        true => Ok(()),
-                        false => {
-                            heard = now;
-                            self.sender.send([json(None, ServerEvent::Ack(now))]).await
-                        }
+                    if now == heard {
+                        Ok(())
+                    } else {
+                        heard = now;
+                        self.sender.send([json(None, ServerEvent::Ack(now))]).await
                     }
                 }
             };

@@ -65,9 +65,12 @@ pub enum SettingsError {
         "`webrtc.listen` is an unspecified address: set `webrtc.addresses` to the IP addresses at which clients reach this server"
     )]
     NoAddresses,
-    /// `timeouts.drain_seconds` is no time to wait.
-    #[error("`timeouts.drain_seconds` must be 0, or {SHORTEST} to {LONGEST}")]
-    Drain,
+    /// The value of a field is neither 0 nor a time to wait.
+    #[error("`{field}` must be 0, or {SHORTEST} to {LONGEST}")]
+    NoWait {
+        /// Name of the field with its table.
+        field: &'static str,
+    },
 }
 
 /// An error of the TOML parser, with its place in the text.

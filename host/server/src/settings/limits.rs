@@ -194,7 +194,7 @@ pub(super) fn check(limits: &Limits, timeouts: &Timeouts) -> Result<(), Settings
         return Err(SettingsError::NotPositive { field });
     }
     if timeouts.drain_seconds != 0.0 && !is_wait(timeouts.drain_seconds) {
-        return Err(SettingsError::Drain);
+        return Err(SettingsError::NoWait { field: "timeouts.drain_seconds" });
     }
     Ok(())
 }
