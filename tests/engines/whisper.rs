@@ -87,13 +87,15 @@ fn the_preset_of_the_repository_recognizes_real_speech() {
 #[test]
 fn streams_do_not_disturb_each_other() {
     let (_, audio) = wav(&fixture("train.wav"));
+    let shouted: Vec<i16> = audio.iter().map(|sample| sample.saturating_mul(50)).collect();
     let host = setup("nano.fast", json!({})).start();
     let alone = stream(&host, "nano", &audio);
     assert!(!alone.texts().is_empty());
     thread::scope(|scope| {
         for _ in 0..3 {
-            let (host, audio, alone) = (&host, &audio, &alone);
+            let (host, audio, shouted, alone) = (&host, &audio, &shouted, &alone);
             scope.spawn(move || assert_eq!(stream(host, "nano", audio).texts(), alone.texts()));
+            scope.spawn(move || stream(host, "nano", shouted));
         }
     });
 }

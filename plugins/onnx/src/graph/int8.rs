@@ -1,22 +1,29 @@
 //! `int8`: constant weight matrices get 8 bits, and their other operands are rounded to 8 bits at run time.
 //!
-//! The result is that of ONNX Runtime's `quantize_dynamic`: DynamicQuantizeLinear, MatMulInteger, and multiplication
-//! with the scales; the weights have a scale for each column. Convolutions over one frame are treated as products;
-//! everything else stays unchanged. If a processor adds pairs of 8-bit products in 16 bits, which would overflow,
-//! weights get 7 bits.
+//! The weights have a scale for each column, and the other operand one for each row: a row is divided by its largest
+//! magnitude, rounded to 127ths, multiplied in integers, and multiplied back. Invariant: no row depends on another, so that
+//! a stream is not rounded by the loudness of those that step with it. Convolutions over one frame are treated as products;
+//! everything else stays unchanged. If a processor adds pairs of 8-bit products in 16 bits, which would overflow, weights
+//! get 7 bits.
 
 use super::{
     edit::{Changes, View, transpose},
-    proto::{Graph, Model, Node, Tensor},
+    proto::{Graph, Model, Node, OperatorSet, Tensor, UINT8},
 };
 use std::collections::HashMap;
 
 /// Minimum number of weights: smaller matrices gain nothing.
 const LEAST_WEIGHTS: usize = 1 << 10;
-/// `TensorProto.DataType`
-const FLOAT: i64 = super::proto::FLOAT as i64;
-/// The first operator set with all operators used here.
+/// The first operator set with all operators used here, and the first in which axes are an input.
 const OPERATORS: i64 = 11;
+const AXES_ARE_INPUT: i64 = 18;
+/// ONNX Runtime's own operators.
+const RUNTIME: &str = "com.microsoft";
+/// The largest magnitude of a row after rounding, and what is added to make it unsigned.
+const MOST: f32 = 127.0;
+const ZERO: u8 = 128;
+/// Lower limit of the largest magnitude of a row: one of zeros has a scale too.
+const LEAST: f32 = 1e-30;
 
 /// Rewrites the network; returns the number of products with 8 bits.
 pub(super) fn rewrite(model: &mut Model) -> Result<usize, String> {
@@ -27,28 +34,40 @@ pub(super) fn rewrite(model: &mut Model) -> Result<usize, String> {
     }
     let graph = model.graph.as_mut().ok_or("it has no graph")?;
     let mut changes = Changes::new(graph);
-    let count = plan(graph, &mut changes)?;
+    let count = plan(graph, &mut changes, operators)?;
     if count == 0 {
         return Err("it has no product with a constant matrix of 32-bit numbers".into());
     }
     changes.apply(graph);
+    if !model.opset_import.iter().any(|set| set.domain.as_deref() == Some(RUNTIME)) {
+        model.opset_import.push(OperatorSet { domain: Some(RUNTIME.into()), version: Some(1) });
+    }
     Ok(count)
 }
 
-/// Names of values: the rounded values, the scale, and the zero point of values that change between runs.
+/// Names of rounded values and of their scales: of columns, or of rows.
 #[derive(Clone)]
 struct Rounded {
     values: String,
-    scale: String,
-    zero: String,
+    scales: String,
 }
 
-fn plan(graph: &Graph, changes: &mut Changes) -> Result<usize, String> {
+/// Names of the constants that all products share.
+struct Constants {
+    step: String,
+    zero: String,
+    least: String,
+    /// The last axis.
+    last: String,
+}
+
+fn plan(graph: &Graph, changes: &mut Changes, operators: i64) -> Result<usize, String> {
     let view = View::new(graph);
     let (mut frames, mut weights) = (HashMap::<(&str, bool), Rounded>::new(), HashMap::<(&str, bool), Rounded>::new());
-    let mut count = 0;
+    let (mut count, mut constants) = (0, None);
     for (number, node) in graph.node.iter().enumerate() {
         let Some(Product { left, matrix, across, turned, bias, output }) = product(&view, node) else { continue };
+        let Constants { step, zero, least, last } = constants.get_or_insert_with(|| Constants::new(changes));
         let right = match weights.get(&(matrix.called(), across)) {
             Some(right) => right.clone(),
             None => {
@@ -59,27 +78,48 @@ fn plan(graph: &Graph, changes: &mut Changes) -> Result<usize, String> {
         };
         let mut nodes = Vec::new();
         let left = frames.entry((left, turned)).or_insert_with(|| {
-            let [frames, values, scale, zero] =
-                ["turned", "8", "scale", "zero"].map(|part| changes.name(&format!("{left}_{part}")));
-            nodes.extend(turned.then(|| transpose(left, &frames)));
-            let rounding = Node::new("DynamicQuantizeLinear", &[if turned { &frames } else { left }], &values);
-            let output = vec![values.clone(), scale.clone(), zero.clone()];
-            nodes.push(Node { output, ..rounding });
-            Rounded { values, scale, zero }
+            let [turning, magnitudes, largest, scales, even, values] =
+                ["turned", "magnitudes", "largest", "scales", "even", "8"]
+                    .map(|part| changes.name(&format!("{left}_{part}")));
+            nodes.extend(turned.then(|| transpose(left, &turning)));
+            let frames = if turned { &turning } else { left };
+            nodes.push(Node::new("Abs", &[frames], &magnitudes));
+            nodes.push(if operators < AXES_ARE_INPUT {
+                Node::new("ReduceMax", &[&magnitudes], &largest).with_integers("axes", &[-1])
+            } else {
+                Node::new("ReduceMax", &[&magnitudes, last], &largest)
+            });
+            nodes.push(Node::new("Max", &[&largest, least], &scales));
+            nodes.push(Node::new("Div", &[frames, &scales], &even));
+            nodes.push(Node::new("QuantizeLinear", &[&even, step, zero], &values));
+            Rounded { values, scales }
         });
-        let [sum, whole, scale, unbiased, frames] =
-            ["sum", "whole", "scale", "unbiased", "turned"].map(|part| changes.name(&format!("{output}_{part}")));
+        let [even, unbiased, frames] =
+            ["even", "unbiased", "turned"].map(|part| changes.name(&format!("{output}_{part}")));
         let product = if turned { &frames } else { output };
-        nodes.push(Node::new("MatMulInteger", &[&left.values, &right.values, &left.zero], &sum));
-        nodes.push(Node::new("Cast", &[&sum], &whole).with_integer("to", FLOAT));
-        nodes.push(Node::new("Mul", &[&left.scale, &right.scale], &scale));
-        nodes.push(Node::new("Mul", &[&whole, &scale], if bias.is_some() { &unbiased } else { product }));
+        let inputs = [&left.values, &right.values, step, &right.scales, zero].map(String::as_str);
+        let domain = Some(RUNTIME.to_owned());
+        nodes.push(Node { domain, ..Node::new("MatMulIntegerToFloat", &inputs, &even) });
+        nodes.push(Node::new("Mul", &[&even, &left.scales], if bias.is_some() { &unbiased } else { product }));
         nodes.extend(bias.map(|bias| Node::new("Add", &[&unbiased, bias], product)));
         nodes.extend(turned.then(|| transpose(&frames, output)));
         changes.replace(number, nodes);
         count += 1;
     }
     Ok(count)
+}
+
+impl Constants {
+    fn new(changes: &mut Changes) -> Self {
+        let [step, zero, least, last] =
+            ["step", "zero", "least", "last"].map(|name| changes.name(&format!("int8_{name}")));
+        Self {
+            step: changes.constant(Tensor::of_floats(step, &[], &[MOST.recip()])),
+            zero: changes.constant(Tensor::new(zero, &[], UINT8, vec![ZERO])),
+            least: changes.constant(Tensor::of_floats(least, &[], &[LEAST])),
+            last: changes.constant(Tensor::of_integers(last, &[1], &[-1])),
+        }
+    }
 }
 
 /// A product with constant weights.
@@ -148,8 +188,8 @@ fn round_weights(changes: &mut Changes, matrix: &Tensor, across: bool) -> Result
     for row in values.chunks_exact(columns) {
         rounded.extend(row.iter().zip(&steps).map(|(value, steps)| (value * steps).round_ties_even() as i8));
     }
-    let [named, scale] = ["8", "scale"].map(|part| changes.name(&format!("{}_{part}", matrix.called())));
+    let [named, scales_name] = ["8", "scales"].map(|part| changes.name(&format!("{}_{part}", matrix.called())));
     let values = changes.constant(Tensor::of_bytes(named, &[rows, columns], &rounded));
-    let scale = changes.constant(Tensor::of_floats(scale, &[columns], &scales));
-    Ok(Rounded { values, scale, zero: String::new() })
+    let scales = changes.constant(Tensor::of_floats(scales_name, &[columns], &scales));
+    Ok(Rounded { values, scales })
 }
