@@ -145,6 +145,16 @@ def dialects() -> None:
         "segments": '{"uid":"u","segments":[' + segment + "]}",
     }.items():
         seed("whisper_live_messages", name, message)
+    line = '{"speaker":1,"text":"one","start":"0:00:00.00","end":"0:00:01.00","detected_language":"en"}'
+    for name, message in {
+        "query": "language=de&mode=diff&target_language=&token=k",
+        "config": '{"type":"config","useAudioWorklet":true,"mode":"full"}',
+        "full": '{"lines":[' + line + '],"status":"active_transcription","buffer_transcription":"two"}',
+        "diff": '{"type":"diff","seq":2,"n_lines":1,"lines_pruned":1,"new_lines":[' + line + '],"status":"no_audio_detected"}',
+        "end": '{"type":"ready_to_stop"}',
+        "error": '{"type":"error","error":"no such language"}',
+    }.items():
+        seed("whisper_live_kit_messages", name, message)
     results = (
         '{"type":"Results","channel_index":[0,1],"duration":1.5,"start":0.0,"is_final":true,"speech_final":true,'
         '"channel":{"alternatives":[{"transcript":"One.","confidence":0.98,"languages":["en"],"words":['

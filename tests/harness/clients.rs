@@ -31,9 +31,9 @@ impl PublishedClients {
         let mut command = Command::new(bin.join(program));
         // Files that a client writes stay in its environment.
         command.args(args).current_dir(&bin);
-        // Programs that clients need, such as an `ffmpeg`, are in `bin` of the folder.
+        // Programs that clients need, such as an `ffmpeg`, are in `bin` beside the folders.
         let path = env::var_os("PATH").unwrap_or_default();
-        let path = [self.folder().join("bin"), bin].into_iter().chain(env::split_paths(&path));
+        let path = [self.folder().with_file_name("bin"), bin].into_iter().chain(env::split_paths(&path));
         command.env("PATH", env::join_paths(path).unwrap());
         Some(output(&mut command))
     }

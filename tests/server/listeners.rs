@@ -104,7 +104,7 @@ fn a_dialect_alone_is_at_every_path_and_nothing_else_is_there() {
 #[test]
 fn an_unknown_path_names_those_of_the_streams() {
     let host = setup().settings("[page]\nenabled = false").start();
-    for path in ["/", "/v1/stream/", "/asr"] {
+    for path in ["/", "/v1/stream/", "/v3/stream"] {
         let (status, body) = host.get(path);
         assert_eq!(status, 404, "{path}");
         assert!(body.contains("/v1/stream (native)") && body.contains("/vosk (vosk)"), "{path}: {body}");
@@ -237,7 +237,7 @@ fn a_listener_that_cannot_be_is_refused_with_the_reason() {
     for (settings, problem) in [
         (
             listener("dialects = [\"klingon\"]"),
-            "has an unknown dialect `klingon`; known dialects: native, vosk, sherpa, sherpa-offline, whisper-live, deepgram, openai-realtime, openai, webrtc, wyoming",
+            "has an unknown dialect `klingon`; known dialects: native, vosk, sherpa, sherpa-offline, whisper-live, whisper-live-kit, deepgram, openai-realtime, openai, webrtc, wyoming",
         ),
         (listener("dialects = []"), "`dialects` of the listener on 127.0.0.1:0 is empty"),
         (listener("dialects = [\"vosk\", \"vosk\"]"), "has the dialect `vosk` twice"),

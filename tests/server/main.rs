@@ -51,4 +51,5 @@ mod two_servers;
 mod vosk;
 mod webrtc;
 mod whisper_live;
+mod whisper_live_kit;
 mod wyoming;

@@ -14,7 +14,8 @@ use auricle_tests::{Host, Setup};
 const LISTENERS: &str = "[[listeners]]\naddress = \"127.0.0.1:0\"\n\
                          [[listeners]]\naddress = \"127.0.0.1:0\"\ndialects = [\"wyoming\"]\n";
 /// The dialects whose settings have a preset for clients that name none.
-const WITH_DEFAULT: [&str; 6] = ["vosk", "sherpa", "whisper-live", "deepgram", "openai-realtime", "wyoming"];
+const WITH_DEFAULT: [&str; 7] =
+    ["vosk", "sherpa", "whisper-live", "whisper-live-kit", "deepgram", "openai-realtime", "wyoming"];
 
 /// A dialect as a column of the table, with the way to use it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,7 @@ pub(crate) enum Dialect {
     Sherpa,
     SherpaOffline,
     WhisperLive,
+    WhisperLiveKit,
     Deepgram,
     /// Deepgram's requests for recordings.
     DeepgramRecordings,
@@ -32,13 +34,14 @@ pub(crate) enum Dialect {
     Wyoming,
 }
 
-pub(crate) const DIALECTS: [Dialect; 10] = [
+pub(crate) const DIALECTS: [Dialect; 11] = [
     Dialect::Native,
     Dialect::OpenAi,
     Dialect::Vosk,
     Dialect::Sherpa,
     Dialect::SherpaOffline,
     Dialect::WhisperLive,
+    Dialect::WhisperLiveKit,
     Dialect::Deepgram,
     Dialect::DeepgramRecordings,
     Dialect::Realtime,
@@ -140,6 +143,7 @@ impl Dialect {
             Self::Sherpa => "sherpa",
             Self::SherpaOffline => "sherpa-offline",
             Self::WhisperLive => "whisper-live",
+            Self::WhisperLiveKit => "whisper-live-kit",
             Self::Deepgram => "deepgram",
             Self::DeepgramRecordings => "deepgram, recordings",
             Self::Realtime => "openai-realtime",

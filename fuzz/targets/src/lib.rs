@@ -29,6 +29,7 @@ mod sherpa_messages;
 mod tests;
 mod vosk_messages;
 mod webrtc_offers;
+mod whisper_live_kit_messages;
 mod whisper_live_messages;
 mod whisper_weights;
 mod worker_messages;
@@ -54,6 +55,7 @@ pub use settings::settings;
 pub use sherpa_messages::sherpa_messages;
 pub use vosk_messages::vosk_messages;
 pub use webrtc_offers::webrtc_offers;
+pub use whisper_live_kit_messages::whisper_live_kit_messages;
 pub use whisper_live_messages::whisper_live_messages;
 pub use whisper_weights::whisper_weights;
 pub use worker_messages::worker_messages;
@@ -63,7 +65,7 @@ pub use wyoming_events::wyoming_events;
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 24] = [
+pub const TARGETS: [(&str, Target); 25] = [
     ("audio_files", audio_files),
     ("audio_intake", audio_intake),
     ("claims", claims),
@@ -84,6 +86,7 @@ pub const TARGETS: [(&str, Target); 24] = [
     ("sherpa_messages", sherpa_messages),
     ("vosk_messages", vosk_messages),
     ("webrtc_offers", webrtc_offers),
+    ("whisper_live_kit_messages", whisper_live_kit_messages),
     ("whisper_live_messages", whisper_live_messages),
     ("whisper_weights", whisper_weights),
     ("worker_messages", worker_messages),

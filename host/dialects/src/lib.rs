@@ -30,6 +30,7 @@ pub mod webrtc;
 #[cfg(feature = "server")]
 pub mod websocket;
 pub mod whisper_live;
+pub mod whisper_live_kit;
 pub mod wyoming;
 
 #[cfg(feature = "server")]

@@ -14,6 +14,7 @@ use auricle_dialects::{
     sherpa::{Sherpa, SherpaOffline},
     vosk::Vosk,
     whisper_live::WhisperLive,
+    whisper_live_kit::WhisperLiveKit,
     wyoming::Wyoming,
 };
 use std::sync::Arc;
@@ -69,7 +70,7 @@ pub(super) fn dialects(
     listener: &ListenerSettings,
     webrtc: Option<&Arc<Transport>>,
 ) -> Result<Dialects, DialectsError> {
-    let DialectSettings { vosk, sherpa, whisper_live, deepgram, openai_realtime, wyoming, webrtc: _ } =
+    let DialectSettings { vosk, sherpa, whisper_live, whisper_live_kit, deepgram, openai_realtime, wyoming, webrtc: _ } =
         &settings.dialects;
     let mut all: Vec<Arc<dyn Dialect>> = vec![
         Arc::new(Native),
@@ -77,6 +78,7 @@ pub(super) fn dialects(
         Arc::new(Sherpa::new(sherpa.clone())),
         Arc::new(SherpaOffline::new(sherpa.clone())),
         Arc::new(WhisperLive::new(whisper_live.clone())),
+        Arc::new(WhisperLiveKit::new(whisper_live_kit.clone())),
         Arc::new(Deepgram::new(deepgram.clone())),
         Arc::new(Realtime::new(openai_realtime.clone())),
     ];

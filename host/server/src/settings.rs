@@ -12,7 +12,8 @@ use super::address::ListenAddress;
 use auricle_core::{text_file, times::is_wait};
 use auricle_dialects::{
     deepgram::DeepgramSettings, realtime::RealtimeSettings, sherpa::SherpaSettings, vosk::VoskSettings,
-    webrtc::WebRtcSettings, whisper_live::WhisperLiveSettings, wyoming::WyomingSettings,
+    webrtc::WebRtcSettings, whisper_live::WhisperLiveSettings, whisper_live_kit::WhisperLiveKitSettings,
+    wyoming::WyomingSettings,
 };
 use auricle_engines::plugins::Need;
 use auricle_session::{ModelNames, ResumeSettings, journal::JournalSettings};
@@ -137,6 +138,9 @@ pub struct DialectSettings {
     /// The dialect of WhisperLive.
     #[serde(rename = "whisper-live")]
     pub whisper_live: WhisperLiveSettings,
+    /// The dialect of WhisperLiveKit.
+    #[serde(rename = "whisper-live-kit")]
+    pub whisper_live_kit: WhisperLiveKitSettings,
     /// The dialect of Deepgram.
     pub deepgram: DeepgramSettings,
     /// The dialect of OpenAI for live audio.

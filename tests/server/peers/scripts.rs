@@ -15,6 +15,7 @@ pub(super) fn of(dialect: Dialect) -> Box<dyn Script> {
         Dialect::Sherpa => Box::new(Sherpa),
         Dialect::SherpaOffline => Box::new(SherpaOffline(Vec::new())),
         Dialect::WhisperLive => Box::new(WhisperLive { settled: 0.0, partial: None }),
+        Dialect::WhisperLiveKit => Box::new(WhisperLiveKit),
         Dialect::Deepgram => Box::new(Deepgram),
         Dialect::Realtime => Box::new(Realtime::default()),
         _ => unreachable!("not over WebSocket"),
@@ -284,6 +285,48 @@ impl Script for WhisperLive {
             _ => {}
         }
         false
+    }
+}
+
+struct WhisperLiveKit;
+
+impl Script for WhisperLiveKit {
+    fn path(&self, ask: &Ask<'_>) -> Result<String, NoPlace> {
+        if ask.channels != Channels::One || ask.model.is_some() || ask.phrase.is_some() {
+            return Err(NoPlace);
+        }
+        Ok(format!("/asr?language={}", ask.language.unwrap_or("auto")))
+    }
+
+    fn key_field(&self) -> &'static str {
+        "token"
+    }
+
+    fn audio(&mut self, audio: &[i16]) -> Vec<Message> {
+        samples(audio)
+    }
+
+    fn babble(&self) -> Option<Message> {
+        Some(Message::text("babble"))
+    }
+
+    fn end(&mut self) -> Vec<Message> {
+        vec![Message::binary(Vec::new())]
+    }
+
+    fn hear(&mut self, text: &str, told: &mut Told) -> bool {
+        let message = json_of(text);
+        if let Some(error) = message["error"].as_str() {
+            let code = error.split(':').next().unwrap_or_default();
+            told.refused = Some(format!("`error` `{code}`"));
+            error.clone_into(&mut told.reason);
+        }
+        if let Some(lines) = message["lines"].as_array() {
+            told.partials += usize::from(message["buffer_transcription"] != "");
+            // All lines are repeated.
+            told.finals = lines.iter().map(|line| (0, line["text"].as_str().unwrap().to_owned())).collect();
+        }
+        message["type"] == "ready_to_stop"
     }
 }
 
