@@ -3,7 +3,8 @@
 //!
 //! `protocol` selects the messages, `recording` prepares the audio, `stream` sends it on schedule and records the texts
 //! that arrive. A reference stream, run alone, shows which audio each text needs (`reference`). Then levels of many
-//! streams run; `outcome` computes their numbers, and `ramp` searches for the largest level that is held.
+//! streams run; `outcome` computes their numbers, and `ramp` searches for the largest level that is held. If it is known
+//! what is said in the recordings, `spoken` tells when each word was final.
 //!
 //! Invariant: all protocols are measured alike, by the texts and their arrival times relative to when their audio was
 //! due.
@@ -20,6 +21,7 @@ mod ramp;
 mod recording;
 mod reference;
 mod report;
+mod spoken;
 mod stream;
 mod usage;
 mod watch;
@@ -31,12 +33,14 @@ pub use ramp::{Growth, Ramp};
 pub use recording::AudioError;
 pub use reference::Words;
 pub use report::{Report, head, line};
+pub use spoken::{LabelsError, Spoken};
 
 use auricle_client::{self as client, Failure, connect::Connector};
 use auricle_core::wording::count;
 use outcome::{Bound, Used};
 use recording::Recording;
 use reference::Reference;
+use spoken::Heard;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use stream::{Ending, LEAD, Plan, StreamRun, Transport};
 use tokio::{
@@ -65,6 +69,8 @@ pub struct Load {
     pub preset: Option<String>,
     /// Audio files; the streams take turns.
     pub audio: Vec<PathBuf>,
+    /// For each of them a file with the words that are said in it (Audacity's labels); or none, if they are not known.
+    pub labels: Vec<PathBuf>,
     /// Length of the audio of each stream.
     pub seconds: Duration,
     /// Length of an audio frame.
@@ -99,6 +105,9 @@ pub enum Problem {
     /// The audio cannot be used.
     #[error(transparent)]
     Audio(#[from] AudioError),
+    /// The words that are said in it are not known.
+    #[error(transparent)]
+    Labels(#[from] LabelsError),
     /// The reference stream was refused or failed.
     #[error("reference stream: {0}")]
     Alone(String),
@@ -110,9 +119,9 @@ pub enum Problem {
     Process(u32),
 }
 
-/// The recordings with their reference streams. They can be used for any number of load tests of a server, also with
-/// other server settings.
-pub struct Known(Vec<(Arc<Recording>, Reference)>);
+/// The recordings, with their reference streams if these were run. They can be used for any number of load tests of a
+/// server, also with other server settings.
+pub struct Known(Vec<(Arc<Recording>, Option<Reference>)>);
 
 impl Load {
     /// Measures the reference streams and runs the test. `each` is called after every level.
@@ -130,12 +139,30 @@ impl Load {
     /// The test cannot run; see [`Problem`].
     pub async fn learn(&self) -> Result<Known, Problem> {
         let connector = self.connector()?;
-        let mut recordings = Vec::new();
-        for path in &self.audio {
-            let recording = Recording::read(path, self.protocol.encoding(), self.frame, self.seconds).await;
-            recordings.push(Arc::new(recording?));
+        Bench { load: self, way: connector }.learn(self.recordings().await?).await
+    }
+
+    /// The recordings without reference streams, which take as long as the recordings. Without them the delays of partial
+    /// texts are not measured, only those of the words in [`labels`](Self::labels).
+    ///
+    /// # Errors
+    /// The recordings or the labels cannot be used.
+    pub async fn read(&self) -> Result<Known, Problem> {
+        Ok(Known(self.recordings().await?.into_iter().map(|recording| (recording, None)).collect()))
+    }
+
+    async fn recordings(&self) -> Result<Vec<Arc<Recording>>, Problem> {
+        let (labels, audio) = (self.labels.len(), self.audio.len());
+        if labels != 0 && labels != audio {
+            return Err(LabelsError::Number { labels, recordings: audio }.into());
         }
-        Bench { load: self, way: connector }.learn(recordings).await
+        let mut recordings = Vec::new();
+        for (number, path) in self.audio.iter().enumerate() {
+            let recording = Recording::read(path, self.protocol.encoding(), self.frame, self.seconds).await?;
+            let labels = self.labels.get(number).map(|file| spoken::read(file)).transpose()?;
+            recordings.push(Arc::new(recording.with_labels(&labels.unwrap_or_default())));
+        }
+        Ok(recordings)
     }
 
     /// Runs the test. `known` must be from the same recordings, protocol and lengths.
@@ -174,7 +201,7 @@ impl<W: Transport> Bench<'_, W> {
             if reference.texts_before_end() == 0 {
                 return Err(AudioError::NoText { name: recording.name.clone() }.into());
             }
-            known.push((recording, reference));
+            known.push((recording, Some(reference)));
         }
         Ok(Known(known))
     }
@@ -244,8 +271,11 @@ impl<W: Transport> Bench<'_, W> {
         }
         let used = self.used(start + stagger, start + seconds).await;
         let compare = |(number, run): (usize, StreamRun)| {
-            let (_, reference) = &known[number % known.len()];
-            let compared = reference.compare(&run, frame.as_secs_f64());
+            let (recording, reference) = &known[number % known.len()];
+            let reference = reference.as_ref();
+            let mut compared =
+                reference.map(|reference| reference.compare(&run, frame.as_secs_f64())).unwrap_or_default();
+            compared.heard = Heard::of(&recording.labels, &run.texts);
             (run, compared)
         };
         // Compare after all streams have ended, so that comparing never delays sending.

@@ -6,6 +6,7 @@
 
 use super::{
     reference::{Compared, Words},
+    spoken::Spoken,
     stream::{Ending, StreamRun},
     usage::Usage,
 };
@@ -39,6 +40,9 @@ pub struct Level {
     pub changed: usize,
     /// Words of the streams that ended normally.
     pub words: Words,
+    /// Words compared with what was said, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spoken: Option<Spoken>,
     /// Number of refused streams, by reason.
     pub refused: BTreeMap<String, usize>,
     /// Number of failed streams, by reason.
@@ -138,6 +142,7 @@ impl Level {
             lost,
             changed,
             words,
+            spoken: Spoken::of(runs.iter().map(|(_, compared)| &compared.heard)),
             refused,
             failed,
             server: used.server.as_ref().map(|(before, after)| {
@@ -167,7 +172,9 @@ impl Level {
         } else if self.late_p95_ms > milliseconds {
             reasons.push(format!("p95 of the last 30 % {:.0} ms", self.late_p95_ms));
         }
-        if self.partial.count == 0 && self.lost < self.streams {
+        // Without reference streams no words are expected.
+        let compared = self.words != Words::default();
+        if self.partial.count == 0 && self.lost < self.streams && compared {
             reasons.push("no text matches the reference stream".into());
         }
         let broken = self.refused.values().chain(self.failed.values()).sum::<usize>();
@@ -188,7 +195,7 @@ impl Level {
 }
 
 impl Delays {
-    fn of(mut milliseconds: Vec<f64>) -> Self {
+    pub(super) fn of(mut milliseconds: Vec<f64>) -> Self {
         milliseconds.sort_by(f64::total_cmp);
         let last = milliseconds.len().saturating_sub(1);
         let share = |share: f64| {
@@ -212,7 +219,7 @@ mod tests {
         let texts = vec![TimedText { at: 1.0, sent: 1, text: "a".into() }];
         let run = StreamRun { texts, finished: Some(10.25), ..StreamRun::default() };
         let delays = delays.iter().enumerate().map(|(n, delay)| (n + 1, *delay)).collect();
-        (run, Compared { delays, words: Words { expected: 10, different } })
+        (run, Compared { delays, words: Words { expected: 10, different }, ..Compared::default() })
     }
 
     fn level(runs: &[(StreamRun, Compared)], bound: Bound) -> Level {

@@ -2,7 +2,7 @@
 
 use auricle_client::url::STREAM_PATH;
 use auricle_core::Encoding;
-use auricle_dialects::{client::ClientSide, native, sherpa, vosk, whisper_live};
+use auricle_dialects::{client::ClientSide, native, sherpa, vosk, whisper_live, whisper_live_kit};
 use clap::ValueEnum;
 use serde::Serialize;
 
@@ -18,6 +18,8 @@ pub enum Protocol {
     Vosk,
     /// WhisperLive
     WhisperLive,
+    /// WhisperLiveKit, started with --pcm-input
+    WhisperLiveKit,
 }
 
 impl Protocol {
@@ -25,6 +27,7 @@ impl Protocol {
     pub fn path(self) -> &'static str {
         match self {
             Self::Auricle => STREAM_PATH,
+            Self::WhisperLiveKit => "/asr",
             Self::SherpaOnnx | Self::Vosk | Self::WhisperLive => "/",
         }
     }
@@ -32,7 +35,7 @@ impl Protocol {
     /// Encoding of the samples. All protocols use 16 kHz, mono.
     pub(super) fn encoding(self) -> Encoding {
         match self {
-            Self::Auricle | Self::Vosk => Encoding::S16le,
+            Self::Auricle | Self::Vosk | Self::WhisperLiveKit => Encoding::S16le,
             Self::SherpaOnnx | Self::WhisperLive => Encoding::F32le,
         }
     }
@@ -44,6 +47,7 @@ impl Protocol {
             Self::SherpaOnnx => Box::new(sherpa::client::Sherpa::default()),
             Self::Vosk => Box::new(vosk::client::Vosk),
             Self::WhisperLive => Box::new(whisper_live::client::WhisperLive::new(preset)),
+            Self::WhisperLiveKit => Box::new(whisper_live_kit::client::WhisperLiveKit::default()),
         }
     }
 }

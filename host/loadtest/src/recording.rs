@@ -1,5 +1,6 @@
 //! Prepares the audio of streams: a recording as encoded frames, shared by all of them.
 
+use super::spoken::{self, Label};
 use auricle_audio::{Intake, IntakeError, file::Options};
 use auricle_client::source::{Piece, Source, SourceError};
 use auricle_core::Encoding;
@@ -55,6 +56,10 @@ pub(super) struct Recording {
     pub(super) frames: Vec<Bytes>,
     /// Length of a frame.
     pub(super) frame: Duration,
+    /// Length of the audio after which it begins again, in seconds.
+    pub(super) period: f64,
+    /// The words that are said in the frames, if they are known.
+    pub(super) labels: Vec<Label>,
 }
 
 impl Recording {
@@ -99,7 +104,14 @@ impl Recording {
         let count = (length.as_secs_f64() / frame.as_secs_f64()).round() as usize;
         let mut endless = samples.iter().copied().cycle();
         let frames = (0..count).map(|_| encode(endless.by_ref().take(in_frame), encoding)).collect();
-        Self { name: String::new(), frames, frame }
+        let period = samples.len() as f64 / f64::from(RATE);
+        Self { name: String::new(), frames, frame, period, labels: Vec::new() }
+    }
+
+    /// With the words that are said in the recording.
+    pub(super) fn with_labels(self, labels: &[Label]) -> Self {
+        let labels = spoken::repeated(labels, self.period, self.length().as_secs_f64());
+        Self { labels, ..self }
     }
 
     /// Total length.

@@ -7,7 +7,7 @@
 //! server sends a slow reader only the newest text, it counts when the next text arrives. A text that the reference
 //! stream did not have counts as the one with the same ending; without such a match it is ignored.
 
-use super::stream::StreamRun;
+use super::{spoken::Heard, stream::StreamRun};
 use serde::Serialize;
 use std::{cmp::Reverse, mem::replace};
 
@@ -31,6 +31,8 @@ pub(super) struct Compared {
     pub(super) delays: Vec<(usize, f64)>,
     /// Differences of the last text.
     pub(super) words: Words,
+    /// What became of the words that were said, if they are known.
+    pub(super) heard: Heard,
 }
 
 /// Word counts of a comparison.
@@ -78,7 +80,8 @@ impl Reference {
         }
         let last = run.texts.last().map_or("", |text| &text.text);
         let [expected, found] = [self.text(), last].map(words);
-        Compared { delays, words: Words { expected: expected.len(), different: distance(&expected, &found) } }
+        let words = Words { expected: expected.len(), different: distance(&expected, &found) };
+        Compared { delays, words, heard: Heard::default() }
     }
 
     /// Finds the reference text, from index `from` on, that matches `text`.

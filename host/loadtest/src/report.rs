@@ -1,6 +1,6 @@
 //! The result of a load test, as a table for people and as a document for programs.
 
-use super::{Amount, Level, Load, Protocol};
+use super::{Amount, Delays, Level, Load, Protocol};
 use auricle_core::wording::count_with;
 use serde::Serialize;
 use std::fmt::Write;
@@ -99,6 +99,19 @@ pub fn line(level: &Level) -> String {
         text.push_str("held");
     } else {
         text.push_str(&level.reasons.join("; "));
+    }
+    if let Some(spoken) = &level.spoken {
+        let Delays { p50_ms, p95_ms, .. } = spoken.last_change;
+        let _ = write!(
+            text,
+            "; words final after {:.2}, p95 {:.2} s; {:.1} % wrong",
+            p50_ms / 1000.0,
+            p95_ms / 1000.0,
+            spoken.error_rate() * 100.0
+        );
+        if spoken.lost_at_end > 0 {
+            let _ = write!(text, ", {} lost at the end", spoken.lost_at_end);
+        }
     }
     if level.words.different > 0 && level.held {
         let _ = write!(text, ", {} of {} words differ", level.words.different, level.words.expected);

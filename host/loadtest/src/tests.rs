@@ -97,7 +97,10 @@ impl Server {
     async fn serve(mut self, takes: bool) {
         let protocol = self.script.protocol;
         let mut id = String::new();
-        if protocol != Protocol::SherpaOnnx {
+        if protocol == Protocol::WhisperLiveKit {
+            let first = if takes { json!({"type": "config"}) } else { json!({"type": "error", "error": "full"}) };
+            self.send(first).await;
+        } else if protocol != Protocol::SherpaOnnx {
             let Some(Ok(Message::Text(hello))) = self.socket.next().await else { panic!("no hello") };
             let hello: Value = serde_json::from_str(&hello).unwrap();
             match protocol {
@@ -132,7 +135,7 @@ impl Server {
         let (mut frames, mut spoken) = (0, Vec::new());
         while let Some(Ok(message)) = self.socket.next().await {
             match message {
-                Message::Binary(bytes) if &bytes[..] == b"END_OF_AUDIO" => break,
+                Message::Binary(bytes) if bytes.is_empty() || &bytes[..] == b"END_OF_AUDIO" => break,
                 Message::Binary(bytes) => {
                     let sample = if protocol.encoding() == Encoding::F32le { 4 } else { 2 };
                     assert_eq!(bytes.len(), 1_600 * sample, "100 ms of 16 kHz");
@@ -157,7 +160,7 @@ impl Server {
                         Protocol::Auricle => r#"{"type":"finish"}"#,
                         Protocol::SherpaOnnx => "Done",
                         Protocol::Vosk => r#"{"eof" : 1}"#,
-                        Protocol::WhisperLive => panic!("text at the end"),
+                        Protocol::WhisperLive | Protocol::WhisperLiveKit => panic!("text at the end"),
                     };
                     assert_eq!(end.as_str(), expected);
                     break;
@@ -178,6 +181,7 @@ impl Server {
             Protocol::WhisperLive => {
                 json!({"uid": id, "segments": [{"start": "0.000", "end": "1.000", "text": text, "completed": false}]})
             }
+            Protocol::WhisperLiveKit => json!({"lines": [], "buffer_transcription": text}),
         })
         .await;
     }
@@ -200,6 +204,10 @@ impl Server {
                 self.send(json!({"uid": id, "segments": [{"start": "0.000", "end": "2.000", "text": text, "completed": true}]}))
                     .await;
             }
+            Protocol::WhisperLiveKit => {
+                self.send(json!({"lines": [{"text": text}], "buffer_transcription": ""})).await;
+                self.send(json!({"type": "ready_to_stop"})).await;
+            }
         }
         self.close(1000).await;
     }
@@ -211,6 +219,7 @@ fn load(protocol: Protocol, amount: Amount) -> Load {
         protocol,
         preset: Some("p".into()),
         audio: Vec::new(),
+        labels: Vec::new(),
         seconds: Duration::from_millis(100 * FRAMES as u64),
         frame: Duration::from_millis(100),
         stagger: Duration::from_secs(1),
@@ -235,7 +244,8 @@ async fn level(script: Script, streams: usize) -> Level {
     run(script, Amount::Levels(vec![streams])).await.unwrap().levels.remove(0)
 }
 
-const ALL: [Protocol; 4] = [Protocol::Auricle, Protocol::SherpaOnnx, Protocol::Vosk, Protocol::WhisperLive];
+const ALL: [Protocol; 5] =
+    [Protocol::Auricle, Protocol::SherpaOnnx, Protocol::Vosk, Protocol::WhisperLive, Protocol::WhisperLiveKit];
 
 fn near(milliseconds: f64, expected: f64) -> bool {
     // The clock has a resolution of one millisecond.

@@ -34,7 +34,7 @@ Exit codes:
   0  a level passed
   1  no level passed, or a file cannot be written
   2  the command line is wrong
-  3  the audio cannot be used
+  3  the audio or the labels cannot be used
   4  no connection to the server, or the single stream was refused or failed";
 
 /// Measure how many real-time streams a server can serve, Auricle or another one.
@@ -55,6 +55,12 @@ pub(super) struct BenchArgs {
     /// The audio of the streams: any file that `stream` reads; may be given more than once
     #[arg(long, value_name = "FILE", required = true)]
     audio: Vec<PathBuf>,
+
+    /// The words that are said in a recording: lines with a start and an end in seconds and a word, with tabs between them, as
+    /// Audacity exports labels; once for each --audio. Then the table also has the word errors, and the time from a word's end
+    /// until it no longer changes
+    #[arg(long, value_name = "FILE")]
+    labels: Vec<PathBuf>,
 
     /// Test these numbers of streams only
     #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = count())]
@@ -172,7 +178,7 @@ pub(super) fn run(args: BenchArgs) -> ExitCode {
         Err(problem) => {
             fail(&problem);
             ExitCode::from(match problem {
-                Problem::Audio(_) => 3,
+                Problem::Audio(_) | Problem::Labels(_) => 3,
                 Problem::Process(_) => 2,
                 _ => 4,
             })
@@ -231,6 +237,7 @@ impl BenchArgs {
             protocol: self.protocol,
             preset: self.preset.clone(),
             audio: self.audio.clone(),
+            labels: self.labels.clone(),
             seconds: seconds(self.seconds),
             frame: Duration::from_millis(self.frame_ms),
             stagger: seconds(self.stagger),
