@@ -234,6 +234,7 @@ impl Search<'_> {
             protocol: side.protocol,
             preset: Some(sides::PRESET.into()),
             audio: vec![recording::path(RECORDING)],
+            labels: Vec::new(),
             seconds: Duration::from_secs(if self.options.quick { 8 } else { 20 }),
             frame: Duration::from_millis(100),
             stagger: Duration::from_secs(1),

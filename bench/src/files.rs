@@ -88,6 +88,7 @@ fn load(host: &Host) -> Done<Load> {
         protocol: Protocol::Auricle,
         preset: Some("digits".into()),
         audio: vec![recording::path(RECORDING)],
+        labels: Vec::new(),
         seconds: SECONDS,
         frame: Duration::from_millis(100),
         stagger: Duration::from_secs(1),

@@ -20,6 +20,8 @@ mod host;
 #[cfg(target_os = "linux")]
 mod isolation;
 #[cfg(target_os = "linux")]
+mod live;
+#[cfg(target_os = "linux")]
 mod online;
 #[cfg(target_os = "linux")]
 mod overload;
@@ -34,6 +36,8 @@ mod recording;
 #[cfg(target_os = "linux")]
 mod soak;
 mod stats;
+#[cfg(target_os = "linux")]
+mod ttfs;
 #[cfg(target_os = "linux")]
 mod webrtc;
 #[cfg(target_os = "linux")]
@@ -91,8 +95,26 @@ enum Bench {
         #[arg(long, default_value_t = 3)]
         rounds: usize,
     },
+    /// Live streams of Whisper tiny.en, compared with other servers with the same weights
+    Live {
+        /// The folder with the output of `bench/live/prepare.py`, and the model `tiny.en` for Auricle
+        #[arg(long)]
+        work: PathBuf,
+    },
     /// Engine `python`, compared with the same classes in plain Python
     Python,
+    /// Time from the end of speech to the final text, with Whisper tiny.en
+    Ttfs {
+        /// The folder with the output of `bench/live/prepare.py`, and the model `tiny.en`
+        #[arg(long)]
+        work: PathBuf,
+        /// Number of utterances
+        #[arg(long, default_value_t = 200)]
+        utterances: usize,
+        /// Number of streams, after a run with one
+        #[arg(long, default_value_t = 4)]
+        streams: usize,
+    },
     /// Streams over WebRTC, compared with streams over WebSocket
     Webrtc,
     /// Number of streams that the host can handle with engine `onnx`, compared with sherpa-onnx's server on the same
@@ -138,7 +160,11 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         Bench::Online { work, rounds } => online::run(&work, rounds),
         #[cfg(target_os = "linux")]
+        Bench::Live { work } => live::run(&work),
+        #[cfg(target_os = "linux")]
         Bench::Python => python::run(),
+        #[cfg(target_os = "linux")]
+        Bench::Ttfs { work, utterances, streams } => ttfs::run(&work, utterances, streams),
         #[cfg(target_os = "linux")]
         Bench::Webrtc => webrtc::run(),
         #[cfg(target_os = "linux")]

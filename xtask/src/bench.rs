@@ -1,13 +1,15 @@
 //! The benchmarks. Each measures Auricle and its reference in the same run.
 
 use crate::{
+    fetch,
     run::{Done, root, run, target},
     stage,
 };
 use clap::Subcommand;
 use std::{
-    path::{PathBuf, absolute},
-    process::Command,
+    io,
+    path::{Path, PathBuf, absolute},
+    process::{Command, Stdio},
 };
 
 /// Selects a benchmark.
@@ -66,9 +68,28 @@ pub(crate) enum Bench {
         #[arg(long, value_name = "N")]
         rounds: Option<usize>,
     },
+    /// Live streams of Whisper tiny.en, compared with WhisperLive, WhisperLiveKit and whisper_streaming's policy (PyPI, 4 GB in an
+    /// environment under target/) with the same weights: streams that are followed at a delay. Takes an hour
+    Live {
+        /// Folder of recordings of English: WAV files of 16 kHz, one channel, with a text file next to each
+        #[arg(long, value_name = "DIR")]
+        audio: PathBuf,
+    },
     /// Engine `python`, compared with the same classes in plain Python (packages from PyPI, in an environment under
     /// target/): processor time per chunk
     Python,
+    /// Time from the end of speech to the final text with Whisper tiny.en (a Python environment as for `live`). Takes an hour
+    Ttfs {
+        /// Folder of recordings of English, as for `live`
+        #[arg(long, value_name = "DIR")]
+        audio: PathBuf,
+        /// Number of utterances [default: 200]
+        #[arg(long, value_name = "N")]
+        utterances: Option<usize>,
+        /// Number of streams, after a run with one [default: 4]
+        #[arg(long, value_name = "N")]
+        streams: Option<usize>,
+    },
     /// Streams over WebRTC, compared with streams over WebSocket: processor time of the host, delay of texts
     Webrtc,
 }
@@ -113,7 +134,15 @@ pub(crate) fn bench(name: &Bench) -> Done {
         }
         Bench::Whisper { rounds } => prepared(&mut command, "whisper", *rounds)?,
         Bench::Online { rounds } => prepared(&mut command, "online", *rounds)?,
+        Bench::Live { audio } => live(command.arg("live"), audio, &built.host)?,
         Bench::Python => command.arg("python"),
+        Bench::Ttfs { audio, utterances, streams } => {
+            live(command.arg("ttfs"), audio, &built.host)?;
+            let options = [("--utterances", utterances), ("--streams", streams)];
+            let given =
+                options.iter().filter_map(|(name, number)| Some([(*name).to_owned(), number.as_ref()?.to_string()]));
+            command.args(given.flatten())
+        }
         Bench::Webrtc => command.arg("webrtc"),
     };
     command.env("AURICLE_HOST", built.host).env("AURICLE_PLUGINS", built.plugins).env("AURICLE_MODELS", built.models);
@@ -139,6 +168,23 @@ fn program(built: &stage::Built) -> Command {
     let mut command = Command::new(built.host.with_file_name("auricle-bench"));
     command.current_dir(root());
     command
+}
+
+/// Makes the streams, the utterances and the weights for each server, for `live` and `ttfs`.
+fn live<'a>(command: &'a mut Command, audio: &Path, host: &Path) -> Done<&'a mut Command> {
+    let work = target().join("bench-live");
+    let weights = fetch::whisper()?;
+    run(Command::new(host).arg("convert").arg(&weights).arg("--out").arg(work.join("tiny.en")).stdout(Stdio::null()))?;
+    let failed = |error: io::Error| format!("{}: {error}", audio.display());
+    let files: io::Result<Vec<_>> = audio.read_dir().map_err(failed)?.map(|entry| Ok(entry?.path())).collect();
+    let said =
+        |file: &PathBuf| file.extension().is_some_and(|kind| kind == "wav") && file.with_extension("txt").is_file();
+    let recordings: Vec<_> = files.map_err(failed)?.into_iter().filter(said).collect();
+    if recordings.is_empty() {
+        return Err(format!("{} has no WAV file with a text file next to it", audio.display()));
+    }
+    run(Command::new("python3").arg(root().join("bench/live/prepare.py")).arg(weights).arg(&work).args(recordings))?;
+    Ok(command.arg("--work").arg(work))
 }
 
 /// A benchmark whose references and models are prepared first by `bench/whisper/prepare.py`.

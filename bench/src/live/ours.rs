@@ -1,0 +1,85 @@
+//! Auricle with engine `whisper`.
+
+use super::{
+    MOST,
+    level::{Bound, Measured},
+    speech::{End, Speech},
+};
+use crate::{Done, host::server};
+use auricle_loadtest::{Growth, Protocol, Ramp};
+use serde_json::json;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+/// A stream is decoded whenever so many seconds of speech are new. The best counts, as with the other servers.
+const CHUNKS: [f64; 2] = [1.0, 2.0];
+const PRESET: &str = "live";
+/// The model's folder, in the working folder.
+const MODEL: &str = "tiny.en";
+/// No stream is refused, because the benchmark searches for the limit.
+const SETTINGS: &str = "[limits]
+max_streams = 10000
+max_connections_per_address = 10000
+max_lag_seconds = 3600.0
+refuse_lag_seconds = 3600.0
+max_backlog_seconds = 3600.0
+max_shared_backlog_seconds = 1_000_000.0
+max_load = 1000.0
+";
+
+/// The host, and what it gave so far.
+pub(super) struct Ours<'a> {
+    plugins: PathBuf,
+    runtime: PathBuf,
+    work: &'a Path,
+    speech: &'a Speech,
+    /// By index of the chunk and number of streams.
+    levels: BTreeMap<(usize, usize), Measured>,
+}
+
+impl<'a> Ours<'a> {
+    pub(super) fn new(plugins: PathBuf, runtime: PathBuf, work: &'a Path, speech: &'a Speech) -> Self {
+        Self { plugins, runtime, work, speech, levels: BTreeMap::new() }
+    }
+
+    /// The most streams within the bound, with the best of the settings.
+    pub(super) fn most(&mut self, bound: Bound) -> Done<Measured> {
+        let mut best: Option<Measured> = None;
+        for chunk in 0..CHUNKS.len() {
+            let ramp = Ramp { from: 4, growth: Growth::Factor(1.4), least: 0, most: MOST, precision: 0.1 };
+            let (mut held, mut broke): (Option<Measured>, _) = (None, None);
+            while let Some(streams) = ramp.next(held.map_or(0, |held| held.streams), broke) {
+                let measured = self.level(chunk, streams)?;
+                if measured.is_within(bound) {
+                    held = Some(measured);
+                } else {
+                    broke = Some(streams);
+                }
+            }
+            let more = |held: &Measured| best.is_none_or(|best| held.streams > best.streams);
+            best = held.filter(more).or(best);
+        }
+        best.ok_or_else(|| format!("Auricle follows no stream: {bound}").into())
+    }
+
+    fn level(&mut self, chunk: usize, streams: usize) -> Done<Measured> {
+        if let Some(measured) = self.levels.get(&(chunk, streams)) {
+            println!("{measured}  chunks of {} s, measured above", CHUNKS[chunk]);
+            return Ok(*measured);
+        }
+        let preset = json!({
+            "backend": "whisper", "model": MODEL, "lan": "en", "vac": true, "vad": "silero", "min_chunk_size": CHUNKS[chunk],
+            "host": {"concurrency": 2, "preload": true},
+        });
+        let setup = server::setup(SETTINGS, &[(PRESET, &preset.to_string())])?.plugins(&self.plugins);
+        let host = setup.resource(&self.runtime).resource(self.work).start();
+        let (url, preset) = (host.address().parse()?, Some(PRESET.to_owned()));
+        let measured =
+            self.speech.level(&End { url, protocol: Protocol::Auricle, preset, pid: host.pid() }, streams)?;
+        println!("{measured}  chunks of {} s", CHUNKS[chunk]);
+        self.levels.insert((chunk, streams), measured);
+        Ok(measured)
+    }
+}
