@@ -67,8 +67,9 @@ fn host(work: &Path) -> Done<Host> {
     let preset = json!({
         "backend": "whisper", "model": MODEL, "lan": "en", "vac": true, "vad": "silero", "host": {"concurrency": 2, "preload": true},
     });
-    let setup =
-        server::setup(server::SETTINGS, &[(PRESET, &preset.to_string())])?.plugins(&from_xtask("AURICLE_PLUGINS")?);
+    // No stream is refused because others keep the processors busy.
+    let settings = format!("{}max_load = 1000.0\n", server::SETTINGS);
+    let setup = server::setup(&settings, &[(PRESET, &preset.to_string())])?.plugins(&from_xtask("AURICLE_PLUGINS")?);
     Ok(setup.resource(&from_xtask("AURICLE_RUNTIME")?).resource(work).start())
 }
 
