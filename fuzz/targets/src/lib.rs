@@ -28,6 +28,7 @@ mod sherpa_messages;
 #[cfg(test)]
 mod tests;
 mod vosk_messages;
+mod webrtc_datagrams;
 mod webrtc_offers;
 mod whisper_live_messages;
 mod whisper_weights;
@@ -53,6 +54,7 @@ pub use realtime_messages::realtime_messages;
 pub use settings::settings;
 pub use sherpa_messages::sherpa_messages;
 pub use vosk_messages::vosk_messages;
+pub use webrtc_datagrams::webrtc_datagrams;
 pub use webrtc_offers::webrtc_offers;
 pub use whisper_live_messages::whisper_live_messages;
 pub use whisper_weights::whisper_weights;
@@ -63,7 +65,7 @@ pub use wyoming_events::wyoming_events;
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 24] = [
+pub const TARGETS: [(&str, Target); 25] = [
     ("audio_files", audio_files),
     ("audio_intake", audio_intake),
     ("claims", claims),
@@ -83,6 +85,7 @@ pub const TARGETS: [(&str, Target); 24] = [
     ("settings", settings),
     ("sherpa_messages", sherpa_messages),
     ("vosk_messages", vosk_messages),
+    ("webrtc_datagrams", webrtc_datagrams),
     ("webrtc_offers", webrtc_offers),
     ("whisper_live_messages", whisper_live_messages),
     ("whisper_weights", whisper_weights),
