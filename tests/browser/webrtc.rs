@@ -34,8 +34,8 @@ fn the_page_uses_webrtc_if_the_server_has_it() {
 
 #[test]
 fn the_page_uses_websocket_if_no_media_arrive() {
-    // An address for documentation, which nobody has.
-    let settings = "[webrtc]\nlisten = \"127.0.0.1:0\"\naddresses = [\"198.51.100.1\"]\n";
+    // Neither over UDP nor over TCP: an address for documentation, which nobody has.
+    let settings = "[webrtc]\nlisten = \"127.0.0.1:0\"\ntcp = true\naddresses = [\"198.51.100.1\"]\n";
     let Some(transport) = speak(settings) else { return };
     assert_eq!(transport, "");
 }
