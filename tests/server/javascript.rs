@@ -66,7 +66,6 @@ fn the_package_is_typed_and_runs_where_it_is_installed() {
     let (told, code) = printed.split_once('\n').unwrap();
     let told: Value = serde_json::from_str(told).unwrap();
     let said = ["16000:00000000", "8000:00000000"];
-    let expected =
-        json!({"epoch": 0, "separator": " ", "sample": 16_000, "seconds": 0.5, "said": said, "lines": 8});
+    let expected = json!({"epoch": 0, "separator": " ", "sample": 16_000, "seconds": 0.5, "said": said, "lines": 8});
     assert_eq!((told, code), (expected, "unknown_preset\n"));
 }
