@@ -4,6 +4,7 @@ mod hostile;
 mod network;
 mod reference;
 mod refusals;
+mod silence;
 mod tcp;
 mod whip;
 

@@ -111,7 +111,7 @@ impl Call {
     }
 
     fn is_open(&self) -> bool {
-        self.server.is_up() && self.channel.is_some()
+        self.server.is_up(self.now) && self.channel.is_some()
     }
 
     fn say(&mut self, is_binary: bool, text: &[u8]) {
@@ -148,7 +148,7 @@ fn change(datagram: &mut Vec<u8>, input: &mut Input<'_>) -> bool {
             datagram[at % length] ^= mask;
         }
     }
-    if input.u8() % 4 == 0 {
+    if input.u8().is_multiple_of(4) {
         datagram.truncate(usize::from(input.u16()) % (before.len() + 1));
     }
     *datagram != before

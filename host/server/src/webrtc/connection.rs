@@ -21,6 +21,10 @@ use str0m::{
     rtp::RtpPacket,
 };
 
+/// How long a peer that ICE does not hear of may send no audio. Some clients send a request only every five seconds, and not again if it
+/// is lost, so two lost ones are enough for ICE, which waits as long.
+const SILENCE: Duration = Duration::from_secs(15);
+
 /// The answer to an offer.
 #[derive(Debug)]
 pub(super) struct Answer {
@@ -46,8 +50,11 @@ pub(super) struct PeerConnection {
     /// Messages of the peer that were not read yet.
     pub(super) said: Vec<String>,
     pub(super) is_connected: bool,
-    /// Whether the peer has hung up, or is not heard of any more.
-    pub(super) is_gone: bool,
+    pub(super) has_hung_up: bool,
+    /// Whether ICE hears nothing of the peer.
+    is_silent: bool,
+    /// When the last packet with audio came.
+    spoke: Instant,
 }
 
 impl PeerConnection {
@@ -83,7 +90,9 @@ impl PeerConnection {
             media: Media::default(),
             said: Vec::new(),
             is_connected: false,
-            is_gone: false,
+            has_hung_up: false,
+            is_silent: false,
+            spoke: now,
         };
         Ok((connection, Answer { sdp, ufrag }))
     }
@@ -134,8 +143,8 @@ impl PeerConnection {
     fn event(&mut self, event: Event) {
         match event {
             Event::Connected => self.is_connected = true,
-            Event::IceConnectionStateChange(IceConnectionState::Disconnected) => self.is_gone |= self.is_connected,
-            Event::Closed => self.is_gone = true,
+            Event::IceConnectionStateChange(state) => self.is_silent = state == IceConnectionState::Disconnected,
+            Event::Closed => self.has_hung_up = true,
             Event::ChannelOpen(id, _) => self.texts.opened(id),
             Event::ChannelClose(id) => self.texts.closed(id),
             Event::ChannelData(data) if !data.binary => self.said.extend(String::from_utf8(data.data)),
@@ -144,7 +153,18 @@ impl PeerConnection {
         }
     }
 
+    /// When the peer is gone if nothing comes until then. `None`: it is heard of, or is not connected yet.
+    pub(super) fn gone_at(&self) -> Option<Instant> {
+        (self.is_connected && self.is_silent).then(|| self.spoke + SILENCE)
+    }
+
+    /// Whether the peer has hung up, or is not heard of any more.
+    pub(super) fn is_gone(&self, now: Instant) -> bool {
+        self.has_hung_up || self.gone_at().is_some_and(|at| now >= at)
+    }
+
     fn rtp(&mut self, packet: &RtpPacket) {
+        self.spoke = packet.timestamp;
         let codec = media::codec(self.rtc.codec_config(), packet.header.payload_type);
         let mid = self.rtc.direct_api().stream_rx(&packet.header.ssrc).map(|stream| stream.mid());
         if let (Some(codec), Some(mid)) = (codec, mid) {

@@ -93,9 +93,9 @@ impl OfflinePeer {
         sent
     }
 
-    /// Whether the peer is connected and has not hung up.
-    pub fn is_up(&self) -> bool {
-        self.peer.is_connected && !self.peer.is_gone
+    /// Whether the peer is connected and not gone.
+    pub fn is_up(&self, now: Instant) -> bool {
+        self.peer.is_connected && !self.peer.is_gone(now)
     }
 
     /// Takes the peer's messages.

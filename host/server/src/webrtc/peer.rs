@@ -114,7 +114,7 @@ impl Peer {
             if self.peer.send_texts(now) {
                 continue;
             }
-            if self.peer.is_gone {
+            if self.peer.is_gone(now) {
                 self.hang_up().await;
                 return Ok(());
             }
@@ -141,6 +141,7 @@ impl Peer {
                 }
                 due = due.min(self.connect_by);
             }
+            due = self.peer.gone_at().map_or(due, |at| due.min(at));
             due = self.peer.media.deadline(now).map_or(due, |deadline| due.min(deadline));
             let is_full = self.peer.texts.is_full();
             let wake = select! {
@@ -174,7 +175,7 @@ impl Peer {
             match next {
                 Some(Inbound::Packet(packet)) => self.packet(packet),
                 Some(Inbound::Candidate(candidate)) => self.peer.candidate(candidate),
-                Some(Inbound::End) => self.peer.is_gone = true,
+                Some(Inbound::End) => self.peer.has_hung_up = true,
                 None => break,
             }
             self.drain()?;
