@@ -114,8 +114,10 @@ impl Call {
         self.server.is_up(self.now) && self.channel.is_some()
     }
 
+    /// The client sends a message. (The library does not send empty ones as RFC 8831 has them, and then sends none any more.)
     fn say(&mut self, is_binary: bool, text: &[u8]) {
-        if let Some(mut channel) = self.channel.and_then(|id| self.client.channel(id)) {
+        let channel = self.channel.and_then(|id| self.client.channel(id));
+        if let Some(mut channel) = channel.filter(|_| !text.is_empty()) {
             let _ = channel.write(is_binary, text);
         }
         self.drain();
