@@ -527,9 +527,35 @@ def media() -> None:
         seed("webrtc_offers", name, text)
 
 
+def datagrams() -> None:
+    """What happens on the network of a connection: see the target."""
+    def from_address(kind: int, content: bytes) -> bytes:
+        return bytes([kind]) + struct.pack("<H", len(content)) + content
+
+    step, open_first, at_once = b"\0", b"\1", b"\0"
+    username = b"0123456789abcdef:abcd"
+    attribute = struct.pack(">HH", 6, len(username)) + username + bytes(-len(username) % 4)
+    stun = struct.pack(">HHI", 1, len(attribute), 0x2112A442) + bytes(range(12)) + attribute
+    hello = bytes([22, 254, 253]) + bytes(8) + struct.pack(">H", 40) + bytes([1]) + bytes(39)
+    rtp = struct.pack(">BBHII", 0x80, 111, 7, 960, 1) + bytes(40)
+    rtcp = struct.pack(">BBHIII", 0x81, 201, 7, 1, 1, 0) + bytes(24)
+    opus = b"".join(b"\4" + struct.pack("<H", n) + struct.pack("<I", n * 960)[:3] + bytes([30]) + bytes([0x48] + [n] * 29) + step for n in range(4))
+    say = bytes([5, 0, 16]) + b'{"type":"flush"}' + step
+    changed = bytes([3, 2]) + struct.pack("<H", 30) + b"\x80" + struct.pack("<H", 3) + b"\1" + b"\1"
+    for name, content in {
+        "strangers": open_first + b"".join(from_address(1, packet) for packet in (stun, hello, rtp, rtcp, b"GET / HTTP/1.1")),
+        "forged": open_first + b"".join(from_address(2, packet) + step for packet in (stun, hello, rtp, rtcp)),
+        "before": at_once + from_address(1, stun) + from_address(2, hello) + step * 4 + from_address(2, rtp) + step * 20,
+        "speech": open_first + opus + say,
+        "changed": open_first + opus + changed * 3,
+        "changed-handshake": at_once + (step + changed) * 20,
+    }.items():
+        seed("webrtc_datagrams", name, content)
+
+
 def main() -> None:
     shutil.rmtree(SEEDS, ignore_errors=True)
-    for write in (messages, dialects, audio, texts, workers, restarts, networks, weights, media, plugins, packages):
+    for write in (messages, dialects, audio, texts, workers, restarts, networks, weights, media, datagrams, plugins, packages):
         write()
     files = [path for path in SEEDS.glob("*/*")]
     print(f"{len(files)} seeds, {sum(path.stat().st_size for path in files)} bytes in {SEEDS}")

@@ -20,6 +20,8 @@ export interface Text {
 export interface Ready {
   type: "ready";
   stream: string;
+  /** Resets so far. */
+  epoch: number;
   preset: string;
   backend: string;
   separator: string;
@@ -31,7 +33,7 @@ export interface Ready {
 
 /** The events of a stream by their types. `docs/asyncapi.yaml` describes those of the server. */
 export interface Events {
-  /** A connection is open; again after each reconnect. */
+  /** A stream of the server is open; again after each reset, and after a reconnect if the server has begun a new one. */
   ready: Ready;
   /** Unstable text after the last segment; replaces the one before. */
   partial: Text & { type: "partial" };
@@ -43,6 +45,8 @@ export interface Events {
   lag: { type: "lag"; seconds: number };
   /** Audio that was not processed: because of a failure in the server, or because the connection was away for too long. */
   gap: { type: "gap"; start: number; end: number };
+  /** All text of the audio before a flush has been reported: so many samples since the start or the last reset. */
+  flushed: { type: "flushed"; sample: number };
   /** All text has been reported. */
   done: { type: "done"; seconds: number };
   /** The connection broke; the next try is in `retryIn` seconds. */
@@ -83,7 +87,7 @@ export interface StreamSettings {
   WebSocket?: unknown;
 }
 
-/** Why a stream failed: a code of the server (`docs/protocol.md`), `unreachable` or `closed`. */
+/** Why a stream failed: a code of the server (`docs/protocol.md`), `unreachable` or `closed`; of a flush also `reset`. */
 export class Failure extends Error {
   readonly code: string;
   constructor(code: string, message: string);
@@ -93,7 +97,7 @@ export class Failure extends Error {
 export class Stream {
   constructor(server: string | URL, settings: StreamSettings);
   readonly state: State;
-  /** Seconds of audio given so far. */
+  /** Seconds of audio given since the start or the last reset. */
   readonly seconds: number;
   /** How audio goes to the server now. */
   readonly transport: "webrtc" | "websocket";
@@ -101,6 +105,13 @@ export class Stream {
   open(): Promise<Ready>;
   send(samples: Int16Array): void;
   drained(): Promise<void>;
+  /**
+   * Asks for the text of everything so far; kept when that has come. The audio is cut there, even within a word. Fails if a
+   * reset or the end of the stream comes first.
+   */
+  flush(): Promise<Events["flushed"]>;
+  /** Discards what has no text yet. A `ready` with the next epoch follows, after which times start at 0. */
+  reset(): void;
   /** Goes on with the track of another microphone. */
   replaceTrack(track: MediaStreamTrack): Promise<void>;
   finish(): Promise<Events["done"]>;

@@ -1,52 +1,21 @@
-//! A connection that breaks while somebody speaks.
+//! A connection that breaks while somebody speaks, or while a file is read.
 
 use crate::{
-    driver::Options,
-    stand::{check_words, picture, recording, setup, spoken, turn, visit},
+    driver::{Browser, Options},
+    stand::{check_words, picture, recording, setup, shown, spoken, turn, visit},
 };
-use std::{
-    io,
-    net::{Shutdown, TcpListener, TcpStream},
-    sync::{Arc, Mutex},
-    thread,
-};
+use auricle_tests::{Relay, fixture};
 
-/// Forwards connections to a server until it is told to cut them. Threads: one accepts, two for each connection.
-struct Network {
-    address: String,
-    open: Arc<Mutex<Vec<TcpStream>>>,
-}
+/// Notes everything that the page says of its state.
+const NOTE: &str = "window.states = [];
+     new MutationObserver(() => states.push(document.querySelector('#state').textContent))
+         .observe(document.querySelector('#state'), { childList: true, characterData: true, subtree: true });";
 
-impl Network {
-    fn to(server: String) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        let open: Arc<Mutex<Vec<TcpStream>>> = Arc::default();
-        let sockets = Arc::clone(&open);
-        thread::spawn(move || {
-            for client in listener.incoming().map_while(Result::ok) {
-                let Ok(server) = TcpStream::connect(&server) else { continue };
-                for (from, to) in [(&client, &server), (&server, &client)] {
-                    let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
-                    sockets.lock().unwrap().push(from.try_clone().unwrap());
-                    thread::spawn(move || {
-                        // It ends when either side does.
-                        let _ = io::copy(&mut from, &mut to);
-                        let _ = to.shutdown(Shutdown::Both);
-                    });
-                }
-            }
-        });
-        Self { address, open }
-    }
-
-    /// Ends all connections.
-    fn cut(&self) {
-        for socket in self.open.lock().unwrap().drain(..) {
-            // It may have ended already.
-            let _ = socket.shutdown(Shutdown::Both);
-        }
-    }
+/// Opens the page behind a network.
+fn behind(network: &Relay, browser: &Browser) {
+    browser.open(&format!("http://{}/", network.address()));
+    browser.wait("document.querySelector('#preset').value");
+    browser.script(NOTE);
 }
 
 #[test]
@@ -55,15 +24,9 @@ fn no_word_is_lost_when_the_connection_breaks() {
     let folder = tempfile::tempdir().unwrap();
     let file = recording(folder.path());
     let host = setup().start();
-    let network = Network::to(host.address().to_owned());
+    let network = Relay::new(host.address());
     let browser = visit(&host, &Options { microphone: Some(&file), ..Options::default() });
-    browser.open(&format!("http://{}/", network.address));
-    browser.wait("document.querySelector('#preset').value");
-    browser.script(
-        "window.states = [];
-         new MutationObserver(() => states.push(document.querySelector('#state').textContent))
-             .observe(document.querySelector('#state'), { childList: true, characterData: true, subtree: true });",
-    );
+    behind(&network, &browser);
     browser.click("#record");
     // In the middle of unstable text, and again after a segment.
     browser.wait("document.querySelector('#partial-text').textContent");
@@ -78,4 +41,31 @@ fn no_word_is_lost_when_the_connection_breaks() {
     browser.click("#record");
     browser.wait("document.querySelector('#state').textContent === 'Done'");
     check_words(&browser, &spoken(), 3);
+}
+
+#[test]
+fn a_recording_that_is_cut_has_the_words_of_one_that_is_not() {
+    let Some(_turn) = turn() else { return };
+    let host = setup().start();
+    let network = Relay::new(host.address());
+    let browser = visit(&host, &Options::default());
+    let digits = fixture("digits.wav").canonicalize().unwrap();
+    let read = |browser: &Browser| {
+        browser.type_into("#file", digits.to_str().unwrap());
+        browser.wait("document.querySelector('#state').textContent === 'Done'");
+        let segments = "JSON.stringify([...document.querySelectorAll('#segments li')].map((item) => item.textContent))";
+        (shown(browser), browser.value(segments))
+    };
+    let uncut = read(&browser);
+    assert!(uncut.0.len() > 15, "{uncut:?}");
+    behind(&network, &browser);
+    // Of 340 kB.
+    network.cut_after([120_000, 90_000]);
+    let cut = read(&browser);
+    assert_eq!((cut, network.cuts_left()), (uncut, 0));
+    let told =
+        "states.filter((state) => state.startsWith('Connected again') && state.includes('Nothing was lost')).length";
+    assert_eq!(browser.value(told), 2);
+    assert_eq!(browser.value("states.filter((state) => state.startsWith('The connection is broken')).length"), 2);
+    host.wait_for_log(&["stream ended", "outcome=\"done\""], 2);
 }

@@ -23,6 +23,8 @@ pub(crate) struct Options<'a> {
     pub(crate) repeats: bool,
     /// Whether its user allows microphones.
     pub(crate) allows: bool,
+    /// Whether media may go over UDP.
+    pub(crate) has_udp: bool,
     /// A name for 127.0.0.1.
     pub(crate) name: Option<&'a str>,
     /// Where downloads go.
@@ -31,7 +33,7 @@ pub(crate) struct Options<'a> {
 
 impl Default for Options<'_> {
     fn default() -> Self {
-        Self { microphone: None, repeats: false, allows: true, name: None, downloads: None }
+        Self { microphone: None, repeats: false, allows: true, has_udp: true, name: None, downloads: None }
     }
 }
 
@@ -72,6 +74,9 @@ impl Browser {
         args.push(
             if options.allows { "--use-fake-ui-for-media-stream" } else { "--deny-permission-prompts" }.to_owned(),
         );
+        if !options.has_udp {
+            args.push("--force-webrtc-ip-handling-policy=disable_non_proxied_udp".to_owned());
+        }
         args.extend(options.name.map(|name| format!("--host-resolver-rules=MAP {name} 127.0.0.1")));
         let downloads = options.downloads.map_or(Value::Null, |folder| json!(folder));
         let capabilities = json!({"capabilities": {"alwaysMatch": {

@@ -26,6 +26,15 @@ fn a_file_is_chosen_or_dropped() {
     let Some(_turn) = turn() else { return };
     let host = setup().start();
     let browser = visit(&host, &Options::default());
+    // The button asks for a file. What the browser shows then is no part of the page.
+    browser.script(
+        "document.querySelector('#file').addEventListener('click', (event) => {
+             event.preventDefault();
+             window.asked = true;
+         }, { once: true });",
+    );
+    browser.click("#choose");
+    browser.wait("window.asked");
     let digits = fixture("digits.wav").canonicalize().unwrap();
     browser.type_into("#file", digits.to_str().unwrap());
     browser.wait("document.querySelector('#state').textContent === 'Done'");

@@ -2,8 +2,10 @@
 
 use crate::{
     driver::{Browser, Options},
-    stand::{check_log, check_words, picture, recording, setup, spoken, turn, visit},
+    stand::{check_log, check_words, picture, recording, setup, spoken, turn, visit, wav_file},
 };
+use auricle_tests::{bytes, noise};
+use serde_json::json;
 use std::fs;
 
 /// Presses a button that saves a file, and returns the file.
@@ -87,6 +89,36 @@ fn the_microphone_may_change_while_somebody_speaks() {
     assert_eq!(host.json("/v1/streams")["streams"].as_array().unwrap().len(), 1);
     browser.click("#record");
     browser.wait("document.querySelector('#state').textContent === 'Done'");
+    check_log(&browser);
+}
+
+#[test]
+fn a_microphone_that_hears_nothing_is_told() {
+    let Some(_turn) = turn() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("quiet.wav");
+    // A room without a voice: noise, but hardly any.
+    let room: Vec<i16> = noise(1, 16_000).iter().map(|sample| sample / 1_500).collect();
+    fs::write(&file, wav_file(&bytes(&room), 16_000, 1, 2)).unwrap();
+    let host = setup().start();
+    let browser = visit(&host, &Options { microphone: Some(&file), repeats: true, ..Options::default() });
+    browser.click("#record");
+    browser.wait("document.querySelector('#problem').textContent.includes('Nothing is heard')");
+    browser.click("#record");
+    browser.wait("document.querySelector('#record-text').textContent === 'Start'");
+    check_log(&browser);
+}
+
+#[test]
+fn a_server_that_is_behind_is_told() {
+    let Some(_turn) = turn() else { return };
+    // The engine needs longer than the speech.
+    let slow = json!({"backend": "tone", "work": 50_000, "host": {}});
+    let host = setup().preset("tone", &slow).start();
+    let browser = visit(&host, &Options::default());
+    browser.type_into("#preset", "tone");
+    browser.click("#record");
+    browser.wait("document.querySelector('#lag').textContent.includes('s behind')");
     check_log(&browser);
 }
 

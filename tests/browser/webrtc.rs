@@ -6,12 +6,12 @@ use crate::{
 };
 
 /// Speaks on the page and reads. Returns what the page says about the connection.
-fn speak(settings: &str) -> Option<String> {
+fn speak(settings: &str, has_udp: bool) -> Option<String> {
     let _turn = turn()?;
     let folder = tempfile::tempdir().unwrap();
     let file = recording(folder.path());
     let host = setup().settings(settings).start();
-    let browser = visit(&host, &Options { microphone: Some(&file), ..Options::default() });
+    let browser = visit(&host, &Options { microphone: Some(&file), has_udp, ..Options::default() });
     browser.click("#record");
     browser.wait("document.querySelector('#state').textContent === 'Listening'");
     let transport = browser.text("#transport");
@@ -28,15 +28,21 @@ fn speak(settings: &str) -> Option<String> {
 
 #[test]
 fn the_page_uses_webrtc_if_the_server_has_it() {
-    let Some(transport) = speak("[webrtc]\nlisten = \"127.0.0.1:0\"\n") else { return };
+    let Some(transport) = speak("[webrtc]\nlisten = \"127.0.0.1:0\"\n", true) else { return };
+    assert_eq!(transport, "over WebRTC");
+}
+
+#[test]
+fn the_page_uses_webrtc_over_tcp_if_there_is_no_udp() {
+    let Some(transport) = speak("[webrtc]\nlisten = \"127.0.0.1:0\"\ntcp = true\n", false) else { return };
     assert_eq!(transport, "over WebRTC");
 }
 
 #[test]
 fn the_page_uses_websocket_if_no_media_arrive() {
-    // An address for documentation, which nobody has.
-    let settings = "[webrtc]\nlisten = \"127.0.0.1:0\"\naddresses = [\"198.51.100.1\"]\n";
-    let Some(transport) = speak(settings) else { return };
+    // Neither over UDP nor over TCP: an address for documentation, which nobody has.
+    let settings = "[webrtc]\nlisten = \"127.0.0.1:0\"\ntcp = true\naddresses = [\"198.51.100.1\"]\n";
+    let Some(transport) = speak(settings, true) else { return };
     assert_eq!(transport, "");
 }
 

@@ -39,6 +39,7 @@ mod python_client;
 mod realtime;
 mod resume;
 mod rust_client;
+mod rust_readme;
 mod sessions;
 mod sherpa;
 mod signals;

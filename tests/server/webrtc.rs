@@ -2,7 +2,9 @@
 
 mod hostile;
 mod network;
+mod reference;
 mod refusals;
+mod silence;
 mod tcp;
 mod whip;
 
@@ -14,6 +16,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 const CLIENTS: PublishedClients = PublishedClients("webrtc");
+const CLIENTS_OF_FASTRTC: PublishedClients = PublishedClients("fastrtc");
 
 /// Media at a free port.
 const MEDIA: &str = "[webrtc]\nlisten = \"127.0.0.1:0\"\nconnect_seconds = 15.0\n";

@@ -22,7 +22,7 @@ pub(crate) enum Parity {
     /// each)
     Training,
     /// The dialects with the agents that speak them: the services of Pipecat and the plug-ins of LiveKit, in environments
-    /// under target/ (half a gigabyte each)
+    /// under target/ (half a gigabyte each); WebRTC with the server of fastrtc (a gigabyte)
     Clients,
     /// The log-mel features of `plugin-kit` with the PyPI packages `kaldi-native-fbank` and `transformers`
     Features,
@@ -49,8 +49,8 @@ pub(crate) fn parity(engine: &Parity) -> Done {
         }
         Parity::Training => return crate::train::tests(),
         Parity::Clients => {
-            let agents = ["--test", "server", "agents::"].map(str::to_owned);
-            return crate::test::test(true, &[], &agents);
+            let clients = ["--test", "server", "--", "agents::", "webrtc::reference::"].map(str::to_owned);
+            return crate::test::test(true, &[], &clients);
         }
         Parity::Features => &["plugin-kit/parity/fbank.py", "plugin-kit/parity/logmel.py"],
     };

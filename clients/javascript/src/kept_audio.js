@@ -33,12 +33,15 @@ export class KeptAudio {
 
   /** The samples from a position to the end, in chunks. What is not kept any more is missing. */
   *from(position) {
-    let at = this.start;
-    for (const chunk of this.#chunks) {
-      const skipped = Math.max(0, position - at);
-      if (skipped < chunk.length) yield skipped ? chunk.subarray(skipped) : chunk;
-      at += chunk.length;
+    // From the back, where most of them are.
+    let [next, at] = [this.#chunks.length, this.end];
+    while (next > 0 && at > position) {
+      next -= 1;
+      at -= this.#chunks[next].length;
     }
+    const skipped = Math.max(0, position - at);
+    if (next < this.#chunks.length) yield skipped ? this.#chunks[next].subarray(skipped) : this.#chunks[next];
+    yield* this.#chunks.slice(next + 1);
   }
 
   /** Everything that is kept. */

@@ -1,35 +1,24 @@
 // One stream of audio to a server, which outlives its connections.
 //
-// Invariant: audio after the last final segment is kept until its text is final, within a limit. When a connection
-// breaks, the next one gets that audio again, so no word is lost and none comes twice. Times in events are those of the
-// whole stream, whatever connection they come from. What could not be kept is reported as a `gap`.
+// Invariant: audio whose text is not final is kept (see `sending`). When a connection breaks, the next one gets what the server
+// lacks, so no word is lost and none comes twice. Times in events are those of the whole stream, whatever connection they
+// come from. What could not be kept is reported as a `gap`.
 
 import { backoff } from "./backoff.js";
-import { KeptAudio } from "./kept_audio.js";
+import { deferred } from "./deferred.js";
+import { Failure, passes } from "./failure.js";
 import { hasRtc, RtcSocket } from "./rtc_socket.js";
+import { Sending } from "./sending.js";
+import { shift } from "./times.js";
 
-/** Samples of one message; the server limits its size. */
-const MESSAGE_SAMPLES = 16_384;
-/** Messages of the server, after which it is told that they arrived. */
-const ACK_EVERY = 16;
 /** Seconds of live audio that the network may be behind before the connection is taken for dead. */
 const STALLED_SECONDS = 10;
 /** Bytes that wait to be sent, above which `drained` waits. */
 const ENOUGH_BYTES = 256 * 1024;
 const POLL_MILLISECONDS = 20;
+/** Seconds of audio that a server may leave out of its `done`. */
+const TOLERANCE_SECONDS = 0.01;
 const OPEN = 1;
-
-/** Failures after which another try makes sense, beside a connection that breaks. */
-const PASSING = new Set(["capacity", "overloaded", "shutting_down", "slow_reader", "idle_timeout"]);
-
-/** Why a stream ended without its text. `code` is a code of the server, `unreachable` or `closed`. */
-export class Failure extends Error {
-  constructor(code, message) {
-    super(message);
-    this.name = "Failure";
-    this.code = code;
-  }
-}
 
 export class Stream {
   /** `connecting`, `open`, `lost`, `finishing` or `closed`. */
@@ -37,26 +26,24 @@ export class Stream {
 
   #settings;
   #listeners = new Map();
+  #sending;
   #socket = null;
   #timer = null;
-  #kept;
-  /** Position where the server's stream begins. */
-  #origin = 0;
-  /** How to resume the server's stream, if that is possible: its id, token, origin, last message, and the last one acknowledged. */
-  #serverStream = null;
-  /** Whether the server has not said yet what it has of the stream. */
-  #resuming = false;
-  /** Position up to which the text is final. */
-  #final = 0;
   #attempts = 0;
   #lostSince = null;
   #allowedBytes = 0;
   #wasReady = false;
+  /** Of the server's count of samples. */
+  #countRate;
   /** The microphone's track, as long as WebRTC may work. */
   #track = null;
+  /** Resets so far. */
+  #epoch = 0;
   #finishing = false;
   #failure = null;
   #opened = deferred();
+  /** Of the flushes that were not answered. */
+  #flushes = [];
   #done = deferred();
 
   /** `server` is the address of the server, such as `http://127.0.0.1:8770`. */
@@ -72,7 +59,9 @@ export class Stream {
       address: new URL("/v1/stream", server).href.replace(/^http/, "ws"),
     };
     this.#settings.offerAddress = new URL("/webrtc/offer", server).href;
-    this.#kept = new KeptAudio(this.#settings.keepSeconds * this.#settings.sampleRate);
+    const { preset, options, sampleRate, pace, keepSeconds, giveUpSeconds } = this.#settings;
+    const start = { type: "start", preset, options: options ?? {}, format: "s16le", sample_rate: sampleRate, pace };
+    this.#sending = new Sending(giveUpSeconds > 0 ? { ...start, resume: true } : start, keepSeconds * sampleRate);
     this.#track = live && hasRtc() ? (settings.track ?? null) : null;
   }
 
@@ -99,25 +88,28 @@ export class Stream {
     return this.#opened.promise;
   }
 
-  /** Seconds of audio that were given to this stream. */
+  /** Seconds of audio given since the start or the last reset. */
   get seconds() {
-    return this.#kept.end / this.#settings.sampleRate;
+    return this.#sending.seconds;
   }
 
   /** Sends 16-bit samples. While there is no connection they are kept. */
   send(samples) {
-    if (this.#finishing || this.state === "closed") return;
-    for (let at = 0; at < samples.length; at += MESSAGE_SAMPLES) {
-      const piece = samples.subarray(at, at + MESSAGE_SAMPLES);
-      this.#kept.push(piece);
-      if (this.#takesAudio) this.#socket.send(piece);
-    }
+    if (this.#hasEnded) return;
+    this.#sending.push(samples);
+    this.#pump();
     const stalled = this.#settings.pace === "live" && this.#socket?.bufferedAmount > this.#allowedBytes;
     if (stalled) this.#closed(this.#socket, "the network takes no more audio");
   }
 
-  get #takesAudio() {
-    return this.#socket?.readyState === OPEN && !this.#socket.carriesTrack && !this.#resuming;
+  get #hasEnded() {
+    return this.#finishing || this.state === "closed";
+  }
+
+  /** Sends everything that can be sent now. */
+  #pump() {
+    if (this.#socket?.readyState !== OPEN) return;
+    for (const message of this.#sending.take()) this.#socket.send(message);
   }
 
   /** Waits until the network has taken most of what was sent. For audio that is sent faster than it is spoken. */
@@ -127,14 +119,43 @@ export class Stream {
     }
   }
 
+  /**
+   * Asks for the text of everything so far. The audio is cut there, even within a word. Returns the server's `flushed`, which
+   * comes after that text. It fails if a reset or the end of the stream comes first.
+   */
+  flush() {
+    const flush = deferred();
+    if (this.#hasEnded) {
+      flush.reject(new Failure("closed", "the audio of this stream has ended"));
+      return flush.promise;
+    }
+    this.#flushes.push(flush);
+    this.#sending.command("flush");
+    this.#pump();
+    return flush.promise;
+  }
+
+  /** Discards everything that has no text yet. A `ready` with the next epoch follows, after which times start at 0. */
+  reset() {
+    if (this.#hasEnded) return;
+    this.#epoch += 1;
+    this.#sending.reset();
+    this.#dropFlushes(new Failure("reset", "a reset came before the text was complete"));
+    if (this.#sending.isUseless) this.#closed(this.#socket, "the stream was reset: it begins again");
+    this.#pump();
+  }
+
+  #dropFlushes(failure) {
+    this.#flushes.splice(0).forEach((flush) => flush.reject(failure));
+  }
+
   /** Ends the audio. Returns the server's `done`, after which there are no more events. */
   finish() {
-    if (!this.#finishing && this.state !== "closed") {
+    if (!this.#hasEnded) {
       this.#finishing = true;
-      if (this.#socket?.readyState === OPEN && !this.#resuming) {
-        this.#say({ type: "finish" });
-        this.#become("finishing");
-      }
+      this.#sending.command("finish");
+      this.#pump();
+      if (this.state === "open") this.#become("finishing");
     }
     return this.#done.promise;
   }
@@ -168,123 +189,99 @@ export class Stream {
     return new WebSocket(address, key ? ["auricle", `auricle.key.${key}`] : ["auricle"]);
   }
 
-  /** Sends what the server needs to go on: which stream is resumed; or the settings, and the audio whose text is not final. */
+  /** Sends what the server needs to go on. */
   #begin(socket) {
     if (socket !== this.#socket) return;
-    if (socket.carriesTrack) {
-      // The offer had the settings, and the track is heard from now on.
-      this.#origin = this.#kept.end;
-      this.#allowedBytes = Infinity;
-      if (this.#finishing) this.#say({ type: "finish" });
-      return;
-    }
-    if (this.#serverStream) {
-      const { stream, token, origin, lastSeq } = this.#serverStream;
-      this.#resuming = true;
-      this.#origin = origin;
-      this.#say({ type: "resume", stream, token, last_seq: lastSeq });
-      return;
-    }
-    const { preset, options, sampleRate, pace, giveUpSeconds } = this.#settings;
-    const start = { type: "start", preset, options: options ?? {}, format: "s16le", sample_rate: sampleRate, pace };
-    this.#say(giveUpSeconds > 0 ? { ...start, resume: true } : start);
-    this.#origin = Math.max(this.#final, this.#kept.start);
-    this.#sendFrom(this.#origin, false);
+    this.#sending.connected(Boolean(socket.carriesTrack));
+    this.#allow();
+    this.#pump();
   }
 
-  /** Sends the audio from a position on, and the end unless the server has it. */
-  #sendFrom(position, finished) {
-    const again = (this.#kept.end - position) * 2;
-    this.#allowedBytes = again + STALLED_SECONDS * this.#settings.sampleRate * 2;
-    for (const samples of this.#kept.from(position)) this.#socket.send(samples);
-    if (this.#finishing && !finished) this.#say({ type: "finish" });
+  #allow() {
+    const waiting = this.#sending.waitingBytes + STALLED_SECONDS * this.#settings.sampleRate * 2;
+    this.#allowedBytes = this.#socket.carriesTrack ? Infinity : waiting;
   }
 
   #take(socket, event) {
-    if (socket !== this.#socket) return;
-    const { sampleRate } = this.#settings;
-    if (!this.#isNew(event)) return;
-    const shifted = shift(event, this.#origin / sampleRate);
+    if (socket !== this.#socket || !this.#sending.arrived(event)) return;
+    this.#pump();
     switch (event.type) {
       case "ready":
         this.#ready(event);
         return;
-      case "segment":
-        this.#final = Math.min(this.#kept.end, Math.max(this.#final, Math.round(shifted.end * sampleRate)));
-        this.#kept.release(this.#final);
-        break;
+      case "resumed":
+        this.#resumed(event);
+        return;
       case "error":
         this.#failure = new Failure(event.code, event.message);
         return;
       case "ack":
         return;
-      case "resumed":
-        this.#resumed(event);
-        return;
+      default:
+    }
+    // What comes before the answer to a reset was discarded.
+    if (this.#sending.isResetting) return;
+    const shifted = shift(event, this.#sending.origin);
+    switch (event.type) {
+      case "segment":
+        this.#sending.textReached(shifted.end);
+        break;
+      case "flushed":
+        shifted.sample = this.#sending.flushed(event.sample, this.#countRate);
+        this.#flushes.shift()?.resolve(shifted);
+        break;
       case "done":
-        if (!socket.carriesTrack && !(this.#finishing && this.#origin / sampleRate + event.seconds >= this.seconds - 0.01)) {
-          // The server stops. The rest is for the next connection.
-          this.#failure = new Failure("shutting_down", `the server ended the stream after ${event.seconds} s of its audio`);
-          return;
-        }
-        this.#emit({ ...event, seconds: this.seconds });
-        this.#end(null, event);
+        this.#ended(event);
         return;
       default:
     }
     this.#emit(shifted);
   }
 
-  /** Whether a message is new. The server may be told that it arrived. */
-  #isNew(event) {
-    if (event.type === "ready" && event.resume && !this.#serverStream) {
-      this.#serverStream = { stream: event.stream, token: event.resume.token, origin: this.#origin, lastSeq: event.seq, acknowledged: 0 };
-      return true;
+  #ended(event) {
+    const heard = this.#sending.origin + event.seconds;
+    const isAll = this.#finishing && heard >= this.seconds - TOLERANCE_SECONDS;
+    if (!this.#socket.carriesTrack && !isAll) {
+      // The server stops. The rest is for the next connection.
+      this.#failure = new Failure("shutting_down", `the server ended the stream after ${event.seconds} s of its audio`);
+      return;
     }
-    if (!this.#serverStream || this.#resuming || event.seq === undefined) return true;
-    if (event.seq <= this.#serverStream.lastSeq) return false;
-    this.#serverStream.lastSeq = event.seq;
-    if (event.seq >= this.#serverStream.acknowledged + ACK_EVERY && this.#socket.readyState === OPEN) {
-      this.#serverStream.acknowledged = event.seq;
-      this.#say({ type: "ack", seq: event.seq });
-    }
-    return true;
+    this.#emit({ ...event, seconds: this.seconds });
+    this.#end(null, event);
   }
 
   #ready(event) {
-    const lost = this.#origin > this.#final ? [this.#final, this.#origin] : null;
-    // Told once.
-    if (this.#wasReady) this.#final = this.#origin;
-    this.#goesOn(this.#origin, lost, event);
+    this.#sending.opened(event);
+    if (this.#sending.isResetting) return;
+    this.#countRate = event.audio.sample_rate;
+    const lost = this.#wasReady && this.#lostSince !== null ? this.#sending.takeGap() : null;
+    this.#goesOn(this.#sending.origin, lost, { ...event, epoch: this.#epoch });
   }
 
   /** The server goes on with its stream, and sends what has not arrived. */
-  #resumed({ received, finished, missed, resume }) {
-    const position = this.#serverStream.origin + received;
-    this.#serverStream.token = resume.token;
-    if (position < this.#kept.start || position > this.#kept.end) {
+  #resumed(event) {
+    const position = this.#sending.resumed(event);
+    if (position === null) {
       // The server lacks audio that is not kept any more: the stream begins again.
-      this.#serverStream = null;
+      this.#sending.beginsAgain();
       this.#closed(this.#socket, "");
       return;
     }
-    this.#resuming = false;
-    this.#sendFrom(position, finished);
-    this.#goesOn(position, missed ? [this.#final, position] : null);
+    this.#allow();
+    this.#pump();
+    this.#goesOn(position, event.missed ? this.#sending.unheard(position) : null);
   }
 
   /** There is a connection; audio from the position on is sent. `ready` is told if it is new. */
-  #goesOn(position, lost, ready) {
+  #goesOn(from, lost, ready) {
     this.#attempts = 0;
     this.#failure = null;
     this.#become(this.#finishing ? "finishing" : "open");
     if (ready) this.#emit(ready);
     this.#opened.resolve(ready);
-    if (this.#wasReady) {
-      const seconds = (samples) => samples / this.#settings.sampleRate;
-      const gap = lost ? { start: seconds(lost[0]), end: seconds(lost[1]) } : null;
-      if (gap) this.#emit({ type: "gap", ...gap });
-      this.#emit({ type: "resumed", from: seconds(position), away: (Date.now() - this.#lostSince) / 1000, lost: gap });
+    if (this.#wasReady && this.#lostSince !== null) {
+      if (lost) this.#emit({ type: "gap", ...lost });
+      this.#emit({ type: "resumed", from, away: (Date.now() - this.#lostSince) / 1000, lost });
     }
     this.#lostSince = null;
     this.#wasReady = true;
@@ -293,13 +290,14 @@ export class Stream {
   #closed(socket, reason) {
     if (socket !== this.#socket || this.state === "closed") return;
     this.#socket = null;
-    this.#resuming = false;
+    this.#sending.disconnected();
     socket.close();
     let failure = this.#failure ?? new Failure("unreachable", reason || "the connection was closed");
     if (failure.code === "unknown_stream") {
       // What the server does not have any more begins again.
       failure = new Failure("unreachable", failure.message);
-      this.#failure = this.#serverStream = null;
+      this.#failure = null;
+      this.#sending.beginsAgain();
     }
     if (socket.carriesTrack) {
       // Once is enough: the network or the server does not let it through.
@@ -309,10 +307,9 @@ export class Stream {
         return;
       }
     }
-    const passes = failure.code === "unreachable" || PASSING.has(failure.code);
     this.#lostSince ??= Date.now();
     const away = (Date.now() - this.#lostSince) / 1000;
-    if (!this.#wasReady || !passes || away > this.#settings.giveUpSeconds) {
+    if (!this.#wasReady || !passes(failure) || away > this.#settings.giveUpSeconds) {
       this.#end(failure);
       return;
     }
@@ -334,12 +331,9 @@ export class Stream {
       return;
     }
     this.#opened.reject(failure);
+    this.#dropFlushes(failure);
     this.#done.reject(failure);
     this.#emit({ type: "error", code: failure.code, message: failure.message });
-  }
-
-  #say(message) {
-    this.#socket.send(JSON.stringify(message));
   }
 
   #become(state) {
@@ -353,23 +347,4 @@ export class Stream {
       for (const listener of this.#listeners.get(type) ?? []) listener(event);
     }
   }
-}
-
-/** An event with its times later by some seconds. */
-function shift(event, seconds) {
-  if (!seconds) return event;
-  const later = { ...event };
-  for (const name of ["start", "end", "time"]) {
-    if (name in later) later[name] = Math.round((later[name] + seconds) * 1000) / 1000;
-  }
-  if (later.words) later.words = later.words.map((word) => shift(word, seconds));
-  return later;
-}
-
-/** A promise that is kept from outside. Nobody needs to wait for it. */
-function deferred() {
-  const made = {};
-  made.promise = new Promise((resolve, reject) => Object.assign(made, { resolve, reject }));
-  made.promise.catch(() => {});
-  return made;
 }

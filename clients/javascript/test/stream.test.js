@@ -158,6 +158,58 @@ test("a gap is told once, however often connections break", options, async () =>
   assert.deepEqual(texts(), ["8000:00000000"]);
 });
 
+test("a flush ends the text, and a reset begins again", options, async () => {
+  const samples = noise(40_000);
+  const stream = new Stream(url, { preset: "tone" });
+  const { events, texts } = recorded(stream);
+  await stream.open();
+  stream.send(samples.subarray(0, 24_000));
+  assert.deepEqual(await stream.flush(), { type: "flushed", seq: events.at(-1).seq, sample: 24_000 });
+  assert.deepEqual([texts(), events.at(-1).type], [expected(samples.subarray(0, 24_000)), "flushed"]);
+  stream.send(samples.subarray(0, 8_000));
+  const flushing = stream.flush();
+  stream.reset();
+  await assert.rejects(flushing, { code: "reset" });
+  stream.send(samples);
+  const done = await stream.finish();
+  assert.equal(done.seconds, 2.5);
+  assert.deepEqual(texts().slice(2), expected(samples));
+  assert.deepEqual(events.filter(({ type }) => type === "ready").map(({ epoch }) => epoch), [0, 1]);
+  await assert.rejects(stream.flush(), { code: "closed" });
+});
+
+test("flushes and resets keep their place when connections break", options, async () => {
+  const broken = await network();
+  const samples = noise(96_000);
+  const stream = new Stream(broken.url, { preset: "tone" });
+  const { events, texts } = recorded(stream);
+  const lost = () => new Promise((come) => stream.on("lost", come));
+  await stream.open();
+  const flushed = [];
+  for (let at = 0; at < 48_000; at += 8_000) {
+    stream.send(samples.subarray(at, at + 8_000));
+    // Before the flush or after it, or before its answer.
+    if (at % 24_000 === 0) broken.cut();
+    const flushing = stream.flush();
+    if (at % 24_000 === 8_000) broken.cut();
+    flushed.push((await flushing).sample);
+  }
+  const pieces = (from, to) => Array.from({ length: (to - from) / 8_000 }, (_, n) => expected(samples.subarray(from + n * 8_000, from + (n + 1) * 8_000))[0]);
+  assert.deepEqual(flushed, [8_000, 16_000, 24_000, 32_000, 40_000, 48_000]);
+  assert.deepEqual(texts(), pieces(0, 48_000));
+  const away = lost();
+  broken.cut();
+  await away;
+  stream.send(samples.subarray(0, 999));
+  stream.reset();
+  stream.send(samples.subarray(48_000));
+  await stream.finish();
+  broken.end();
+  assert.deepEqual(texts().slice(6), expected(samples.subarray(48_000)));
+  assert.equal(events.findLast(({ type }) => type === "segment").start, 2);
+  assert.equal(events.findLast(({ type }) => type === "ready").epoch, 1);
+});
+
 test("a refusal is not tried again", options, async () => {
   const stream = new Stream(url, { preset: "absent" });
   const { events } = recorded(stream);

@@ -28,6 +28,7 @@ mod sherpa_messages;
 #[cfg(test)]
 mod tests;
 mod vosk_messages;
+mod webrtc_datagrams;
 mod webrtc_offers;
 mod whisper_live_kit_messages;
 mod whisper_live_messages;
@@ -54,6 +55,7 @@ pub use realtime_messages::realtime_messages;
 pub use settings::settings;
 pub use sherpa_messages::sherpa_messages;
 pub use vosk_messages::vosk_messages;
+pub use webrtc_datagrams::webrtc_datagrams;
 pub use webrtc_offers::webrtc_offers;
 pub use whisper_live_kit_messages::whisper_live_kit_messages;
 pub use whisper_live_messages::whisper_live_messages;
@@ -85,6 +87,7 @@ pub const TARGETS: [(&str, Target); 25] = [
     ("settings", settings),
     ("sherpa_messages", sherpa_messages),
     ("vosk_messages", vosk_messages),
+    ("webrtc_datagrams", webrtc_datagrams),
     ("webrtc_offers", webrtc_offers),
     ("whisper_live_kit_messages", whisper_live_kit_messages),
     ("whisper_live_messages", whisper_live_messages),

@@ -66,8 +66,7 @@ export const words = {
   stateDecoding: "Opening the file",
   stateUploading: "The server reads the file. The text comes when it is done.",
   stateLost: "The connection is broken. The page keeps the audio and tries again.",
-  resumed: (from, away) =>
-    `Connected again after ${away}. Nothing was lost: the server got everything since ${from} again.`,
+  resumed: (from, away) => `Connected again after ${away}. Nothing was lost: the server goes on from ${from}.`,
   resumedLost: (start, end) => `Connected again. What was said from ${start} to ${end} is lost: it was too long ago to be kept.`,
   stateFinishing: "Waiting for the last words",
   stateDone: "Done",

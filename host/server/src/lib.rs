@@ -32,6 +32,8 @@ mod write_limit;
 
 pub use derived::stream_settings;
 pub use http::{EnginesReport, FailuresReport, PresetsReport, ServerState, StatusReport, StreamsReport};
+#[doc(hidden)]
+pub use webrtc::OfflinePeer;
 
 use crate::{
     access::{Keys, Origins, read_keys},

@@ -60,6 +60,8 @@ const FILES: &[File] = files! {
     "/page/words.js" SCRIPT "page/words.js",
     "/page/client/backoff.js" SCRIPT "../../clients/javascript/src/backoff.js",
     "/page/client/captions.js" SCRIPT "../../clients/javascript/src/captions.js",
+    "/page/client/deferred.js" SCRIPT "../../clients/javascript/src/deferred.js",
+    "/page/client/failure.js" SCRIPT "../../clients/javascript/src/failure.js",
     "/page/client/hearing.js" SCRIPT "../../clients/javascript/src/hearing.js",
     "/page/client/index.js" SCRIPT "../../clients/javascript/src/index.js",
     "/page/client/kept_audio.js" SCRIPT "../../clients/javascript/src/kept_audio.js",
@@ -68,8 +70,10 @@ const FILES: &[File] = files! {
     "/page/client/pcm.js" SCRIPT "../../clients/javascript/src/pcm.js",
     "/page/client/recorder_worklet.js" SCRIPT "../../clients/javascript/src/recorder_worklet.js",
     "/page/client/rtc_socket.js" SCRIPT "../../clients/javascript/src/rtc_socket.js",
+    "/page/client/sending.js" SCRIPT "../../clients/javascript/src/sending.js",
     "/page/client/stream.js" SCRIPT "../../clients/javascript/src/stream.js",
     "/page/client/subtitles.js" SCRIPT "../../clients/javascript/src/subtitles.js",
+    "/page/client/times.js" SCRIPT "../../clients/javascript/src/times.js",
     "/page/client/transcript.js" SCRIPT "../../clients/javascript/src/transcript.js",
 };
 

@@ -6,10 +6,12 @@
 //! connected in time leaves nothing behind. Tasks: one reads the socket, one accepts TCP connections, one for each of these, and one
 //! for each peer, which does all for it: encryption, jitter buffer, decoding, and its session.
 
+mod connection;
 mod identity;
 mod inbox;
 mod link;
 mod media;
+mod offline;
 mod peer;
 mod peers;
 mod routes;
@@ -20,5 +22,6 @@ mod transport;
 mod udp;
 mod whip;
 
+pub use offline::OfflinePeer;
 pub(super) use routes::WebRtcRoutes;
 pub(super) use transport::{Surroundings, Transport};

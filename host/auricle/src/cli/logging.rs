@@ -19,6 +19,10 @@ use tracing_subscriber::{
     util::{SubscriberInitExt, TryInitError},
 };
 
+/// The libraries of WebRTC write a line about each packet that they cannot read, and anybody can send such packets. Directives
+/// that name a library replace these. (`is::` is the crate `is`: a directive is the beginning of targets.)
+const QUIET: &str = "str0m=off,dimpl=off,sctp_proto=off,is::=off";
+
 /// Time limit for writing the remaining lines when the server stops.
 const DRAIN: Duration = Duration::from_secs(1);
 
@@ -91,7 +95,7 @@ impl Log {
 
 fn filter(flag: Option<&str>, setting: &str) -> Result<EnvFilter, LogError> {
     let parse = |name: &'static str, directives: &str| {
-        EnvFilter::try_new(directives).map_err(|error| {
+        parse(directives).map_err(|error| {
             let directives = directives.to_owned();
             LogError::Directives { name, directives, error }
         })
@@ -101,6 +105,12 @@ fn filter(flag: Option<&str>, setting: &str) -> Result<EnvFilter, LogError> {
         (Err(_), Some(directives)) => parse("--log", directives),
         (Err(_), None) => parse("`log`", setting),
     }
+}
+
+fn parse(directives: &str) -> Result<EnvFilter, ParseError> {
+    // Without any directive only errors are logged.
+    let directives = if directives.is_empty() { "error" } else { directives };
+    EnvFilter::try_new(format!("{QUIET},{directives}"))
 }
 
 /// Standard error without its lock, which the writer would hold while nobody reads.
@@ -137,4 +147,23 @@ pub(super) fn init_client() {
         .log_internal_errors(false)
         .finish()
         .try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tracing::{enabled, subscriber::with_default};
+
+    #[test]
+    fn the_libraries_of_webrtc_are_silent_unless_they_are_named() {
+        for (directives, library, namesake, own) in
+            [("info", false, true, true), ("", false, false, false), ("warn,str0m=debug", true, true, false)]
+        {
+            with_default(registry().with(parse(directives).unwrap()), || {
+                assert_eq!(enabled!(target: "str0m::dtls", Level::WARN), library, "{directives}");
+                assert_eq!(enabled!(target: "isolated", Level::WARN), namesake, "{directives}");
+                assert_eq!(enabled!(target: "auricle_server", Level::INFO), own, "{directives}");
+            });
+        }
+    }
 }

@@ -1,14 +1,14 @@
 //! One peer, from its offer to its end: a task that drives its connection and its session.
 //!
-//! Invariants: each change of the connection is followed by all its output (`Peer::drain`). A peer that hangs up ends its audio: its
-//! last words go to its transcript and the journal. Whatever ends the task, the table and the counts have the peer no longer.
+//! Invariants: a peer that hangs up ends its audio: its last words go to its transcript and the journal. Whatever ends the task, the
+//! table and the counts have the peer no longer.
 
 use super::{
+    connection::{PeerConnection, Way},
     inbox::{Inbound, Packet},
     link::Link,
-    media::{self, Media},
+    media::Media,
     peers::PeerEntry,
-    texts::Texts,
 };
 use crate::connections::Connection;
 use auricle_core::{Failure, FailureCode};
@@ -21,7 +21,7 @@ use std::{
     future::pending,
     time::{Duration, Instant},
 };
-use str0m::{Event, IceConnectionState, Input, Output, Rtc, RtcError, net::Receive, rtp::RtpPacket};
+use str0m::RtcError;
 use tokio::{
     select,
     sync::{mpsc, watch},
@@ -35,11 +35,10 @@ const LINGER: Duration = Duration::from_secs(5);
 
 /// What a peer is made of.
 pub(super) struct Parts {
-    pub(super) rtc: Rtc,
+    pub(super) peer: PeerConnection,
     pub(super) inbox: mpsc::Receiver<Inbound>,
     pub(super) link: Link,
     pub(super) entry: PeerEntry,
-    pub(super) texts: Texts,
     pub(super) visitor: Visitor,
     pub(super) request: SessionRequest,
     pub(super) transcript: watch::Sender<Transcript>,
@@ -51,21 +50,15 @@ pub(super) struct Parts {
 
 /// A peer.
 pub(super) struct Peer {
-    rtc: Rtc,
+    peer: PeerConnection,
     inbox: mpsc::Receiver<Inbound>,
     link: Link,
     entry: PeerEntry,
-    texts: Texts,
-    media: Media,
     visitor: Visitor,
     /// What the session is opened with, until it is.
     opening: Option<(SessionRequest, watch::Sender<Transcript>)>,
     conversation: Option<Conversation>,
     connect_by: Instant,
-    /// Messages of the peer that were not read yet.
-    said: Vec<String>,
-    is_connected: bool,
-    is_gone: bool,
     _connection: Connection,
 }
 
@@ -79,21 +72,16 @@ enum Wake {
 
 impl Peer {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { rtc, inbox, link, entry, texts, visitor, request, transcript, connect_by, connection } = parts;
+        let Parts { peer, inbox, link, entry, visitor, request, transcript, connect_by, connection } = parts;
         Self {
-            rtc,
+            peer,
             inbox,
             link,
             entry,
-            texts,
-            media: Media::default(),
             visitor,
             opening: Some((request, transcript)),
             conversation: None,
             connect_by,
-            said: Vec::new(),
-            is_connected: false,
-            is_gone: false,
             _connection: connection,
         }
     }
@@ -123,29 +111,29 @@ impl Peer {
             let mut due = self.drain()?;
             self.converse().await;
             let now = Instant::now();
-            if self.texts.send(&mut self.rtc, now) {
+            if self.peer.send_texts(now) {
                 continue;
             }
-            if self.is_gone {
+            if self.peer.is_gone(now) {
                 self.hang_up().await;
                 return Ok(());
             }
             if self.conversation.as_ref().is_some_and(Conversation::is_over) {
                 let done_at = *done_at.get_or_insert(now);
-                if self.texts.are_received(&mut self.rtc) || now >= done_at + LINGER {
-                    self.rtc.close()?;
+                if self.peer.has_received_texts() || now >= done_at + LINGER {
+                    self.peer.close()?;
                     self.drain()?;
                     return Ok(());
                 }
                 due = due.min(done_at + LINGER);
-            } else if let Some(limit) = self.texts.deadline() {
+            } else if let Some(limit) = self.peer.texts.deadline() {
                 if now >= limit {
                     self.give_up();
                     return Ok(());
                 }
                 due = due.min(limit);
             }
-            if !self.is_connected {
+            if !self.peer.is_connected {
                 if now >= self.connect_by {
                     let message = "the peer did not connect in time after its offer (webrtc.connect_seconds)";
                     self.visitor.refuse(&Failure::new(FailureCode::IdleTimeout, message));
@@ -153,8 +141,9 @@ impl Peer {
                 }
                 due = due.min(self.connect_by);
             }
-            due = self.media.deadline(now).map_or(due, |deadline| due.min(deadline));
-            let is_full = self.texts.is_full();
+            due = self.peer.gone_at().map_or(due, |at| due.min(at));
+            due = self.peer.media.deadline(now).map_or(due, |deadline| due.min(deadline));
+            let is_full = self.peer.texts.is_full();
             let wake = select! {
                 Some(arrived) = self.inbox.recv() => Wake::Arrived(arrived),
                 said = next(&mut self.conversation), if !is_full => Wake::Said(said),
@@ -163,9 +152,9 @@ impl Peer {
             };
             match wake {
                 Wake::Arrived(arrived) => self.arrive(arrived)?,
-                Wake::Time => self.rtc.handle_input(Input::Timeout(Instant::now()))?,
+                Wake::Time => self.peer.timeout(Instant::now())?,
                 Wake::Said(texts) => {
-                    self.texts.push(texts, Instant::now());
+                    self.peer.texts.push(texts, Instant::now());
                     if let Some(conversation) = &mut self.conversation {
                         conversation.catch_up().await;
                     }
@@ -185,8 +174,8 @@ impl Peer {
         for left in (0..BATCH).rev() {
             match next {
                 Some(Inbound::Packet(packet)) => self.packet(packet),
-                Some(Inbound::Candidate(candidate)) => self.rtc.add_remote_candidate(candidate),
-                Some(Inbound::End) => self.is_gone = true,
+                Some(Inbound::Candidate(candidate)) => self.peer.candidate(candidate),
+                Some(Inbound::End) => self.peer.has_hung_up = true,
                 None => break,
             }
             self.drain()?;
@@ -197,85 +186,50 @@ impl Peer {
 
     fn packet(&mut self, Packet { protocol, source, bytes, answers }: Packet) {
         let Some(destination) = self.link.local(protocol, source) else { return };
-        // A packet that is none of WebRTC's is dropped.
-        let Ok(receive) = Receive::new(protocol, source, destination, &bytes) else { return };
-        let input = Input::Receive(Instant::now(), receive);
-        if !self.rtc.accepts(&input) {
-            return;
-        }
-        if let Some(answers) = answers {
+        if self.peer.packet(Way { protocol, source, destination }, &bytes, Instant::now())
+            && let Some(answers) = answers
+        {
             self.link.connected(source, answers);
-        }
-        // Somebody may forge the peer's address, so an invalid packet is no reason to end.
-        if let Err(error) = self.rtc.handle_input(input) {
-            tracing::debug!(%source, "a packet of WebRTC is not valid: {error}");
         }
     }
 
     /// Takes all output of the connection. Returns when it wants to be woken.
     fn drain(&mut self) -> Result<Instant, RtcError> {
-        loop {
-            match self.rtc.poll_output()? {
-                Output::Timeout(at) => return Ok(at),
-                Output::Transmit(packet) => {
-                    // An ICE-lite server sends only to where it got something that was valid.
-                    self.entry.proved(packet.proto, packet.destination);
-                    self.link.send(&packet);
-                }
-                Output::Event(event) => self.event(event),
-            }
-        }
-    }
-
-    fn event(&mut self, event: Event) {
-        match event {
-            Event::Connected => self.is_connected = true,
-            Event::IceConnectionStateChange(IceConnectionState::Disconnected) => self.is_gone |= self.is_connected,
-            Event::Closed => self.is_gone = true,
-            Event::ChannelOpen(id, _) => self.texts.opened(id),
-            Event::ChannelClose(id) => self.texts.closed(id),
-            Event::ChannelData(data) if !data.binary => self.said.extend(String::from_utf8(data.data)),
-            Event::RtpPacket(packet) => self.rtp(&packet),
-            _ => {}
-        }
-    }
-
-    fn rtp(&mut self, packet: &RtpPacket) {
-        let codec = media::codec(self.rtc.codec_config(), packet.header.payload_type);
-        let mid = self.rtc.direct_api().stream_rx(&packet.header.ssrc).map(|stream| stream.mid());
-        if let (Some(codec), Some(mid)) = (codec, mid) {
-            self.media.receive(packet, mid, codec, packet.timestamp);
-        }
+        self.peer.drain(|packet| {
+            // An ICE-lite server sends only to where it got something that was valid.
+            self.entry.proved(packet.proto, packet.destination);
+            self.link.send(packet);
+        })
     }
 
     /// Opens the session of a peer that is connected now, and passes its audio and its messages on.
     async fn converse(&mut self) {
-        if self.is_connected
+        if self.peer.is_connected
             && let Some((request, transcript)) = self.opening.take()
         {
             self.conversation = Some(match self.visitor.admit() {
                 Ok(admitted) => Conversation::open(admitted, request, transcript),
                 Err(failure) => {
                     let (refused, text) = Conversation::refused(&failure, transcript);
-                    self.texts.push(vec![text], Instant::now());
+                    self.peer.texts.push(vec![text], Instant::now());
                     refused
                 }
             });
         }
         let Some(conversation) = &mut self.conversation else { return };
-        hear(conversation, &mut self.media).await;
-        for text in self.said.drain(..) {
+        hear(conversation, &mut self.peer.media).await;
+        for text in self.peer.said.drain(..) {
             let Some(work) = conversation.read(&text) else { continue };
             // What came before a command belongs to it, though something before that is missing.
-            self.media.finish();
-            hear(conversation, &mut self.media).await;
+            self.peer.media.finish();
+            hear(conversation, &mut self.peer.media).await;
             conversation.work(work).await;
         }
     }
 
     /// Ends the audio.
     async fn finish(&mut self) {
-        self.media.finish();
+        self.peer.media.finish();
         self.converse().await;
         if let Some(conversation) = &mut self.conversation {
             conversation.work(Work::Finish).await;
@@ -284,19 +238,19 @@ impl Peer {
 
     /// The peer has hung up.
     async fn hang_up(&mut self) {
-        self.rtc.disconnect();
-        self.texts.discard();
+        self.peer.disconnect();
+        self.peer.texts.discard();
         self.finish().await;
     }
 
     /// The peer does not take its texts.
     fn give_up(&mut self) {
-        let seconds = self.texts.limit().as_secs_f64();
+        let seconds = self.peer.texts.limit().as_secs_f64();
         let message = format!("the peer took no message of its data channel for {seconds} s");
         if let Some(conversation) = &mut self.conversation {
             conversation.give_up(Failure::new(FailureCode::SlowReader, message));
         }
-        self.rtc.disconnect();
+        self.peer.disconnect();
     }
 }
 

@@ -4,15 +4,13 @@
 //! which never connect take no stream's place. Tasks: those of the sockets, until this is dropped; those of the peers are tracked.
 
 use super::{
+    connection::{Answer, PeerConnection},
     identity::Identity,
     inbox::{self, Inbound},
     link::Link,
     peer::{Parts, Peer},
     peers::{Handle, PeerId, Peers},
-    sdp::{has_channel, receives_audio},
-    tcp,
-    texts::Texts,
-    udp,
+    tcp, udp,
 };
 use crate::{connections::Connections, settings::WebRtc};
 use auricle_core::{Failure, FailureCode, times::wait};
@@ -26,11 +24,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use str0m::{
-    Candidate, Rtc,
-    change::{SdpAnswer, SdpOffer},
-    net::TcpType,
-};
+use str0m::{Candidate, net::TcpType};
 use tokio::{
     net::{TcpListener, UdpSocket},
     sync::{mpsc, watch},
@@ -65,15 +59,6 @@ pub(crate) struct Surroundings {
     pub(crate) write_limit: Duration,
     /// How long a TCP connection may send nothing at its start.
     pub(crate) start_limit: Duration,
-}
-
-/// The answer to an offer.
-#[derive(Debug)]
-pub(super) struct Answer {
-    /// The session description.
-    pub(super) sdp: String,
-    /// The peer's ICE user name at this server.
-    pub(super) ufrag: String,
 }
 
 /// Why an offer is refused.
@@ -183,42 +168,23 @@ impl Transport {
         if let Some(refusal) = connection.refusal() {
             return Err(refusal.clone().into());
         }
-        let (rtc, answer, awaits_channel) = self.negotiate(&offer.sdp)?;
+        let now = Instant::now();
+        let (peer, answer) =
+            PeerConnection::answer(&self.identity, &self.candidates, &offer.sdp, self.write_limit, now)?;
         let (sender, inbox) = mpsc::channel::<Inbound>(inbox::CAPACITY);
         let (transcript, transcripts) = watch::channel(Transcript::default());
         let handle = Handle { inbox: sender, transcripts, ufrag: answer.ufrag.clone() };
         let entry = self.peers.enter(id, handle).ok_or(Refusal::Exists)?;
         let link = Link::new(Arc::clone(&self.socket), Arc::clone(&self.candidates));
-        let texts = Texts::new(awaits_channel, self.write_limit);
-        let connect_by = Instant::now() + self.connect_limit;
-        let parts = Parts { rtc, inbox, link, entry, texts, visitor, request, transcript, connect_by, connection };
+        let connect_by = now + self.connect_limit;
+        let parts = Parts { peer, inbox, link, entry, visitor, request, transcript, connect_by, connection };
         self.tracker.spawn(Peer::new(parts).run());
         Ok(answer)
-    }
-
-    /// Makes the connection for an offer. Also returns whether the peer offers data channels.
-    fn negotiate(&self, sdp: &str) -> Result<(Rtc, Answer, bool), Failure> {
-        let wrong = |problem: &dyn std::fmt::Display| {
-            Failure::new(FailureCode::BadMessage, format!("the session description cannot be answered: {problem}"))
-        };
-        let offer = SdpOffer::from_sdp_string(sdp).map_err(|error| wrong(&error))?;
-        let (config, ufrag) = self.identity.config().map_err(|error| wrong(&error))?;
-        let mut rtc = config.build(Instant::now());
-        for candidate in &*self.candidates {
-            rtc.add_local_candidate(candidate.clone());
-        }
-        let answer: SdpAnswer = rtc.sdp_api().accept_offer(offer).map_err(|error| wrong(&error))?;
-        let sdp = answer.to_sdp_string();
-        if !receives_audio(&sdp) {
-            return Err(wrong(&"it has no audio in Opus or G.711 that the client sends"));
-        }
-        let awaits_channel = has_channel(&sdp);
-        Ok((rtc, Answer { sdp, ufrag }, awaits_channel))
     }
 }
 
 /// An address of this server for peers.
-fn candidate(address: SocketAddr, is_tcp: bool) -> Result<Candidate, impl std::error::Error> {
+pub(super) fn candidate(address: SocketAddr, is_tcp: bool) -> Result<Candidate, impl std::error::Error> {
     match is_tcp {
         true => Candidate::builder().tcp().host(address).tcptype(TcpType::Passive).build(),
         false => Candidate::builder().udp().host(address).build(),

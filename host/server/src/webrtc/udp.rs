@@ -53,7 +53,7 @@ pub(super) async fn read(socket: Arc<UdpSocket>, peers: Arc<Peers>) {
 }
 
 /// Passes a packet to its peer, if it has one that is not too busy.
-fn pass(peers: &Peers, source: SocketAddr, bytes: &[u8]) {
+pub(super) fn pass(peers: &Peers, source: SocketAddr, bytes: &[u8]) {
     let packet = || {
         let bytes = Bytes::copy_from_slice(bytes);
         Inbound::Packet(Packet { protocol: Protocol::Udp, source, bytes, answers: None })
