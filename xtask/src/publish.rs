@@ -73,3 +73,33 @@ fn resolved(path: &Path) -> PathBuf {
         _ => path.join(part),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_a_package_would_lack_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let (krate, source) = (folder.path(), folder.path().join("src"));
+        for path in ["src/inner", "src/tests"] {
+            fs::create_dir_all(krate.join(path)).unwrap();
+        }
+        let include = |path: &str| format!("const TEXT: &str = include_str!(\"{path}\");");
+        fs::write(source.join("lib.rs"), include("../README.md")).unwrap();
+        fs::write(source.join("tests/a.rs"), include("../../../a.txt")).unwrap();
+        fs::write(source.join("inner/a.rs"), include("../../../a.txt")).unwrap();
+        let mut outside = Vec::new();
+        included_from_outside(krate, &source, &mut outside).unwrap();
+        assert_eq!(outside, [format!("{}: ../../../a.txt", source.join("inner/a.rs").display())]);
+    }
+
+    #[test]
+    fn packages_lack_nothing() {
+        let mut outside = Vec::new();
+        for (_, folder) in CRATES {
+            included_from_outside(&root().join(folder), &root().join(folder).join("src"), &mut outside).unwrap();
+        }
+        assert_eq!(outside, Vec::<String>::new());
+    }
+}

@@ -119,7 +119,7 @@ pub(super) const BROKEN: &[Row<Fields>] = &[
 /// What it must do with a recording of three seconds.
 pub(super) const WITH_SPEECH: &[Row<Fields>] = &[
     ("events.words", "warning", &["neglect=last-words", "segment_chunks=10000"], "no text for the recording"),
-    ("resources.cost", "warning", &["fault=sleep", "seconds=3"], "a second of audio takes 1."),
+    ("resources.cost", "warning", &["fault=sleep", "seconds=3"], "live streams fall behind"),
 ];
 
 /// Checks the engine with the fields of the row.
