@@ -67,6 +67,7 @@ fn an_operator_sees_a_stream_and_ends_it() {
     wait_for_row(&browser, "models", "1 worker, ");
     wait_for_row(&browser, "models", "which is not registered");
     wait_for_row(&browser, "engines", "in service");
+    wait_for_row(&browser, "engines", "needs nothing beyond the sandbox");
     browser.wait("document.querySelector('#charts .chart strong').textContent === '1'");
 
     browser.click("#streams button");

@@ -1,7 +1,7 @@
 //! Compiles engines in C and C++.
 
 use std::{
-    env,
+    env, fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -33,4 +33,21 @@ pub fn compile_engine(source: &Path, headers: &Path, library: &Path) {
     command.arg("-I").arg(headers).arg("-o").arg(library).arg(source).arg("-lm");
     let output = command.output().unwrap_or_else(|error| panic!("{usual}, which is needed for this test: {error}"));
     assert!(output.status.success(), "{}: {}", source.display(), String::from_utf8_lossy(&output.stderr));
+}
+
+/// Compiles the example `loudness.c` in this folder, after edits of its text and of the header's: what to replace, by what.
+pub fn compile_loudness(folder: &Path, edits: &[(&str, &str)], header_edits: &[(&str, &str)]) -> PathBuf {
+    let edit = |file: PathBuf, edits: &[(&str, &str)]| {
+        let mut text = fs::read_to_string(&file).unwrap();
+        for (from, to) in edits {
+            assert!(text.contains(from), "{} has no `{from}`", file.display());
+            text = text.replace(from, to);
+        }
+        fs::write(folder.join(file.file_name().unwrap()), text).unwrap();
+    };
+    edit(c_headers().join("../examples/loudness.c"), edits);
+    edit(c_headers().join("auricle.h"), header_edits);
+    let library = folder.join("libloudness.so");
+    compile_engine(&folder.join("loudness.c"), folder, &library);
+    library
 }

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { client, engineState, model, numbers, presets, presetState } from "../../host/server/page/admin/figures.js";
+import { claims, client, engineState, model, numbers, presets, presetState } from "../../host/server/page/admin/figures.js";
 import { SECONDS, Series } from "../../host/server/page/admin/series.js";
 import { words } from "../../host/server/page/admin/words.js";
 
@@ -70,6 +70,18 @@ test("a model says where it runs and what it needs", () => {
   assert.equal(model({ name: "b", model: loaded }).detail, words.shared("a"));
   assert.equal(model({ name: "a", model: { ...loaded, restarts: 2 } }).detail, words.restarts(2));
   assert.equal(model({ name: "a", model: { ...loaded, workers: 0 } }).text, words.inServer);
+});
+
+test("an engine's claims are its abilities and what it needs", () => {
+  const cell = (more) => claims({ claims: { can: [], languages: [], needs: [], ...more } });
+  assert.equal(claims({ claims: null }), "");
+  assert.deepEqual(cell({}), { text: words.plainText, detail: words.needsNothing, tone: "" });
+  assert.equal(cell({ can: ["partials", "hotwords"], languages: ["en"] }).text, "partials, hotwords, en");
+  for (const need of ["files", "network", "gpu", "no-sandbox"]) {
+    assert.equal(cell({ needs: [need] }).detail, words.needs(words.needed[need]), need);
+    assert.ok(words.needed[need], need);
+  }
+  assert.equal(cell({ needs: ["gpu", "no-sandbox"] }).tone, "warn");
 });
 
 test("every state and client has words", () => {

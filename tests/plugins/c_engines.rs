@@ -4,7 +4,9 @@
 #![cfg(target_os = "linux")]
 
 use auricle_plugin_api::abi::c;
-use auricle_tests::{Client, Host, Setup, bytes, c_headers, compile_engine, noise, tone_segments};
+use auricle_tests::{
+    Client, Host, Setup, bytes, c_headers, compile_engine, compile_loudness as loudness, noise, tone_segments,
+};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -18,23 +20,6 @@ const SAMPLES: usize = 40_000;
 
 fn source(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
-
-/// Compiles the example after edits of its text and of the header's.
-fn loudness(folder: &Path, edits: &[(&str, &str)], header_edits: &[(&str, &str)]) -> PathBuf {
-    let edit = |file: PathBuf, edits: &[(&str, &str)]| {
-        let mut text = fs::read_to_string(&file).unwrap();
-        for (from, to) in edits {
-            assert!(text.contains(from), "{} has no `{from}`", file.display());
-            text = text.replace(from, to);
-        }
-        fs::write(folder.join(file.file_name().unwrap()), text).unwrap();
-    };
-    edit(source("../plugin-api/examples/loudness.c"), edits);
-    edit(c_headers().join("auricle.h"), header_edits);
-    let library = folder.join(LOUDNESS);
-    compile_engine(&folder.join("loudness.c"), folder, &library);
-    library
 }
 
 /// What the example reports for a piece of audio.

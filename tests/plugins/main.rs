@@ -10,6 +10,7 @@ mod cli;
 mod files;
 mod new;
 mod outside_crate;
+mod port;
 mod run;
 mod trust;
 mod validate;

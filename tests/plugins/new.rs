@@ -3,6 +3,8 @@
 
 #![cfg(target_os = "linux")]
 
+mod workflow;
+
 use auricle_tests::{Client, PublishedClients, Setup, auricle, bytes, host_program, library, wav};
 use serde_json::{Value, json};
 use std::{
@@ -92,12 +94,18 @@ fn projects_in_rust_are_tested_validated_and_serve() {
         // The versions of the whole project, which are available without a network.
         fs::copy(api.join("Cargo.lock"), project.path("Cargo.lock")).unwrap();
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("outside_crate");
+        fs::create_dir_all(&target).unwrap();
+        symlink(&target, project.path("target")).unwrap();
         let cargo = |args: &[&str]| {
             let mut command = Command::new(env!("CARGO"));
-            command.args(args).env("CARGO_TARGET_DIR", &target).env("CARGO_PROFILE_DEV_DEBUG", "0");
+            command.args(args).env_remove("CARGO_TARGET_DIR").env("CARGO_PROFILE_DEV_DEBUG", "0");
             succeeds(command.current_dir(project.path("")))
         };
+        if kind == KINDS[0] {
+            workflow::succeeds_in(&project);
+        }
         cargo(&["fmt", "--check"]);
+        cargo(&["clippy", "--offline", "--quiet", "--all-targets", "--", "-D", "warnings"]);
         cargo(&["test", "--offline", "--quiet", "--test", "engine"]);
         cargo(&["build", "--offline", "--quiet"]);
         let plugin = target.join(format!("debug/lib{}.so", name.replace('-', "_")));
@@ -122,6 +130,10 @@ fn projects_in_c_and_cpp_are_tested_validated_and_serve() {
             "make",
             &[&format!("CFLAGS={flags}"), &format!("CXXFLAGS={flags}"), &tool, "VALIDATE=--only stream", "test"],
         );
+        if kind == KINDS[0] {
+            project.run("make", &["clean"]);
+            workflow::succeeds_in(&project);
+        }
         let plugin = project.path(&format!("build/lib{name}.so"));
         passes(&project, &plugin, &[]);
         serves(&project, Setup::new().plugin(&plugin));
@@ -136,7 +148,7 @@ fn projects_in_python_are_tested_validated_and_serve() {
         // What `pip` would install.
         let folder = project.path(name);
         symlink(&venv, folder.join("venv")).unwrap();
-        project.run(folder.join("venv/bin/python"), &["-m", "unittest", "discover", "tests"]);
+        workflow::succeeds_in(&project);
         let preset = project.path(&format!("configs/presets/{name}.json"));
         // A case takes a third of a second, because it starts Python. The engine `python` itself is validated elsewhere.
         let args = ["--preset", preset.to_str().unwrap(), "--resources", ".", "--only", "stream,state,events"];

@@ -17,6 +17,7 @@ mod process;
 mod publish;
 mod run;
 mod sanitize;
+mod semver;
 mod stage;
 mod test;
 mod tools;
@@ -98,6 +99,8 @@ enum Xtask {
         #[arg(long)]
         valgrind: bool,
     },
+    /// Compare the public interfaces of the crates for authors with the released ones
+    Semver,
     /// Format, lints, the host's crates on their own, documentation, the fault page, the crates to publish, licences: the
     /// checks of CI besides the tests
     Check,
@@ -122,6 +125,7 @@ fn main() -> ExitCode {
         Xtask::Train { model } => train::train(&model),
         Xtask::Convert { engine } => convert::convert(&engine),
         Xtask::Sanitize { valgrind } => sanitize::sanitize(valgrind),
+        Xtask::Semver => semver::check(),
         Xtask::Check => test::check(),
         Xtask::Cycles => cycles::cycles(),
         Xtask::Words => words::words(),

@@ -67,7 +67,7 @@ pub use wyoming_events::wyoming_events;
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 25] = [
+pub const TARGETS: [(&str, Target); 26] = [
     ("audio_files", audio_files),
     ("audio_intake", audio_intake),
     ("claims", claims),

@@ -15,11 +15,13 @@ fn main() {
     match case.to_str() {
         Some("inside") => linux::inside(on.as_ref()),
         Some("networked") => linux::networked(),
+        Some("graphical") => linux::graphical(),
         Some("threaded") => linux::threaded(),
         Some("without") => linux::without(&on),
         _ => {
             linux::what_is_refused_and_what_is_not();
             linux::what_needs_the_network_has_that_and_no_more();
+            linux::what_needs_a_gpu_has_that_and_no_more();
             linux::a_process_with_threads_is_not_taken();
             linux::what_a_kernel_lacks_is_told();
             println!("sandbox: ok");
@@ -139,6 +141,31 @@ mod linux {
 
     pub(super) fn what_needs_the_network_has_that_and_no_more() {
         let output = child("networked", "");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "full\nend\n");
+    }
+
+    /// Runs in a child. The devices of graphics processors are those of this machine, if it has any.
+    pub(super) fn graphical() {
+        let devices = fs::read_dir("/dev").unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let path = |name: &str| Path::new("/dev").join(name);
+        let is_gpu = |name: &String| matches!(&**name, "dri" | "kfd") || name.starts_with("nvidia");
+        let gpus: Vec<_> = devices.filter(is_gpu).filter(|name| File::open(path(name)).is_ok()).collect();
+        let protection = enter(&Allowed { gpu: true, ..Allowed::default() }).unwrap();
+        println!("{}", protection.warning().unwrap_or_else(|| "full".into()));
+        gpus.iter().for_each(|name| allowed(name, File::open(path(name))));
+        allowed("the list of devices", fs::read_dir("/sys/devices"));
+        for other in ["fuse", "kmsg", "mem", "ptmx", "snd", "tty", "video0"] {
+            if path(other).exists() {
+                refused(other, File::open(path(other)));
+            }
+        }
+        refused("a UDP socket", UdpSocket::bind("127.0.0.1:0"));
+        refused("a foreign file", fs::read("/etc/passwd"));
+        println!("end");
+    }
+
+    pub(super) fn what_needs_a_gpu_has_that_and_no_more() {
+        let output = child("graphical", "");
         assert_eq!(String::from_utf8_lossy(&output.stdout), "full\nend\n");
     }
 

@@ -16,8 +16,9 @@ use sha2::{Digest, Sha256};
 use std::future::ready;
 
 /// A file of the page.
+#[derive(Clone)]
 struct File {
-    path: &'static str,
+    path: String,
     kind: &'static str,
     text: &'static str,
 }
@@ -27,13 +28,17 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
+/// Where the client module is.
+const CLIENT: &str = "/page/client/";
+
 macro_rules! files {
     ($($path:literal $kind:ident $file:literal,)*) => {
-        &[$(File { path: $path, kind: $kind, text: include_str!(concat!("../", $file)) }),*]
+        &[$(($path, $kind, include_str!(concat!("../", $file)))),*]
     };
 }
 
-const FILES: &[File] = files! {
+/// Those of the pages: path, kind, text.
+const FILES: &[(&str, &str, &str)] = files! {
     "/" HTML "page/index.html",
     "/admin" HTML "page/admin/index.html",
     "/page/admin/admin.css" CSS "page/admin/admin.css",
@@ -58,23 +63,6 @@ const FILES: &[File] = files! {
     "/page/spans.js" SCRIPT "page/spans.js",
     "/page/view.js" SCRIPT "page/view.js",
     "/page/words.js" SCRIPT "page/words.js",
-    "/page/client/backoff.js" SCRIPT "../../clients/javascript/src/backoff.js",
-    "/page/client/captions.js" SCRIPT "../../clients/javascript/src/captions.js",
-    "/page/client/deferred.js" SCRIPT "../../clients/javascript/src/deferred.js",
-    "/page/client/failure.js" SCRIPT "../../clients/javascript/src/failure.js",
-    "/page/client/hearing.js" SCRIPT "../../clients/javascript/src/hearing.js",
-    "/page/client/index.js" SCRIPT "../../clients/javascript/src/index.js",
-    "/page/client/kept_audio.js" SCRIPT "../../clients/javascript/src/kept_audio.js",
-    "/page/client/live_captions.js" SCRIPT "../../clients/javascript/src/live_captions.js",
-    "/page/client/microphone.js" SCRIPT "../../clients/javascript/src/microphone.js",
-    "/page/client/pcm.js" SCRIPT "../../clients/javascript/src/pcm.js",
-    "/page/client/recorder_worklet.js" SCRIPT "../../clients/javascript/src/recorder_worklet.js",
-    "/page/client/rtc_socket.js" SCRIPT "../../clients/javascript/src/rtc_socket.js",
-    "/page/client/sending.js" SCRIPT "../../clients/javascript/src/sending.js",
-    "/page/client/stream.js" SCRIPT "../../clients/javascript/src/stream.js",
-    "/page/client/subtitles.js" SCRIPT "../../clients/javascript/src/subtitles.js",
-    "/page/client/times.js" SCRIPT "../../clients/javascript/src/times.js",
-    "/page/client/transcript.js" SCRIPT "../../clients/javascript/src/transcript.js",
 };
 
 /// Of every file. The page has no inline scripts or styles, is in no frame, and reaches this server only.
@@ -99,9 +87,17 @@ static CLIENT_HEADERS: [(HeaderName, &str); 2] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "cross-origin"),
 ];
 
+/// All files.
+fn files() -> impl Iterator<Item = File> {
+    let pages = FILES.iter().copied().map(|(path, kind, text)| File { path: path.to_owned(), kind, text });
+    let client = auricle_javascript::FILES.iter().copied();
+    pages.chain(client.map(|(name, text)| File { path: format!("{CLIENT}{name}"), kind: SCRIPT, text }))
+}
+
 /// Adds the files to the routes. A client that tries a WebSocket there gets the hint where those are.
 pub(super) fn with_page(routes: Router<App>, hint: &str) -> Router<App> {
-    FILES.iter().fold(routes, |routes, file| {
+    files().fold(routes, |routes, file| {
+        let path = file.path.clone();
         let tag = format!("\"{}\"", hex::encode(&Sha256::digest(file.text)[..16]));
         let hint = hint.to_owned();
         let answer = move |headers: HeaderMap| {
@@ -113,7 +109,7 @@ pub(super) fn with_page(routes: Router<App>, hint: &str) -> Router<App> {
                 file.answer(&tag, &headers)
             })
         };
-        routes.route(file.path, get(answer))
+        routes.route(&path, get(answer))
     })
 }
 
@@ -131,7 +127,7 @@ impl File {
         };
         let headers = response.headers_mut();
         headers.extend(HEADERS.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))));
-        if self.path.starts_with("/page/client/") {
+        if self.path.starts_with(CLIENT) {
             for (name, value) in &CLIENT_HEADERS {
                 headers.insert(name, HeaderValue::from_static(value));
             }
@@ -157,16 +153,15 @@ mod tests {
     fn every_file_is_served() {
         let mut files = in_folder("page", "/page/");
         files.extend(in_folder("page/admin", "/page/admin/"));
-        files.extend(in_folder("../../clients/javascript/src", "/page/client/"));
         for (file, at) in [("/page/index.html", "/"), ("/page/admin/index.html", "/admin")] {
             assert!(files.remove(file) && files.insert(at.into()));
         }
-        assert_eq!(FILES.iter().map(|file| file.path.to_owned()).collect::<BTreeSet<_>>(), files);
+        assert_eq!(FILES.iter().map(|(path, ..)| (*path).to_owned()).collect::<BTreeSet<_>>(), files);
     }
 
     #[test]
     fn a_file_that_the_browser_has_is_not_sent_again() {
-        let file = &FILES[0];
+        let file = files().next().unwrap();
         for (known, status) in
             [("\"a\"", 304), ("W/\"a\"", 304), ("\"b\", \"a\"", 304), ("*", 304), ("\"b\"", 200), ("a", 200)]
         {

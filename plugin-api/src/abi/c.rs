@@ -11,6 +11,12 @@ use std::{
     ptr,
 };
 
+/// The text of `auricle.h`, for programs that write projects in C.
+pub const HEADER: &str = include_str!("../../include/auricle.h");
+
+/// The text of `auricle.hpp`, for those in C++.
+pub const CPP_HEADER: &str = include_str!("../../include/auricle.hpp");
+
 /// The result of a call; see [`OK`].
 pub type Status = u32;
 

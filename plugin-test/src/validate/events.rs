@@ -1,7 +1,7 @@
 //! What the engine reports: texts, times, and what its metadata claim.
 
 use super::{
-    Subject, Verdict,
+    Outcome, Subject, Verdict,
     case::Checked,
     ensure,
     model::{CAPABILITIES, is_tag},
@@ -59,7 +59,12 @@ fn segments(subject: &Subject) -> Result<(TestModel, Vec<Segment>, u64), Verdict
 }
 
 pub(super) fn words(subject: &Subject) -> Checked {
-    let (_, segments, _) = segments(subject)?;
+    // Nobody gives a recording without speech, while the built-in signal is none.
+    let unheard = |verdict: Verdict| match (&subject.speech, verdict.outcome) {
+        (Some(_), Outcome::Skipped) => Verdict { outcome: Outcome::Warning, ..verdict },
+        _ => verdict,
+    };
+    let (_, segments, _) = segments(subject).map_err(unheard)?;
     let text: Vec<_> = segments.iter().map(|segment| segment.text().trim().to_owned()).collect();
     Ok(text.join(" ").chars().take(100).collect())
 }

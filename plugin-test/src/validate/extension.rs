@@ -17,7 +17,12 @@ fn unknown(answer: Result<Option<Vec<u8>>, Error>) -> Checked {
 }
 
 pub(super) fn loader(subject: &Subject) -> Checked {
-    unknown(subject.engine()?.loaded().extension(UNKNOWN, b"\xff\0"))
+    let engine = subject.engine()?;
+    let ask = || unknown(engine.loaded().extension(UNKNOWN, b"\xff\0"));
+    ask()?;
+    // What a load leaves in the loader must not answer either.
+    let _model = engine.try_load(Value::Object(subject.fields.clone()))?;
+    ask()
 }
 
 pub(super) fn model(subject: &Subject) -> Checked {

@@ -113,7 +113,7 @@ cases! {
         batch::ends: "With `ends_in_batch`, a batch ends a stream that has no new audio." => "Look at `BatchItem::ends` before the audio.";
     }
     "Texts and times", false {
-        events::words: "The engine recognises something." => "";
+        events::words: "The engine recognises speech." => "Check the language of the recording, and the level and rate that the model expects.";
         events::times_in_order: "Segments follow one another, start before they end, and end within the audio." => "Cut times at the last segment and at the audio's end.";
         events::words_in_order: "Words follow one another within their segment." => "Cut times of words at those of the segment.";
         events::inside: "Times lie within the audio that the engine has received." => "Do not count padding as audio.";

@@ -82,6 +82,10 @@ impl ModelLoader for Faulty {
         let neglects = config.get_optional::<String>("neglect")?.as_deref() == Some("files");
         Ok(neglects.then(|| vec!["a/relative/path".into()]))
     }
+
+    fn extension(&self, _: &str, _: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        Ok(Neglect::answers().then(Vec::new))
+    }
 }
 
 /// Shared by streams: the metadata, and the model's own fault.

@@ -6,7 +6,7 @@ use std::{
     hint::black_box,
     mem::forget,
     net::UdpSocket,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     thread,
     time::Duration,
 };
@@ -17,6 +17,8 @@ static CREATED: AtomicU64 = AtomicU64::new(0);
 static ALIVE: AtomicU64 = AtomicU64::new(0);
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 static ASKED: AtomicU64 = AtomicU64::new(0);
+/// Whether the loader answers all requests.
+static ANSWERS: AtomicBool = AtomicBool::new(false);
 
 names! {
     /// A neglected clause.
@@ -121,6 +123,7 @@ impl Neglect {
     pub(crate) fn load(self) -> Result<(), Error> {
         let loaded = LOADED.fetch_add(1, Relaxed);
         match self {
+            Self::Extension => ANSWERS.store(true, Relaxed),
             Self::SecondModel if loaded > 0 => return Err(Error::other("there is a model already")),
             Self::Unload => forget(black_box(vec![1u8; 16 << 20])),
             Self::Socket => drop(UdpSocket::bind("127.0.0.1:0")?),
@@ -164,6 +167,11 @@ impl Neglect {
     pub(crate) fn forget(self) {
         ALIVE.fetch_sub(1, Relaxed);
         DROPPED.fetch_add(1, Relaxed);
+    }
+
+    /// Whether a loader answers, which has no configuration of its own.
+    pub(crate) fn answers() -> bool {
+        ANSWERS.load(Relaxed)
     }
 
     /// The offset that `init` uses.

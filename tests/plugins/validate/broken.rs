@@ -1,13 +1,15 @@
-//! What the engine `faulty` must do to fail each case of `auricle validate`.
-//!
-//! Not in the table: `file` and `open`, which need other files; `config`, whose checks have a test of their own; and cases that this
-//! engine cannot fail.
+//! What the engine `faulty` must do to fail each case of `auricle validate` about models, streams and what they use.
 
-/// A line of the table: the case, its outcome, fields of the engine, and a part of the reason.
-pub(super) type Row = (&'static str, &'static str, &'static [&'static str], &'static str);
+use super::{Row, check, in_parallel, text};
+use auricle_tests::{fixture, library};
+
+/// Fields of the engine.
+type Fields = &'static [&'static str];
 
 /// The table.
-pub(super) const BROKEN: &[Row] = &[
+pub(super) const BROKEN: &[Row<Fields>] = &[
+    // As long as an operator waits before the case warns. It comes first, because the others run meanwhile.
+    ("model.time", "warning", &["model_fault=sleep", "model_seconds=30.5"], "servers wait `load_seconds`"),
     ("config.given", "fail", &["sample_rate=fast"], "\"fast\""),
     ("model.loads", "fail", &["model_fault=panic"], "the panic asked for in Load"),
     ("model.loads", "fail", &["model_fault=error"], "the error asked for in Load"),
@@ -17,6 +19,7 @@ pub(super) const BROKEN: &[Row] = &[
     ("model.loads", "crashed", &["model_fault=sigsegv"], "SIGSEGV at 0x40 in load"),
     ("model.loads", "crashed", &["model_fault=exit"], "ended with status 3"),
     ("model.loads", "crashed", &["model_fault=sigabrt", "model_at=model-drop"], "SIGABRT in drop of a model"),
+    ("model.time", "fail", &["model_fault=hang"], "did not end within"),
     ("model.claims", "fail", &["neglect=claims"], "claims `partials`, but it is not among the model's capabilities"),
     ("model.twice", "fail", &["neglect=second-model"], "there is a model already"),
     ("model.threads", "fail", &["neglect=second-model"], "there is a model already"),
@@ -98,6 +101,7 @@ pub(super) const BROKEN: &[Row] = &[
     ("options.wrong-values", "warning", &["neglect=errors"], "does not name the field"),
     ("options.unknown", "fail", &["neglect=unknown-field"], "panicked"),
     ("options.per-stream", "fail", &["neglect=others"], "another option"),
+    ("extension.loader", "fail", &["neglect=extension"], "an answer of 0 bytes"),
     ("extension.model", "fail", &["neglect=extension"], "an answer of 0 bytes"),
     ("extension.stream", "fail", &["neglect=extension"], "an answer of 0 bytes"),
     ("extension.files", "fail", &["neglect=files"], "a/relative/path"),
@@ -111,3 +115,33 @@ pub(super) const BROKEN: &[Row] = &[
     ("resources.descriptors", "fail", &["fault=descriptors"], "open files"),
     ("resources.threads", "fail", &["neglect=threads"], "threads behind"),
 ];
+
+/// What it must do with a recording of three seconds.
+pub(super) const WITH_SPEECH: &[Row<Fields>] = &[
+    ("events.words", "warning", &["neglect=last-words", "segment_chunks=10000"], "no text for the recording"),
+    ("resources.cost", "warning", &["fault=sleep", "seconds=3"], "live streams fall behind"),
+];
+
+/// Checks the engine with the fields of the row.
+fn check_fields(row: &Row<Fields>, args: &[&str]) -> Option<String> {
+    let fields = row.2;
+    let timeout = match fields {
+        _ if fields.iter().any(|field| field.ends_with("=hang")) => "0.5",
+        ["model_fault=sleep", ..] => "60",
+        _ => "8",
+    };
+    let mut args = [&["--timeout", timeout], args].concat();
+    fields.iter().for_each(|field| args.extend(["--set", field]));
+    check(&library("faulty"), &args, row)
+}
+
+#[test]
+fn an_engine_that_breaks_a_clause_fails_its_case() {
+    in_parallel(BROKEN, |row| check_fields(row, &[]));
+}
+
+#[test]
+fn an_engine_that_hears_speech_badly_fails_a_case() {
+    let speech = text(fixture("welcome_8k.wav"));
+    in_parallel(WITH_SPEECH, |row| check_fields(row, &["--audio", &speech]));
+}

@@ -5,7 +5,7 @@
 import { $, clock, fillWords, make, say } from "/page/dom.js";
 import { Server } from "/page/server.js";
 import { Chart } from "./chart.js";
-import { client, engineState, mebibytes, model, numbers, percent, presets, presetState, seconds, short } from "./figures.js";
+import { claims, client, engineState, mebibytes, model, numbers, percent, presets, presetState, seconds, short } from "./figures.js";
 import { Table } from "./table.js";
 import { words } from "./words.js";
 
@@ -52,6 +52,7 @@ const tables = {
     { name: words.state, cell: engineState },
     { name: words.plugin, cell: ({ plugin, version }) => (plugin ? { text: plugin, detail: version } : "") },
     { name: words.backends, cell: ({ backends }) => backends.join(", ") },
+    { name: words.claims, cell: claims },
     {
       name: words.release,
       cell: ({ file, state }) =>

@@ -64,3 +64,12 @@ export function engineState({ state, reason }) {
   const tone = { registered: "good", quarantined: "bad", refused: "bad" }[state] ?? "";
   return { text: words.states[state], detail: reason, tone };
 }
+
+/** What a plugin claims to do and need; nothing if it claims nothing. */
+export function claims({ claims }) {
+  if (!claims) return "";
+  const { can, languages, needs } = claims;
+  const text = [...can, ...languages].join(", ") || words.plainText;
+  const detail = needs.length ? words.needs(needs.map((need) => words.needed[need]).join(", ")) : words.needsNothing;
+  return { text, detail, tone: needs.includes("no-sandbox") ? "warn" : "" };
+}

@@ -57,6 +57,11 @@ export const words = {
   fileName: "File",
   plugin: "Plugin",
   backends: "Backends",
+  claims: "Claims",
+  plainText: "final text",
+  needs: (things) => `needs ${things}`,
+  needsNothing: "needs nothing beyond the sandbox",
+  needed: { files: "files that it names", network: "the network", gpu: "graphics processors", "no-sandbox": "to run without a sandbox" },
   release: "Release",
   releaseFile: (file) => `Release ${file} from quarantine`,
 

@@ -4,9 +4,7 @@ use super::{
     name::Name,
     project::{Kind, Project},
 };
-
-const HEADER: &str = include_str!("../../../../../plugin-api/include/auricle.h");
-const CPP_HEADER: &str = include_str!("../../../../../plugin-api/include/auricle.hpp");
+use auricle_plugin_api::abi::c::{CPP_HEADER, HEADER};
 
 pub(super) fn project(name: &Name, kind: Kind) -> Project {
     let engine = match kind {

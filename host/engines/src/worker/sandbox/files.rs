@@ -113,7 +113,7 @@ fn try_restrict(allowed: &Allowed) -> Result<LandlockStatus, RulesetError> {
         readable.push(path.clone());
         links_below(path, LINK_DEPTH, &mut readable);
     }
-    let gpus = if allowed.gpu { gpu_devices() } else { Vec::new() };
+    let gpus = if allowed.gpu { gpu_devices(Path::new("/dev")) } else { Vec::new() };
     let mut rules = Ruleset::default().handle_access(AccessFs::from_all(KNOWN))?;
     if !allowed.network {
         rules = rules.handle_access(AccessNet::from_all(KNOWN))?;
@@ -129,13 +129,13 @@ fn try_restrict(allowed: &Allowed) -> Result<LandlockStatus, RulesetError> {
     Ok(status.landlock)
 }
 
-/// The devices of graphics processors that this machine has.
-fn gpu_devices() -> Vec<PathBuf> {
+/// The devices of graphics processors in this folder.
+fn gpu_devices(folder: &Path) -> Vec<PathBuf> {
     let is_gpu = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         matches!(&*name, "dri" | "kfd") || name.starts_with("nvidia")
     };
-    fs::read_dir("/dev").into_iter().flatten().flatten().map(|entry| entry.path()).filter(is_gpu).collect()
+    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).filter(is_gpu).collect()
 }
 
 /// The rights in the folder for temporary files. They do not allow programs, devices or sockets.
@@ -161,5 +161,23 @@ fn links_below(folder: &Path, depth: u32, found: &mut Vec<PathBuf>) {
             Ok(kind) if kind.is_dir() && depth > 1 => links_below(&entry.path(), depth - 1, found),
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_devices_of_graphics_processors_are_opened_and_no_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let gpus = ["dri", "kfd", "nvidia-caps", "nvidia-uvm", "nvidia0", "nvidiactl"];
+        for name in gpus.iter().chain(&["fuse", "kmsg", "mem", "nvme0", "null", "sda", "snd", "tty", "video0", "xdri"])
+        {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        let mut found = gpu_devices(folder.path());
+        found.sort();
+        assert_eq!(found, gpus.map(|name| folder.path().join(name)));
     }
 }
