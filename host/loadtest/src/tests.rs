@@ -210,6 +210,7 @@ fn load(protocol: Protocol, amount: Amount) -> Load {
         server: auricle_client::Server::at("ws://x".parse().unwrap()),
         protocol,
         preset: Some("p".into()),
+        resume: false,
         audio: Vec::new(),
         seconds: Duration::from_millis(100 * FRAMES as u64),
         frame: Duration::from_millis(100),
