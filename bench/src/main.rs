@@ -32,6 +32,8 @@ mod python;
 #[cfg(target_os = "linux")]
 mod recording;
 #[cfg(target_os = "linux")]
+mod resume;
+#[cfg(target_os = "linux")]
 mod soak;
 mod stats;
 #[cfg(target_os = "linux")]
@@ -93,6 +95,8 @@ enum Bench {
     },
     /// Engine `python`, compared with the same classes in plain Python
     Python,
+    /// Streams that can be resumed, compared with others: processor time; the memory of streams that wait
+    Resume,
     /// Streams over WebRTC, compared with streams over WebSocket
     Webrtc,
     /// Number of streams that the host can handle with engine `onnx`, compared with sherpa-onnx's server on the same
@@ -139,6 +143,8 @@ fn main() -> ExitCode {
         Bench::Online { work, rounds } => online::run(&work, rounds),
         #[cfg(target_os = "linux")]
         Bench::Python => python::run(),
+        #[cfg(target_os = "linux")]
+        Bench::Resume => resume::run(),
         #[cfg(target_os = "linux")]
         Bench::Webrtc => webrtc::run(),
         #[cfg(target_os = "linux")]

@@ -69,6 +69,8 @@ pub(crate) enum Bench {
     /// Engine `python`, compared with the same classes in plain Python (packages from PyPI, in an environment under
     /// target/): processor time per chunk
     Python,
+    /// Streams that can be resumed, compared with others: processor time; the memory of streams that wait
+    Resume,
     /// Streams over WebRTC, compared with streams over WebSocket: processor time of the host, delay of texts
     Webrtc,
 }
@@ -114,6 +116,7 @@ pub(crate) fn bench(name: &Bench) -> Done {
         Bench::Whisper { rounds } => prepared(&mut command, "whisper", *rounds)?,
         Bench::Online { rounds } => prepared(&mut command, "online", *rounds)?,
         Bench::Python => command.arg("python"),
+        Bench::Resume => command.arg("resume"),
         Bench::Webrtc => command.arg("webrtc"),
     };
     command.env("AURICLE_HOST", built.host).env("AURICLE_PLUGINS", built.plugins).env("AURICLE_MODELS", built.models);

@@ -222,7 +222,7 @@ impl EngineSession {
         let processed = self.record.position.saturating_sub(start) as usize;
         let from = |audio: &[f32]| processed.min(audio.len());
         match work {
-            Work::Open if self.continuation.is_some() => self.continue_from()?,
+            Work::Open if self.continuation.is_some() => self.continue_from(context)?,
             Work::Open => {
                 self.start(0)?;
                 context.outbox.push(Some(self.epoch), Event::Ready { epoch: self.epoch });
@@ -265,12 +265,13 @@ impl EngineSession {
     }
 
     /// Starts the processor where another process left the stream.
-    fn continue_from(&mut self) -> Result<(), CallError> {
+    fn continue_from(&mut self, context: &CallContext<'_>) -> Result<(), CallError> {
         let (Some(continuation), Some(processor)) = (self.continuation.take(), &mut self.processor) else {
             return Ok(());
         };
         let mut origin = continuation.origin();
         let mut repeats = continuation.is_exact;
+        let millisecond = u64::from(context.model.metadata().sample_rate / 1_000) + 1;
         if let Origin::Restart(point) = &origin
             && let Err(CallError::Engine(problem)) = processor.restore(point.sample, &point.state)
         {
@@ -281,12 +282,14 @@ impl EngineSession {
             processor.init(sample)?;
         }
         let Continuation { point, told, text_end, event_time, .. } = continuation;
-        let sent = Sent { text: text_end, other: event_time };
+        let later = |sample: u64| if sample == 0 { 0 } else { sample + millisecond };
+        let told_before = Sent { text: later(text_end), other: later(event_time) };
         let skip = repeats.then(|| told.saturating_sub(point.told) as usize);
         self.started = true;
         self.record.position = point.sample;
-        self.record.sent = sent;
-        self.record.filter = ReplayFilter::of_continuation(skip, sent);
+        // An exact engine's own times are better.
+        self.record.sent = if repeats { Sent::default() } else { Sent { text: text_end, other: event_time } };
+        self.record.filter = ReplayFilter::of_continuation(skip, told_before);
         self.record.replay.continued(origin, skip.unwrap_or(0));
         Ok(())
     }

@@ -45,9 +45,9 @@ pub struct Continuation {
     pub is_exact: bool,
     /// Events of this epoch that the client has, counted as [`StreamPoint::told`].
     pub told: u64,
-    /// The end of the last segment that the client has, in samples.
+    /// The end of the last segment that the client has, in samples; it may be up to a millisecond later.
     pub text_end: u64,
-    /// The time of the last other event that the client has, in samples.
+    /// The time of the last other event that the client has, in samples; it may be up to a millisecond later.
     pub event_time: u64,
 }
 

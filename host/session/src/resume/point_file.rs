@@ -86,9 +86,9 @@ impl StoredIdentity {
         (point.sample - point.grid.sample).saturating_sub(heard) as usize
     }
 
-    /// A place in the model's samples for a time that a client was told, which is rounded to milliseconds.
+    /// The first sample that may be meant by a time that a client was told, which is rounded to milliseconds.
     pub(super) fn sample(&self, time: f64) -> u64 {
-        ((time + 0.0005) * f64::from(self.sample_rate)) as u64
+        ((time - 0.0005).max(0.0) * f64::from(self.sample_rate)) as u64
     }
 }
 

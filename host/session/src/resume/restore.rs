@@ -85,6 +85,9 @@ impl Admitted {
         let caller = self.caller().clone();
         let (session, events) = self.open_storable(request, None).await?;
         let hold = resumable.hold(&session, &caller, None);
+        if let Some(stored) = session.stored() {
+            stored.begin().await;
+        }
         Ok((session, events, Some(hold)))
     }
 

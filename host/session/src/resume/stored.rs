@@ -12,6 +12,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
+use tokio::sync::Notify;
 
 /// What a stored point survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub(in super::super) struct StoredStream {
     store: Arc<PointStore>,
     identity: StoredIdentity,
     state: Mutex<State>,
+    /// A point was written, or could not be.
+    changed: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -61,7 +64,7 @@ fn place(point: &StreamPoint) -> Place {
 
 impl StoredStream {
     pub(in super::super) fn new(store: Arc<PointStore>, identity: StoredIdentity) -> Arc<Self> {
-        Arc::new(Self { store, identity, state: Mutex::default() })
+        Arc::new(Self { store, identity, state: Mutex::default(), changed: Notify::new() })
     }
 
     /// The tokens with which the stream can be resumed from now on.
@@ -93,7 +96,9 @@ impl StoredStream {
             (waiting.epoch, waiting.grid.flushes) != (point.epoch, point.grid.flushes)
         };
         if state.next.as_ref().is_none_or(is_stale) && state.last.as_ref().is_none_or(is_due) && told >= point.told {
-            state.next = Some((point, next));
+            // Before the first event there is nothing that the client could lack.
+            let is_first = (point.epoch, point.grid.flushes, point.told) == (0, 0, 0);
+            state.next = Some((point, if is_first { 0 } else { next }));
         }
         if state.is_writing || state.tokens[0].is_none() {
             return;
@@ -106,6 +111,15 @@ impl StoredStream {
         }
     }
 
+    /// Stores the beginning of a new stream, and waits for that: from its first message on, it survives.
+    pub(super) async fn begin(self: &Arc<Self>) {
+        let changed = self.changed.notified();
+        self.consider(StreamPoint::default(), 0, 0, 0);
+        if self.lock().is_writing {
+            changed.await;
+        }
+    }
+
     /// The store has written a point, or could not.
     pub(super) fn written(&self, point: &StreamPoint, is_written: bool) {
         let mut state = self.lock();
@@ -113,6 +127,7 @@ impl StoredStream {
         if is_written {
             state.stored = Some((point.epoch, self.identity.frame(point)));
         }
+        self.changed.notify_waiters();
     }
 
     /// How far the stream is stored in this epoch.
