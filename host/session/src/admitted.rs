@@ -21,7 +21,6 @@ use auricle_audio::Intake;
 use auricle_core::{Failure, FailureCode, metrics::Metrics, permits::Permit};
 use auricle_stream::{ModelScheduler, Stream, StreamSettings, StreamUsage};
 use std::{
-    fmt::Display,
     sync::{Arc, atomic::AtomicU64},
     time::{Duration, Instant, SystemTime},
 };
@@ -209,11 +208,6 @@ pub(super) struct Restoration {
 
 fn new_id() -> String {
     uuid::Uuid::new_v4().simple().to_string()
-}
-
-/// There is nothing to resume.
-pub(super) fn unknown_stream(message: impl Display) -> Failure {
-    Failure::new(FailureCode::UnknownStream, message)
 }
 
 /// Whether all streams are taken that the server or the key may have.

@@ -60,6 +60,8 @@ pub struct Heard {
     pub final_end: u64,
     /// How far it is stored, if it is.
     pub durable: Option<Durable>,
+    /// Whether the client should acknowledge the events that it has, so that a point can be stored.
+    pub wants_ack: bool,
 }
 
 impl SessionEvents {
@@ -121,6 +123,7 @@ impl SessionEvents {
             received: self.shared.received.load(Ordering::Relaxed),
             final_end: self.final_end,
             durable: self.shared.stored.as_ref().map(|stored| stored.durable(self.epoch)),
+            wants_ack: self.shared.stored.as_ref().is_some_and(|stored| stored.waits_for_client()),
         }
     }
 

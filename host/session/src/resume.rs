@@ -8,29 +8,29 @@
 mod hold;
 mod point_file;
 mod restore;
+mod settings;
 mod store;
 mod stored;
+mod told;
 
 pub use hold::Hold;
 pub(super) use point_file::PointFile;
 pub(super) use point_file::StoredIdentity;
-pub use restore::{ResumeRequest, ResumedSession, Seam, Told};
+pub use restore::{ResumeRequest, ResumedSession};
+pub use settings::ResumeSettings;
 pub(super) use store::PointStore;
 pub(super) use stored::StoredStream;
 pub use stored::{Durable, Survives};
+pub(super) use told::unknown_stream;
+pub use told::{Seam, Told};
 
-use super::{
-    Caller, NumberedEvent, Session, SessionEvents, SessionInfo, admitted::unknown_stream, events::after,
-    session::Progress, sessions::Sessions,
-};
+use super::{Caller, NumberedEvent, Session, SessionEvents, SessionInfo, events::after, session::Progress};
 use auricle_core::Failure;
 use point_file::{TokenHash, Tokens};
-use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::{
     collections::{HashMap, HashSet},
     io,
-    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -39,44 +39,6 @@ use tokio_util::sync::CancellationToken;
 
 /// How long the connection that has a session may take to give it up.
 const HAND_OVER: Duration = Duration::from_secs(5);
-
-/// How sessions wait for their clients.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ResumeSettings {
-    /// Seconds that a session waits without a connection. With 0, none can be resumed.
-    pub seconds: f64,
-    /// Number of sessions that may wait. If there are more, the one that has waited longest can no longer be resumed.
-    pub max_streams: usize,
-    /// The directory of stored points, from which streams are continued after this process has died; none by default. Created
-    /// with mode 0700.
-    pub dir: Option<PathBuf>,
-    /// Whether each write waits for the disk, so that a point survives a crash of the machine.
-    pub sync: bool,
-    /// Seconds between two points of a stream.
-    pub store_seconds: f64,
-    /// Seconds that the points of a process that has died are kept.
-    pub keep_seconds: f64,
-    /// The largest size of all points, in MiB.
-    pub max_megabytes: u64,
-    /// The largest number of points.
-    pub max_points: usize,
-}
-
-impl Default for ResumeSettings {
-    fn default() -> Self {
-        Self {
-            seconds: 60.0,
-            max_streams: 1_000,
-            dir: None,
-            sync: false,
-            store_seconds: 5.0,
-            keep_seconds: 3_600.0,
-            max_megabytes: 256,
-            max_points: 10_000,
-        }
-    }
-}
 
 /// All sessions that can be resumed.
 #[derive(Debug, Default)]
@@ -243,14 +205,13 @@ impl Resumable {
     }
 }
 
-impl Sessions {
+impl Resumable {
     /// Finds a session of this process again.
-    async fn resume(&self, caller: &Caller, id: &str, token: &str) -> Result<(Resumed, Hold), Failure> {
-        let resumable = self.resumable();
+    async fn find_here(self: &Arc<Self>, caller: &Caller, id: &str, token: &str) -> Result<(Resumed, Hold), Failure> {
         let taking = async {
             loop {
-                let parked = resumable.parked.notified();
-                match resumable.take(id, caller, token)? {
+                let parked = self.parked.notified();
+                match self.take(id, caller, token)? {
                     Some(taken) => return Ok(taken),
                     None => parked.await,
                 }

@@ -152,7 +152,7 @@ impl EventSink for CallSink<'_> {
 
     fn segment(&mut self, segment: Segment) {
         if segment.text().trim().is_empty() {
-            // Clients do not hear of it, so a replay does not count it.
+            // Clients do not get it, so a replay does not count it.
             if let Some(segment) = self.text(segment) {
                 self.record.sent.text = segment.end;
             }

@@ -44,7 +44,7 @@ impl Translator {
 
     /// What the server has.
     pub(super) fn heard(&self, heard: session::Heard) -> Heard {
-        let session::Heard { epoch, received, final_end, durable } = heard;
+        let session::Heard { epoch, received, final_end, durable, wants_ack: _ } = heard;
         if let Some(session::Durable::From(frame, survives)) = durable {
             return Heard { epoch, received, durable: frame.min(received), survives: Some(wire_survives(survives)) };
         }

@@ -128,8 +128,10 @@ impl Writer {
                     self.sender.send([json(None, ServerEvent::GoingAway { seconds })]).await
                 }
                 _ = acks.tick(), if is_resumable => {
-                    let now = translator.heard(events.heard());
-                    if heard == Some(now) || now.received == 0 {
+                    let had = events.heard();
+                    let now = translator.heard(had);
+                    // The client answers it with its own.
+                    if !had.wants_ack && (heard == Some(now) || now.received == 0) {
                         Ok(())
                     } else {
                         heard = Some(now);

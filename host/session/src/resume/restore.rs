@@ -4,12 +4,10 @@
 //! connection that resumes.
 
 use super::{
-    super::{
-        Admitted, Session, SessionEvents, SessionRequest,
-        admitted::{Restoration, unknown_stream},
-    },
+    super::{Admitted, Session, SessionEvents, SessionRequest, admitted::Restoration},
     HAND_OVER, Hold, Resumable, Resumed, hash,
     point_file::{PointFile, StoredIdentity},
+    told::{Seam, Told, unknown_stream},
 };
 use auricle_core::Failure;
 use auricle_plugin_api::{Metadata, Replay};
@@ -19,30 +17,6 @@ use tokio::time::timeout;
 
 /// Numbers above this are no count of events.
 const MOST_EVENTS: u64 = 1 << 53;
-
-/// What a client that resumes has of its stream. Times are in seconds of the epoch.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Told {
-    /// Number of resets that were answered.
-    pub epoch: u32,
-    /// Number of flushes of this epoch that were answered.
-    pub flushes: u64,
-    /// Number of events of this epoch: started speech, segments, endpoints.
-    pub events: u64,
-    /// End of its last segment.
-    pub text_end: f64,
-    /// Time of its last other of these events.
-    pub event_time: f64,
-}
-
-/// How a stream goes on whose process has died.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seam {
-    /// As if nothing had happened: the engine repeats what it did exactly.
-    Exact,
-    /// No audio is lost, but words near the point may differ.
-    Lossless,
-}
 
 /// A client's request to resume a stream.
 #[derive(Debug, Clone, PartialEq)]
@@ -102,7 +76,7 @@ impl Admitted {
             loop {
                 let changed = resumable.parked.notified();
                 if resumable.lock().contains_key(&request.stream) {
-                    let (state, hold) = self.sessions().resume(self.caller(), &request.stream, &request.token).await?;
+                    let (state, hold) = resumable.find_here(self.caller(), &request.stream, &request.token).await?;
                     return Ok(Err(ResumedSession { state, hold, seam: None }));
                 }
                 match Restoring::begin(&resumable, &request.stream) {

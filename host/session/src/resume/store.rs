@@ -5,8 +5,8 @@
 //! send it commands and never wait for the disk.
 
 use super::{
-    ResumeSettings,
     point_file::{PointFile, Tokens},
+    settings::ResumeSettings,
     stored::StoredStream,
 };
 use auricle_core::times::wait;

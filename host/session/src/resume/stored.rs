@@ -120,6 +120,12 @@ impl StoredStream {
         }
     }
 
+    /// Whether a point waits for the client to acknowledge the events before it.
+    pub(in super::super) fn waits_for_client(&self) -> bool {
+        let state = self.lock();
+        state.next.is_some() && !state.is_writing
+    }
+
     /// The store has written a point, or could not.
     pub(super) fn written(&self, point: &StreamPoint, is_written: bool) {
         let mut state = self.lock();
