@@ -233,6 +233,7 @@ impl Search<'_> {
             server: Server::at(side.url.clone()),
             protocol: side.protocol,
             preset: Some(sides::PRESET.into()),
+            resume: false,
             audio: vec![recording::path(RECORDING)],
             labels: Vec::new(),
             seconds: Duration::from_secs(if self.options.quick { 8 } else { 20 }),

@@ -87,6 +87,7 @@ fn load(host: &Host) -> Done<Load> {
         server: Server::at(host.address().parse()?),
         protocol: Protocol::Auricle,
         preset: Some("digits".into()),
+        resume: false,
         audio: vec![recording::path(RECORDING)],
         labels: Vec::new(),
         seconds: SECONDS,

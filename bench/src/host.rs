@@ -43,7 +43,7 @@ fn start_sink() -> Done<Process> {
 }
 
 /// The limit of this process and its children.
-fn raise_file_limit() -> Done {
+pub(crate) fn raise_file_limit() -> Done {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current.is_none_or(|files| files >= FILES) {
         return Ok(());

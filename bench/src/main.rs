@@ -34,6 +34,8 @@ mod python;
 #[cfg(target_os = "linux")]
 mod recording;
 #[cfg(target_os = "linux")]
+mod resume;
+#[cfg(target_os = "linux")]
 mod soak;
 mod stats;
 #[cfg(target_os = "linux")]
@@ -115,6 +117,8 @@ enum Bench {
         #[arg(long, default_value_t = 4)]
         streams: usize,
     },
+    /// Streams that can be resumed, compared with others: processor time; the memory of streams that wait
+    Resume,
     /// Streams over WebRTC, compared with streams over WebSocket
     Webrtc,
     /// Number of streams that the host can handle with engine `onnx`, compared with sherpa-onnx's server on the same
@@ -165,6 +169,8 @@ fn main() -> ExitCode {
         Bench::Python => python::run(),
         #[cfg(target_os = "linux")]
         Bench::Ttfs { work, utterances, streams } => ttfs::run(&work, utterances, streams),
+        #[cfg(target_os = "linux")]
+        Bench::Resume => resume::run(),
         #[cfg(target_os = "linux")]
         Bench::Webrtc => webrtc::run(),
         #[cfg(target_os = "linux")]

@@ -9,6 +9,7 @@ mod clients;
 mod files;
 mod media_relay;
 mod relay;
+mod seams;
 mod tone;
 mod variant;
 
@@ -25,5 +26,6 @@ pub use files::{
 };
 pub use media_relay::{MediaRelay, Weather};
 pub use relay::Relay;
+pub use seams::{Differences, TimedWord, differences, timed};
 pub use tone::tone_segments;
 pub use variant::Variant;

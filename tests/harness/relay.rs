@@ -17,6 +17,7 @@ pub struct Relay {
 
 #[derive(Debug, Default)]
 struct State {
+    server: String,
     open: Vec<TcpStream>,
     connections: usize,
     /// Bytes until each of the next cuts, from the one before.
@@ -44,12 +45,15 @@ impl Relay {
     pub fn new(server: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let state = Arc::<Mutex<State>>::default();
+        let state = Arc::new(Mutex::new(State { server: server.to_owned(), ..State::default() }));
         let relay = Self { address, state: Arc::clone(&state) };
-        let server = server.to_owned();
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                state.lock().unwrap().connections += 1;
+                let server = {
+                    let mut state = state.lock().unwrap();
+                    state.connections += 1;
+                    state.server.clone()
+                };
                 // A server that has gone ends the client's connection.
                 let Ok(server) = TcpStream::connect(&server) else { continue };
                 for (from, to) in [(&client, &server), (&server, &client)] {
@@ -71,6 +75,11 @@ impl Relay {
     /// Connections so far.
     pub fn connections(&self) -> usize {
         self.state.lock().unwrap().connections
+    }
+
+    /// From now on connections go to the server at this address.
+    pub fn move_to(&self, server: &str) {
+        self.state.lock().unwrap().server = server.to_owned();
     }
 
     /// Ends all connections.

@@ -81,6 +81,12 @@ fn converse(host: &Host) -> Traffic {
     client.say(&json!({"type": "start", "preset": "tone"}));
     client.fails("bad_message", 4400);
     traffic.take(client);
+
+    let mut client = Client::open(host, "tone", json!({}));
+    host.signal("TERM");
+    client.until("going_away");
+    client.finish();
+    traffic.take(client);
     traffic
 }
 

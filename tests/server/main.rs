@@ -37,6 +37,7 @@ mod presets;
 mod pull;
 mod python_client;
 mod realtime;
+mod restart;
 mod resume;
 mod rust_client;
 mod rust_readme;

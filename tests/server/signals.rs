@@ -166,6 +166,8 @@ fn a_service_manager_hears_when_the_server_is_ready_alive_and_stopping() {
     until("STOPPING=1");
     // Also while open streams have time to end.
     until("WATCHDOG=1");
+    let seconds = client.until("going_away")["seconds"].as_f64().unwrap();
+    assert!((0.0..=30.0).contains(&seconds), "{seconds}");
     client.finish();
     assert_eq!(host.wait().code(), Some(0));
 }

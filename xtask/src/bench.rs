@@ -90,6 +90,8 @@ pub(crate) enum Bench {
         #[arg(long, value_name = "N")]
         streams: Option<usize>,
     },
+    /// Streams that can be resumed, compared with others: processor time; the memory of streams that wait
+    Resume,
     /// Streams over WebRTC, compared with streams over WebSocket: processor time of the host, delay of texts
     Webrtc,
 }
@@ -143,6 +145,7 @@ pub(crate) fn bench(name: &Bench) -> Done {
                 options.iter().filter_map(|(name, number)| Some([(*name).to_owned(), number.as_ref()?.to_string()]));
             command.args(given.flatten())
         }
+        Bench::Resume => command.arg("resume"),
         Bench::Webrtc => command.arg("webrtc"),
     };
     command.env("AURICLE_HOST", built.host).env("AURICLE_PLUGINS", built.plugins).env("AURICLE_MODELS", built.models);

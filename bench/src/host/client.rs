@@ -45,13 +45,22 @@ impl Client {
 
     /// Like [`open`](Self::open), with options of the stream.
     pub(crate) fn open_with(address: &str, preset: &str, pace: &str, options: &Value) -> Done<Self> {
+        Self::start(address, &json!({"type": "start", "preset": preset, "pace": pace, "options": options}))
+    }
+
+    /// Like [`open`](Self::open), for a live stream that outlives its connection.
+    pub(crate) fn open_resumable(address: &str, preset: &str) -> Done<Self> {
+        Self::start(address, &json!({"type": "start", "preset": preset, "resume": true}))
+    }
+
+    fn start(address: &str, start: &Value) -> Done<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(LIMIT))?;
         stream.set_write_timeout(Some(LIMIT))?;
         let (socket, _) = client(format!("ws://{address}/v1/stream"), stream).map_err(|error| error.to_string())?;
         let mut client = Self { socket };
-        client.ask(&json!({"type": "start", "preset": preset, "pace": pace, "options": options}))?;
+        client.ask(start)?;
         Ok(client)
     }
 

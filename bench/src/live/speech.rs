@@ -58,6 +58,7 @@ impl Speech {
             server: Server::at(end.url.clone()),
             protocol: end.protocol,
             preset: end.preset.clone(),
+            resume: false,
             audio: self.audio.clone(),
             labels: self.audio.iter().map(|file| file.with_extension("labels")).collect(),
             seconds,

@@ -7,7 +7,7 @@ import unittest
 from array import array
 from typing import Any, List, Union
 
-from auricle_client import Done, Failure, Flushed, Gap, Lost, Partial, Ready, Resumed, Segment, SpeechStarted
+from auricle_client import Done, Failure, Flushed, Gap, GoingAway, Lost, Partial, Ready, Resumed, Segment, SpeechStarted
 from auricle_client.address import stream_url
 from auricle_client.backoff import backoff
 from auricle_client.core import Core
@@ -221,7 +221,7 @@ class Reconnecting(unittest.TestCase):
             self.assertEqual([json.loads(message) for message in messages(core)], [resume])
             resumed(core, received, flushes)
             self.assertEqual(sent(core), expected)
-            self.assertEqual(read(core)[-1], Resumed(received / 16_000, 0.0, None))
+            self.assertEqual(read(core)[-1], Resumed(received / 16_000, 0.0, None, True))
             # What came before comes once, and times are not shifted.
             say(core, "segment", seq=1, start=0.1, end=2.0, text="a")
             say(core, "segment", seq=2, start=2.5, end=3.0, text="b")
@@ -260,6 +260,42 @@ class Reconnecting(unittest.TestCase):
         core.closed(LOST, 0.0)
         core.connected()
         self.assertEqual(sent(core), ["start", SECOND])
+
+    def test_a_server_that_stores_the_stream_gets_what_it_needs_when_it_has_died(self) -> None:
+        core = made()
+        core.connected()
+        messages(core)
+        ready(core, resume={"token": "first", "seconds": 60, "survives": "process"})
+        core.push(bytes(4 * SECOND))
+        sent(core)
+        say(core, "speech_started", seq=1, time=0.1)
+        say(core, "segment", seq=2, start=0.1, end=3.0, text="a")
+        # Final text is not enough: the engine goes on from further back.
+        heard = {"type": "ack", "epoch": 0, "received": 64_000}
+        core.received(json.dumps({**heard, "durable": 16_000, "survives": "process"}), 0.0)
+        self.assertEqual([json.loads(message) for message in messages(core)], [{"type": "ack", "seq": 2}])
+        core.closed(LOST, 0.0)
+        core.connected()
+        told = {"epoch": 0, "flushes": 0, "events": 2, "text_end": 3.0, "event_time": 0.1}
+        resume = {"type": "resume", "stream": "s", "token": "first", "last_seq": 2, "told": told}
+        self.assertEqual([json.loads(message) for message in messages(core)], [resume])
+        rest = {"epoch": 0, "finished": False, "missed": 0, "resume": {"token": "second", "seconds": 60}}
+        message = {"type": "resumed", "stream": "s", "received": 16_000, "flushes": 0, "seam": "lossless", **rest}
+        core.received(json.dumps(message), 0.0)
+        self.assertEqual(sent(core), [3 * SECOND])
+        self.assertEqual(read(core)[-1], Resumed(1.0, 0.0, None, False))
+
+        # It stores nothing any more: what has final text is let go.
+        core.received(json.dumps({**heard, "durable": 40_000}), 0.0)
+        say(core, "error", seq=3, code="unknown_stream", message="gone")
+        core.closed(LOST, 0.0)
+        core.connected()
+        self.assertEqual(sent(core), ["start", SECOND])
+
+    def test_a_server_that_is_about_to_stop_says_so(self) -> None:
+        core = opened()
+        core.received(json.dumps({"type": "going_away", "seconds": 30}), 0.0)
+        self.assertEqual(read(core)[-1], GoingAway(30))
 
     def test_the_server_is_told_now_and_then_what_has_arrived(self) -> None:
         core = self.resumable()

@@ -54,11 +54,11 @@ pub struct StreamArgs {
     #[arg(long)]
     pub realtime: bool,
 
-    /// If the connection is lost, connect again for up to this long, and send again what has no final text
+    /// If the connection is lost, connect again for up to this long, and go on with the stream
     ///
-    /// Without this option the command ends when the connection does. The first connection is tried once in any case. Of live audio
-    /// 120 s are kept.
-    #[arg(long, value_name = "SECONDS", default_value_t = 0, hide_default_value = true)]
+    /// With 0 the command ends when the connection does. The first connection is tried once in any case. Of live audio 120 s are
+    /// kept.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     pub reconnect: u64,
 
     /// Output format

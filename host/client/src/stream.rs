@@ -10,6 +10,7 @@ mod driver;
 mod event;
 mod kept_audio;
 mod sending;
+mod server_stream;
 mod settings;
 mod shared;
 

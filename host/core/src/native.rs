@@ -120,6 +120,45 @@ pub struct Resume {
     /// The number of the last message that the client has; none if it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_seq: Option<u64>,
+    /// What the client has; without it a stream whose server has died is not found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Told>,
+}
+
+/// What a client has of the messages of an epoch. Times are those of the messages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Told {
+    /// The epoch of the last `ready`.
+    pub epoch: u32,
+    /// Number of `flushed` in this epoch.
+    pub flushes: u64,
+    /// Number of `speech_started`, `segment` and `endpoint` in this epoch.
+    pub events: u64,
+    /// `end` of the last segment of this epoch; 0 if there is none.
+    pub text_end: f64,
+    /// `time` of the last `speech_started` or `endpoint` of this epoch; 0 if there is none.
+    pub event_time: f64,
+}
+
+/// What stored audio positions survive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Survives {
+    /// The death of the server's process.
+    Process,
+    /// That of its machine, too.
+    Machine,
+}
+
+/// How a stream goes on whose server has died meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Seam {
+    /// As if nothing had happened.
+    Exact,
+    /// No audio is lost, but words near the seam may differ.
+    Lossless,
 }
 
 /// Which messages the client has.
@@ -149,8 +188,8 @@ fn default_channels() -> u16 {
 /// A message of the server, with its sequence number: 0, 1, 2, ... over the whole stream.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServerMessage {
-    /// The sequence number; it continues after a reset, and in the next connection of the stream. `ack` and `resumed` have none,
-    /// because they are about the connection.
+    /// The sequence number; it continues after a reset, and in the next connection of the stream. `ack`, `resumed` and
+    /// `going_away` have none, because they are about the connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seq: Option<u64>,
     /// The event.
@@ -206,6 +245,11 @@ pub enum ServerEvent {
     Ack(Heard),
     /// Answers `resume`: what the server has. The messages after `last_seq` follow.
     Resumed(Resumed),
+    /// The server is about to stop. The stream goes on meanwhile.
+    GoingAway {
+        /// Time until the server finishes the stream.
+        seconds: f64,
+    },
     /// Everything has been reported; the connection is closed next.
     Done {
         /// Length of the processed audio.
@@ -248,6 +292,9 @@ pub struct ResumeOffer {
     pub token: String,
     /// How long the stream goes on without a connection.
     pub seconds: f64,
+    /// If the server stores how far the stream is: what that survives. Then acknowledge messages whenever an `ack` comes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub survives: Option<Survives>,
 }
 
 /// What the server has of the audio of this epoch, in samples per channel at the client's rate.
@@ -257,8 +304,11 @@ pub struct Heard {
     pub epoch: u32,
     /// The server has the audio before this.
     pub received: u64,
-    /// The text of the audio before this is final, so it is not needed again even if this server is gone.
+    /// The audio before this is not needed again even if this server dies.
     pub durable: u64,
+    /// What `durable` survives, if it is stored. Otherwise the text of the audio before it is final.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub survives: Option<Survives>,
 }
 
 /// The state of a stream that is resumed. All that the client sent after it is lost and must be sent again.
@@ -276,6 +326,9 @@ pub struct Resumed {
     pub finished: bool,
     /// The number of messages after `last_seq` that the server no longer has.
     pub missed: u64,
+    /// How the stream goes on, if the server has died meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seam: Option<Seam>,
     /// How to resume it the next time.
     pub resume: ResumeOffer,
 }
@@ -356,7 +409,7 @@ mod tests {
             let failure = ClientMessage::parse(text).unwrap_err();
             assert!(failure.message.contains(problem), "{text}: {failure}");
         }
-        let resume = Resume { stream: "s".into(), token: "t".into(), last_seq: Some(7) };
+        let resume = Resume { stream: "s".into(), token: "t".into(), last_seq: Some(7), told: Some(Told::default()) };
         let more = [ClientMessage::Resume(resume), ClientMessage::Ack(Ack { seq: 7 })];
         for message in [ClientMessage::Flush, ClientMessage::Finish, ClientMessage::Reset].into_iter().chain(more) {
             assert_eq!(ClientMessage::parse(&serde_json::to_string(&message).unwrap()), Ok(message));

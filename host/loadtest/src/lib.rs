@@ -21,6 +21,7 @@ mod ramp;
 mod recording;
 mod reference;
 mod report;
+mod resumable;
 mod spoken;
 mod stream;
 mod usage;
@@ -67,6 +68,8 @@ pub struct Load {
     pub protocol: Protocol,
     /// Preset or model to use.
     pub preset: Option<String>,
+    /// Whether streams are resumed when their connection breaks; only of Auricle's own protocol.
+    pub resume: bool,
     /// Audio files; the streams take turns.
     pub audio: Vec<PathBuf>,
     /// For each of them a file with the words that are said in it (Audacity's labels); or none, if they are not known.
@@ -293,9 +296,14 @@ impl<W: Transport> Bench<'_, W> {
     ) -> impl Future<Output = StreamRun> + Send + use<W> {
         let dialect = self.load.protocol.dialect(self.load.preset.as_deref());
         let (way, patience) = (self.way.clone(), self.load.patience);
+        let resumed =
+            self.load.resume.then(|| (self.load.server.clone(), self.load.preset.clone().unwrap_or_default()));
         async move {
             let plan = Plan { recording: &recording, start, patience };
-            stream::run(way, dialect, &plan, &watch).await
+            match resumed {
+                Some((server, preset)) => resumable::run(server, &preset, &plan, &watch).await,
+                None => stream::run(way, dialect, &plan, &watch).await,
+            }
         }
     }
 

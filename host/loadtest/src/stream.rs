@@ -177,8 +177,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     };
     // The stream is over, normally or not.
     let _ = timeout(CLOSE_TIMEOUT, sink.close()).await;
-    let end = reason.map(if open { Ending::Failed } else { Ending::Refused });
-    StreamRun { texts: notes.texts, finished: notes.finished, end, late }
+    notes.into_run(reason.map(if open { Ending::Failed } else { Ending::Refused }), late)
 }
 
 /// The sending half.
@@ -220,7 +219,7 @@ impl SendHalf<'_> {
 }
 
 /// The texts recorded so far.
-struct Notes {
+pub(super) struct Notes {
     start: Instant,
     /// End of the audio, in seconds.
     end: f64,
@@ -232,26 +231,31 @@ struct Notes {
 }
 
 impl Notes {
-    fn new(plan: &Plan<'_>) -> Self {
+    pub(super) fn new(plan: &Plan<'_>) -> Self {
         let end = plan.recording.length().as_secs_f64();
         Self { start: plan.start, end, texts: Vec::new(), finals: String::new(), last: 0.0, finished: None }
     }
 
-    fn partial(&mut self, now: Instant, sent: usize, text: &str) {
+    pub(super) fn partial(&mut self, now: Instant, sent: usize, text: &str) {
         let mut all = self.finals.clone();
         append(&mut all, text);
         self.note(now, sent, all);
     }
 
-    fn last(&mut self, now: Instant, sent: usize, text: &str) {
+    pub(super) fn last(&mut self, now: Instant, sent: usize, text: &str) {
         append(&mut self.finals, text);
         self.last = self.at(now);
         self.note(now, sent, self.finals.clone());
     }
 
     /// The stream ended normally. If no final text arrived after the end of the audio, the text is final only now.
-    fn done(&mut self, now: Instant) {
+    pub(super) fn done(&mut self, now: Instant) {
         self.finished = Some(if self.last >= self.end { self.last } else { self.at(now) });
+    }
+
+    /// The record of the stream.
+    pub(super) fn into_run(self, end: Option<Ending>, late: Vec<f32>) -> StreamRun {
+        StreamRun { texts: self.texts, finished: self.finished, end, late }
     }
 
     fn note(&mut self, now: Instant, sent: usize, text: String) {

@@ -218,6 +218,7 @@ fn load(protocol: Protocol, amount: Amount) -> Load {
         server: auricle_client::Server::at("ws://x".parse().unwrap()),
         protocol,
         preset: Some("p".into()),
+        resume: false,
         audio: Vec::new(),
         labels: Vec::new(),
         seconds: Duration::from_millis(100 * FRAMES as u64),

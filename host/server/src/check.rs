@@ -22,6 +22,6 @@ pub fn check(settings: &Settings, program: &Path) -> Vec<Finding> {
     let registry = content::plugins(settings, program, &mut findings);
     let presets = content::presets(settings, program, registry, &mut findings);
     content::preset_names(settings, &presets, &mut findings);
-    content::journal(settings, &mut findings);
+    content::written(settings, &mut findings);
     findings
 }

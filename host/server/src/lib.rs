@@ -149,7 +149,7 @@ impl Server {
             first_scan.clone(),
         )
         .with_names(settings.models.clone())
-        .with_resume(settings.resume.clone());
+        .with_resume(settings.resume.clone())?;
         let app = App {
             registry: Arc::clone(&registry),
             catalog: Arc::clone(&catalog),
@@ -242,7 +242,7 @@ impl Server {
             }
         }
         notifier.send("STOPPING=1");
-        app.sessions.stop();
+        app.sessions.stop(drain_limit);
         app.streams.close();
         tracing::info!(streams = app.streams.len(), "stopping: no new streams");
         let finished = async {

@@ -65,6 +65,11 @@ fn models(app: &App, ours: &mut Registry) {
     for ((preset, engine), seconds) in app.sessions.registry().greatest_lags() {
         lag.get_or_create(&labels(&preset, &engine)).set(seconds);
     }
+    let waiting = Numbers::default();
+    for ((preset, engine), streams) in app.sessions.registry().waiting() {
+        waiting.get_or_create(&labels(&preset, &engine)).set(i64::try_from(streams).unwrap_or(i64::MAX));
+    }
+    ours.register("streams_waiting", "Open streams whose connection broke, and which wait for their clients", waiting);
     for status in app.sessions.status().presets {
         if let Some(share) = status.load {
             load.get_or_create(&labels(&status.name, &status.backend)).set(share);

@@ -247,6 +247,7 @@ impl Settings {
         if let ListenAddress::Unix(path) = &mut settings.listen {
             *path = dir.join(&*path);
         }
+        settings.resume.dir = settings.resume.dir.map(|path| dir.join(path));
         settings.journal = settings.journal.map(|journal| JournalSettings { dir: dir.join(journal.dir), ..journal });
         Ok(settings)
     }
@@ -276,6 +277,13 @@ impl Settings {
         self.webrtc.check()?;
         if self.resume.seconds != 0.0 && !is_wait(self.resume.seconds) {
             return Err(SettingsError::NoWait { field: "resume.seconds" });
+        }
+        for (field, seconds) in
+            [("resume.store_seconds", self.resume.store_seconds), ("resume.keep_seconds", self.resume.keep_seconds)]
+        {
+            if !is_wait(seconds) {
+                return Err(SettingsError::NoWait { field });
+            }
         }
         limits::check(&self.limits, &self.timeouts)
     }

@@ -17,6 +17,7 @@ use auricle_core::{Failure, FailureCode, metrics::Metrics, times::wait};
 use auricle_engines::plugins::Registry;
 use auricle_stream::ModelScheduler;
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
@@ -42,6 +43,8 @@ pub struct Opening {
     pub scheduler: Arc<ModelScheduler>,
     /// The complete configuration: the preset's fields, overridden by the client's options.
     pub fields: Map<String, Value>,
+    /// Tells whether two streams have the same engine and configuration.
+    pub fingerprint: String,
 }
 
 impl Catalog {
@@ -74,7 +77,8 @@ impl Catalog {
             Failure::new(FailureCode::InvalidOption, problem.without_values()).explained_as(problem)
         })?;
         let scheduler = self.models.get(&resolved, false).await?;
-        Ok(Opening { preset: resolved.preset, scheduler, fields })
+        let fingerprint = fingerprint(&resolved.engine.key, &fields);
+        Ok(Opening { preset: resolved.preset, scheduler, fields, fingerprint })
     }
 
     /// The loaded model of the version in service; `None` if it is not loaded now.
@@ -311,6 +315,12 @@ impl Catalog {
         let names = listed(self.presets.names().into_iter());
         Failure::new(FailureCode::UnknownPreset, format!("there is no preset `{name}`; there are: {names}"))
     }
+}
+
+/// Tells engines and configurations apart. The key of an engine has the hash of its file.
+fn fingerprint(engine: &str, fields: &Map<String, Value>) -> String {
+    let fields = Value::from(fields.clone()).to_string();
+    hex::encode(Sha256::digest(format!("{engine}\n{fields}")))
 }
 
 fn listed(names: impl Iterator<Item = String>) -> String {

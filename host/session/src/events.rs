@@ -4,9 +4,10 @@
 //! acknowledged, within [`MAX_RETAINED_BYTES`] and [`RETAIN_FOR`]. No event follows the last one. Threads: one task,
 //! the connection's writing task.
 
-use super::session::Shared;
+use super::{resume::Durable, session::Shared};
 use auricle_core::{Event, Failure};
 use auricle_plugin_api::Segment;
+use auricle_stream::Continuation;
 use std::{
     collections::VecDeque,
     sync::{Arc, atomic::Ordering},
@@ -44,11 +45,35 @@ pub struct SessionEvents {
     epoch: u32,
     /// End of the last segment of this epoch, in samples of the model.
     final_end: u64,
+    /// Events of this epoch that clients count: started speech, segments, endpoints.
+    told: u64,
+}
+
+/// What a client has been heard of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heard {
+    /// The epoch.
+    pub epoch: u32,
+    /// The client's frames that were received in it.
+    pub received: u64,
+    /// The end of its last segment, in samples of the model.
+    pub final_end: u64,
+    /// How far it is stored, if it is.
+    pub durable: Option<Durable>,
+    /// Whether the client should acknowledge the events that it has, so that a point can be stored.
+    pub wants_ack: bool,
 }
 
 impl SessionEvents {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, next: 0, ended: false, retained: Retained::default(), epoch: 0, final_end: 0 }
+        Self { shared, next: 0, ended: false, retained: Retained::default(), epoch: 0, final_end: 0, told: 0 }
+    }
+
+    /// Another process began the session; the client has the events up to `last_seq`.
+    pub(super) fn continue_from(&mut self, from: &Continuation, last_seq: Option<u64>) {
+        self.next = last_seq.map_or(0, |seq| seq.saturating_add(1));
+        self.shared.acknowledged.store(self.next, Ordering::Relaxed);
+        (self.epoch, self.told, self.final_end) = (from.point.epoch, from.told, from.text_end);
     }
 
     /// Waits for events and takes all of them. Returns none after the last event. Cancel-safe: no event is lost if the
@@ -78,10 +103,7 @@ impl SessionEvents {
     /// The retained events after `last_seq`, or all, and how many between are gone.
     pub fn after(&mut self, last_seq: Option<u64>) -> (Vec<Arc<NumberedEvent>>, u64) {
         self.retained.acknowledge_before(self.shared.acknowledged.load(Ordering::Relaxed));
-        let next = last_seq.map_or(0, |seq| seq.saturating_add(1));
-        let events: Vec<_> = self.retained.after(next).collect();
-        let first = events.first().map_or(self.next, |event| event.seq);
-        (events, first.saturating_sub(next))
+        after(self.retained.events.iter().map(|(_, event)| event), self.next, last_seq)
     }
 
     /// All retained events, at the end of the session.
@@ -89,9 +111,20 @@ impl SessionEvents {
         self.after(None).0
     }
 
-    /// The epoch, the frames received in it, and the end of its last segment in samples of the model.
-    pub fn heard(&self) -> (u32, u64, u64) {
-        (self.epoch, self.shared.received.load(Ordering::Relaxed), self.final_end)
+    /// What was heard of the client. Call it now and then: it also has the session's points stored.
+    pub fn heard(&self) -> Heard {
+        if let Some(stored) = &self.shared.stored
+            && let Some(point) = self.shared.stream.latest_point().filter(|point| point.epoch == self.epoch)
+        {
+            stored.consider(point, self.told, self.next, self.shared.acknowledged.load(Ordering::Relaxed));
+        }
+        Heard {
+            epoch: self.epoch,
+            received: self.shared.received.load(Ordering::Relaxed),
+            final_end: self.final_end,
+            durable: self.shared.stored.as_ref().map(|stored| stored.durable(self.epoch)),
+            wants_ack: self.shared.stored.as_ref().is_some_and(|stored| stored.waits_for_client()),
+        }
     }
 
     /// Ends the session of a client that does not read. No event is sent for it, because the client would not read it.
@@ -121,8 +154,9 @@ impl SessionEvents {
                 }
             };
             match &event {
-                Event::Ready { epoch } => (self.epoch, self.final_end) = (*epoch, 0),
-                Event::Segment(segment) => self.final_end = segment.end,
+                Event::Ready { epoch } => (self.epoch, self.final_end, self.told) = (*epoch, 0, 0),
+                Event::Segment(segment) => (self.final_end, self.told) = (segment.end, self.told + 1),
+                Event::SpeechStarted(_) | Event::Endpoint(_) => self.told += 1,
                 _ => {}
             }
             let event = Arc::new(NumberedEvent { seq: self.next, event });
@@ -136,6 +170,18 @@ impl SessionEvents {
         }
         numbered
     }
+}
+
+/// Those of the events after `last_seq`, or all, and how many between are gone; `end` is one past the last event ever sent.
+pub(super) fn after<'a>(
+    events: impl Iterator<Item = &'a Arc<NumberedEvent>>,
+    end: u64,
+    last_seq: Option<u64>,
+) -> (Vec<Arc<NumberedEvent>>, u64) {
+    let next = last_seq.map_or(0, |seq| seq.saturating_add(1));
+    let events: Vec<_> = events.filter(|event| event.seq >= next).cloned().collect();
+    let first = events.first().map_or(end, |event| event.seq);
+    (events, first.saturating_sub(next))
 }
 
 /// Events that were sent but not acknowledged.
@@ -160,11 +206,6 @@ impl Retained {
         while self.events.front().is_some_and(|(_, event)| event.seq < seq) {
             self.drop_first();
         }
-    }
-
-    /// The events from this number on.
-    fn after(&self, seq: u64) -> impl Iterator<Item = Arc<NumberedEvent>> {
-        self.events.iter().filter(move |(_, event)| event.seq >= seq).map(|(_, event)| Arc::clone(event))
     }
 
     fn drop_first(&mut self) {
@@ -205,10 +246,21 @@ mod tests {
         let (mut retained, now) = (Retained::default(), Instant::now());
         (0..5).for_each(|seq| retained.keep(event(seq, "word"), now));
         retained.acknowledge_before(3);
-        assert_eq!(retained.after(4).map(|event| event.seq).collect::<Vec<_>>(), [4]);
         assert_eq!(kept(&retained), [3, 4]);
         retained.acknowledge_before(10);
         assert_eq!((kept(&retained), retained.bytes), (vec![], 0));
+    }
+
+    #[test]
+    fn what_a_client_lacks_is_found_and_what_is_gone_is_counted() {
+        let events: Vec<_> = (3..5).map(|seq| event(seq, "word")).collect();
+        for (last_seq, first, missed) in
+            [(None, Some(3), 3), (Some(1), Some(3), 1), (Some(3), Some(4), 0), (Some(9), None, 0)]
+        {
+            let (found, gone) = after(events.iter(), 5, last_seq);
+            assert_eq!((found.first().map(|event| event.seq), gone), (first, missed), "{last_seq:?}");
+        }
+        assert_eq!(after([].iter(), 5, Some(1)), (vec![], 3));
     }
 
     #[test]

@@ -73,6 +73,16 @@ impl Lease {
         }
     }
 
+    /// The epoch began in another process: what arrives next is this sample.
+    pub(super) fn continue_from(&self, sample: u64) {
+        self.lock().position = sample;
+    }
+
+    /// Whether the session waits for its client.
+    pub(super) fn set_waiting(&self, is_waiting: bool) {
+        self.entry.set_waiting(is_waiting);
+    }
+
     /// Starts a new epoch: times start at 0 again.
     pub(super) fn reset(&self) {
         self.lock().restart();

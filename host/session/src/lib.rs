@@ -4,6 +4,7 @@
 
 mod access;
 mod admission;
+mod admitted;
 mod caller;
 mod catalog;
 mod events;
@@ -26,9 +27,10 @@ mod versions;
 
 pub use access::{Answer, Codes, Protocol, Refusal};
 pub use admission::AdmissionSettings;
+pub use admitted::Admitted;
 pub use caller::{Caller, Key, KeyLimits};
 pub use catalog::Catalog;
-pub use events::{NumberedEvent, SessionEvents};
+pub use events::{Heard, NumberedEvent, SessionEvents};
 pub use failures::{FailureReport, RecentFailures};
 pub use journal::Journal;
 pub use model_names::ModelNames;
@@ -37,7 +39,9 @@ pub use preset::{HostFields, Preset, PresetError};
 pub use presets::Presets;
 pub use registry::{SessionRegistry, StreamReport};
 pub use report::{CandidateReport, CandidateState, PresetReport, PresetState};
-pub use resume::{EndedSession, Hold, ResumeSettings, Resumed};
+pub use resume::{
+    Durable, EndedSession, Hold, ResumeRequest, ResumeSettings, Resumed, ResumedSession, Seam, Survives, Told,
+};
 pub use session::{Progress, Session, SessionInfo};
-pub use sessions::{Admitted, Offer, SessionRequest, Sessions};
+pub use sessions::{Offer, SessionRequest, Sessions};
 pub use status::{LoadedModel, PresetStatus, Status};

@@ -15,7 +15,7 @@ use std::{
     net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -43,6 +43,8 @@ pub(super) struct Entry {
     lag: AtomicU64,
     /// The largest lag so far, in milliseconds.
     max_lag: AtomicU64,
+    /// Whether it waits for its client.
+    is_waiting: AtomicBool,
     /// Set when it is opened on its model.
     stream: OnceLock<Weak<Stream>>,
 }
@@ -68,6 +70,9 @@ pub struct StreamReport {
     pub audio_seconds: f64,
     /// Seconds that the oldest waiting audio has waited for the engine, as last reported to the client.
     pub lag_seconds: f64,
+    /// Whether its connection broke, and it waits for its client to resume it.
+    #[serde(default)]
+    pub waiting: bool,
 }
 
 impl Entry {
@@ -86,8 +91,17 @@ impl Entry {
             samples: AtomicU64::new(0),
             lag: AtomicU64::new(0),
             max_lag: AtomicU64::new(0),
+            is_waiting: AtomicBool::new(false),
             stream: OnceLock::new(),
         }
+    }
+
+    pub(super) fn set_waiting(&self, is_waiting: bool) {
+        self.is_waiting.store(is_waiting, Ordering::Relaxed);
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.is_waiting.load(Ordering::Relaxed)
     }
 
     /// Notes the stream, so that an operator can end it.
@@ -133,6 +147,7 @@ impl Entry {
             open_seconds: self.open_seconds(),
             audio_seconds: self.audio_seconds(),
             lag_seconds: self.lag_seconds(),
+            waiting: self.is_waiting(),
         }
     }
 }
@@ -161,6 +176,15 @@ impl SessionRegistry {
             *most = most.max(entry.lag_seconds());
         }
         greatest
+    }
+
+    /// The number of streams of each preset and engine that wait for their clients.
+    pub fn waiting(&self) -> HashMap<(String, String), usize> {
+        let mut waiting = HashMap::new();
+        for entry in self.lock().values().filter(|entry| entry.is_waiting()) {
+            *waiting.entry((entry.preset.clone(), entry.backend.clone())).or_default() += 1;
+        }
+        waiting
     }
 
     /// The number of live streams that match.
@@ -214,6 +238,7 @@ mod tests {
             samples: AtomicU64::new(0),
             lag: AtomicU64::new(lag_seconds * 1_000),
             max_lag: AtomicU64::new(0),
+            is_waiting: AtomicBool::new(false),
             stream: OnceLock::new(),
         };
         registry.add(Arc::new(entry));

@@ -4,11 +4,14 @@
 //! session that is dropped before its end is cancelled, so that its processor is always finished. Threads: one task
 //! drives a [`Session`], one takes its [`SessionEvents`](super::SessionEvents).
 
-use super::lease::Lease;
+use super::{
+    lease::Lease,
+    resume::{Seam, StoredStream},
+};
 use auricle_audio::{Intake, IntakeError, PacketCodec, Piece};
 use auricle_core::{AudioFormat, Failure, FailureCode};
 use auricle_plugin_api::Metadata;
-use auricle_stream::Stream;
+use auricle_stream::{Continuation, Stream};
 use bytes::Bytes;
 use std::{
     fmt,
@@ -33,6 +36,8 @@ pub(super) struct Shared {
     pub(super) received: AtomicU64,
     /// One past the number of the last event that the client has.
     pub(super) acknowledged: AtomicU64,
+    /// If its points are stored.
+    pub(super) stored: Option<Arc<StoredStream>>,
 }
 
 /// What a session has received from its client.
@@ -74,12 +79,36 @@ pub struct Session {
     progress: Progress,
     /// The samples of one turn. Kept to reuse its memory.
     samples: Vec<f32>,
+    /// Samples to come that the stream has had before.
+    lead: usize,
+    /// If it was restored.
+    seam: Option<Seam>,
 }
 
 impl Session {
     pub(super) fn new(shared: Arc<Shared>, info: SessionInfo, intake: Intake) -> Self {
         let (info, progress) = (Arc::new(info), Progress::default());
-        Self { shared, info, intake, before: 0, progress, samples: Vec::new() }
+        Self { shared, info, intake, before: 0, progress, samples: Vec::new(), lead: 0, seam: None }
+    }
+
+    /// Another process began the session. `start` has the first of the client's frames that comes, and the number of samples that
+    /// the stream has had of what comes.
+    pub(super) fn continue_from(&mut self, from: &Continuation, (frame, lead): (u64, usize)) {
+        (self.before, self.lead) = (frame, lead);
+        let (epoch, flushes) = (from.point.epoch, from.point.grid.flushes);
+        self.progress = Progress { epoch, flushes, ..Progress::default() };
+        self.seam = Some(if from.is_exact { Seam::Exact } else { Seam::Lossless });
+        self.shared.received.store(frame, Ordering::Relaxed);
+        self.shared.lease.continue_from(from.point.sample);
+    }
+
+    /// How it goes on, if another process began it.
+    pub(super) fn seam(&self) -> Option<Seam> {
+        self.seam
+    }
+
+    pub(super) fn stored(&self) -> Option<&Arc<StoredStream>> {
+        self.shared.stored.as_ref()
     }
 
     /// The properties of the session that its client may see.
@@ -106,6 +135,17 @@ impl Session {
     /// The client goes on in another connection, with a whole frame: the beginning of one from the connection before is discarded.
     pub fn resumed(&mut self) {
         self.intake.discard_partial_frame();
+        self.shared.lease.set_waiting(false);
+    }
+
+    /// The connection is gone; the session waits for its client.
+    pub(super) fn waits(&self) {
+        self.shared.lease.set_waiting(true);
+    }
+
+    /// The id of its loaded model.
+    pub(super) fn model(&self) -> u64 {
+        self.shared.stream.scheduler().id()
     }
 
     /// Accepts a packet of audio. If the server sets the pace, waits until the stream accepts more.
@@ -201,7 +241,7 @@ impl Session {
     /// Discards unprocessed audio and unsent events and starts a new epoch at time 0; `Event::Ready` follows.
     pub fn reset(&mut self) {
         self.intake.reset();
-        self.before = 0;
+        (self.before, self.lead) = (0, 0);
         self.progress = Progress { epoch: self.progress.epoch + 1, ..Progress::default() };
         self.shared.received.store(0, Ordering::Relaxed);
         self.shared.lease.reset();
@@ -240,6 +280,11 @@ impl Session {
 
     fn push(&mut self) {
         self.shared.received.store(self.received(), Ordering::Relaxed);
+        if self.lead > 0 {
+            let had = self.lead.min(self.samples.len());
+            self.samples.drain(..had);
+            self.lead -= had;
+        }
         if !self.samples.is_empty() {
             let now = Instant::now();
             self.shared.lease.received(self.samples.len(), now);

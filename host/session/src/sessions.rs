@@ -1,36 +1,28 @@
-//! Opens all sessions. Every protocol uses this entry point.
+//! All sessions of a server: admits callers, and knows what they may use. Every protocol uses this entry point.
 //!
-//! Invariant: the order of the steps. First the permits of server and key, so that a refused client costs little; then
-//! the preset and its model; then the model's permit; then the journal; last the stream is scheduled, so that no engine
-//! gets a session that may not begin. Refusals of admitted callers are recorded here. Threads: any.
+//! Threads: any.
 
 use super::{
-    AdmissionSettings, Caller, Catalog, Journal, ModelNames, Preset, Presets, Protocol, Refusal, Session,
-    SessionEvents, SessionInfo, SessionRegistry,
-    access::StreamRecord,
-    admission::{Admission, Places},
-    catalog::Opening,
-    failures::{FailureReport, RecentFailures},
-    journal,
-    lease::{Lease, journal_failure},
-    registry::Entry,
+    AdmissionSettings, Admitted, Caller, Catalog, Journal, ModelNames, Preset, Presets, Protocol, SessionRegistry,
+    admission::Admission,
+    admitted::is_full,
+    failures::RecentFailures,
     resume::{Resumable, ResumeSettings},
-    session::Shared,
 };
-use auricle_audio::Intake;
-use auricle_core::{AudioFormat, Failure, FailureCode, Pace, metrics::Metrics};
+use auricle_core::{AudioFormat, Failure, Pace, metrics::Metrics};
 use auricle_engines::plugins::FirstScan;
-use auricle_stream::{Stream, StreamSettings, StreamUsage};
+use auricle_stream::StreamSettings;
 use serde_json::{Map, Value};
 use std::{
-    sync::{Arc, atomic::AtomicU64},
-    time::{Duration, SystemTime},
+    io,
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
 };
 use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 /// Time between two looks for an engine that is still being probed.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// A client's request for a session.
 #[derive(Debug, Clone)]
@@ -59,29 +51,21 @@ pub struct Offer {
 /// All sessions of a server.
 #[derive(Debug)]
 pub struct Sessions {
-    catalog: Arc<Catalog>,
+    pub(super) catalog: Arc<Catalog>,
     presets: Arc<Presets>,
-    registry: Arc<SessionRegistry>,
-    failures: Arc<RecentFailures>,
-    admission: Admission,
-    journal: Option<Arc<Journal>>,
+    pub(super) registry: Arc<SessionRegistry>,
+    pub(super) failures: Arc<RecentFailures>,
+    pub(super) admission: Admission,
+    pub(super) journal: Option<Arc<Journal>>,
     /// The limits of each stream. The client's request replaces the pace.
-    stream: StreamSettings,
-    metrics: Arc<Metrics>,
+    pub(super) stream: StreamSettings,
+    pub(super) metrics: Arc<Metrics>,
     first_scan: watch::Receiver<FirstScan>,
     stopping: CancellationToken,
+    /// When the open sessions are finished, once the server stops.
+    finished_at: OnceLock<Instant>,
     names: ModelNames,
-    resumable: Arc<Resumable>,
-}
-
-/// An admitted caller, who may open one session.
-#[derive(Debug)]
-pub struct Admitted {
-    sessions: Arc<Sessions>,
-    caller: Caller,
-    protocol: Protocol,
-    /// Why there are none now: a stream without a connection may have to end first.
-    places: Result<Places, Failure>,
+    pub(super) resumable: Arc<Resumable>,
 }
 
 impl Sessions {
@@ -110,6 +94,7 @@ impl Sessions {
             metrics,
             first_scan,
             stopping,
+            finished_at: OnceLock::new(),
             names: ModelNames::default(),
             resumable: Arc::default(),
         }
@@ -122,9 +107,11 @@ impl Sessions {
     }
 
     /// Sets how sessions wait for clients that resume them.
-    #[must_use]
-    pub fn with_resume(self, settings: ResumeSettings) -> Self {
-        Self { resumable: Arc::new(Resumable::new(settings)), ..self }
+    ///
+    /// # Errors
+    /// The directory of stored points cannot be used.
+    pub fn with_resume(self, settings: ResumeSettings) -> io::Result<Self> {
+        Ok(Self { resumable: Arc::new(Resumable::new(settings)?), ..self })
     }
 
     pub(super) fn resumable(&self) -> &Arc<Resumable> {
@@ -132,7 +119,7 @@ impl Sessions {
     }
 
     /// Waits until the preset's engine is registered, but not longer than the first scan of the plugin directories takes.
-    async fn wait_for_engine(&self, preset: &str) {
+    pub(super) async fn wait_for_engine(&self, preset: &str) {
         let mut scan = self.first_scan.clone();
         // If the watcher has ended, so has the server.
         let _ = scan.wait_for(|scan| *scan != FirstScan::Running).await;
@@ -169,9 +156,22 @@ impl Sessions {
         &self.metrics
     }
 
-    /// Refuses all new sessions from now on.
-    pub fn stop(&self) {
+    /// Refuses all new sessions from now on. The open ones go on for a while, and are told so.
+    pub fn stop(&self, drain: Duration) {
+        // The first call counts. What is too far away is never.
+        if let Some(at) = Instant::now().checked_add(drain) {
+            self.finished_at.get_or_init(|| at);
+        }
+        if let Some(store) = self.resumable.store() {
+            store.keep_all();
+        }
         self.stopping.cancel();
+    }
+
+    /// Waits until the server stops. Returns the time until it finishes its open sessions.
+    pub async fn going_away(&self) -> Duration {
+        self.stopping.cancelled().await;
+        self.finished_at.get().map_or(Duration::MAX, |at| at.saturating_duration_since(Instant::now()))
     }
 
     /// Whether [`stop`](Self::stop) was called.
@@ -233,125 +233,16 @@ impl Sessions {
         Offer { name, title: preset.host.title.clone(), languages }
     }
 
-    /// Admits a caller, before its preset is known. If all places are taken, but some by sessions that can be resumed, it is
-    /// admitted too: it may resume one of them, and one that waits ends if it opens another.
+    /// Admits a caller, before its preset is known. If all places are taken, but it may have a session to
+    /// resume, it is admitted too; if it opens another, one that waits ends.
     ///
     /// # Errors
     /// The caller can open no session, whatever preset it requests. The refusal is not recorded yet: see [`Refusal`].
     pub fn admit(self: &Arc<Self>, caller: Caller, protocol: Protocol) -> Result<Admitted, Failure> {
         let places = match self.admission.take_places(&caller) {
-            Err(failure) if !is_full(&failure) || self.resumable.is_empty() => return Err(failure),
+            Err(failure) if !is_full(&failure) || !self.resumable.may_have(caller.key_name()) => return Err(failure),
             places => places,
         };
         Ok(Admitted { sessions: Arc::clone(self), caller, protocol, places })
     }
-
-    /// Takes the places of a session; if there are none, from one that waits for its client.
-    fn take_places(&self, caller: &Caller) -> Result<Places, Failure> {
-        loop {
-            match self.admission.take_places(caller) {
-                Err(failure) if is_full(&failure) => {
-                    let key = (failure.code == FailureCode::KeyStreams).then(|| caller.key_name()).flatten();
-                    if !self.resumable.evict(key) {
-                        return Err(failure);
-                    }
-                }
-                places => return places,
-            }
-        }
-    }
-}
-
-impl Admitted {
-    /// The admitted caller.
-    pub fn caller(&self) -> &Caller {
-        &self.caller
-    }
-
-    /// The sessions of the server.
-    pub fn sessions(&self) -> &Arc<Sessions> {
-        &self.sessions
-    }
-
-    /// Opens the session, and loads the model if necessary. `Event::Ready` follows when the processor is created. Audio
-    /// may be sent before that.
-    ///
-    /// # Errors
-    /// What the client or the operator must change, or that the client must try later. The refusal is recorded, and its
-    /// message is for the client.
-    pub async fn open(self, request: SessionRequest) -> Result<(Session, SessionEvents), Failure> {
-        let (sessions, caller, protocol) = (Arc::clone(&self.sessions), self.caller.clone(), self.protocol);
-        let (id, preset) = (uuid::Uuid::new_v4().simple().to_string(), request.preset.clone());
-        let opened = self.try_open(id.clone(), request).await;
-        opened.map_err(|failure| {
-            sessions.failures.note(FailureReport::of_request(&id, &preset, protocol.name, &caller, &failure));
-            refuse(&sessions.metrics, &caller, protocol, Some((&id, &preset)), &failure);
-            failure.for_client(&id)
-        })
-    }
-
-    /// Admits the caller for one more session.
-    ///
-    /// # Errors
-    /// As [`Sessions::admit`].
-    pub fn another(&self) -> Result<Self, Failure> {
-        self.sessions.admit(self.caller.clone(), self.protocol)
-    }
-
-    /// Records that the client is refused before it requested a session.
-    pub fn refuse(&self, failure: &Failure) {
-        refuse(&self.sessions.metrics, &self.caller, self.protocol, None, failure);
-    }
-
-    async fn try_open(self, id: String, request: SessionRequest) -> Result<(Session, SessionEvents), Failure> {
-        let Self { sessions, caller, protocol, places } = self;
-        let SessionRequest { preset, options, audio, pace } = request;
-        caller.check_preset(&preset)?;
-        let places = places.or_else(|_| sessions.take_places(&caller))?;
-        sessions.wait_for_engine(&preset).await;
-        let Opening { preset, scheduler, fields } = sessions.catalog.open(&preset, options).await?;
-        sessions.admission.check(&preset.name, &scheduler, pace)?;
-        let metadata = scheduler.metadata().clone();
-        let intake =
-            Intake::new(audio, metadata.sample_rate).map_err(|problem| Failure::new(FailureCode::BadAudio, problem))?;
-        let permit = scheduler.take_place()?;
-        let start = || journal::Start {
-            stream: id.clone(),
-            preset: preset.name.clone(),
-            backend: preset.backend.clone(),
-            key: caller.key_name().map(str::to_owned),
-            time: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
-            separator: metadata.separator.clone(),
-        };
-        let recorder = sessions.journal.as_ref().map(|journal| journal.begin(start(), metadata.sample_rate));
-        let recorder = recorder.transpose().map_err(|error| journal_failure(&error))?;
-        let entry = Arc::new(Entry::new(&id, &preset, &caller, pace, &scheduler));
-        let usage = Arc::<StreamUsage>::default();
-        let failures = Arc::clone(&sessions.failures);
-        let record = Arc::new(StreamRecord::new(Arc::clone(&entry), Arc::clone(&usage), protocol, failures));
-        let (registry, metrics) = (Arc::clone(&sessions.registry), Arc::clone(&sessions.metrics));
-        let lease = Lease::new(Arc::clone(&entry), Arc::clone(&record), places, registry, metrics, recorder);
-        tracing::debug!(stream = id, preset = preset.name, "stream opened");
-        let settings = StreamSettings { pace, ..sessions.stream.clone() };
-        let stream = Stream::open(id.clone(), scheduler, (permit, record), fields, settings, usage);
-        entry.opened(&stream);
-        let shared = Arc::new(Shared { stream, lease, received: AtomicU64::new(0), acknowledged: AtomicU64::new(0) });
-        let (preset, backend) = (preset.name.clone(), preset.backend.clone());
-        let info = SessionInfo { id, preset, backend, metadata, audio };
-        Ok((Session::new(Arc::clone(&shared), info, intake), SessionEvents::new(shared)))
-    }
-}
-
-/// Whether all streams are taken that the server or the key may have.
-fn is_full(failure: &Failure) -> bool {
-    matches!(failure.code, FailureCode::Streams | FailureCode::KeyStreams)
-}
-
-/// Records a refusal; `request` is the id and the preset of a requested session.
-fn refuse(metrics: &Metrics, caller: &Caller, protocol: Protocol, request: Option<(&str, &str)>, failure: &Failure) {
-    let (peer, key, dialect) = (caller.address, caller.key_name(), Some(protocol.name));
-    let (id, preset) = request.unzip();
-    let stream = id.filter(|_| failure.detail.is_some());
-    let answer = Some(protocol.codes.answer(Some(failure.code)));
-    Refusal { failure, peer, key, dialect, stream, preset, answer }.record(metrics);
 }

@@ -13,6 +13,7 @@ use auricle_core::Event;
 use auricle_core::{Failure, FailureCode};
 use auricle_plugin_api::{Segment, Word, host::EventSink};
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 /// The largest state of a restart point, in bytes.
 const MAX_STATE: usize = 1 << 20;
@@ -61,6 +62,14 @@ impl<'a> CallSink<'a> {
         }
     }
 
+    /// An event is sent that clients count.
+    fn note_sent(&mut self) {
+        self.record.replay.note_sent();
+        if let Some(points) = self.context.points {
+            points.told();
+        }
+    }
+
     fn fail(&mut self, message: String) {
         self.failure.get_or_insert_with(|| Failure::new(FailureCode::EngineError, message));
     }
@@ -87,7 +96,7 @@ impl<'a> CallSink<'a> {
         }
         let sample = self.time(sample);
         self.record.sent.other = sample;
-        self.record.replay.note_sent();
+        self.note_sent();
         Some(sample)
     }
 
@@ -142,13 +151,20 @@ impl EventSink for CallSink<'_> {
     }
 
     fn segment(&mut self, segment: Segment) {
+        if segment.text().trim().is_empty() {
+            // Clients do not get it, so a replay does not count it.
+            if let Some(segment) = self.text(segment) {
+                self.record.sent.text = segment.end;
+            }
+            return;
+        }
         let Some(segment) = self.record.filter.new_part(segment, &self.context.model.metadata().separator) else {
             return;
         };
         let Some(segment) = self.text(segment) else { return };
         self.record.sent.text = segment.end;
-        self.record.replay.note_sent();
         if !segment.text_bytes().is_empty() {
+            self.note_sent();
             self.push(Event::Segment(segment));
         }
     }
@@ -171,12 +187,17 @@ impl EventSink for CallSink<'_> {
             return;
         }
         // In this process nothing could continue from it: a crash of the engine ends the server.
-        if !self.context.model.is_isolated() {
+        let (is_isolated, points) = (self.context.model.is_isolated(), self.context.points);
+        if !is_isolated && points.is_none() {
             return;
         }
-        let sample = self.time(sample);
-        let point = RestartPoint { sample, state: state.to_vec() };
-        self.record.replay.restart(point, self.record.filter.to_skip());
+        let (sample, to_skip, state) = (self.time(sample), self.record.filter.to_skip(), Arc::from(state));
+        if let Some(points) = points {
+            points.restart(sample, &state, to_skip);
+        }
+        if is_isolated {
+            self.record.replay.restart(RestartPoint { sample, state }, to_skip);
+        }
     }
 
     fn cancelled(&self) -> bool {

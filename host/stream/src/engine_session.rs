@@ -9,7 +9,8 @@ use super::{
     inbox::Work,
     model::{BatchEntry, CallError, Death, Model, Processor},
     outbox::Outbox,
-    replay::Origin,
+    point::{Continuation, Points},
+    replay::{Origin, ReplayFilter, Sent},
 };
 use auricle_core::Event;
 use auricle_core::{Failure, FailureCode};
@@ -24,6 +25,8 @@ pub(super) struct EngineSession {
     started: bool,
     pub(super) epoch: u32,
     record: Record,
+    /// If another process began the stream.
+    continuation: Option<Continuation>,
     /// The position, as epoch and sample, at which the engine last died on this stream.
     struck: Option<(u32, u64)>,
 }
@@ -35,6 +38,8 @@ pub(super) struct CallContext<'a> {
     pub(super) options: &'a Map<String, Value>,
     pub(super) settings: &'a StreamSettings,
     pub(super) outbox: &'a Outbox,
+    /// If the stream wants them.
+    pub(super) points: Option<&'a Points>,
 }
 
 /// Whether the stream continues after a piece of work.
@@ -62,6 +67,11 @@ pub(super) fn call_name(work: &Work) -> &'static str {
 }
 
 impl EngineSession {
+    /// The engine's side of a stream that another process began.
+    pub(super) fn continuing(continuation: Continuation) -> Self {
+        Self { epoch: continuation.point.epoch, continuation: Some(continuation), ..Self::default() }
+    }
+
     /// The number of samples inserted in this epoch.
     pub(super) fn position(&self) -> u64 {
         self.record.position
@@ -212,6 +222,7 @@ impl EngineSession {
         let processed = self.record.position.saturating_sub(start) as usize;
         let from = |audio: &[f32]| processed.min(audio.len());
         match work {
+            Work::Open if self.continuation.is_some() => self.continue_from(context)?,
             Work::Open => {
                 self.start(0)?;
                 context.outbox.push(Some(self.epoch), Event::Ready { epoch: self.epoch });
@@ -221,6 +232,9 @@ impl EngineSession {
                 self.process(&rest[from(rest)..], true, context, failure)?;
                 if failure.is_none() {
                     self.start(self.record.position)?;
+                    if let Some(points) = context.points {
+                        points.flushed(self.record.position, *frames);
+                    }
                     context.outbox.push(Some(self.epoch), Event::Flushed(*frames));
                 }
             }
@@ -232,6 +246,9 @@ impl EngineSession {
                 self.record = Record::default();
                 self.epoch = *next;
                 self.start(0)?;
+                if let Some(points) = context.points {
+                    points.epoch(*next);
+                }
                 context.outbox.push(Some(*next), Event::Ready { epoch: *next });
             }
         }
@@ -244,6 +261,36 @@ impl EngineSession {
         }
         self.started = true;
         self.record.replay.start(offset);
+        Ok(())
+    }
+
+    /// Starts the processor where another process left the stream.
+    fn continue_from(&mut self, context: &CallContext<'_>) -> Result<(), CallError> {
+        let (Some(continuation), Some(processor)) = (self.continuation.take(), &mut self.processor) else {
+            return Ok(());
+        };
+        let mut origin = continuation.origin();
+        let mut repeats = continuation.is_exact;
+        let millisecond = u64::from(context.model.metadata().sample_rate / 1_000) + 1;
+        if let Origin::Restart(point) = &origin
+            && let Err(CallError::Engine(problem)) = processor.restore(point.sample, &point.state)
+        {
+            tracing::warn!("the engine does not accept its stored state, and is started anew there: {problem}");
+            (origin, repeats) = (Origin::Start(point.sample), false);
+        }
+        if let Origin::Start(sample) = origin {
+            processor.init(sample)?;
+        }
+        let Continuation { point, told, text_end, event_time, .. } = continuation;
+        let later = |sample: u64| if sample == 0 { 0 } else { sample + millisecond };
+        let told_before = Sent { text: later(text_end), other: later(event_time) };
+        let skip = repeats.then(|| told.saturating_sub(point.told) as usize);
+        self.started = true;
+        self.record.position = point.sample;
+        // An exact engine's own times are better.
+        self.record.sent = if repeats { Sent::default() } else { Sent { text: text_end, other: event_time } };
+        self.record.filter = ReplayFilter::of_continuation(skip, told_before);
+        self.record.replay.continued(origin, skip.unwrap_or(0));
         Ok(())
     }
 
@@ -267,6 +314,10 @@ impl EngineSession {
 
     /// After successful work: keeps its audio for a replay.
     fn settle(&mut self, work: Work, context: &CallContext<'_>) {
+        let metadata = context.model.metadata();
+        if let Some(points) = context.points.filter(|_| metadata.replay == Replay::None) {
+            points.settle(self.record.sent.text, metadata);
+        }
         if !context.model.is_isolated() {
             return;
         }
@@ -274,7 +325,7 @@ impl EngineSession {
             let start = self.record.position - audio.len() as u64;
             self.record.replay.remember(start, audio, self.most_kept(context));
         }
-        if context.model.metadata().replay == Replay::None {
+        if metadata.replay == Replay::None {
             self.record.replay.settle(self.record.sent.text);
         }
     }

@@ -11,7 +11,7 @@
 //!
 //! Threads: any, under the stream's lock.
 
-use super::backlog::Backlog;
+use super::{backlog::Backlog, point::StreamPoint};
 use auricle_plugin_api::Metadata;
 use std::{
     collections::VecDeque,
@@ -87,15 +87,16 @@ pub(super) struct Inbox {
 }
 
 impl Inbox {
-    /// An inbox with nothing but [`Work::Open`]. `backlog` counts its audio.
-    pub(super) fn new(metadata: &Metadata, backlog: Backlog) -> Self {
+    /// An inbox with nothing but [`Work::Open`]. `backlog` counts its audio, which begins at the point if there is one.
+    pub(super) fn new(metadata: &Metadata, backlog: Backlog, from: Option<&StreamPoint>) -> Self {
         let now = Instant::now();
         let chunk = metadata.chunk_samples as usize;
         let first = metadata.first_chunk_samples.map_or(chunk, |first| first as usize);
+        let wanted = from.map_or(first, |point| point.to_grid(first, chunk));
         let times = Times { arrived: now, due: now };
         let waiting = VecDeque::from([Waiting { work: Work::Open, times }]);
         let pending = Vec::new();
-        Self { chunk, first, wanted: first, waiting, pending, backlog, since: None, next_due: now, taken: times }
+        Self { chunk, first, wanted, waiting, pending, backlog, since: None, next_due: now, taken: times }
     }
 
     /// Adds audio that arrived at `now`.
@@ -204,7 +205,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn inbox(metadata: &Metadata) -> Inbox {
-        Inbox::new(metadata, Backlog::new(metadata.sample_rate, 60.0, SharedBacklog::new(60.0)))
+        Inbox::new(metadata, Backlog::new(metadata.sample_rate, 60.0, SharedBacklog::new(60.0)), None)
     }
 
     fn drain(inbox: &mut Inbox) -> Vec<Work> {

@@ -29,6 +29,11 @@ struct State {
 }
 
 impl Outbox {
+    /// An outbox whose first epoch is this one.
+    pub(super) fn of_epoch(epoch: u32) -> Self {
+        Self { state: Mutex::new(State { epoch, ..State::default() }), ..Self::default() }
+    }
+
     /// Adds an event of `epoch`, or of no epoch if `None`. An event of an earlier epoch is dropped.
     pub(super) fn push(&self, epoch: Option<u32>, event: Event) {
         let mut state = self.lock();

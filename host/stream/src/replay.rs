@@ -10,7 +10,7 @@
 //! Threads: the model thread that holds the stream's engine.
 
 use auricle_plugin_api::{Replay, Segment};
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 /// A point from which a new processor can continue, as reported by the engine.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,7 +18,7 @@ pub(super) struct RestartPoint {
     /// The first sample that the processor needs.
     pub(super) sample: u64,
     /// The state that the processor is restored with.
-    pub(super) state: Vec<u8>,
+    pub(super) state: Arc<[u8]>,
 }
 
 /// The audio of a stream since the last point from which a new processor can continue.
@@ -68,6 +68,11 @@ impl ReplayBuffer {
     /// The engine was started at `offset`.
     pub(super) fn start(&mut self, offset: u64) {
         *self = Self { origin: Origin::Start(offset), ..Self::default() };
+    }
+
+    /// The engine continues from here; `to_skip` events after it have been sent already.
+    pub(super) fn continued(&mut self, origin: Origin, to_skip: usize) {
+        *self = Self { origin, sent: to_skip, ..Self::default() };
     }
 
     /// The engine reported a restart point. During a replay, `to_skip` events after it have been sent already.
@@ -157,6 +162,11 @@ pub(super) struct ReplayFilter {
 }
 
 impl ReplayFilter {
+    /// Of a stream that another process began: `skip` if the engine repeats its events exactly.
+    pub(super) fn of_continuation(skip: Option<usize>, sent: Sent) -> Self {
+        Self { until: sent.text, skip, sent }
+    }
+
     /// The number of events to come that were sent before.
     pub(super) fn to_skip(&self) -> usize {
         self.skip.unwrap_or(0)
@@ -227,7 +237,7 @@ mod tests {
     fn a_restart_point_lets_go_of_what_is_before_it() {
         let mut buffer = buffer();
         buffer.note_sent();
-        buffer.restart(RestartPoint { sample: 14, state: vec![1] }, 0);
+        buffer.restart(RestartPoint { sample: 14, state: [1].into() }, 0);
         buffer.note_sent();
         let plan = buffer.plan(Replay::Exact, Sent::default());
         assert_eq!(starts(&plan.audio), [(14, 6), (20, 10), (30, 10)]);

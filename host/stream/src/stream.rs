@@ -11,11 +11,12 @@
 //! Threads: the connection's tasks call all methods that are `pub`; the model's threads call those in `turn`.
 
 use super::{
-    ModelScheduler, StreamSettings,
+    Continuation, ModelScheduler, StreamPoint, StreamSettings,
     backlog::Backlog,
     engine_session::EngineSession,
     inbox::{Inbox, Work},
     outbox::Outbox,
+    point::Points,
     usage::StreamUsage,
 };
 use auricle_core::{Event, Failure, Pace};
@@ -35,6 +36,8 @@ pub struct Stream {
     pub(super) options: Map<String, Value>,
     pub(super) settings: StreamSettings,
     pub(super) outbox: Outbox,
+    /// If somebody stores them.
+    pub(super) points: Option<Points>,
     pub(super) usage: Arc<StreamUsage>,
     inner: Mutex<Inner>,
     /// A call has returned, or the stream has ended.
@@ -80,16 +83,49 @@ impl Stream {
         settings: StreamSettings,
         usage: Arc<StreamUsage>,
     ) -> Arc<Self> {
+        Self::start(id, scheduler, held, options, settings, usage, None)
+    }
+
+    /// Like [`open`](Self::open), for a stream whose points are stored: [`latest_point`](Self::latest_point). If another process
+    /// began it, it continues from there, with the audio from [`StreamPoint::sample`] on, and no `Event::Ready` follows.
+    pub fn open_storable(
+        id: String,
+        scheduler: Arc<ModelScheduler>,
+        held: impl Any + Send,
+        options: Map<String, Value>,
+        settings: StreamSettings,
+        usage: Arc<StreamUsage>,
+        from: Option<Continuation>,
+    ) -> Arc<Self> {
+        Self::start(id, scheduler, held, options, settings, usage, Some(from))
+    }
+
+    fn start(
+        id: String,
+        scheduler: Arc<ModelScheduler>,
+        held: impl Any + Send,
+        options: Map<String, Value>,
+        settings: StreamSettings,
+        usage: Arc<StreamUsage>,
+        storable: Option<Option<Continuation>>,
+    ) -> Arc<Self> {
         let allowance = match settings.pace {
             Pace::Live => settings.max_lag_seconds,
             Pace::File => f64::INFINITY,
         };
         let metadata = scheduler.metadata();
         let backlog = Backlog::new(metadata.sample_rate, allowance, settings.shared_backlog.clone());
+        let points = storable.as_ref().map(|_| Points::default());
+        let from = storable.flatten();
+        if let (Some(points), Some(from)) = (&points, &from) {
+            points.continued(from);
+        }
+        let outbox = Outbox::of_epoch(from.as_ref().map_or(0, |from| from.point.epoch));
+        let inbox = Inbox::new(metadata, backlog, from.as_ref().map(|from| &from.point));
         let inner = Inner {
             scheduler: Arc::clone(&scheduler),
-            inbox: Inbox::new(metadata, backlog),
-            engine: Some(EngineSession::default()),
+            inbox,
+            engine: Some(from.map_or_else(EngineSession::default, EngineSession::continuing)),
             held: Some(Box::new(held)),
             last: None,
             queued: false,
@@ -103,7 +139,8 @@ impl Stream {
             id,
             options,
             settings,
-            outbox: Outbox::default(),
+            outbox,
+            points,
             usage,
             inner: Mutex::new(inner),
             stepped: Notify::new(),
@@ -118,6 +155,11 @@ impl Stream {
     /// The id, as in the log.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// The last point from which another process could continue the stream; `None` if its points are not stored.
+    pub fn latest_point(&self) -> Option<StreamPoint> {
+        self.points.as_ref().map(Points::latest)
     }
 
     /// The model on which the stream was opened.

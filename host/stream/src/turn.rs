@@ -99,6 +99,7 @@ impl Stream {
             options: &self.options,
             settings: &self.settings,
             outbox: &self.outbox,
+            points: self.points.as_ref(),
         }
     }
 

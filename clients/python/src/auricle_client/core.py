@@ -1,6 +1,7 @@
 """The state of a stream, without a network and without a clock.
 
-Invariant: audio after the last final segment is kept until its text is final, within a limit. When a connection breaks,
+Invariant: audio after the last final segment is kept until its text is final, and longer if a server that stores how far the
+stream is would need it; within a limit. When a connection breaks,
 the next one resumes the server's stream with what the server lacks, or begins a new one with that audio, so no word is lost
 and none comes twice. Times in events are those of the whole stream, whatever connection they come from. What could not be
 kept is reported as a `Gap`.
@@ -49,15 +50,53 @@ class _Command:
 class _ServerStream:
     """How to resume the server's stream."""
 
-    def __init__(self, stream: str, token: str, origin: int) -> None:
+    def __init__(self, stream: str, token: str, origin: int, stores: bool) -> None:
         self.stream = stream
         self.token = token
         #: The position where the stream begins.
         self.origin = origin
         #: The last message of the server, and the last that it was told of.
         self.last_seq = self.acknowledged = 0
-        #: Flushes that were answered since the last reset.
-        self.flushes = 0
+        #: Whether the server should be told now.
+        self.wants_ack = False
+        #: If the server stores how far the stream is: the position that it would need if it died.
+        self.durable = origin if stores else None
+        self.begin(0)
+
+    def begin(self, epoch: int) -> None:
+        """Nothing of this epoch has arrived yet."""
+        self.epoch = epoch
+        self.flushes = self.events = 0
+        self.text_end = self.event_time = 0.0
+
+    def note(self, message: Mapping[str, Any]) -> None:
+        """Counts a message that is new. Times are those of the message."""
+        kind = message["type"]
+        if kind == "ready":
+            self.begin(message["epoch"])
+        elif kind == "flushed":
+            self.flushes += 1
+        elif kind == "segment":
+            self.events += 1
+            self.text_end = message["end"]
+        elif kind in ("speech_started", "endpoint"):
+            self.events += 1
+            self.event_time = message["time"]
+
+    def resume(self) -> Dict[str, Any]:
+        """The message that resumes it."""
+        resume = {"type": "resume", "stream": self.stream, "token": self.token, "last_seq": self.last_seq}
+        if self.durable is not None:
+            names = ("epoch", "flushes", "events", "text_end", "event_time")
+            resume["told"] = {name: getattr(self, name) for name in names}
+        return resume
+
+    def take_ack(self) -> bool:
+        """Whether the server should be told now what has arrived, because it waits for it or it is much."""
+        if not self.wants_ack and self.last_seq < self.acknowledged + _ACK_EVERY:
+            return False
+        self.acknowledged, self.wants_ack = self.last_seq, False
+        return True
 
 
 class Core:
@@ -187,7 +226,9 @@ class Core:
         elif self._is_started:
             self._commands.append(_Command("reset", 0))
         if self._server_stream is not None:
-            self._server_stream.origin = self._server_stream.flushes = 0
+            self._server_stream.origin = 0
+            if self._server_stream.durable is not None:
+                self._server_stream.durable = 0
 
     def finish(self) -> None:
         """Ends the audio. `Done` is the last event."""
@@ -232,12 +273,10 @@ class Core:
             self._is_started, self._is_resuming = True, self._server_stream is not None
             if self._server_stream is None:
                 return json.dumps(self._start)
-            resume = {"stream": self._server_stream.stream, "token": self._server_stream.token, "last_seq": self._server_stream.last_seq}
-            return json.dumps({"type": "resume", **resume})
+            return json.dumps(self._server_stream.resume())
         if self._is_resuming:
             return None
-        if self._server_stream is not None and self._server_stream.last_seq >= self._server_stream.acknowledged + _ACK_EVERY:
-            self._server_stream.acknowledged = self._server_stream.last_seq
+        if self._server_stream is not None and self._server_stream.take_ack():
             return json.dumps({"type": "ack", "seq": self._server_stream.last_seq})
         waiting = self._commands[self._commands_sent :]
         end = waiting[0].position if waiting else self._kept.end
@@ -293,17 +332,22 @@ class Core:
     def _take(self, message: Mapping[str, Any], now: float) -> None:
         kind = message["type"]
         if kind == "ready" and self._server_stream is None and "resume" in message:
-            self._server_stream = _ServerStream(message["stream"], message["resume"]["token"], self._origin)
+            offer = message["resume"]
+            stores = offer.get("survives") is not None
+            self._server_stream = _ServerStream(message["stream"], offer["token"], self._origin, stores)
         elif self._server_stream is not None and not self._is_resuming and "seq" in message:
             if message["seq"] <= self._server_stream.last_seq:
                 return
             self._server_stream.last_seq = message["seq"]
+            self._server_stream.note(message)
         if kind == "error":
             self._problem = Failure(message["code"], message["message"])
         elif kind == "ready":
             self._ready(message, now)
         elif kind == "resumed":
             self._resumed(message, now)
+        elif kind == "ack":
+            self._heard(message)
         elif self._is_resetting:
             pass  # What was discarded.
         elif kind == "flushed":
@@ -355,23 +399,35 @@ class Core:
         self._commands_sent = min(heard, flushes) + int(message["finished"])
         self._resets_sent = self._resets_answered = message["epoch"]
         lost = Gap(self._seconds(self._final), self._seconds(position)) if message["missed"] else None
-        self._goes_on(position, lost, now)
+        self._goes_on(position, lost, now, message.get("seam") != "lossless" and lost is None)
 
-    def _goes_on(self, position: int, lost: Optional[Gap], now: float) -> None:
+    def _heard(self, message: Mapping[str, Any]) -> None:
+        """The server has told what it has of the audio."""
+        stream = self._server_stream
+        if stream is None or stream.durable is None or stream.epoch != message["epoch"]:
+            return
+        stream.wants_ack = stream.last_seq == 0 or stream.last_seq > stream.acknowledged
+        if message.get("survives") is None:
+            # It does not store it now.
+            position = self._final
+        else:
+            position = stream.origin + message["durable"] * self._audio.frame_bytes
+        stream.durable = max(stream.durable, position)
+        self._release()
+
+    def _goes_on(self, position: int, lost: Optional[Gap], now: float, is_exact: bool = False) -> None:
         """There is a connection; audio from the position on is sent."""
         self._attempts = 0
         self.state = "finishing" if self._is_finishing else "open"
         if self._was_ready and self._lost_since is not None:
             if lost is not None:
                 self._emit(lost)
-            self._emit(Resumed(self._seconds(position), now - self._lost_since, lost))
+            self._emit(Resumed(self._seconds(position), now - self._lost_since, lost, is_exact))
         self._lost_since = None
         self._was_ready = True
 
     def _flushed(self, message: Mapping[str, Any]) -> None:
         self._emit(Flushed(message["sample"] + self._origin // self._audio.frame_bytes))
-        if self._server_stream is not None:
-            self._server_stream.flushes += 1
         if self._commands_sent and self._commands[0].kind == "flush":
             self._reached(self._commands.pop(0).position)
             self._commands_sent -= 1
@@ -384,7 +440,12 @@ class Core:
     def _reached(self, position: int) -> None:
         """The text is final up to here."""
         self._final = max(self._final, min(position, self._sent))
-        self._kept.release(self._final)
+        self._release()
+
+    def _release(self) -> None:
+        """Lets go of the audio that is not needed any more."""
+        durable = None if self._server_stream is None else self._server_stream.durable
+        self._kept.release(self._final if durable is None else min(durable, self._final))
 
     def _emit(self, event: Event) -> None:
         if isinstance(event, Partial) and self.events and isinstance(self.events[-1], Partial):

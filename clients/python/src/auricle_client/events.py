@@ -122,6 +122,18 @@ class Done:
 
 
 @dataclass(frozen=True)
+class GoingAway:
+    """The server is about to stop, and finishes the stream then.
+
+    If the audio has not ended by then, the stream goes on with another connection; nothing needs to be done.
+    """
+
+    #: Until then.
+    seconds: float
+    type: Literal["going_away"] = field(default="going_away", init=False)
+
+
+@dataclass(frozen=True)
 class Lost:
     """The connection broke, or the server refused the next one for now."""
 
@@ -140,11 +152,14 @@ class Resumed:
     #: Seconds without a connection.
     away: float
     lost: Optional[Gap]
+    #: Whether the text is that of an uncut stream. Otherwise the server has begun anew at `start`, or near it: no audio is lost,
+    #: but words there may differ.
+    is_exact: bool = False
     type: Literal["resumed"] = field(default="resumed", init=False)
 
 
 Event = Union[
-    Ready, Partial, Segment, SpeechStarted, Endpoint, Lag, Gap, Flushed, Done, Lost, Resumed
+    Ready, Partial, Segment, SpeechStarted, Endpoint, Lag, Gap, Flushed, Done, GoingAway, Lost, Resumed
 ]
 
 
@@ -168,6 +183,8 @@ def parse(message: Mapping[str, Any], shift: float) -> Optional[Event]:
         return Endpoint(time("time"))
     if kind == "lag":
         return Lag(message["seconds"])
+    if kind == "going_away":
+        return GoingAway(message["seconds"])
     if kind == "gap":
         return Gap(time("start"), time("end"))
     return None

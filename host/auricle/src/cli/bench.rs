@@ -52,6 +52,10 @@ pub(super) struct BenchArgs {
     #[arg(long, value_name = "NAME", required_if_eq("protocol", "auricle"))]
     preset: Option<String>,
 
+    /// Resume streams whose connection breaks, as the client libraries do; only with Auricle's own protocol
+    #[arg(long)]
+    resume: bool,
+
     /// The audio of the streams: any file that `stream` reads; may be given more than once
     #[arg(long, value_name = "FILE", required = true)]
     audio: Vec<PathBuf>,
@@ -125,10 +129,14 @@ pub(super) struct BenchArgs {
     svg: Option<PathBuf>,
 }
 
-/// The streams would not overlap.
+/// Options do not fit one another.
 #[derive(Debug, thiserror::Error)]
-#[error("--stagger must be shorter than --seconds, so that all streams overlap")]
-struct StaggerError;
+enum LoadError {
+    #[error("--stagger must be shorter than --seconds, so that all streams overlap")]
+    Stagger,
+    #[error("--resume needs --protocol auricle: the other protocols resume nothing")]
+    Resume,
+}
 
 /// The value of a numeric option is out of range.
 #[derive(Debug, thiserror::Error)]
@@ -220,9 +228,12 @@ fn write(report: &Report, json: Option<&Path>, svg: Option<&Path>) -> Result<(),
 }
 
 impl BenchArgs {
-    fn load(&self) -> Result<Load, StaggerError> {
+    fn load(&self) -> Result<Load, LoadError> {
         if self.stagger >= self.seconds {
-            return Err(StaggerError);
+            return Err(LoadError::Stagger);
+        }
+        if self.resume && self.protocol != Protocol::Auricle {
+            return Err(LoadError::Resume);
         }
         let seconds = |seconds: f64| Duration::from_secs_f64(seconds);
         let amount = if self.streams.is_empty() {
@@ -236,6 +247,7 @@ impl BenchArgs {
             server: self.server.clone(),
             protocol: self.protocol,
             preset: self.preset.clone(),
+            resume: self.resume,
             audio: self.audio.clone(),
             labels: self.labels.clone(),
             seconds: seconds(self.seconds),

@@ -19,7 +19,7 @@ use super::{
 use crate::failure::Failure;
 use auricle_core::{
     FailureCode,
-    native::{ClientMessage, Ready, Resumed, ServerEvent, ServerMessage},
+    native::{ClientMessage, Ready, Resumed, Seam, ServerEvent, ServerMessage},
 };
 use serde::Deserialize;
 use std::{collections::VecDeque, time::Duration};
@@ -203,6 +203,7 @@ impl Core {
         if !self.sending.is_resuming() && message.seq.is_some_and(|seq| !self.sending.arrived(seq)) {
             return;
         }
+        self.sending.note(&message.event);
         if let ServerEvent::Done { seconds } = message.event
             && !(self.is_finishing && origin + seconds >= self.seconds() - TOLERANCE)
         {
@@ -225,7 +226,7 @@ impl Core {
         match message.event {
             ServerEvent::Ready(ready) => self.is_ready(line, ready, now),
             ServerEvent::Resumed(resumed) => self.is_resumed(&resumed, now),
-            ServerEvent::Ack(_) => {}
+            ServerEvent::Ack(heard) => self.sending.heard(&heard),
             ServerEvent::Error { code, message } => {
                 let code = code.to_string();
                 self.problem = Some(Failure::Server { code, message });
@@ -296,7 +297,7 @@ impl Core {
         self.messages.push_back(Message { line: Some(line), event: Some(Event::Ready(ready)) });
         let (_, start) = self.sending.origin();
         let gap = self.sending.take_gap();
-        self.goes_on(start, gap, now);
+        self.goes_on(start, gap, false, now);
     }
 
     /// The server goes on with its stream, and sends what has not arrived.
@@ -310,17 +311,17 @@ impl Core {
         }
         self.attempts = 0;
         self.state = if self.is_finishing { State::Finishing } else { State::Open };
-        let start = self.sending.sent_seconds();
-        self.goes_on(start, gap, now);
+        let (start, is_exact) = (self.sending.sent_seconds(), gap.is_none() && resumed.seam != Some(Seam::Lossless));
+        self.goes_on(start, gap, is_exact, now);
     }
 
     /// Reports that there is a connection again, if there was none, and that audio from `start` on is sent again.
-    fn goes_on(&mut self, start: f64, gap: Option<(f64, f64)>, now: Instant) {
+    fn goes_on(&mut self, start: f64, gap: Option<(f64, f64)>, is_exact: bool, now: Instant) {
         let Some(since) = self.lost_since.take() else { return };
         if let Some((start, end)) = gap {
             self.tell(Event::Gap { start, end });
         }
-        self.tell(Event::Resumed { start, away: now - since });
+        self.tell(Event::Resumed { start, away: now - since, is_exact });
     }
 
     /// Reports what the server does not say.

@@ -46,6 +46,12 @@ pub enum Event {
         /// Length of the audio.
         seconds: f64,
     },
+    /// The server is about to stop, and finishes the stream then. If the audio has not ended by then, the stream goes on with
+    /// another connection; nothing needs to be done.
+    GoingAway {
+        /// Time until then.
+        seconds: f64,
+    },
     /// The connection broke, or the server refused the next one for now.
     Lost {
         /// Why.
@@ -59,6 +65,9 @@ pub enum Event {
         start: f64,
         /// Time without a connection.
         away: Duration,
+        /// Whether the text is that of an uncut stream. Otherwise the server has begun anew at `start`, or near it: no audio is
+        /// lost, but words there may differ.
+        is_exact: bool,
     },
 }
 
@@ -108,6 +117,7 @@ pub(super) fn event(event: ServerEvent) -> Option<Event> {
         E::Gap { start, end } => Event::Gap { start, end },
         E::Flushed { sample } => Event::Flushed { sample },
         E::Done { seconds } => Event::Done { seconds },
+        E::GoingAway { seconds } => Event::GoingAway { seconds },
         E::Error { .. } | E::Ack(_) | E::Resumed(_) => return None,
     })
 }

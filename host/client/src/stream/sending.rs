@@ -1,15 +1,16 @@
 //! What a stream has to send, and how far each connection has taken it.
 //!
-//! Invariant: audio after the last final text is kept until its text is final, within a limit. A connection that begins a new
+//! Invariant: audio after the last final text is kept until its text is final, and longer if a server that stores how far the stream
+//! is would need it; within a limit. A connection that begins a new
 //! stream on the server begins with that audio; one that resumes the server's stream, with what the server does not have.
 //! Commands keep their place in the audio, and are sent again until they are answered.
 //!
 //! Positions are bytes of audio since the start or the last reset.
 
-use super::{kept_audio::KeptAudio, settings::Settings};
+use super::{kept_audio::KeptAudio, server_stream::ServerStream, settings::Settings};
 use auricle_core::{
     AudioFormat,
-    native::{Ack, ClientMessage, Pace, Ready, Resume, Resumed, Start},
+    native::{ClientMessage, Heard, Pace, Ready, Resumed, ServerEvent, Start},
 };
 use std::collections::VecDeque;
 use tokio_tungstenite::tungstenite::Bytes;
@@ -18,8 +19,6 @@ use tokio_tungstenite::tungstenite::Bytes;
 const MESSAGE_BYTES: usize = 32_768;
 /// Seconds of live audio that the network may be behind before the connection is taken for dead.
 const STALLED_SECONDS: u64 = 10;
-/// Messages of the server, after which it is told that they arrived.
-const ACK_EVERY: u64 = 16;
 /// Bytes that wait to be sent, from which on `is_drained` is false.
 const ENOUGH_BYTES: u64 = 64 * 1024;
 
@@ -71,21 +70,6 @@ pub(super) struct Sending {
     connection: Option<Connection>,
     /// The stream on the server, if it can be resumed.
     server_stream: Option<ServerStream>,
-}
-
-/// How to resume the server's stream.
-#[derive(Debug)]
-struct ServerStream {
-    stream: String,
-    token: String,
-    /// Position where the stream begins.
-    origin: u64,
-    /// The last message of the server.
-    last_seq: Option<u64>,
-    /// Up to here the server knows that it arrived.
-    acknowledged: u64,
-    /// Flushes that were answered since the last reset.
-    flushes: u64,
 }
 
 impl Sending {
@@ -181,7 +165,8 @@ impl Sending {
             None => self.server_stream = None,
         }
         if let Some(server_stream) = &mut self.server_stream {
-            (server_stream.origin, server_stream.flushes) = (0, 0);
+            server_stream.origin = 0;
+            server_stream.durable = server_stream.durable.map(|_| 0);
         }
     }
 
@@ -226,10 +211,8 @@ impl Sending {
     pub(super) fn opened(&mut self, ready: &Ready) {
         let Some(connection) = &mut self.connection else { return };
         connection.resets_answered = ready.epoch;
-        if let (None, Some(offer)) = (&self.server_stream, &ready.resume) {
-            let (stream, token, origin) = (ready.stream.clone(), offer.token.clone(), connection.origin);
-            self.server_stream =
-                Some(ServerStream { stream, token, origin, last_seq: None, acknowledged: 0, flushes: 0 });
+        if self.server_stream.is_none() {
+            self.server_stream = ServerStream::new(ready, connection.origin);
         }
     }
 
@@ -246,7 +229,7 @@ impl Sending {
             return false;
         }
         let flushes = self.commands.iter().take_while(|command| command.message == ClientMessage::Flush).count();
-        let answered = resumed.flushes.saturating_sub(server_stream.flushes) as usize;
+        let answered = resumed.flushes.saturating_sub(server_stream.told.flushes) as usize;
         (connection.is_resuming, connection.sent) = (false, sent);
         connection.commands_sent = answered.min(flushes) + usize::from(resumed.finished);
         (connection.resets_sent, connection.resets_answered) = (resumed.epoch, resumed.epoch);
@@ -255,12 +238,30 @@ impl Sending {
 
     /// A message with this number came. Returns whether it is new.
     pub(super) fn arrived(&mut self, seq: u64) -> bool {
-        let Some(server_stream) = &mut self.server_stream else { return true };
-        let is_new = server_stream.last_seq.is_none_or(|last| seq > last);
-        if is_new {
-            server_stream.last_seq = Some(seq);
+        self.server_stream.as_mut().is_none_or(|server_stream| server_stream.arrived(seq))
+    }
+
+    /// Counts a message that is new.
+    pub(super) fn note(&mut self, event: &ServerEvent) {
+        if let Some(server_stream) = &mut self.server_stream {
+            server_stream.note(event);
         }
-        is_new
+    }
+
+    /// The server has told what it has of the audio.
+    pub(super) fn heard(&mut self, heard: &Heard) {
+        let Some(server_stream) = &mut self.server_stream else { return };
+        if server_stream.durable.is_none() || server_stream.told.epoch != heard.epoch {
+            return;
+        }
+        server_stream.want_ack();
+        let from = match heard.survives {
+            Some(_) => server_stream.origin + heard.durable * self.audio.frame_bytes() as u64,
+            // It does not store it now.
+            None => self.text_end,
+        };
+        server_stream.durable = server_stream.durable.max(Some(from));
+        self.release();
     }
 
     /// The next message for the server, if there is one now.
@@ -269,21 +270,15 @@ impl Sending {
         if !connection.is_started {
             (connection.is_started, connection.is_resuming) = (true, self.server_stream.is_some());
             return Some(Outgoing::Command(match &self.server_stream {
-                Some(ServerStream { stream, token, last_seq, .. }) => {
-                    let (stream, token) = (stream.clone(), token.clone());
-                    ClientMessage::Resume(Resume { stream, token, last_seq: *last_seq })
-                }
+                Some(server_stream) => ClientMessage::Resume(server_stream.resume()),
                 None => ClientMessage::Start(self.start.clone()),
             }));
         }
         if connection.is_resuming {
             return None;
         }
-        if let Some(server_stream) = &mut self.server_stream
-            && let Some(seq) = server_stream.last_seq.filter(|seq| *seq >= server_stream.acknowledged + ACK_EVERY)
-        {
-            server_stream.acknowledged = seq;
-            return Some(Outgoing::Command(ClientMessage::Ack(Ack { seq })));
+        if let Some(ack) = self.server_stream.as_mut().and_then(ServerStream::take_ack) {
+            return Some(Outgoing::Command(ClientMessage::Ack(ack)));
         }
         let command = self.commands.get(connection.commands_sent);
         let end = command.map_or(self.kept.end(), |command| command.position);
@@ -311,9 +306,6 @@ impl Sending {
     /// A flush was answered.
     pub(super) fn flushed(&mut self) {
         let Some(connection) = &mut self.connection else { return };
-        if let Some(server_stream) = &mut self.server_stream {
-            server_stream.flushes += 1;
-        }
         let is_flush = |command: &Command| command.message == ClientMessage::Flush;
         if connection.commands_sent > 0 && self.commands.front().is_some_and(is_flush) {
             connection.commands_sent -= 1;
@@ -343,7 +335,13 @@ impl Sending {
     fn reached(&mut self, position: u64) {
         let sent = self.connection.as_ref().map_or(0, |connection| connection.sent);
         self.text_end = self.text_end.max(position.min(sent));
-        self.kept.release(self.text_end);
+        self.release();
+    }
+
+    /// Lets go of the audio that is not needed any more.
+    fn release(&mut self) {
+        let durable = self.server_stream.as_ref().and_then(|server_stream| server_stream.durable);
+        self.kept.release(durable.map_or(self.text_end, |durable| durable.min(self.text_end)));
     }
 
     fn seconds_at(&self, position: u64) -> f64 {

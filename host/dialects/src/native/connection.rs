@@ -9,7 +9,7 @@ use super::{
     reader::{First, Reader},
     resumption::{self, Opened},
     translate::Translator,
-    writer::Writer,
+    writer::{Signals, Writer},
 };
 use crate::websocket::{ConnectionSettings, WebSocket, split};
 use auricle_core::{Failure, FailureCode};
@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 /// Serves a connection to its end. When the caller's `drain` is cancelled, the stream is finished early.
 pub(super) async fn serve(socket: WebSocket, settings: &ConnectionSettings, admitted: Admitted) {
     let (receiver, sender) = split(socket, settings);
-    let ping = Arc::new(Notify::new());
+    let (ping, sessions) = (Arc::new(Notify::new()), Arc::clone(admitted.sessions()));
     let mut reader = Reader::new(receiver, settings.idle_limit, Arc::clone(&ping));
     let writer = Writer::new(sender);
     let drain = admitted.caller().drain.clone();
@@ -53,7 +53,7 @@ pub(super) async fn serve(socket: WebSocket, settings: &ConnectionSettings, admi
         }),
     };
     match opened {
-        Some(Ok(opened)) => converse(reader, writer, opened, ping, drain).await,
+        Some(Ok(opened)) => converse(reader, writer, opened, Signals { ping, sessions }, drain).await,
         Some(Err(failure)) => close_with(reader, writer, failure).await,
         None => {}
     }
@@ -70,13 +70,13 @@ async fn close_with(reader: Reader, mut writer: Writer, failure: Failure) {
     reader.linger(writer).await;
 }
 
-async fn converse(reader: Reader, mut writer: Writer, opened: Opened, ping: Arc<Notify>, drain: CancellationToken) {
+async fn converse(reader: Reader, mut writer: Writer, opened: Opened, signals: Signals, drain: CancellationToken) {
     let Opened { state, hold, first } = opened;
     match state {
         Resumed::Open(session, events) => {
             let translator = Translator::new(Arc::clone(session.info()), hold.as_ref());
             let stop = CancellationToken::new();
-            let writing = tokio::spawn(writer.run(events, translator, first, ping, stop.clone()));
+            let writing = tokio::spawn(writer.run(events, translator, first, signals, stop.clone()));
             reader.run(*session, hold, (writing, stop), drain).await;
         }
         Resumed::Ended(ended) => {

@@ -3,9 +3,13 @@
 //! A client that resumes gets `resumed` first, then the events that it does not have, with their numbers. Threads: the
 //! connection's reading task.
 
-use super::{messages::Resume, translate::Translator, writer::json};
+use super::{
+    messages::{Resume, Told},
+    translate::Translator,
+    writer::json,
+};
 use auricle_core::Failure;
-use auricle_session::{Admitted, Hold, Resumed, SessionRequest};
+use auricle_session::{self as session, Admitted, Hold, ResumeRequest, Resumed, ResumedSession, SessionRequest};
 use std::sync::Arc;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -20,17 +24,25 @@ pub(super) struct Opened {
 
 /// Opens a session.
 pub(super) async fn open(admitted: Admitted, request: SessionRequest, is_resumable: bool) -> Result<Opened, Failure> {
-    let (sessions, caller) = (Arc::clone(admitted.sessions()), admitted.caller().clone());
-    let (session, events) = admitted.open(request).await?;
-    let hold = is_resumable.then(|| sessions.hold(&session, &caller)).flatten();
+    let (session, events, hold) = match is_resumable {
+        true => admitted.open_resumable(request).await?,
+        false => admitted.open(request).await.map(|(session, events)| (session, events, None))?,
+    };
     Ok(Opened { state: Resumed::Open(Box::new(session), events), hold, first: Vec::new() })
 }
 
 /// Finds a session again.
 pub(super) async fn resume(admitted: Admitted, request: Resume) -> Result<Opened, Failure> {
-    let Resume { stream, token, last_seq } = request;
-    let resumed = admitted.sessions().resume(admitted.caller(), &stream, &token).await;
-    let (mut state, hold) = resumed.inspect_err(|failure| admitted.refuse(failure))?;
+    let Resume { stream, token, last_seq, told } = request;
+    let told = told.map(|Told { epoch, flushes, events, text_end, event_time }| session::Told {
+        epoch,
+        flushes,
+        events,
+        text_end,
+        event_time,
+    });
+    let ResumedSession { mut state, hold, seam } =
+        admitted.resume(ResumeRequest { stream, token, last_seq, told }).await?;
     let (info, progress, (events, missed)) = match &mut state {
         Resumed::Open(session, events) => {
             session.resumed();
@@ -39,7 +51,7 @@ pub(super) async fn resume(admitted: Admitted, request: Resume) -> Result<Opened
         Resumed::Ended(ended) => (&ended.info, ended.progress, ended.after(last_seq)),
     };
     let translator = Translator::new(Arc::clone(info), Some(&hold));
-    let resumed = json(None, translator.resumed(progress, missed));
+    let resumed = json(None, translator.resumed(progress, missed, seam));
     let replayed = events.iter().map(|event| json(Some(event.seq), translator.message(&event.event)));
     let first = [resumed].into_iter().chain(replayed).collect();
     Ok(Opened { state, hold: Some(hold), first })

@@ -1,12 +1,12 @@
 //! Translates a session's events to messages.
 
-use super::messages::{Heard, Ready, ResumeOffer, Resumed, ServerEvent, Text, TextWord};
+use super::messages::{Heard, Ready, ResumeOffer, Resumed, Seam, ServerEvent, Survives, Text, TextWord};
 use auricle_core::{
     Event, Failure,
     times::{rounded, seconds},
 };
 use auricle_plugin_api::{Metadata, Segment};
-use auricle_session::{Hold, Progress, SessionInfo};
+use auricle_session::{self as session, Hold, Progress, SessionInfo};
 use std::sync::Arc;
 
 /// Has what `ready` tells.
@@ -19,7 +19,10 @@ pub(crate) struct Translator {
 
 impl Translator {
     pub(crate) fn new(info: Arc<SessionInfo>, hold: Option<&Hold>) -> Self {
-        let offer = |hold: &Hold| ResumeOffer { token: hold.token().to_owned(), seconds: hold.seconds() };
+        let offer = |hold: &Hold| {
+            let survives = hold.survives().map(wire_survives);
+            ResumeOffer { token: hold.token().to_owned(), seconds: hold.seconds(), survives }
+        };
         Self { info, resume: hold.map(offer) }
     }
 
@@ -29,19 +32,27 @@ impl Translator {
     }
 
     /// What a client is told that resumes; it has lost so many events.
-    pub(super) fn resumed(&self, progress: Progress, missed: u64) -> ServerEvent {
+    pub(super) fn resumed(&self, progress: Progress, missed: u64, seam: Option<session::Seam>) -> ServerEvent {
         let Progress { epoch, received, flushes, finished } = progress;
         let (stream, resume) = (self.info.id.clone(), self.resume.clone().unwrap_or_default());
-        ServerEvent::Resumed(Resumed { stream, epoch, received, flushes, finished, missed, resume })
+        let seam = seam.map(|seam| match seam {
+            session::Seam::Exact => Seam::Exact,
+            session::Seam::Lossless => Seam::Lossless,
+        });
+        ServerEvent::Resumed(Resumed { stream, epoch, received, flushes, finished, missed, seam, resume })
     }
 
-    /// What the server has: frames received in this epoch, and the end of its last segment in samples of the model.
-    pub(super) fn heard(&self, epoch: u32, received: u64, final_end: u64) -> Heard {
+    /// What the server has.
+    pub(super) fn heard(&self, heard: session::Heard) -> Heard {
+        let session::Heard { epoch, received, final_end, durable, wants_ack: _ } = heard;
+        if let Some(session::Durable::From(frame, survives)) = durable {
+            return Heard { epoch, received, durable: frame.min(received), survives: Some(wire_survives(survives)) };
+        }
         let Metadata { sample_rate, chunk_samples, .. } = self.info.metadata;
         let durable = final_end.saturating_sub(chunk_samples.into()) as f64;
         // Without a store, whoever goes on elsewhere needs what is not final, and a chunk before it.
         let durable = (durable * f64::from(self.info.audio.sample_rate) / f64::from(sample_rate)) as u64;
-        Heard { epoch, received, durable: durable.min(received) }
+        Heard { epoch, received, durable: durable.min(received), survives: None }
     }
 
     /// Translates an event.
@@ -82,6 +93,13 @@ impl Translator {
             audio: *audio,
             resume: self.resume.clone(),
         }
+    }
+}
+
+fn wire_survives(survives: session::Survives) -> Survives {
+    match survives {
+        session::Survives::Process => Survives::Process,
+        session::Survives::Machine => Survives::Machine,
     }
 }
 

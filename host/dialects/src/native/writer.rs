@@ -6,9 +6,9 @@ use super::{
     translate::Translator,
 };
 use crate::websocket::{Sender, Unsent, close};
-use auricle_core::{Event, Failure, FailureCode};
-use auricle_session::{NumberedEvent, SessionEvents};
-use std::{sync::Arc, time::Duration};
+use auricle_core::{Event, Failure, FailureCode, times::rounded};
+use auricle_session::{NumberedEvent, SessionEvents, Sessions};
+use std::{pin::pin, sync::Arc, time::Duration};
 use tokio::{
     sync::Notify,
     time::{MissedTickBehavior, interval},
@@ -22,6 +22,14 @@ const ACK_EVERY: Duration = Duration::from_secs(1);
 /// Writes a connection.
 pub(super) struct Writer {
     sender: Sender,
+}
+
+/// What a writer tells the client, beside events.
+pub(super) struct Signals {
+    /// The reader wants a ping to be sent.
+    pub(super) ping: Arc<Notify>,
+    /// The server may stop.
+    pub(super) sessions: Arc<Sessions>,
 }
 
 /// A writer that has ended.
@@ -56,11 +64,11 @@ impl Writer {
         mut events: SessionEvents,
         translator: Translator,
         first: Vec<Message>,
-        ping: Arc<Notify>,
+        signals: Signals,
         stop: CancellationToken,
     ) -> Written {
         let end = tokio::select! {
-            end = self.write(&mut events, translator, first, ping) => end,
+            end = self.write(&mut events, translator, first, signals) => end,
             () = stop.cancelled() => End::Broken,
         };
         Written { writer: self, events, end }
@@ -71,12 +79,13 @@ impl Writer {
         events: &mut SessionEvents,
         translator: Translator,
         first: Vec<Message>,
-        ping: Arc<Notify>,
+        Signals { ping, sessions }: Signals,
     ) -> End {
         let is_resumable = translator.is_resumable();
         let mut acks = interval(ACK_EVERY);
         acks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut heard = translator.heard(0, 0, 0);
+        let (mut going_away, mut is_told) = (pin!(sessions.going_away()), false);
+        let mut heard = None;
         let mut sent = if first.is_empty() { Ok(()) } else { self.sender.send(first).await };
         loop {
             match sent {
@@ -113,13 +122,19 @@ impl Writer {
                     sent
                 }
                 () = ping.notified() => self.sender.ping().await,
+                left = &mut going_away, if !is_told => {
+                    is_told = true;
+                    let seconds = rounded(left);
+                    self.sender.send([json(None, ServerEvent::GoingAway { seconds })]).await
+                }
                 _ = acks.tick(), if is_resumable => {
-                    let (epoch, received, final_end) = events.heard();
-                    let now = translator.heard(epoch, received, final_end);
-                    if now == heard {
+                    let had = events.heard();
+                    let now = translator.heard(had);
+                    // The client answers it with its own.
+                    if !had.wants_ack && (heard == Some(now) || now.received == 0) {
                         Ok(())
                     } else {
-                        heard = now;
+                        heard = Some(now);
                         self.sender.send([json(None, ServerEvent::Ack(now))]).await
                     }
                 }

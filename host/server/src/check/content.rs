@@ -1,4 +1,4 @@
-//! Checks what is served: resources, plugins, presets, and the journal.
+//! Checks what is served: resources, plugins, presets, and the directories that are written.
 
 use super::finding::Finding;
 use crate::{
@@ -154,19 +154,24 @@ pub(super) fn preset_names(settings: &Settings, presets: &[String], findings: &m
     }
 }
 
-/// The journal's directory.
-pub(super) fn journal(settings: &Settings, findings: &mut Vec<Finding>) {
-    let Some(journal) = &settings.journal else { return };
-    let subject = format!("journal {}", journal.dir.display());
-    findings.push(match fs::metadata(&journal.dir) {
+/// The directories that the server writes: of the journal, and of stored points.
+pub(super) fn written(settings: &Settings, findings: &mut Vec<Finding>) {
+    let journal = settings.journal.as_ref().map(|journal| ("journal", &journal.dir));
+    let resume = settings.resume.dir.as_ref().map(|dir| ("resume.dir", dir));
+    findings.extend(journal.into_iter().chain(resume).map(|(name, dir)| directory(name, dir)));
+}
+
+fn directory(name: &str, dir: &Path) -> Finding {
+    let subject = format!("{name} {}", dir.display());
+    match fs::metadata(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Finding::ok(subject, "does not exist yet; the server creates it")
         }
         Err(error) => Finding::error(subject, error),
         Ok(metadata) if !metadata.is_dir() => Finding::error(subject, "is not a directory"),
-        Ok(_) => match tempfile::NamedTempFile::new_in(&journal.dir) {
+        Ok(_) => match tempfile::NamedTempFile::new_in(dir) {
             Ok(_) => Finding::ok(subject, "can be written"),
             Err(error) => Finding::error(subject, format_args!("cannot be written: {error}")),
         },
-    });
+    }
 }

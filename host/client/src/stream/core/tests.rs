@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::server::Server;
-use auricle_core::{AudioFormat, native::Pace};
+use auricle_core::{
+    AudioFormat,
+    native::{Ack, Pace, Told},
+};
 use serde_json::{Value, json};
 
 /// Bytes of one second.
@@ -189,9 +192,7 @@ fn resumable() -> Core {
     let mut core = Core::new(&settings());
     core.connected();
     sent(&mut core);
-    let mut opened = ready_message(0);
-    opened["resume"] = json!({ "token": "first", "seconds": 60.0 });
-    numbered(&mut core, 0, &opened);
+    numbered(&mut core, 0, &ready_with(&json!({ "token": "first", "seconds": 60.0 })));
     push(&mut core, 5 * SECOND);
     core.flush().unwrap();
     push(&mut core, SECOND);
@@ -199,6 +200,12 @@ fn resumable() -> Core {
     numbered(&mut core, 1, &json!({ "type": "segment", "start": 0.1, "end": 2.0, "text": "a" }));
     read(&mut core);
     core
+}
+
+fn ready_with(offer: &Value) -> Value {
+    let mut ready = ready_message(0);
+    ready["resume"] = offer.clone();
+    ready
 }
 
 fn resumed(received: u64, flushes: u64, finished: bool) -> Value {
@@ -242,6 +249,48 @@ fn a_stream_is_resumed_with_what_the_server_lacks() {
         let Some(Outgoing::Command(ClientMessage::Resume(resume))) = core.next_message() else { panic!() };
         assert_eq!((&*resume.token, resume.last_seq), ("second", Some(2)));
     }
+}
+
+#[test]
+fn a_server_that_stores_the_stream_gets_what_it_needs_when_it_has_died() {
+    let mut core = Core::new(&settings());
+    core.connected();
+    sent(&mut core);
+    numbered(&mut core, 0, &ready_with(&json!({ "token": "first", "seconds": 60.0, "survives": "process" })));
+    push(&mut core, 4 * SECOND);
+    sent(&mut core);
+    numbered(&mut core, 1, &json!({ "type": "speech_started", "time": 0.1 }));
+    numbered(&mut core, 2, &json!({ "type": "segment", "start": 0.1, "end": 3.0, "text": "a" }));
+    // Final text is not enough: the engine goes on from further back.
+    let heard = |durable: u64| json!({ "type": "ack", "epoch": 0, "received": 64_000, "durable": durable, "survives": "process" });
+    say_unnumbered(&mut core, &heard(16_000));
+    assert_eq!(core.next_message(), Some(Outgoing::Command(ClientMessage::Ack(Ack { seq: 2 }))));
+    read(&mut core);
+    closed(&mut core, lost());
+    core.connected();
+    let Some(Outgoing::Command(ClientMessage::Resume(resume))) = core.next_message() else { panic!() };
+    let told = Told { epoch: 0, flushes: 0, events: 2, text_end: 3.0, event_time: 0.1 };
+    assert_eq!((resume.last_seq, resume.told), (Some(2), Some(told)));
+    let mut message = resumed(16_000, 0, false);
+    message["seam"] = json!("lossless");
+    say_unnumbered(&mut core, &message);
+    assert_eq!(sent(&mut core), [(3 * SECOND).to_string()]);
+    assert!(matches!(read(&mut core)[..], [Event::Lost { .. }, Event::Resumed { start: 1.0, is_exact: false, .. }]));
+
+    // It stores nothing any more: what has final text is let go.
+    say_unnumbered(&mut core, &json!({ "type": "ack", "epoch": 0, "received": 64_000, "durable": 40_000 }));
+    numbered(&mut core, 3, &json!({ "type": "error", "code": "unknown_stream", "message": "gone" }));
+    closed(&mut core, lost());
+    core.connected();
+    assert_eq!(sent(&mut core), ["start".to_owned(), SECOND.to_string()]);
+}
+
+#[test]
+fn a_server_that_is_about_to_stop_says_so() {
+    let mut core = opened(settings());
+    read(&mut core);
+    say_unnumbered(&mut core, &json!({ "type": "going_away", "seconds": 30.0 }));
+    assert_eq!(read(&mut core), [Event::GoingAway { seconds: 30.0 }]);
 }
 
 #[test]
