@@ -49,6 +49,8 @@ export interface Events {
   flushed: { type: "flushed"; sample: number };
   /** All text has been reported. */
   done: { type: "done"; seconds: number };
+  /** The server stops in so many seconds. If the audio has not ended by then, the stream goes on with another connection. */
+  going_away: { type: "going_away"; seconds: number };
   /** The connection broke; the next try is in `retryIn` seconds. */
   lost: { type: "lost"; code: string; message: string; retryIn: number };
   /** Connected again after `away` seconds; audio from second `from` on was sent again. `lost` is the gap, if there is one. */
