@@ -546,6 +546,7 @@ fn stream_says_when_the_server_dies() {
     let audio = noise(25, 16_000);
     let mut command = auricle();
     command.args(["stream", "-", "--raw", "s16le", "--preset", "tone", "--url", host.address()]);
+    command.args(["--reconnect", "0"]);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
     input.write_all(&bytes(&audio)).unwrap();

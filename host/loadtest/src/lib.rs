@@ -14,6 +14,8 @@
 #![forbid(unsafe_code)]
 
 pub mod chart;
+mod delays;
+mod labels;
 mod outcome;
 mod plot;
 mod protocol;
@@ -27,14 +29,16 @@ mod stream;
 mod usage;
 mod watch;
 
-pub use outcome::{Delays, Level, Server, Tool};
+pub use delays::Delays;
+pub use labels::LabelsError;
+pub use outcome::{Level, Server, Tool};
 pub use plot::plot;
 pub use protocol::Protocol;
 pub use ramp::{Growth, Ramp};
 pub use recording::AudioError;
 pub use reference::Words;
 pub use report::{Report, head, line};
-pub use spoken::{LabelsError, Spoken};
+pub use spoken::Spoken;
 
 use auricle_client::{self as client, Failure, connect::Connector};
 use auricle_core::wording::count;
@@ -162,7 +166,7 @@ impl Load {
         let mut recordings = Vec::new();
         for (number, path) in self.audio.iter().enumerate() {
             let recording = Recording::read(path, self.protocol.encoding(), self.frame, self.seconds).await?;
-            let labels = self.labels.get(number).map(|file| spoken::read(file)).transpose()?;
+            let labels = self.labels.get(number).map(|file| labels::read(file)).transpose()?;
             recordings.push(Arc::new(recording.with_labels(&labels.unwrap_or_default())));
         }
         Ok(recordings)

@@ -1,6 +1,6 @@
 //! Prepares the audio of streams: a recording as encoded frames, shared by all of them.
 
-use super::spoken::{self, Label};
+use super::labels::{self, Label};
 use auricle_audio::{Intake, IntakeError, file::Options};
 use auricle_client::source::{Piece, Source, SourceError};
 use auricle_core::Encoding;
@@ -110,7 +110,7 @@ impl Recording {
 
     /// With the words that are said in the recording.
     pub(super) fn with_labels(self, labels: &[Label]) -> Self {
-        let labels = spoken::repeated(labels, self.period, self.length().as_secs_f64());
+        let labels = labels::repeated(labels, self.period, self.length().as_secs_f64());
         Self { labels, ..self }
     }
 

@@ -98,7 +98,11 @@ impl Server {
         let protocol = self.script.protocol;
         let mut id = String::new();
         if protocol == Protocol::WhisperLiveKit {
-            let first = if takes { json!({"type": "config"}) } else { json!({"type": "error", "error": "full"}) };
+            let first = if takes {
+                json!({"type": "config", "useAudioWorklet": true})
+            } else {
+                json!({"type": "error", "error": "full"})
+            };
             self.send(first).await;
         } else if protocol != Protocol::SherpaOnnx {
             let Some(Ok(Message::Text(hello))) = self.socket.next().await else { panic!("no hello") };

@@ -14,7 +14,8 @@ pub enum ServerMessage {
         /// Whether audio must be 16-bit samples; else it may be in any container.
         #[serde(rename = "useAudioWorklet")]
         samples: bool,
-        /// How results are sent.
+        /// How results are sent; earlier versions do not say it.
+        #[serde(default)]
         mode: Mode,
     },
     /// The first result of the mode `diff`.
