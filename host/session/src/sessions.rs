@@ -237,7 +237,7 @@ impl Sessions {
     /// resume, it is admitted too; if it opens another, one that waits ends.
     ///
     /// # Errors
-    /// The caller can open no session, whatever preset it requests. The refusal is not recorded yet: see [`Refusal`].
+    /// The caller can open no session, whatever preset it requests. The refusal is not recorded yet: see [`Refusal`](crate::Refusal).
     pub fn admit(self: &Arc<Self>, caller: Caller, protocol: Protocol) -> Result<Admitted, Failure> {
         let places = match self.admission.take_places(&caller) {
             Err(failure) if !is_full(&failure) || !self.resumable.may_have(caller.key_name()) => return Err(failure),

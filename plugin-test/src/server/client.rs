@@ -134,8 +134,10 @@ impl Client {
                 Err(tungstenite::Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {
                     panic!("the server sent nothing for {:?}; before that: {:?}", limit(), self.heard.last());
                 }
-                Err(_) => {
-                    self.closed.get_or_insert(Closed { code: 1006, reason: String::new() });
+                // A signal, which is possible on sockets with a time limit.
+                Err(tungstenite::Error::Io(error)) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.closed.get_or_insert(Closed { code: 1006, reason: error.to_string() });
                     return None;
                 }
             }
