@@ -20,7 +20,7 @@ def enter() -> None:
     # Written last: an interrupted installation begins again.
     installed, wanted = ENVIRONMENT / "packages.txt", "".join((HERE / name).read_text() for name in LISTS)
     if not installed.exists() or installed.read_text() != wanted:
-        print(f"installing WhisperLive, WhisperLiveKit and PyTorch (4 GB) from PyPI into {ENVIRONMENT}", file=sys.stderr)
+        print(f"installing WhisperLive, WhisperLiveKit and PyTorch (6 GB) from PyPI into {ENVIRONMENT}", file=sys.stderr)
         if not python.exists():
             venv.create(ENVIRONMENT, with_pip=True)
         for name, options in LISTS.items():

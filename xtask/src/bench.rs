@@ -68,7 +68,7 @@ pub(crate) enum Bench {
         #[arg(long, value_name = "N")]
         rounds: Option<usize>,
     },
-    /// Live streams of Whisper tiny.en, compared with WhisperLive, WhisperLiveKit and whisper_streaming's policy (PyPI, 4 GB in an
+    /// Live streams of Whisper tiny.en, compared with WhisperLive, WhisperLiveKit and whisper_streaming's policy (PyPI, 6 GB in an
     /// environment under target/) with the same weights: streams that are followed at a delay. Takes an hour
     Live {
         /// Folder of recordings of English: WAV files of 16 kHz, one channel, with a text file next to each
