@@ -6,7 +6,7 @@ WHEEL has Whisper tiny.en for CTranslate2; RECORDINGS are WAV files of 16 kHz wi
 `ctranslate2/`, `tiny.en.pt` (OpenAI's form), `alignment-heads.txt`, streams `1.wav`, `1.labels` and so on, and the same in
 `utterances/`.
 
-A stream is the recordings in an order of its own, with pauses. An utterance is a recording between two silences; where there are
+A stream is as many recordings as fit, in an order of its own, with pauses. An utterance is a recording between two silences; where there are
 fewer recordings than utterances, they come again after another silence. The times of the words are those that the same weights give
 (float32, five beams) for each recording alone; a word that they do not recognise lies evenly between its neighbours. Recordings
 in which they write figures are left out, as words are compared as they are written. The last word of a recording ends with its
@@ -27,7 +27,8 @@ from environment import enter
 
 STREAMS, SECONDS = 3, 70
 UTTERANCES = 200
-PAUSES = (0.5, 0.7, 0.7, 1.0, 1.5)
+PAUSE = 0.9
+"""Seconds between two recordings, on average."""
 RATE = 16_000
 LONGEST = 20
 """Seconds: longer recordings would fill a stream."""
@@ -94,25 +95,31 @@ def loud_until(samples) -> float:
 
 
 def streams(output: Path, pieces: list) -> None:
-    """The streams."""
+    """The streams: all say the same words, so that their errors can be compared."""
     import numpy as np
     import soundfile
 
+    chosen, seconds = [], PAUSE
+    for piece in random.Random(1).sample(pieces, len(pieces)):
+        length = len(piece[0]) / RATE + PAUSE
+        if seconds + length <= SECONDS:
+            chosen.append(piece)
+            seconds += length
     quiet = np.random.default_rng(1)
+    pause = lambda seconds: 0.0003 * quiet.standard_normal(int(seconds * RATE)).astype(np.float32)
     for number in range(1, STREAMS + 1):
         order = random.Random(number)
+        # On average PAUSE, so that the streams have the same length.
+        pauses = [PAUSE + sign * order.uniform(0.0, 0.5) for _ in range(len(chosen) // 2) for sign in (1, -1)]
+        pauses += [PAUSE] * (len(chosen) - len(pauses))
         audio, words, seconds = [], [], 0.0
-        while seconds < SECONDS:
-            for samples, said in order.sample(pieces, len(pieces)):
-                pause = int(order.choice(PAUSES) * RATE)
-                audio += [0.0003 * quiet.standard_normal(pause).astype(np.float32), samples]
-                begin = seconds + pause / RATE
-                words += [(begin + start, begin + end, word) for start, end, word in said]
-                seconds = begin + len(samples) / RATE
-                if seconds >= SECONDS:
-                    break
-        # The end of the last recording, and a pause in which a server may notice it.
-        audio.append(0.0003 * quiet.standard_normal(RATE).astype(np.float32))
+        for (samples, said), before in zip(order.sample(chosen, len(chosen)), order.sample(pauses, len(pauses))):
+            audio += [pause(before), samples]
+            begin = seconds + before
+            words += [(begin + start, begin + end, word) for start, end, word in said]
+            seconds = begin + len(samples) / RATE
+        # A pause in which a server may notice the end.
+        audio.append(pause(PAUSE))
         soundfile.write(output / f"{number}.wav", np.concatenate(audio), RATE, subtype="PCM_16")
         write_labels(output / f"{number}.labels", words)
 

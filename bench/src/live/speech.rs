@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-/// Length of each stream; `bench/live/prepare.py` makes longer ones.
+/// Length of each stream, as `bench/live/prepare.py` makes them.
 const SECONDS: Duration = Duration::from_secs(70);
 /// A first stream, which is not measured: models are loaded with it.
 const WARMING: Duration = Duration::from_secs(6);
