@@ -2,8 +2,8 @@
 //!
 //! The buffer of audio is transcribed again for each chunk. Words on which two consecutive transcripts agree are final
 //! (LocalAgreement-2), and the buffer is cut after them. The policy is that of whisper_streaming, and the settings keep
-//! its names: `min_chunk_size`, `buffer_trimming`, `buffer_trimming_sec`, `vac`. With `vac` only speech is decoded
-//! (`vac.rs`, and [`vad`](crate::vad), which selects the detector).
+//! its names: `min_chunk_size`, `buffer_trimming`, `buffer_trimming_sec`, `vac`. `settle_seconds` is new. With `vac` only
+//! speech is decoded (`vac.rs`, and [`vad`](crate::vad), which selects the detector).
 //!
 //! # An engine
 //!
@@ -47,6 +47,10 @@
 //!   by time first, so that a word that moves to an earlier time is lost.
 //! - Committed words are reported as a segment when a sentence or a pause ends it, or before it gets too long
 //!   (`segments`); until then they begin the partial. There the words of each decode are reported separately.
+//! - A word that ended `settle_seconds` ago is final even if hypotheses do not agree on it, so that one hard word does not
+//!   hold up those after it; and a hypothesis without words takes no passage back. There words wait until the buffer is cut.
+//! - With `vac`, if speech goes on after a short pause and hypotheses end with the sentence before it, the buffer is cut
+//!   at the pause and decoded again.
 //! - Only the history that the next prompt can use is kept.
 //! - With `vac`, 0.7 seconds of audio before the detected start of speech are decoded with it, there 0.1: models miss
 //!   the first word without them.

@@ -18,6 +18,9 @@ const DOUBTFUL: f32 = 0.5;
 /// What a hypothesis adds at least to the evidence for a word, so that five are always enough.
 const LEAST_EVIDENCE: f32 = 0.2;
 
+/// A hypothesis without words is no evidence against so many words of the last one: models miss all of a passage at times.
+const HEARD: usize = 3;
+
 /// The committed words, and the last hypothesis.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Agreement {
@@ -68,10 +71,18 @@ impl Agreement {
         self.unreported -= count;
     }
 
+    /// Whether there are words that are not final.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.left.is_empty()
+    }
+
     /// Processes a hypothesis of the whole buffer; `seam` aligns it with the committed words. Returns the number of
     /// words that it made final: the last of `history`.
     pub(crate) fn process(&mut self, words: Vec<Word>, seam: Seam) -> usize {
         let (last, mut words) = seam(self.inside(), self.last, words);
+        if words.is_empty() && self.left.len() >= HEARD {
+            return 0;
+        }
         self.last = last;
         let agreed = words.iter().zip(&self.left).take_while(|(new, old)| new.text == old.text).count();
         self.evidence.truncate(agreed);
@@ -110,6 +121,12 @@ impl Agreement {
     /// Makes final the words of the hypothesis that begin before `time`.
     pub(crate) fn commit_before(&mut self, time: u64) -> usize {
         let count = self.left.iter().take_while(|word| word.start < time).count();
+        self.commit_left(count)
+    }
+
+    /// Makes final the words of the hypothesis that end at `time` or before. Returns their number.
+    pub(crate) fn commit_ended(&mut self, time: u64) -> usize {
+        let count = self.left.iter().take_while(|word| word.end <= time).count();
         self.commit_left(count)
     }
 
@@ -221,6 +238,25 @@ mod tests {
         agreement.process(hypothesis("so my fellow friends dear all now my"), by_text);
         assert_eq!((agreement.commit_sure(), agreement.left.len()), (1, 1));
         assert_eq!(agreement.commit_before(u64::MAX), 1);
+    }
+
+    #[test]
+    fn a_hypothesis_without_words_takes_nothing_back() {
+        let mut agreement = Agreement::new(0);
+        agreement.process(words("so it is"), by_text);
+        agreement.process(Vec::new(), by_text);
+        assert_eq!(agreement.process(words("so it is this"), by_text), 3);
+        agreement.process(Vec::new(), by_text);
+        assert_eq!((agreement.left.len(), join(&agreement.history, " ")), (0, "so it is".to_owned()));
+    }
+
+    #[test]
+    fn words_that_ended_long_ago_are_final_without_agreement() {
+        let mut agreement = Agreement::new(0);
+        agreement.process(words("so it is"), by_text);
+        assert_eq!((agreement.commit_ended(16_000), agreement.left.len()), (2, 1));
+        assert_eq!(agreement.process(words("no it was"), by_text), 0);
+        assert_eq!(join(&agreement.history, " "), "so it");
     }
 
     #[test]

@@ -11,10 +11,13 @@ use super::{
     seam::{self, Seam},
     segments,
     settings::{Limits, Settings},
-    transcript::{Buffer, Request, Transcriber, place},
+    transcript::{Buffer, Request, SAMPLE_RATE, Transcriber, place},
     trim,
 };
 use auricle_plugin_api::Error;
+
+/// If a hypothesis has no word of the speech after a pause, and there are so many samples of it, the model overlooks it.
+const OVERLOOKED: u64 = SAMPLE_RATE as u64;
 
 /// Streams audio through a model that can only transcribe a buffer.
 pub struct OnlineProcessor<T> {
@@ -34,6 +37,8 @@ pub struct OnlineProcessor<T> {
     grown: bool,
     /// Whether the last restart point is outdated.
     moved: bool,
+    /// Where speech goes on after a pause in the buffer, until one of its words is final.
+    resumed: Option<u64>,
 }
 
 impl<T: Transcriber> OnlineProcessor<T> {
@@ -55,6 +60,7 @@ impl<T: Transcriber> OnlineProcessor<T> {
             base: 0,
             grown: false,
             moved: true,
+            resumed: None,
         }
     }
 
@@ -72,7 +78,12 @@ impl<T: Transcriber> OnlineProcessor<T> {
         self.agreement.restart(offset.max(self.reporter.reported), context);
         self.pending.clear();
         self.buffer.clear();
-        (self.base, self.grown, self.moved) = (offset, false, true);
+        (self.base, self.grown, self.moved, self.resumed) = (offset, false, true, None);
+    }
+
+    /// Speech goes on at `sample` after a pause, in the same buffer. If words before it are not final, nothing is cut off there.
+    pub(super) fn resumes_at(&mut self, sample: u64) {
+        self.resumed = (!self.agreement.is_open()).then_some(sample);
     }
 
     /// Adds any amount of audio: mono, 16 kHz.
@@ -156,7 +167,8 @@ impl<T: Transcriber> OnlineProcessor<T> {
 
     /// Returns the number of words that became final: the last of the history. They stay there until they are reported.
     pub(super) fn step(&mut self, report: &impl Report) -> Result<Option<usize>, Error> {
-        let Some((committed, ends)) = self.decode(report)? else { return Ok(None) };
+        let Some((mut committed, ends)) = self.decode(report)? else { return Ok(None) };
+        committed += self.agreement.commit_ended(self.end().saturating_sub(self.limits.settle));
         self.trim(committed > 0, &ends);
         Ok(Some(committed + self.force()))
     }
@@ -215,7 +227,21 @@ impl<T: Transcriber> OnlineProcessor<T> {
         let placed = place(transcript?, self.base, self.buffer.len());
         self.grown = false;
         self.language = placed.language;
-        Ok(Some((self.agreement.process(placed.words, self.seam), placed.ends)))
+        let committed = self.agreement.process(placed.words, self.seam);
+        if committed > 0 {
+            self.resumed = None;
+        } else if let Some(resumed) = self.resumed.filter(|_| self.agreement.left.is_empty()) {
+            // Models may end with the sentence before the pause. Without it they hear the next one.
+            if self.end() >= resumed + OVERLOOKED {
+                self.resumed = None;
+                // The hypothesis may have spread the last words over what it did not hear.
+                self.agreement.last = self.agreement.last.min(resumed);
+                self.cut(resumed);
+                self.grown = true;
+                return self.decode(report);
+            }
+        }
+        Ok(Some((committed, placed.ends)))
     }
 
     /// Cuts a long buffer according to the settings.

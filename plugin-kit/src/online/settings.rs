@@ -9,6 +9,7 @@ use serde::Deserialize;
 const CHUNK: &str = "min_chunk_size";
 const WAY: &str = "buffer_trimming";
 const LIMIT: &str = "buffer_trimming_sec";
+const SETTLE: &str = "settle_seconds";
 
 /// Where a long buffer is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -30,18 +31,20 @@ pub struct Settings {
     pub buffer_trimming: Trimming,
     /// Length of the buffer, in seconds, above which it is cut.
     pub buffer_trimming_sec: f64,
+    /// Seconds of audio after a word until it is final even if hypotheses do not agree on it.
+    pub settle_seconds: f64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { min_chunk_size: 1.0, buffer_trimming: Trimming::Segment, buffer_trimming_sec: 15.0 }
+        Self { min_chunk_size: 1.0, buffer_trimming: Trimming::Segment, buffer_trimming_sec: 15.0, settle_seconds: 3.0 }
     }
 }
 
 impl Settings {
     /// Adds the fields that [`Settings::new`] reads.
     pub fn fields(schema: Schema) -> Schema {
-        let Self { min_chunk_size, buffer_trimming_sec, .. } = Self::default();
+        let Self { min_chunk_size, buffer_trimming_sec, settle_seconds, .. } = Self::default();
         schema
             .field(
                 Field::load(CHUNK).number(0.1, 10.0).default(min_chunk_size).describe(
@@ -59,6 +62,10 @@ impl Settings {
                     .default(buffer_trimming_sec)
                     .describe("seconds of buffer above which it is cut; each decode processes the whole buffer"),
             )
+            .field(Field::stream(SETTLE).number(0.5, 30.0).default(settle_seconds).describe(
+                "seconds of audio after a word until it is final even if the last texts do not agree on it: fewer give \
+                 final text earlier, with more errors",
+            ))
     }
 
     /// Reads the fields.
@@ -70,6 +77,7 @@ impl Settings {
             min_chunk_size: options.get(CHUNK)?,
             buffer_trimming: options.get(WAY)?,
             buffer_trimming_sec: options.get(LIMIT)?,
+            settle_seconds: options.get(SETTLE)?,
         };
         let Self { min_chunk_size: chunk, buffer_trimming_sec: limit, .. } = settings;
         if !(0.1..=10.0).contains(&chunk) {
@@ -100,6 +108,8 @@ pub(crate) struct Limits {
     pub(crate) sentence: usize,
     /// A buffer above this is cut in any case.
     pub(crate) force: usize,
+    /// Audio after a word until it is final in any case.
+    pub(crate) settle: u64,
 }
 
 impl Limits {
@@ -111,7 +121,8 @@ impl Limits {
             Trimming::Segment => (limit, usize::MAX),
             Trimming::Sentence => (force, limit),
         };
-        Self { chunk: settings.chunk_samples() as usize, passage, sentence, force }
+        let settle = (settings.settle_seconds * f64::from(SAMPLE_RATE)) as u64;
+        Self { chunk: settings.chunk_samples() as usize, passage, sentence, force, settle }
     }
 }
 

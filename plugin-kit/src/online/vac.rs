@@ -186,10 +186,11 @@ impl<T: Transcriber, V: Vad> Vac<T, V> {
     /// Begins an utterance: after a short pause in the audio of the last one, otherwise a little before the speech.
     fn begin(&mut self, speech: u64) {
         self.voice = true;
+        let start = speech.saturating_sub(self.lead).max(self.kept_at);
         if self.online.end() == self.kept_at && self.online.has_words() {
+            self.online.resumes_at(start);
             return;
         }
-        let start = speech.saturating_sub(self.lead).max(self.kept_at);
         self.online.begin(start, CONTEXT);
         self.kept.drain(..((start - self.kept_at) as usize).min(self.kept.len()));
         self.kept_at = start;

@@ -84,6 +84,17 @@ fn events(recorder: &Recorder) -> Vec<Event> {
 }
 
 #[test]
+fn speech_after_a_pause_is_heard_by_a_model_that_ends_with_the_sentence_before() {
+    let words = |first, count: usize| speech(first, count).into_iter().filter(|sample| *sample != 0.0);
+    let audio: Vec<f32> = words(0, 4).chain(vec![0.0; 16_000]).chain(words(4, 6)).chain(vec![0.0; 4_000]).collect();
+    let fake = Fake { ends_early: true, ..Fake::default() };
+    let recorder = process(&mut Vac::new(fake, &Settings::default(), Loud), &audio, VAC_CHUNK as usize);
+    assert_eq!(recorder.text(), script(0, 10));
+    let until = |event: &Event| matches!(event, Event::Partial(text) if text.text().contains("w4"));
+    assert!(recorder.0.iter().any(until), "it is told before its end: {:?}", events(&recorder));
+}
+
+#[test]
 fn each_utterance_is_told_between_its_start_and_its_end() {
     let mut vac = Vac::new(Fake::default(), &Settings::default(), Loud);
     let recorder = process(&mut vac, &speech_and_silence(), VAC_CHUNK as usize);
