@@ -203,6 +203,30 @@ def dialects() -> None:
         "other": '{"type":"response.create"}',
     }.items():
         seed("realtime_messages", name, message)
+
+    # Protobuf: the key of a field is its number and its type.
+    def field(number: int, value: "int | str | bytes") -> bytes:
+        kind, whole = (0, b"") if isinstance(value, int) else (2, value.encode() if isinstance(value, str) else value)
+        rest = varint(value) if kind == 0 else varint(len(whole)) + whole
+        return varint(number << 3 | kind) + rest
+
+    def varint(number: int) -> bytes:
+        low = number & 127
+        return bytes([low | 128]) + varint(number >> 7) if number > 127 else bytes([low])
+
+    config = field(1, 1) + field(2, 16000) + field(3, "en-US") + field(6, field(1, "one") + field(1, "two")) + field(8, 1)
+    for name, message in {
+        "config": field(1, field(1, config) + field(2, 1)) + field(100, field(1, "id")),
+        "audio": field(2, bytes(64)),
+        "both": field(2, b"RIFF" + bytes(8)) + field(1, field(1, field(13, "model") + field(20, 1))),
+        "recording": field(1, config + field(7, 2) + field(12, 1)) + field(2, b"RIFF" + bytes(32)),
+        "no-rate": field(1, field(1, 20)) + field(2, bytes(16)),
+        "refused": field(1, field(5, 1) + field(19, field(1, 1))),
+        "unknown-encoding": field(1, field(1, 99)),
+        "custom": field(1, field(24, field(1, "name") + field(2, "value")) + field(25, field(1, 3))),
+        "runtime": field(3, field(1, "stop_history") + field(2, "800")),
+    }.items():
+        seed("riva_messages", name, message)
     chunk = b'{"rate": 16000, "width": %d, "channels": 1, "timestamp": null}'
 
     def event(kind: str, data: bytes = b"", payload: bytes = b"") -> bytes:

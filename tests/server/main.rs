@@ -39,6 +39,7 @@ mod python_client;
 mod realtime;
 mod restart;
 mod resume;
+mod riva;
 mod rust_client;
 mod rust_readme;
 mod sessions;

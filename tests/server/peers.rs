@@ -2,6 +2,7 @@
 //!
 //! Each sends what the clients of its protocol send, and says what its protocol has no place for.
 
+mod grpc;
 mod http;
 mod realtime;
 mod scripts;
@@ -12,10 +13,11 @@ use auricle_tests::{Host, Setup};
 
 /// A listener for each dialect that cannot share one, behind the main one.
 const LISTENERS: &str = "[[listeners]]\naddress = \"127.0.0.1:0\"\n\
-                         [[listeners]]\naddress = \"127.0.0.1:0\"\ndialects = [\"wyoming\"]\n";
+                         [[listeners]]\naddress = \"127.0.0.1:0\"\ndialects = [\"wyoming\"]\n\
+                         [[listeners]]\naddress = \"127.0.0.1:0\"\ndialects = [\"riva\"]\n";
 /// The dialects whose settings have a preset for clients that name none.
-const WITH_DEFAULT: [&str; 7] =
-    ["vosk", "sherpa", "whisper-live", "whisper-live-kit", "deepgram", "openai-realtime", "wyoming"];
+const WITH_DEFAULT: [&str; 8] =
+    ["vosk", "sherpa", "whisper-live", "whisper-live-kit", "deepgram", "openai-realtime", "riva", "wyoming"];
 
 /// A dialect as a column of the table, with the way to use it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,10 +33,11 @@ pub(crate) enum Dialect {
     /// Deepgram's requests for recordings.
     DeepgramRecordings,
     Realtime,
+    Riva,
     Wyoming,
 }
 
-pub(crate) const DIALECTS: [Dialect; 11] = [
+pub(crate) const DIALECTS: [Dialect; 12] = [
     Dialect::Native,
     Dialect::OpenAi,
     Dialect::Vosk,
@@ -45,6 +48,7 @@ pub(crate) const DIALECTS: [Dialect; 11] = [
     Dialect::Deepgram,
     Dialect::DeepgramRecordings,
     Dialect::Realtime,
+    Dialect::Riva,
     Dialect::Wyoming,
 ];
 
@@ -147,6 +151,7 @@ impl Dialect {
             Self::Deepgram => "deepgram",
             Self::DeepgramRecordings => "deepgram, recordings",
             Self::Realtime => "openai-realtime",
+            Self::Riva => "riva",
             Self::Wyoming => "wyoming",
         }
     }
@@ -155,6 +160,7 @@ impl Dialect {
     pub(crate) fn connect(self, host: &Host, ask: &Ask<'_>) -> Result<Box<dyn Peer>, NoPlace> {
         match self {
             Self::OpenAi | Self::DeepgramRecordings => http::connect(self, host, ask),
+            Self::Riva => grpc::connect(host, ask),
             Self::Wyoming => tcp::connect(host, ask),
             _ => websocket::connect(scripts::of(self), host, ask),
         }

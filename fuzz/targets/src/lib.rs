@@ -23,6 +23,7 @@ mod packages;
 mod plugin_files;
 mod presets;
 mod realtime_messages;
+mod riva_messages;
 mod settings;
 mod sherpa_messages;
 #[cfg(test)]
@@ -52,6 +53,7 @@ pub use packages::packages;
 pub use plugin_files::plugin_files;
 pub use presets::presets;
 pub use realtime_messages::realtime_messages;
+pub use riva_messages::riva_messages;
 pub use settings::settings;
 pub use sherpa_messages::sherpa_messages;
 pub use vosk_messages::vosk_messages;
@@ -67,7 +69,7 @@ pub use wyoming_events::wyoming_events;
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 26] = [
+pub const TARGETS: [(&str, Target); 27] = [
     ("audio_files", audio_files),
     ("audio_intake", audio_intake),
     ("claims", claims),
@@ -84,6 +86,7 @@ pub const TARGETS: [(&str, Target); 26] = [
     ("plugin_files", plugin_files),
     ("presets", presets),
     ("realtime_messages", realtime_messages),
+    ("riva_messages", riva_messages),
     ("settings", settings),
     ("sherpa_messages", sherpa_messages),
     ("vosk_messages", vosk_messages),

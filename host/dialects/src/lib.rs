@@ -20,6 +20,7 @@ mod preset;
 pub mod realtime;
 #[cfg(feature = "server")]
 mod rest;
+pub mod riva;
 pub mod sherpa;
 #[cfg(feature = "server")]
 mod upload;

@@ -3,7 +3,7 @@
 //! The server authenticates a request before the dialect gets it, and records the refusals that the dialect returns.
 //! Refusals of a requested session and its end are recorded by the session.
 
-use crate::Uploads;
+use crate::{Uploads, websocket::ConnectionSettings};
 use auricle_core::Failure;
 use auricle_session::{Caller, Sessions};
 use axum::{
@@ -28,6 +28,13 @@ pub trait RestDialect: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Whether the body of a request to this path is live audio, which pauses as its speaker does. The dialect then limits the
+    /// pauses itself.
+    fn is_live(&self, path: &str) -> bool {
+        let _ = path;
+        false
+    }
+
     /// The response to a request that the server refuses.
     fn refusal(&self, failure: &Failure) -> Response;
 
@@ -49,6 +56,8 @@ pub struct RequestContext {
     pub sessions: Arc<Sessions>,
     /// The limits of request bodies.
     pub uploads: Uploads,
+    /// The limits of live audio.
+    pub limits: Arc<ConnectionSettings>,
 }
 
 /// A request that was refused before it requested a session. The server records it.

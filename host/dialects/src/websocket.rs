@@ -8,7 +8,7 @@ mod sender;
 pub(crate) mod side;
 mod socket;
 mod subprotocols;
-mod unpack;
+pub(crate) mod unpack;
 
 pub use close_codes::{close_failed, registered_close_code};
 pub use receiver::{Incoming, Receiver};

@@ -70,7 +70,7 @@ where
     let service = service_fn(move |request: Request<Incoming>| {
         let (client, answered) = (client.clone(), Arc::clone(&answered));
         async move {
-            let response = client.answer(request).await;
+            let response = client.answer(request, false).await;
             answered.store(true, Ordering::Relaxed);
             response
         }
@@ -93,26 +93,39 @@ where
 }
 
 impl Client {
-    async fn answer(self, mut request: Request<Incoming>) -> Result<axum::response::Response, Infallible> {
+    /// Answers a request. A live body comes at the pace of its speaker.
+    pub(super) async fn answer(
+        self,
+        mut request: Request<Incoming>,
+        is_live: bool,
+    ) -> Result<axum::response::Response, Infallible> {
         let Self { routes, connection, metrics, limits } = self;
         let response = match connection.refusal() {
             // The next connection may be accepted.
             Some(failure) => ([(header::CONNECTION, "close")], Refused::from(failure.clone())).into_response(),
             None => {
                 request.extensions_mut().insert(Arc::clone(&connection));
-                let request = request.map(|body| Body::new(PacedBody::new(Body::new(body), limits.body)));
+                let request = request.map(|body| match is_live {
+                    true => Body::new(body),
+                    false => Body::new(PacedBody::new(Body::new(body), limits.body)),
+                });
                 TowerToHyperService::new(routes).call(request).await?
             }
         };
         if let Some(Refused { failure, key, dialect }) = response.extensions().get() {
-            let (peer, key, answer) =
-                (connection.address(), key.as_deref(), Answer::Status(response.status().as_u16()));
+            let (peer, key, answer) = (connection.address(), key.as_deref(), told(&response));
             let refusal =
                 Refusal { failure, peer, key, dialect: *dialect, stream: None, preset: None, answer: Some(answer) };
             refusal.record(&metrics);
         }
         Ok(response)
     }
+}
+
+/// The code of a response.
+fn told(response: &axum::response::Response) -> Answer {
+    let of_call = response.headers().get("grpc-status").and_then(|status| status.to_str().ok()?.parse().ok());
+    of_call.map_or(Answer::Status(response.status().as_u16()), Answer::Grpc)
 }
 
 /// Records that a client was too slow in a phase of a request. The connection is closed without an answer.
@@ -122,7 +135,8 @@ pub(super) fn too_slow(metrics: &Metrics, peer: IpAddr, problem: impl fmt::Displ
         .record(metrics);
 }
 
-fn timed_out(error: &hyper::Error) -> bool {
+/// Whether a read or write took too long.
+pub(super) fn timed_out(error: &hyper::Error) -> bool {
     let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
     source.is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
 }

@@ -11,6 +11,7 @@ use auricle_dialects::{
     native::Native,
     openai::OpenAi,
     realtime::Realtime,
+    riva::Riva,
     sherpa::{Sherpa, SherpaOffline},
     vosk::Vosk,
     whisper_live::WhisperLive,
@@ -23,6 +24,8 @@ use std::sync::Arc;
 pub(super) enum Dialects {
     /// Those over HTTP.
     Http(HttpDialects),
+    /// One over HTTP/2.
+    Http2(Arc<dyn RestDialect>),
     /// One without HTTP.
     Socket(Arc<dyn SocketDialect>),
 }
@@ -39,7 +42,7 @@ impl Dialects {
     /// Whether clients can send a key.
     pub(super) fn show_keys(&self) -> bool {
         match self {
-            Self::Http(HttpDialects::Shared(..)) => true,
+            Self::Http(HttpDialects::Shared(..)) | Self::Http2(_) => true,
             Self::Http(HttpDialects::Own(dialect, _)) => dialect.shows_keys(),
             Self::Socket(_) => false,
         }
@@ -70,8 +73,17 @@ pub(super) fn dialects(
     listener: &ListenerSettings,
     webrtc: Option<&Arc<Transport>>,
 ) -> Result<Dialects, DialectsError> {
-    let DialectSettings { vosk, sherpa, whisper_live, whisper_live_kit, deepgram, openai_realtime, wyoming, webrtc: _ } =
-        &settings.dialects;
+    let DialectSettings {
+        vosk,
+        sherpa,
+        whisper_live,
+        whisper_live_kit,
+        deepgram,
+        openai_realtime,
+        riva,
+        wyoming,
+        webrtc: _,
+    } = &settings.dialects;
     let mut all: Vec<Arc<dyn Dialect>> = vec![
         Arc::new(Native),
         Arc::new(Vosk::new(vosk.clone())),
@@ -87,12 +99,13 @@ pub(super) fn dialects(
         Arc::new(Deepgram::new(deepgram.clone())),
         Arc::new(WebRtcRoutes { transport: webrtc.cloned() }),
     ];
+    let http2: Arc<dyn RestDialect> = Arc::new(Riva::new(riva.clone()));
     let socket: Arc<dyn SocketDialect> = Arc::new(Wyoming::new(wyoming.clone()));
     let Some(names) = &listener.dialects else { return Ok(Dialects::Http(HttpDialects::Shared(all, rest))) };
     let address = || listener.address.clone();
     let of_http = all.iter().map(|dialect| dialect.name()).chain(rest.iter().map(|dialect| dialect.name()));
     let mut known: Vec<&str> = Vec::new();
-    for name in of_http.chain([socket.protocol().name]) {
+    for name in of_http.chain([http2.name(), socket.protocol().name]) {
         // A dialect may be over WebSocket and over plain HTTP.
         if !known.contains(&name) {
             known.push(name);
@@ -107,11 +120,14 @@ pub(super) fn dialects(
     if names.is_empty() {
         return Err(DialectsError::Empty(address()));
     }
-    if names.iter().any(|name| name == socket.protocol().name) {
-        return match &names[..] {
-            [_] => Ok(Dialects::Socket(socket)),
-            _ => Err(DialectsError::NotAlone { address: address(), name: socket.protocol().name.to_owned() }),
-        };
+    let alone = [(http2.name(), Dialects::Http2(http2)), (socket.protocol().name, Dialects::Socket(socket))];
+    for (own, dialects) in alone {
+        if names.iter().any(|name| name == own) {
+            return match &names[..] {
+                [_] => Ok(dialects),
+                _ => Err(DialectsError::NotAlone { address: address(), name: own.to_owned() }),
+            };
+        }
     }
     all.retain(|dialect| names.iter().any(|name| name == dialect.name()));
     rest.retain(|dialect| names.iter().any(|name| name == dialect.name()));

@@ -137,6 +137,11 @@ pub(super) fn routes(app: App, dialects: &HttpDialects) -> Router {
     routes.fallback(not_found).layer(origins).with_state(app)
 }
 
+/// Builds the routes of a listener with nothing but the requests of one dialect.
+pub(super) fn of_requests(app: App, dialect: &Arc<dyn RestDialect>) -> Router {
+    requests(Router::new(), dialect).with_state(app)
+}
+
 /// The answer at an unknown path. It helps clients that look for the WebSocket.
 fn streams_are_at(dialects: &[Arc<dyn Dialect>]) -> String {
     let streams = dialects.iter().flat_map(|dialect| dialect.paths().iter().map(|path| (*path, dialect.name())));

@@ -9,13 +9,13 @@ use super::{
     connections::Connection,
     conversation::{Client, PhaseLimits, converse, too_slow},
     dialects::{Dialects, HttpDialects},
-    http,
+    http, http2,
     settings::ListenerSettings,
     socket_service::SocketService,
     tls::Certificate,
 };
 use auricle_core::metrics::Metrics;
-use auricle_dialects::websocket::Duplex;
+use auricle_dialects::{RestDialect, websocket::Duplex};
 use axum::Router;
 use ipnet::IpNet;
 use std::{io, net::IpAddr, sync::Arc, time::Duration};
@@ -106,6 +106,7 @@ impl Listener {
             Dialects::Http(HttpDialects::Shared(..)) if matches!(self.address, ListenAddress::Unix(_)) => address,
             Dialects::Http(HttpDialects::Shared(..)) => format!("http{secure}://{address}"),
             Dialects::Http(HttpDialects::Own(dialect, _)) => format!("ws{secure}://{address} ({})", dialect.name()),
+            Dialects::Http2(dialect) => format!("http{secure}://{address} ({})", dialect.name()),
             Dialects::Socket(dialect) => {
                 let scheme = if self.certificate.is_some() { "tls" } else { "tcp" };
                 format!("{scheme}://{address} ({})", dialect.protocol().name)
@@ -142,6 +143,7 @@ impl Listener {
         let (metrics, connections) = (Arc::clone(&app.metrics), Arc::clone(&app.connections));
         let kind = match &self.dialects {
             Dialects::Http(dialects) => Kind::Http(http::routes(app, dialects)),
+            Dialects::Http2(dialect) => Kind::Http2(http::of_requests(app, dialect), Arc::clone(dialect)),
             Dialects::Socket(dialect) => Kind::Socket(SocketService::new(Arc::clone(dialect), app)),
         };
         let service = Service { kind, certificate: self.certificate.clone(), metrics, limits };
@@ -210,6 +212,7 @@ struct Service {
 #[derive(Clone)]
 enum Kind {
     Http(Router),
+    Http2(Router, Arc<dyn RestDialect>),
     Socket(SocketService),
 }
 
@@ -222,7 +225,9 @@ impl Service {
                 Accepted::Other(socket) => self.carry(socket, connection, address).await,
             };
         };
-        let acceptor = TlsAcceptor::from(Arc::clone(&certificate.get().config));
+        let loaded = certificate.get();
+        let config = if matches!(self.kind, Kind::Http2(..)) { &loaded.http2 } else { &loaded.config };
+        let acceptor = TlsAcceptor::from(Arc::clone(config));
         let limit = self.limits.handshake;
         let shaken = match socket {
             Accepted::Tcp(socket) => timeout(limit, acceptor.accept(Box::new(socket) as Box<dyn Duplex>)).await,
@@ -242,6 +247,9 @@ impl Service {
         let Self { kind, metrics, limits, .. } = self;
         match kind {
             Kind::Http(routes) => converse(socket, Client { routes, connection, metrics, limits }, address).await,
+            Kind::Http2(routes, dialect) => {
+                http2::converse(socket, Client { routes, connection, metrics, limits }, dialect, address).await;
+            }
             Kind::Socket(service) => service.serve(Box::new(socket), connection).await,
         }
     }

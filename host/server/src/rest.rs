@@ -1,19 +1,9 @@
 //! Requests to a dialect over plain HTTP: authenticates them, and counts them as streams until the client has the response.
 
-use super::{answer::Refused, app::App, caller::Customs, connections::Connection};
+use super::{answer::Refused, app::App, caller::Customs, connections::Connection, held_body::HeldBody};
 use auricle_dialects::{RefusedRequest, RequestContext, RestDialect, discard};
-use axum::{
-    body::{Body, Bytes, HttpBody},
-    extract::Request,
-    response::Response,
-};
-use http_body::{Frame, SizeHint};
-use std::{
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
-use tokio_util::task::task_tracker::TaskTrackerToken;
+use axum::{body::Body, extract::Request, http::Version, response::Response};
+use std::sync::Arc;
 
 /// Handles a request to one of a dialect's routes.
 pub(super) async fn answer(dialect: Arc<dyn RestDialect>, app: App, request: Request) -> Response {
@@ -26,11 +16,15 @@ pub(super) async fn answer(dialect: Arc<dyn RestDialect>, app: App, request: Req
     let answered = match caller {
         Ok(caller) => {
             let (sessions, uploads) = (Arc::clone(&app.sessions), app.uploads.clone());
-            dialect.answer(request, RequestContext { caller, sessions, uploads }).await
+            let limits = Arc::clone(&app.connection);
+            dialect.answer(request, RequestContext { caller, sessions, uploads, limits }).await
         }
         Err(failure) => {
             let (parts, body) = request.into_parts();
-            discard(&parts.headers, &mut body.into_data_stream(), &app.uploads).await;
+            // Over HTTP/2 a client reads the response while it sends.
+            if parts.version < Version::HTTP_2 {
+                discard(&parts.headers, &mut body.into_data_stream(), &app.uploads).await;
+            }
             Err(RefusedRequest { response: dialect.refusal(&failure), failure })
         }
     };
@@ -38,31 +32,5 @@ pub(super) async fn answer(dialect: Arc<dyn RestDialect>, app: App, request: Req
         response.extensions_mut().insert(Refused { failure, key, dialect: Some(name) });
         response
     });
-    response.map(|body| Body::new(Counted { body, _token: token }))
-}
-
-/// The body of a response that counts as a stream until it is sent.
-struct Counted {
-    body: Body,
-    _token: TaskTrackerToken,
-}
-
-impl HttpBody for Counted {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
+    response.map(|body| Body::new(HeldBody::new(body, token)))
 }

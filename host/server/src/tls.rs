@@ -53,6 +53,8 @@ pub(super) type Certificate = Reloaded<Loaded>;
 pub(super) struct Loaded {
     /// The TLS configuration with it.
     pub(super) config: Arc<ServerConfig>,
+    /// The same for HTTP/2.
+    pub(super) http2: Arc<ServerConfig>,
     /// Its file.
     pub(super) file: PathBuf,
     /// When it expires, in seconds since 1970; `None` if that cannot be read.
@@ -119,7 +121,9 @@ fn read(Tls { certificate, key }: &Tls) -> Result<Loaded, CertificateError> {
             error: Box::new(error),
         })?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Loaded { config: Arc::new(config), file: certificate.clone(), not_after })
+    let mut http2 = config.clone();
+    http2.alpn_protocols = vec![b"h2".to_vec()];
+    Ok(Loaded { config: Arc::new(config), http2: Arc::new(http2), file: certificate.clone(), not_after })
 }
 
 /// Reads the private key of a PEM file.

@@ -33,6 +33,8 @@ pub enum Codes {
     Close(fn(FailureCode) -> u16),
     /// By the status of an HTTP response.
     Status(fn(FailureCode) -> u16),
+    /// By the status of a gRPC call.
+    Grpc(fn(FailureCode) -> u16),
 }
 
 impl Codes {
@@ -41,6 +43,7 @@ impl Codes {
         match self {
             Self::Close(code) => Answer::CloseCode(failure.map_or(1000, code)),
             Self::Status(status) => Answer::Status(failure.map_or(200, status)),
+            Self::Grpc(status) => Answer::Grpc(failure.map_or(0, status)),
         }
     }
 }
@@ -119,7 +122,7 @@ impl Drop for StreamRecord {
             (None, true) => "done".to_owned(),
             (None, false) => "client_gone".to_owned(),
         };
-        let (status, close_code) = Answer::fields(told.then(|| protocol.codes.answer(code)));
+        let [status, close_code, grpc_status] = Answer::fields(told.then(|| protocol.codes.answer(code)));
         let message = failure.map_or_else(String::new, |failure| format!(": {}", failure.explained()));
         line!(
             code,
@@ -127,6 +130,7 @@ impl Drop for StreamRecord {
             outcome,
             status,
             close_code,
+            grpc_status,
             dialect = protocol.name,
             preset = entry.preset,
             engine = entry.backend,
@@ -158,7 +162,7 @@ pub struct Refusal<'a> {
     pub stream: Option<&'a str>,
     /// The preset that the client requested, if it got that far.
     pub preset: Option<&'a str>,
-    /// The HTTP status or the WebSocket close code of the answer; `None` if the connection is closed without one.
+    /// The code of the answer; `None` if the connection is closed without one.
     pub answer: Option<Answer>,
 }
 
@@ -169,15 +173,18 @@ pub enum Answer {
     Status(u16),
     /// The WebSocket close code.
     CloseCode(u16),
+    /// The status of a gRPC call.
+    Grpc(u16),
 }
 
 impl Answer {
-    /// The fields `status` and `close_code` of the log.
-    fn fields(answer: Option<Self>) -> (Option<u16>, Option<u16>) {
+    /// The fields `status`, `close_code` and `grpc_status` of the log.
+    fn fields(answer: Option<Self>) -> [Option<u16>; 3] {
         match answer {
-            Some(Self::Status(status)) => (Some(status), None),
-            Some(Self::CloseCode(code)) => (None, Some(code)),
-            None => (None, None),
+            Some(Self::Status(status)) => [Some(status), None, None],
+            Some(Self::CloseCode(code)) => [None, Some(code), None],
+            Some(Self::Grpc(status)) => [None, None, Some(status)],
+            None => [None; 3],
         }
     }
 }
@@ -187,9 +194,9 @@ impl Refusal<'_> {
     pub fn record(&self, metrics: &Metrics) {
         let Self { failure, peer, key, dialect, stream, preset, answer } = *self;
         metrics.refused(failure.code.name());
-        let (status, close_code) = Answer::fields(answer);
+        let [status, close_code, grpc_status] = Answer::fields(answer);
         let (reason, explained) = (failure.code.name(), failure.explained());
-        line!(Some(failure.code), reason, stream, status, close_code, dialect, preset, key, %peer, "refused: {explained}");
+        line!(Some(failure.code), reason, stream, status, close_code, grpc_status, dialect, preset, key, %peer, "refused: {explained}");
     }
 }
 

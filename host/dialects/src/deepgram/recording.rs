@@ -89,7 +89,7 @@ struct Received {
 async fn listen(
     dialect: &Deepgram,
     request: extract::Request,
-    RequestContext { caller, sessions, uploads }: RequestContext,
+    RequestContext { caller, sessions, uploads, .. }: RequestContext,
 ) -> Result<Response, Failure> {
     let created = SystemTime::now();
     let (parts, body) = request.into_parts();

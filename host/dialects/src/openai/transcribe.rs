@@ -38,7 +38,7 @@ pub(super) const NAME: &str = "openai";
 pub(super) async fn transcribe(
     task: Task,
     request: Request,
-    RequestContext { caller, sessions, uploads }: RequestContext,
+    RequestContext { caller, sessions, uploads, .. }: RequestContext,
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let mut body = body.into_data_stream();

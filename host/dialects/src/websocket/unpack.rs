@@ -22,7 +22,7 @@ const PARTS: usize = 4;
 
 /// The connection's half.
 #[derive(Debug)]
-pub(super) struct Unpacker {
+pub(crate) struct Unpacker {
     /// `None` after the end. A message is sent only when all before it are decoded.
     bytes: Option<UnboundedSender<Bytes>>,
     parts: Receiver<Reply>,
@@ -30,11 +30,11 @@ pub(super) struct Unpacker {
 
 /// Decoded audio.
 #[derive(Debug)]
-pub(super) struct Unpacked {
-    pub(super) format: AudioFormat,
+pub(crate) struct Unpacked {
+    pub(crate) format: AudioFormat,
     /// The channels of the container.
-    pub(super) channels: u16,
-    pub(super) part: Part,
+    pub(crate) channels: u16,
+    pub(crate) part: Part,
 }
 
 /// What the thread sends.
@@ -51,7 +51,7 @@ impl Unpacker {
     ///
     /// # Errors
     /// The system allows no more threads.
-    pub(super) fn start() -> Result<Self, Failure> {
+    pub(crate) fn start() -> Result<Self, Failure> {
         let (bytes, arrived) = unbounded_channel();
         let (replies, parts) = channel(PARTS);
         let reader = Messages { arrived, replies: replies.clone(), message: None };
@@ -71,7 +71,7 @@ impl Unpacker {
     }
 
     /// Sends a message, which is not empty. Call [`next`](Self::next) then until it returns `None`.
-    pub(super) fn push(&mut self, message: Bytes) {
+    pub(crate) fn push(&mut self, message: Bytes) {
         if let Some(bytes) = &self.bytes {
             // What follows the end of the container is not read.
             let _ = bytes.send(message);
@@ -79,12 +79,12 @@ impl Unpacker {
     }
 
     /// The end of the bytes. Call [`next`](Self::next) then until it returns `None`.
-    pub(super) fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         self.bytes = None;
     }
 
     /// Waits for the next audio; `None` if more bytes are needed, and at the end.
-    pub(super) async fn next(&mut self) -> Option<Result<Unpacked, Failure>> {
+    pub(crate) async fn next(&mut self) -> Option<Result<Unpacked, Failure>> {
         match self.parts.recv().await? {
             Reply::Audio(unpacked) => Some(Ok(unpacked)),
             Reply::NeedsMore => None,

@@ -1,0 +1,107 @@
+//! A recording in one request: from the message to its text.
+//!
+//! The audio is sent at the pace of the engine by a task of its own; if the call is dropped, because the client is gone, the task ends
+//! and the sessions with it. Threads: the call's task, the task that sends the audio.
+
+use super::{
+    codes::status,
+    messages::{RecognizeRequest, RecognizeResponse, RequestId, SpeechRecognitionResult},
+    options::{NAME, Options},
+    results::Wording,
+    settings::RivaSettings,
+};
+use crate::{
+    Upload, Uploads,
+    channels::{self, ChannelEvents, check_count},
+    fields::note_ignored,
+    upload::{
+        feed::{Feed, Warnings},
+        recording::{Recording, unreadable},
+    },
+};
+use auricle_core::{Event, Failure, Pace};
+use auricle_session::Admitted;
+use std::sync::Arc;
+use tokio_util::task::AbortOnDropHandle;
+use tonic::Status;
+
+/// Transcribes a recording.
+///
+/// # Errors
+/// Why it is refused, or has failed; that is recorded.
+pub(super) async fn recognize(
+    request: RecognizeRequest,
+    settings: RivaSettings,
+    admitted: Admitted,
+    uploads: Uploads,
+) -> Result<RecognizeResponse, Status> {
+    let id = request.id.clone();
+    let prepared = prepare(request, &uploads).await.inspect_err(|failure| admitted.refuse(failure));
+    let (options, recording) = prepared.map_err(|failure| status(&failure))?;
+    let transcribed = transcribe(options, recording, &settings, admitted, uploads).await;
+    let (stream, results) = transcribed.map_err(|failure| status(&failure))?;
+    Ok(RecognizeResponse { results, id: Some(id.unwrap_or(RequestId { value: stream })) })
+}
+
+/// Reads the settings and the head of the audio.
+async fn prepare(request: RecognizeRequest, uploads: &Uploads) -> Result<(Options, Recording), Failure> {
+    let options = Options::read(request.config.unwrap_or_default())?;
+    if request.audio.is_empty() {
+        return Err(unreadable("`audio` is empty"));
+    }
+    let raw = options.raw_format(&request.audio)?;
+    let mut file = Upload::new(uploads.clone());
+    file.push(&request.audio)?;
+    let recording = Recording::open(file, raw).await?;
+    if let Some(seconds) = recording.seconds() {
+        uploads.check_length(seconds)?;
+    }
+    if options.per_channel {
+        check_count(recording.channels(), recording.format())?;
+    }
+    Ok((options, recording))
+}
+
+/// Opens the sessions, and waits for their text. Returns also the id of the first. Refusals are recorded by the sessions.
+async fn transcribe(
+    options: Options,
+    recording: Recording,
+    settings: &RivaSettings,
+    admitted: Admitted,
+    uploads: Uploads,
+) -> Result<(String, Vec<SpeechRecognitionResult>), Failure> {
+    let (drain, metrics) = (admitted.caller().drain.clone(), Arc::clone(admitted.sessions().metrics()));
+    let asked = options.session(recording.format(), Pace::File, settings, &admitted);
+    let (request, language) = asked.inspect_err(|failure| admitted.refuse(failure))?;
+    let (channels, events) = channels::open(admitted, request, options.per_channel).await?;
+    let info = Arc::clone(channels.info());
+    note_ignored(NAME, &options.ignored, &info, &metrics);
+    let wording = Wording::new(&info.metadata, options.words);
+    let feed = Feed { recording, uploads, drain, warnings: Warnings::default() };
+    let feeding = AbortOnDropHandle::new(tokio::spawn(feed.run(channels, language.check(&info).err())));
+    let heard = hear(events, &wording).await;
+    feeding.abort();
+    // It ends by being aborted. Then the permits are free for the client's next call.
+    let _ = feeding.await;
+    Ok((info.id.clone(), heard?))
+}
+
+/// Waits for all text: of the first channel first.
+async fn hear(mut events: ChannelEvents, wording: &Wording) -> Result<Vec<SpeechRecognitionResult>, Failure> {
+    let mut results = Vec::new();
+    while !events.have_ended() {
+        let batch = events.next().await;
+        events.acknowledge(&batch);
+        for event in &batch.events {
+            match &event.event {
+                Event::Segment(segment) if !segment.text_bytes().is_empty() => {
+                    results.push(wording.recorded(batch.channel, segment));
+                }
+                Event::Failed(failure) => return Err(failure.clone()),
+                _ => {}
+            }
+        }
+    }
+    results.sort_by_key(|result| result.channel_tag);
+    Ok(results)
+}
