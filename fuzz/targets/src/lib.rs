@@ -25,6 +25,7 @@ mod presets;
 mod realtime_messages;
 mod settings;
 mod sherpa_messages;
+mod stored_points;
 #[cfg(test)]
 mod tests;
 mod vosk_messages;
@@ -54,6 +55,7 @@ pub use presets::presets;
 pub use realtime_messages::realtime_messages;
 pub use settings::settings;
 pub use sherpa_messages::sherpa_messages;
+pub use stored_points::stored_points;
 pub use vosk_messages::vosk_messages;
 pub use webrtc_datagrams::webrtc_datagrams;
 pub use webrtc_offers::webrtc_offers;
@@ -67,7 +69,7 @@ pub use wyoming_events::wyoming_events;
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 26] = [
+pub const TARGETS: [(&str, Target); 27] = [
     ("audio_files", audio_files),
     ("audio_intake", audio_intake),
     ("claims", claims),
@@ -86,6 +88,7 @@ pub const TARGETS: [(&str, Target); 26] = [
     ("realtime_messages", realtime_messages),
     ("settings", settings),
     ("sherpa_messages", sherpa_messages),
+    ("stored_points", stored_points),
     ("vosk_messages", vosk_messages),
     ("webrtc_datagrams", webrtc_datagrams),
     ("webrtc_offers", webrtc_offers),

@@ -6,7 +6,7 @@
 use super::{
     super::{Admitted, Session, SessionEvents, SessionRequest, admitted::Restoration},
     HAND_OVER, Hold, Resumable, Resumed, hash,
-    point_file::{PointFile, StoredIdentity},
+    point_file::{MOST, PointFile, StoredIdentity},
     told::{Seam, Told, unknown_stream},
 };
 use auricle_core::Failure;
@@ -14,9 +14,6 @@ use auricle_plugin_api::{Metadata, Replay};
 use auricle_stream::Continuation;
 use std::sync::Arc;
 use tokio::time::timeout;
-
-/// Numbers above this are no count of events.
-const MOST_EVENTS: u64 = 1 << 53;
 
 /// A client's request to resume a stream.
 #[derive(Debug, Clone, PartialEq)]
@@ -122,8 +119,8 @@ impl Admitted {
         let (epoch, flushes) = (file.point.epoch, file.point.grid.flushes);
         let is_before = (told.epoch, told.flushes) > (epoch, flushes);
         let is_sound = [told.text_end, told.event_time].iter().all(|time| (0.0..1e9).contains(time))
-            && told.events < MOST_EVENTS
-            && request.last_seq.unwrap_or(0) < MOST_EVENTS;
+            && told.events < MOST
+            && request.last_seq.unwrap_or(0) < MOST;
         if is_before || !is_sound || (told.epoch == epoch && told.events < file.point.told) {
             return Err(unknown_stream("the stored point does not fit what the client has: start a new stream"));
         }
