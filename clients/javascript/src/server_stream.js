@@ -30,7 +30,7 @@ export class ServerStream {
   }
 
   #begin(epoch) {
-    this.#told = { epoch, flushes: 0, events: 0, text_end: 0, event_time: 0 };
+    this.#told = { epoch, flushes: 0, events: 0, text_end: 0, text: "", event_time: 0 };
   }
 
   /** Flushes that were answered since the last `ready`. */
@@ -57,7 +57,7 @@ export class ServerStream {
         told.flushes += 1;
         break;
       case "segment":
-        Object.assign(told, { events: told.events + 1, text_end: message.end });
+        Object.assign(told, { events: told.events + 1, text_end: message.end, text: message.text });
         break;
       case "speech_started":
       case "endpoint":

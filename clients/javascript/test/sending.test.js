@@ -110,7 +110,7 @@ test("a server that stores the stream gets what it needs when it has died", () =
   sending.opened(ready({ resume: { token: "t0", survives: "process" } }));
   for (let n = 0; n < 8; n += 1) sending.push(audio(8_000));
   taken(sending);
-  for (const message of [{ type: "speech_started", seq: 1, time: 0.1 }, { type: "segment", seq: 2, end: 3 }]) sending.arrived(message);
+  for (const message of [{ type: "speech_started", seq: 1, time: 0.1 }, { type: "segment", seq: 2, end: 3, text: "a" }]) sending.arrived(message);
   sending.textReached(3);
   // Final text is not enough: the engine goes on from further back.
   const ack = { type: "ack", epoch: 0, received: 64_000 };
@@ -118,7 +118,7 @@ test("a server that stores the stream gets what it needs when it has died", () =
   assert.deepEqual([...sending.take()].map((message) => JSON.parse(message)), [{ type: "ack", seq: 2 }]);
   sending.disconnected();
   sending.connected(false);
-  const told = { epoch: 0, flushes: 0, events: 2, text_end: 3, event_time: 0.1 };
+  const told = { epoch: 0, flushes: 0, events: 2, text_end: 3, text: "a", event_time: 0.1 };
   assert.deepEqual([...sending.take()].map((message) => JSON.parse(message)), [
     { type: "resume", stream: "s", token: "t0", last_seq: 2, told },
   ]);

@@ -109,7 +109,7 @@ impl Admitted {
     /// The stored point of a stream, if the client may continue from it.
     async fn find(&self, request: &ResumeRequest, resumable: &Resumable) -> Result<(PointFile, Told), Failure> {
         let unknown = || resumable.unknown(&request.stream);
-        let (Some(store), Some(told)) = (&resumable.store, request.told) else { return Err(unknown()) };
+        let (Some(store), Some(told)) = (&resumable.store, &request.told) else { return Err(unknown()) };
         let file = store.find(&request.stream).await.ok_or_else(unknown)?;
         let used = hash(&request.token);
         let is_own = file.identity.key.as_deref() == self.caller().key_name() && file.tokens.contains(&Some(used));
@@ -124,7 +124,7 @@ impl Admitted {
         if is_before || !is_sound || (told.epoch == epoch && told.events < file.point.told) {
             return Err(unknown_stream("the stored point does not fit what the client has: start a new stream"));
         }
-        Ok((file, told))
+        Ok((file, told.clone()))
     }
 }
 
@@ -150,7 +150,8 @@ impl Restoration {
         let has = |time: f64| if self.told.epoch == point.epoch { identity.sample(time) } else { 0 };
         let told = if self.told.epoch == point.epoch { self.told.events } else { point.told };
         let (text_end, event_time) = (has(self.told.text_end), has(self.told.event_time));
-        Ok(Continuation { point: point.clone(), keeps_state, is_exact, told, text_end, event_time })
+        let text = if text_end > 0 { self.told.text.clone() } else { String::new() };
+        Ok(Continuation { point: point.clone(), keeps_state, is_exact, told, text_end, text, event_time })
     }
 
     /// The first of the client's frames that is needed, and the samples before the point that come of it.
