@@ -1,6 +1,6 @@
 //! Streams that go on after their connection broke: nothing is lost or told twice, and nobody else can take them.
 
-use crate::restart::{speech, whisper};
+use crate::restart::{digits, speech, whisper};
 use auricle_client::{AudioFormat, Event, Failure, Pace, Server, Settings, Stream};
 use auricle_tests::{
     Client, Host, Relay, Setup, auricle, bytes, fixture, library, long, models, noise, runtime, skip, staged,
@@ -327,14 +327,12 @@ fn a_close_frame_ends_a_stream_unless_its_code_says_otherwise() {
 
 #[tokio::test]
 async fn texts_are_those_of_an_uncut_run_wherever_the_connection_breaks() {
-    let digits: Value =
-        serde_json::from_str(&fs::read_to_string(models().join("../configs/presets/digits.json")).unwrap()).unwrap();
     let host = setup()
         .plugin(&library("onnx"))
         .plugin(&staged("pocketsphinx.engine"))
         .resource(&models())
         .resource(&runtime())
-        .preset("digits", &digits)
+        .preset("digits", &digits())
         .preset("english", &json!({"backend": "pocketsphinx", "model": "en-us"}))
         .start();
     for (preset, file) in [("tone", "demo.wav"), ("digits", "digits.wav"), ("english", "weather.wav")] {
