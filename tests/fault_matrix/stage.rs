@@ -1,7 +1,7 @@
 //! A server with healthy streams beside the faulty one, and the checks after each fault.
 
 use super::{
-    acts::{self, Disturbance},
+    acts::{self, Act, Disturbance},
     cell::{Case, Cell, Column, Ending, How, Outcome},
 };
 use auricle_dialects::native::codes::close_code;
@@ -86,9 +86,20 @@ fn setup(column: Column, case: &Case) -> Setup {
         .preset("tone", &json!({"backend": "tone", "host": {"isolation": isolation(column)}}))
         .preset("faulty", &preset)
         .settings(
-            "[limits]\nmax_call_timeouts = 1000\nquarantine_streams = 1000\nmax_crash_reports = 1000\n\
-             [timeouts]\nload_seconds = 4",
+            &("[limits]\nmax_call_timeouts = 1000\nquarantine_streams = 1000\nmax_crash_reports = 1000\n\
+               [timeouts]\nload_seconds = 4"
+                .to_owned()
+                + resume_settings(case)),
         )
+}
+
+/// The settings of streams that are resumed.
+fn resume_settings(case: &Case) -> &'static str {
+    match case.how {
+        How::Act(Act::FullStore, _) => "\n[resume]\ndir = \"../resume\"\nmax_points = 0",
+        How::Act(act, _) if act.is_resumed() => "\n[resume]\ndir = \"../resume\"",
+        _ => "",
+    }
 }
 
 /// A healthy stream that is open while another fails.
@@ -151,6 +162,7 @@ impl Stage {
             How::Stream(fields) => self.stream("faulty", fields, None),
             How::Model(fields) => self.stream_of_a_model(&faulty(column, fields.clone()), cell),
             How::Cpp(backend, fields) => self.stream_of_a_model(&cpp_preset(column, backend, fields), cell),
+            How::Act(act, fields) if act.is_resumed() => self.resumed_stream(fields, *act),
             How::Act(act, fields) => self.stream(acts::preset(*act), fields, Some(*act)),
         };
         assert_sound(&client.heard);
@@ -205,6 +217,38 @@ impl Stage {
         client.audio_in_frames(rest, 4_000);
         client.say(&json!({"type": "finish"}));
         client.to_end();
+        client
+    }
+
+    /// Runs a whole stream with an act in the middle, after which its client goes on in another connection.
+    fn resumed_stream(&mut self, fields: &Value, act: Act) -> Client {
+        let audio = audio();
+        let mut before = Client::start(&self.host, "faulty", json!({"options": fields, "resume": true}));
+        before.audio_in_frames(&audio[..2 * BEFORE], 4_000);
+        before.until("segment");
+        self.trouble.begin(act, &self.host);
+        let heard = before.heard.clone();
+        let silent = match act {
+            Act::HalfOpen => Some(before),
+            _ => {
+                before.vanish();
+                None
+            }
+        };
+        let (ready, last) = (&heard[0], heard.iter().filter_map(|message| message["seq"].as_u64()).max());
+        let token = &ready["resume"]["token"];
+        let mut client = Client::connect(&self.host);
+        client.say(&json!({"type": "resume", "stream": ready["stream"], "token": token, "last_seq": last}));
+        let received = client.until("resumed")["received"].as_u64().unwrap() as usize;
+        client.audio_in_frames(&audio[2 * received..], 4_000);
+        client.say(&json!({"type": "finish"}));
+        client.to_end();
+        if let Some(mut silent) = silent {
+            assert_eq!(silent.to_end().code, 1006);
+        }
+        client.heard = [heard, client.heard].concat();
+        let numbers: Vec<_> = client.heard.iter().filter_map(|message| message["seq"].as_u64()).collect();
+        assert_eq!(numbers, (0..numbers.len() as u64).collect::<Vec<_>>());
         client
     }
 

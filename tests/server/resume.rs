@@ -233,6 +233,18 @@ fn a_stream_that_waits_is_marked_and_gives_its_place_on_its_preset_to_others() {
 }
 
 #[test]
+fn a_stream_whose_client_is_silent_waits_for_it() {
+    let host = setup().settings("[timeouts]\nidle_seconds = 1").start();
+    // It answers no ping, as behind a network that is gone.
+    let (mut silent, stream, token) = open(&host);
+    host.wait_for("a stream that waits", || host.json("/v1/streams")["streams"][0]["waiting"] == true);
+    let mut client = resume(&host, &stream, &token, None);
+    assert_eq!(client.next().unwrap()["type"], "resumed");
+    assert_eq!(silent.to_end().code, 1006);
+    client.finish();
+}
+
+#[test]
 fn a_client_is_told_what_the_server_has() {
     let host = setup().start();
     let (mut client, _, _) = open(&host);

@@ -28,7 +28,7 @@ pub(super) enum First {
 enum Read {
     /// The writer is done.
     Written(Result<Written, JoinError>),
-    /// The client has disconnected, or goes on in another connection.
+    /// The client has disconnected or is silent, or goes on in another connection.
     Gone,
     /// The server stops, and the next one can continue the session.
     Suspended,
@@ -162,6 +162,10 @@ impl Reader {
                 // gone.
                 _ = check.tick(), if !self.receiver.is_over() => {
                     if alive.elapsed() >= idle_limit {
+                        if hold.is_some() {
+                            // The network is gone and did not say so. The client may come back.
+                            return Read::Gone;
+                        }
                         let message = format!("nothing was received for {} s, not even an answer to a ping", idle_limit.as_secs_f64());
                         session.fail(Failure::new(FailureCode::IdleTimeout, message));
                     }
