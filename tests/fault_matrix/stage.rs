@@ -3,6 +3,7 @@
 use super::{
     acts::{self, Act, Disturbance},
     cell::{Case, Cell, Column, Ending, How, Outcome},
+    resumed,
 };
 use auricle_dialects::native::codes::close_code;
 use auricle_tests::{Client, Host, Setup, bytes, c_headers, compile_engine, library, noise, tone_segments};
@@ -17,7 +18,7 @@ use std::{
 /// Two seconds: twenty chunks, two segments.
 const SAMPLES: usize = 32_000;
 /// The part that is sent before an act.
-const BEFORE: usize = 19_200;
+pub(crate) const BEFORE: usize = 19_200;
 const MODEL: &str = "own-model";
 /// Allowed growth of the server's memory: buffers, and freed memory that its allocator keeps. The largest part is a plugin file of
 /// a debug build, 27 MB, which is read for its manifest.
@@ -162,7 +163,9 @@ impl Stage {
             How::Stream(fields) => self.stream("faulty", fields, None),
             How::Model(fields) => self.stream_of_a_model(&faulty(column, fields.clone()), cell),
             How::Cpp(backend, fields) => self.stream_of_a_model(&cpp_preset(column, backend, fields), cell),
-            How::Act(act, fields) if act.is_resumed() => self.resumed_stream(fields, *act),
+            How::Act(act, fields) if act.is_resumed() => {
+                resumed::stream(&self.host, fields, *act, || self.trouble.begin(*act, &self.host))
+            }
             How::Act(act, fields) => self.stream(acts::preset(*act), fields, Some(*act)),
         };
         assert_sound(&client.heard);
@@ -217,38 +220,6 @@ impl Stage {
         client.audio_in_frames(rest, 4_000);
         client.say(&json!({"type": "finish"}));
         client.to_end();
-        client
-    }
-
-    /// Runs a whole stream with an act in the middle, after which its client goes on in another connection.
-    fn resumed_stream(&mut self, fields: &Value, act: Act) -> Client {
-        let audio = audio();
-        let mut before = Client::start(&self.host, "faulty", json!({"options": fields, "resume": true}));
-        before.audio_in_frames(&audio[..2 * BEFORE], 4_000);
-        before.until("segment");
-        self.trouble.begin(act, &self.host);
-        let heard = before.heard.clone();
-        let silent = match act {
-            Act::HalfOpen => Some(before),
-            _ => {
-                before.vanish();
-                None
-            }
-        };
-        let (ready, last) = (&heard[0], heard.iter().filter_map(|message| message["seq"].as_u64()).max());
-        let token = &ready["resume"]["token"];
-        let mut client = Client::connect(&self.host);
-        client.say(&json!({"type": "resume", "stream": ready["stream"], "token": token, "last_seq": last}));
-        let received = client.until("resumed")["received"].as_u64().unwrap() as usize;
-        client.audio_in_frames(&audio[2 * received..], 4_000);
-        client.say(&json!({"type": "finish"}));
-        client.to_end();
-        if let Some(mut silent) = silent {
-            assert_eq!(silent.to_end().code, 1006);
-        }
-        client.heard = [heard, client.heard].concat();
-        let numbers: Vec<_> = client.heard.iter().filter_map(|message| message["seq"].as_u64()).collect();
-        assert_eq!(numbers, (0..numbers.len() as u64).collect::<Vec<_>>());
         client
     }
 
