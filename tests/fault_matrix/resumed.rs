@@ -12,6 +12,8 @@ pub(crate) fn stream(host: &Host, fields: &Value, act: Act, begin: impl FnOnce()
     let audio = audio();
     let mut before = Client::start(host, "faulty", json!({"options": fields, "resume": true}));
     before.audio_in_frames(&audio[..2 * BEFORE], 4_000);
+    // An `ack` may come before it.
+    let ready = before.until("ready");
     before.until("segment");
     begin();
     let heard = before.heard.clone();
@@ -22,8 +24,7 @@ pub(crate) fn stream(host: &Host, fields: &Value, act: Act, begin: impl FnOnce()
             None
         }
     };
-    let (ready, last) = (&heard[0], heard.iter().filter_map(|message| message["seq"].as_u64()).max());
-    let token = &ready["resume"]["token"];
+    let (token, last) = (&ready["resume"]["token"], heard.iter().filter_map(|message| message["seq"].as_u64()).max());
     let mut client = Client::connect(host);
     client.say(&json!({"type": "resume", "stream": ready["stream"], "token": token, "last_seq": last}));
     let received = client.until("resumed")["received"].as_u64().unwrap() as usize;

@@ -137,6 +137,8 @@ async fn replaced_weights_are_noticed() {
     let (before, after) = recording.1.split_at(recording.1.len() / 2);
     let expected = uncut(&setup, "digits", &recording).await;
     for is_replaced in [false, true] {
+        // The streams' before.
+        let _ = fs::remove_dir_all(setup.path("resume"));
         let host = setup.clone().start();
         let listener = Listener::open(&host, "digits", recording.0).await;
         listener.stream.send(bytes(before)).unwrap();

