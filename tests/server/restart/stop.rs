@@ -7,6 +7,7 @@ use super::{
 };
 use auricle_tests::{Client, bytes, noise, tone_segments};
 use serde_json::json;
+use std::fs;
 use tokio::task::block_in_place;
 
 /// As a service manager does it. The audio is sent until the middle of a segment.
@@ -16,6 +17,8 @@ async fn a_server_that_stops_leaves_its_streams_to_the_next_one() {
     let samples = noise(54, 9 * RATE);
     let (before, after) = samples.split_at(5 * RATE + RATE / 2);
     for waits in [false, true] {
+        // The streams' before.
+        let _ = fs::remove_dir_all(setup.path("resume"));
         let host = setup.clone().start();
         let listener = Listener::open(&host, "tone", 16_000).await;
         listener.stream.send(bytes(before)).unwrap();
