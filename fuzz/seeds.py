@@ -377,6 +377,20 @@ def restarts() -> None:
         seed("onnx_restarts", name, state)
 
 
+def points() -> None:
+    """Stored points, without their first line as the target also reads them, and whole."""
+    audio = {"format": "s16le", "sample_rate": 48000, "channels": 1}
+    header = {"stream": "s", "key": "alice", "preset": "p", "options": {"lan": "en"}, "audio": audio, "pace": "live",
+              "fingerprint": "f", "sample_rate": 16000, "tokens": [[3] * 32, None], "epoch": 1, "grid": [1600, 4800, 1],
+              "sample": 4000, "told": 7, "has_state": True}
+    without = {**header, "key": None, "has_state": False, "sample": 1600}
+    for name, fields, state in [("state", header, bytes(range(40))), ("none", without, b""),
+                                ("far", {**header, "sample": (1 << 53) - 1}, b""), ("much", {**header, "told": 1 << 60}, b"")]:
+        rest = json.dumps(fields).encode() + b"\n" + state
+        seed("stored_points", name, rest)
+        seed("stored_points", f"{name}-file", b"auricle-resume 1 " + hashlib.sha256(rest).hexdigest().encode() + b"\n" + rest)
+
+
 def field(place: int, value: bytes | str | int) -> bytes:
     """A field of a message as protobuf writes it."""
     if isinstance(value, int):
@@ -579,7 +593,7 @@ def datagrams() -> None:
 
 def main() -> None:
     shutil.rmtree(SEEDS, ignore_errors=True)
-    for write in (messages, dialects, audio, texts, workers, restarts, networks, weights, media, datagrams, plugins, packages):
+    for write in (messages, dialects, audio, texts, workers, restarts, points, networks, weights, media, datagrams, plugins, packages):
         write()
     files = [path for path in SEEDS.glob("*/*")]
     print(f"{len(files)} seeds, {sum(path.stat().st_size for path in files)} bytes in {SEEDS}")

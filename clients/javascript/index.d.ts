@@ -53,8 +53,11 @@ export interface Events {
   going_away: { type: "going_away"; seconds: number };
   /** The connection broke; the next try is in `retryIn` seconds. */
   lost: { type: "lost"; code: string; message: string; retryIn: number };
-  /** Connected again after `away` seconds; audio from second `from` on was sent again. `lost` is the gap, if there is one. */
-  resumed: { type: "resumed"; from: number; away: number; lost: { start: number; end: number } | null };
+  /**
+   * Connected again after `away` seconds; audio from second `from` on was sent again. `lost` is the gap, if there is one. `isExact`:
+   * the text is that of a connection that did not break; otherwise words near `from` may differ.
+   */
+  resumed: { type: "resumed"; from: number; away: number; lost: { start: number; end: number } | null; isExact: boolean };
   /** The stream failed; there are no more events. */
   error: { type: "error"; code: string; message: string };
   state: { type: "state"; state: State };

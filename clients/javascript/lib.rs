@@ -23,6 +23,7 @@ pub const FILES: &[(&str, &str)] = files! {
     "recorder_worklet.js"
     "rtc_socket.js"
     "sending.js"
+    "server_stream.js"
     "stream.js"
     "subtitles.js"
     "times.js"

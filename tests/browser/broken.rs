@@ -1,10 +1,10 @@
-//! A connection that breaks while somebody speaks, or while a file is read.
+//! A connection that breaks while somebody speaks, or while a file is read, and a server that dies meanwhile.
 
 use crate::{
     driver::{Browser, Options},
     stand::{check_words, picture, recording, setup, shown, spoken, turn, visit},
 };
-use auricle_tests::{Relay, fixture};
+use auricle_tests::{Relay, fixture, stored_point};
 
 /// Notes everything that the page says of its state.
 const NOTE: &str = "window.states = [];
@@ -37,6 +37,29 @@ fn no_word_is_lost_when_the_connection_breaks() {
     browser.script("states.length = 0");
     network.cut();
     browser.wait("states.some((state) => state.includes('Nothing was lost'))");
+    browser.wait("document.querySelector('#problem').textContent.includes('The microphone sends nothing')");
+    browser.click("#record");
+    browser.wait("document.querySelector('#state').textContent === 'Done'");
+    check_words(&browser, &spoken(), 3);
+}
+
+#[test]
+fn no_word_is_lost_when_the_server_is_killed() {
+    let Some(_turn) = turn() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let file = recording(folder.path());
+    let host = setup().settings("[resume]\ndir = \"../resume\"\nstore_seconds = 0.1").start();
+    let network = Relay::new(host.address());
+    let browser = visit(&host, &Options { microphone: Some(&file), ..Options::default() });
+    behind(&network, &browser);
+    browser.click("#record");
+    browser.wait("document.querySelectorAll('#segments li').length > 0");
+    host.wait_for("a stored point", || stored_point(&host) > Some(0));
+    host.signal_all("KILL");
+    let host = host.again();
+    network.move_to(host.address());
+    browser.wait("states.some((state) => state.includes('Nothing was lost'))");
+    host.wait_for_log(&["INFO", "continued from its stored point"], 1);
     browser.wait("document.querySelector('#problem').textContent.includes('The microphone sends nothing')");
     browser.click("#record");
     browser.wait("document.querySelector('#state').textContent === 'Done'");

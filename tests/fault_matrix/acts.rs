@@ -20,6 +20,8 @@ const LATE: &str = "late.so";
 const ADDRESSES: u32 = 4 << 20;
 const DESCRIPTORS: usize = 100;
 const DISK: &str = "48m";
+/// The file that says how far the clock is set.
+const CLOCK: &str = "clock";
 
 /// Starts the server for an act.
 pub(crate) fn start(setup: Setup, column: Column, act: Option<Act>) -> Result<Host, String> {
@@ -56,12 +58,27 @@ pub(crate) fn start(setup: Setup, column: Column, act: Option<Act>) -> Result<Ho
             mem::forget(reader);
             logging_to(setup, writer)
         }
+        Some(Act::SetClock(_)) => {
+            let mut command = setup.command();
+            fs::write(setup.path(CLOCK), "+0").unwrap();
+            command.env("LD_PRELOAD", faketime()?).env("FAKETIME_TIMESTAMP_FILE", setup.path(CLOCK));
+            // A clock that is set leaves the time since the start as it is.
+            command.env("FAKETIME_NO_CACHE", "1").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+            setup.start_by(command)
+        }
         Some(Act::FillLog) => {
             let full = File::options().write(true).open("/dev/full");
             logging_to(setup, full.map_err(|error| format!("/dev/full: {error}"))?)
         }
         _ => setup.start(),
     })
+}
+
+/// A library that sets the clock of a process.
+fn faketime() -> Result<PathBuf, String> {
+    let folders = ["x86_64", "aarch64"].map(|name| format!("/usr/lib/{name}-linux-gnu/faketime"));
+    let found = folders.iter().map(|folder| Path::new(folder).join("libfaketimeMT.so.1")).find(|path| path.exists());
+    found.ok_or_else(|| "`faketime` is not installed".into())
 }
 
 fn logging_to(setup: Setup, stderr: impl Into<Stdio>) -> Host {
@@ -165,7 +182,16 @@ impl Disturbance {
                 }
             }
             Act::SignalWorkers(name) => host.workers().into_iter().for_each(|pid| signal(pid, name)),
+            Act::LoseStore => fs::remove_dir_all(host.path("resume")).unwrap(),
+            Act::DamagePoints => {
+                for file in fs::read_dir(host.path("resume")).unwrap().flatten() {
+                    let bytes = fs::read(file.path()).unwrap();
+                    fs::write(file.path(), &bytes[..bytes.len() / 2]).unwrap();
+                }
+            }
+            Act::SetClock(by) => fs::write(host.path(CLOCK), by).unwrap(),
             Act::LimitAddresses | Act::CutModel | Act::CloseLog | Act::BlockLog | Act::FillLog => {}
+            Act::CutConnection | Act::HalfOpen | Act::FullStore => {}
         }
     }
 

@@ -29,6 +29,7 @@ pub(crate) fn chapters() -> Vec<Chapter> {
         ("An engine in C++ fails", cpp()),
         ("Files, memory and descriptors", surroundings()),
         ("Log and signals", log_and_signals()),
+        ("Connections, stored points and the clock", connections()),
     ]
 }
 
@@ -509,5 +510,25 @@ fn log_and_signals() -> Vec<Case> {
             in_process: Cell::nothing(),
             worker: Cell::whole(),
         },
+    ]
+}
+
+/// The client resumes its stream in another connection.
+fn connections() -> Vec<Case> {
+    let row = |fault, act, cell| alike(fault, "mid-stream", How::Act(act, json!({})), cell);
+    vec![
+        row("connection cut", Act::CutConnection, Cell::whole),
+        row("half-open connection: nothing comes, and it does not end", Act::HalfOpen, Cell::whole),
+        row("the store of points is full; connection cut", Act::FullStore, || {
+            Cell::whole().log(&["a point cannot be stored", "it is full"])
+        }),
+        row("the directory of points is removed; connection cut", Act::LoseStore, || {
+            Cell::whole().log(&["a point cannot be stored", "No such file"])
+        }),
+        row("the stored point is cut off; connection cut", Act::DamagePoints, || {
+            Cell::whole().log(&["a point cannot be stored", "it is damaged"])
+        }),
+        row("the clock is set forward by an hour; connection cut", Act::SetClock("+1h"), Cell::whole),
+        row("the clock is set back by an hour; connection cut", Act::SetClock("-1h"), Cell::whole),
     ]
 }

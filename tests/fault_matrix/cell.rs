@@ -51,6 +51,33 @@ pub(crate) enum Act {
     SignalAll(&'static str),
     /// A signal to the workers only.
     SignalWorkers(&'static str),
+    /// The connection ends; the client resumes its stream, as in the next ones.
+    CutConnection,
+    /// Nothing comes over the connection any more, but it stays open.
+    HalfOpen,
+    /// The store of points takes none.
+    FullStore,
+    /// The directory of points is removed.
+    LoseStore,
+    /// The stored points are changed.
+    DamagePoints,
+    /// The clock is set forward or back.
+    SetClock(&'static str),
+}
+
+impl Act {
+    /// Whether the stream is resumed in another connection.
+    pub(crate) fn is_resumed(self) -> bool {
+        matches!(
+            self,
+            Self::CutConnection
+                | Self::HalfOpen
+                | Self::FullStore
+                | Self::LoseStore
+                | Self::DamagePoints
+                | Self::SetClock(_)
+        )
+    }
 }
 
 /// Where the engine's code runs.

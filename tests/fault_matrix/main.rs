@@ -11,6 +11,7 @@ mod acts;
 mod cases;
 mod cell;
 mod page;
+mod resumed;
 mod stage;
 
 use auricle_plugin_test::skip;

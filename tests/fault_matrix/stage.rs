@@ -1,8 +1,9 @@
 //! A server with healthy streams beside the faulty one, and the checks after each fault.
 
 use super::{
-    acts::{self, Disturbance},
+    acts::{self, Act, Disturbance},
     cell::{Case, Cell, Column, Ending, How, Outcome},
+    resumed,
 };
 use auricle_dialects::native::codes::close_code;
 use auricle_tests::{Client, Host, Setup, bytes, c_headers, compile_engine, library, noise, tone_segments};
@@ -17,7 +18,7 @@ use std::{
 /// Two seconds: twenty chunks, two segments.
 const SAMPLES: usize = 32_000;
 /// The part that is sent before an act.
-const BEFORE: usize = 19_200;
+pub(crate) const BEFORE: usize = 19_200;
 const MODEL: &str = "own-model";
 /// Allowed growth of the server's memory: buffers, and freed memory that its allocator keeps. The largest part is a plugin file of
 /// a debug build, 27 MB, which is read for its manifest.
@@ -86,9 +87,20 @@ fn setup(column: Column, case: &Case) -> Setup {
         .preset("tone", &json!({"backend": "tone", "host": {"isolation": isolation(column)}}))
         .preset("faulty", &preset)
         .settings(
-            "[limits]\nmax_call_timeouts = 1000\nquarantine_streams = 1000\nmax_crash_reports = 1000\n\
-             [timeouts]\nload_seconds = 4",
+            &("[limits]\nmax_call_timeouts = 1000\nquarantine_streams = 1000\nmax_crash_reports = 1000\n\
+               [timeouts]\nload_seconds = 4"
+                .to_owned()
+                + resume_settings(case)),
         )
+}
+
+/// The settings of streams that are resumed.
+fn resume_settings(case: &Case) -> &'static str {
+    match case.how {
+        How::Act(Act::FullStore, _) => "\n[resume]\ndir = \"../resume\"\nmax_points = 0",
+        How::Act(act, _) if act.is_resumed() => "\n[resume]\ndir = \"../resume\"",
+        _ => "",
+    }
 }
 
 /// A healthy stream that is open while another fails.
@@ -151,6 +163,9 @@ impl Stage {
             How::Stream(fields) => self.stream("faulty", fields, None),
             How::Model(fields) => self.stream_of_a_model(&faulty(column, fields.clone()), cell),
             How::Cpp(backend, fields) => self.stream_of_a_model(&cpp_preset(column, backend, fields), cell),
+            How::Act(act, fields) if act.is_resumed() => {
+                resumed::stream(&self.host, fields, *act, || self.trouble.begin(*act, &self.host))
+            }
             How::Act(act, fields) => self.stream(acts::preset(*act), fields, Some(*act)),
         };
         assert_sound(&client.heard);

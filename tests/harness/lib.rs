@@ -10,6 +10,7 @@ mod files;
 mod media_relay;
 mod relay;
 mod seams;
+mod stored_point;
 mod tone;
 mod variant;
 
@@ -27,5 +28,6 @@ pub use files::{
 pub use media_relay::{MediaRelay, Weather};
 pub use relay::Relay;
 pub use seams::{Differences, TimedWord, differences, timed};
+pub use stored_point::stored_point;
 pub use tone::tone_segments;
 pub use variant::Variant;

@@ -1,13 +1,33 @@
 //! The client module for JavaScript (`clients/javascript`) with a real server, its types with a real compiler, and those parts of
 //! the web page that need no browser. Their tests are JavaScript too.
 
-use auricle_tests::{Host, PublishedClients, Setup, library, node, output, printed};
+use crate::restart::STORE;
+use auricle_tests::{
+    Host, PublishedClients, Relay, Setup, bytes, library, node, noise, output, printed, stored_point, tone_segments,
+};
 use serde_json::{Value, json};
 use std::{
     fs,
+    io::Write,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
+
+/// Sends what comes on its standard input, and prints each event as a line.
+const SPEAKER: &str = r#"
+const { Stream } = await import(process.env.AURICLE_MODULE);
+const stream = new Stream(process.env.AURICLE_URL, { preset: "tone", pace: "file" });
+stream.on("*", (event) => console.log(JSON.stringify(event)));
+await stream.open();
+let rest = Buffer.alloc(0);
+for await (const bytes of process.stdin) {
+  rest = Buffer.concat([rest, bytes]);
+  const samples = Int16Array.from({ length: rest.length >> 1 }, (_, at) => rest.readInt16LE(2 * at));
+  rest = rest.subarray(2 * samples.length);
+  stream.send(samples);
+}
+await stream.finish();
+"#;
 
 fn start() -> (Host, String) {
     let host = Setup::new().plugin(&library("tone")).preset("tone", &json!({"backend": "tone"})).start();
@@ -32,6 +52,36 @@ fn run(folder: &str) {
 #[test]
 fn the_client_module_passes_its_tests_with_a_real_server() {
     run("../clients/javascript/test");
+}
+
+#[test]
+fn a_stream_goes_on_as_if_its_server_had_not_been_killed() {
+    let Some(mut node) = node() else { return };
+    let setup = Setup::new().settings(STORE).plugin(&library("tone")).preset("tone", &json!({"backend": "tone"}));
+    let samples = noise(56, 8 * 16_000);
+    let (before, after) = samples.split_at(70_000);
+    let host = setup.start();
+    let relay = Relay::new(host.address());
+    let module = path("../clients/javascript/src/index.js").canonicalize().unwrap();
+    node.args(["--input-type=module", "--eval", SPEAKER]).env("AURICLE_MODULE", module);
+    node.env("AURICLE_URL", format!("http://{}", relay.address()));
+    let mut speaker = node.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut input = speaker.stdin.take().unwrap();
+    input.write_all(&bytes(before)).unwrap();
+    host.wait_for("a stored point", || stored_point(&host) > Some(0));
+    host.signal_all("KILL");
+    let host = host.again();
+    relay.move_to(host.address());
+    input.write_all(&bytes(after)).unwrap();
+    drop(input);
+    let printed = printed(speaker.wait_with_output().unwrap());
+    let events: Vec<Value> = printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |kind: &str| events.iter().filter(|event| event["type"] == kind).collect::<Vec<_>>();
+    let [resumed] = of("resumed")[..] else { panic!("{printed}") };
+    assert!(resumed["isExact"] == true && resumed["from"].as_f64() > Some(0.0), "{resumed}");
+    let texts: Vec<_> = of("segment").into_iter().map(|segment| segment["text"].as_str().unwrap()).collect();
+    assert_eq!(texts, tone_segments(&samples, 16_000));
+    host.wait_for_log(&["INFO", "continued from its stored point", "Exact"], 1);
 }
 
 #[test]

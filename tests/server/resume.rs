@@ -1,6 +1,6 @@
 //! Streams that go on after their connection broke: nothing is lost or told twice, and nobody else can take them.
 
-use crate::restart::{speech, whisper};
+use crate::restart::{digits, speech, whisper};
 use auricle_client::{AudioFormat, Event, Failure, Pace, Server, Settings, Stream};
 use auricle_tests::{
     Client, Host, Relay, Setup, auricle, bytes, fixture, library, long, models, noise, runtime, skip, staged,
@@ -233,6 +233,18 @@ fn a_stream_that_waits_is_marked_and_gives_its_place_on_its_preset_to_others() {
 }
 
 #[test]
+fn a_stream_whose_client_is_silent_waits_for_it() {
+    let host = setup().settings("[timeouts]\nidle_seconds = 1").start();
+    // It answers no ping, as behind a network that is gone.
+    let (mut silent, stream, token) = open(&host);
+    host.wait_for("a stream that waits", || host.json("/v1/streams")["streams"][0]["waiting"] == true);
+    let mut client = resume(&host, &stream, &token, None);
+    assert_eq!(client.next().unwrap()["type"], "resumed");
+    assert_eq!(silent.to_end().code, 1006);
+    client.finish();
+}
+
+#[test]
 fn a_client_is_told_what_the_server_has() {
     let host = setup().start();
     let (mut client, _, _) = open(&host);
@@ -327,14 +339,12 @@ fn a_close_frame_ends_a_stream_unless_its_code_says_otherwise() {
 
 #[tokio::test]
 async fn texts_are_those_of_an_uncut_run_wherever_the_connection_breaks() {
-    let digits: Value =
-        serde_json::from_str(&fs::read_to_string(models().join("../configs/presets/digits.json")).unwrap()).unwrap();
     let host = setup()
         .plugin(&library("onnx"))
         .plugin(&staged("pocketsphinx.engine"))
         .resource(&models())
         .resource(&runtime())
-        .preset("digits", &digits)
+        .preset("digits", &digits())
         .preset("english", &json!({"backend": "pocketsphinx", "model": "en-us"}))
         .start();
     for (preset, file) in [("tone", "demo.wav"), ("digits", "digits.wav"), ("english", "weather.wav")] {

@@ -1,17 +1,17 @@
 // What a stream has to send, and how far each connection has taken it. It knows no network and no clock.
 //
-// Invariant: audio after the last final segment is kept until its text is final, within a limit. A connection that begins a
-// new stream on the server begins with that audio; one that resumes the server's stream, with what the server lacks. Commands
-// keep their place in the audio, and are sent again until they are answered.
+// Invariant: audio after the last final segment is kept until its text is final, and longer if a server that stores how far the
+// stream is would need it; within a limit. A connection that begins a new stream on the server begins with that audio; one that
+// resumes the server's stream, with what the server lacks. Commands keep their place in the audio, and are sent again until they
+// are answered.
 //
 // Positions are samples since the start or the last reset.
 
 import { KeptAudio } from "./kept_audio.js";
+import { ServerStream } from "./server_stream.js";
 
 /** Samples of one message; the server limits its size. */
 const MESSAGE_SAMPLES = 16_384;
-/** Messages of the server, after which it is told that they arrived. */
-const ACK_EVERY = 16;
 
 export class Sending {
   /** What `start` has, as an object. */
@@ -23,7 +23,7 @@ export class Sending {
   #commands = [];
   /** Position up to which the text is final. */
   #final = 0;
-  /** How to resume the server's stream, if that is possible; `flushes` were answered since the last reset. */
+  /** The stream on the server, if it can be resumed. */
   #serverStream = null;
   /** What the open connection has taken; null if there is none. */
   #connection = null;
@@ -90,7 +90,7 @@ export class Sending {
       Object.assign(connection, { origin: 0, sent: 0, commandsSent: 0 });
       this.#commands.push({ type: "reset", position: 0 });
     }
-    if (this.#serverStream) Object.assign(this.#serverStream, { origin: 0, flushes: 0 });
+    this.#serverStream?.reset();
   }
 
   /** A connection is open. If it carries the audio itself, only audio from now on is heard. */
@@ -127,14 +127,11 @@ export class Sending {
     if (!connection) return;
     if (!connection.isStarted) {
       connection.isStarted = true;
-      yield JSON.stringify(this.#serverStream ? this.#resume() : this.#start);
+      yield JSON.stringify(this.#serverStream?.resume() ?? this.#start);
     }
     if (connection.isResuming) return;
-    const { lastSeq = 0, acknowledged = 0 } = this.#serverStream ?? {};
-    if (lastSeq >= acknowledged + ACK_EVERY) {
-      this.#serverStream.acknowledged = lastSeq;
-      yield JSON.stringify({ type: "ack", seq: lastSeq });
-    }
+    const ack = this.#serverStream?.takeAck();
+    if (ack) yield JSON.stringify(ack);
     while (connection.commandsSent < this.#commands.length) {
       const { type, position } = this.#commands[connection.commandsSent];
       yield* this.#audio(position);
@@ -164,26 +161,21 @@ export class Sending {
     connection.sent = end;
   }
 
-  #resume() {
-    const { stream, token, lastSeq } = this.#serverStream;
-    return { type: "resume", stream, token, last_seq: lastSeq };
+  /** A message came. Returns whether it is new. */
+  arrived(message) {
+    if (!this.#serverStream || this.isResuming || message.seq === undefined) return true;
+    return this.#serverStream.arrived(message);
   }
 
-  /** A message came. Returns whether it is new. */
-  arrived({ type, seq }) {
-    if (!this.#serverStream || this.isResuming || seq === undefined || type === "resumed") return true;
-    const isNew = seq > this.#serverStream.lastSeq;
-    if (isNew) this.#serverStream.lastSeq = seq;
-    return isNew;
+  /** The server has told what it has of the audio. */
+  heard(ack) {
+    if (this.#serverStream?.heard(ack, this.#final)) this.#release();
   }
 
   /** The server has opened the stream, or has reset it. */
-  opened({ seq, epoch, stream, resume }) {
-    const { origin } = this.#connection;
-    this.#connection.resetsAnswered = epoch;
-    if (resume && !this.#serverStream) {
-      this.#serverStream = { stream, token: resume.token, origin, lastSeq: seq, acknowledged: 0, flushes: 0 };
-    }
+  opened(ready) {
+    this.#connection.resetsAnswered = ready.epoch;
+    if (ready.resume) this.#serverStream ??= new ServerStream(ready, this.#connection.origin);
   }
 
   /** The server has resumed its stream. Returns the position from which it lacks the audio; null if that is not kept any more. */
@@ -202,7 +194,6 @@ export class Sending {
   /** A flush was answered. Returns its place in the whole stream; `rate` is that of the server's count. */
   flushed(sample, rate) {
     const place = this.#connection.origin + Math.round((sample * this.#rate) / rate);
-    if (this.#serverStream) this.#serverStream.flushes += 1;
     if (this.#connection.commandsSent && this.#commands[0].type === "flush") {
       this.#connection.commandsSent -= 1;
       this.#reached(this.#commands.shift().position);
@@ -217,7 +208,12 @@ export class Sending {
 
   #reached(position) {
     this.#final = Math.max(this.#final, Math.min(position, this.#connection.sent));
-    this.#kept.release(this.#final);
+    this.#release();
+  }
+
+  /** Lets go of the audio that is not needed any more. */
+  #release() {
+    this.#kept.release(Math.min(this.#final, this.#serverStream?.durable ?? this.#final));
   }
 
   /** The audio from the last final text to this second, whose text may be lost; null if there is none. */

@@ -1,6 +1,6 @@
 // One stream of audio to a server, which outlives its connections.
 //
-// Invariant: audio whose text is not final is kept (see `sending`). When a connection breaks, the next one gets what the server
+// Invariant: audio that may be needed again is kept (see `sending`). When a connection breaks, the next one gets what the server
 // lacks, so no word is lost and none comes twice. Times in events are those of the whole stream, whatever connection they
 // come from. What could not be kept is reported as a `gap`.
 
@@ -216,6 +216,8 @@ export class Stream {
         this.#failure = new Failure(event.code, event.message);
         return;
       case "ack":
+        this.#sending.heard(event);
+        this.#pump();
         return;
       default:
     }
@@ -255,7 +257,7 @@ export class Stream {
     if (this.#sending.isResetting) return;
     this.#countRate = event.audio.sample_rate;
     const lost = this.#wasReady && this.#lostSince !== null ? this.#sending.takeGap() : null;
-    this.#goesOn(this.#sending.origin, lost, { ...event, epoch: this.#epoch });
+    this.#goesOn(this.#sending.origin, lost, false, { ...event, epoch: this.#epoch });
   }
 
   /** The server goes on with its stream, and sends what has not arrived. */
@@ -269,11 +271,12 @@ export class Stream {
     }
     this.#allow();
     this.#pump();
-    this.#goesOn(position, event.missed ? this.#sending.unheard(position) : null);
+    const lost = event.missed ? this.#sending.unheard(position) : null;
+    this.#goesOn(position, lost, !lost && event.seam !== "lossless");
   }
 
   /** There is a connection; audio from the position on is sent. `ready` is told if it is new. */
-  #goesOn(from, lost, ready) {
+  #goesOn(from, lost, isExact, ready) {
     this.#attempts = 0;
     this.#failure = null;
     this.#become(this.#finishing ? "finishing" : "open");
@@ -281,7 +284,7 @@ export class Stream {
     this.#opened.resolve(ready);
     if (this.#wasReady && this.#lostSince !== null) {
       if (lost) this.#emit({ type: "gap", ...lost });
-      this.#emit({ type: "resumed", from, away: (Date.now() - this.#lostSince) / 1000, lost });
+      this.#emit({ type: "resumed", from, away: (Date.now() - this.#lostSince) / 1000, lost, isExact });
     }
     this.#lostSince = null;
     this.#wasReady = true;

@@ -103,6 +103,37 @@ test("messages count once, and the server is told now and then", () => {
   assert.deepEqual(taken(sending), []);
 });
 
+test("a server that stores the stream gets what it needs when it has died", () => {
+  const sending = new Sending(START, Infinity);
+  sending.connected(false);
+  taken(sending);
+  sending.opened(ready({ resume: { token: "t0", survives: "process" } }));
+  for (let n = 0; n < 8; n += 1) sending.push(audio(8_000));
+  taken(sending);
+  for (const message of [{ type: "speech_started", seq: 1, time: 0.1 }, { type: "segment", seq: 2, end: 3, text: "a" }]) sending.arrived(message);
+  sending.textReached(3);
+  // Final text is not enough: the engine goes on from further back.
+  const ack = { type: "ack", epoch: 0, received: 64_000 };
+  sending.heard({ ...ack, durable: 16_000, survives: "process" });
+  assert.deepEqual([...sending.take()].map((message) => JSON.parse(message)), [{ type: "ack", seq: 2 }]);
+  sending.disconnected();
+  sending.connected(false);
+  const told = { epoch: 0, flushes: 0, events: 2, text_end: 3, text: "a", event_time: 0.1 };
+  assert.deepEqual([...sending.take()].map((message) => JSON.parse(message)), [
+    { type: "resume", stream: "s", token: "t0", last_seq: 2, told },
+  ]);
+  assert.equal(sending.resumed(resumed({ received: 16_000, seam: "lossless" })), 1);
+  assert.deepEqual(taken(sending), [8_000, 8_000, 8_000, 8_000, 8_000, 8_000]);
+  // It stores nothing any more: what has final text is let go.
+  sending.heard({ ...ack, epoch: 1, durable: 0 });
+  sending.heard({ ...ack, durable: 40_000 });
+  sending.beginsAgain();
+  sending.disconnected();
+  sending.connected(false);
+  assert.deepEqual(taken(sending), ["start", 8_000, 8_000]);
+  assert.equal(sending.origin, 3);
+});
+
 test("a reset discards, and what was said about it is not heard", () => {
   const sending = opened();
   sending.push(audio(16_000));

@@ -276,7 +276,7 @@ class Reconnecting(unittest.TestCase):
         self.assertEqual([json.loads(message) for message in messages(core)], [{"type": "ack", "seq": 2}])
         core.closed(LOST, 0.0)
         core.connected()
-        told = {"epoch": 0, "flushes": 0, "events": 2, "text_end": 3.0, "event_time": 0.1}
+        told = {"epoch": 0, "flushes": 0, "events": 2, "text_end": 3.0, "text": "a", "event_time": 0.1}
         resume = {"type": "resume", "stream": "s", "token": "first", "last_seq": 2, "told": told}
         self.assertEqual([json.loads(message) for message in messages(core)], [resume])
         rest = {"epoch": 0, "finished": False, "missed": 0, "resume": {"token": "second", "seconds": 60}}

@@ -26,6 +26,7 @@ mod realtime_messages;
 mod riva_messages;
 mod settings;
 mod sherpa_messages;
+mod stored_points;
 #[cfg(test)]
 mod tests;
 mod vosk_messages;
@@ -56,6 +57,7 @@ pub use realtime_messages::realtime_messages;
 pub use riva_messages::riva_messages;
 pub use settings::settings;
 pub use sherpa_messages::sherpa_messages;
+pub use stored_points::stored_points;
 pub use vosk_messages::vosk_messages;
 pub use webrtc_datagrams::webrtc_datagrams;
 pub use webrtc_offers::webrtc_offers;
@@ -89,6 +91,7 @@ pub const TARGETS: [(&str, Target); 27] = [
     ("riva_messages", riva_messages),
     ("settings", settings),
     ("sherpa_messages", sherpa_messages),
+    ("stored_points", stored_points),
     ("vosk_messages", vosk_messages),
     ("webrtc_datagrams", webrtc_datagrams),
     ("webrtc_offers", webrtc_offers),

@@ -126,7 +126,7 @@ pub struct Resume {
 }
 
 /// What a client has of the messages of an epoch. Times are those of the messages.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Told {
     /// The epoch of the last `ready`.
@@ -137,6 +137,9 @@ pub struct Told {
     pub events: u64,
     /// `end` of the last segment of this epoch; 0 if there is none.
     pub text_end: f64,
+    /// `text` of that segment, or its end: its words are not told again if their times change.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub text: String,
     /// `time` of the last `speech_started` or `endpoint` of this epoch; 0 if there is none.
     pub event_time: f64,
 }

@@ -29,6 +29,12 @@ impl FileStamp {
     pub fn of(path: &Path) -> io::Result<Self> {
         fs::metadata(path).map(|metadata| Self::from(&metadata))
     }
+
+    /// The stamp as text, to compare files over restarts. Without the device, whose number may change when the machine starts.
+    pub fn text(&self) -> String {
+        let modified = self.modified.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
+        format!("{} {} {}", self.length, modified.map_or(0, |since| since.as_nanos()), identity_text(self.identity))
+    }
 }
 
 impl From<&Metadata> for FileStamp {
@@ -48,12 +54,22 @@ fn identity(metadata: &Metadata) -> Identity {
     (metadata.dev(), metadata.ino(), metadata.ctime(), metadata.ctime_nsec())
 }
 
+#[cfg(unix)]
+fn identity_text((_, inode, seconds, nanoseconds): Identity) -> String {
+    format!("{inode} {seconds} {nanoseconds}")
+}
+
 /// Other systems report no identity.
 #[cfg(not(unix))]
 type Identity = ();
 
 #[cfg(not(unix))]
 fn identity(_: &Metadata) -> Identity {}
+
+#[cfg(not(unix))]
+fn identity_text((): Identity) -> String {
+    String::new()
+}
 
 #[cfg(test)]
 mod tests {
@@ -77,7 +93,10 @@ mod tests {
         let before = FileStamp::of(&file).unwrap();
         assert_eq!(FileStamp::of(&file).unwrap(), before);
         fs::write(&file, "three").unwrap();
-        assert_ne!(FileStamp::of(&file).unwrap(), before);
+        let after = FileStamp::of(&file).unwrap();
+        assert_ne!(after, before);
+        assert_ne!(after.text(), before.text());
+        assert_eq!(after.text(), FileStamp::of(&file).unwrap().text());
     }
 
     #[cfg(unix)]

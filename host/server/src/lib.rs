@@ -71,6 +71,8 @@ use webrtc::{Surroundings, Transport};
 
 /// Time between two checks of presets, keys and certificates for changes.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How long the end waits for points of streams to be written.
+const STORE_LIMIT: Duration = Duration::from_secs(5);
 
 /// A server that is bound to its addresses.
 pub struct Server {
@@ -214,7 +216,7 @@ impl Server {
     }
 
     /// Serves until asked to stop, and tells the service manager when it is ready, alive and stopping. Then open streams
-    /// may continue for the drain time; after it they are finished. A second request to stop ends them at once. When
+    /// may continue for the drain time; after it they are finished, or left to the next server if they are stored. A second request to stop ends them at once. When
     /// asked to reload, it first calls `reread`, which applies the program's own settings, and then reads keys,
     /// certificates and presets again. If `reread` fails, nothing else is read.
     pub async fn run<E: Display + 'static>(self, reread: impl Fn() -> Result<(), E> + Send + Sync + 'static) {
@@ -261,6 +263,10 @@ impl Server {
             () = stop() => tracing::warn!(streams = app.streams.len(), "stopped at once"),
         }
         accepting.shutdown().await;
+        // A disk that hangs must not keep the server from ending.
+        if tokio::time::timeout(STORE_LIMIT, app.sessions.settled()).await.is_err() {
+            tracing::warn!("points of streams are not stored: `resume.dir` does not answer");
+        }
         signs.abort();
         // Drop it here, not with the last task: it removes the private copies.
         drop(watcher);

@@ -43,7 +43,7 @@ pub struct Opening {
     pub scheduler: Arc<ModelScheduler>,
     /// The complete configuration: the preset's fields, overridden by the client's options.
     pub fields: Map<String, Value>,
-    /// Tells whether two streams have the same engine and configuration.
+    /// Tells whether two streams have the same engine, model files and configuration.
     pub fingerprint: String,
 }
 
@@ -77,7 +77,7 @@ impl Catalog {
             Failure::new(FailureCode::InvalidOption, problem.without_values()).explained_as(problem)
         })?;
         let scheduler = self.models.get(&resolved, false).await?;
-        let fingerprint = fingerprint(&resolved.engine.key, &fields);
+        let fingerprint = fingerprint(&resolved.engine.key, scheduler.files(), &fields);
         Ok(Opening { preset: resolved.preset, scheduler, fields, fingerprint })
     }
 
@@ -317,10 +317,10 @@ impl Catalog {
     }
 }
 
-/// Tells engines and configurations apart. The key of an engine has the hash of its file.
-fn fingerprint(engine: &str, fields: &Map<String, Value>) -> String {
+/// Tells engines, models and configurations apart. The key of an engine has the hash of its file; `files` identifies the model's.
+fn fingerprint(engine: &str, files: &str, fields: &Map<String, Value>) -> String {
     let fields = Value::from(fields.clone()).to_string();
-    hex::encode(Sha256::digest(format!("{engine}\n{fields}")))
+    hex::encode(Sha256::digest(format!("{engine}\n{files}\n{fields}")))
 }
 
 fn listed(names: impl Iterator<Item = String>) -> String {

@@ -40,7 +40,7 @@ pub use presets::Presets;
 pub use registry::{SessionRegistry, StreamReport};
 pub use report::{CandidateReport, CandidateState, PresetReport, PresetState};
 pub use resume::{
-    Durable, EndedSession, Hold, ResumeRequest, ResumeSettings, Resumed, ResumedSession, Seam, Survives, Told,
+    Durable, EndedSession, Hold, ResumeRequest, ResumeSettings, Resumed, ResumedSession, Seam, Survives, Told, fuzzing,
 };
 pub use session::{Progress, Session, SessionInfo};
 pub use sessions::{Offer, SessionRequest, Sessions};

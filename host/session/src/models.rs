@@ -249,6 +249,8 @@ impl Models {
         SchedulerSettings {
             name: preset.name.clone(),
             engine: preset.backend.clone(),
+            // Known when they are read.
+            files: String::new(),
             concurrency: preset.host.concurrency,
             call_limit: self.call_limit(preset),
             max_call_timeouts: self.settings.max_call_timeouts,
@@ -329,6 +331,8 @@ async fn load_model(
     let (done, mut loaded) = oneshot::channel();
     let loader = move || {
         let metrics = Arc::clone(&load.metrics);
+        // Before they are read: if they are replaced meanwhile, they count as others.
+        let settings = SchedulerSettings { files: engine.files_of(&load.fields), ..settings };
         let result = engine
             .load(load)
             .map_err(ModelError::Load)

@@ -5,6 +5,8 @@
 //! because its client may not have heard of that. Of tokens only hashes are kept. Threads: any; the lock is held for a few
 //! instructions.
 
+mod folder;
+pub mod fuzzing;
 mod hold;
 mod point_file;
 mod restore;

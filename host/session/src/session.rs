@@ -132,6 +132,11 @@ impl Session {
         self.shared.acknowledged.fetch_max(seq.saturating_add(1), Ordering::Relaxed);
     }
 
+    /// Whether the client has acknowledged any event.
+    pub(super) fn is_acknowledged(&self) -> bool {
+        self.shared.acknowledged.load(Ordering::Relaxed) > 0
+    }
+
     /// The client goes on in another connection, with a whole frame: the beginning of one from the connection before is discarded.
     pub fn resumed(&mut self) {
         self.intake.discard_partial_frame();

@@ -168,6 +168,13 @@ impl Sessions {
         self.stopping.cancel();
     }
 
+    /// Waits until the points of streams that the next server may continue are stored.
+    pub async fn settled(&self) {
+        if let Some(store) = self.resumable.store() {
+            store.settle().await;
+        }
+    }
+
     /// Waits until the server stops. Returns the time until it finishes its open sessions.
     pub async fn going_away(&self) -> Duration {
         self.stopping.cancelled().await;

@@ -7,6 +7,7 @@
 
 use super::{
     engine_session::CallContext,
+    overlap,
     replay::{ReplayBuffer, ReplayFilter, RestartPoint, Sent},
 };
 use auricle_core::Event;
@@ -23,7 +24,7 @@ const MAX_STATE: usize = 1 << 20;
 pub(super) struct Record {
     /// Samples inserted in this epoch.
     pub(super) position: u64,
-    /// The position of the last events that were sent.
+    /// The last events that were sent.
     pub(super) sent: Sent,
     /// Drops events that a replay repeats.
     pub(super) filter: ReplayFilter,
@@ -163,6 +164,7 @@ impl EventSink for CallSink<'_> {
         };
         let Some(segment) = self.text(segment) else { return };
         self.record.sent.text = segment.end;
+        overlap::remember(&mut self.record.sent.last, &segment.text());
         if !segment.text_bytes().is_empty() {
             self.note_sent();
             self.push(Event::Segment(segment));

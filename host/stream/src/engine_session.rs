@@ -9,6 +9,7 @@ use super::{
     inbox::Work,
     model::{BatchEntry, CallError, Death, Model, Processor},
     outbox::Outbox,
+    overlap,
     point::{Continuation, Points},
     replay::{Origin, ReplayFilter, Sent},
 };
@@ -180,7 +181,8 @@ impl EngineSession {
         if !self.started || matches!(work, Work::Open | Work::Reset(_)) {
             return Ok(());
         }
-        let plan = self.record.replay.plan(context.model.metadata().replay, self.record.sent);
+        let metadata = context.model.metadata();
+        let plan = self.record.replay.plan(metadata.replay, self.record.sent.clone(), u64::from(metadata.sample_rate));
         tracing::info!(from = plan.origin.sample(), "continuing with a new processor");
         let started = match &plan.origin {
             Origin::Start(sample) => processor.init(*sample),
@@ -271,7 +273,7 @@ impl EngineSession {
         };
         let mut origin = continuation.origin();
         let mut repeats = continuation.is_exact;
-        let millisecond = u64::from(context.model.metadata().sample_rate / 1_000) + 1;
+        let second = u64::from(context.model.metadata().sample_rate);
         if let Origin::Restart(point) = &origin
             && let Err(CallError::Engine(problem)) = processor.restore(point.sample, &point.state)
         {
@@ -281,15 +283,19 @@ impl EngineSession {
         if let Origin::Start(sample) = origin {
             processor.init(sample)?;
         }
-        let Continuation { point, told, text_end, event_time, .. } = continuation;
-        let later = |sample: u64| if sample == 0 { 0 } else { sample + millisecond };
-        let told_before = Sent { text: later(text_end), other: later(event_time) };
+        let Continuation { point, told, text_end, event_time, text, .. } = continuation;
+        let later = |sample: u64, by: u64| if sample == 0 { 0 } else { sample + by };
+        let mut last = Vec::new();
+        overlap::remember(&mut last, &text);
+        // Of other events, the times change a little with a new start; none follows another so soon.
+        let (text, other) = (later(text_end, second / 1_000 + 1), later(event_time, second / 10));
+        let told_before = Sent { text, other, last: last.clone() };
         let skip = repeats.then(|| told.saturating_sub(point.told) as usize);
         self.started = true;
         self.record.position = point.sample;
         // An exact engine's own times are better.
-        self.record.sent = if repeats { Sent::default() } else { Sent { text: text_end, other: event_time } };
-        self.record.filter = ReplayFilter::of_continuation(skip, told_before);
+        self.record.sent = if repeats { Sent::default() } else { Sent { text: text_end, other: event_time, last } };
+        self.record.filter = ReplayFilter::of_continuation(skip, told_before, second);
         self.record.replay.continued(origin, skip.unwrap_or(0));
         Ok(())
     }

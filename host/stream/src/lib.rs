@@ -14,6 +14,7 @@ mod inbox;
 mod lag;
 mod model;
 mod outbox;
+mod overlap;
 mod point;
 mod replay;
 mod scheduler;

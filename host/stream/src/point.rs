@@ -47,6 +47,8 @@ pub struct Continuation {
     pub told: u64,
     /// The end of the last segment that the client has, in samples; it may be up to a millisecond later.
     pub text_end: u64,
+    /// The text of that segment; empty if it is not known.
+    pub text: String,
     /// The time of the last other event that the client has, in samples; it may be up to a millisecond later.
     pub event_time: u64,
 }

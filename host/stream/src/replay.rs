@@ -5,10 +5,11 @@
 //! a recovery leaves a gap.
 //!
 //! Events sent since that point must not be sent twice. An engine whose replay is exact repeats the same events, so
-//! they are counted. For other engines a text's time decides.
+//! they are counted. For other engines a text's words and times decide.
 //!
 //! Threads: the model thread that holds the stream's engine.
 
+use super::overlap;
 use auricle_plugin_api::{Replay, Segment};
 use std::{collections::VecDeque, sync::Arc};
 
@@ -107,13 +108,14 @@ impl ReplayBuffer {
     }
 
     /// Plans the recovery after a death. Takes out the audio; the caller remembers it again when it is processed.
-    pub(super) fn plan(&mut self, replay: Replay, sent: Sent) -> ReplayPlan {
+    /// Times of words may be off by `near`.
+    pub(super) fn plan(&mut self, replay: Replay, sent: Sent, near: u64) -> ReplayPlan {
         let sample = self.origin.sample();
         let first = self.audio.front().map_or(sample, |(start, _)| *start);
         let until = self.audio.back().map_or(sample, |(start, piece)| start + piece.len() as u64);
         let gap = (first > sample).then(|| (sent.text.clamp(sample, first), first));
-        let filter =
-            ReplayFilter { until, skip: (replay == Replay::Exact && gap.is_none()).then_some(self.sent), sent };
+        let skip = (replay == Replay::Exact && gap.is_none()).then_some(self.sent);
+        let filter = ReplayFilter { until, skip, sent, near };
         if gap.is_some() {
             self.origin = Origin::Start(first);
         }
@@ -141,11 +143,13 @@ impl ReplayBuffer {
     }
 }
 
-/// The position of the last events that were sent, in samples.
-#[derive(Debug, Clone, Copy, Default)]
+/// The last events that were sent. Positions are in samples.
+#[derive(Debug, Clone, Default)]
 pub(super) struct Sent {
     /// The end of the last segment.
     pub(super) text: u64,
+    /// The last words of the segments.
+    pub(super) last: Vec<String>,
     /// The time of the last other event that is not a partial.
     pub(super) other: u64,
 }
@@ -157,14 +161,16 @@ pub(super) struct ReplayFilter {
     until: u64,
     /// The number of events to come that were sent before, if the replay is exact.
     skip: Option<usize>,
-    /// The position of the last events before the crash, if the replay is not exact.
+    /// The last events before the crash, if the replay is not exact. The words only as long as no new text came.
     sent: Sent,
+    /// How far the times of words may be off, in samples.
+    near: u64,
 }
 
 impl ReplayFilter {
-    /// Of a stream that another process began: `skip` if the engine repeats its events exactly.
-    pub(super) fn of_continuation(skip: Option<usize>, sent: Sent) -> Self {
-        Self { until: sent.text, skip, sent }
+    /// Of a stream that another process began: `skip` if the engine repeats its events exactly. Times of words may be off by `near`.
+    pub(super) fn of_continuation(skip: Option<usize>, sent: Sent, near: u64) -> Self {
+        Self { until: sent.text, skip, sent, near }
     }
 
     /// The number of events to come that were sent before.
@@ -195,21 +201,27 @@ impl ReplayFilter {
             return (!self.is_old(segment.end)).then_some(segment);
         }
         let sent = self.sent.text;
-        if segment.start >= sent {
+        let may_repeat = segment.start < sent + self.near && !self.sent.last.is_empty();
+        if segment.start >= sent && !may_repeat {
             return Some(segment);
         }
+        let words = overlap::words(&segment);
         let is_new = |start: u64, end: u64| start + end > 2 * sent;
-        let words = segment.words.len();
-        segment.words.retain(|word| is_new(word.start, word.end));
-        if words == 0 {
-            return is_new(segment.start, segment.end).then_some(segment);
-        }
-        let first = segment.words.first()?;
-        if segment.words.len() == words {
+        let told =
+            overlap::told(&words, &self.sent.last, sent, self.near).unwrap_or_else(|| match segment.words.len() {
+                0 if is_new(segment.start, segment.end) => 0,
+                0 => words.len(),
+                _ => words.iter().position(|word| is_new(word.start, word.end)).unwrap_or(words.len()),
+            });
+        let first = words.get(told)?;
+        // What comes next was not told.
+        self.sent.last.clear();
+        if told == 0 {
             return Some(segment);
         }
-        let texts: Vec<_> = segment.words.iter().map(|word| word.text().trim().to_owned()).collect();
-        let mut part = Segment::new(first.start, segment.end, texts.join(separator));
+        let texts: Vec<_> = words[told..].iter().map(|word| word.text.as_str()).collect();
+        let mut part = Segment::new(first.start.max(sent), segment.end.max(sent), texts.join(separator));
+        segment.words.drain(..told.min(segment.words.len()));
         (part.confidence, part.language) = (segment.confidence, segment.language);
         (part.words, part.extra) = (segment.words, segment.extra);
         Some(part)
@@ -239,7 +251,7 @@ mod tests {
         buffer.note_sent();
         buffer.restart(RestartPoint { sample: 14, state: [1].into() }, 0);
         buffer.note_sent();
-        let plan = buffer.plan(Replay::Exact, Sent::default());
+        let plan = buffer.plan(Replay::Exact, Sent::default(), 0);
         assert_eq!(starts(&plan.audio), [(14, 6), (20, 10), (30, 10)]);
         assert_eq!((plan.origin.sample(), plan.gap, plan.filter.to_skip()), (14, None, 1));
         let mut filter = plan.filter;
@@ -253,7 +265,7 @@ mod tests {
         for start in [0, 10, 20, 30] {
             buffer.remember(start, vec![0.0; 10], 25);
         }
-        let plan = buffer.plan(Replay::Exact, Sent { text: 7, other: 0 });
+        let plan = buffer.plan(Replay::Exact, Sent { text: 7, ..Sent::default() }, 0);
         assert_eq!((starts(&plan.audio), plan.gap), (vec![(20, 10), (30, 10)], Some((7, 20))));
         assert_eq!(plan.origin, Origin::Start(20));
     }
@@ -262,14 +274,15 @@ mod tests {
     fn without_restart_points_it_goes_on_after_the_last_segment() {
         let mut buffer = buffer();
         buffer.settle(25);
-        let plan = buffer.plan(Replay::None, Sent { text: 25, other: 0 });
+        let plan = buffer.plan(Replay::None, Sent { text: 25, ..Sent::default() }, 0);
         assert_eq!((plan.origin.sample(), starts(&plan.audio)), (20, vec![(20, 10), (30, 10)]));
         assert_eq!(plan.gap, None);
     }
 
     #[test]
     fn a_text_told_in_part_is_cut_at_a_word() {
-        let mut filter = ReplayFilter { sent: Sent { text: 20, other: 20 }, ..ReplayFilter::default() };
+        let mut filter =
+            ReplayFilter { sent: Sent { text: 20, other: 20, ..Sent::default() }, ..ReplayFilter::default() };
         let word = |start, text: &str| Word::new(start, start + 8, text);
         let words = vec![word(0, "one"), word(13, "two"), word(21, "three"), word(30, "four")];
         let segment = Segment::new(0, 38, "one two three four").words(words.clone());
@@ -278,5 +291,34 @@ mod tests {
         let old = Segment::new(0, 21, "one two").words(words[..2].to_vec());
         assert_eq!(filter.new_part(old, " "), None);
         assert!(filter.is_old(20) && !filter.is_old(21));
+    }
+
+    #[test]
+    fn a_word_told_with_another_time_is_not_told_again_and_none_is_lost() {
+        let filter = || {
+            let sent = Sent { text: 40, other: 0, last: vec!["one".into(), "two".into()] };
+            ReplayFilter::of_continuation(None, sent, 20)
+        };
+        let word = |start, text: &str| Word::new(start, start + 8, text);
+        let text = |segment: Option<Segment>| segment.map(|segment| (segment.start, segment.text().into_owned()));
+        let timed = |words: Vec<Word>| {
+            let texts: Vec<_> = words.iter().map(|word| word.text().into_owned()).collect();
+            Segment::new(words[0].start, words[words.len() - 1].end, texts.join(" ")).words(words)
+        };
+        // Later than before: by its times it would be new.
+        let later = timed(vec![word(32, "one"), word(43, "two"), word(52, "three")]);
+        assert_eq!(text(filter().new_part(later, " ")), Some((52, "three".into())));
+        // Earlier: by its times `three` would be old.
+        let earlier = timed(vec![word(10, "One"), word(20, "two,"), word(30, "three"), word(39, "four")]);
+        assert_eq!(text(filter().new_part(earlier, " ")), Some((40, "three four".into())));
+        // Without times of words.
+        assert_eq!(
+            text(filter().new_part(Segment::new(20, 60, "one two three four"), " ")),
+            Some((40, "three four".into()))
+        );
+        // Once new text came, a word may be said again.
+        let mut filter = filter();
+        assert_eq!(text(filter.new_part(timed(vec![word(42, "three")]), " ")), Some((42, "three".into())));
+        assert_eq!(text(filter.new_part(timed(vec![word(52, "two")]), " ")), Some((52, "two".into())));
     }
 }

@@ -44,6 +44,8 @@ pub struct SchedulerSettings {
     pub name: String,
     /// The engine, for the metrics.
     pub engine: String,
+    /// Identifies the files from which the model was loaded: [`files`](Shared::files).
+    pub files: String,
     /// The number of concurrent calls.
     pub concurrency: usize,
     /// The longest a call may take.
@@ -199,6 +201,11 @@ impl Shared {
     /// The name of the preset for which the model was loaded.
     pub fn name(&self) -> &str {
         &self.settings.name
+    }
+
+    /// Identifies the files from which the model was loaded. Whoever continues a stream in another process compares it.
+    pub fn files(&self) -> &str {
+        &self.settings.files
     }
 
     /// The model's metadata.

@@ -125,6 +125,7 @@ fn model(gate: &Gate, call_limit: Duration, max_streams: usize) -> Arc<ModelSche
     let model = engine.load(&serde_json::Map::new()).unwrap();
     let settings = SchedulerSettings {
         name: "gated".into(),
+        files: String::new(),
         engine: "gated".into(),
         concurrency: 1,
         call_limit,

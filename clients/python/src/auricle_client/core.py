@@ -68,6 +68,7 @@ class _ServerStream:
         self.epoch = epoch
         self.flushes = self.events = 0
         self.text_end = self.event_time = 0.0
+        self.text = ""
 
     def note(self, message: Mapping[str, Any]) -> None:
         """Counts a message that is new. Times are those of the message."""
@@ -78,7 +79,7 @@ class _ServerStream:
             self.flushes += 1
         elif kind == "segment":
             self.events += 1
-            self.text_end = message["end"]
+            self.text_end, self.text = message["end"], message["text"]
         elif kind in ("speech_started", "endpoint"):
             self.events += 1
             self.event_time = message["time"]
@@ -87,7 +88,7 @@ class _ServerStream:
         """The message that resumes it."""
         resume = {"type": "resume", "stream": self.stream, "token": self.token, "last_seq": self.last_seq}
         if self.durable is not None:
-            names = ("epoch", "flushes", "events", "text_end", "event_time")
+            names = ("epoch", "flushes", "events", "text_end", "text", "event_time")
             resume["told"] = {name: getattr(self, name) for name in names}
         return resume
 

@@ -233,6 +233,7 @@ async fn load(
         metrics: Arc::clone(&metrics),
     };
     let scheduling = SchedulerSettings {
+        files: String::new(),
         name: "run".into(),
         engine: engine.backend().to_owned(),
         concurrency: 1,

@@ -34,7 +34,7 @@ impl ServerStream {
 
     pub(super) fn resume(&self) -> Resume {
         let (stream, token, last_seq) = (self.stream.clone(), self.token.clone(), self.last_seq);
-        Resume { stream, token, last_seq, told: self.durable.map(|_| self.told) }
+        Resume { stream, token, last_seq, told: self.durable.map(|_| self.told.clone()) }
     }
 
     /// Which messages the server should be told of now, because it waits for it or they are many.
@@ -60,7 +60,10 @@ impl ServerStream {
         match event {
             ServerEvent::Ready(ready) => *told = Told { epoch: ready.epoch, ..Told::default() },
             ServerEvent::Flushed { .. } => told.flushes += 1,
-            ServerEvent::Segment(text) => (told.events, told.text_end) = (told.events + 1, text.end),
+            ServerEvent::Segment(text) => {
+                (told.events, told.text_end) = (told.events + 1, text.end);
+                told.text.clone_from(&text.text);
+            }
             ServerEvent::SpeechStarted { time } | ServerEvent::Endpoint { time } => {
                 (told.events, told.event_time) = (told.events + 1, *time);
             }

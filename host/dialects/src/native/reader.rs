@@ -24,6 +24,16 @@ pub(super) enum First {
     Resume(Resume),
 }
 
+/// Why a connection is not read any more.
+enum Read {
+    /// The writer is done.
+    Written(Result<Written, JoinError>),
+    /// The client has disconnected or is silent, or goes on in another connection.
+    Gone,
+    /// The server stops, and the next one can continue the session.
+    Suspended,
+}
+
 /// Reads a connection.
 pub(super) struct Reader {
     receiver: Receiver,
@@ -63,7 +73,7 @@ impl Reader {
     }
 
     /// Reads until the writer is done or the client has disconnected. Then a session that its client can resume waits for
-    /// it; others are cancelled. The second of `writing` stops the writer.
+    /// it, or for the next server; others are cancelled. The second of `writing` stops the writer.
     pub(super) async fn run(
         mut self,
         mut session: Session,
@@ -72,17 +82,22 @@ impl Reader {
         drain: CancellationToken,
     ) {
         let (mut writing, stop) = writing;
-        let written = self.read(&mut session, hold.as_ref(), &mut writing, drain).await;
-        let is_connected = written.is_some();
-        let written = match written {
-            Some(written) => written,
-            None => {
+        let read = self.read(&mut session, hold.as_ref(), &mut writing, drain).await;
+        let (is_suspended, is_connected) = (matches!(read, Read::Suspended), !matches!(read, Read::Gone));
+        let written = match read {
+            Read::Written(written) => written,
+            Read::Gone | Read::Suspended => {
                 stop.cancel();
                 writing.await
             }
         };
-        let Ok(Written { writer, events, end }) = written else { return };
+        let Ok(Written { mut writer, events, end }) = written else { return };
         match hold {
+            _ if is_suspended => {
+                // It also has the last point stored.
+                events.heard();
+                writer.suspend().await;
+            }
             Some(hold) if end == End::Closed => {
                 let (info, progress) = (Arc::clone(session.info()), session.progress());
                 hold.ended(EndedSession { info, progress, events: events.into_retained() });
@@ -96,14 +111,14 @@ impl Reader {
         }
     }
 
-    /// Reads until the writer is done. `None` if the client has disconnected, or goes on in another connection.
+    /// Reads until the writer is done, or the connection is not needed any more.
     async fn read(
         &mut self,
         session: &mut Session,
         hold: Option<&Hold>,
         writing: &mut JoinHandle<Written>,
         drain: CancellationToken,
-    ) -> Option<Result<Written, JoinError>> {
+    ) -> Read {
         let mut wanted = pin!(async {
             match hold {
                 Some(hold) => hold.wanted().await,
@@ -122,7 +137,7 @@ impl Reader {
                 biased;
                 incoming = self.receiver.next(), if !self.receiver.is_over() => {
                     match incoming {
-                        Ok(Incoming::Gone) => return None,
+                        Ok(Incoming::Gone) => return Read::Gone,
                         // After `finish`, other messages and errors are ignored.
                         Ok(Incoming::Text(text)) if finished => {
                             if let Ok(ClientMessage::Ack(ack)) = ClientMessage::parse(text.as_str()) {
@@ -130,7 +145,7 @@ impl Reader {
                             }
                         }
                         _ if finished => {}
-                        Ok(Incoming::Ended) => return None,
+                        Ok(Incoming::Ended) => return Read::Gone,
                         Ok(Incoming::Alive) => {}
                         Ok(Incoming::Binary(audio)) => session.audio_and(audio, || self.receiver.more()).await,
                         Ok(Incoming::Text(text)) => {
@@ -147,17 +162,24 @@ impl Reader {
                 // gone.
                 _ = check.tick(), if !self.receiver.is_over() => {
                     if alive.elapsed() >= idle_limit {
+                        if hold.is_some() {
+                            // The network is gone and did not say so. The client may come back.
+                            return Read::Gone;
+                        }
                         let message = format!("nothing was received for {} s, not even an answer to a ping", idle_limit.as_secs_f64());
                         session.fail(Failure::new(FailureCode::IdleTimeout, message));
                     }
                     self.ping.notify_one();
                 }
                 () = &mut drained, if !finished => {
+                    if hold.is_some_and(|hold| hold.outlives_server(session)) {
+                        return Read::Suspended;
+                    }
                     session.finish();
                     finished = true;
                 }
-                () = &mut wanted => return None,
-                written = &mut *writing => return Some(written),
+                () = &mut wanted => return Read::Gone,
+                written = &mut *writing => return Read::Written(written),
             }
         }
     }

@@ -34,11 +34,12 @@ pub(super) async fn open(admitted: Admitted, request: SessionRequest, is_resumab
 /// Finds a session again.
 pub(super) async fn resume(admitted: Admitted, request: Resume) -> Result<Opened, Failure> {
     let Resume { stream, token, last_seq, told } = request;
-    let told = told.map(|Told { epoch, flushes, events, text_end, event_time }| session::Told {
+    let told = told.map(|Told { epoch, flushes, events, text_end, text, event_time }| session::Told {
         epoch,
         flushes,
         events,
         text_end,
+        text,
         event_time,
     });
     let ResumedSession { mut state, hold, seam } =

@@ -152,6 +152,13 @@ impl Writer {
         let _ = self.sender.send(first.into_iter().chain([close])).await;
     }
 
+    /// Closes the connection of a session that the next server continues.
+    pub(super) async fn suspend(&mut self) {
+        let failure = Failure::new(FailureCode::ShuttingDown, "the server stops; resume the stream with the next one");
+        // If it cannot be sent, the client is gone.
+        let _ = self.sender.send([close_message(&failure)]).await;
+    }
+
     /// Sends the failure of a stream that was not opened, and closes.
     pub(super) async fn refuse(&mut self, failure: Failure) {
         let close = close_message(&failure);

@@ -6,6 +6,7 @@
 use super::{
     error::PluginError,
     probe::{ProbeReport, engine_files, examine},
+    scan::{FOLDER_DEPTH, Fingerprint},
 };
 use crate::{
     library::{LibraryError, find_library, open_library},
@@ -14,13 +15,14 @@ use crate::{
     worker::{Quarantine, Supervisor, WorkerSpec},
 };
 use auricle_plugin_api::{
-    Claims, Error, Manifest, Need, Schema,
+    Claims, Config, Error, Manifest, Need, Schema,
     host::{HostServices, LoadedEngine},
 };
 use auricle_stream::Model;
 use jsonschema::{ValidationError, Validator};
 use serde_json::{Map, Value};
 use std::{
+    iter,
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
     time::Duration,
@@ -205,6 +207,24 @@ impl Engine {
         let field = error.instance_path().to_string().trim_start_matches('/').to_owned();
         let error = Box::new(error.to_owned());
         Err(if field.is_empty() { ConfigError::Fields(error) } else { ConfigError::Field { field, error } })
+    }
+
+    /// Identifies the files that a configuration names: the models in the resource directories, and whole paths. The text differs if
+    /// one of them was replaced. An engine's own files are part of its [`key`](Self::key).
+    pub fn files_of(&self, fields: &Map<String, Value>) -> String {
+        let Source { path, resource_dirs, .. } = &*self.source;
+        let config = Config::with_defaults(fields.clone(), &self.schema);
+        let mut files = Fingerprint::default();
+        for name in config.fields().values().filter_map(Value::as_str).filter(|name| !name.is_empty()) {
+            // As `Host::find` does for the engine.
+            let found = iter::once(path).chain(resource_dirs).map(|dir| dir.join(name)).find(|path| path.exists());
+            if let Some(found) = found.filter(|found| !found.starts_with(path))
+                && let Ok(found) = Fingerprint::of(&found, FOLDER_DEPTH)
+            {
+                files.extend(found);
+            }
+        }
+        files.text()
     }
 
     /// Loads a model in this process or in a worker process. Blocks, possibly for a long time.

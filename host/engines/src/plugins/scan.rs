@@ -20,6 +20,11 @@ impl Fingerprint {
         Ok(Self(files))
     }
 
+    /// A line for each file, to compare fingerprints over restarts.
+    pub(super) fn text(&self) -> String {
+        self.0.iter().map(|(path, stamp)| format!("{} {}\n", path.display(), stamp.text())).collect()
+    }
+
     /// Adds the files of another fingerprint.
     pub(super) fn extend(&mut self, other: Self) {
         self.0.extend(other.0);

@@ -58,6 +58,12 @@ impl Hold {
         self.stored.as_ref().map(|stored| stored.survives())
     }
 
+    /// Whether the next server can continue the session, because this one stops, its points are stored, and its client acknowledges
+    /// events. Then it need not be finished: drop it.
+    pub fn outlives_server(&self, session: &Session) -> bool {
+        session.is_acknowledged() && self.stored.as_ref().is_some_and(|stored| stored.outlives_server())
+    }
+
     /// Waits until the token is stored.
     pub(super) async fn save(&self) {
         if let Some(stored) = &self.stored {

@@ -11,7 +11,9 @@ use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 /// The first words of a file.
-const MAGIC: &[u8] = b"auricle-resume 1 ";
+pub(super) const MAGIC: &[u8] = b"auricle-resume 1 ";
+/// Numbers above this are no count of samples or events.
+pub(super) const MOST: u64 = 1 << 53;
 /// Blocks of audio before the point that a resampler hears again, so that its filter is filled. Each has 10 ms.
 const FILTER_BLOCKS: u64 = 2;
 
@@ -96,6 +98,11 @@ fn seconds_of(count: u64, rate: u32) -> f64 {
     count as f64 / f64::from(rate)
 }
 
+/// The bytes of a file whose lines and state these are: the format and their checksum come first.
+pub(super) fn with_sum(rest: &[u8]) -> Vec<u8> {
+    [MAGIC, hex::encode(Sha256::digest(rest)).as_bytes(), b"\n", rest].concat()
+}
+
 impl PointFile {
     /// The stream's id.
     pub(in super::super) fn stream(&self) -> &str {
@@ -118,7 +125,7 @@ impl PointFile {
         let mut rest = serde_json::to_vec(&header).unwrap_or_default();
         rest.push(b'\n');
         rest.extend_from_slice(state.as_deref().unwrap_or_default());
-        [MAGIC, hex::encode(Sha256::digest(&rest)).as_bytes(), b"\n", &rest].concat()
+        with_sum(&rest)
     }
 
     /// Reads the bytes of a file.
@@ -135,7 +142,9 @@ impl PointFile {
         let end = rest.iter().position(|byte| *byte == b'\n').ok_or(Unreadable::Foreign)?;
         let header: Header = serde_json::from_slice(&rest[..end]).map_err(|_| Unreadable::Foreign)?;
         let Header { identity, tokens, epoch, grid: [start, frame, flushes], sample, told, has_state } = header;
-        if sample < start || identity.audio.check().is_err() || identity.sample_rate == 0 {
+        let is_count = |number: &u64| *number < MOST;
+        let are_counts = [sample, frame, flushes, told].iter().all(is_count);
+        if !are_counts || sample < start || identity.audio.check().is_err() || identity.sample_rate == 0 {
             return Err(Unreadable::Foreign);
         }
         let grid = GridStart { sample: start, frame, flushes };

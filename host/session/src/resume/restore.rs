@@ -6,7 +6,7 @@
 use super::{
     super::{Admitted, Session, SessionEvents, SessionRequest, admitted::Restoration},
     HAND_OVER, Hold, Resumable, Resumed, hash,
-    point_file::{PointFile, StoredIdentity},
+    point_file::{MOST, PointFile, StoredIdentity},
     told::{Seam, Told, unknown_stream},
 };
 use auricle_core::Failure;
@@ -14,9 +14,6 @@ use auricle_plugin_api::{Metadata, Replay};
 use auricle_stream::Continuation;
 use std::sync::Arc;
 use tokio::time::timeout;
-
-/// Numbers above this are no count of events.
-const MOST_EVENTS: u64 = 1 << 53;
 
 /// A client's request to resume a stream.
 #[derive(Debug, Clone, PartialEq)]
@@ -112,7 +109,7 @@ impl Admitted {
     /// The stored point of a stream, if the client may continue from it.
     async fn find(&self, request: &ResumeRequest, resumable: &Resumable) -> Result<(PointFile, Told), Failure> {
         let unknown = || resumable.unknown(&request.stream);
-        let (Some(store), Some(told)) = (&resumable.store, request.told) else { return Err(unknown()) };
+        let (Some(store), Some(told)) = (&resumable.store, &request.told) else { return Err(unknown()) };
         let file = store.find(&request.stream).await.ok_or_else(unknown)?;
         let used = hash(&request.token);
         let is_own = file.identity.key.as_deref() == self.caller().key_name() && file.tokens.contains(&Some(used));
@@ -122,12 +119,12 @@ impl Admitted {
         let (epoch, flushes) = (file.point.epoch, file.point.grid.flushes);
         let is_before = (told.epoch, told.flushes) > (epoch, flushes);
         let is_sound = [told.text_end, told.event_time].iter().all(|time| (0.0..1e9).contains(time))
-            && told.events < MOST_EVENTS
-            && request.last_seq.unwrap_or(0) < MOST_EVENTS;
+            && told.events < MOST
+            && request.last_seq.unwrap_or(0) < MOST;
         if is_before || !is_sound || (told.epoch == epoch && told.events < file.point.told) {
             return Err(unknown_stream("the stored point does not fit what the client has: start a new stream"));
         }
-        Ok((file, told))
+        Ok((file, told.clone()))
     }
 }
 
@@ -153,7 +150,8 @@ impl Restoration {
         let has = |time: f64| if self.told.epoch == point.epoch { identity.sample(time) } else { 0 };
         let told = if self.told.epoch == point.epoch { self.told.events } else { point.told };
         let (text_end, event_time) = (has(self.told.text_end), has(self.told.event_time));
-        Ok(Continuation { point: point.clone(), keeps_state, is_exact, told, text_end, event_time })
+        let text = if text_end > 0 { self.told.text.clone() } else { String::new() };
+        Ok(Continuation { point: point.clone(), keeps_state, is_exact, told, text_end, text, event_time })
     }
 
     /// The first of the client's frames that is needed, and the samples before the point that come of it.

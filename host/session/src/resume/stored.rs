@@ -90,7 +90,7 @@ impl StoredStream {
         let is_due = |(last, at): &(Place, Instant)| {
             // What a reset or a flush ended cannot be continued.
             (last.0, last.1) != (point.epoch, point.grid.flushes)
-                || (last.2 != point.sample && at.elapsed() >= self.store.store_every)
+                || (last.2 != point.sample && (self.store.keeps_all() || at.elapsed() >= self.store.store_every))
         };
         let is_stale = |(waiting, _): &(StreamPoint, u64)| {
             (waiting.epoch, waiting.grid.flushes) != (point.epoch, point.grid.flushes)
@@ -124,6 +124,12 @@ impl StoredStream {
     pub(in super::super) fn waits_for_client(&self) -> bool {
         let state = self.lock();
         state.next.is_some() && !state.is_writing
+    }
+
+    /// Whether the next server can continue the stream, because this one stops and it is stored.
+    pub(super) fn outlives_server(&self) -> bool {
+        let state = self.lock();
+        self.store.keeps_all() && state.stored.is_some() && !state.is_refused
     }
 
     /// The store has written a point, or could not.

@@ -4,7 +4,7 @@ use auricle_core::{Failure, FailureCode};
 use std::fmt::Display;
 
 /// What a client that resumes has of its stream. Times are in seconds of the epoch.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Told {
     /// Number of resets that were answered.
     pub epoch: u32,
@@ -14,6 +14,8 @@ pub struct Told {
     pub events: u64,
     /// End of its last segment.
     pub text_end: f64,
+    /// Text of its last segment; may be empty.
+    pub text: String,
     /// Time of its last other of these events.
     pub event_time: f64,
 }

@@ -269,7 +269,7 @@ fn a_server_that_stores_the_stream_gets_what_it_needs_when_it_has_died() {
     closed(&mut core, lost());
     core.connected();
     let Some(Outgoing::Command(ClientMessage::Resume(resume))) = core.next_message() else { panic!() };
-    let told = Told { epoch: 0, flushes: 0, events: 2, text_end: 3.0, event_time: 0.1 };
+    let told = Told { epoch: 0, flushes: 0, events: 2, text_end: 3.0, text: "a".into(), event_time: 0.1 };
     assert_eq!((resume.last_seq, resume.told), (Some(2), Some(told)));
     let mut message = resumed(16_000, 0, false);
     message["seam"] = json!("lossless");
