@@ -181,6 +181,24 @@ def dialects() -> None:
         "error": '{"type":"Error","variant":"SchemaError","description":"d"}',
     }.items():
         seed("deepgram_messages", name, message)
+    word = '{"word":"One.","confidence":0.5,"start":0.5,"end":1.25}'
+    for name, message in {
+        "query": "model=flux-general-en&encoding=linear16&sample_rate=16000&eot_threshold=0.7&eot_timeout_ms=6000"
+        "&keyterm=foo+bar&language_hint=en&numerals=true&tag=a",
+        "query-refused": "eager_eot_threshold=0.4&redact=numbers&language_hint=en&language_hint=de",
+        "force-end-turn": '{"type":"ForceEndTurn"}',
+        "close-stream": '{"type":"CloseStream"}',
+        "configure": '{"type":"Configure","thresholds":{"eager_eot_threshold":0.4,"eot_threshold":0.8,"eot_timeout_ms":900},'
+        '"keyterms":"one","language_hints":["en"],"numerals":true}',
+        "connected": '{"type":"Connected","request_id":"r","sequence_id":0}',
+        "turn": '{"type":"TurnInfo","event":"EndOfTurn","turn_index":1,"audio_window_start":0.5,"audio_window_end":1.25,'
+        '"transcript":"One.","words":[' + word + '],"end_of_turn_confidence":1.0,"trigger":"timeout","languages":["en"],'
+        '"request_id":"r","sequence_id":3}',
+        "success": '{"type":"ConfigureSuccess","thresholds":{"eot_timeout_ms":900},"keyterms":["one"],"language_hints":[],'
+        '"request_id":"r","sequence_id":1}',
+        "error": '{"type":"Error","code":"INVALID_OPTION","description":"d","request_id":"r","sequence_id":1}',
+    }.items():
+        seed("flux_messages", name, message)
     transcription = '"transcription":{"model":"gpt-transcribe","language":"en","prompt":"p","keywords":["one"],"delay":"low"}'
     turns = '"turn_detection":{"type":"server_vad","threshold":0.5,"prefix_padding_ms":300,"silence_duration_ms":200}'
     for name, message in {

@@ -30,7 +30,7 @@ pub(crate) fn tone() -> Setup {
 pub(crate) type Answer = Response<Option<Vec<u8>>>;
 
 /// A client of Deepgram.
-pub(crate) struct Live(pub(crate) WebSocket<TcpStream>, Answer);
+pub(crate) struct Live(pub(crate) WebSocket<TcpStream>, pub(crate) Answer);
 
 impl Live {
     pub(crate) fn connect(host: &Host, query: &str) -> Self {
@@ -39,11 +39,16 @@ impl Live {
 
     /// Connects with further headers; the response if that is refused.
     pub(crate) fn knock(host: &Host, query: &str, headers: &[(&'static str, &str)]) -> Result<Self, Box<Answer>> {
+        Self::knock_at(host, &format!("/v1/listen?{query}"), headers)
+    }
+
+    /// The same at another path, which is followed by the query.
+    pub(crate) fn knock_at(host: &Host, path: &str, headers: &[(&'static str, &str)]) -> Result<Self, Box<Answer>> {
         let address = host.address();
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(limit())).unwrap();
         stream.set_write_timeout(Some(limit())).unwrap();
-        let mut request = format!("ws://{address}/v1/listen?{query}").into_client_request().unwrap();
+        let mut request = format!("ws://{address}{path}").into_client_request().unwrap();
         for (name, value) in headers {
             request.headers_mut().insert(*name, HeaderValue::from_str(value).unwrap());
         }
@@ -359,7 +364,7 @@ fn a_key_may_be_in_all_places_of_deepgram() {
 }
 
 /// Runs a published client with the recording of the digits.
-fn published(program: &str, how: &str, host: &Host, key: &str, options: Value) -> Option<Value> {
+pub(crate) fn published(program: &str, how: &str, host: &Host, key: &str, options: Value) -> Option<Value> {
     let (file, options) = (fixture("digits.wav"), options.to_string());
     let args = [how, host.address(), key, file.to_str().unwrap(), &options];
     let ran = if program.ends_with(".py") { CLIENTS.python(program, &args) } else { CLIENTS.node(program, &args) };

@@ -6,6 +6,7 @@ mod http;
 mod realtime;
 mod scripts;
 mod tcp;
+mod turns;
 mod websocket;
 
 use auricle_tests::{Host, Setup};
@@ -30,11 +31,12 @@ pub(crate) enum Dialect {
     Deepgram,
     /// Deepgram's requests for recordings.
     DeepgramRecordings,
+    Flux,
     Realtime,
     Wyoming,
 }
 
-pub(crate) const DIALECTS: [Dialect; 11] = [
+pub(crate) const DIALECTS: [Dialect; 12] = [
     Dialect::Native,
     Dialect::OpenAi,
     Dialect::Vosk,
@@ -44,6 +46,7 @@ pub(crate) const DIALECTS: [Dialect; 11] = [
     Dialect::WhisperLiveKit,
     Dialect::Deepgram,
     Dialect::DeepgramRecordings,
+    Dialect::Flux,
     Dialect::Realtime,
     Dialect::Wyoming,
 ];
@@ -146,6 +149,7 @@ impl Dialect {
             Self::WhisperLiveKit => "whisper-live-kit",
             Self::Deepgram => "deepgram",
             Self::DeepgramRecordings => "deepgram, recordings",
+            Self::Flux => "deepgram-flux",
             Self::Realtime => "openai-realtime",
             Self::Wyoming => "wyoming",
         }

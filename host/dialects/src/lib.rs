@@ -17,20 +17,27 @@ pub mod native;
 pub mod openai;
 #[cfg(feature = "server")]
 mod preset;
+mod query;
 pub mod realtime;
 #[cfg(feature = "server")]
 mod rest;
 pub mod sherpa;
 #[cfg(feature = "server")]
+mod turns;
+#[cfg(feature = "server")]
 mod upload;
 #[cfg(feature = "server")]
 mod visitor;
 pub mod vosk;
+#[cfg(feature = "server")]
+mod wanted;
 pub mod webrtc;
 #[cfg(feature = "server")]
 pub mod websocket;
 pub mod whisper_live;
 pub mod whisper_live_kit;
+#[cfg(feature = "server")]
+mod words;
 pub mod wyoming;
 
 #[cfg(feature = "server")]

@@ -7,7 +7,7 @@ use crate::{
 };
 use auricle_dialects::{
     Dialect, RestDialect, SocketDialect,
-    deepgram::Deepgram,
+    deepgram::{Deepgram, flux::Flux},
     native::Native,
     openai::OpenAi,
     realtime::Realtime,
@@ -80,6 +80,7 @@ pub(super) fn dialects(
         Arc::new(WhisperLive::new(whisper_live.clone())),
         Arc::new(WhisperLiveKit::new(whisper_live_kit.clone())),
         Arc::new(Deepgram::new(deepgram.clone())),
+        Arc::new(Flux::new(deepgram.clone())),
         Arc::new(Realtime::new(openai_realtime.clone())),
     ];
     let mut rest: Vec<Arc<dyn RestDialect>> = vec![
