@@ -199,6 +199,27 @@ def dialects() -> None:
         "error": '{"type":"Error","code":"INVALID_OPTION","description":"d","request_id":"r","sequence_id":1}',
     }.items():
         seed("flux_messages", name, message)
+    word = '{"start":500,"end":1250,"confidence":0.5,"text":"One.","word_is_final":true}'
+    for name, message in {
+        "query": "sample_rate=16000&encoding=pcm_mulaw&speech_model=universal-streaming-english&format_turns=True"
+        "&keyterms_prompt=%5B%22foo+bar%22%5D&language_codes=%5B%22en%22%5D&max_turn_silence=900&min_turn_silence=160",
+        "query-file": "encoding=ogg_opus&language_detection=true&include_partial_turns=false&prompt=one",
+        "query-refused": "sample_rate=16000&speaker_labels=true&redact_pii=true",
+        "keep-alive": '{"type":"KeepAlive"}',
+        "force-endpoint": '{"type":"ForceEndpoint"}',
+        "terminate": '{"type":"Terminate"}',
+        "update": '{"type":"UpdateConfiguration","max_turn_silence":900,"format_turns":true,"vad_threshold":0.5}',
+        "update-refused": '{"type":"UpdateConfiguration","keyterms_prompt":["one"],"prompt":"p","language_codes":["en"],'
+        '"filter_profanity":true}',
+        "begin": '{"type":"Begin","id":"i","expires_at":1700000000,"configuration":{"model":"p"}}',
+        "started": '{"type":"SpeechStarted","timestamp":500}',
+        "turn": '{"type":"Turn","turn_order":1,"turn_is_formatted":true,"end_of_turn":true,"transcript":"One.",'
+        '"end_of_turn_confidence":1.0,"words":[' + word + '],"language_code":"en"}',
+        "termination": '{"type":"Termination","audio_duration_seconds":3,"session_duration_seconds":4}',
+        "warning": '{"type":"Warning","warning_code":3000,"warning":"w"}',
+        "error": '{"type":"Error","error_code":3006,"error":"e"}',
+    }.items():
+        seed("assembly_ai_messages", name, message)
     transcription = '"transcription":{"model":"gpt-transcribe","language":"en","prompt":"p","keywords":["one"],"delay":"low"}'
     turns = '"turn_detection":{"type":"server_vad","threshold":0.5,"prefix_padding_ms":300,"silence_duration_ms":200}'
     for name, message in {

@@ -5,6 +5,7 @@
 mod access_log;
 mod admission;
 mod agents;
+mod assembly_ai;
 mod asyncapi;
 mod bad_input;
 mod check;

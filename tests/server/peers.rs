@@ -15,8 +15,8 @@ use auricle_tests::{Host, Setup};
 const LISTENERS: &str = "[[listeners]]\naddress = \"127.0.0.1:0\"\n\
                          [[listeners]]\naddress = \"127.0.0.1:0\"\ndialects = [\"wyoming\"]\n";
 /// The dialects whose settings have a preset for clients that name none.
-const WITH_DEFAULT: [&str; 7] =
-    ["vosk", "sherpa", "whisper-live", "whisper-live-kit", "deepgram", "openai-realtime", "wyoming"];
+const WITH_DEFAULT: [&str; 8] =
+    ["vosk", "sherpa", "whisper-live", "whisper-live-kit", "deepgram", "assemblyai", "openai-realtime", "wyoming"];
 
 /// A dialect as a column of the table, with the way to use it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,11 +32,12 @@ pub(crate) enum Dialect {
     /// Deepgram's requests for recordings.
     DeepgramRecordings,
     Flux,
+    AssemblyAi,
     Realtime,
     Wyoming,
 }
 
-pub(crate) const DIALECTS: [Dialect; 12] = [
+pub(crate) const DIALECTS: [Dialect; 13] = [
     Dialect::Native,
     Dialect::OpenAi,
     Dialect::Vosk,
@@ -47,6 +48,7 @@ pub(crate) const DIALECTS: [Dialect; 12] = [
     Dialect::Deepgram,
     Dialect::DeepgramRecordings,
     Dialect::Flux,
+    Dialect::AssemblyAi,
     Dialect::Realtime,
     Dialect::Wyoming,
 ];
@@ -150,6 +152,7 @@ impl Dialect {
             Self::Deepgram => "deepgram",
             Self::DeepgramRecordings => "deepgram, recordings",
             Self::Flux => "deepgram-flux",
+            Self::AssemblyAi => "assemblyai",
             Self::Realtime => "openai-realtime",
             Self::Wyoming => "wyoming",
         }

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod assembly_ai_messages;
 mod audio_files;
 mod audio_intake;
 mod claims;
@@ -37,6 +38,7 @@ mod whisper_weights;
 mod worker_messages;
 mod wyoming_events;
 
+pub use assembly_ai_messages::assembly_ai_messages;
 pub use audio_files::audio_files;
 pub use audio_intake::audio_intake;
 pub use claims::claims;
@@ -69,7 +71,8 @@ pub use wyoming_events::wyoming_events;
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 27] = [
+pub const TARGETS: [(&str, Target); 28] = [
+    ("assembly_ai_messages", assembly_ai_messages),
     ("audio_files", audio_files),
     ("audio_intake", audio_intake),
     ("claims", claims),

@@ -4,6 +4,7 @@
 //! Each has its wire types and, behind features, the server's side and the client's side.
 #![forbid(unsafe_code)]
 
+pub mod assembly_ai;
 #[cfg(feature = "server")]
 mod channels;
 #[cfg(feature = "client")]

@@ -7,6 +7,7 @@ use crate::{
 };
 use auricle_dialects::{
     Dialect, RestDialect, SocketDialect,
+    assembly_ai::AssemblyAi,
     deepgram::{Deepgram, flux::Flux},
     native::Native,
     openai::OpenAi,
@@ -70,8 +71,17 @@ pub(super) fn dialects(
     listener: &ListenerSettings,
     webrtc: Option<&Arc<Transport>>,
 ) -> Result<Dialects, DialectsError> {
-    let DialectSettings { vosk, sherpa, whisper_live, whisper_live_kit, deepgram, openai_realtime, wyoming, webrtc: _ } =
-        &settings.dialects;
+    let DialectSettings {
+        vosk,
+        sherpa,
+        whisper_live,
+        whisper_live_kit,
+        deepgram,
+        assemblyai,
+        openai_realtime,
+        wyoming,
+        webrtc: _,
+    } = &settings.dialects;
     let mut all: Vec<Arc<dyn Dialect>> = vec![
         Arc::new(Native),
         Arc::new(Vosk::new(vosk.clone())),
@@ -81,6 +91,7 @@ pub(super) fn dialects(
         Arc::new(WhisperLiveKit::new(whisper_live_kit.clone())),
         Arc::new(Deepgram::new(deepgram.clone())),
         Arc::new(Flux::new(deepgram.clone())),
+        Arc::new(AssemblyAi::new(assemblyai.clone())),
         Arc::new(Realtime::new(openai_realtime.clone())),
     ];
     let mut rest: Vec<Arc<dyn RestDialect>> = vec![

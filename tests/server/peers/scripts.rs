@@ -1,6 +1,11 @@
 //! The messages of the dialects over WebSocket.
 
-use super::{Ask, Channels, Dialect, NoPlace, Told, realtime::Realtime, turns::Flux, websocket::Script};
+use super::{
+    Ask, Channels, Dialect, NoPlace, Told,
+    realtime::Realtime,
+    turns::{AssemblyAi, Flux},
+    websocket::Script,
+};
 use auricle_tests::bytes;
 use serde_json::{Value, json};
 use tungstenite::Message;
@@ -18,6 +23,7 @@ pub(super) fn of(dialect: Dialect) -> Box<dyn Script> {
         Dialect::WhisperLiveKit => Box::new(WhisperLiveKit),
         Dialect::Deepgram => Box::new(Deepgram),
         Dialect::Flux => Box::new(Flux),
+        Dialect::AssemblyAi => Box::new(AssemblyAi),
         Dialect::Realtime => Box::new(Realtime::default()),
         _ => unreachable!("not over WebSocket"),
     }

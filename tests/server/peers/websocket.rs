@@ -76,7 +76,9 @@ pub(super) fn connect(script: Box<dyn Script>, host: &Host, ask: &Ask<'_>) -> Re
         request.headers_mut().insert(name, HeaderValue::from_str(&value).unwrap());
     };
     match ask.key {
-        Some((KeyPlace::Header, key)) => header("authorization", format!("{} {key}", script.scheme())),
+        Some((KeyPlace::Header, key)) => {
+            header("authorization", format!("{} {key}", script.scheme()).trim().to_owned())
+        }
         Some((KeyPlace::Subprotocol, key)) => header("sec-websocket-protocol", script.offer(key).ok_or(NoPlace)?),
         _ => {}
     }
