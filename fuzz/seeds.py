@@ -220,6 +220,20 @@ def dialects() -> None:
         "error": '{"type":"Error","error_code":3006,"error":"e"}',
     }.items():
         seed("assembly_ai_messages", name, message)
+    for name, message in {
+        "init": b"\x81\xa4type\xa4Init",
+        "audio": b"\x82\xa4type\xa5Audio\xa3pcm\x93\xca" + struct.pack(">f", 0.5) + b"\xcb" + struct.pack(">d", -1.0) + b"\x00",
+        "ogg": b"\x82\xa4type\xa7OggOpus\xa4data\xc4\x04OggS",
+        "ogg-list": b"\x82\xa4data\x92\x01\xcc\xff\xa4type\xa7OggOpus",
+        "marker": b"\x82\xa4type\xa6Marker\xa2id\xd0\xfd",
+        "end": b"\x81\xa4type\xa3End",
+        "ready": b"\x81\xa4type\xa5Ready",
+        "word": b"\x83\xa4type\xa4Word\xa4text\xa3one\xaastart_time\xcb" + struct.pack(">d", 0.5),
+        "end-word": b"\x82\xa4type\xa7EndWord\xa9stop_time\xcb" + struct.pack(">d", 1.5),
+        "step": b"\x84\xa4type\xa4Step\xa8step_idx\x02\xa3prs\x94" + (b"\xca" + struct.pack(">f", 1.0)) * 4 + b"\xacbuffered_pcm\x00",
+        "error": b"\x82\xa4type\xa5Error\xa7message\xa1m",
+    }.items():
+        seed("moshi_messages", name, message)
     transcription = '"transcription":{"model":"gpt-transcribe","language":"en","prompt":"p","keywords":["one"],"delay":"low"}'
     turns = '"turn_detection":{"type":"server_vad","threshold":0.5,"prefix_padding_ms":300,"silence_duration_ms":200}'
     for name, message in {

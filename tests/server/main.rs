@@ -29,6 +29,7 @@ mod listeners;
 mod load;
 mod logging;
 mod metrics;
+mod moshi;
 mod openai;
 mod openapi;
 mod packages;

@@ -3,6 +3,7 @@
 //! Each sends what the clients of its protocol send, and says what its protocol has no place for.
 
 mod http;
+mod moshi;
 mod realtime;
 mod scripts;
 mod tcp;
@@ -15,8 +16,17 @@ use auricle_tests::{Host, Setup};
 const LISTENERS: &str = "[[listeners]]\naddress = \"127.0.0.1:0\"\n\
                          [[listeners]]\naddress = \"127.0.0.1:0\"\ndialects = [\"wyoming\"]\n";
 /// The dialects whose settings have a preset for clients that name none.
-const WITH_DEFAULT: [&str; 8] =
-    ["vosk", "sherpa", "whisper-live", "whisper-live-kit", "deepgram", "assemblyai", "openai-realtime", "wyoming"];
+const WITH_DEFAULT: [&str; 9] = [
+    "vosk",
+    "sherpa",
+    "whisper-live",
+    "whisper-live-kit",
+    "deepgram",
+    "assemblyai",
+    "moshi",
+    "openai-realtime",
+    "wyoming",
+];
 
 /// A dialect as a column of the table, with the way to use it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,11 +43,12 @@ pub(crate) enum Dialect {
     DeepgramRecordings,
     Flux,
     AssemblyAi,
+    Moshi,
     Realtime,
     Wyoming,
 }
 
-pub(crate) const DIALECTS: [Dialect; 13] = [
+pub(crate) const DIALECTS: [Dialect; 14] = [
     Dialect::Native,
     Dialect::OpenAi,
     Dialect::Vosk,
@@ -49,6 +60,7 @@ pub(crate) const DIALECTS: [Dialect; 13] = [
     Dialect::DeepgramRecordings,
     Dialect::Flux,
     Dialect::AssemblyAi,
+    Dialect::Moshi,
     Dialect::Realtime,
     Dialect::Wyoming,
 ];
@@ -153,6 +165,7 @@ impl Dialect {
             Self::DeepgramRecordings => "deepgram, recordings",
             Self::Flux => "deepgram-flux",
             Self::AssemblyAi => "assemblyai",
+            Self::Moshi => "moshi",
             Self::Realtime => "openai-realtime",
             Self::Wyoming => "wyoming",
         }

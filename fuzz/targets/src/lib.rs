@@ -16,6 +16,7 @@ mod flux_messages;
 mod input;
 mod manifests;
 mod media_packets;
+mod moshi_messages;
 mod online_restarts;
 mod onnx_networks;
 mod onnx_restarts;
@@ -47,6 +48,7 @@ pub use deepgram_messages::deepgram_messages;
 pub use flux_messages::flux_messages;
 pub use manifests::manifests;
 pub use media_packets::media_packets;
+pub use moshi_messages::moshi_messages;
 pub use online_restarts::online_restarts;
 pub use onnx_networks::onnx_networks;
 pub use onnx_restarts::onnx_restarts;
@@ -71,7 +73,7 @@ pub use wyoming_events::wyoming_events;
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 28] = [
+pub const TARGETS: [(&str, Target); 29] = [
     ("assembly_ai_messages", assembly_ai_messages),
     ("audio_files", audio_files),
     ("audio_intake", audio_intake),
@@ -81,6 +83,7 @@ pub const TARGETS: [(&str, Target); 28] = [
     ("flux_messages", flux_messages),
     ("manifests", manifests),
     ("media_packets", media_packets),
+    ("moshi_messages", moshi_messages),
     ("online_restarts", online_restarts),
     ("onnx_networks", onnx_networks),
     ("onnx_restarts", onnx_restarts),

@@ -14,6 +14,8 @@ pub mod deepgram;
 mod dialect;
 #[cfg(feature = "server")]
 mod fields;
+#[cfg(feature = "server")]
+pub mod moshi;
 pub mod native;
 pub mod openai;
 #[cfg(feature = "server")]

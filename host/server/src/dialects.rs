@@ -9,6 +9,7 @@ use auricle_dialects::{
     Dialect, RestDialect, SocketDialect,
     assembly_ai::AssemblyAi,
     deepgram::{Deepgram, flux::Flux},
+    moshi::Moshi,
     native::Native,
     openai::OpenAi,
     realtime::Realtime,
@@ -78,6 +79,7 @@ pub(super) fn dialects(
         whisper_live_kit,
         deepgram,
         assemblyai,
+        moshi,
         openai_realtime,
         wyoming,
         webrtc: _,
@@ -92,6 +94,7 @@ pub(super) fn dialects(
         Arc::new(Deepgram::new(deepgram.clone())),
         Arc::new(Flux::new(deepgram.clone())),
         Arc::new(AssemblyAi::new(assemblyai.clone())),
+        Arc::new(Moshi::new(moshi.clone())),
         Arc::new(Realtime::new(openai_realtime.clone())),
     ];
     let mut rest: Vec<Arc<dyn RestDialect>> = vec![

@@ -11,8 +11,8 @@ pub use webrtc::{PublicAddress, WebRtc};
 use super::address::ListenAddress;
 use auricle_core::{text_file, times::is_wait};
 use auricle_dialects::{
-    assembly_ai::AssemblyAiSettings, deepgram::DeepgramSettings, realtime::RealtimeSettings, sherpa::SherpaSettings,
-    vosk::VoskSettings, webrtc::WebRtcSettings, whisper_live::WhisperLiveSettings,
+    assembly_ai::AssemblyAiSettings, deepgram::DeepgramSettings, moshi::MoshiSettings, realtime::RealtimeSettings,
+    sherpa::SherpaSettings, vosk::VoskSettings, webrtc::WebRtcSettings, whisper_live::WhisperLiveSettings,
     whisper_live_kit::WhisperLiveKitSettings, wyoming::WyomingSettings,
 };
 use auricle_engines::plugins::Need;
@@ -145,6 +145,8 @@ pub struct DialectSettings {
     pub deepgram: DeepgramSettings,
     /// The dialect of AssemblyAI.
     pub assemblyai: AssemblyAiSettings,
+    /// The dialect of moshi-server.
+    pub moshi: MoshiSettings,
     /// The dialect of OpenAI for live audio.
     #[serde(rename = "openai-realtime")]
     pub openai_realtime: RealtimeSettings,

@@ -2,7 +2,7 @@
 
 use super::{
     Ask, Channels, Dialect, NoPlace, Told,
-    realtime::Realtime,
+    moshi::Moshi, realtime::Realtime,
     turns::{AssemblyAi, Flux},
     websocket::Script,
 };
@@ -24,6 +24,7 @@ pub(super) fn of(dialect: Dialect) -> Box<dyn Script> {
         Dialect::Deepgram => Box::new(Deepgram),
         Dialect::Flux => Box::new(Flux),
         Dialect::AssemblyAi => Box::new(AssemblyAi),
+        Dialect::Moshi => Box::new(Moshi),
         Dialect::Realtime => Box::new(Realtime::default()),
         _ => unreachable!("not over WebSocket"),
     }

@@ -54,6 +54,16 @@ pub(super) trait Script {
 
     /// Reads a text. Returns whether the client leaves now.
     fn hear(&mut self, text: &str, told: &mut Told) -> bool;
+
+    /// Reads a binary message, as [`hear`](Self::hear).
+    fn hear_bytes(&mut self, bytes: &[u8], told: &mut Told) -> bool {
+        panic!("not a text: {bytes:?}, {told:?}")
+    }
+
+    /// The header that has a key.
+    fn key_header(&self) -> &'static str {
+        "authorization"
+    }
 }
 
 struct WsPeer {
@@ -77,7 +87,7 @@ pub(super) fn connect(script: Box<dyn Script>, host: &Host, ask: &Ask<'_>) -> Re
     };
     match ask.key {
         Some((KeyPlace::Header, key)) => {
-            header("authorization", format!("{} {key}", script.scheme()).trim().to_owned())
+            header(script.key_header(), format!("{} {key}", script.scheme()).trim().to_owned())
         }
         Some((KeyPlace::Subprotocol, key)) => header("sec-websocket-protocol", script.offer(key).ok_or(NoPlace)?),
         _ => {}
@@ -143,6 +153,11 @@ impl Peer for WsPeer {
             match socket.read() {
                 Ok(Message::Text(text)) => {
                     if script.hear(&text, told) {
+                        break;
+                    }
+                }
+                Ok(Message::Binary(bytes)) => {
+                    if script.hear_bytes(&bytes, told) {
                         break;
                     }
                 }
