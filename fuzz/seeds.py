@@ -234,6 +234,19 @@ def dialects() -> None:
         "error": b"\x82\xa4type\xa5Error\xa7message\xa1m",
     }.items():
         seed("moshi_messages", name, message)
+    for name, message in {
+        "connected": '{"event":"connected","protocol":"Call","version":"1.0.0"}',
+        "start": '{"event":"start","sequenceNumber":"1","start":{"streamSid":"MZ1","tracks":["inbound"],"mediaFormat":'
+        '{"encoding":"audio/x-mulaw","sampleRate":8000,"channels":1},"customParameters":{"preset":"p"}},"streamSid":"MZ1"}',
+        "start-short": '{"event":"start","websocket_id":"w"}',
+        "start-refused": '{"event":"start","streamSid":"MZ1","start":{"mediaFormat":{"encoding":"audio/opus","sampleRate":1}}}',
+        "media": '{"event":"media","media":{"track":"inbound","chunk":"1","payload":"AAEC"},"streamSid":"MZ1"}',
+        "media-outbound": '{"event":"media","media":{"track":"outbound","payload":"AAEC"}}',
+        "media-refused": '{"event":"media","media":{"payload":"A!"}}',
+        "stop": '{"event":"stop","stop":{"callSid":"CA1"},"streamSid":"MZ1"}',
+        "ping": '{"event":"ping"}',
+    }.items():
+        seed("telephone_messages", name, message)
     transcription = '"transcription":{"model":"gpt-transcribe","language":"en","prompt":"p","keywords":["one"],"delay":"low"}'
     turns = '"turn_detection":{"type":"server_vad","threshold":0.5,"prefix_padding_ms":300,"silence_duration_ms":200}'
     for name, message in {

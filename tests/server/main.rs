@@ -49,6 +49,7 @@ mod sherpa;
 mod signals;
 mod status;
 mod streams;
+mod telephone;
 mod timed;
 mod tls;
 mod together;

@@ -7,6 +7,7 @@ mod moshi;
 mod realtime;
 mod scripts;
 mod tcp;
+mod telephone;
 mod turns;
 mod websocket;
 
@@ -16,7 +17,7 @@ use auricle_tests::{Host, Setup};
 const LISTENERS: &str = "[[listeners]]\naddress = \"127.0.0.1:0\"\n\
                          [[listeners]]\naddress = \"127.0.0.1:0\"\ndialects = [\"wyoming\"]\n";
 /// The dialects whose settings have a preset for clients that name none.
-const WITH_DEFAULT: [&str; 9] = [
+const WITH_DEFAULT: [&str; 10] = [
     "vosk",
     "sherpa",
     "whisper-live",
@@ -24,6 +25,7 @@ const WITH_DEFAULT: [&str; 9] = [
     "deepgram",
     "assemblyai",
     "moshi",
+    "telephone",
     "openai-realtime",
     "wyoming",
 ];
@@ -44,11 +46,12 @@ pub(crate) enum Dialect {
     Flux,
     AssemblyAi,
     Moshi,
+    Telephone,
     Realtime,
     Wyoming,
 }
 
-pub(crate) const DIALECTS: [Dialect; 14] = [
+pub(crate) const DIALECTS: [Dialect; 15] = [
     Dialect::Native,
     Dialect::OpenAi,
     Dialect::Vosk,
@@ -61,6 +64,7 @@ pub(crate) const DIALECTS: [Dialect; 14] = [
     Dialect::Flux,
     Dialect::AssemblyAi,
     Dialect::Moshi,
+    Dialect::Telephone,
     Dialect::Realtime,
     Dialect::Wyoming,
 ];
@@ -166,6 +170,7 @@ impl Dialect {
             Self::Flux => "deepgram-flux",
             Self::AssemblyAi => "assemblyai",
             Self::Moshi => "moshi",
+            Self::Telephone => "telephone",
             Self::Realtime => "openai-realtime",
             Self::Wyoming => "wyoming",
         }

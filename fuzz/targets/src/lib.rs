@@ -28,6 +28,7 @@ mod presets;
 mod realtime_messages;
 mod settings;
 mod sherpa_messages;
+mod telephone_messages;
 #[cfg(test)]
 mod tests;
 mod vosk_messages;
@@ -60,6 +61,7 @@ pub use presets::presets;
 pub use realtime_messages::realtime_messages;
 pub use settings::settings;
 pub use sherpa_messages::sherpa_messages;
+pub use telephone_messages::telephone_messages;
 pub use vosk_messages::vosk_messages;
 pub use webrtc_datagrams::webrtc_datagrams;
 pub use webrtc_offers::webrtc_offers;
@@ -73,7 +75,7 @@ pub use wyoming_events::wyoming_events;
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 29] = [
+pub const TARGETS: [(&str, Target); 30] = [
     ("assembly_ai_messages", assembly_ai_messages),
     ("audio_files", audio_files),
     ("audio_intake", audio_intake),
@@ -95,6 +97,7 @@ pub const TARGETS: [(&str, Target); 29] = [
     ("realtime_messages", realtime_messages),
     ("settings", settings),
     ("sherpa_messages", sherpa_messages),
+    ("telephone_messages", telephone_messages),
     ("vosk_messages", vosk_messages),
     ("webrtc_datagrams", webrtc_datagrams),
     ("webrtc_offers", webrtc_offers),

@@ -6,6 +6,8 @@
 
 pub mod assembly_ai;
 #[cfg(feature = "server")]
+mod base64_text;
+#[cfg(feature = "server")]
 mod channels;
 #[cfg(feature = "client")]
 pub mod client;
@@ -25,6 +27,8 @@ pub mod realtime;
 #[cfg(feature = "server")]
 mod rest;
 pub mod sherpa;
+#[cfg(feature = "server")]
+pub mod telephone;
 #[cfg(feature = "server")]
 mod turns;
 #[cfg(feature = "server")]

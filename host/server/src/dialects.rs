@@ -14,6 +14,7 @@ use auricle_dialects::{
     openai::OpenAi,
     realtime::Realtime,
     sherpa::{Sherpa, SherpaOffline},
+    telephone::Telephone,
     vosk::Vosk,
     whisper_live::WhisperLive,
     whisper_live_kit::WhisperLiveKit,
@@ -80,6 +81,7 @@ pub(super) fn dialects(
         deepgram,
         assemblyai,
         moshi,
+        telephone,
         openai_realtime,
         wyoming,
         webrtc: _,
@@ -95,11 +97,13 @@ pub(super) fn dialects(
         Arc::new(Flux::new(deepgram.clone())),
         Arc::new(AssemblyAi::new(assemblyai.clone())),
         Arc::new(Moshi::new(moshi.clone())),
+        Arc::new(Telephone::new(telephone.clone())),
         Arc::new(Realtime::new(openai_realtime.clone())),
     ];
     let mut rest: Vec<Arc<dyn RestDialect>> = vec![
         Arc::new(OpenAi),
         Arc::new(Deepgram::new(deepgram.clone())),
+        Arc::new(Telephone::new(telephone.clone())),
         Arc::new(WebRtcRoutes { transport: webrtc.cloned() }),
     ];
     let socket: Arc<dyn SocketDialect> = Arc::new(Wyoming::new(wyoming.clone()));

@@ -12,8 +12,8 @@ use super::address::ListenAddress;
 use auricle_core::{text_file, times::is_wait};
 use auricle_dialects::{
     assembly_ai::AssemblyAiSettings, deepgram::DeepgramSettings, moshi::MoshiSettings, realtime::RealtimeSettings,
-    sherpa::SherpaSettings, vosk::VoskSettings, webrtc::WebRtcSettings, whisper_live::WhisperLiveSettings,
-    whisper_live_kit::WhisperLiveKitSettings, wyoming::WyomingSettings,
+    sherpa::SherpaSettings, telephone::TelephoneSettings, vosk::VoskSettings, webrtc::WebRtcSettings,
+    whisper_live::WhisperLiveSettings, whisper_live_kit::WhisperLiveKitSettings, wyoming::WyomingSettings,
 };
 use auricle_engines::plugins::Need;
 use auricle_session::{ModelNames, ResumeSettings, journal::JournalSettings};
@@ -147,6 +147,8 @@ pub struct DialectSettings {
     pub assemblyai: AssemblyAiSettings,
     /// The dialect of moshi-server.
     pub moshi: MoshiSettings,
+    /// The dialect of telephone calls.
+    pub telephone: TelephoneSettings,
     /// The dialect of OpenAI for live audio.
     #[serde(rename = "openai-realtime")]
     pub openai_realtime: RealtimeSettings,

@@ -2,7 +2,9 @@
 
 use super::{
     Ask, Channels, Dialect, NoPlace, Told,
-    moshi::Moshi, realtime::Realtime,
+    moshi::Moshi,
+    realtime::Realtime,
+    telephone::Telephone,
     turns::{AssemblyAi, Flux},
     websocket::Script,
 };
@@ -25,6 +27,7 @@ pub(super) fn of(dialect: Dialect) -> Box<dyn Script> {
         Dialect::Flux => Box::new(Flux),
         Dialect::AssemblyAi => Box::new(AssemblyAi),
         Dialect::Moshi => Box::new(Moshi),
+        Dialect::Telephone => Box::new(Telephone),
         Dialect::Realtime => Box::new(Realtime::default()),
         _ => unreachable!("not over WebSocket"),
     }
