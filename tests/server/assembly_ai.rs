@@ -3,19 +3,15 @@
 
 use super::{
     deepgram,
+    sockets::{self, Socket},
     timed::{Timed, assert_same, digits, native_words},
 };
 use auricle_tests::{
-    Client, Host, PublishedClients, Setup, auricle, bytes, fixture, library, limit, noise, printed, tone_segments, wav,
-    words,
+    Client, Host, PublishedClients, Setup, auricle, bytes, fixture, library, noise, printed, tone_segments, wav, words,
 };
 use serde_json::{Value, json};
-use std::{fs, net::TcpStream, path::Path};
-use tungstenite::{
-    Error, HandshakeError, Message, WebSocket,
-    client::{IntoClientRequest, client_with_config},
-    http::HeaderValue,
-};
+use std::{fs, path::Path};
+use tungstenite::Message;
 
 const CLIENTS: PublishedClients = PublishedClients("assemblyai");
 
@@ -38,25 +34,15 @@ fn said(audio: &[i16]) -> Vec<String> {
 }
 
 /// A client of AssemblyAI.
-struct Live(WebSocket<TcpStream>);
+struct Live(Socket);
 
 impl Live {
     /// Connects with the value of `Authorization`; the HTTP status and the body if that is refused.
     fn knock(address: &str, query: &str, key: Option<&str>) -> Result<Self, (u16, Value)> {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(limit())).unwrap();
-        stream.set_write_timeout(Some(limit())).unwrap();
-        let mut request = format!("ws://{address}/v3/ws?{query}").into_client_request().unwrap();
-        if let Some(key) = key {
-            request.headers_mut().insert("authorization", HeaderValue::from_str(key).unwrap());
-        }
-        match client_with_config(request, stream, None) {
+        let headers: Vec<_> = key.map(|key| ("authorization", key)).into_iter().collect();
+        match sockets::knock(address, &format!("/v3/ws?{query}"), &headers) {
             Ok((socket, _)) => Ok(Self(socket)),
-            Err(HandshakeError::Failure(Error::Http(answer))) => {
-                let body = serde_json::from_slice(answer.body().as_deref().unwrap_or_default()).unwrap();
-                Err((answer.status().as_u16(), body))
-            }
-            Err(problem) => panic!("{problem}"),
+            Err(answer) => Err((answer.status().as_u16(), serde_json::from_str(&sockets::body(&answer)).unwrap())),
         }
     }
 
@@ -74,18 +60,7 @@ impl Live {
 
     /// All messages to the close, its code and reason.
     fn rest(&mut self) -> (Vec<Value>, u16, String) {
-        let mut messages = Vec::new();
-        loop {
-            match self.0.read() {
-                Ok(Message::Text(text)) => messages.push(serde_json::from_str(&text).unwrap()),
-                Ok(Message::Close(frame)) => {
-                    let frame = frame.expect("a code");
-                    return (messages, frame.code.into(), frame.reason.to_string());
-                }
-                Ok(_) => {}
-                Err(error) => panic!("no close: {error}"),
-            }
-        }
+        sockets::rest(&mut self.0)
     }
 
     fn finish(mut self) -> Vec<Value> {

@@ -2,7 +2,8 @@
 //! `@deepgram/sdk`, unmodified.
 
 use super::{
-    deepgram::{Answer, Live, RAW, of, published, said, tone, with_key},
+    deepgram::{Live, RAW, of, published, said, tone, with_key},
+    sockets::Answer,
     timed::{Timed, assert_same, digits, native_words},
 };
 use auricle_tests::{Host, fixture, noise, wav, words};

@@ -47,6 +47,7 @@ mod rust_readme;
 mod sessions;
 mod sherpa;
 mod signals;
+mod sockets;
 mod status;
 mod streams;
 mod telephone;

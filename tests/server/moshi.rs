@@ -1,17 +1,14 @@
 //! The dialect of moshi-server: its own listener, the path `/api/asr-streaming` of the main listener, and what the script of its
 //! makers does.
 
-use super::timed::digits;
-use auricle_tests::{
-    Host, PublishedClients, Setup, auricle, fixture, library, limit, noise, printed, tone_segments, words,
+use super::{
+    sockets::{self, Socket},
+    timed::digits,
 };
+use auricle_tests::{Host, PublishedClients, Setup, auricle, fixture, library, noise, printed, tone_segments, words};
 use serde_json::{Value, json};
-use std::{fs, net::TcpStream, path::Path};
-use tungstenite::{
-    Error, HandshakeError, Message, WebSocket,
-    client::{IntoClientRequest, client_with_config},
-    http::HeaderValue,
-};
+use std::{fs, path::Path};
+use tungstenite::Message;
 
 const CLIENTS: PublishedClients = PublishedClients("moshi");
 
@@ -33,23 +30,14 @@ fn said(audio: &[i16]) -> Vec<String> {
 }
 
 /// A client of moshi.
-struct Live(WebSocket<TcpStream>);
+struct Live(Socket);
 
 impl Live {
     /// Connects, with a key in the header; the HTTP status if that is refused.
     fn knock(address: &str, query: &str, key: Option<&str>) -> Result<Self, u16> {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(limit())).unwrap();
-        stream.set_write_timeout(Some(limit())).unwrap();
-        let mut request = format!("ws://{address}/api/asr-streaming?{query}").into_client_request().unwrap();
-        if let Some(key) = key {
-            request.headers_mut().insert("kyutai-api-key", HeaderValue::from_str(key).unwrap());
-        }
-        match client_with_config(request, stream, None) {
-            Ok((socket, _)) => Ok(Self(socket)),
-            Err(HandshakeError::Failure(Error::Http(answer))) => Err(answer.status().as_u16()),
-            Err(problem) => panic!("{problem}"),
-        }
+        let headers: Vec<_> = key.map(|key| ("kyutai-api-key", key)).into_iter().collect();
+        let connected = sockets::knock(address, &format!("/api/asr-streaming?{query}"), &headers);
+        connected.map(|(socket, _)| Self(socket)).map_err(|answer| answer.status().as_u16())
     }
 
     /// Connects, and reads the greeting.
@@ -72,15 +60,9 @@ impl Live {
 
     /// The next message; the close code if there is none.
     fn hear(&mut self) -> Result<Value, u16> {
-        loop {
-            match self.0.read() {
-                Ok(Message::Binary(bytes)) => return Ok(rmp_serde::from_slice(&bytes).unwrap()),
-                Ok(Message::Close(frame)) => return Err(frame.map_or(1005, |frame| frame.code.into())),
-                Ok(Message::Text(text)) => panic!("a text: {text}"),
-                Ok(_) => {}
-                Err(error) => panic!("no close: {error}"),
-            }
-        }
+        let message = sockets::hear(&mut self.0).map_err(|(code, _)| code)?;
+        assert!(message.is_binary(), "{message:?}");
+        Ok(rmp_serde::from_slice(&message.into_data()).unwrap())
     }
 
     /// All messages to one of this type, which is the last.

@@ -1,12 +1,16 @@
 //! The dialect of telephone calls: its own listener, and `/telephone/handler` and `/telephone/incoming` of the main listener, with the
 //! messages of Twilio's media streams.
 
-use super::{page::request, timed::digits};
-use auricle_tests::{Client, Host, Setup, auricle, bytes, library, limit, noise, words};
+use super::{
+    page::request,
+    sockets::{self, Socket},
+    timed::digits,
+};
+use auricle_tests::{Client, Host, Setup, auricle, bytes, library, noise, words};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
-use std::{fs, net::TcpStream};
-use tungstenite::{Message, WebSocket, client};
+use std::fs;
+use tungstenite::Message;
 
 /// The main listener, and one for calls only.
 const LISTENERS: &str = r#"
@@ -24,14 +28,11 @@ fn tone() -> Setup {
 }
 
 /// A call.
-struct Call(WebSocket<TcpStream>);
+struct Call(Socket);
 
 impl Call {
     fn connect(address: &str, query: &str) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(limit())).unwrap();
-        stream.set_write_timeout(Some(limit())).unwrap();
-        Self(client(format!("ws://{address}/telephone/handler{query}"), stream).unwrap().0)
+        Self(sockets::knock(address, &format!("/telephone/handler{query}"), &[]).unwrap().0)
     }
 
     fn say(&mut self, message: &Value) {
@@ -59,15 +60,8 @@ impl Call {
 
     /// All messages to the close, and its code.
     fn rest(&mut self) -> (Vec<Value>, u16) {
-        let mut messages = Vec::new();
-        loop {
-            match self.0.read() {
-                Ok(Message::Text(text)) => messages.push(serde_json::from_str(&text).unwrap()),
-                Ok(Message::Close(frame)) => return (messages, frame.map_or(1005, |frame| frame.code.into())),
-                Ok(_) => {}
-                Err(error) => panic!("no close: {error}"),
-            }
-        }
+        let (messages, code, _) = sockets::rest(&mut self.0);
+        (messages, code)
     }
 
     fn finish(mut self) -> Vec<Value> {
