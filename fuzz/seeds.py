@@ -181,6 +181,72 @@ def dialects() -> None:
         "error": '{"type":"Error","variant":"SchemaError","description":"d"}',
     }.items():
         seed("deepgram_messages", name, message)
+    word = '{"word":"One.","confidence":0.5,"start":0.5,"end":1.25}'
+    for name, message in {
+        "query": "model=flux-general-en&encoding=linear16&sample_rate=16000&eot_threshold=0.7&eot_timeout_ms=6000"
+        "&keyterm=foo+bar&language_hint=en&numerals=true&tag=a",
+        "query-refused": "eager_eot_threshold=0.4&redact=numbers&language_hint=en&language_hint=de",
+        "force-end-turn": '{"type":"ForceEndTurn"}',
+        "close-stream": '{"type":"CloseStream"}',
+        "configure": '{"type":"Configure","thresholds":{"eager_eot_threshold":0.4,"eot_threshold":0.8,"eot_timeout_ms":900},'
+        '"keyterms":"one","language_hints":["en"],"numerals":true}',
+        "connected": '{"type":"Connected","request_id":"r","sequence_id":0}',
+        "turn": '{"type":"TurnInfo","event":"EndOfTurn","turn_index":1,"audio_window_start":0.5,"audio_window_end":1.25,'
+        '"transcript":"One.","words":[' + word + '],"end_of_turn_confidence":1.0,"trigger":"timeout","languages":["en"],'
+        '"request_id":"r","sequence_id":3}',
+        "success": '{"type":"ConfigureSuccess","thresholds":{"eot_timeout_ms":900},"keyterms":["one"],"language_hints":[],'
+        '"request_id":"r","sequence_id":1}',
+        "error": '{"type":"Error","code":"INVALID_OPTION","description":"d","request_id":"r","sequence_id":1}',
+    }.items():
+        seed("flux_messages", name, message)
+    word = '{"start":500,"end":1250,"confidence":0.5,"text":"One.","word_is_final":true}'
+    for name, message in {
+        "query": "sample_rate=16000&encoding=pcm_mulaw&speech_model=universal-streaming-english&format_turns=True"
+        "&keyterms_prompt=%5B%22foo+bar%22%5D&language_codes=%5B%22en%22%5D&max_turn_silence=900&min_turn_silence=160",
+        "query-file": "encoding=ogg_opus&language_detection=true&include_partial_turns=false&prompt=one",
+        "query-refused": "sample_rate=16000&speaker_labels=true&redact_pii=true",
+        "keep-alive": '{"type":"KeepAlive"}',
+        "force-endpoint": '{"type":"ForceEndpoint"}',
+        "terminate": '{"type":"Terminate"}',
+        "update": '{"type":"UpdateConfiguration","max_turn_silence":900,"format_turns":true,"vad_threshold":0.5}',
+        "update-refused": '{"type":"UpdateConfiguration","keyterms_prompt":["one"],"prompt":"p","language_codes":["en"],'
+        '"filter_profanity":true}',
+        "begin": '{"type":"Begin","id":"i","expires_at":1700000000,"configuration":{"model":"p"}}',
+        "started": '{"type":"SpeechStarted","timestamp":500}',
+        "turn": '{"type":"Turn","turn_order":1,"turn_is_formatted":true,"end_of_turn":true,"transcript":"One.",'
+        '"end_of_turn_confidence":1.0,"words":[' + word + '],"language_code":"en"}',
+        "termination": '{"type":"Termination","audio_duration_seconds":3,"session_duration_seconds":4}',
+        "warning": '{"type":"Warning","warning_code":3000,"warning":"w"}',
+        "error": '{"type":"Error","error_code":3006,"error":"e"}',
+    }.items():
+        seed("assembly_ai_messages", name, message)
+    for name, message in {
+        "init": b"\x81\xa4type\xa4Init",
+        "audio": b"\x82\xa4type\xa5Audio\xa3pcm\x93\xca" + struct.pack(">f", 0.5) + b"\xcb" + struct.pack(">d", -1.0) + b"\x00",
+        "ogg": b"\x82\xa4type\xa7OggOpus\xa4data\xc4\x04OggS",
+        "ogg-list": b"\x82\xa4data\x92\x01\xcc\xff\xa4type\xa7OggOpus",
+        "marker": b"\x82\xa4type\xa6Marker\xa2id\xd0\xfd",
+        "end": b"\x81\xa4type\xa3End",
+        "ready": b"\x81\xa4type\xa5Ready",
+        "word": b"\x83\xa4type\xa4Word\xa4text\xa3one\xaastart_time\xcb" + struct.pack(">d", 0.5),
+        "end-word": b"\x82\xa4type\xa7EndWord\xa9stop_time\xcb" + struct.pack(">d", 1.5),
+        "step": b"\x84\xa4type\xa4Step\xa8step_idx\x02\xa3prs\x94" + (b"\xca" + struct.pack(">f", 1.0)) * 4 + b"\xacbuffered_pcm\x00",
+        "error": b"\x82\xa4type\xa5Error\xa7message\xa1m",
+    }.items():
+        seed("moshi_messages", name, message)
+    for name, message in {
+        "connected": '{"event":"connected","protocol":"Call","version":"1.0.0"}',
+        "start": '{"event":"start","sequenceNumber":"1","start":{"streamSid":"MZ1","tracks":["inbound"],"mediaFormat":'
+        '{"encoding":"audio/x-mulaw","sampleRate":8000,"channels":1},"customParameters":{"preset":"p"}},"streamSid":"MZ1"}',
+        "start-short": '{"event":"start","websocket_id":"w"}',
+        "start-refused": '{"event":"start","streamSid":"MZ1","start":{"mediaFormat":{"encoding":"audio/opus","sampleRate":1}}}',
+        "media": '{"event":"media","media":{"track":"inbound","chunk":"1","payload":"AAEC"},"streamSid":"MZ1"}',
+        "media-outbound": '{"event":"media","media":{"track":"outbound","payload":"AAEC"}}',
+        "media-refused": '{"event":"media","media":{"payload":"A!"}}',
+        "stop": '{"event":"stop","stop":{"callSid":"CA1"},"streamSid":"MZ1"}',
+        "ping": '{"event":"ping"}',
+    }.items():
+        seed("telephone_messages", name, message)
     transcription = '"transcription":{"model":"gpt-transcribe","language":"en","prompt":"p","keywords":["one"],"delay":"low"}'
     turns = '"turn_detection":{"type":"server_vad","threshold":0.5,"prefix_padding_ms":300,"silence_duration_ms":200}'
     for name, message in {

@@ -1,20 +1,16 @@
 //! The dialect of Deepgram: `/v1/listen` of the main listener, and the published clients of PyPI `deepgram-sdk` and npm
 //! `@deepgram/sdk`, unmodified.
 
-use super::timed::{Timed, assert_same, digits, native_words};
+use super::{
+    sockets::{self, Answer, Socket},
+    timed::{Timed, assert_same, digits, native_words},
+};
 use auricle_tests::{
-    Host, PublishedClients, Setup, auricle, bytes, fixture, library, limit, noise, printed, tone_segments, wav, words,
+    Host, PublishedClients, Setup, auricle, bytes, fixture, library, noise, printed, tone_segments, wav, words,
 };
 use serde_json::{Value, json};
-use std::{
-    fs,
-    net::{Shutdown, TcpStream},
-};
-use tungstenite::{
-    Message, WebSocket,
-    client::{IntoClientRequest, client_with_config},
-    http::{HeaderValue, Response},
-};
+use std::{fs, net::Shutdown};
+use tungstenite::Message;
 
 pub(crate) const CLIENTS: PublishedClients = PublishedClients("deepgram");
 
@@ -26,11 +22,8 @@ pub(crate) fn tone() -> Setup {
     Setup::new().plugin(&library("tone")).preset("english", &json!({"backend": "tone"})).settings(MODELS)
 }
 
-/// The response to a handshake.
-pub(crate) type Answer = Response<Option<Vec<u8>>>;
-
 /// A client of Deepgram.
-pub(crate) struct Live(pub(crate) WebSocket<TcpStream>, Answer);
+pub(crate) struct Live(pub(crate) Socket, pub(crate) Answer);
 
 impl Live {
     pub(crate) fn connect(host: &Host, query: &str) -> Self {
@@ -39,19 +32,12 @@ impl Live {
 
     /// Connects with further headers; the response if that is refused.
     pub(crate) fn knock(host: &Host, query: &str, headers: &[(&'static str, &str)]) -> Result<Self, Box<Answer>> {
-        let address = host.address();
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(limit())).unwrap();
-        stream.set_write_timeout(Some(limit())).unwrap();
-        let mut request = format!("ws://{address}/v1/listen?{query}").into_client_request().unwrap();
-        for (name, value) in headers {
-            request.headers_mut().insert(*name, HeaderValue::from_str(value).unwrap());
-        }
-        match client_with_config(request, stream, None) {
-            Ok((socket, answer)) => Ok(Self(socket, answer)),
-            Err(tungstenite::HandshakeError::Failure(tungstenite::Error::Http(answer))) => Err(answer),
-            Err(problem) => panic!("{problem}"),
-        }
+        Self::knock_at(host, &format!("/v1/listen?{query}"), headers)
+    }
+
+    /// The same at another path, which is followed by the query.
+    pub(crate) fn knock_at(host: &Host, path: &str, headers: &[(&'static str, &str)]) -> Result<Self, Box<Answer>> {
+        sockets::knock(host.address(), path, headers).map(|(socket, answer)| Self(socket, answer))
     }
 
     pub(crate) fn say(&mut self, kind: &str) {
@@ -64,19 +50,7 @@ impl Live {
 
     /// All messages to the close, its code and reason.
     pub(crate) fn rest(&mut self) -> (Vec<Value>, u16, String) {
-        let mut messages = Vec::new();
-        loop {
-            match self.0.read() {
-                Ok(Message::Text(text)) => messages.push(serde_json::from_str(&text).unwrap()),
-                Ok(Message::Close(frame)) => {
-                    let (code, reason) =
-                        frame.map_or((1005, String::new()), |frame| (frame.code.into(), frame.reason.to_string()));
-                    return (messages, code, reason);
-                }
-                Ok(_) => {}
-                Err(error) => panic!("no close: {error}"),
-            }
-        }
+        sockets::rest(&mut self.0)
     }
 
     pub(crate) fn finish(mut self) -> Vec<Value> {
@@ -359,7 +333,7 @@ fn a_key_may_be_in_all_places_of_deepgram() {
 }
 
 /// Runs a published client with the recording of the digits.
-fn published(program: &str, how: &str, host: &Host, key: &str, options: Value) -> Option<Value> {
+pub(crate) fn published(program: &str, how: &str, host: &Host, key: &str, options: Value) -> Option<Value> {
     let (file, options) = (fixture("digits.wav"), options.to_string());
     let args = [how, host.address(), key, file.to_str().unwrap(), &options];
     let ran = if program.ends_with(".py") { CLIENTS.python(program, &args) } else { CLIENTS.node(program, &args) };

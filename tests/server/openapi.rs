@@ -9,6 +9,7 @@ use auricle_dialects::{
     RestDialect,
     deepgram::{Deepgram, DeepgramSettings},
     openai::OpenAi,
+    telephone::{Telephone, TelephoneSettings},
 };
 use auricle_tests::{Client, Host, PublishedClients, Setup, library, long, noise, printed, skip};
 use serde_json::{Value, json};
@@ -77,7 +78,8 @@ fn every_route_answers_as_it_is_documented() {
 fn every_route_of_the_dialects_is_documented() {
     let document = document();
     let deepgram = Deepgram::new(DeepgramSettings::default());
-    for (method, path) in OpenAi.routes().iter().chain(deepgram.routes()) {
+    let telephone = Telephone::new(TelephoneSettings::default());
+    for (method, path) in OpenAi.routes().iter().chain(deepgram.routes()).chain(telephone.routes()) {
         let path = path.replace("{*", "{");
         let operation = &document["paths"][&path][method.as_str().to_lowercase()];
         assert!(operation.is_object(), "{method} {path}");

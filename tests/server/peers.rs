@@ -4,9 +4,12 @@
 
 mod grpc;
 mod http;
+mod moshi;
 mod realtime;
 mod scripts;
 mod tcp;
+mod telephone;
+mod turns;
 mod websocket;
 
 use auricle_tests::{Host, Setup};
@@ -16,8 +19,19 @@ const LISTENERS: &str = "[[listeners]]\naddress = \"127.0.0.1:0\"\n\
                          [[listeners]]\naddress = \"127.0.0.1:0\"\ndialects = [\"wyoming\"]\n\
                          [[listeners]]\naddress = \"127.0.0.1:0\"\ndialects = [\"riva\"]\n";
 /// The dialects whose settings have a preset for clients that name none.
-const WITH_DEFAULT: [&str; 8] =
-    ["vosk", "sherpa", "whisper-live", "whisper-live-kit", "deepgram", "openai-realtime", "riva", "wyoming"];
+const WITH_DEFAULT: [&str; 11] = [
+    "vosk",
+    "sherpa",
+    "whisper-live",
+    "whisper-live-kit",
+    "deepgram",
+    "assemblyai",
+    "moshi",
+    "telephone",
+    "openai-realtime",
+    "riva",
+    "wyoming",
+];
 
 /// A dialect as a column of the table, with the way to use it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,12 +46,16 @@ pub(crate) enum Dialect {
     Deepgram,
     /// Deepgram's requests for recordings.
     DeepgramRecordings,
+    Flux,
+    AssemblyAi,
+    Moshi,
+    Telephone,
     Realtime,
     Riva,
     Wyoming,
 }
 
-pub(crate) const DIALECTS: [Dialect; 12] = [
+pub(crate) const DIALECTS: [Dialect; 16] = [
     Dialect::Native,
     Dialect::OpenAi,
     Dialect::Vosk,
@@ -47,6 +65,10 @@ pub(crate) const DIALECTS: [Dialect; 12] = [
     Dialect::WhisperLiveKit,
     Dialect::Deepgram,
     Dialect::DeepgramRecordings,
+    Dialect::Flux,
+    Dialect::AssemblyAi,
+    Dialect::Moshi,
+    Dialect::Telephone,
     Dialect::Realtime,
     Dialect::Riva,
     Dialect::Wyoming,
@@ -150,6 +172,10 @@ impl Dialect {
             Self::WhisperLiveKit => "whisper-live-kit",
             Self::Deepgram => "deepgram",
             Self::DeepgramRecordings => "deepgram, recordings",
+            Self::Flux => "deepgram-flux",
+            Self::AssemblyAi => "assemblyai",
+            Self::Moshi => "moshi",
+            Self::Telephone => "telephone",
             Self::Realtime => "openai-realtime",
             Self::Riva => "riva",
             Self::Wyoming => "wyoming",

@@ -1,20 +1,16 @@
 //! The dialect of WhisperLive: its own listener, the path `/whisper-live` of the main listener, and the published clients
 //! of PyPI `whisper-live`, unmodified.
 
-use super::timed::{Timed, assert_same, digits, native_words};
+use super::{
+    sockets::{self, Socket},
+    timed::{Timed, assert_same, digits, native_words},
+};
 use auricle_tests::{
-    PublishedClients, Setup, auricle, bytes, fixture, library, limit, noise, printed, tone_segments, wav, words,
+    PublishedClients, Setup, auricle, bytes, fixture, library, noise, printed, tone_segments, wav, words,
 };
 use serde_json::{Value, json};
-use std::{
-    fs,
-    net::{Shutdown, TcpStream},
-};
-use tungstenite::{
-    Message, WebSocket,
-    client::{IntoClientRequest, client_with_config},
-    http::HeaderValue,
-};
+use std::{fs, net::Shutdown};
+use tungstenite::Message;
 
 const CLIENTS: PublishedClients = PublishedClients("whisper-live");
 
@@ -38,7 +34,7 @@ fn floats(audio: &[i16]) -> Vec<u8> {
 }
 
 /// A client of WhisperLive.
-struct Live(WebSocket<TcpStream>);
+struct Live(Socket);
 
 impl Live {
     fn connect(address: &str, path: &str) -> Self {
@@ -47,20 +43,8 @@ impl Live {
 
     /// Connects with further headers; the HTTP status if that is refused.
     fn knock(address: &str, path: &str, headers: &[(&'static str, &str)]) -> Result<Self, u16> {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(limit())).unwrap();
-        stream.set_write_timeout(Some(limit())).unwrap();
-        let mut request = format!("ws://{address}{path}").into_client_request().unwrap();
-        for (name, value) in headers {
-            request.headers_mut().insert(*name, HeaderValue::from_str(value).unwrap());
-        }
-        match client_with_config(request, stream, None) {
-            Ok((socket, _)) => Ok(Self(socket)),
-            Err(tungstenite::HandshakeError::Failure(tungstenite::Error::Http(answer))) => {
-                Err(answer.status().as_u16())
-            }
-            Err(problem) => panic!("{problem}"),
-        }
+        let connected = sockets::knock(address, path, headers);
+        connected.map(|(socket, _)| Self(socket)).map_err(|answer| answer.status().as_u16())
     }
 
     /// Connects and sends options; the id is `u`.
@@ -88,25 +72,14 @@ impl Live {
 
     /// The next message; the close code if there is none.
     fn hear(&mut self) -> Result<Value, u16> {
-        loop {
-            match self.0.read() {
-                Ok(Message::Text(text)) => return Ok(serde_json::from_str(&text).unwrap()),
-                Ok(Message::Close(frame)) => return Err(frame.map_or(1005, |frame| frame.code.into())),
-                Ok(_) => {}
-                Err(error) => panic!("no close: {error}"),
-            }
-        }
+        let message = sockets::hear(&mut self.0).map_err(|(code, _)| code)?;
+        Ok(serde_json::from_str(message.to_text().unwrap()).unwrap())
     }
 
     /// All messages to the close, and its code.
     fn rest(&mut self) -> (Vec<Value>, u16) {
-        let mut messages = Vec::new();
-        loop {
-            match self.hear() {
-                Ok(message) => messages.push(message),
-                Err(code) => return (messages, code),
-            }
-        }
+        let (messages, code, _) = sockets::rest(&mut self.0);
+        (messages, code)
     }
 
     fn finish(mut self) -> Vec<Value> {

@@ -1,16 +1,14 @@
 //! The dialect of WhisperLiveKit: its own listener, the path `/asr` of the main listener, and the client of PyPI
 //! `whisperlivekit`, unmodified.
 
-use super::timed::digits;
-use auricle_tests::{
-    PublishedClients, Setup, bytes, fixture, library, limit, noise, printed, tone_segments, wav, words,
+use super::{
+    sockets::{self, Socket},
+    timed::digits,
 };
+use auricle_tests::{PublishedClients, Setup, bytes, fixture, library, noise, printed, tone_segments, wav, words};
 use serde_json::{Value, json};
-use std::{
-    fs,
-    net::{Shutdown, TcpStream},
-};
-use tungstenite::{Error, HandshakeError, Message, WebSocket, client};
+use std::{fs, net::Shutdown};
+use tungstenite::Message;
 
 const CLIENTS: PublishedClients = PublishedClients("whisper-live-kit");
 
@@ -32,21 +30,14 @@ fn said(audio: &[i16]) -> Vec<String> {
 }
 
 /// A client of WhisperLiveKit.
-struct Kit(WebSocket<TcpStream>);
+struct Kit(Socket);
 
 impl Kit {
     /// Connects; the HTTP status and the body if that is refused.
     fn knock(address: &str, path: &str) -> Result<Self, (u16, String)> {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(limit())).unwrap();
-        stream.set_write_timeout(Some(limit())).unwrap();
-        match client(format!("ws://{address}{path}"), stream) {
+        match sockets::knock(address, path, &[]) {
             Ok((socket, _)) => Ok(Self(socket)),
-            Err(HandshakeError::Failure(Error::Http(answer))) => {
-                let body = String::from_utf8_lossy(answer.body().as_deref().unwrap_or_default()).into_owned();
-                Err((answer.status().as_u16(), body))
-            }
-            Err(problem) => panic!("{problem}"),
+            Err(answer) => Err((answer.status().as_u16(), sockets::body(&answer))),
         }
     }
 
@@ -64,25 +55,14 @@ impl Kit {
 
     /// The next message; the close code if there is none.
     fn hear(&mut self) -> Result<Value, u16> {
-        loop {
-            match self.0.read() {
-                Ok(Message::Text(text)) => return Ok(serde_json::from_str(&text).unwrap()),
-                Ok(Message::Close(frame)) => return Err(frame.map_or(1005, |frame| frame.code.into())),
-                Ok(_) => {}
-                Err(error) => panic!("no close: {error}"),
-            }
-        }
+        let message = sockets::hear(&mut self.0).map_err(|(code, _)| code)?;
+        Ok(serde_json::from_str(message.to_text().unwrap()).unwrap())
     }
 
     /// All messages to the close, and its code.
     fn rest(&mut self) -> (Vec<Value>, u16) {
-        let mut messages = Vec::new();
-        loop {
-            match self.hear() {
-                Ok(message) => messages.push(message),
-                Err(code) => return (messages, code),
-            }
-        }
+        let (messages, code, _) = sockets::rest(&mut self.0);
+        (messages, code)
     }
 
     fn finish(mut self) -> Vec<Value> {

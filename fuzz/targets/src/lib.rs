@@ -6,14 +6,17 @@
 
 #![forbid(unsafe_code)]
 
+mod assembly_ai_messages;
 mod audio_files;
 mod audio_intake;
 mod claims;
 mod client_messages;
 mod deepgram_messages;
+mod flux_messages;
 mod input;
 mod manifests;
 mod media_packets;
+mod moshi_messages;
 mod online_restarts;
 mod onnx_networks;
 mod onnx_restarts;
@@ -27,6 +30,7 @@ mod riva_messages;
 mod settings;
 mod sherpa_messages;
 mod stored_points;
+mod telephone_messages;
 #[cfg(test)]
 mod tests;
 mod vosk_messages;
@@ -38,13 +42,16 @@ mod whisper_weights;
 mod worker_messages;
 mod wyoming_events;
 
+pub use assembly_ai_messages::assembly_ai_messages;
 pub use audio_files::audio_files;
 pub use audio_intake::audio_intake;
 pub use claims::claims;
 pub use client_messages::client_messages;
 pub use deepgram_messages::deepgram_messages;
+pub use flux_messages::flux_messages;
 pub use manifests::manifests;
 pub use media_packets::media_packets;
+pub use moshi_messages::moshi_messages;
 pub use online_restarts::online_restarts;
 pub use onnx_networks::onnx_networks;
 pub use onnx_restarts::onnx_restarts;
@@ -58,6 +65,7 @@ pub use riva_messages::riva_messages;
 pub use settings::settings;
 pub use sherpa_messages::sherpa_messages;
 pub use stored_points::stored_points;
+pub use telephone_messages::telephone_messages;
 pub use vosk_messages::vosk_messages;
 pub use webrtc_datagrams::webrtc_datagrams;
 pub use webrtc_offers::webrtc_offers;
@@ -71,14 +79,17 @@ pub use wyoming_events::wyoming_events;
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 27] = [
+pub const TARGETS: [(&str, Target); 32] = [
+    ("assembly_ai_messages", assembly_ai_messages),
     ("audio_files", audio_files),
     ("audio_intake", audio_intake),
     ("claims", claims),
     ("client_messages", client_messages),
     ("deepgram_messages", deepgram_messages),
+    ("flux_messages", flux_messages),
     ("manifests", manifests),
     ("media_packets", media_packets),
+    ("moshi_messages", moshi_messages),
     ("online_restarts", online_restarts),
     ("onnx_networks", onnx_networks),
     ("onnx_restarts", onnx_restarts),
@@ -92,6 +103,7 @@ pub const TARGETS: [(&str, Target); 27] = [
     ("settings", settings),
     ("sherpa_messages", sherpa_messages),
     ("stored_points", stored_points),
+    ("telephone_messages", telephone_messages),
     ("vosk_messages", vosk_messages),
     ("webrtc_datagrams", webrtc_datagrams),
     ("webrtc_offers", webrtc_offers),

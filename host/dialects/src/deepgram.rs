@@ -1,5 +1,6 @@
-//! The protocol of Deepgram for live audio, and its requests for recordings. `docs/dialects.md` describes it for clients.
+//! The protocols of Deepgram for live audio, and its requests for recordings. `docs/dialects.md` describes it for clients.
 
+pub mod flux;
 mod ignored;
 pub mod messages;
 pub mod options;
@@ -12,6 +13,8 @@ mod codes;
 mod connection;
 #[cfg(feature = "server")]
 mod handshake;
+#[cfg(feature = "server")]
+mod headers;
 #[cfg(feature = "server")]
 mod recording;
 #[cfg(feature = "server")]

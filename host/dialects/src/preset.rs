@@ -46,3 +46,22 @@ pub(crate) fn default_preset(
         }
     }
 }
+
+/// The preset of the model that a client names, else the default, checked against what the client may use.
+///
+/// # Errors
+/// There is none, or the client may not use it.
+pub(crate) fn chosen_preset(
+    model: Option<&str>,
+    set: Option<&String>,
+    dialect: &str,
+    advice: &str,
+    admitted: &Admitted,
+) -> Result<String, Failure> {
+    if let Some(model) = model {
+        return named_preset(model, admitted.sessions(), admitted.caller());
+    }
+    let preset = default_preset(set, dialect, advice, admitted)?;
+    admitted.caller().check_preset(&preset)?;
+    Ok(preset)
+}

@@ -7,12 +7,15 @@ use crate::{
 };
 use auricle_dialects::{
     Dialect, RestDialect, SocketDialect,
-    deepgram::Deepgram,
+    assembly_ai::AssemblyAi,
+    deepgram::{Deepgram, flux::Flux},
+    moshi::Moshi,
     native::Native,
     openai::OpenAi,
     realtime::Realtime,
     riva::Riva,
     sherpa::{Sherpa, SherpaOffline},
+    telephone::Telephone,
     vosk::Vosk,
     whisper_live::WhisperLive,
     whisper_live_kit::WhisperLiveKit,
@@ -79,6 +82,9 @@ pub(super) fn dialects(
         whisper_live,
         whisper_live_kit,
         deepgram,
+        assemblyai,
+        moshi,
+        telephone,
         openai_realtime,
         riva,
         wyoming,
@@ -92,11 +98,16 @@ pub(super) fn dialects(
         Arc::new(WhisperLive::new(whisper_live.clone())),
         Arc::new(WhisperLiveKit::new(whisper_live_kit.clone())),
         Arc::new(Deepgram::new(deepgram.clone())),
+        Arc::new(Flux::new(deepgram.clone())),
+        Arc::new(AssemblyAi::new(assemblyai.clone())),
+        Arc::new(Moshi::new(moshi.clone())),
+        Arc::new(Telephone::new(telephone.clone())),
         Arc::new(Realtime::new(openai_realtime.clone())),
     ];
     let mut rest: Vec<Arc<dyn RestDialect>> = vec![
         Arc::new(OpenAi),
         Arc::new(Deepgram::new(deepgram.clone())),
+        Arc::new(Telephone::new(telephone.clone())),
         Arc::new(WebRtcRoutes { transport: webrtc.cloned() }),
     ];
     let http2: Arc<dyn RestDialect> = Arc::new(Riva::new(riva.clone()));

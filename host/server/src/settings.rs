@@ -11,9 +11,10 @@ pub use webrtc::{PublicAddress, WebRtc};
 use super::address::ListenAddress;
 use auricle_core::{text_file, times::is_wait};
 use auricle_dialects::{
-    deepgram::DeepgramSettings, realtime::RealtimeSettings, riva::RivaSettings, sherpa::SherpaSettings,
-    vosk::VoskSettings, webrtc::WebRtcSettings, whisper_live::WhisperLiveSettings,
-    whisper_live_kit::WhisperLiveKitSettings, wyoming::WyomingSettings,
+    assembly_ai::AssemblyAiSettings, deepgram::DeepgramSettings, moshi::MoshiSettings, realtime::RealtimeSettings,
+    riva::RivaSettings, sherpa::SherpaSettings, telephone::TelephoneSettings, vosk::VoskSettings,
+    webrtc::WebRtcSettings, whisper_live::WhisperLiveSettings, whisper_live_kit::WhisperLiveKitSettings,
+    wyoming::WyomingSettings,
 };
 use auricle_engines::plugins::Need;
 use auricle_session::{ModelNames, ResumeSettings, journal::JournalSettings};
@@ -143,6 +144,12 @@ pub struct DialectSettings {
     pub whisper_live_kit: WhisperLiveKitSettings,
     /// The dialect of Deepgram.
     pub deepgram: DeepgramSettings,
+    /// The dialect of AssemblyAI.
+    pub assemblyai: AssemblyAiSettings,
+    /// The dialect of moshi-server.
+    pub moshi: MoshiSettings,
+    /// The dialect of telephone calls.
+    pub telephone: TelephoneSettings,
     /// The dialect of OpenAI for live audio.
     #[serde(rename = "openai-realtime")]
     pub openai_realtime: RealtimeSettings,

@@ -1,6 +1,13 @@
 //! The messages of the dialects over WebSocket.
 
-use super::{Ask, Channels, Dialect, NoPlace, Told, realtime::Realtime, websocket::Script};
+use super::{
+    Ask, Channels, Dialect, NoPlace, Told,
+    moshi::Moshi,
+    realtime::Realtime,
+    telephone::Telephone,
+    turns::{AssemblyAi, Flux},
+    websocket::Script,
+};
 use auricle_tests::bytes;
 use serde_json::{Value, json};
 use tungstenite::Message;
@@ -17,12 +24,16 @@ pub(super) fn of(dialect: Dialect) -> Box<dyn Script> {
         Dialect::WhisperLive => Box::new(WhisperLive { settled: 0.0, partial: None }),
         Dialect::WhisperLiveKit => Box::new(WhisperLiveKit),
         Dialect::Deepgram => Box::new(Deepgram),
+        Dialect::Flux => Box::new(Flux),
+        Dialect::AssemblyAi => Box::new(AssemblyAi),
+        Dialect::Moshi => Box::new(Moshi),
+        Dialect::Telephone => Box::new(Telephone),
         Dialect::Realtime => Box::new(Realtime::default()),
         _ => unreachable!("not over WebSocket"),
     }
 }
 
-fn samples(audio: &[i16]) -> Vec<Message> {
+pub(super) fn samples(audio: &[i16]) -> Vec<Message> {
     audio.chunks(PIECE).map(|piece| Message::binary(bytes(piece))).collect()
 }
 
@@ -30,7 +41,7 @@ fn floats(audio: &[i16]) -> Vec<u8> {
     audio.iter().flat_map(|sample| (f32::from(*sample) / 32_768.0).to_le_bytes()).collect()
 }
 
-fn json_of(text: &str) -> Value {
+pub(super) fn json_of(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| panic!("not JSON: {text}"))
 }
 

@@ -1,13 +1,9 @@
 //! Clients over WebSocket. A script has the messages of a dialect.
 
 use super::{Ask, KeyPlace, NoPlace, Peer, Told};
-use auricle_tests::{Host, limit};
-use std::net::TcpStream;
-use tungstenite::{
-    Error, HandshakeError, Message, WebSocket,
-    client::{IntoClientRequest, client_with_config},
-    http::{HeaderValue, Request},
-};
+use crate::sockets::{self, Socket};
+use auricle_tests::Host;
+use tungstenite::Message;
 
 /// The messages of a dialect.
 pub(super) trait Script {
@@ -54,11 +50,21 @@ pub(super) trait Script {
 
     /// Reads a text. Returns whether the client leaves now.
     fn hear(&mut self, text: &str, told: &mut Told) -> bool;
+
+    /// Reads a binary message, as [`hear`](Self::hear).
+    fn hear_bytes(&mut self, bytes: &[u8], told: &mut Told) -> bool {
+        panic!("not a text: {bytes:?}, {told:?}")
+    }
+
+    /// The header that has a key.
+    fn key_header(&self) -> &'static str {
+        "authorization"
+    }
 }
 
 struct WsPeer {
     /// `None` if the handshake was refused.
-    socket: Option<WebSocket<TcpStream>>,
+    socket: Option<Socket>,
     script: Box<dyn Script>,
     told: Told,
 }
@@ -68,27 +74,22 @@ pub(super) fn connect(script: Box<dyn Script>, host: &Host, ask: &Ask<'_>) -> Re
     if let Some((KeyPlace::Query, key)) = ask.key {
         path += &format!("{}{}={key}", if path.contains('?') { '&' } else { '?' }, script.key_field());
     }
-    let stream = TcpStream::connect(host.address()).unwrap();
-    stream.set_read_timeout(Some(limit())).unwrap();
-    stream.set_write_timeout(Some(limit())).unwrap();
-    let mut request: Request<()> = format!("ws://{}{path}", host.address()).into_client_request().unwrap();
-    let mut header = |name: &'static str, value: String| {
-        request.headers_mut().insert(name, HeaderValue::from_str(&value).unwrap());
-    };
-    match ask.key {
-        Some((KeyPlace::Header, key)) => header("authorization", format!("{} {key}", script.scheme())),
-        Some((KeyPlace::Subprotocol, key)) => header("sec-websocket-protocol", script.offer(key).ok_or(NoPlace)?),
-        _ => {}
-    }
     let mut told = Told::default();
-    let socket = match client_with_config(request, stream, None) {
+    let header = match ask.key {
+        Some((KeyPlace::Header, key)) => {
+            Some((script.key_header(), format!("{} {key}", script.scheme()).trim().to_owned()))
+        }
+        Some((KeyPlace::Subprotocol, key)) => Some(("sec-websocket-protocol", script.offer(key).ok_or(NoPlace)?)),
+        _ => None,
+    };
+    let headers: Vec<_> = header.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let socket = match sockets::knock(host.address(), &path, &headers) {
         Ok((socket, _)) => Some(socket),
-        Err(HandshakeError::Failure(Error::Http(answer))) => {
+        Err(answer) => {
             told.refused = Some(format!("HTTP {}", answer.status().as_u16()));
-            told.reason = String::from_utf8_lossy(answer.body().as_deref().unwrap_or_default()).into_owned();
+            told.reason = sockets::body(&answer);
             None
         }
-        Err(problem) => panic!("{problem}"),
     };
     let hello = script.hello(ask).filter(|_| !ask.silent);
     let mut peer = Box::new(WsPeer { socket, script, told });
@@ -138,24 +139,20 @@ impl Peer for WsPeer {
     fn listen(mut self: Box<Self>) -> Told {
         let Self { socket: Some(socket), script, told } = &mut *self else { return self.told };
         loop {
-            match socket.read() {
-                Ok(Message::Text(text)) => {
-                    if script.hear(&text, told) {
-                        break;
-                    }
-                }
-                Ok(Message::Close(frame)) => {
-                    let (code, reason) =
-                        frame.map_or((1005, String::new()), |frame| (frame.code.into(), frame.reason.to_string()));
+            let leaves = match sockets::hear(socket) {
+                Ok(Message::Text(text)) => script.hear(&text, told),
+                Ok(message) => script.hear_bytes(&message.into_data(), told),
+                Err((code, reason)) => {
                     if code != 1000 {
                         let said = told.refused.take().map_or_else(String::new, |said| format!("{said}, "));
                         told.refused = Some(format!("{said}close {code}"));
                     }
                     told.reason += &reason;
-                    break;
+                    true
                 }
-                Ok(_) => {}
-                Err(problem) => panic!("no close: {problem}, {told:?}"),
+            };
+            if leaves {
+                break;
             }
         }
         self.told

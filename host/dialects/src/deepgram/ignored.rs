@@ -1,6 +1,6 @@
 //! The parameters of Deepgram that have no effect here.
 
-use super::options::is_off;
+use crate::query;
 
 /// The parameters, each with its default.
 const IGNORED: [(&str, &str); 18] = [
@@ -26,6 +26,5 @@ const IGNORED: [(&str, &str); 18] = [
 
 /// The name of a parameter that has no effect, unless its value is the default.
 pub(super) fn named(name: &str, value: &str) -> Option<&'static str> {
-    let (name, default) = IGNORED.iter().find(|(known, _)| *known == name)?;
-    (value != *default && !is_off(value)).then_some(name)
+    query::ignored(&IGNORED, name, value)
 }

@@ -4,7 +4,8 @@
 //! Deepgram works, is accepted and named as ignored. Unknown ones have no effect, as in Deepgram. No I/O.
 
 use super::ignored;
-use auricle_core::{AudioFormat, Encoding, Failure, FailureCode};
+use crate::query::{flag, invalid, is_off, millis, number, phrase, unsupported};
+use auricle_core::{AudioFormat, Encoding, Failure};
 use form_urlencoded::parse;
 use std::time::Duration;
 
@@ -81,7 +82,7 @@ impl Options {
             match &*name {
                 "model" => options.model = Some(value.into_owned()).filter(|model| !model.is_empty()),
                 "language" => options.language = Some(value.into_owned()).filter(|tag| !is_any(tag)),
-                "encoding" => encoding = (!value.is_empty()).then(|| read_encoding(&value)).transpose()?,
+                "encoding" => encoding = Some(value.into_owned()),
                 "sample_rate" => sample_rate = Some(number(&name, &value)?),
                 "channels" => channels = number(&name, &value)?,
                 "multichannel" => options.multichannel = flag(&name, &value)?,
@@ -103,12 +104,7 @@ impl Options {
             }
         }
         options.ignore_what_is_for_others(way);
-        if let Some(Some(encoding)) = encoding {
-            let sample_rate = sample_rate.ok_or_else(|| invalid("`sample_rate` is required when `encoding` is set"))?;
-            let audio = AudioFormat { encoding, sample_rate, channels, channel: None };
-            audio.check().map_err(|problem| invalid(&problem.to_string()))?;
-            options.audio = Some(audio);
-        }
+        options.audio = audio(encoding, sample_rate, channels)?;
         Ok(options)
     }
 
@@ -131,45 +127,29 @@ impl Options {
     }
 }
 
-fn invalid(message: &str) -> Failure {
-    Failure::new(FailureCode::BadMessage, message)
-}
-
-fn unsupported(message: &str) -> Failure {
-    Failure::new(FailureCode::InvalidOption, message)
-}
-
 /// Whether a language means any language.
-fn is_any(tag: &str) -> bool {
+pub(super) fn is_any(tag: &str) -> bool {
     tag.is_empty() || tag == "multi"
-}
-
-/// Whether a value turns a feature off.
-pub(super) fn is_off(value: &str) -> bool {
-    value.is_empty() || value.eq_ignore_ascii_case("false")
-}
-
-/// A boolean, which Python writes with a capital.
-fn flag(name: &str, value: &str) -> Result<bool, Failure> {
-    match value.to_ascii_lowercase().as_str() {
-        "true" => Ok(true),
-        "false" | "" => Ok(false),
-        _ => Err(invalid(&format!("`{name}` is `{value}`: it must be true or false"))),
-    }
-}
-
-fn number<T: std::str::FromStr>(name: &str, value: &str) -> Result<T, Failure> {
-    value.parse().map_err(|_| invalid(&format!("`{name}` is `{value}`: it must be a whole number")))
-}
-
-fn millis(count: u32) -> Duration {
-    Duration::from_millis(count.into())
 }
 
 /// The seconds of `utt_split`.
 fn split(value: &str) -> Result<f64, Failure> {
     let seconds = value.parse().ok().filter(|seconds| (0.0..=MAX_SPLIT).contains(seconds));
     seconds.ok_or_else(|| invalid(&format!("`utt_split` is `{value}`: it must be seconds, from 0 to {MAX_SPLIT}")))
+}
+
+/// The format of samples; `None` if the audio is in a container.
+pub(super) fn audio(
+    encoding: Option<String>,
+    sample_rate: Option<u32>,
+    channels: u16,
+) -> Result<Option<AudioFormat>, Failure> {
+    let encoding = encoding.filter(|name| !name.is_empty());
+    let Some(encoding) = encoding.as_deref().map(read_encoding).transpose()?.flatten() else { return Ok(None) };
+    let sample_rate = sample_rate.ok_or_else(|| invalid("`sample_rate` is required when `encoding` is set"))?;
+    let audio = AudioFormat { encoding, sample_rate, channels, channel: None };
+    audio.check().map_err(|problem| invalid(&problem.to_string()))?;
+    Ok(Some(audio))
 }
 
 /// The encoding of samples; `None` for one that is a container.
@@ -185,10 +165,6 @@ fn read_encoding(value: &str) -> Result<Option<Encoding>, Failure> {
             Err(unsupported(&format!("`encoding` is `{value}`, which is not supported here; supported: {known}")))
         }
     }
-}
-
-fn phrase(text: &str) -> Option<String> {
-    Some(text.trim()).filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
 /// The phrase of `keywords`, which may have an intensifier: `Auricle:2`. How strong phrases are is set by the preset.

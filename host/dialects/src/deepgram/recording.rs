@@ -7,9 +7,10 @@
 use super::{
     codes::{error_body, status},
     handshake::Deepgram,
+    headers::{new_id, token, visible},
     messages::{ModelInfo, Warning},
     options::Way,
-    request::{NAME, Request, new_id, token, visible},
+    request::{NAME, Request},
     response::{self, Metadata, Results, Utterance},
     transcript::Transcript,
 };

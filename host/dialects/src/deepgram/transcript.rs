@@ -1,8 +1,8 @@
 //! The transcript of a channel of a recording, and its utterances. No I/O.
 
 use super::{
+    headers::new_id,
     messages::{Alternative, Word},
-    request::new_id,
     response::Utterance,
     words::{alternative, confidence},
 };

@@ -1,25 +1,27 @@
 //! Makes Deepgram's alternatives and words of segments. No I/O.
 
 use super::messages::{Alternative, Word};
+use crate::words;
 use auricle_core::times::seconds;
 use auricle_plugin_api as api;
 
 /// The transcript of a segment. Times are in samples at `rate`. Languages are reported if the client did not choose one.
 pub(super) fn alternative(text: &api::Segment, rate: u32, detects_language: bool) -> Alternative {
-    let sure = |confidence: Option<f32>| confidence.map_or(1.0, |value| (f64::from(value) * 1e6).round() / 1e6);
     let word = |word: &api::Word| {
         let written = word.text().into_owned();
         Word {
             word: plain(&written),
             start: seconds(word.start, rate),
             end: seconds(word.end, rate),
-            confidence: sure(word.confidence.or(text.confidence)),
+            confidence: words::confidence(word.confidence.or(text.confidence)),
             punctuated_word: written,
         }
     };
     let words: Vec<Word> = text.words.iter().map(word).collect();
-    let confidence =
-        if text.confidence.is_some() || words.is_empty() { sure(text.confidence) } else { confidence(&words) };
+    let confidence = match text.confidence {
+        None if !words.is_empty() => confidence(&words),
+        whole => words::confidence(whole),
+    };
     let languages = text.language.iter().filter(|_| detects_language).cloned().collect();
     Alternative { transcript: text.text().into_owned(), confidence, languages, words }
 }

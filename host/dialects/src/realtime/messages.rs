@@ -1,21 +1,13 @@
 //! The messages of the protocol, as JSON texts.
 
-use crate::openai::{ErrorFields, Logprob, Problem, Usage, error_body};
-use base64::{
-    Engine,
-    alphabet::STANDARD,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+use crate::{
+    base64_text::decode,
+    openai::{ErrorFields, Logprob, Problem, Usage, error_body},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::{borrow::Cow, fmt};
 use tokio_tungstenite::tungstenite::Bytes;
-
-/// Base64 with or without the characters that fill it up.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 /// The two forms of sessions and items.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -77,7 +69,7 @@ fn event(kind: &str, audio: &str, session: Option<Map<String, Value>>) -> Result
     match kind {
         "session.update" => update(Shape::Current),
         "transcription_session.update" => update(Shape::Beta),
-        "input_audio_buffer.append" => match BASE64.decode(audio) {
+        "input_audio_buffer.append" => match decode(audio) {
             Ok(audio) => Ok(ClientEvent::Append(audio.into())),
             Err(problem) => Err(Problem::invalid("audio", format!("must be base64: {problem}"))),
         },

@@ -45,7 +45,7 @@ enum End {
 
 impl Transcript {
     /// Adds an event. Returns whether readers must be told.
-    pub(super) fn add(&mut self, event: &Event, separator: &str, rate: u32) -> bool {
+    pub(crate) fn add(&mut self, event: &Event, separator: &str, rate: u32) -> bool {
         match event {
             Event::Segment(segment) => {
                 let text = segment.text().into_owned();

@@ -126,8 +126,20 @@ fn without_subject<'a>(name: &str, reason: &'a str) -> &'a str {
 
 /// Presets that keys, model names and dialects name.
 pub(super) fn preset_names(settings: &Settings, presets: &[String], findings: &mut Vec<Finding>) {
-    let DialectSettings { vosk, sherpa, whisper_live, whisper_live_kit, deepgram, openai_realtime, riva, wyoming, webrtc } =
-        &settings.dialects;
+    let DialectSettings {
+        vosk,
+        sherpa,
+        whisper_live,
+        whisper_live_kit,
+        deepgram,
+        assemblyai,
+        moshi,
+        telephone,
+        openai_realtime,
+        riva,
+        wyoming,
+        webrtc,
+    } = &settings.dialects;
     for (name, _) in settings.models.entries().filter(|(name, _)| presets.iter().any(|preset| preset == name)) {
         findings.push(Finding::warning(format!("models {name}"), "has no effect: there is a preset of this name"));
     }
@@ -139,6 +151,9 @@ pub(super) fn preset_names(settings: &Settings, presets: &[String], findings: &m
         ("dialects.whisper-live", &whisper_live.preset),
         ("dialects.whisper-live-kit", &whisper_live_kit.preset),
         ("dialects.deepgram", &deepgram.preset),
+        ("dialects.assemblyai", &assemblyai.preset),
+        ("dialects.moshi", &moshi.preset),
+        ("dialects.telephone", &telephone.preset),
         ("dialects.openai-realtime", &openai_realtime.preset),
         ("dialects.riva", &riva.preset),
         ("dialects.wyoming", &wyoming.preset),
