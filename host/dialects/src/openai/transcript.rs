@@ -5,7 +5,7 @@ use super::{
     parameters::{Format, Parameters, Task},
 };
 use crate::upload::feed::Warnings;
-use auricle_core::{Event, subtitles, times::seconds};
+use auricle_core::{Event, native::Text, subtitles::SubtitleFormat, times::seconds};
 use auricle_plugin_api::{Metadata, Segment};
 use std::{borrow::Cow, sync::PoisonError};
 
@@ -54,6 +54,11 @@ impl Transcript {
         if n == 0 { text.to_owned() } else { format!("{}{text}", self.separator) }
     }
 
+    /// The segments from `from` on.
+    fn texts(&self, from: usize) -> impl Iterator<Item = Text> {
+        self.segments.iter().skip(from).map(|segment| Text::of(segment, self.rate))
+    }
+
     fn warnings(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -77,10 +82,14 @@ impl Transcript {
     pub(super) fn plain(&self, format: Format) -> Option<(&'static str, String)> {
         match format {
             Format::Text => Some(("text/plain; charset=utf-8", self.text() + "\n")),
-            Format::Srt => Some(("text/plain; charset=utf-8", subtitles::srt(&self.segments, self.rate))),
-            Format::Vtt => Some(("text/vtt; charset=utf-8", subtitles::vtt(&self.segments, self.rate))),
+            Format::Srt => Some(("text/plain; charset=utf-8", self.subtitles(SubtitleFormat::Srt))),
+            Format::Vtt => Some(("text/vtt; charset=utf-8", self.subtitles(SubtitleFormat::Vtt))),
             Format::Json | Format::VerboseJson => None,
         }
+    }
+
+    fn subtitles(&self, format: SubtitleFormat) -> String {
+        format.file(&self.texts(0).collect::<Vec<_>>())
     }
 
     /// The response `json`, also the last event of a streamed response.
