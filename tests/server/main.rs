@@ -19,6 +19,7 @@ mod ending;
 mod evaluate;
 mod exposition;
 mod failures;
+mod hisi;
 mod javascript;
 mod journal;
 mod keys;

@@ -11,6 +11,7 @@ mod audio_intake;
 mod claims;
 mod client_messages;
 mod deepgram_messages;
+mod hisi_configurations;
 mod input;
 mod manifests;
 mod media_packets;
@@ -41,6 +42,7 @@ pub use audio_intake::audio_intake;
 pub use claims::claims;
 pub use client_messages::client_messages;
 pub use deepgram_messages::deepgram_messages;
+pub use hisi_configurations::hisi_configurations;
 pub use manifests::manifests;
 pub use media_packets::media_packets;
 pub use online_restarts::online_restarts;
@@ -67,12 +69,13 @@ pub use wyoming_events::wyoming_events;
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 26] = [
+pub const TARGETS: [(&str, Target); 27] = [
     ("audio_files", audio_files),
     ("audio_intake", audio_intake),
     ("claims", claims),
     ("client_messages", client_messages),
     ("deepgram_messages", deepgram_messages),
+    ("hisi_configurations", hisi_configurations),
     ("manifests", manifests),
     ("media_packets", media_packets),
     ("online_restarts", online_restarts),

@@ -13,6 +13,7 @@ pub mod deepgram;
 mod dialect;
 #[cfg(feature = "server")]
 mod fields;
+pub mod hisi;
 pub mod native;
 pub mod openai;
 #[cfg(feature = "server")]

@@ -8,6 +8,7 @@ use crate::{
 use auricle_dialects::{
     Dialect, RestDialect, SocketDialect,
     deepgram::Deepgram,
+    hisi::Hisi,
     native::Native,
     openai::OpenAi,
     realtime::Realtime,
@@ -70,8 +71,17 @@ pub(super) fn dialects(
     listener: &ListenerSettings,
     webrtc: Option<&Arc<Transport>>,
 ) -> Result<Dialects, DialectsError> {
-    let DialectSettings { vosk, sherpa, whisper_live, whisper_live_kit, deepgram, openai_realtime, wyoming, webrtc: _ } =
-        &settings.dialects;
+    let DialectSettings {
+        vosk,
+        sherpa,
+        whisper_live,
+        whisper_live_kit,
+        deepgram,
+        openai_realtime,
+        hisi,
+        wyoming,
+        webrtc: _,
+    } = &settings.dialects;
     let mut all: Vec<Arc<dyn Dialect>> = vec![
         Arc::new(Native),
         Arc::new(Vosk::new(vosk.clone())),
@@ -85,6 +95,7 @@ pub(super) fn dialects(
     let mut rest: Vec<Arc<dyn RestDialect>> = vec![
         Arc::new(OpenAi),
         Arc::new(Deepgram::new(deepgram.clone())),
+        Arc::new(Hisi::new(hisi.clone())),
         Arc::new(WebRtcRoutes { transport: webrtc.cloned() }),
     ];
     let socket: Arc<dyn SocketDialect> = Arc::new(Wyoming::new(wyoming.clone()));

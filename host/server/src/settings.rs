@@ -11,9 +11,9 @@ pub use webrtc::{PublicAddress, WebRtc};
 use super::address::ListenAddress;
 use auricle_core::{text_file, times::is_wait};
 use auricle_dialects::{
-    deepgram::DeepgramSettings, realtime::RealtimeSettings, sherpa::SherpaSettings, vosk::VoskSettings,
-    webrtc::WebRtcSettings, whisper_live::WhisperLiveSettings, whisper_live_kit::WhisperLiveKitSettings,
-    wyoming::WyomingSettings,
+    deepgram::DeepgramSettings, hisi::HisiSettings, realtime::RealtimeSettings, sherpa::SherpaSettings,
+    vosk::VoskSettings, webrtc::WebRtcSettings, whisper_live::WhisperLiveSettings,
+    whisper_live_kit::WhisperLiveKitSettings, wyoming::WyomingSettings,
 };
 use auricle_engines::plugins::Need;
 use auricle_session::{ModelNames, ResumeSettings, journal::JournalSettings};
@@ -146,6 +146,8 @@ pub struct DialectSettings {
     /// The dialect of OpenAI for live audio.
     #[serde(rename = "openai-realtime")]
     pub openai_realtime: RealtimeSettings,
+    /// The dialect of HISI-interface.
+    pub hisi: HisiSettings,
     /// Sessions over WebRTC.
     pub webrtc: WebRtcSettings,
     /// The dialect of Wyoming.

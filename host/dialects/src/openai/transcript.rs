@@ -20,17 +20,22 @@ pub(crate) struct Transcript {
     segments: Vec<Segment>,
     /// The samples that were processed.
     samples: u64,
+    /// The end of the last text, also of one that is not final.
+    told_to: u64,
     warnings: Warnings,
 }
 
 impl Transcript {
     pub(crate) fn new(metadata: &Metadata, warnings: Warnings) -> Self {
         let (rate, separator) = (metadata.sample_rate, metadata.separator.clone());
-        Self { rate, separator, segments: Vec::new(), samples: 0, warnings }
+        Self { rate, separator, segments: Vec::new(), samples: 0, told_to: 0, warnings }
     }
 
     /// Adds an event. Returns the text to append, if it is a segment.
     pub(crate) fn add(&mut self, event: &Event) -> Option<String> {
+        if let Event::Segment(segment) | Event::Partial(segment) = event {
+            self.told_to = self.told_to.max(segment.end);
+        }
         match event {
             Event::Segment(segment) if !segment.text_bytes().is_empty() => {
                 let text = self.separated(self.segments.len(), &segment.text());
@@ -55,8 +60,18 @@ impl Transcript {
     }
 
     /// The segments from `from` on.
-    fn texts(&self, from: usize) -> impl Iterator<Item = Text> {
+    pub(crate) fn texts(&self, from: usize) -> impl Iterator<Item = Text> {
         self.segments.iter().skip(from).map(|segment| Text::of(segment, self.rate))
+    }
+
+    /// How much of the audio has text, in seconds; in the end the length of the audio.
+    pub(crate) fn position(&self) -> f64 {
+        seconds(self.told_to.max(self.samples), self.rate)
+    }
+
+    /// What of the audio was not recognised, and why.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        self.warnings().clone()
     }
 
     fn warnings(&self) -> std::sync::MutexGuard<'_, Vec<String>> {

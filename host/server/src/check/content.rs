@@ -126,8 +126,17 @@ fn without_subject<'a>(name: &str, reason: &'a str) -> &'a str {
 
 /// Presets that keys, model names and dialects name.
 pub(super) fn preset_names(settings: &Settings, presets: &[String], findings: &mut Vec<Finding>) {
-    let DialectSettings { vosk, sherpa, whisper_live, whisper_live_kit, deepgram, openai_realtime, wyoming, webrtc } =
-        &settings.dialects;
+    let DialectSettings {
+        vosk,
+        sherpa,
+        whisper_live,
+        whisper_live_kit,
+        deepgram,
+        openai_realtime,
+        hisi,
+        wyoming,
+        webrtc,
+    } = &settings.dialects;
     for (name, _) in settings.models.entries().filter(|(name, _)| presets.iter().any(|preset| preset == name)) {
         findings.push(Finding::warning(format!("models {name}"), "has no effect: there is a preset of this name"));
     }
@@ -140,6 +149,7 @@ pub(super) fn preset_names(settings: &Settings, presets: &[String], findings: &m
         ("dialects.whisper-live-kit", &whisper_live_kit.preset),
         ("dialects.deepgram", &deepgram.preset),
         ("dialects.openai-realtime", &openai_realtime.preset),
+        ("dialects.hisi", &hisi.preset),
         ("dialects.wyoming", &wyoming.preset),
         ("dialects.webrtc", &webrtc.preset),
     ];
