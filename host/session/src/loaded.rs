@@ -55,7 +55,7 @@ mod tests {
         let loaded = LoadedPresets::default();
         assert!(loaded.note("a", Some("boss"), 2).is_empty());
         assert!(loaded.note("b", None, 2).is_empty());
-        // Again.
+        // Loaded once more.
         assert!(loaded.note("a", Some("other"), 2).is_empty());
         assert_eq!((loaded.of_key(Some("boss")), loaded.of_key(Some("other"))), (None, Some("a".to_owned())));
         assert_eq!(loaded.note("c", None, 2), ["b"]);

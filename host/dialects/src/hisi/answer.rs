@@ -1,7 +1,7 @@
 //! Responses: JSON, and errors in the form that its clients read.
 
-use crate::openai::status;
-use auricle_core::Failure;
+use crate::openai;
+use auricle_core::{Failure, FailureCode};
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
@@ -11,6 +11,14 @@ use serde_json::json;
 
 /// Time to wait before the next try, in seconds.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+
+/// The HTTP status of a failure.
+pub(super) fn status(code: FailureCode) -> u16 {
+    match code {
+        FailureCode::ForbiddenField | FailureCode::ForbiddenPreset => 403,
+        other => openai::status(other),
+    }
+}
 
 /// The response to a request that failed.
 pub(super) fn error(failure: &Failure) -> Response {

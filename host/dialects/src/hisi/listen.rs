@@ -1,12 +1,11 @@
 //! What requests with a file have in common: the form is received, then the file goes through a session.
 
-use super::{HisiSettings, NAME};
+use super::{HisiSettings, NAME, answer::status};
 use crate::{
     RequestContext, Uploads, channels,
     openai::{
         Hearing, Problem, Transcript,
         form::{Form, FormParts, boundary},
-        status,
     },
     preset::{default_preset, named_preset},
     upload::{

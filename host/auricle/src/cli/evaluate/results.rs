@@ -120,12 +120,10 @@ mod tests {
         assert_eq!(differences, [0.5, 0.75, 0.25]);
         let text = results.to_string();
         assert!(
-            text.contains(
-                "\nWER %         words    good     bad   worse\na.wav             2    0.00   50.00  100.00\n"
-            ),
+            text.contains("\nWER %       words    good     bad   worse\na.wav           2    0.00   50.00  100.00\n"),
             "{text}"
         );
-        assert!(text.contains("\nall               4    0.00   50.00   75.00\n"), "{text}");
+        assert!(text.contains("\nall             4    0.00   50.00   75.00\n"), "{text}");
         assert!(
             text.contains("bad against good: +50.00 points of word error rate, 95 % interval +50.00 to +50.00"),
             "{text}"
