@@ -629,6 +629,13 @@ def media() -> None:
         "no-id": '{"sdp":"","type":"offer","webrtc_id":""}',
     }.items():
         seed("webrtc_offers", name, text)
+    for name, text in {
+        "page": '{"model":"tiny","lan":"auto","task":"transcribe","backend":"whisper","min_chunk_size":1.0,'
+        '"buffer_trimming":"segment","buffer_trimming_sec":10.0}',
+        "all": '{"model":"m","model_dir":null,"vac":false,"vad":true,"turn_config":{"provider":"hf","ttl":86400},"own":[{"a":1}]}',
+        "folder": '{"model":"m","model_cache_dir":"/models"}',
+    }.items():
+        seed("hisi_configurations", name, text)
 
 
 def datagrams() -> None:

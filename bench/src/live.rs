@@ -51,8 +51,8 @@ pub(crate) fn run(work: &Path) -> Done {
         println!("{} with {settings:?}: {bound}", peer.name);
         let theirs = most(peer, settings, work, &speech, bound, alone)?;
         println!("Auricle: {bound}");
-        let own = ours.most(bound)?;
-        let ratio = own.streams as f64 / theirs.streams as f64;
+        let own = ours.most(bound)?.map_or(0, |own| own.streams);
+        let ratio = own as f64 / theirs.streams as f64;
         ratios.push(ratio);
         rows.push(format!(
             "{:<24} {:>7.2} {:>9.1} {:>9} {:>9} {ratio:>7.2}",
@@ -60,13 +60,18 @@ pub(crate) fn run(work: &Path) -> Done {
             bound.seconds,
             bound.errors * 100.0,
             theirs.streams,
-            own.streams
+            own
         ));
     }
     let own = ours.most(Bound { seconds: LEAST_BOUND, errors: 1.0 })?;
     println!("\n{:<24} {:>7} {:>9} {:>9} {:>9} {:>7}", "", "bound s", "% wrong", "streams", "Auricle", "ratio");
     rows.iter().for_each(|row| println!("{row}"));
-    println!("Auricle within {LEAST_BOUND} s: {} streams, {:.1} % wrong", own.streams, own.errors * 100.0);
+    match own {
+        Some(own) => {
+            println!("Auricle within {LEAST_BOUND} s: {} streams, {:.1} % wrong", own.streams, own.errors * 100.0)
+        }
+        None => println!("Auricle follows no stream within {LEAST_BOUND} s"),
+    }
     match ratios.into_iter().reduce(f64::min) {
         Some(ratio) => println!("ratio {ratio:.2} (aim {AIM})"),
         None => println!("no other server follows a stream within {GIVE_UP} s"),

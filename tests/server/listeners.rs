@@ -237,7 +237,7 @@ fn a_listener_that_cannot_be_is_refused_with_the_reason() {
     for (settings, problem) in [
         (
             listener("dialects = [\"klingon\"]"),
-            "has an unknown dialect `klingon`; known dialects: native, vosk, sherpa, sherpa-offline, whisper-live, whisper-live-kit, deepgram, deepgram-flux, assemblyai, moshi, telephone, openai-realtime, openai, webrtc, riva, wyoming",
+            "has an unknown dialect `klingon`; known dialects: native, vosk, sherpa, sherpa-offline, whisper-live, whisper-live-kit, deepgram, deepgram-flux, assemblyai, moshi, telephone, openai-realtime, openai, hisi, webrtc, riva, wyoming",
         ),
         (listener("dialects = []"), "`dialects` of the listener on 127.0.0.1:0 is empty"),
         (listener("dialects = [\"vosk\", \"vosk\"]"), "has the dialect `vosk` twice"),

@@ -21,6 +21,7 @@ mod evaluate;
 mod exposition;
 mod failures;
 mod flux;
+mod hisi;
 mod javascript;
 mod journal;
 mod keys;

@@ -1,13 +1,14 @@
 //! Compares `docs/openapi.yaml` with real responses: each must be as the document describes it, and each documented route must exist.
 
 use super::{
-    deepgram_recordings,
+    deepgram_recordings, hisi,
     openai::{PATH, form, post, transcribe, wav_file},
     webrtc,
 };
 use auricle_dialects::{
     RestDialect,
     deepgram::{Deepgram, DeepgramSettings},
+    hisi::{Hisi, HisiSettings},
     openai::OpenAi,
     telephone::{Telephone, TelephoneSettings},
 };
@@ -79,7 +80,9 @@ fn every_route_of_the_dialects_is_documented() {
     let document = document();
     let deepgram = Deepgram::new(DeepgramSettings::default());
     let telephone = Telephone::new(TelephoneSettings::default());
-    for (method, path) in OpenAi.routes().iter().chain(deepgram.routes()).chain(telephone.routes()) {
+    let hisi = Hisi::new(HisiSettings::default());
+    for (method, path) in OpenAi.routes().iter().chain(deepgram.routes()).chain(telephone.routes()).chain(hisi.routes())
+    {
         let path = path.replace("{*", "{");
         let operation = &document["paths"][&path][method.as_str().to_lowercase()];
         assert!(operation.is_object(), "{method} {path}");
@@ -103,6 +106,31 @@ fn responses_to_clients_of_webrtc_are_as_documented() {
     let candidate = json!({"type": "ice-candidate", "webrtc_id": "one", "candidate": {"candidate": ""}});
     check_as(&document, "WebRtcCandidate", &candidate);
     check_as(&document, "WebRtcSuccess", &webrtc::post(&host, "/webrtc/offer", &candidate.to_string(), None).1);
+}
+
+#[test]
+fn responses_to_clients_of_hisi_are_as_documented() {
+    let (document, host) = (document(), hisi::with_models(1).start());
+    let file = wav_file(&noise(1, 40_000));
+    for (name, data) in hisi::events(hisi::upload(&host, &file[..60_000], &[("preset", "tone")])) {
+        match name.as_str() {
+            "progress" => assert!(data.is_number(), "{data}"),
+            _ => check_as(&document, "HisiText", &data),
+        }
+    }
+    let form = hisi::form("audio", &file, &[("preset", "tone"), ("reference", "one")]);
+    let evaluated = hisi::send_form(&host, "/evaluate_model", &form, None).1;
+    check_as(&document, "HisiEvaluation", &serde_json::from_str(&evaluated).unwrap());
+    let configuration = json!({"model": "m", "backend": "tone"});
+    check_as(&document, "HisiConfiguration", &configuration);
+    check_as(&document, "HisiLoaded", &hisi::load(&host, &configuration, None).1);
+    for (configuration, status) in [(json!({}), 400), (json!({"model": "m", "host": {}}), 403)] {
+        let answer = hisi::load(&host, &configuration, None);
+        assert_eq!(answer.0, status, "{answer:?}");
+        check_as(&document, "HisiError", &answer.1);
+        assert!(document["paths"]["/load_model"]["post"]["responses"][status.to_string()].is_object(), "{status}");
+    }
+    check_as(&document, "HisiReset", &webrtc::post(&host, "/reset_handler", "", None).1);
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub(super) fn setup(settings: &str) -> Setup {
 }
 
 /// What a client gets that does what it is told; see the program. `None` if there is no environment for it.
-fn call(host: &Host, told: Value) -> Option<Value> {
+pub(super) fn call(host: &Host, told: Value) -> Option<Value> {
     let all = call_together(host, vec![told])?;
     all.into_iter().next()
 }
@@ -65,14 +65,14 @@ fn segments(result: &Value) -> Vec<Value> {
 }
 
 /// The last state in the transcript, and the last event.
-fn last(result: &Value) -> (Value, Value) {
+pub(super) fn last(result: &Value) -> (Value, Value) {
     let events = result["transcript"].as_array().unwrap();
     let state = events.iter().rfind(|event| event[0] == "output").unwrap()[1].clone();
     (state, events.last().unwrap().clone())
 }
 
 /// The words over WebSocket of a recording with the silence that the client adds.
-fn over_websocket(host: &Host, recording: &Path) -> String {
+pub(super) fn over_websocket(host: &Host, recording: &Path) -> String {
     let (rate, samples) = wav(recording);
     let silence = vec![0; rate as usize / 2];
     let mut client = Client::open(host, "digits", json!({"sample_rate": rate, "pace": "file"}));

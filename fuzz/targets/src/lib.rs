@@ -13,6 +13,7 @@ mod claims;
 mod client_messages;
 mod deepgram_messages;
 mod flux_messages;
+mod hisi_configurations;
 mod input;
 mod manifests;
 mod media_packets;
@@ -49,6 +50,7 @@ pub use claims::claims;
 pub use client_messages::client_messages;
 pub use deepgram_messages::deepgram_messages;
 pub use flux_messages::flux_messages;
+pub use hisi_configurations::hisi_configurations;
 pub use manifests::manifests;
 pub use media_packets::media_packets;
 pub use moshi_messages::moshi_messages;
@@ -79,7 +81,7 @@ pub use wyoming_events::wyoming_events;
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 32] = [
+pub const TARGETS: [(&str, Target); 33] = [
     ("assembly_ai_messages", assembly_ai_messages),
     ("audio_files", audio_files),
     ("audio_intake", audio_intake),
@@ -87,6 +89,7 @@ pub const TARGETS: [(&str, Target); 32] = [
     ("client_messages", client_messages),
     ("deepgram_messages", deepgram_messages),
     ("flux_messages", flux_messages),
+    ("hisi_configurations", hisi_configurations),
     ("manifests", manifests),
     ("media_packets", media_packets),
     ("moshi_messages", moshi_messages),

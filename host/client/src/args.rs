@@ -17,6 +17,7 @@ Ctrl-C ends the audio and prints the last words; a second Ctrl-C quits at once.
 Examples:
   auricle stream talk.flac --preset english
   auricle stream talk.mp3 --preset english --realtime --format jsonl | jq -r 'select(.type == \"segment\").text'
+  auricle stream talk.flac --preset english --format srt > talk.srt
   arecord -q -f S16_LE -r 16000 -c 1 -t raw | auricle stream - --raw s16le --preset english --realtime
   auricle stream call.ulaw --raw mulaw --rate 8000 --preset phone --option language=de
 
@@ -101,6 +102,10 @@ pub enum Format {
     Text,
     /// Every message of the server, unchanged, one per line
     Jsonl,
+    /// SubRip subtitles: cues of at most two lines of 42 characters, and 7 s
+    Srt,
+    /// WebVTT subtitles, cut in the same way
+    Vtt,
 }
 
 impl StreamArgs {

@@ -3,10 +3,11 @@
 use super::{
     args::{Format, StreamArgs},
     failure::Failure,
-    render::{Jsonl, Screen, Text},
+    render::{Captions, Jsonl, Screen, Text},
     session::End,
     source::Source,
 };
+use auricle_core::subtitles::SubtitleFormat;
 use std::{
     io::{self, ErrorKind, Write},
     process::ExitCode,
@@ -38,6 +39,13 @@ pub async fn run(args: StreamArgs) -> ExitCode {
                     let mut lines = Jsonl::new(out, err);
                     let report = session.run(source, &mut lines, &mut interrupts).await;
                     lines.finish(&report);
+                    report.end
+                }
+                format @ (Format::Srt | Format::Vtt) => {
+                    let format = if format == Format::Srt { SubtitleFormat::Srt } else { SubtitleFormat::Vtt };
+                    let mut captions = Captions::new(out, err, format);
+                    let report = session.run(source, &mut captions, &mut interrupts).await;
+                    captions.finish(&report);
                     report.end
                 }
             }

@@ -1,6 +1,6 @@
 //! Prints a stream's events for people or for scripts.
 //!
-//! Invariant: standard output carries only the transcript (or, as `jsonl`, the server's messages), one line each.
+//! Invariant: standard output carries only the transcript (or, as `jsonl`, the server's messages), one line each, or subtitles.
 //! Everything else goes to standard error. Control characters from the server are never printed, and this module prints
 //! none where standard error is not a terminal. Write errors on standard error are ignored, because it does not carry
 //! the result.
@@ -9,7 +9,10 @@ use super::{
     session::{End, Observer, Report},
     stream::Event,
 };
-use auricle_core::native::Text as Spoken;
+use auricle_core::{
+    native::Text as Spoken,
+    subtitles::{SubtitleFormat, Subtitles},
+};
 use std::{
     io::{self, Write},
     time::{Duration, Instant},
@@ -183,6 +186,55 @@ impl<O: Write, E: Write> Observer for Jsonl<O, E> {
         // In JSON, line breaks only occur as white space between tokens.
         writeln!(self.out, "{}", line.replace(['\r', '\n'], " "))?;
         self.out.flush()
+    }
+
+    fn notice(&mut self, text: &str) -> io::Result<()> {
+        let _ = writeln!(self.err, "{}", printable(text));
+        Ok(())
+    }
+}
+
+/// Prints subtitles, as the texts come.
+#[derive(Debug)]
+pub struct Captions<O, E> {
+    out: O,
+    err: E,
+    subtitles: Subtitles,
+    /// Whether the head is printed.
+    has_begun: bool,
+}
+
+impl<O: Write, E: Write> Captions<O, E> {
+    /// Prints subtitles to `out`, notices to `err`.
+    pub fn new(out: O, err: E, format: SubtitleFormat) -> Self {
+        Self { out, err, subtitles: Subtitles::new(format), has_begun: false }
+    }
+
+    /// Prints the summary, if the stream was opened.
+    pub fn finish(&mut self, report: &Report) {
+        summarize(&mut self.err, report);
+    }
+
+    fn print(&mut self, text: &str) -> io::Result<()> {
+        self.out.write_all(text.as_bytes())?;
+        self.out.flush()
+    }
+}
+
+impl<O: Write, E: Write> Observer for Captions<O, E> {
+    fn message(&mut self, _line: &str, event: Option<&Event>) -> io::Result<()> {
+        match event {
+            // Not again after a reconnect.
+            Some(Event::Ready(_)) if !self.has_begun => {
+                self.has_begun = true;
+                self.print(self.subtitles.head())
+            }
+            Some(Event::Segment(segment)) => {
+                let cues = self.subtitles.add(&Spoken { text: printable(&segment.text), ..segment.clone() });
+                self.print(&cues)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn notice(&mut self, text: &str) -> io::Result<()> {

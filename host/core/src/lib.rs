@@ -1,5 +1,6 @@
 //! Types that all of Auricle shares: stream events, failures, audio formats, times, subtitles, metrics, word errors, the
-//! messages of the native protocol, and how text files are read. No other I/O. Without feature `host`: what clients need.
+//! messages of the native protocol, and how text files are read. No other I/O. Without feature `host`: what clients need;
+//! subtitles also have a feature of their own.
 #![forbid(unsafe_code)]
 
 pub mod certificate;
@@ -11,9 +12,11 @@ pub mod log;
 #[cfg(feature = "host")]
 pub mod metrics;
 pub mod native;
+#[cfg(feature = "host")]
+pub mod normalizer;
 mod pace;
 pub mod permits;
-#[cfg(feature = "host")]
+#[cfg(feature = "subtitles")]
 pub mod subtitles;
 pub mod text_file;
 pub mod times;

@@ -3,12 +3,15 @@
 //! `docs/asyncapi.yaml` describes them; a test compares it with real traffic. Times are in seconds from the start of
 //! the stream (after a reset, of the epoch), rounded to milliseconds.
 
+mod text;
+
+pub use crate::Pace;
+pub use text::{Text, TextWord};
+
 use crate::{
     AudioFormat, Encoding, Failure, FailureCode,
     wording::{ParseError, from_json, from_value},
 };
-
-pub use crate::Pace;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -334,46 +337,6 @@ pub struct Resumed {
     pub seam: Option<Seam>,
     /// How to resume it the next time.
     pub resume: ResumeOffer,
-}
-
-/// A text with its times.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Text {
-    /// Start in seconds.
-    pub start: f64,
-    /// End in seconds.
-    pub end: f64,
-    /// The text, without leading and trailing white space.
-    pub text: String,
-    /// Confidence, 0 to 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub confidence: Option<f32>,
-    /// Language as BCP 47 tag.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub language: Option<String>,
-    /// The words, if the engine reports their times.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub words: Vec<TextWord>,
-    /// Additional fields from the engine.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub extra: Map<String, Value>,
-}
-
-/// A word of a text.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TextWord {
-    /// Start in seconds.
-    pub start: f64,
-    /// End in seconds.
-    pub end: f64,
-    /// The word.
-    pub text: String,
-    /// Confidence, 0 to 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub confidence: Option<f32>,
-    /// Additional fields from the engine.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub extra: Map<String, Value>,
 }
 
 #[cfg(test)]

@@ -1,33 +1,81 @@
-//! Subtitles: SubRip (`srt`) and WebVTT (`vtt`), a cue for each segment. Times are samples at `rate` Hz.
+//! Subtitles: SubRip (`srt`) and WebVTT (`vtt`), made of final texts.
+//!
+//! Invariant: the cues of a text depend on that text only, so they can be written while the speech goes on. How a text is cut
+//! is in `cue`.
 
-use super::times::seconds;
-use auricle_plugin_api::Segment;
+mod cue;
+
+use crate::native::Text;
+use cue::{Cue, cues};
 use std::fmt::Write;
 
-/// The segments as SubRip.
-pub fn srt(segments: &[Segment], rate: u32) -> String {
-    let mut text = String::new();
-    for (number, segment) in (1..).zip(segments) {
-        let _ = write!(text, "{number}\n{}\n\n", cue(segment, rate, ','));
-    }
-    text
+/// A format of subtitles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SubtitleFormat {
+    /// SubRip.
+    Srt,
+    /// WebVTT.
+    Vtt,
 }
 
-/// The segments as WebVTT.
-pub fn vtt(segments: &[Segment], rate: u32) -> String {
-    let mut text = "WEBVTT\n\n".to_owned();
-    for segment in segments {
-        let _ = write!(text, "{}\n\n", escaped(&cue(segment, rate, '.')));
+impl SubtitleFormat {
+    /// The extension of the files.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Srt => "srt",
+            Self::Vtt => "vtt",
+        }
     }
-    text
+
+    /// The file for these texts.
+    pub fn file(self, texts: &[Text]) -> String {
+        let mut subtitles = Subtitles::new(self);
+        let mut file = subtitles.head().to_owned();
+        texts.iter().for_each(|text| file.push_str(&subtitles.add(text)));
+        file
+    }
 }
 
-/// The times and the text of a cue.
-fn cue(segment: &Segment, rate: u32, point: char) -> String {
-    let [start, end] = [segment.start, segment.end].map(|sample| time(seconds(sample, rate), point));
-    // An empty line would end the cue.
-    let text = segment.text().split_whitespace().collect::<Vec<_>>().join(" ");
-    format!("{start} --> {end}\n{text}")
+/// A file of subtitles that is written text by text.
+#[derive(Debug)]
+pub struct Subtitles {
+    format: SubtitleFormat,
+    /// Cues so far.
+    cues: usize,
+}
+
+impl Subtitles {
+    /// A file without cues.
+    pub fn new(format: SubtitleFormat) -> Self {
+        Self { format, cues: 0 }
+    }
+
+    /// What is before the first cue.
+    pub fn head(&self) -> &'static str {
+        match self.format {
+            SubtitleFormat::Srt => "",
+            SubtitleFormat::Vtt => "WEBVTT\n\n",
+        }
+    }
+
+    /// The cues of the next text.
+    pub fn add(&mut self, text: &Text) -> String {
+        let mut file = String::new();
+        for Cue { start, end, lines } in cues(text) {
+            self.cues += 1;
+            let number = self.cues;
+            // Writing to a string cannot fail.
+            let _ = match self.format {
+                SubtitleFormat::Srt => {
+                    write!(file, "{number}\n{} --> {}\n{lines}\n\n", time(start, ','), time(end, ','))
+                }
+                SubtitleFormat::Vtt => {
+                    write!(file, "{} --> {}\n{}\n\n", time(start, '.'), time(end, '.'), escaped(&lines))
+                }
+            };
+        }
+        file
+    }
 }
 
 /// `00:01:02,345`.
@@ -37,14 +85,9 @@ fn time(seconds: f64, point: char) -> String {
     format!("{:02}:{:02}:{:02}{point}{milliseconds:03}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
-/// Replaces the characters of a cue's text that WebVTT would read as markup.
-fn escaped(cue: &str) -> String {
-    match cue.split_once('\n') {
-        Some((times, text)) => {
-            format!("{times}\n{}", text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"))
-        }
-        None => cue.to_owned(),
-    }
+/// Replaces the characters that WebVTT would read as markup.
+fn escaped(lines: &str) -> String {
+    lines.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 #[cfg(test)]
@@ -52,21 +95,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_segment_is_a_cue() {
-        let segments = [
-            Segment::new(0, 23_992, "four  seven\n\none"),
-            Segment::new(16_000 * 3_725, 16_000 * 3_726, "a < b --> c & d"),
-        ];
+    fn short_texts_are_a_cue_each() {
+        let text = |start, end, text: &str| Text::plain(start, end, text);
+        let texts = [text(0.0, 1.4995, "four  seven\n\none"), text(3_725.0, 3_726.0, "a < b --> c & d")];
         let expected = "1\n00:00:00,000 --> 00:00:01,500\nfour seven one\n\n\
                         2\n01:02:05,000 --> 01:02:06,000\na < b --> c & d\n\n";
-        assert_eq!(srt(&segments, 16_000), expected);
+        assert_eq!(SubtitleFormat::Srt.file(&texts), expected);
         let expected = "WEBVTT\n\n00:00:00.000 --> 00:00:01.500\nfour seven one\n\n\
                         01:02:05.000 --> 01:02:06.000\na &lt; b --&gt; c &amp; d\n\n";
-        assert_eq!(vtt(&segments, 16_000), expected);
+        assert_eq!(SubtitleFormat::Vtt.file(&texts), expected);
     }
 
     #[test]
     fn no_speech_is_no_cue() {
-        assert_eq!((srt(&[], 16_000).as_str(), vtt(&[], 16_000).as_str()), ("", "WEBVTT\n\n"));
+        let silence = [Text::plain(0.0, 1.0, " \n")];
+        for texts in [&[][..], &silence] {
+            assert_eq!(SubtitleFormat::Srt.file(texts), "");
+            assert_eq!(SubtitleFormat::Vtt.file(texts), "WEBVTT\n\n");
+        }
     }
 }

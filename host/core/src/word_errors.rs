@@ -32,10 +32,55 @@ pub enum Step<T> {
 /// equal words is chosen.
 const ERROR: u64 = 1 << 32;
 
-/// Aligns two sequences with as few errors as possible. Time and memory grow with the product of the lengths.
+/// The largest number of pairs of words whose costs are in memory together: 32 MiB.
+const TABLE: usize = 1 << 22;
+
+/// Aligns two sequences with as few errors as possible. Time grows with the product of the lengths, memory with their sum.
 pub fn align<T: PartialEq + Clone>(reference: &[T], recognised: &[T]) -> Vec<Step<T>> {
+    align_within(TABLE, reference, recognised)
+}
+
+/// Aligns the halves of the reference with the parts of the other sequence that belong to them, until the table is small
+/// enough (Hirschberg, "A linear space algorithm for computing maximal common subsequences", 1975).
+fn align_within<T: PartialEq + Clone>(table: usize, reference: &[T], recognised: &[T]) -> Vec<Step<T>> {
+    if reference.len() < 2 || reference.len().saturating_mul(recognised.len()) <= table {
+        return align_in_table(reference, recognised);
+    }
+    let (first, second) = reference.split_at(reference.len() / 2);
+    let before = costs(first.iter(), recognised.iter());
+    let behind = costs(second.iter().rev(), recognised.iter().rev());
+    let sums = before.iter().zip(behind.iter().rev()).map(|(before, behind)| before + behind).enumerate();
+    let place = sums.min_by_key(|(_, sum)| *sum).map_or(0, |(place, _)| place);
+    let (left, right) = recognised.split_at(place);
+    let mut steps = align_within(table, first, left);
+    steps.extend(align_within(table, second, right));
+    steps
+}
+
+fn substitution<T: PartialEq>(word: &T, other: &T) -> u64 {
+    if word == other { 0 } else { ERROR + 1 }
+}
+
+/// The costs of aligning a sequence with each beginning of another.
+fn costs<'a, T: PartialEq + 'a>(
+    reference: impl Iterator<Item = &'a T>,
+    recognised: impl ExactSizeIterator<Item = &'a T> + Clone,
+) -> Vec<u64> {
+    let mut costs: Vec<u64> = (0..=recognised.len() as u64).map(|column| column * ERROR).collect();
+    for word in reference {
+        let mut diagonal = costs[0];
+        costs[0] += ERROR;
+        for (column, other) in (1..).zip(recognised.clone()) {
+            let both = diagonal + substitution(word, other);
+            diagonal = costs[column];
+            costs[column] = both.min(costs[column] + ERROR).min(costs[column - 1] + ERROR);
+        }
+    }
+    costs
+}
+
+fn align_in_table<T: PartialEq + Clone>(reference: &[T], recognised: &[T]) -> Vec<Step<T>> {
     let width = recognised.len() + 1;
-    let substitution = |word: &T, other: &T| if word == other { 0 } else { ERROR + 1 };
     // Of each pair of beginnings.
     let mut costs: Vec<u64> = (0..).take(width).map(|column: u64| column * ERROR).collect();
     costs.resize(width * (reference.len() + 1), 0);
@@ -192,6 +237,9 @@ mod tests {
             prop_assert_eq!((&reference, &recognised), (&one, &other));
             prop_assert_eq!(errors, Errors::of(&align(&other, &one)).total());
             prop_assert!(errors <= one.len().max(other.len()) && errors >= one.len().abs_diff(other.len()));
+            // In parts, with as many errors of each kind.
+            let parts = align_within(4, &one, &other);
+            prop_assert_eq!(Errors::of(&parts), Errors::of(&steps));
         }
     }
 }

@@ -16,6 +16,7 @@ pub mod deepgram;
 mod dialect;
 #[cfg(feature = "server")]
 mod fields;
+pub mod hisi;
 #[cfg(feature = "server")]
 pub mod moshi;
 pub mod native;

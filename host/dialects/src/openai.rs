@@ -23,7 +23,11 @@ mod transcribe;
 #[cfg(feature = "server")]
 mod transcript;
 
-// For OpenAI's protocol of live audio.
+// For OpenAI's protocol of live audio, and other requests with files.
+#[cfg(feature = "server")]
+pub(crate) use codes::status;
+#[cfg(feature = "server")]
+pub(crate) use hearing::{Hearing, event_stream};
 #[cfg(feature = "server")]
 pub(crate) use messages::{ErrorFields, Logprob, Usage};
 #[cfg(feature = "server")]

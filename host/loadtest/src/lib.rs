@@ -39,6 +39,7 @@ pub use recording::AudioError;
 pub use reference::Words;
 pub use report::{Report, head, line};
 pub use spoken::Spoken;
+pub use usage::Usage;
 
 use auricle_client::{self as client, Failure, connect::Connector};
 use auricle_core::wording::count;
@@ -52,7 +53,6 @@ use tokio::{
     task::JoinSet,
     time::{Instant, sleep, sleep_until},
 };
-use usage::Usage;
 use watch::Watch;
 
 /// Pause between two levels; the server's usage is checked twice as often.

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 /// Usage of a process and its children at one moment.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Usage {
+pub struct Usage {
     at: Instant,
     /// Processor time so far, in seconds.
     cpu: f64,
@@ -18,7 +18,7 @@ pub(super) struct Usage {
 
 impl Usage {
     /// Usage of a process and its descendants; `None` if there is no such process.
-    pub(super) fn of(pid: u32) -> Option<Self> {
+    pub fn of(pid: u32) -> Option<Self> {
         let mut usage = Self { at: Instant::now(), cpu: cpu(pid)?, memory: 0, processes: 0 };
         let mut family = vec![pid];
         let all = relations();
@@ -38,6 +38,11 @@ impl Usage {
     pub(super) fn own() -> Option<Self> {
         let pid = std::process::id();
         Some(Self { at: Instant::now(), cpu: cpu(pid)?, memory: memory(pid)?, processes: 1 })
+    }
+
+    /// Processor time since `earlier`, in seconds. That of processes which have ended since then is missing.
+    pub fn seconds_since(&self, earlier: &Self) -> f64 {
+        (self.cpu - earlier.cpu).max(0.0)
     }
 
     /// Average number of busy processors since `earlier`.

@@ -9,6 +9,7 @@ use auricle_dialects::{
     Dialect, RestDialect, SocketDialect,
     assembly_ai::AssemblyAi,
     deepgram::{Deepgram, flux::Flux},
+    hisi::Hisi,
     moshi::Moshi,
     native::Native,
     openai::OpenAi,
@@ -86,6 +87,7 @@ pub(super) fn dialects(
         moshi,
         telephone,
         openai_realtime,
+        hisi,
         riva,
         wyoming,
         webrtc: _,
@@ -108,6 +110,7 @@ pub(super) fn dialects(
         Arc::new(OpenAi),
         Arc::new(Deepgram::new(deepgram.clone())),
         Arc::new(Telephone::new(telephone.clone())),
+        Arc::new(Hisi::new(hisi.clone())),
         Arc::new(WebRtcRoutes { transport: webrtc.cloned() }),
     ];
     let http2: Arc<dyn RestDialect> = Arc::new(Riva::new(riva.clone()));

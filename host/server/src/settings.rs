@@ -11,10 +11,10 @@ pub use webrtc::{PublicAddress, WebRtc};
 use super::address::ListenAddress;
 use auricle_core::{text_file, times::is_wait};
 use auricle_dialects::{
-    assembly_ai::AssemblyAiSettings, deepgram::DeepgramSettings, moshi::MoshiSettings, realtime::RealtimeSettings,
-    riva::RivaSettings, sherpa::SherpaSettings, telephone::TelephoneSettings, vosk::VoskSettings,
-    webrtc::WebRtcSettings, whisper_live::WhisperLiveSettings, whisper_live_kit::WhisperLiveKitSettings,
-    wyoming::WyomingSettings,
+    assembly_ai::AssemblyAiSettings, deepgram::DeepgramSettings, hisi::HisiSettings, moshi::MoshiSettings,
+    realtime::RealtimeSettings, riva::RivaSettings, sherpa::SherpaSettings, telephone::TelephoneSettings,
+    vosk::VoskSettings, webrtc::WebRtcSettings, whisper_live::WhisperLiveSettings,
+    whisper_live_kit::WhisperLiveKitSettings, wyoming::WyomingSettings,
 };
 use auricle_engines::plugins::Need;
 use auricle_session::{ModelNames, ResumeSettings, journal::JournalSettings};
@@ -153,6 +153,8 @@ pub struct DialectSettings {
     /// The dialect of OpenAI for live audio.
     #[serde(rename = "openai-realtime")]
     pub openai_realtime: RealtimeSettings,
+    /// The dialect of HISI-interface.
+    pub hisi: HisiSettings,
     /// The dialect of NVIDIA Riva.
     pub riva: RivaSettings,
     /// Sessions over WebRTC.

@@ -7,6 +7,7 @@
 
 use super::{
     models::{CatalogSettings, ModelKey, ModelStatus, Models, Resolved, unavailable},
+    names_only,
     preset::Preset,
     presets::Presets,
     report::{PresetReport, describe},
@@ -65,20 +66,33 @@ impl Catalog {
     pub async fn open(self: &Arc<Self>, preset: &str, options: Map<String, Value>) -> Result<Opening, Failure> {
         let resolved = self.choose(preset).await?;
         let mut fields = resolved.preset.fields.clone();
-        for (name, value) in options {
-            if !resolved.preset.host.open.contains(&name) {
-                let open = listed(resolved.preset.host.open.iter().cloned());
-                let message = format!("option `{name}` is not open to clients in preset `{preset}`; open are: {open}");
-                return Err(Failure::new(FailureCode::ForbiddenField, message));
-            }
-            fields.insert(name, value);
+        if let Some(name) = options.keys().find(|name| !resolved.preset.host.open.contains(name)) {
+            let open = listed(resolved.preset.host.open.iter().cloned());
+            let message = format!("option `{name}` is not open to clients in preset `{preset}`; open are: {open}");
+            return Err(Failure::new(FailureCode::ForbiddenField, message));
         }
+        names_only::check(&options)?;
+        fields.extend(options);
         resolved.engine.check(&fields).map_err(|problem| {
             Failure::new(FailureCode::InvalidOption, problem.without_values()).explained_as(problem)
         })?;
         let scheduler = self.models.get(&resolved, false).await?;
         let fingerprint = fingerprint(&resolved.engine.key, scheduler.files(), &fields);
         Ok(Opening { preset: resolved.preset, scheduler, fields, fingerprint })
+    }
+
+    /// Loads the model of a preset, whose newest version takes over if it can be used.
+    ///
+    /// # Errors
+    /// No version can be used.
+    pub(super) async fn load(self: &Arc<Self>, preset: &str) -> Result<(), Failure> {
+        let resolved = self.choose(preset).await?;
+        self.models.get(&resolved, false).await.map(drop)
+    }
+
+    /// The names of the registered engines, sorted.
+    pub(super) fn backends(&self) -> Vec<String> {
+        self.registry.backends()
     }
 
     /// The loaded model of the version in service; `None` if it is not loaded now.
@@ -134,7 +148,7 @@ impl Catalog {
         }
         self.presets.update(name, |versions| versions.start_loading(&candidate.preset));
         // In a separate task, so that the candidate takes over even if the client disconnects.
-        let attempt = tokio::spawn(Arc::clone(self).load(candidate));
+        let attempt = tokio::spawn(Arc::clone(self).load_candidate(candidate));
         // A panic is already logged.
         let _ = attempt.await;
         self.review(name).map_or_else(|| Err(self.unknown(name)), |(service, _)| service)
@@ -221,7 +235,7 @@ impl Catalog {
             tokio::time::sleep(LOOK_EVERY).await;
         };
         self.presets.update(&preset.name, |versions| versions.wait(&preset, None));
-        self.load(candidate).await;
+        self.load_candidate(candidate).await;
     }
 
     /// Whether the model of a candidate can be loaded now; not while the model in service is being loaded, because its
@@ -254,7 +268,7 @@ impl Catalog {
     }
 
     /// Loads the model of a candidate. Then the candidate takes over, or is refused.
-    async fn load(self: Arc<Self>, candidate: Resolved) {
+    async fn load_candidate(self: Arc<Self>, candidate: Resolved) {
         let preset = &candidate.preset;
         let result = self.models.get(&candidate, true).await;
         self.presets.update(&preset.name, |versions| match result {

@@ -1,5 +1,7 @@
 //! Presets: named JSON files. Each holds an engine's configuration, and the server's own fields under `"host"`.
 //!
+//! A few presets have no file (see `loading`).
+//!
 //! A file is read again when it changes. What it holds becomes the candidate of the preset; the catalog decides when it
 //! takes over from the version in service. Threads: one at a time reads the directory, any thread reads the presets.
 
@@ -29,8 +31,10 @@ pub struct Presets {
 
 #[derive(Debug)]
 struct Entry {
-    /// `None` if the file cannot be examined.
+    /// `None` if the file cannot be examined, or there is none.
     stamp: Option<FileStamp>,
+    /// Whether there is a file.
+    has_file: bool,
     versions: Versions,
 }
 
@@ -71,6 +75,26 @@ impl Presets {
         entries.get_mut(name).map(|entry| change(&mut entry.versions))
     }
 
+    /// Adds a preset that has no file, instead of one with the same name.
+    pub(super) fn add(&self, preset: Preset) {
+        let (name, mut versions) = (preset.name.clone(), Versions::default());
+        versions.read(&name, Ok(preset));
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        entries.insert(name, Entry { stamp: None, has_file: false, versions });
+        drop(entries);
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    /// Removes a preset that has no file. Streams on it go on.
+    pub(super) fn remove(&self, name: &str) {
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        if entries.get(name).is_some_and(|entry| !entry.has_file) {
+            entries.remove(name);
+        }
+        drop(entries);
+        self.changes.send_modify(|count| *count += 1);
+    }
+
     /// A counter of changes. Wait on it for the next change.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
@@ -102,7 +126,7 @@ impl Presets {
             }
         };
         let is_known = |name: &String, stamp: &Option<FileStamp>| {
-            self.entries().get(name).is_some_and(|entry| entry.stamp == *stamp)
+            self.entries().get(name).is_some_and(|entry| entry.has_file && entry.stamp == *stamp)
         };
         let mut read = Vec::new();
         for (name, (path, stamp)) in &files {
@@ -113,12 +137,12 @@ impl Presets {
         }
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         let before = entries.len();
-        entries.retain(|name, _| files.contains_key(name));
+        entries.retain(|name, entry| !entry.has_file || files.contains_key(name));
         let changed = entries.len() != before || !read.is_empty();
         for (name, stamp, parsed) in read {
-            let entry =
-                entries.entry(name.clone()).or_insert_with(|| Entry { stamp: None, versions: Versions::default() });
-            entry.stamp.clone_from(stamp);
+            let new = || Entry { stamp: None, has_file: true, versions: Versions::default() };
+            let entry = entries.entry(name.clone()).or_insert_with(new);
+            (entry.stamp, entry.has_file) = (stamp.clone(), true);
             entry.versions.read(name, parsed);
         }
         drop(entries);
@@ -180,6 +204,28 @@ mod tests {
         fs::remove_file(&file).unwrap();
         presets.refresh();
         assert!(presets.versions("a").is_none());
+    }
+
+    #[test]
+    fn a_preset_without_a_file_stays_until_it_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let presets = Presets::read(dir.path());
+        let changes = presets.changes();
+        presets.add(Preset::parse("a", r#"{"backend": "one"}"#).unwrap());
+        presets.read_again();
+        assert!(changes.has_changed().unwrap());
+        assert_eq!(candidate(&presets), Some("one".into()));
+        // A file of the same name is another version, and keeps it.
+        fs::write(dir.path().join("a.json"), r#"{"backend": "two"}"#).unwrap();
+        presets.refresh();
+        presets.remove("a");
+        assert_eq!(candidate(&presets), Some("two".into()));
+        fs::remove_file(dir.path().join("a.json")).unwrap();
+        presets.add(Preset::parse("b", r#"{"backend": "one"}"#).unwrap());
+        presets.refresh();
+        assert_eq!(presets.names(), ["b"]);
+        presets.remove("b");
+        assert!(presets.names().is_empty());
     }
 
     #[test]

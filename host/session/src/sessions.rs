@@ -7,6 +7,7 @@ use super::{
     admission::Admission,
     admitted::is_full,
     failures::RecentFailures,
+    loaded::LoadedPresets,
     resume::{Resumable, ResumeSettings},
 };
 use auricle_core::{AudioFormat, Failure, Pace, metrics::Metrics};
@@ -52,7 +53,7 @@ pub struct Offer {
 #[derive(Debug)]
 pub struct Sessions {
     pub(super) catalog: Arc<Catalog>,
-    presets: Arc<Presets>,
+    pub(super) presets: Arc<Presets>,
     pub(super) registry: Arc<SessionRegistry>,
     pub(super) failures: Arc<RecentFailures>,
     pub(super) admission: Admission,
@@ -65,6 +66,7 @@ pub struct Sessions {
     /// When the open sessions are finished, once the server stops.
     finished_at: OnceLock<Instant>,
     names: ModelNames,
+    pub(super) loaded: LoadedPresets,
     pub(super) resumable: Arc<Resumable>,
 }
 
@@ -96,6 +98,7 @@ impl Sessions {
             stopping,
             finished_at: OnceLock::new(),
             names: ModelNames::default(),
+            loaded: LoadedPresets::default(),
             resumable: Arc::default(),
         }
     }

@@ -12,16 +12,24 @@ fn report() -> Report {
     Report { end: Ok(()), summary: Summary { ready_ms: Some(3.0), ..Summary::default() } }
 }
 
-fn spoken(start: f64, end: f64, text: &str) -> Spoken {
-    Spoken {
-        start,
-        end,
-        text: text.to_owned(),
-        confidence: None,
-        language: None,
-        words: Vec::new(),
-        extra: serde_json::Map::new(),
+fn ready() -> Ready {
+    Ready {
+        stream: "7".to_owned(),
+        epoch: 0,
+        preset: "p".to_owned(),
+        backend: "b".to_owned(),
+        separator: " ".to_owned(),
+        sample_rate: 16_000,
+        chunk_seconds: 0.1,
+        languages: Vec::new(),
+        capabilities: Vec::new(),
+        audio: auricle_core::AudioFormat::default(),
+        resume: None,
     }
+}
+
+fn spoken(start: f64, end: f64, text: &str) -> Spoken {
+    Spoken::plain(start, end, text)
 }
 
 /// The contents of both outputs after a short stream.
@@ -105,20 +113,7 @@ fn a_partial_is_cut_to_the_terminal() {
 
 #[test]
 fn a_stream_is_introduced_on_a_terminal() {
-    let ready = Ready {
-        stream: "7".to_owned(),
-        epoch: 0,
-        preset: "p".to_owned(),
-        backend: "b".to_owned(),
-        separator: " ".to_owned(),
-        sample_rate: 16_000,
-        chunk_seconds: 0.1,
-        languages: Vec::new(),
-        capabilities: Vec::new(),
-        audio: auricle_core::AudioFormat::default(),
-        resume: None,
-    };
-    let message = Event::Ready(ready);
+    let message = Event::Ready(ready());
     let mut err = Vec::new();
     Text::new(io::sink(), &mut err, WIDE, None, false).message("", Some(&message)).unwrap();
     assert_eq!(terminal(&String::from_utf8(err).unwrap()), ["preset p, engine b, stream 7", "0.0 s"]);
@@ -133,4 +128,24 @@ fn jsonl_is_what_came() {
     lines.notice("not a message").unwrap();
     lines.finish(&report());
     assert_eq!(String::from_utf8(out).unwrap(), "{\"seq\":0,\"type\":\"unheard_of\"}\n{ \"seq\": 1}\n");
+}
+
+#[test]
+fn subtitles_are_printed_as_the_texts_come() {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let mut captions = Captions::new(&mut out, &mut err, SubtitleFormat::Vtt);
+    for event in [
+        Event::Ready(ready()),
+        Event::Segment(spoken(0.5, 1.0, "go\u{1b}[2J")),
+        Event::Ready(ready()),
+        Event::Partial(spoken(1.0, 2.0, "ten")),
+        Event::Segment(spoken(1.0, 2.0, "ten meters")),
+    ] {
+        captions.message("", Some(&event)).unwrap();
+    }
+    captions.notice("wait").unwrap();
+    captions.finish(&report());
+    let expected = "WEBVTT\n\n00:00:00.500 --> 00:00:01.000\ngo [2J\n\n00:00:01.000 --> 00:00:02.000\nten meters\n\n";
+    assert_eq!(String::from_utf8(out).unwrap(), expected);
+    assert!(String::from_utf8(err).unwrap().starts_with("wait\n"));
 }

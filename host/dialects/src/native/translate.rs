@@ -1,6 +1,6 @@
 //! Translates a session's events to messages.
 
-use super::messages::{Heard, Ready, ResumeOffer, Resumed, Seam, ServerEvent, Survives, Text, TextWord};
+use super::messages::{Heard, Ready, ResumeOffer, Resumed, Seam, ServerEvent, Survives, Text};
 use auricle_core::{
     Event, Failure,
     times::{rounded, seconds},
@@ -57,12 +57,14 @@ impl Translator {
 
     /// Translates an event.
     pub(crate) fn message(&self, event: &Event) -> ServerEvent {
-        let seconds = |samples: u64| seconds(samples, self.info.metadata.sample_rate);
+        let rate = self.info.metadata.sample_rate;
+        let seconds = |samples: u64| seconds(samples, rate);
+        let text = |segment: &Segment| Text::of(segment, rate);
         match event {
             Event::Ready { epoch } => ServerEvent::Ready(self.ready(*epoch)),
             Event::SpeechStarted(sample) => ServerEvent::SpeechStarted { time: seconds(*sample) },
-            Event::Partial(segment) => ServerEvent::Partial(text(segment, seconds)),
-            Event::Segment(segment) => ServerEvent::Segment(text(segment, seconds)),
+            Event::Partial(segment) => ServerEvent::Partial(text(segment)),
+            Event::Segment(segment) => ServerEvent::Segment(text(segment)),
             Event::Endpoint(sample) => ServerEvent::Endpoint { time: seconds(*sample) },
             Event::Lag(waited) => ServerEvent::Lag { seconds: rounded(*waited) },
             Event::Gap(start, end) => ServerEvent::Gap { start: seconds(*start), end: seconds(*end) },
@@ -100,28 +102,5 @@ fn wire_survives(survives: session::Survives) -> Survives {
     match survives {
         session::Survives::Process => Survives::Process,
         session::Survives::Machine => Survives::Machine,
-    }
-}
-
-fn text(segment: &Segment, seconds: impl Fn(u64) -> f64) -> Text {
-    let words = segment
-        .words
-        .iter()
-        .map(|word| TextWord {
-            start: seconds(word.start),
-            end: seconds(word.end),
-            text: word.text().into_owned(),
-            confidence: word.confidence,
-            extra: word.extra.clone(),
-        })
-        .collect();
-    Text {
-        start: seconds(segment.start),
-        end: seconds(segment.end),
-        text: segment.text().into_owned(),
-        confidence: segment.confidence,
-        language: segment.language.clone(),
-        words,
-        extra: segment.extra.clone(),
     }
 }

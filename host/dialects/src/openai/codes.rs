@@ -4,7 +4,7 @@
 use auricle_core::FailureCode;
 
 /// The HTTP status.
-pub(super) fn status(code: FailureCode) -> u16 {
+pub(crate) fn status(code: FailureCode) -> u16 {
     use FailureCode as C;
     match code {
         C::BadMessage | C::BadAudio | C::InvalidOption | C::ForbiddenField => 400,

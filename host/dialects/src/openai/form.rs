@@ -9,6 +9,7 @@ use crate::{
     upload::{Upload, is_timeout, slow, too_large},
 };
 use auricle_core::{Failure, FailureCode};
+use axum::http::{HeaderMap, header};
 use futures_util::Stream;
 use multer::{Constraints, Field, Multipart, SizeLimit};
 use std::error::Error;
@@ -21,8 +22,22 @@ const MAX_FIELD_BYTES: usize = 64 << 10;
 /// The largest size of all fields with their heads, in bytes.
 const MAX_FORM_BYTES: usize = 1 << 20;
 
+/// The boundary of a request's form.
+///
+/// # Errors
+/// The request has no form, or announces one that is too large.
+pub(crate) fn boundary(headers: &HeaderMap, uploads: &Uploads) -> Result<String, Problem> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let length = text(header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
+    if length.is_some_and(|length: u64| length > max_body_bytes(uploads)) {
+        return Err(too_large(uploads.max_bytes).into());
+    }
+    multer::parse_boundary(text(header::CONTENT_TYPE).unwrap_or_default())
+        .map_err(|_| Problem::malformed("the request must be a form: send `Content-Type: multipart/form-data`"))
+}
+
 /// The largest size of a body, in bytes.
-pub(super) fn max_body_bytes(uploads: &Uploads) -> u64 {
+fn max_body_bytes(uploads: &Uploads) -> u64 {
     (uploads.max_bytes as u64).saturating_add(MAX_FORM_BYTES as u64)
 }
 
@@ -31,16 +46,43 @@ pub(super) fn max_body_bytes(uploads: &Uploads) -> u64 {
 pub struct Form {
     /// Names and values, in the order of the client.
     pub fields: Vec<(String, String)>,
-    /// The part named `file`.
+    /// The file.
     pub file: Option<Upload>,
 }
 
+/// What a form may have.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FormParts {
+    /// The name of the part that is the file.
+    pub(crate) file: &'static str,
+    /// Refuses fields by their name.
+    pub(crate) check_name: fn(&str) -> Result<(), Problem>,
+}
+
 impl Form {
-    /// Reads a form to its end.
+    /// Reads a form of OpenAI's clients to its end.
     ///
     /// # Errors
     /// The body is not a form, a part of it is too large or may not be used, or reading failed.
     pub async fn read<S, E>(body: S, boundary: &str, uploads: &Uploads) -> Result<Self, Problem>
+    where
+        S: Stream<Item = Result<Bytes, E>> + Send,
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let parts = FormParts { file: "file", check_name: parameters::check_name };
+        Self::read_parts(body, boundary, uploads, parts).await
+    }
+
+    /// Reads a form with these parts to its end.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub(crate) async fn read_parts<S, E>(
+        body: S,
+        boundary: &str,
+        uploads: &Uploads,
+        FormParts { file: file_name, check_name }: FormParts,
+    ) -> Result<Self, Problem>
     where
         S: Stream<Item = Result<Bytes, E>> + Send,
         E: Into<Box<dyn Error + Send + Sync>>,
@@ -55,10 +97,12 @@ impl Form {
                 .checked_sub(1)
                 .ok_or_else(|| Problem::malformed(format!("the form has more than {MAX_FIELDS} fields")))?;
             let name = part.name().unwrap_or_default().to_owned();
-            parameters::check_name(&name)?;
+            check_name(&name)?;
             match name.as_str() {
-                "file" if form.file.is_some() => return Err(Problem::invalid("file", "is there twice: send one file")),
-                "file" => form.file = Some(file(part, uploads).await?),
+                name if name == file_name && form.file.is_some() => {
+                    return Err(Problem::invalid(file_name, "is there twice: send one file"));
+                }
+                name if name == file_name => form.file = Some(file(part, uploads).await?),
                 _ => {
                     let value = value(part, uploads).await?;
                     form.fields.push((name, value));

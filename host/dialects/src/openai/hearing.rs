@@ -11,7 +11,7 @@ use axum::{
     http::{HeaderValue, header},
     response::Response,
 };
-use futures_util::stream;
+use futures_util::{Stream, stream};
 use serde::Serialize;
 use std::convert::Infallible;
 use tokio::task::JoinHandle;
@@ -21,10 +21,10 @@ use tokio_util::task::AbortOnDropHandle;
 const DONE: &str = "data: [DONE]\n\n";
 
 /// The text of a session as it comes.
-pub(super) struct Hearing {
+pub(crate) struct Hearing {
     /// The events, and the task that sends the audio, until the session has ended.
     open: Option<(ChannelEvents, AbortOnDropHandle<()>)>,
-    pub(super) transcript: Transcript,
+    pub(crate) transcript: Transcript,
     /// Segments whose probabilities were sent.
     told: usize,
     logprobs: bool,
@@ -32,16 +32,16 @@ pub(super) struct Hearing {
 
 /// What events mean to a client.
 #[derive(Default)]
-pub(super) struct Heard {
+pub(crate) struct Heard {
     /// Text to append.
     delta: String,
     /// Whether the text is complete.
-    is_done: bool,
+    pub(crate) is_done: bool,
 }
 
 impl Hearing {
     /// `feeding` is the task that sends the audio.
-    pub(super) fn new(events: ChannelEvents, feeding: JoinHandle<()>, transcript: Transcript, logprobs: bool) -> Self {
+    pub(crate) fn new(events: ChannelEvents, feeding: JoinHandle<()>, transcript: Transcript, logprobs: bool) -> Self {
         Self { open: Some((events, AbortOnDropHandle::new(feeding))), transcript, told: 0, logprobs }
     }
 
@@ -50,7 +50,7 @@ impl Hearing {
     ///
     /// # Errors
     /// The session failed.
-    pub(super) async fn next(&mut self) -> Result<Heard, Failure> {
+    pub(crate) async fn next(&mut self) -> Result<Heard, Failure> {
         let mut heard = Heard::default();
         let Some((events, _)) = &mut self.open else { return Ok(heard) };
         let mut failed = None;
@@ -79,7 +79,7 @@ impl Hearing {
     ///
     /// # Errors
     /// The session failed.
-    pub(super) async fn finish(&mut self) -> Result<(), Failure> {
+    pub(crate) async fn finish(&mut self) -> Result<(), Failure> {
         while !self.next().await?.is_done {}
         Ok(())
     }
@@ -125,7 +125,12 @@ pub(super) fn streamed(mut hearing: Hearing, first: Heard) -> Response {
         };
         Some((Ok(text), (hearing, None, ended)))
     });
-    let mut response = Response::new(Body::from_stream(rest));
+    event_stream(rest)
+}
+
+/// A response of server-sent events.
+pub(crate) fn event_stream(events: impl Stream<Item = Result<String, Infallible>> + Send + 'static) -> Response {
+    let mut response = Response::new(Body::from_stream(events));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));

@@ -5,8 +5,9 @@
 //! is gone, the task ends and the session with it. Threads: the request's task, the task that sends the audio.
 
 use super::{
-    Problem, codes,
-    form::{Form, max_body_bytes},
+    Problem,
+    codes::status,
+    form::{Form, boundary},
     hearing::{Hearing, streamed},
     parameters::{Format, Parameters, Task},
     response,
@@ -19,16 +20,11 @@ use crate::{
         discard,
         feed::{Feed, Warnings},
         recording::Recording,
-        too_large,
     },
 };
 use auricle_core::Pace;
 use auricle_session::{Admitted, Codes, Protocol, SessionRequest};
-use axum::{
-    extract::Request,
-    http::{HeaderMap, header},
-    response::Response,
-};
+use axum::{extract::Request, response::Response};
 use std::sync::Arc;
 
 /// The dialect's name.
@@ -42,7 +38,7 @@ pub(super) async fn transcribe(
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let mut body = body.into_data_stream();
-    let protocol = Protocol { name: NAME, codes: Codes::Status(codes::status) };
+    let protocol = Protocol { name: NAME, codes: Codes::Status(status) };
     let read = async {
         let admitted = sessions.admit(caller, protocol)?;
         let boundary = boundary(&parts.headers, &uploads)?;
@@ -67,17 +63,6 @@ pub(super) async fn transcribe(
     let request =
         SessionRequest { preset, options: options.unwrap_or_default(), audio: recording.format(), pace: Pace::File };
     Ok(open(admitted, request, recording, parameters, task, uploads).await)
-}
-
-/// The boundary of the form.
-fn boundary(headers: &HeaderMap, uploads: &Uploads) -> Result<String, Problem> {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let length = text(header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
-    if length.is_some_and(|length: u64| length > max_body_bytes(uploads)) {
-        return Err(too_large(uploads.max_bytes).into());
-    }
-    multer::parse_boundary(text(header::CONTENT_TYPE).unwrap_or_default())
-        .map_err(|_| Problem::malformed("the request must be a form: send `Content-Type: multipart/form-data`"))
 }
 
 /// Opens the session and answers with its text. Refusals are recorded by the session.

@@ -5,7 +5,7 @@ use super::{
     parameters::{Format, Parameters, Task},
 };
 use crate::upload::feed::Warnings;
-use auricle_core::{Event, subtitles, times::seconds};
+use auricle_core::{Event, native::Text, subtitles::SubtitleFormat, times::seconds};
 use auricle_plugin_api::{Metadata, Segment};
 use std::{borrow::Cow, sync::PoisonError};
 
@@ -20,17 +20,22 @@ pub(crate) struct Transcript {
     segments: Vec<Segment>,
     /// The samples that were processed.
     samples: u64,
+    /// The end of the last text, also of one that is not final.
+    told_to: u64,
     warnings: Warnings,
 }
 
 impl Transcript {
     pub(crate) fn new(metadata: &Metadata, warnings: Warnings) -> Self {
         let (rate, separator) = (metadata.sample_rate, metadata.separator.clone());
-        Self { rate, separator, segments: Vec::new(), samples: 0, warnings }
+        Self { rate, separator, segments: Vec::new(), samples: 0, told_to: 0, warnings }
     }
 
     /// Adds an event. Returns the text to append, if it is a segment.
     pub(crate) fn add(&mut self, event: &Event) -> Option<String> {
+        if let Event::Segment(segment) | Event::Partial(segment) = event {
+            self.told_to = self.told_to.max(segment.end);
+        }
         match event {
             Event::Segment(segment) if !segment.text_bytes().is_empty() => {
                 let text = self.separated(self.segments.len(), &segment.text());
@@ -52,6 +57,21 @@ impl Transcript {
     /// The text of the item `n` of a list, as it is appended to those before.
     fn separated(&self, n: usize, text: &str) -> String {
         if n == 0 { text.to_owned() } else { format!("{}{text}", self.separator) }
+    }
+
+    /// The segments from `from` on.
+    pub(crate) fn texts(&self, from: usize) -> impl Iterator<Item = Text> {
+        self.segments.iter().skip(from).map(|segment| Text::of(segment, self.rate))
+    }
+
+    /// How much of the audio has text, in seconds; in the end the length of the audio.
+    pub(crate) fn position(&self) -> f64 {
+        seconds(self.told_to.max(self.samples), self.rate)
+    }
+
+    /// What of the audio was not recognised, and why.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        self.warnings().clone()
     }
 
     fn warnings(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
@@ -77,10 +97,14 @@ impl Transcript {
     pub(super) fn plain(&self, format: Format) -> Option<(&'static str, String)> {
         match format {
             Format::Text => Some(("text/plain; charset=utf-8", self.text() + "\n")),
-            Format::Srt => Some(("text/plain; charset=utf-8", subtitles::srt(&self.segments, self.rate))),
-            Format::Vtt => Some(("text/vtt; charset=utf-8", subtitles::vtt(&self.segments, self.rate))),
+            Format::Srt => Some(("text/plain; charset=utf-8", self.subtitles(SubtitleFormat::Srt))),
+            Format::Vtt => Some(("text/vtt; charset=utf-8", self.subtitles(SubtitleFormat::Vtt))),
             Format::Json | Format::VerboseJson => None,
         }
+    }
+
+    fn subtitles(&self, format: SubtitleFormat) -> String {
+        format.file(&self.texts(0).collect::<Vec<_>>())
     }
 
     /// The response `json`, also the last event of a streamed response.

@@ -30,7 +30,7 @@ pub struct Offer {
     pub sdp: String,
     /// The client's id of the connection.
     pub webrtc_id: String,
-    /// The preset; without it the default one.
+    /// The preset; without it the one that the client's key has loaded last, or the default one.
     #[serde(default)]
     pub preset: Option<String>,
     /// Engine options that the preset opens to clients.
@@ -103,7 +103,9 @@ impl Offer {
             Some(name) => named_preset(name, admitted.sessions(), admitted.caller())?,
             None => {
                 let advice = "name a `preset` in the offer or in the URL, or ";
-                let preset = default_preset(settings.preset.as_ref(), NAME, advice, admitted)?;
+                // Clients of the original server load a model first.
+                let set = admitted.sessions().loaded_by(admitted.caller()).or_else(|| settings.preset.clone());
+                let preset = default_preset(set.as_ref(), NAME, advice, admitted)?;
                 admitted.caller().check_preset(&preset)?;
                 preset
             }

@@ -136,6 +136,7 @@ pub(super) fn preset_names(settings: &Settings, presets: &[String], findings: &m
         moshi,
         telephone,
         openai_realtime,
+        hisi,
         riva,
         wyoming,
         webrtc,
@@ -156,6 +157,7 @@ pub(super) fn preset_names(settings: &Settings, presets: &[String], findings: &m
         ("dialects.telephone", &telephone.preset),
         ("dialects.openai-realtime", &openai_realtime.preset),
         ("dialects.riva", &riva.preset),
+        ("dialects.hisi", &hisi.preset),
         ("dialects.wyoming", &wyoming.preset),
         ("dialects.webrtc", &webrtc.preset),
     ];

@@ -18,6 +18,8 @@ pub(super) enum Inbound {
     Packet(Packet),
     /// An address of the peer.
     Candidate(Candidate),
+    /// The client discards what has no text yet.
+    Reset,
     /// The client ends the connection.
     End,
 }

@@ -30,6 +30,8 @@ use tokio::{
 
 /// Packets that are processed before the session gets them.
 const BATCH: usize = 32;
+/// The message that resets a session.
+const RESET: &str = r#"{"type": "reset"}"#;
 /// The time for the peer to receive the last texts.
 const LINGER: Duration = Duration::from_secs(5);
 
@@ -175,6 +177,8 @@ impl Peer {
             match next {
                 Some(Inbound::Packet(packet)) => self.packet(packet),
                 Some(Inbound::Candidate(candidate)) => self.peer.candidate(candidate),
+                // As if it had come over the data channel.
+                Some(Inbound::Reset) => self.peer.said.push(RESET.to_owned()),
                 Some(Inbound::End) => self.peer.has_hung_up = true,
                 None => break,
             }

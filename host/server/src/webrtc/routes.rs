@@ -32,10 +32,12 @@ const OFFER: &str = "/webrtc/offer";
 /// Whether there is WebRTC.
 const STATE: &str = "/webrtc";
 const TRANSCRIPT: &str = "/transcript";
+const RESET: &str = "/reset_handler";
 const ROUTES: &[(Method, &str)] = &[
     (Method::POST, OFFER),
     (Method::GET, STATE),
     (Method::GET, TRANSCRIPT),
+    (Method::POST, RESET),
     (Method::POST, whip::ENDPOINT),
     (Method::PATCH, whip::RESOURCE),
     (Method::DELETE, whip::RESOURCE),
@@ -72,6 +74,9 @@ impl RestDialect for WebRtcRoutes {
             if request.uri().path() == STATE {
                 return Ok(Json(json!({"enabled": self.transport.is_some()})).into_response());
             }
+            if request.uri().path() == RESET && query(&request, "webrtc_id").is_none() {
+                return Ok(Json(nothing_to_reset()).into_response());
+            }
             let Some(transport) = &self.transport else {
                 let message = "WebRTC is off: set `listen` under [webrtc] in auricle.toml";
                 return Ok((StatusCode::NOT_FOUND, Json(failed("webrtc_is_off", message, None))).into_response());
@@ -84,6 +89,11 @@ impl RestDialect for WebRtcRoutes {
             let answered = match (&*path, method) {
                 (OFFER, _) => offer(transport, request, visitor).await,
                 (TRANSCRIPT, _) => Ok(transcript(transport, &request, &visitor.caller)),
+                (RESET, _) => {
+                    let id = query(&request, "webrtc_id").unwrap_or_default();
+                    drop(request);
+                    Ok(reset(transport, peer_id(&visitor.caller, id)).await)
+                }
                 (whip::ENDPOINT, _) => whip::offer(transport, request, visitor).await,
                 (_, Method::PATCH) => whip::candidates(transport, request, &visitor.caller).await,
                 (path, _) => {
@@ -147,6 +157,21 @@ fn transcript(transport: &Transport, request: &Request, caller: &Caller) -> Resp
         Some(peer) => transcript_response(peer.transcripts),
         None => not_found(),
     }
+}
+
+/// Discards what a connection's stream has no text of yet.
+async fn reset(transport: &Transport, id: PeerId) -> Response {
+    let Some(peer) = transport.find(&id) else { return not_found() };
+    // If the peer has ended meanwhile, there is nothing to discard.
+    let _ = peer.inbox.send(Inbound::Reset).await;
+    Json(json!({"status": "success", "message": "ASR handler reset."})).into_response()
+}
+
+/// The response to a client that names no connection. In the original server all clients had one state; here each stream has its
+/// own, and begins with a new one.
+fn nothing_to_reset() -> serde_json::Value {
+    let message = "each connection has a state of its own: name one with ?webrtc_id=ID to reset it";
+    json!({"status": "no-op", "message": message})
 }
 
 /// The id of a caller's connection.

@@ -1,28 +1,31 @@
-//! Two sets of transcripts of the same recordings: the difference of their errors, and whether it may be chance.
+//! Two systems on the same recordings: the difference of their errors, and whether it may be chance.
+//!
+//! The recordings of both are drawn together (a paired bootstrap), so what is difficult for both does not hide a difference.
 
 use super::{
     bootstrap::{Interval, interval, rate},
-    scores::Scores,
-    transcripts::{Transcript, TranscriptsError},
+    results::System,
+    scores::{Aligned, Score},
+    transcripts::TranscriptsError,
 };
 use auricle_core::{word_errors::Step, wording::count};
 use serde::Serialize;
 use std::{
     collections::BTreeMap,
     fmt::{self, Display, Formatter},
-    path::Path,
 };
 
-/// The comparison with other transcripts.
+/// The comparison of two systems.
 #[derive(Debug, Serialize)]
 pub(super) struct Comparison {
-    other_word_error_rate: f64,
-    /// This word error rate minus the other one.
-    difference: f64,
-    difference_interval: Interval,
+    pub(super) first: String,
+    pub(super) second: String,
+    /// The word error rate of the second minus that of the first.
+    pub(super) difference: f64,
+    pub(super) difference_interval: Interval,
     /// The errors of one side only, with how often they occur.
-    only_here: Vec<Repeated>,
-    only_there: Vec<Repeated>,
+    only_first: Vec<Repeated>,
+    only_second: Vec<Repeated>,
 }
 
 /// An error that occurs a number of times in a recording.
@@ -34,58 +37,74 @@ struct Repeated {
 }
 
 impl Comparison {
-    /// Compares the scores with those of other transcripts, which are in `file`.
-    pub(super) fn of(scores: &Scores, other: &Scores, file: &Path) -> Result<Self, TranscriptsError> {
-        let (mut pairs, mut only_here, mut only_there) = (Vec::new(), Vec::new(), Vec::new());
-        for (here, there) in scores.recordings.iter().zip(&other.recordings) {
-            let mut errors = 0;
+    /// Compares two systems.
+    ///
+    /// # Errors
+    /// One of them lacks a transcript that the other has.
+    pub(super) fn of(first: &System, second: &System) -> Result<Self, TranscriptsError> {
+        let (mut pairs, mut only_first, mut only_second) = (Vec::new(), Vec::new(), Vec::new());
+        for (one, other) in first.scores.recordings.iter().zip(&second.scores.recordings) {
             let mut differences = BTreeMap::<&Step<String>, isize>::new();
-            for (transcript, steps) in &here.transcripts {
-                let same = |(one, _): &&(Transcript, _)| one.key() == transcript.key();
-                let Some((_, others)) = there.transcripts.iter().find(same) else {
-                    let Transcript { recording, lead_silence, .. } = transcript.clone();
-                    return Err(TranscriptsError::Missing { file: file.to_owned(), recording, lead_silence });
-                };
-                steps.iter().filter(is_error).for_each(|step| *differences.entry(step).or_default() += 1);
-                others.iter().filter(is_error).for_each(|step| *differences.entry(step).or_default() -= 1);
-                errors += others.iter().filter(is_error).count();
+            check_pairs(other, one, &first.name)?;
+            for transcript in &one.transcripts {
+                let paired = paired(other, transcript, &second.name, &one.recording)?;
+                for (aligned, sign) in [(transcript, 1), (paired, -1)] {
+                    let wrong = aligned.alignment.iter().filter(|step| !matches!(step, Step::Same(_)));
+                    wrong.for_each(|step| *differences.entry(step).or_default() += sign);
+                }
             }
-            pairs.push((here.words.total() as f64 - errors as f64, here.words.reference as f64));
+            let errors = other.words.total() as f64 - one.words.total() as f64;
+            pairs.push((errors, one.words.reference as f64));
             for (step, times) in differences {
-                let side = if times > 0 { &mut only_here } else { &mut only_there };
+                let side = if times > 0 { &mut only_first } else { &mut only_second };
                 if times != 0 {
-                    let (recording, error) = (here.recording.clone(), step.clone());
+                    let (recording, error) = (one.recording.clone(), step.clone());
                     side.push(Repeated { recording, error, times: times.unsigned_abs() });
                 }
             }
         }
-        let difference = rate(pairs.iter().copied());
         Ok(Self {
-            other_word_error_rate: scores.word_error_rate - difference,
-            difference,
+            first: first.name.clone(),
+            second: second.name.clone(),
+            difference: rate(pairs.iter().copied()),
             difference_interval: interval(&pairs, |pair| *pair),
-            only_here,
-            only_there,
+            only_first,
+            only_second,
         })
     }
 }
 
-fn is_error(step: &&Step<String>) -> bool {
-    !matches!(step, Step::Same(_))
+/// Checks that a system, called `name`, has each of the other's transcripts of a recording.
+fn check_pairs(of: &Score, has: &Score, name: &str) -> Result<(), TranscriptsError> {
+    of.transcripts.iter().try_for_each(|transcript| paired(has, transcript, name, &of.recording).map(drop))
+}
+
+/// The transcript after the same silence.
+fn paired<'a>(
+    score: &'a Score,
+    Aligned { lead_silence, .. }: &Aligned,
+    system: &str,
+    recording: &str,
+) -> Result<&'a Aligned, TranscriptsError> {
+    let is_same = |one: &&Aligned| (one.lead_silence - lead_silence).abs() < 0.0005;
+    score.transcripts.iter().find(is_same).ok_or_else(|| TranscriptsError::Missing {
+        system: system.to_owned(),
+        recording: recording.to_owned(),
+        lead_silence: *lead_silence,
+    })
 }
 
 impl Display for Comparison {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Interval { low, high } = self.difference_interval;
-        let [other, difference, low, high] =
-            [self.other_word_error_rate, self.difference, low, high].map(|rate| rate * 100.0);
+        let Self { first, second, difference_interval: Interval { low, high }, .. } = self;
+        let [difference, low, high] = [self.difference, *low, *high].map(|rate| rate * 100.0);
         write!(
             f,
-            "the other has {other:.2} %; difference {difference:+.2} points, 95 % interval {low:+.2} to {high:+.2}"
+            "{second} against {first}: {difference:+.2} points of word error rate, 95 % interval {low:+.2} to {high:+.2}"
         )?;
-        for (name, errors) in [("only here", &self.only_here), ("only there", &self.only_there)] {
+        for (name, errors) in [(first, &self.only_first), (second, &self.only_second)] {
             let times = errors.iter().map(|error| error.times).sum::<usize>();
-            write!(f, "\n{name}: {}", count(times, "error"))?;
+            write!(f, "\nonly {name}: {}", count(times, "error"))?;
             for Repeated { recording, error, times } in errors {
                 write!(f, "\n  {recording}: {}", describe(error))?;
                 if *times > 1 {

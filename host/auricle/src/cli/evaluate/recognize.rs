@@ -1,23 +1,30 @@
 //! Streams the recordings to a server.
+//!
+//! As many streams at a time as the command line says; the transcripts keep the order of the recordings.
 
-use super::{EvaluateArgs, EvaluateError, Recording, Transcript};
+use super::{EvaluateArgs, EvaluateError, Recording, Timing, Transcript};
 use auricle_audio::file::Options;
 use auricle_client::{
-    Event, Pace,
+    Event, Pace, Text,
     session::{End, Observer, Session},
     source::Source,
+    summary::Summary,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{io, time::Duration};
 use tokio::sync::mpsc;
 
-/// The transcripts of all recordings, each after each length of silence.
-pub(super) async fn all(args: &EvaluateArgs, recordings: &[Recording]) -> Result<Vec<Transcript>, EvaluateError> {
+/// The transcripts of all recordings by a preset, each after each length of silence; and their texts with times.
+pub(super) async fn all(
+    args: &EvaluateArgs,
+    preset: &str,
+    recordings: &[Recording],
+) -> Result<Vec<(Transcript, Vec<Text>)>, EvaluateError> {
     args.server.warn();
     let session = Session {
         server: args.server.clone(),
-        preset: args.preset.clone().unwrap_or_default(),
+        preset: preset.to_owned(),
         options: args.options.iter().cloned().collect(),
         pace: if args.realtime { Pace::Live } else { Pace::File },
         // A text that was recognised in two parts would count as the engine's.
@@ -33,34 +40,42 @@ pub(super) async fn all(args: &EvaluateArgs, recordings: &[Recording]) -> Result
     let texts = stream::iter(runs).map(|(recording, lead_silence)| {
         let (session, progress) = (&session, &progress);
         async move {
-            let text = one(session, recording, lead_silence).await;
+            let recognized = one(session, recording, lead_silence).await;
             progress.inc(1);
-            let name = recording.name.clone();
-            match text {
-                Ok(text) => Ok(Transcript { recording: name, lead_silence, text }),
-                Err(end) => Err(EvaluateError::Stream { recording: name, end }),
+            let recording = recording.name.clone();
+            match recognized {
+                Ok((Segments { text, texts, .. }, summary)) => {
+                    Ok((Transcript { recording, lead_silence, text, timing: timing(&summary) }, texts))
+                }
+                Err(end) => Err(EvaluateError::Stream { recording, end }),
             }
         }
     });
-    let transcripts = texts.buffered(args.streams.into()).try_collect().await;
+    let transcripts = texts.buffered(args.jobs.into()).try_collect().await;
     progress.finish_and_clear();
     transcripts
 }
 
-async fn one(session: &Session, recording: &Recording, lead_silence: f64) -> Result<String, End> {
+async fn one(session: &Session, recording: &Recording, lead_silence: f64) -> Result<(Segments, Summary), End> {
     let source = Source::open(&recording.path, Options::default()).await.map_err(End::Source)?;
     let mut segments = Segments::default();
     // Ctrl-C ends the program.
     let (_sender, mut interrupts) = mpsc::channel(1);
     let report = session.run(source.after_silence(lead_silence), &mut segments, &mut interrupts).await;
-    report.end.map(|()| segments.text)
+    report.end.map(|()| (segments, report.summary))
 }
 
-/// The text of the segments so far.
+fn timing(summary: &Summary) -> Option<Timing> {
+    let Summary { audio_seconds, wall_seconds, done_ms, .. } = *summary;
+    Some(Timing { audio_seconds, wall_seconds, delay_ms: done_ms? })
+}
+
+/// The segments so far, and their text.
 #[derive(Default)]
 struct Segments {
     separator: String,
     text: String,
+    texts: Vec<Text>,
 }
 
 impl Observer for Segments {
@@ -72,6 +87,7 @@ impl Observer for Segments {
                     self.text.push_str(&self.separator);
                 }
                 self.text.push_str(&segment.text);
+                self.texts.push(segment.clone());
             }
             _ => {}
         }

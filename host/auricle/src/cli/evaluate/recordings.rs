@@ -1,6 +1,7 @@
-//! The recordings to evaluate, each with the text that is said in it.
+//! The recordings to evaluate, each with the text that is said in it: from files, folders and manifests.
 
-use auricle_core::{text_file, word_errors::words};
+use super::manifest;
+use auricle_core::{text_file, wording::ParseError};
 use std::{
     ffi::OsStr,
     fs, io,
@@ -8,13 +9,13 @@ use std::{
 };
 
 /// A recording with its text.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Recording {
-    /// The file's name, unique among the recordings.
+    /// The file's name, or its path in the manifest; unique among the recordings.
     pub(super) name: String,
     pub(super) path: PathBuf,
-    /// The words that are said.
-    pub(super) words: Vec<String>,
+    /// What is said.
+    pub(super) said: String,
 }
 
 /// The recordings cannot be used.
@@ -26,11 +27,17 @@ pub(super) enum RecordingsError {
     None(PathBuf),
     #[error("{}: the text file {} does not exist", .recording.display(), .text.display())]
     NoText { recording: PathBuf, text: PathBuf },
+    #[error("{}, line {line}: {error}", .manifest.display())]
+    Parse { manifest: PathBuf, line: usize, error: ParseError },
+    #[error("{}, line {line}: {what}", .manifest.display())]
+    Line { manifest: PathBuf, line: usize, what: &'static str },
+    #[error("{}: the manifest lists no recordings", .0.display())]
+    Empty(PathBuf),
     #[error("there are two recordings called `{0}`; the names must differ")]
     Twice(String),
 }
 
-/// The recordings in these files and folders, by name.
+/// The recordings in these files, folders and manifests, by name.
 pub(super) fn find(paths: &[PathBuf]) -> Result<Vec<Recording>, RecordingsError> {
     let mut recordings = Vec::new();
     for path in paths {
@@ -43,6 +50,8 @@ pub(super) fn find(paths: &[PathBuf]) -> Result<Vec<Recording>, RecordingsError>
             for path in found {
                 recordings.push(recording(path)?);
             }
+        } else if manifest::is_manifest(path) {
+            recordings.extend(manifest::read(path)?);
         } else {
             recordings.push(recording(path.clone())?);
         }
@@ -76,7 +85,7 @@ fn recording(path: PathBuf) -> Result<Recording, RecordingsError> {
         Err(error) => return Err(RecordingsError::Read { path: text, error }),
     };
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(Recording { name, words: words(&said), path })
+    Ok(Recording { name, said, path })
 }
 
 #[cfg(test)]
@@ -91,8 +100,8 @@ mod tests {
             fs::write(path(name), text).unwrap();
         }
         let found = find(&[folder.path().to_owned()]).unwrap();
-        let found: Vec<_> = found.iter().map(|one| (one.name.as_str(), one.words.join(" "))).collect();
-        assert_eq!(found, [("a.ogg", "one".to_owned()), ("b.wav", "two words".to_owned())]);
+        let found: Vec<_> = found.iter().map(|one| (one.name.as_str(), one.said.as_str())).collect();
+        assert_eq!(found, [("a.ogg", "one"), ("b.wav", "Two, words.")]);
         let error = |paths: &[PathBuf]| find(paths).unwrap_err().to_string();
         assert!(error(&[path("c.wav")]).contains("c.txt does not exist"));
         assert!(error(&[path("a.ogg"), folder.path().to_owned()]).contains("two recordings called `a.ogg`"));

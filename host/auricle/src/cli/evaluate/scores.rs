@@ -4,7 +4,10 @@ use super::{
     Recording, Transcript,
     bootstrap::{Interval, interval},
 };
-use auricle_core::word_errors::{Errors, Step, align, words};
+use auricle_core::{
+    normalizer::Normalizer,
+    word_errors::{Errors, Step, align},
+};
 use serde::Serialize;
 use std::fmt::{self, Display, Formatter};
 
@@ -26,14 +29,21 @@ pub(super) struct Score {
     pub(super) recording: String,
     pub(super) words: Errors,
     pub(super) characters: Errors,
-    /// The alignment of each transcript.
-    #[serde(skip)]
-    pub(super) transcripts: Vec<(Transcript, Vec<Step<String>>)>,
+    pub(super) transcripts: Vec<Aligned>,
+}
+
+/// A transcript, word by word beside what was said.
+#[derive(Debug, Serialize)]
+pub(super) struct Aligned {
+    pub(super) lead_silence: f64,
+    pub(super) text: String,
+    pub(super) alignment: Vec<Step<String>>,
 }
 
 impl Scores {
-    pub(super) fn of(recordings: &[Recording], transcripts: &[Transcript]) -> Self {
-        let recordings: Vec<_> = recordings.iter().map(|recording| Score::of(recording, transcripts)).collect();
+    pub(super) fn of(recordings: &[Recording], transcripts: &[Transcript], normalizer: Normalizer) -> Self {
+        let recordings: Vec<_> =
+            recordings.iter().map(|recording| Score::of(recording, transcripts, normalizer)).collect();
         let words: Errors = recordings.iter().map(|score| score.words).sum();
         let characters: Errors = recordings.iter().map(|score| score.characters).sum();
         let interval = interval(&recordings, |score| (score.words.total() as f64, score.words.reference as f64));
@@ -49,14 +59,16 @@ impl Scores {
 }
 
 impl Score {
-    fn of(recording: &Recording, transcripts: &[Transcript]) -> Self {
+    fn of(recording: &Recording, transcripts: &[Transcript], normalizer: Normalizer) -> Self {
+        let said = normalizer.words(&recording.said);
         let (mut all, mut characters) = (Vec::new(), Errors::default());
         for transcript in transcripts.iter().filter(|transcript| transcript.recording == recording.name) {
-            let recognized = words(&transcript.text);
-            characters = characters + Errors::of(&align(&letters(&recording.words), &letters(&recognized)));
-            all.push((transcript.clone(), align(&recording.words, &recognized)));
+            let recognized = normalizer.words(&transcript.text);
+            characters = characters + Errors::of(&align(&letters(&said), &letters(&recognized)));
+            let Transcript { lead_silence, text, .. } = transcript.clone();
+            all.push(Aligned { lead_silence, text, alignment: align(&said, &recognized) });
         }
-        let words = all.iter().map(|(_, steps)| Errors::of(steps)).sum();
+        let words = all.iter().map(|one| Errors::of(&one.alignment)).sum();
         Self { recording: recording.name.clone(), words, characters, transcripts: all }
     }
 }
@@ -89,7 +101,8 @@ impl Display for Scores {
     }
 }
 
-fn percent(errors: &Errors) -> String {
+/// An error rate with two decimals.
+pub(super) fn percent(errors: &Errors) -> String {
     format!("{:.2}", errors.rate() * 100.0)
 }
 
@@ -99,16 +112,17 @@ mod tests {
 
     #[test]
     fn errors_are_counted_over_all_transcripts() {
-        let recording = |name: &str, text: &str| Recording { name: name.into(), path: name.into(), words: words(text) };
+        let recording = |name: &str, said: &str| Recording { name: name.into(), path: name.into(), said: said.into() };
         let transcript = |recording: &str, lead_silence, text: &str| Transcript {
             recording: recording.into(),
             lead_silence,
             text: text.into(),
+            timing: None,
         };
         let recordings = [recording("a", "one two three"), recording("b", "four")];
         let texts =
             [transcript("a", 0.0, "One two."), transcript("a", 0.5, "one two three"), transcript("b", 0.0, "for")];
-        let scores = Scores::of(&recordings, &texts);
+        let scores = Scores::of(&recordings, &texts, Normalizer::Basic);
         assert_eq!(scores.words, Errors { reference: 7, substituted: 1, deleted: 1, inserted: 0 });
         assert_eq!(scores.word_error_rate, 2.0 / 7.0);
         // " three" of 13 + 13 + 4 characters, and the u.
@@ -116,5 +130,7 @@ mod tests {
         let text = scores.to_string();
         assert!(text.contains("a               6       1       0       1       0   16.67"), "{text}");
         assert!(text.ends_with("word error rate 28.57 %, 95 % interval 16.67 to 100.00"), "{text}");
+        // "One" and "two." are other words.
+        assert_eq!(Scores::of(&recordings, &texts, Normalizer::None).words.substituted, 3);
     }
 }

@@ -1,6 +1,6 @@
 //! Transcripts of recordings: of this program or of any other, as lines of JSON.
 
-use super::Recording;
+use super::{Recording, Timing};
 use auricle_core::{
     text_file,
     wording::{ParseError, from_json},
@@ -21,6 +21,9 @@ pub(super) struct Transcript {
     #[serde(default)]
     pub(super) lead_silence: f64,
     pub(super) text: String,
+    /// How long it took, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) timing: Option<Timing>,
 }
 
 /// A file of transcripts cannot be used.
@@ -32,8 +35,8 @@ pub(super) enum TranscriptsError {
     Parse { file: PathBuf, line: usize, error: ParseError },
     #[error("{}, line {line}: {what}", .file.display())]
     Line { file: PathBuf, line: usize, what: String },
-    #[error("{}: has no transcript of `{recording}`{}", .file.display(), silence(*.lead_silence))]
-    Missing { file: PathBuf, recording: String, lead_silence: f64 },
+    #[error("{system}: has no transcript of `{recording}`{}", silence(*.lead_silence))]
+    Missing { system: String, recording: String, lead_silence: f64 },
     #[error("{}: {error}", .file.display())]
     Write { file: PathBuf, error: io::Error },
 }
@@ -72,7 +75,8 @@ pub(super) fn read(file: &Path, recordings: &[Recording]) -> Result<Vec<Transcri
     match recordings.iter().find(|recording| transcripts.iter().all(|one| one.recording != recording.name)) {
         None => Ok(transcripts),
         Some(Recording { name, .. }) => {
-            Err(TranscriptsError::Missing { file: file.to_owned(), recording: name.clone(), lead_silence: 0.0 })
+            let system = file.display().to_string();
+            Err(TranscriptsError::Missing { system, recording: name.clone(), lead_silence: 0.0 })
         }
     }
 }
@@ -95,16 +99,23 @@ mod tests {
     use super::*;
 
     fn recording(name: &str) -> Recording {
-        Recording { name: name.into(), path: name.into(), words: Vec::new() }
+        Recording { name: name.into(), path: name.into(), said: String::new() }
     }
 
     #[test]
     fn what_is_written_can_be_read() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("texts.jsonl");
-        let of = |lead_silence| Transcript { recording: "a.wav".into(), lead_silence, text: "Ä\n\"b\"".into() };
-        write(&file, &[of(0.0), of(0.1)]).unwrap();
-        assert_eq!(read(&file, &[recording("a.wav")]).unwrap(), [of(0.0), of(0.1)]);
+        let took = Timing { audio_seconds: 1.5, wall_seconds: 0.25, delay_ms: 3.0 };
+        let of = |lead_silence, timing| Transcript {
+            recording: "a.wav".into(),
+            lead_silence,
+            text: "Ä\n\"b\"".into(),
+            timing,
+        };
+        let written = [of(0.0, None), of(0.1, Some(took))];
+        write(&file, &written).unwrap();
+        assert_eq!(read(&file, &[recording("a.wav")]).unwrap(), written);
         let error = read(&file, &[recording("a.wav"), recording("b.wav")]).unwrap_err();
         assert!(error.to_string().ends_with("texts.jsonl: has no transcript of `b.wav`"), "{error}");
     }

@@ -1,9 +1,10 @@
-//! Prints a stream's text, as it comes; subtitles of a format that numbers them too.
+//! Prints a stream's text, as it comes.
 
 use super::{RunError, RunFormat};
 use auricle_core::{
     Event,
-    subtitles::{srt, vtt},
+    native::Text,
+    subtitles::{SubtitleFormat, Subtitles},
     times::seconds,
 };
 use auricle_plugin_api::Segment;
@@ -20,14 +21,18 @@ pub(super) struct Output {
     format: RunFormat,
     rate: u32,
     partials: bool,
-    /// For subtitles, which are printed at the end.
-    segments: Vec<Segment>,
+    subtitles: Option<Subtitles>,
 }
 
 impl Output {
     /// `rate` is that of the model; `partials` says whether partials are printed.
     pub(super) fn new(format: RunFormat, rate: u32, partials: bool) -> Self {
-        Self { format, rate, partials, segments: Vec::new() }
+        let subtitles = match format {
+            RunFormat::Srt => Some(Subtitles::new(SubtitleFormat::Srt)),
+            RunFormat::Vtt => Some(Subtitles::new(SubtitleFormat::Vtt)),
+            RunFormat::Text | RunFormat::Jsonl => None,
+        };
+        Self { format, rate, partials, subtitles }
     }
 
     /// Prints the stream's text until its end. Returns the number of samples that were processed.
@@ -35,7 +40,7 @@ impl Output {
     /// # Errors
     /// The engine failed, or standard output cannot be written. Text from before is printed.
     pub(super) async fn print(&mut self, stream: &Arc<Stream>) -> Result<u64, RunError> {
-        let mut written = Ok(());
+        let mut written = part(self.subtitles.as_ref().map_or("", Subtitles::head));
         let end = 'stream: loop {
             for event in stream.events().await {
                 match event {
@@ -54,18 +59,15 @@ impl Output {
                 }
             }
         };
-        written.and_then(|()| self.subtitles()).map_err(RunError::Output)?;
+        written.map_err(RunError::Output)?;
         end
     }
 
     fn segment(&mut self, segment: Segment) -> io::Result<()> {
-        match self.format {
-            RunFormat::Text => line(&segment.text()),
-            RunFormat::Jsonl => line(&self.object("segment", &segment).to_string()),
-            RunFormat::Srt | RunFormat::Vtt => {
-                self.segments.push(segment);
-                Ok(())
-            }
+        match &mut self.subtitles {
+            Some(subtitles) => part(&subtitles.add(&Text::of(&segment, self.rate))),
+            None if self.format == RunFormat::Jsonl => line(&self.object("segment", &segment).to_string()),
+            None => line(&segment.text()),
         }
     }
 
@@ -75,14 +77,6 @@ impl Output {
         }
         notice(&format!("{} ...", partial.text()));
         Ok(())
-    }
-
-    fn subtitles(&self) -> io::Result<()> {
-        match self.format {
-            RunFormat::Srt => write!(io::stdout(), "{}", srt(&self.segments, self.rate)),
-            RunFormat::Vtt => write!(io::stdout(), "{}", vtt(&self.segments, self.rate)),
-            RunFormat::Text | RunFormat::Jsonl => Ok(()),
-        }
     }
 
     /// A text as JSON, with the names of the native protocol.
@@ -111,8 +105,12 @@ impl Output {
 }
 
 fn line(text: &str) -> io::Result<()> {
+    part(&format!("{text}\n"))
+}
+
+fn part(text: &str) -> io::Result<()> {
     let mut out = io::stdout();
-    writeln!(out, "{text}")?;
+    out.write_all(text.as_bytes())?;
     out.flush()
 }
 
