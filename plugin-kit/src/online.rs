@@ -47,8 +47,8 @@
 //!   by time first, so that a word that moves to an earlier time is lost.
 //! - Committed words are reported as a segment when a sentence or a pause ends it, or before it gets too long
 //!   (`segments`); until then they begin the partial. There the words of each decode are reported separately.
-//! - A word that ended `settle_seconds` ago is final even if hypotheses do not agree on it, so that one hard word does not
-//!   hold up those after it; and a hypothesis without words takes no passage back. There words wait until the buffer is cut.
+//! - A word that ended `settle_seconds` ago is final even if hypotheses do not agree on it, if two words after it are in
+//!   both of the last ones: one hard word does not hold up those after it. There words wait until the buffer is cut.
 //! - With `vac`, if speech goes on after a short pause and hypotheses end with the sentence before it, the buffer is cut
 //!   at the pause and decoded again.
 //! - Only the history that the next prompt can use is kept.

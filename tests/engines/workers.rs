@@ -243,7 +243,8 @@ fn an_engine_reaches_nothing_but_its_files() {
         .preset("inside", &faulty(json!({"isolation": "in-process"})))
         .start();
     let answer = |preset: &str| {
-        let options = json!({"fault": "canary", "after_chunks": 15, "canary_file": foreign.path()});
+        let file = foreign.path().to_str().unwrap().replace('/', "|");
+        let options = json!({"fault": "canary", "after_chunks": 15, "canary_file": file});
         let texts = hear(&host, preset, options).texts();
         texts.into_iter().find(|text| text.starts_with("udp")).unwrap()
     };

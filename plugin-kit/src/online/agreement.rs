@@ -18,9 +18,8 @@ const DOUBTFUL: f32 = 0.5;
 /// What a hypothesis adds at least to the evidence for a word, so that five are always enough.
 const LEAST_EVIDENCE: f32 = 0.2;
 
-/// A hypothesis without words is no evidence against so many words of the last one: models miss all of a passage at times.
-const HEARD: usize = 3;
-
+/// The same word in two hypotheses begins at most so many samples apart.
+const NEAR: u64 = 8_000;
 /// The committed words, and the last hypothesis.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Agreement {
@@ -40,6 +39,9 @@ pub(crate) struct Agreement {
     /// The evidence for each word of `left`, from the last hypotheses that agree on it and on the words before it.
     #[serde(skip)]
     evidence: Vec<f32>,
+    /// Whether the hypothesis before had each word of `left` at about the same place.
+    #[serde(skip)]
+    steady: Vec<bool>,
 }
 
 impl Agreement {
@@ -80,15 +82,13 @@ impl Agreement {
     /// words that it made final: the last of `history`.
     pub(crate) fn process(&mut self, words: Vec<Word>, seam: Seam) -> usize {
         let (last, mut words) = seam(self.inside(), self.last, words);
-        if words.is_empty() && self.left.len() >= HEARD {
-            return 0;
-        }
         self.last = last;
         let agreed = words.iter().zip(&self.left).take_while(|(new, old)| new.text == old.text).count();
         self.evidence.truncate(agreed);
         let before = self.evidence.drain(..).chain(std::iter::repeat(0.0));
         let mut sums: Vec<f32> = words.iter().zip(before).map(|(word, before)| before + evidence(word)).collect();
         let sure = sums.iter().take_while(|sum| **sum >= 1.0).count();
+        self.steady = words[sure..].iter().map(|word| self.left.iter().any(|old| is_same(word, old))).collect();
         self.left = words.split_off(sure);
         self.evidence = sums.split_off(sure);
         self.commit(words)
@@ -105,6 +105,7 @@ impl Agreement {
         let rest = self.left.split_off(count);
         let words = std::mem::replace(&mut self.left, rest);
         self.evidence.drain(..count);
+        self.steady.drain(..count);
         self.commit(words)
     }
 
@@ -124,10 +125,12 @@ impl Agreement {
         self.commit_left(count)
     }
 
-    /// Makes final the words of the hypothesis that end at `time` or before. Returns their number.
+    /// Makes final the words of the hypothesis that end at `time` or before, up to the last two of them that the hypothesis before
+    /// had too: where hypotheses have nothing in common there may be no speech. Returns their number.
     pub(crate) fn commit_ended(&mut self, time: u64) -> usize {
-        let count = self.left.iter().take_while(|word| word.end <= time).count();
-        self.commit_left(count)
+        let ended = self.left.iter().take_while(|word| word.end <= time).count();
+        let steady = self.steady[..ended].windows(2).rposition(|pair| pair == [true, true]);
+        self.commit_left(steady.map_or(0, |place| place + 2))
     }
 
     /// The buffer now begins at `time`.
@@ -179,6 +182,11 @@ impl Agreement {
 /// hypotheses make 1, which is enough.
 fn evidence(word: &Word) -> f32 {
     word.probability.map_or(DOUBTFUL, |probability| probability.clamp(LEAST_EVIDENCE, DOUBTFUL))
+}
+
+/// Whether two hypotheses have the same word at about the same place.
+fn is_same(one: &Word, other: &Word) -> bool {
+    one.text == other.text && one.start.abs_diff(other.start) <= NEAR
 }
 
 /// Whether the model was unsure of a word.
@@ -241,22 +249,19 @@ mod tests {
     }
 
     #[test]
-    fn a_hypothesis_without_words_takes_nothing_back() {
+    fn words_that_ended_long_ago_are_final_if_those_after_them_are_steady() {
         let mut agreement = Agreement::new(0);
-        agreement.process(words("so it is"), by_text);
-        agreement.process(Vec::new(), by_text);
-        assert_eq!(agreement.process(words("so it is this"), by_text), 3);
-        agreement.process(Vec::new(), by_text);
-        assert_eq!((agreement.left.len(), join(&agreement.history, " ")), (0, "so it is".to_owned()));
-    }
-
-    #[test]
-    fn words_that_ended_long_ago_are_final_without_agreement() {
+        agreement.process(words("full ravishment the hours of"), by_text);
+        assert_eq!(agreement.process(words("all revision the hours of prime"), by_text), 0);
+        assert_eq!(agreement.commit_ended(24_000), 0);
+        assert_eq!((agreement.commit_ended(32_000), agreement.left.len()), (4, 2));
+        assert_eq!(join(&agreement.history, " "), "all revision the hours");
+        assert_eq!(agreement.process(words("full ravishment the hours of prime singing"), by_text), 2);
+        // Where nothing is steady there may be no speech.
         let mut agreement = Agreement::new(0);
-        agreement.process(words("so it is"), by_text);
-        assert_eq!((agreement.commit_ended(16_000), agreement.left.len()), (2, 1));
-        assert_eq!(agreement.process(words("no it was"), by_text), 0);
-        assert_eq!(join(&agreement.history, " "), "so it");
+        agreement.process(words("one zero five"), by_text);
+        agreement.process(words("two zero nine six"), by_text);
+        assert_eq!((agreement.commit_ended(u64::MAX), agreement.left.len()), (0, 4));
     }
 
     #[test]

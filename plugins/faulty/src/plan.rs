@@ -43,7 +43,11 @@ pub(crate) fn fields(schema: Schema) -> Schema {
         )
         .field(Field::stream("seconds").number(0.0, 86_400.0).default(1.0).describe("duration of `sleep`"))
         .field(Field::stream("megabytes").integer(1, 4_096).default(100).describe("size of `huge-text` and of `leak`"))
-        .field(Field::stream("canary_file").default("").describe("a file that `canary` should not be able to read"))
+        .field(
+            Field::stream("canary_file").default("").describe(
+                "a file that `canary` should not be able to read, with `|` for `/`: clients may not name files",
+            ),
+        )
         .field(Field::load("model_fault").one_of(faults()).default("none").describe("the model's fault"))
         .field(Field::load("model_at").one_of(places(true)).default("load").describe("the call in which it occurs"))
         .field(Field::load("model_seconds").number(0.0, 86_400.0).default(1.0).describe("duration of its `sleep`"))
@@ -138,7 +142,7 @@ impl Plan {
             times: options.get("times")?,
             seconds: seconds(options, "seconds")?,
             megabytes: options.get("megabytes")?,
-            canary_file: options.get("canary_file")?,
+            canary_file: options.get::<String>("canary_file")?.replace('|', "/").into(),
             chunks: 0,
         })
     }
