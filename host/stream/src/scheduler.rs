@@ -44,7 +44,7 @@ pub struct SchedulerSettings {
     pub name: String,
     /// The engine, for the metrics.
     pub engine: String,
-    /// Identifies the files from which the model was loaded: [`files`](Shared::files).
+    /// Identifies the files from which the model was loaded.
     pub files: String,
     /// The number of concurrent calls.
     pub concurrency: usize,
