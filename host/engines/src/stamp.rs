@@ -61,13 +61,16 @@ fn identity_text((_, inode, seconds, nanoseconds): Identity) -> String {
 
 /// Other systems report no identity.
 #[cfg(not(unix))]
-type Identity = ();
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Identity;
 
 #[cfg(not(unix))]
-fn identity(_: &Metadata) -> Identity {}
+fn identity(_: &Metadata) -> Identity {
+    Identity
+}
 
 #[cfg(not(unix))]
-fn identity_text((): Identity) -> String {
+fn identity_text(Identity: Identity) -> String {
     String::new()
 }
 
