@@ -73,11 +73,6 @@ impl Agreement {
         self.unreported -= count;
     }
 
-    /// Whether there are words that are not final.
-    pub(crate) fn is_open(&self) -> bool {
-        !self.left.is_empty()
-    }
-
     /// Processes a hypothesis of the whole buffer; `seam` aligns it with the committed words. Returns the number of
     /// words that it made final: the last of `history`.
     pub(crate) fn process(&mut self, words: Vec<Word>, seam: Seam) -> usize {

@@ -83,7 +83,7 @@ impl<T: Transcriber> OnlineProcessor<T> {
 
     /// Speech goes on at `sample` after a pause, in the same buffer. If words before it are not final, nothing is cut off there.
     pub(super) fn resumes_at(&mut self, sample: u64) {
-        self.resumed = (!self.agreement.is_open()).then_some(sample);
+        self.resumed = self.agreement.left.is_empty().then_some(sample);
     }
 
     /// Adds any amount of audio: mono, 16 kHz.

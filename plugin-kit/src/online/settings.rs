@@ -31,7 +31,7 @@ pub struct Settings {
     pub buffer_trimming: Trimming,
     /// Length of the buffer, in seconds, above which it is cut.
     pub buffer_trimming_sec: f64,
-    /// Seconds of audio after a word until it is final even if hypotheses do not agree on it.
+    /// Seconds of audio after a word until it is final even if hypotheses do not agree on it, but on words after it.
     pub settle_seconds: f64,
 }
 
@@ -63,8 +63,8 @@ impl Settings {
                     .describe("seconds of buffer above which it is cut; each decode processes the whole buffer"),
             )
             .field(Field::stream(SETTLE).number(0.5, 30.0).default(settle_seconds).describe(
-                "seconds of audio after a word until it is final even if the last texts do not agree on it: fewer give \
-                 final text earlier, with more errors",
+                "seconds of audio after a word until it is final even if the last texts do not agree on it, but on words \
+                 after it: fewer give final text earlier",
             ))
     }
 
@@ -108,7 +108,7 @@ pub(crate) struct Limits {
     pub(crate) sentence: usize,
     /// A buffer above this is cut in any case.
     pub(crate) force: usize,
-    /// Audio after a word until it is final in any case.
+    /// Audio after a word until it is final without agreement on it.
     pub(crate) settle: u64,
 }
 
