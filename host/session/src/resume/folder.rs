@@ -1,6 +1,6 @@
 //! The directory of stored points, for the thread that reads and writes it: one file per stream.
 //!
-//! Invariants: a file is replaced as a whole. Bytes, number and age are bounded, and of what is not a point only the first bytes are
+//! Invariants: one process at a time has the directory. A file is replaced as a whole. Bytes, number and age are bounded, and of what is not a point only the first bytes are
 //! read. What is not readable is reported and left alone; no file of others is touched.
 
 use super::{
@@ -12,7 +12,7 @@ use auricle_engines::platform;
 use std::{
     collections::HashMap,
     ffi::OsStr,
-    fs::{self, File},
+    fs::{self, File, TryLockError},
     io::{self, Read, Write},
     path::{Path, PathBuf},
     time::{Duration, Instant, SystemTime},
@@ -22,6 +22,8 @@ use std::{
 const SUFFIX: &str = "point";
 /// How the names of files begin that are not complete. A process that was killed leaves them.
 const PART: &str = ".part-";
+/// The file that a server holds locked as long as it runs.
+const LOCK: &str = ".lock";
 /// Time between two looks for old files, and between two complaints.
 const EVERY: Duration = Duration::from_secs(60);
 
@@ -44,11 +46,20 @@ pub(super) struct Folder {
     entries: HashMap<String, Entry>,
     looked: Instant,
     complained: Option<Instant>,
+    _lock: File,
 }
 
 impl Folder {
     pub(super) fn open(dir: &Path, settings: &ResumeSettings) -> io::Result<Self> {
         platform::make_private_dir(dir)?;
+        let lock = File::options().write(true).create(true).truncate(false).open(dir.join(LOCK))?;
+        lock.try_lock().map_err(|problem| match problem {
+            TryLockError::WouldBlock => {
+                let message = "another server uses it; each server needs a directory of its own";
+                io::Error::new(io::ErrorKind::ResourceBusy, message)
+            }
+            TryLockError::Error(problem) => problem,
+        })?;
         tempfile::tempfile_in(dir)?;
         let mut folder = Self {
             dir: dir.to_owned(),
@@ -59,6 +70,7 @@ impl Folder {
             entries: HashMap::new(),
             looked: Instant::now(),
             complained: None,
+            _lock: lock,
         };
         folder.scan()?;
         folder.remove_old();
@@ -69,6 +81,9 @@ impl Folder {
     fn scan(&mut self) -> io::Result<()> {
         for entry in fs::read_dir(&self.dir)? {
             let path = entry?.path();
+            if path == self.dir.join(LOCK) {
+                continue;
+            }
             if path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.starts_with(PART)) {
                 self.remove_old_part(&path);
                 continue;
@@ -250,6 +265,7 @@ mod tests {
         let part = dir.path().join(".part-1");
         fs::write(&part, "of a process that may still write it").unwrap();
 
+        drop(before);
         let mut after = folder(dir.path(), 10);
         assert_eq!(after.entries.keys().collect::<Vec<_>>(), ["one"]);
         let found = after.find("one").unwrap();
@@ -308,6 +324,16 @@ mod tests {
         after.remove_old();
         after.scan().unwrap();
         assert_eq!(after.entries.keys().collect::<Vec<_>>(), ["own"]);
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        assert!(!dir.path().join(".part-1").exists());
+    }
+
+    #[test]
+    fn two_servers_cannot_share_a_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = folder(dir.path(), 10);
+        let problem = Folder::open(dir.path(), &ResumeSettings::default()).unwrap_err().to_string();
+        assert!(problem.contains("another server uses it"), "{problem}");
+        drop(first);
+        folder(dir.path(), 10);
     }
 }
