@@ -206,7 +206,7 @@ fn a_configuration_cannot_name_files_or_how_the_server_runs_the_engine() {
         (json!({"model_dir": "models"}), 403, "`model_dir` cannot be set"),
         (json!({"backend": "absent"}), 400, "there is no engine `absent`; there are: faulty, tone"),
         (json!({"backend": 5}), 400, "`backend` must be "),
-        (json!({"segment_chunks": 0}), 503, "field `segment_chunks`"),
+        (json!({"segment_chunks": 0}), 400, "field `segment_chunks`"),
     ] {
         let mut configuration = json!({"model": "m", "backend": "tone"});
         configuration.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());

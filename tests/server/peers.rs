@@ -19,7 +19,7 @@ const LISTENERS: &str = "[[listeners]]\naddress = \"127.0.0.1:0\"\n\
                          [[listeners]]\naddress = \"127.0.0.1:0\"\ndialects = [\"wyoming\"]\n\
                          [[listeners]]\naddress = \"127.0.0.1:0\"\ndialects = [\"riva\"]\n";
 /// The dialects whose settings have a preset for clients that name none.
-const WITH_DEFAULT: [&str; 11] = [
+const WITH_DEFAULT: [&str; 12] = [
     "vosk",
     "sherpa",
     "whisper-live",
@@ -29,6 +29,7 @@ const WITH_DEFAULT: [&str; 11] = [
     "moshi",
     "telephone",
     "openai-realtime",
+    "hisi",
     "riva",
     "wyoming",
 ];
@@ -51,11 +52,13 @@ pub(crate) enum Dialect {
     Moshi,
     Telephone,
     Realtime,
+    /// The original server's requests for files.
+    Hisi,
     Riva,
     Wyoming,
 }
 
-pub(crate) const DIALECTS: [Dialect; 16] = [
+pub(crate) const DIALECTS: [Dialect; 17] = [
     Dialect::Native,
     Dialect::OpenAi,
     Dialect::Vosk,
@@ -70,6 +73,7 @@ pub(crate) const DIALECTS: [Dialect; 16] = [
     Dialect::Moshi,
     Dialect::Telephone,
     Dialect::Realtime,
+    Dialect::Hisi,
     Dialect::Riva,
     Dialect::Wyoming,
 ];
@@ -177,6 +181,7 @@ impl Dialect {
             Self::Moshi => "moshi",
             Self::Telephone => "telephone",
             Self::Realtime => "openai-realtime",
+            Self::Hisi => "hisi",
             Self::Riva => "riva",
             Self::Wyoming => "wyoming",
         }
@@ -185,7 +190,7 @@ impl Dialect {
     /// Connects. The preset `digits` or `english` is the default of every dialect that has one.
     pub(crate) fn connect(self, host: &Host, ask: &Ask<'_>) -> Result<Box<dyn Peer>, NoPlace> {
         match self {
-            Self::OpenAi | Self::DeepgramRecordings => http::connect(self, host, ask),
+            Self::OpenAi | Self::DeepgramRecordings | Self::Hisi => http::connect(self, host, ask),
             Self::Riva => grpc::connect(host, ask),
             Self::Wyoming => tcp::connect(host, ask),
             _ => websocket::connect(scripts::of(self), host, ask),

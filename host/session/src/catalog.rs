@@ -15,7 +15,7 @@ use super::{
     versions::Stage,
 };
 use auricle_core::{Failure, FailureCode, metrics::Metrics, times::wait};
-use auricle_engines::plugins::Registry;
+use auricle_engines::plugins::{ConfigError, Registry};
 use auricle_stream::ModelScheduler;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -110,6 +110,11 @@ impl Catalog {
         let candidate = versions.candidate.and_then(|candidate| candidate.preset);
         let mut versions = versions.service.into_iter().chain(candidate).peekable();
         versions.peek().is_some() && versions.all(|preset| self.registry.engine(&preset.backend).is_none())
+    }
+
+    /// What is wrong with the fields of a preset, for its engine.
+    pub(super) fn field_problem(&self, preset: &Preset) -> Option<ConfigError> {
+        self.registry.engine(&preset.backend)?.check(&preset.fields).err()
     }
 
     /// The states of all presets, sorted by name. Only an operator gets the details of failures.

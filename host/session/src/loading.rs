@@ -90,9 +90,13 @@ impl Sessions {
         preset.host.title = "loaded while the server runs".to_owned();
         self.presets.add(preset);
         self.wait_for_engine(&name).await;
-        let loaded = match self.catalog.lacks_engine(&name) {
-            true => Err(self.unknown_engine(&name)),
-            false => self.catalog.load(&name).await,
+        let problem = self.preset(&name).and_then(|preset| self.catalog.field_problem(&preset));
+        let loaded = if self.catalog.lacks_engine(&name) {
+            Err(self.unknown_engine(&name))
+        } else if let Some(problem) = problem {
+            Err(Failure::new(FailureCode::InvalidOption, problem))
+        } else {
+            self.catalog.load(&name).await
         };
         if let Err(failure) = loaded {
             self.presets.remove(&name);

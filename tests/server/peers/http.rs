@@ -4,7 +4,7 @@ use super::{
     Ask, Channels, Dialect, KeyPlace, NoPlace, Peer, Told,
     scripts::{add_words, deepgram_query},
 };
-use crate::{deepgram_recordings::wav_file, openai};
+use crate::{deepgram_recordings::wav_file, hisi, openai};
 use auricle_tests::{Host, bytes, limit};
 use serde_json::Value;
 use std::{
@@ -27,26 +27,21 @@ struct Recording {
 }
 
 pub(super) fn connect(dialect: Dialect, host: &Host, ask: &Ask<'_>) -> Result<Box<dyn Peer>, NoPlace> {
-    let is_openai = dialect == Dialect::OpenAi;
-    if is_openai && ask.channels == Channels::Apart {
-        return Err(NoPlace);
-    }
-    let mut path = if is_openai { openai::PATH.to_owned() } else { format!("/v1/listen?{}", deepgram_query(ask)) };
+    let (mut path, fields) = match dialect {
+        Dialect::OpenAi => (openai::PATH.to_owned(), openai_fields(ask)?),
+        Dialect::Hisi => ("/upload_and_transcribe".to_owned(), hisi_fields(ask)?),
+        _ => (format!("/v1/listen?{}", deepgram_query(ask)), Vec::new()),
+    };
     let mut headers = String::new();
     match ask.key {
         Some((KeyPlace::Header, key)) => {
-            headers = format!("Authorization: {} {key}\r\n", if is_openai { "Bearer" } else { "Token" });
+            let scheme = if dialect == Dialect::DeepgramRecordings { "Token" } else { "Bearer" };
+            headers = format!("Authorization: {scheme} {key}\r\n");
         }
-        Some((KeyPlace::Query, key)) => path += &format!("{}key={key}", if is_openai { '?' } else { '&' }),
+        Some((KeyPlace::Query, key)) => path += &format!("{}key={key}", if path.contains('?') { '&' } else { '?' }),
         Some((KeyPlace::Subprotocol, _)) => return Err(NoPlace),
         None => {}
     }
-    let mut fields = vec![("model", ask.model.unwrap_or("digits").to_owned())];
-    fields.extend(ask.language.map(|language| ("language", language.to_owned())));
-    fields.extend(ask.phrase.map(|phrase| ("keywords[]", phrase.to_owned())));
-    fields.push(("response_format", "verbose_json".to_owned()));
-    let granularities: &[&str] = if ask.times { &["word", "segment"] } else { &[] };
-    fields.extend(granularities.iter().map(|granularity| ("timestamp_granularities[]", (*granularity).to_owned())));
     let stream = TcpStream::connect(host.address()).unwrap();
     stream.set_read_timeout(Some(limit())).unwrap();
     stream.set_write_timeout(Some(limit())).unwrap();
@@ -55,17 +50,37 @@ pub(super) fn connect(dialect: Dialect, host: &Host, ask: &Ask<'_>) -> Result<Bo
     Ok(Box::new(Recording { stream, dialect, path, headers, fields, channels, audio, babbles }))
 }
 
+fn openai_fields(ask: &Ask<'_>) -> Result<Vec<(&'static str, String)>, NoPlace> {
+    if ask.channels == Channels::Apart {
+        return Err(NoPlace);
+    }
+    let mut fields = vec![("model", ask.model.unwrap_or("digits").to_owned())];
+    fields.extend(ask.language.map(|language| ("language", language.to_owned())));
+    fields.extend(ask.phrase.map(|phrase| ("keywords[]", phrase.to_owned())));
+    fields.push(("response_format", "verbose_json".to_owned()));
+    let granularities: &[&str] = if ask.times { &["word", "segment"] } else { &[] };
+    fields.extend(granularities.iter().map(|granularity| ("timestamp_granularities[]", (*granularity).to_owned())));
+    Ok(fields)
+}
+
+fn hisi_fields(ask: &Ask<'_>) -> Result<Vec<(&'static str, String)>, NoPlace> {
+    if ask.channels == Channels::Apart || ask.language.is_some() || ask.phrase.is_some() {
+        return Err(NoPlace);
+    }
+    Ok(ask.model.map(|model| ("preset", model.to_owned())).into_iter().collect())
+}
+
 impl Recording {
     /// The type and the bytes of the body.
     fn body(&self) -> (&'static str, Vec<u8>) {
+        if self.babbles {
+            return ("application/json", b"{babble".to_vec());
+        }
+        let fields: Vec<_> = self.fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let file = || wav_file(&self.audio, self.channels);
         match self.dialect {
-            Dialect::OpenAi if self.babbles => ("application/json", b"{babble".to_vec()),
-            Dialect::OpenAi => {
-                let fields: Vec<_> = self.fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
-                let file = wav_file(&self.audio, self.channels);
-                ("multipart/form-data; boundary=B", openai::form(Some(&file), &fields))
-            }
-            _ if self.babbles => ("application/json", b"{babble".to_vec()),
+            Dialect::OpenAi => ("multipart/form-data; boundary=B", openai::form(Some(&file()), &fields)),
+            Dialect::Hisi => ("multipart/form-data; boundary=B", hisi::form("audio_file", &file(), &fields)),
             _ => ("application/octet-stream", bytes(&self.audio)),
         }
     }
@@ -91,8 +106,9 @@ impl Peer for Recording {
 
     fn finish(mut self: Box<Self>) -> Told {
         let (kind, body) = self.body();
+        // Of this version, so that the response is not in chunks.
         let head = format!(
-            "POST {} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n{}\r\n",
+            "POST {} HTTP/1.0\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n{}\r\n",
             self.path,
             body.len(),
             self.headers
@@ -113,6 +129,16 @@ impl Peer for Recording {
         let status = &head[9..12];
         if status != "200" {
             (told.refused, told.reason) = (Some(format!("HTTP {status}")), body.to_owned());
+            return told;
+        }
+        if self.dialect == Dialect::Hisi {
+            for (name, data) in hisi::events((200, body.to_owned())) {
+                let segments = data["segments"].as_array().into_iter().flatten();
+                told.finals.extend(segments.map(|segment| (0, segment["text"].as_str().unwrap().to_owned())));
+                if name == "error" {
+                    told.refused = Some("`error`".to_owned());
+                }
+            }
             return told;
         }
         let body: Value = serde_json::from_str(body).unwrap();
