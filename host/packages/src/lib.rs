@@ -7,6 +7,7 @@
 //! Invariant: until a package is checked as a whole, nothing is written. Threads: the caller's.
 #![forbid(unsafe_code)]
 
+mod away;
 pub mod contents;
 mod envelope;
 mod index;
@@ -22,6 +23,7 @@ mod remove;
 #[cfg(test)]
 mod tests;
 
+pub use away::move_away;
 pub use contents::ContentError;
 pub use envelope::{EnvelopeError, sign};
 pub use index::{INDEX, Index, IndexEntry, IndexError, index_of};

@@ -1,6 +1,7 @@
 //! Removes a package: its own files and no others.
 
 use super::{
+    away::move_away,
     manifest::PackageFile,
     path::ENGINE,
     records::{Record, RecordError, Records, lock},
@@ -74,7 +75,7 @@ pub(crate) fn delete_files(
         let away = tempfile::Builder::new().prefix(".removed-").tempdir_in(keep);
         let away = away.map_err(|error| (keep.to_owned(), error))?;
         // Deleted with the temporary folder.
-        return fs::rename(folder, away.path().join("folder")).map_err(|error| (folder.to_owned(), error));
+        return move_away(folder, &away.path().join("folder")).map_err(|error| (folder.to_owned(), error));
     }
     let mut folders = BTreeSet::new();
     for place in ours {

@@ -2,6 +2,7 @@
 
 use super::error::{AddError, at};
 use crate::{
+    away::move_away,
     manifest::PackageFile,
     path::{ENGINE, PRESETS, RESOURCES},
     records::Record,
@@ -74,7 +75,7 @@ fn replace(from: &Path, to: &Path, away: &Path) -> io::Result<()> {
         return Ok(());
     }
     // Not on every file system.
-    fs::rename(to, away)?;
+    move_away(to, away)?;
     fs::rename(from, to)
 }
 

@@ -8,6 +8,7 @@ use super::{
     names::{Names, SelectionError},
     selection::{self, Engine},
 };
+use auricle_packages::move_away;
 use serde::{Deserialize, Serialize};
 use std::{
     fmt,
@@ -163,7 +164,7 @@ impl Gathering<'_> {
         let moved = || {
             if fs::symlink_metadata(folder).is_ok() {
                 remove(displaced)?;
-                fs::rename(folder, displaced)?;
+                move_away(folder, displaced)?;
             }
             if let Err(error) = fs::rename(gathering, folder) {
                 // Restore the previous folder. If that fails too, the first error is the one to report.
