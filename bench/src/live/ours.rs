@@ -15,12 +15,7 @@ use std::{
 };
 
 /// Settings that are tried; the best count, as with the other servers.
-const SETTINGS: [Latency; 4] = [
-    Latency { chunk: 1.0, settle: 3.0 },
-    Latency { chunk: 1.0, settle: 2.0 },
-    Latency { chunk: 2.0, settle: 3.0 },
-    Latency { chunk: 2.0, settle: 2.0 },
-];
+const SETTINGS: [Latency; 2] = [Latency { chunk: 1.0, settle: 2.0 }, Latency { chunk: 2.0, settle: 3.0 }];
 const PRESET: &str = "live";
 /// The model's folder, in the working folder.
 const MODEL: &str = "tiny.en";
