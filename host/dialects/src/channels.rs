@@ -118,8 +118,17 @@ impl Channels {
         self.0.iter_mut().for_each(|session| session.fail(failure.clone()));
     }
 
-    /// Waits as [`Session::caught_up`]. Take the events meanwhile.
-    pub(crate) async fn caught_up(&mut self) {
+    /// Waits for events, or until the audio is processed. Returns the events so far, and whether it is processed.
+    pub(crate) async fn progress(&mut self, events: &mut ChannelEvents) -> (Vec<Batch>, bool) {
+        tokio::select! {
+            biased;
+            () = self.caught_up() => (events.take(), true),
+            batch = events.next() => (vec![batch], false),
+        }
+    }
+
+    /// Waits as [`Session::caught_up`].
+    async fn caught_up(&mut self) {
         for session in &mut self.0 {
             session.caught_up().await;
         }

@@ -204,11 +204,7 @@ impl LiveStream {
                 open.channels.audio(audio.split_to(audio.len().min(second))).await;
             }
             while let Some(Open { channels, events, .. }) = &mut self.open {
-                let (batches, is_over) = tokio::select! {
-                    biased;
-                    () = channels.caught_up() => (events.take(), true),
-                    batch = events.next() => (vec![batch], false),
-                };
+                let (batches, is_over) = channels.progress(events).await;
                 for batch in &batches {
                     self.tell(batch, interim).await?;
                 }

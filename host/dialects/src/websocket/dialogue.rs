@@ -247,11 +247,7 @@ impl<S: Side> Dialogue<'_, S> {
             channels.audio(audio.split_to(audio.len().min(second))).await;
             loop {
                 let Some((channels, events)) = &mut self.open else { return Ok(()) };
-                let (batches, is_over) = tokio::select! {
-                    biased;
-                    () = channels.caught_up() => (events.take(), true),
-                    batch = events.next() => (vec![batch], false),
-                };
+                let (batches, is_over) = channels.progress(events).await;
                 for batch in &batches {
                     self.tell(batch).await?;
                 }
