@@ -2,7 +2,7 @@
 //!
 //! The buffer of audio is transcribed again for each chunk. Words on which two consecutive transcripts agree are final
 //! (LocalAgreement-2), and the buffer is cut after them. The policy is that of whisper_streaming, and the settings keep
-//! its names: `min_chunk_size`, `buffer_trimming`, `buffer_trimming_sec`, `vac`. `settle_seconds` is new. With `vac` only
+//! its names: `min_chunk_size`, `buffer_trimming`, `buffer_trimming_sec`, `vac`. `settle_seconds` and `policy` are new. With `vac` only
 //! speech is decoded (`vac.rs`, and [`vad`](crate::vad), which selects the detector).
 //!
 //! # An engine
@@ -49,6 +49,8 @@
 //!   (`segments`); until then they begin the partial. There the words of each decode are reported separately.
 //! - A word that ended `settle_seconds` ago is final even if hypotheses do not agree on it, if two words after it are in
 //!   both of the last ones: one hard word does not hold up those after it. There words wait until the buffer is cut.
+//! - With the policy `alignatt` words are final after one hypothesis, if they ended half a second before the end of the audio and the
+//!   model is sure of them. There is no such policy there.
 //! - With `vac`, if speech goes on after a short pause and hypotheses end with the sentence before it, the buffer is cut
 //!   at the pause and decoded again.
 //! - Only the history that the next prompt can use is kept.
@@ -77,7 +79,7 @@ mod vac;
 pub use engine::{Recognizer, Stream, Streaming};
 pub use processor::OnlineProcessor;
 pub use report::Report;
-pub use settings::{Settings, Trimming};
+pub use settings::{Policy, Settings, Trimming};
 pub use transcript::{Buffer, Passage, Request, SAMPLE_RATE, TimedWord, Transcriber, Transcript};
 pub use vac::{VAC_CHUNK, Vac};
 

@@ -1,10 +1,13 @@
-//! LocalAgreement: a word is final once two consecutive hypotheses begin with it, or up to five if the model is unsure of it.
+//! LocalAgreement: a word is final once two consecutive hypotheses begin with it, or up to five if the model is unsure of it. With
+//! AlignAtt a word of which the model is sure is final once it has ended some time before the end of the audio.
 //!
 //! Invariants: committed words never change; `inside` and `unreported` count the last words of `history`; `history`
 //! contains only what the next prompt, the buffer and the next segment need. Times are samples of the stream. Threads:
 //! one at a time.
 //!
-//! Source: D. Macháček, R. Dabre, O. Bojar, "Turning Whisper into Real-Time Transcription System", IJCNLP-AACL 2023.
+//! Sources: D. Macháček, R. Dabre, O. Bojar, "Turning Whisper into Real-Time Transcription System", IJCNLP-AACL 2023; S. Papi, M.
+//! Turchi, M. Negri, "AlignAtt: Using Attention-based Audio-Translation Alignments as a Guide for Simultaneous Speech
+//! Translation", Interspeech 2023.
 
 use super::{seam::Seam, transcript::Word};
 use serde::{Deserialize, Serialize};
@@ -91,7 +94,13 @@ impl Agreement {
 
     /// Makes final the words of the hypothesis before the first doubtful one. Returns their number.
     pub(crate) fn commit_sure(&mut self) -> usize {
-        let count = self.left.iter().take_while(|word| !is_doubtful(word)).count();
+        self.commit_attended(u64::MAX)
+    }
+
+    /// Makes final the words of the hypothesis that end at `edge` or before, up to the first doubtful one (AlignAtt): the model has
+    /// heard what follows them. Returns their number.
+    pub(crate) fn commit_attended(&mut self, edge: u64) -> usize {
+        let count = self.left.iter().take_while(|word| word.end <= edge && !is_doubtful(word)).count();
         self.commit_left(count)
     }
 
@@ -241,6 +250,20 @@ mod tests {
         agreement.process(hypothesis("so my fellow friends dear all now my"), by_text);
         assert_eq!((agreement.commit_sure(), agreement.left.len()), (1, 1));
         assert_eq!(agreement.commit_before(u64::MAX), 1);
+    }
+
+    #[test]
+    fn words_of_which_the_model_is_sure_are_final_once_it_has_heard_what_follows() {
+        let mut agreement = Agreement::new(0);
+        assert_eq!(agreement.process(words("so my fellow friends"), by_text), 0);
+        assert_eq!((agreement.commit_attended(23_999), agreement.left.len()), (2, 2));
+        // Later hypotheses cannot change them.
+        assert_eq!(agreement.process(words("so am follow friends all"), by_text), 0);
+        assert_eq!(agreement.commit_attended(32_000), 2);
+        assert_eq!(join(&agreement.history, " "), "so my follow friends");
+        agreement.process(words("so my follow friends dear all"), by_text);
+        agreement.left[0].probability = Some(0.4);
+        assert_eq!(agreement.commit_attended(48_000), 0);
     }
 
     #[test]

@@ -227,7 +227,10 @@ impl<T: Transcriber> OnlineProcessor<T> {
         let placed = place(transcript?, self.base, self.buffer.len());
         self.grown = false;
         self.language = placed.language;
-        let committed = self.agreement.process(placed.words, self.seam);
+        let mut committed = self.agreement.process(placed.words, self.seam);
+        if let Some(margin) = self.limits.margin {
+            committed += self.agreement.commit_attended(self.end().saturating_sub(margin));
+        }
         if committed > 0 {
             self.resumed = None;
         } else if let Some(resumed) = self.resumed.filter(|_| self.agreement.left.is_empty()) {

@@ -10,6 +10,21 @@ const CHUNK: &str = "min_chunk_size";
 const WAY: &str = "buffer_trimming";
 const LIMIT: &str = "buffer_trimming_sec";
 const SETTLE: &str = "settle_seconds";
+const POLICY: &str = "policy";
+/// With AlignAtt, a word is final that ends so many samples before the end of the audio: the 25 frames of its authors.
+const MARGIN: u64 = SAMPLE_RATE as u64 / 2;
+
+/// When words are final.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Policy {
+    /// LocalAgreement: when consecutive hypotheses agree on them.
+    #[default]
+    Agreement,
+    /// AlignAtt: when they ended half a second before the end of the audio, if the model is sure of them. Requires times that
+    /// come from the model's attention.
+    AlignAtt,
+}
 
 /// Where a long buffer is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -25,6 +40,8 @@ pub enum Trimming {
 /// The settings of the policy.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settings {
+    /// When words are final.
+    pub policy: Policy,
     /// Seconds of new audio per decode.
     pub min_chunk_size: f64,
     /// Where the buffer is cut.
@@ -37,7 +54,13 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { min_chunk_size: 1.0, buffer_trimming: Trimming::Segment, buffer_trimming_sec: 15.0, settle_seconds: 3.0 }
+        Self {
+            policy: Policy::Agreement,
+            min_chunk_size: 1.0,
+            buffer_trimming: Trimming::Segment,
+            buffer_trimming_sec: 15.0,
+            settle_seconds: 3.0,
+        }
     }
 }
 
@@ -46,6 +69,10 @@ impl Settings {
     pub fn fields(schema: Schema) -> Schema {
         let Self { min_chunk_size, buffer_trimming_sec, settle_seconds, .. } = Self::default();
         schema
+            .field(Field::stream(POLICY).one_of(["agreement", "alignatt"]).default("agreement").describe(
+                "when words are final: when consecutive texts agree on them, or earlier, when they ended half a second before the \
+                 end of the audio; the latter requires word times by attention",
+            ))
             .field(
                 Field::load(CHUNK).number(0.1, 10.0).default(min_chunk_size).describe(
                     "seconds of new audio per decode of the buffer: fewer give earlier text at a higher cost",
@@ -74,6 +101,7 @@ impl Settings {
     /// A field is invalid; the message names it.
     pub fn new(options: &Config) -> Result<Self, Error> {
         let settings = Self {
+            policy: options.get(POLICY)?,
             min_chunk_size: options.get(CHUNK)?,
             buffer_trimming: options.get(WAY)?,
             buffer_trimming_sec: options.get(LIMIT)?,
@@ -110,6 +138,8 @@ pub(crate) struct Limits {
     pub(crate) force: usize,
     /// Audio after a word until it is final without agreement on it.
     pub(crate) settle: u64,
+    /// With AlignAtt, audio after a word until it is final.
+    pub(crate) margin: Option<u64>,
 }
 
 impl Limits {
@@ -122,7 +152,8 @@ impl Limits {
             Trimming::Sentence => (force, limit),
         };
         let settle = (settings.settle_seconds * f64::from(SAMPLE_RATE)) as u64;
-        Self { chunk: settings.chunk_samples() as usize, passage, sentence, force, settle }
+        let margin = (settings.policy == Policy::AlignAtt).then_some(MARGIN);
+        Self { chunk: settings.chunk_samples() as usize, passage, sentence, force, settle, margin }
     }
 }
 

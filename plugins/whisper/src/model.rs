@@ -13,7 +13,7 @@ use crate::{
 use auricle_plugin_api::{Config, Error, Field, Host, Metadata, ModelLoader, Schema};
 use auricle_plugin_kit::{
     logmel::Plan,
-    online::{Recognizer, Streaming},
+    online::{Policy, Recognizer, Streaming},
     onnx::{Options, Runtime},
     resources,
 };
@@ -105,6 +105,11 @@ impl Recognizer for Whisper {
     type Transcriber = Listener;
 
     fn transcriber(self: &Arc<Self>, options: &Config) -> Result<Listener, Error> {
+        if options.get::<Policy>("policy")? == Policy::AlignAtt && !self.network.attends() {
+            let problem = "`alignatt` needs word times by attention, which this model's files do not have: convert it to the \
+                           fast layout, or export it with `cross_attentions`";
+            return Err(Error::config("policy", problem));
+        }
         Listener::new(Arc::clone(self), options)
     }
 

@@ -103,7 +103,12 @@ fn options_of_a_stream_are_checked_against_the_model() {
     assert_eq!(english, "field `lan`: the model does not know `de`; it knows en only");
     let translate = refusal("nano.en", json!({"task": "translate"}));
     assert!(translate.starts_with("field `task`: "), "{translate}");
-    let model = nano("nano", json!({"lan": "de-AT", "task": "translate", "prompt": "Ja", "hotwords": ["so"]}));
+    let policy = refusal("nano.en", json!({"policy": "alignatt"}));
+    assert!(policy.starts_with("field `policy`: `alignatt` needs word times by attention"), "{policy}");
+    let model = nano(
+        "nano",
+        json!({"policy": "alignatt", "lan": "de-AT", "task": "translate", "prompt": "Ja", "hotwords": ["so"]}),
+    );
     let recording = model.run(&fixture("weather.wav")[..32_000]);
     assert!(recording.segments.iter().all(|segment| segment.language.as_deref() == Some("de")), "{recording:?}");
 }

@@ -43,7 +43,7 @@ fn start(line: &str) -> Option<OnlineProcessor<Scripted>> {
         _ => (30 * 16_000, limit),
     };
     let separator = if separator == "0" { "" } else { " " };
-    let limits = Limits { chunk: usize::MAX, passage, sentence, force: usize::MAX, settle: u64::MAX };
+    let limits = Limits { chunk: usize::MAX, passage, sentence, force: usize::MAX, settle: u64::MAX, margin: None };
     let mut online = OnlineProcessor::with_limits(Scripted { separator, ..Scripted::default() }, limits);
     online.seam = by_time;
     Some(online)

@@ -1,7 +1,7 @@
 //! Whole streams of synthetic speech.
 
 use super::fake::{Event, Fake, Recorder, script, speech};
-use crate::online::{Buffer, OnlineProcessor, Request, Settings, TimedWord, Transcriber, Transcript, Trimming};
+use crate::online::{Buffer, OnlineProcessor, Policy, Request, Settings, TimedWord, Transcriber, Transcript, Trimming};
 use auricle_plugin_api::Error;
 use proptest::prelude::*;
 
@@ -29,17 +29,32 @@ fn every_word_is_told_once() {
     for passages in [false, true] {
         for fickle in [false, true] {
             for (way, limit) in [(Trimming::Segment, 15.0), (Trimming::Segment, 5.0), (Trimming::Sentence, 10.0)] {
-                let fake = Fake { passages, fickle, ..Fake::default() };
-                let mut online = OnlineProcessor::new(fake, &settings(way, limit));
-                let recorder = process(&mut online, &audio, &[16_000]);
-                recorder.assert_in_order();
-                let plain = |word: &String| word.split('-').next().unwrap().to_owned();
-                let words: Vec<String> = recorder.words().iter().map(plain).collect();
-                assert_eq!(words.join(" "), script(0, 200), "{passages} {fickle} {way:?} {limit}");
-                assert!(online.transcriber.longest <= 480_000, "{}", online.transcriber.longest);
+                for policy in [Policy::Agreement, Policy::AlignAtt] {
+                    let fake = Fake { passages, fickle, ..Fake::default() };
+                    let mut online = OnlineProcessor::new(fake, &Settings { policy, ..settings(way, limit) });
+                    let recorder = process(&mut online, &audio, &[16_000]);
+                    recorder.assert_in_order();
+                    let plain = |word: &String| word.split('-').next().unwrap().to_owned();
+                    let words: Vec<String> = recorder.words().iter().map(plain).collect();
+                    assert_eq!(words.join(" "), script(0, 200), "{passages} {fickle} {way:?} {limit} {policy:?}");
+                    assert!(online.transcriber.longest <= 480_000, "{}", online.transcriber.longest);
+                }
             }
         }
     }
+}
+
+#[test]
+fn with_alignatt_one_hypothesis_is_enough() {
+    // No two hypotheses agree, but the times of the words are right.
+    let fake = Fake { fickle: true, ..Fake::default() };
+    let settings = Settings { policy: Policy::AlignAtt, settle_seconds: 30.0, ..Settings::default() };
+    let mut online = OnlineProcessor::new(fake, &settings);
+    let audio = speech(0, 20);
+    online.insert_audio_chunk(&audio);
+    online.process_iter(&mut Recorder::default()).unwrap();
+    let (end, last) = (online.end(), online.agreement.last);
+    assert!(last <= end - 8_000 && last + 24_000 > end, "{last} of {end}");
 }
 
 #[test]
