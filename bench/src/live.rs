@@ -35,13 +35,18 @@ struct Best {
     alone: Measured,
 }
 
-/// `work` has what `bench/live/prepare.py` made.
-pub(crate) fn run(work: &Path) -> Done {
+/// `work` has what `bench/live/prepare.py` made. With `only`, one other server is measured.
+pub(crate) fn run(work: &Path, only: Option<&str>) -> Done {
+    let peers: Vec<&Peer> = PEERS.iter().filter(|peer| only.is_none_or(|only| peer.key == only)).collect();
+    if peers.is_empty() {
+        let known: Vec<_> = PEERS.iter().map(|peer| peer.key).collect();
+        return Err(format!("there is no other server of this name; there are {}", known.join(", ")).into());
+    }
     let speech = Speech::find(work)?;
     let mut ours = Ours::new(from_xtask("AURICLE_PLUGINS")?, from_xtask("AURICLE_RUNTIME")?, work, &speech);
     println!("{}", head());
     let (mut ratios, mut rows) = (Vec::new(), Vec::new());
-    for peer in PEERS {
+    for peer in peers {
         println!("{}, one stream", peer.name);
         let Some(Best { settings, alone }) = best(peer, work, &speech)? else {
             rows.push(format!("{:<24} does not follow one stream within {GIVE_UP} s", peer.name));

@@ -102,6 +102,9 @@ enum Bench {
         /// The folder with the output of `bench/live/prepare.py`, and the model `tiny.en` for Auricle
         #[arg(long)]
         work: PathBuf,
+        /// Only this other server
+        #[arg(long, value_name = "NAME")]
+        server: Option<String>,
     },
     /// Engine `python`, compared with the same classes in plain Python
     Python,
@@ -164,7 +167,7 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         Bench::Online { work, rounds } => online::run(&work, rounds),
         #[cfg(target_os = "linux")]
-        Bench::Live { work } => live::run(&work),
+        Bench::Live { work, server } => live::run(&work, server.as_deref()),
         #[cfg(target_os = "linux")]
         Bench::Python => python::run(),
         #[cfg(target_os = "linux")]

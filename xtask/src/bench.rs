@@ -74,6 +74,9 @@ pub(crate) enum Bench {
         /// Folder of recordings of English: WAV files of 16 kHz, one channel, with a text file next to each
         #[arg(long, value_name = "DIR")]
         audio: PathBuf,
+        /// Only this server: whisper-live, whisper-live-kit-alignatt, whisper-live-kit-agreement, whisper-streaming
+        #[arg(long, value_name = "NAME")]
+        server: Option<String>,
     },
     /// Engine `python`, compared with the same classes in plain Python (packages from PyPI, in an environment under
     /// target/): processor time per chunk
@@ -136,7 +139,10 @@ pub(crate) fn bench(name: &Bench) -> Done {
         }
         Bench::Whisper { rounds } => prepared(&mut command, "whisper", *rounds)?,
         Bench::Online { rounds } => prepared(&mut command, "online", *rounds)?,
-        Bench::Live { audio } => live(command.arg("live"), audio, &built.host)?,
+        Bench::Live { audio, server } => {
+            let only = server.iter().flat_map(|server| ["--server".to_owned(), server.clone()]);
+            live(command.arg("live"), audio, &built.host)?.args(only)
+        }
         Bench::Python => command.arg("python"),
         Bench::Ttfs { audio, utterances, streams } => {
             live(command.arg("ttfs"), audio, &built.host)?;

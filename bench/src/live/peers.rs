@@ -18,6 +18,8 @@ const READY_LIMIT: Duration = Duration::from_secs(180);
 /// Another server.
 pub(super) struct Peer {
     pub(super) name: &'static str,
+    /// How the command names it.
+    pub(super) key: &'static str,
     /// Its name in `serve.py`.
     serve: &'static str,
     protocol: Protocol,
@@ -26,9 +28,16 @@ pub(super) struct Peer {
 }
 
 pub(super) const PEERS: &[Peer] = &[
-    Peer { name: "WhisperLive", serve: "whisper-live", protocol: Protocol::WhisperLive, settings: &[&["batch"], &[]] },
+    Peer {
+        name: "WhisperLive",
+        key: "whisper-live",
+        serve: "whisper-live",
+        protocol: Protocol::WhisperLive,
+        settings: &[&["batch"], &[]],
+    },
     Peer {
         name: "WhisperLiveKit, AlignAtt",
+        key: "whisper-live-kit-alignatt",
         serve: "whisper-live-kit",
         protocol: Protocol::WhisperLiveKit,
         settings: &[
@@ -39,6 +48,7 @@ pub(super) const PEERS: &[Peer] = &[
     },
     Peer {
         name: "WhisperLiveKit, LocalAgreement",
+        key: "whisper-live-kit-agreement",
         serve: "whisper-live-kit",
         protocol: Protocol::WhisperLiveKit,
         settings: &[
@@ -49,6 +59,7 @@ pub(super) const PEERS: &[Peer] = &[
     },
     Peer {
         name: "whisper_streaming's policy",
+        key: "whisper-streaming",
         serve: "agreement",
         protocol: Protocol::Vosk,
         settings: &[&["1"], &["0.5"], &["2"]],
