@@ -1,4 +1,4 @@
-//! Compiles each of the host's crates on its own.
+//! Compiles each of the host's crates, and what is fuzzed, on its own.
 //!
 //! In a build of the workspace a crate gets every feature that any other crate requests of its dependencies, so a
 //! missing feature is not noticed. It is noticed only by a project that depends on that crate alone.
@@ -18,7 +18,9 @@ pub(crate) fn check() -> Done {
     if !metadata.status.success() {
         return Err(format!("`cargo metadata` failed: {}", String::from_utf8_lossy(&metadata.stderr).trim_end()));
     }
-    for name in packages(&metadata.stdout, &root().join("host"))? {
+    // The fuzzer has a workspace of its own.
+    let fuzzed = packages(&metadata.stdout, &root().join("fuzz"))?;
+    for name in packages(&metadata.stdout, &root().join("host"))?.into_iter().chain(fuzzed) {
         run(&mut cargo(&["check", "--package", &name, "--all-targets"]))?;
         for (_, features) in FORMS.iter().filter(|(form, _)| *form == name) {
             let features = features.join(",");
