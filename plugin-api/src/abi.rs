@@ -9,10 +9,14 @@
 mod adapter;
 #[cfg(feature = "host")]
 pub mod c;
+mod stage;
+mod stage_adapter;
 mod traits;
 mod types;
 
 pub use adapter::{Plugin, loader, root_header};
+pub use stage::*;
+pub use stage_adapter::stage_loader;
 pub use traits::*;
 pub use types::*;
 

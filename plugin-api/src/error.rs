@@ -25,6 +25,8 @@ impl ErrorCode {
     pub const UNSUPPORTED: Self = Self(6);
     /// The call broke the contract (an unknown state, a processor of another model, ...).
     pub const CONTRACT: Self = Self(7);
+    /// A stage failed; the message begins with its name. Set by the server.
+    pub const STAGE: Self = Self(8);
 
     /// The published name of the code, or `error-N`.
     pub fn name(self) -> String {
@@ -37,6 +39,7 @@ impl ErrorCode {
             Self::CAPACITY => "capacity".into(),
             Self::UNSUPPORTED => "unsupported".into(),
             Self::CONTRACT => "contract".into(),
+            Self::STAGE => "stage".into(),
             Self(other) => format!("error-{other}"),
         }
     }

@@ -21,14 +21,38 @@
 #[macro_export]
 macro_rules! export_engine {
     ($($loader:expr),+ $(,)? ; claims: $claims:tt) => {
-        $crate::export_engine!($($loader),+);
+        $crate::export_plugin! { engines: [$($loader),+], claims: $claims }
+    };
+    ($($loader:expr),+ $(,)?) => {
+        $crate::export_plugin! { engines: [$($loader),+] }
+    };
+}
 
+/// Turns the crate into a plugin with these engines and stages, like [`export_engine!`](crate::export_engine). At least one list is
+/// there; each entry is an expression for a [`ModelLoader`](crate::ModelLoader) or a [`StageLoader`](crate::StageLoader).
+///
+/// ```ignore
+/// auricle_plugin_api::export_plugin! { engines: [Small], stages: [Turns, Numbers], claims: {"needs": []} }
+/// ```
+///
+/// Stages are new in plugin API 1.1, which is not released yet. A host of 1.0 takes the engines, and refuses a plugin without any.
+#[macro_export]
+macro_rules! export_plugin {
+    (engines: [$($engine:expr),+ $(,)?] $(, stages: [$($stage:expr),+ $(,)?])? $(, claims: $claims:tt)? $(,)?) => {
+        $crate::export_plugin!(@ [$($engine),+] [$($($stage),+)?]);
+        $($crate::export_plugin!(@claims $claims);)?
+    };
+    (stages: [$($stage:expr),+ $(,)?] $(, claims: $claims:tt)? $(,)?) => {
+        $crate::export_plugin!(@ [] [$($stage),+]);
+        $($crate::export_plugin!(@claims $claims);)?
+    };
+    (@claims $claims:tt) => {
         #[doc(hidden)]
         #[unsafe(no_mangle)]
         pub static AURICLE_PLUGIN_CLAIMS: [u8; ::core::stringify!($claims).len() + 4] =
             $crate::Claims::encode(::core::stringify!($claims));
     };
-    ($($loader:expr),+ $(,)?) => {
+    (@ [$($engine:expr),*] [$($stage:expr),*]) => {
         const _: () = assert!(
             cfg!(panic = "unwind"),
             "an engine must be built with panic = \"unwind\": with \"abort\" its panics would end the server"
@@ -46,8 +70,12 @@ macro_rules! export_engine {
             struct Plugin;
 
             impl $crate::abi::Plugin for Plugin {
-                fn engines(host: &$crate::Host) -> ::std::vec::Vec<$crate::abi::AbiLoaderBox> {
-                    ::std::vec![$($crate::abi::loader($loader, host)),+]
+                fn engines(_host: &$crate::Host) -> ::std::vec::Vec<$crate::abi::AbiLoaderBox> {
+                    ::std::vec![$($crate::abi::loader($engine, _host)),*]
+                }
+
+                fn stages(_host: &$crate::Host) -> ::std::vec::Vec<$crate::abi::AbiStageLoaderBox> {
+                    ::std::vec![$($crate::abi::stage_loader($stage, _host)),*]
                 }
             }
 

@@ -11,6 +11,7 @@ mod file;
 mod library;
 mod services;
 mod sink;
+mod stage;
 
 pub use crash::{Call, Crash, ignore_requests_to_stop, on_crash};
 pub use engine::{BatchEntry, LoadedEngine, LoadedModel, LoadedProcessor};
@@ -18,3 +19,4 @@ pub use file::{NotLoadable, claims_in, manifest_in, read_manifest, read_plugin};
 pub use library::Library;
 pub use services::{HostServices, LogLevel};
 pub use sink::EventSink;
+pub use stage::{LoadedStage, LoadedStageLoader, LoadedStageStream};

@@ -59,6 +59,8 @@
 //! speech.wav` transcribes with it. `auricle plugin pack` makes a package of it, for other people's servers. [`Claims`] say
 //! what it can do and needs: without them it has neither network nor GPU there.
 //!
+//! A plugin can also have stages, which change the events of every engine: [`StageLoader`], [`export_plugin!`].
+//!
 //! Guarantees of the server:
 //!
 //! - A processor is called by one thread at a time, not always the same one; a model by several at once.
@@ -90,6 +92,11 @@ mod metadata;
 mod schema;
 mod services;
 mod sink;
+mod stage;
+mod stage_event;
+mod stage_metadata;
+mod stage_sink;
+mod turn;
 
 pub use claims::{Claims, Need};
 pub use config::Config;
@@ -101,3 +108,8 @@ pub use metadata::{Metadata, Replay};
 pub use schema::{Field, Schema, Scope};
 pub use services::Host;
 pub use sink::Sink;
+pub use stage::{Stage, StageLoader, StageStream};
+pub use stage_event::StageEvent;
+pub use stage_metadata::StageMetadata;
+pub use stage_sink::StageSink;
+pub use turn::{Turn, TurnChange, TurnTrigger};

@@ -33,6 +33,17 @@ pub trait Vad: Send + 'static {
 
     /// Discards all state, for a new stream.
     fn reset(&mut self);
+
+    /// What later probabilities depend on besides the audio to come. Empty, the default, if there is nothing.
+    fn state(&self) -> Vec<f32> {
+        Vec::new()
+    }
+
+    /// Continues a stream with the [`state`](Self::state) of another detector of the same kind. Returns whether it is one.
+    fn restore(&mut self, state: &[f32]) -> bool {
+        self.reset();
+        state.is_empty()
+    }
 }
 
 impl<V: Vad + ?Sized> Vad for Box<V> {
@@ -42,5 +53,13 @@ impl<V: Vad + ?Sized> Vad for Box<V> {
 
     fn reset(&mut self) {
         (**self).reset();
+    }
+
+    fn state(&self) -> Vec<f32> {
+        (**self).state()
+    }
+
+    fn restore(&mut self, state: &[f32]) -> bool {
+        (**self).restore(state)
     }
 }

@@ -39,9 +39,12 @@ impl TestEngine {
     /// Opens all engines of a built library, in its order.
     ///
     /// # Errors
-    /// Why the server would refuse the library, in one line.
+    /// Why the server would refuse the library, or that it has stages only, in one line.
     pub fn all_of_library(library: &Path, host: &StubHost) -> Result<Vec<Self>, String> {
         let library = Library::open(library, host.services())?;
+        if library.engines().is_empty() {
+            return Err("exports stages, but no engine".into());
+        }
         Ok(library.into_engines().into_iter().map(|engine| Self { engine }).collect())
     }
 

@@ -66,6 +66,7 @@ mod recording;
 #[cfg(feature = "server")]
 pub mod server;
 mod skip;
+mod stage;
 mod stream;
 mod stub_host;
 #[cfg(feature = "validate")]
@@ -75,5 +76,6 @@ pub mod words;
 pub use engine::{TestEngine, TestModel};
 pub use recording::{CancelAfter, Recording, RestartPoint};
 pub use skip::skip;
+pub use stage::{TestStage, TestStageStream};
 pub use stream::TestStream;
 pub use stub_host::{LogLine, StubHost, onnx_runtime_dir};

@@ -1,7 +1,7 @@
 //! The engine of the ABI tests: uses all that the boundary offers and reports, as text, what it got.
 //!
-//! Compiled against each version of the plugin API; with feature `v1_1` it uses what version 1.1 adds, with `claims` it makes
-//! some. Its folder holds a data file and a sibling library.
+//! Compiled against each version of the plugin API; with feature `v1_1` it uses what a later version adds, with `claims` it makes
+//! some, with `stages` it has one. Its folder holds a data file and a sibling library.
 
 use auricle_plugin_api::{
     AsrProcessor, BatchItem, Config, Error, ErrorCode, Field, Host, Metadata, Model, ModelLoader, Replay, Schema,
@@ -172,10 +172,15 @@ impl AsrProcessor for Stream {
     }
 }
 
+#[cfg(feature = "stages")]
+#[path = "probe_stage.rs"]
+mod probe_stage;
+
 #[cfg(not(feature = "claims"))]
 auricle_plugin_api::export_engine!(Probe);
 #[cfg(feature = "claims")]
-auricle_plugin_api::export_engine!(
-    Probe;
+auricle_plugin_api::export_plugin! {
+    engines: [Probe],
+    stages: [probe_stage::ProbeStage],
     claims: {"can": ["partials", "batches"], "languages": ["en"], "needs": ["files"], "later": {"than": "all"}}
-);
+}

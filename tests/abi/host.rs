@@ -1,8 +1,8 @@
 //! The host of the ABI tests: `abi-host RESOURCES LIBRARY...` opens each library, calls all there is to call, and prints
 //! what it saw as one JSON list. The directory of a library is its origin.
 //!
-//! Compiled against each version of the plugin API; with feature `v1_1` it uses what version 1.1 adds, with
-//! `claims` it reads them and checks the model against them.
+//! Compiled against each version of the plugin API; with feature `v1_1` it uses what a later version adds, with
+//! `claims` it reads them and checks the model against them, with `stages` it calls them.
 
 use auricle_plugin_api::{
     Error, Segment,
@@ -45,7 +45,7 @@ impl HostServices for Services {
     }
 }
 
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct Events(Vec<String>);
 
 impl EventSink for Events {
@@ -86,6 +86,17 @@ impl EventSink for Events {
         true
     }
 
+    #[cfg(feature = "stages")]
+    fn turn(&mut self, turn: auricle_plugin_api::Turn) {
+        use auricle_plugin_api::{TurnChange, TurnTrigger};
+        let what = match turn.change {
+            TurnChange::Started => "started",
+            TurnChange::Ended(TurnTrigger::Manual) => "ended by manual",
+            _ => "?",
+        };
+        self.0.push(format!("turn {what} at {} of {}", turn.sample, turn.number));
+    }
+
     #[cfg(feature = "v1_1")]
     fn keyword(&mut self, sample: u64, text: &str) {
         self.0.push(format!("keyword {text} at {sample}"));
@@ -110,7 +121,14 @@ fn code(result: Result<(), Error>) -> Value {
 /// Everything that the library's first engine says when it is asked everything.
 fn interview(library: &Path, services: &Arc<Services>) -> Result<Value, Error> {
     let services = Arc::clone(services) as Arc<dyn HostServices>;
-    let mut engines = Library::open(library, services).map_err(Error::other)?.into_engines();
+    let library = Library::open(library, services).map_err(Error::other)?;
+    #[cfg(feature = "stages")]
+    let stages = library.stages().iter().map(stage).collect::<Result<Vec<_>, _>>()?;
+    #[cfg(feature = "stages")]
+    if library.engines().is_empty() {
+        return Ok(json!({"stages": stages}));
+    }
+    let mut engines = library.into_engines();
     let engine = engines.remove(0);
     let echo = answer(engine.extension("echo", b"hello")?);
     let unheard_of = answer(engine.extension("unheard-of", b"hello")?);
@@ -146,7 +164,8 @@ fn interview(library: &Path, services: &Arc<Services>) -> Result<Value, Error> {
     let poisoned = batch(&mut stream, &mut second, &mut Events::default(), &mut Events::default());
     let texts: Vec<_> = [sink, second_sink].into_iter().map(|sink| sink.0.len()).collect();
 
-    Ok(json!({
+    #[allow(unused_mut, reason = "grows in later versions")]
+    let mut seen = json!({
         "backend": engine.backend(),
         "fields": engine.schema().names().collect::<Vec<_>>(),
         "extensions": [echo, unheard_of, thread],
@@ -157,6 +176,44 @@ fn interview(library: &Path, services: &Arc<Services>) -> Result<Value, Error> {
         "after": code(stream.init(0)),
         "bystander": code(other.init(0)),
         "full": code(model.processor(&named("one too many")).map(drop)),
+    });
+    #[cfg(feature = "stages")]
+    {
+        seen["stages"] = json!(stages);
+    }
+    Ok(seen)
+}
+
+/// Everything that a stage says when it is asked everything.
+#[cfg(feature = "stages")]
+fn stage(loader: &auricle_plugin_api::host::LoadedStageLoader) -> Result<Value, Error> {
+    use auricle_plugin_api::StageEvent;
+    let stage = loader.load(&Map::new())?;
+    let mut events = Events::default();
+    let mut stream = stage.stream(&Map::new())?;
+    stream.init(100)?;
+    stream.audio(&[0.5; 3], &mut events)?;
+    stream.event(&StageEvent::Segment(Segment::new(100, 103, "hi")), &mut events)?;
+    stream.event(&StageEvent::Partial(Segment::new(100, 103, "hm")), &mut events)?;
+    stream.event(&StageEvent::SpeechStarted(100), &mut events)?;
+    stream.event(&StageEvent::Endpoint(103), &mut events)?;
+    stream.end_turn(&mut events)?;
+    stream.finish(&mut events)?;
+    let state = stream.save()?;
+    let mut other = stage.stream(&Map::new())?;
+    other.restore(103, &[&state[..0], &[1, 255]].concat())?;
+    let mut restored = Events::default();
+    other.finish(&mut restored)?;
+    let panic = [("mark".to_owned(), json!("panic"))].into_iter().collect();
+    let mut broken = stage.stream(&panic)?;
+    let panics = [code(broken.audio(&[0.0], &mut restored.clone())), code(broken.init(0))];
+    Ok(json!({
+        "name": loader.name(),
+        "fields": loader.schema().names().collect::<Vec<_>>(),
+        "metadata": stage.metadata(),
+        "events": events.0,
+        "restored": restored.0,
+        "panic": panics,
     }))
 }
 

@@ -3,7 +3,7 @@
 //!
 //! Real libraries, built against versions of the API (`workshop.rs`) and opened by programs built against others.
 
-use crate::workshop::{CURRENT, workshop};
+use crate::workshop::{CURRENT, LATER, workshop};
 use serde_json::{Value, json};
 use std::{
     path::PathBuf,
@@ -22,7 +22,10 @@ fn look(host: &str, libraries: &[PathBuf]) -> Vec<Value> {
 }
 
 /// Hosts of major version 1, and the compatible engines, with their minor version.
-const COMPATIBLE: [(&str, u32); 3] = [("1.0", 0), ("1.1", 1), (CURRENT, 0)];
+const COMPATIBLE: [(&str, u32); 3] = [("1.0", 0), (LATER, 1), (CURRENT, 0)];
+
+/// Those that have claims and stages.
+const GROWN: [&str; 2] = [LATER, CURRENT];
 
 /// The log of a panic on an engine's own thread, without its location.
 const PANIC_ALONE: &str = "Error auricle_plugin_api::logging: a thread of the engine panicked at ...: alone";
@@ -98,6 +101,39 @@ fn claims() -> Value {
     json!({"can": ["partials", "batches"], "languages": ["en"], "needs": ["files"]})
 }
 
+/// The expected description of the stage of an engine or of a plugin without one.
+fn stage() -> Value {
+    json!({
+        "name": "probe-stage",
+        "fields": ["mark"],
+        "metadata": {"sample_rate": 8_000, "delay_seconds": 0.5, "changes_text": true, "capabilities": ["turns"]},
+        "events": [
+            "partial 100..100 3",
+            "segment 100..103 hi? None None [] {}",
+            "partial 100..103 hm",
+            "speech started at 100",
+            "endpoint at 103",
+            "turn started at 101 of 0",
+            "turn ended by manual at 103 of 0",
+            "segment 103..103 held [104, 105] None None [] {}",
+        ],
+        "restored": ["segment 103..103 held [1, 255] None None [] {}"],
+        "panic": ["panic", "poisoned"],
+    })
+}
+
+#[test]
+fn a_plugin_of_stages_is_taken_by_hosts_that_know_them_and_refused_by_others_in_one_line() {
+    for version in GROWN {
+        let library = workshop().stage(version);
+        assert_eq!(refusals("1.0", &[library.clone()]), ["exports no engine"], "a stage of {version}");
+        for host in GROWN {
+            let seen = &look(host, &[library.clone()])[0];
+            assert_eq!((&seen["stages"], &seen["backend"]), (&json!([stage()]), &json!(null)), "{version} on {host}");
+        }
+    }
+}
+
 #[test]
 fn old_and_new_work_together_in_both_directions() {
     for (host, host_minor) in COMPATIBLE {
@@ -111,9 +147,11 @@ fn old_and_new_work_together_in_both_directions() {
             for ((engine, minor), mut found) in engines.into_iter().zip(look(host, &libraries)) {
                 hide_place(&mut found["log"][0]);
                 let mut expected = seen(engine, minor, host_minor);
-                if host == CURRENT {
-                    // Older engines claim nothing, and older hosts do not look for claims.
-                    expected["claims"] = json!([if engine == CURRENT { claims() } else { json!(null) }, null]);
+                if GROWN.contains(&host) {
+                    // Older engines claim nothing and have no stages, and older hosts do not look for them.
+                    let has = GROWN.contains(&engine);
+                    expected["claims"] = json!([if has { claims() } else { json!(null) }, null]);
+                    expected["stages"] = if has { json!([stage()]) } else { json!([]) };
                 }
                 assert_eq!(found, expected, "engine {engine} on host {host}");
             }
@@ -159,7 +197,7 @@ fn a_change_behind_the_version_number_is_refused() {
         );
         assert_eq!(refusals(host, &[workshop.engine("1.0.1")]), [expected]);
         // Inspecting it does not affect the others.
-        let seen_after = &look(host, &[workshop.engine("1.0.1"), workshop.engine("1.1")])[1];
+        let seen_after = &look(host, &[workshop.engine("1.0.1"), workshop.engine(LATER)])[1];
         assert_eq!(seen_after["backend"], "probe");
     }
 }

@@ -8,6 +8,7 @@ mod c_engines;
 mod claims;
 mod cli;
 mod files;
+mod later_version;
 mod new;
 mod outside_crate;
 mod port;

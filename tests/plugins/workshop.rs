@@ -1,11 +1,13 @@
 //! Builds the libraries and programs of the ABI tests with Cargo. Each version of the plugin API has its own small
 //! workspace and target directory, so that versions do not share compiled code.
 //!
-//! `1.0`, `1.1` and `2.0` are complete copies beside this file; `1.0.1` is made from 1.0 by one edit. A file is written
+//! `1.0` and `2.0` are complete copies beside this file; `1.0.1` is made from 1.0 by one edit, and `1.1` from the current source by
+//! those of `later_version.rs`. A file is written
 //! only if it differs, so that a second run builds nothing. One process at a time builds, one version after another.
 
 #![allow(dead_code, reason = "no test binary needs all of it")]
 
+use crate::later_version::{EDITS, Edit, manifest};
 use std::{
     env, fs,
     path::{Path, PathBuf},
@@ -19,14 +21,18 @@ pub(crate) const CURRENT: &str = "current";
 /// A change that must be detected: two fields are swapped, while all types and sizes stay the same.
 const SWAPPED: &str = "1.0.1";
 
-/// The text of 1.0 that [`SWAPPED`] changes, and its replacement.
-const SWAP: (&str, &str) = (
+/// The name of the later version.
+pub(crate) const LATER: &str = "1.1";
+
+/// What [`SWAPPED`] changes in 1.0.
+const SWAP: Edit = (
+    "src/abi/types.rs",
     "AbiSegment<'a> {\n    /// First sample.\n    pub start: u64,\n    /// One past the last sample.\n    pub end: u64,",
     "AbiSegment<'a> {\n    /// One past the last sample.\n    pub end: u64,\n    /// First sample.\n    pub start: u64,",
 );
 
 /// All versions of the API.
-const VERSIONS: [&str; 5] = ["1.0", SWAPPED, "1.1", "2.0", CURRENT];
+const VERSIONS: [&str; 5] = ["1.0", SWAPPED, LATER, "2.0", CURRENT];
 
 /// The version whose workspace also contains the engines' sibling and the [`BAD`] plugins.
 const OLDEST: &str = VERSIONS[0];
@@ -68,6 +74,11 @@ impl Workshop {
         self.built(OLDEST, &library(&format!("abi-bad-{fault}")))
     }
 
+    /// The library of a plugin that has a stage only, built against the current API or a later one.
+    pub(crate) fn stage(&self, version: &str) -> PathBuf {
+        self.built(version, &library("abi-stage"))
+    }
+
     /// A directory of models and shared runtimes.
     pub(crate) fn resources(&self) -> PathBuf {
         self.directory.join("resources")
@@ -96,7 +107,13 @@ impl Workshop {
             CURRENT => source("../plugin-api"),
             SWAPPED => {
                 let api = self.directory.join(version).join("plugin-api");
-                copy_swapped(&source("abi/1.0/plugin-api"), &api);
+                let version = |text: &str| replace(text, "version = \"1.0.0\"", "version = \"1.0.1\"");
+                copy_edited(&source("abi/1.0/plugin-api"), &api, &[SWAP], version);
+                api
+            }
+            LATER => {
+                let api = self.directory.join(version).join("plugin-api");
+                copy_edited(&source("../plugin-api"), &api, EDITS, manifest);
                 api
             }
             kept => source("abi").join(kept).join("plugin-api"),
@@ -139,8 +156,8 @@ fn library(package: &str) -> String {
 /// The packages built against a version of the API.
 fn members(version: &str, api: &Path) -> Vec<(String, String)> {
     let features: &[&str] = match version {
-        "1.1" => &["v1_1"],
-        CURRENT => &["claims"],
+        LATER => &["v1_1", "claims", "stages"],
+        CURRENT => &["claims", "stages"],
         _ => &[],
     };
     // Cargo builds the API once for all of them, with the features that any of them needs.
@@ -151,6 +168,9 @@ fn members(version: &str, api: &Path) -> Vec<(String, String)> {
         package("abi-engine", "lib", "engine.rs", features, &engine_needs),
         package("abi-host", "[bin]", "host.rs", features, &host_needs),
     ];
+    if features.contains(&"stages") {
+        members.push(package("abi-stage", "lib", "stage.rs", &[], &api));
+    }
     if version == OLDEST {
         members.push(package("abi-sibling", "lib", "sibling.rs", &[], ""));
         members.extend(BAD.iter().map(|fault| package(&format!("abi-bad-{fault}"), "lib", "bad.rs", &[fault], &api)));
@@ -164,7 +184,8 @@ fn package(name: &str, kind: &str, file: &str, features: &[&str], dependencies: 
     let crate_type = if kind == "lib" { "crate-type = [\"cdylib\"]" } else { "" };
     let path = source("abi").join(file);
     let path = path.display();
-    let all: String = BAD.iter().chain(&["v1_1", "claims"]).map(|feature| format!("{feature} = []\n")).collect();
+    let all: String =
+        BAD.iter().chain(&["v1_1", "claims", "stages"]).map(|feature| format!("{feature} = []\n")).collect();
     let manifest = format!(
         "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\ndescription = \"for the ABI tests\"\nedition = \"2024\"\n\n\
          [{kind}]\nname = \"{target}\"\npath = '{path}'\n{crate_type}\n\n\
@@ -174,31 +195,30 @@ fn package(name: &str, kind: &str, file: &str, features: &[&str], dependencies: 
     (name.to_owned(), manifest)
 }
 
-/// Copies the source of 1.0 with [`SWAP`] applied.
-fn copy_swapped(from: &Path, to: &Path) {
+/// Copies the source of a version with edits, and with another manifest.
+fn copy_edited(from: &Path, to: &Path, edits: &[Edit], manifest: impl Fn(&str) -> String) {
     let mut directories = vec![PathBuf::new()];
     while let Some(directory) = directories.pop() {
         for entry in fs::read_dir(from.join(&directory)).unwrap() {
             let entry = entry.unwrap();
             let path = directory.join(entry.file_name());
             if entry.file_type().unwrap().is_dir() {
-                directories.push(path);
+                // Others are not built.
+                if ["src", "include"].iter().any(|folder| path.starts_with(folder)) {
+                    directories.push(path);
+                }
                 continue;
             }
             let text = fs::read_to_string(entry.path()).unwrap();
-            let text = if path == Path::new("Cargo.toml") {
-                replace(&text, "version = \"1.0.0\"", "version = \"1.0.1\"")
-            } else if path == Path::new("src/abi/types.rs") {
-                replace(&text, SWAP.0, SWAP.1)
-            } else {
-                text
-            };
+            let own = edits.iter().filter(|(file, ..)| path == Path::new(file));
+            let text = own.fold(text, |text, (_, old, new)| replace(&text, old, new));
+            let text = if path == Path::new("Cargo.toml") { manifest(&text) } else { text };
             put(&to.join(path), text.as_bytes());
         }
     }
 }
 
-fn replace(text: &str, old: &str, new: &str) -> String {
+pub(crate) fn replace(text: &str, old: &str, new: &str) -> String {
     assert_eq!(text.matches(old).count(), 1, "must occur once in the copy: {old}");
     text.replace(old, new)
 }

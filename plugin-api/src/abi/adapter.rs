@@ -5,7 +5,8 @@
 
 use super::{
     AbiBatchItem, AbiError, AbiHostBox, AbiLoader, AbiLoader_TO, AbiLoaderBox, AbiModel, AbiModel_TO, AbiModelBox,
-    AbiProcessor, AbiProcessor_TO, AbiProcessorBox, AbiResult, AbiSinkMut, ENDS, FILES, PluginModule, PluginModuleRef,
+    AbiProcessor, AbiProcessor_TO, AbiProcessorBox, AbiResult, AbiSinkMut, AbiStageLoaderBox, ENDS, FILES,
+    PluginModule, PluginModuleRef,
 };
 use crate::{
     AsrProcessor, BatchItem, Config, Error, ErrorCode, Host, Model, ModelLoader, Schema, Sink,
@@ -26,7 +27,7 @@ pub fn loader<L: ModelLoader>(loader: L, host: &Host) -> AbiLoaderBox {
     AbiLoader_TO::from_value(GuardedLoader { loader: Guarded::new(loader), host: host.clone() }, TD_Opaque)
 }
 
-fn cross<T, U>(result: Result<T, Error>) -> AbiResult<U>
+pub(super) fn cross<T, U>(result: Result<T, Error>) -> AbiResult<U>
 where
     T: Into<U>,
 {
@@ -36,12 +37,12 @@ where
     }
 }
 
-fn fields(json: &[u8]) -> Result<Map<String, Value>, Error> {
+pub(super) fn fields(json: &[u8]) -> Result<Map<String, Value>, Error> {
     serde_json::from_slice(json)
         .map_err(|problem| Error::new(ErrorCode::CONTRACT, format!("configuration is not a JSON object: {problem}")))
 }
 
-fn answer(result: Result<Option<Vec<u8>>, Error>) -> AbiResult<ROption<RVec<u8>>> {
+pub(super) fn answer(result: Result<Option<Vec<u8>>, Error>) -> AbiResult<ROption<RVec<u8>>> {
     cross(result.map(|answer| ROption::from(answer.map(RVec::from))))
 }
 
@@ -150,11 +151,11 @@ impl<M: Model> AbiModel for GuardedModel<M> {
     }
 }
 
-fn poisoned() -> Error {
+pub(super) fn poisoned() -> Error {
     Error::new(ErrorCode::POISONED, "the stream's processor panicked before and is not called any more")
 }
 
-fn is_panic<T>(result: &Result<T, Error>) -> bool {
+pub(super) fn is_panic<T>(result: &Result<T, Error>) -> bool {
     matches!(result, Err(error) if error.code == ErrorCode::PANIC)
 }
 
@@ -213,10 +214,13 @@ impl<M: Model> AbiProcessor for GuardedProcessor<M> {
     }
 }
 
-/// A plugin, as declared by [`export_engine!`](crate::export_engine).
+/// A plugin, as declared by [`export_plugin!`](crate::export_plugin).
 pub trait Plugin {
     /// Creates the engines, wrapped for the boundary.
     fn engines(host: &Host) -> Vec<AbiLoaderBox>;
+
+    /// Creates the stages, wrapped for the boundary.
+    fn stages(host: &Host) -> Vec<AbiStageLoaderBox>;
 }
 
 extern "C" fn engines<P: Plugin>(host: AbiHostBox) -> AbiResult<RVec<AbiLoaderBox>> {
@@ -227,8 +231,14 @@ extern "C" fn engines<P: Plugin>(host: AbiHostBox) -> AbiResult<RVec<AbiLoaderBo
     }))
 }
 
+extern "C" fn stages<P: Plugin>(host: AbiHostBox) -> AbiResult<RVec<AbiStageLoaderBox>> {
+    cross(guard(|| Ok(P::stages(&Host::new(host)))))
+}
+
 extern "C" fn root_module<P: Plugin>() -> RootModuleResult {
-    abi_stable::library::__call_root_module_loader(|| PluginModule { engines: engines::<P> }.leak_into_prefix())
+    abi_stable::library::__call_root_module_loader(|| {
+        PluginModule { engines: engines::<P>, stages: stages::<P> }.leak_into_prefix()
+    })
 }
 
 /// The value of the data symbol that the host reads.

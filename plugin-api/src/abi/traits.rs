@@ -7,7 +7,7 @@
 #![allow(missing_docs, non_camel_case_types, non_local_definitions, reason = "sabi_trait generates undocumented items")]
 #![allow(clippy::undocumented_unsafe_blocks, unsafe_op_in_unsafe_fn, reason = "sabi_trait generates unsafe code")]
 
-use super::{AbiResult, AbiSegment};
+use super::{AbiResult, AbiSegment, AbiStageLoaderBox};
 use abi_stable::{
     StableAbi, declare_root_module_statics,
     library::RootModule,
@@ -96,6 +96,9 @@ pub struct PluginModule {
     /// Returns the plugin's engines. Called once per loaded library, before anything else.
     #[sabi(last_prefix_field)]
     pub engines: extern "C" fn(AbiHostBox) -> AbiResult<RVec<AbiLoaderBox>>,
+    /// Returns the plugin's stages. Called like `engines`, after it. Absent from plugins built against 1.0; not released yet.
+    #[sabi(missing_field(option))]
+    pub stages: extern "C" fn(AbiHostBox) -> AbiResult<RVec<AbiStageLoaderBox>>,
 }
 
 impl RootModule for PluginModuleRef {

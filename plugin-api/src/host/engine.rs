@@ -20,24 +20,34 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::{path::PathBuf, sync::Arc};
 
-fn plain<T>(result: AbiResult<T>) -> Result<T, Error> {
+pub(super) fn plain<T>(result: AbiResult<T>) -> Result<T, Error> {
     match result {
         RResult::ROk(value) => Ok(value),
         RResult::RErr(error) => Err(error.into()),
     }
 }
 
-fn document<T: DeserializeOwned>(what: &str, json: AbiResult<RVec<u8>>) -> Result<T, Error> {
+pub(super) fn document<T: DeserializeOwned>(what: &str, json: AbiResult<RVec<u8>>) -> Result<T, Error> {
     serde_json::from_slice(&plain(json)?)
-        .map_err(|problem| Error::new(ErrorCode::CONTRACT, format!("the engine's {what} is not valid: {problem}")))
+        .map_err(|problem| Error::new(ErrorCode::CONTRACT, format!("the {what} is not valid: {problem}")))
 }
 
-fn encode(fields: &Map<String, Value>) -> Result<Vec<u8>, Error> {
+pub(super) fn encode(fields: &Map<String, Value>) -> Result<Vec<u8>, Error> {
     Ok(serde_json::to_vec(fields)?)
 }
 
+/// A name by which presets select something.
+pub(super) fn checked_name(name: Vec<u8>, what: &str) -> Result<String, Error> {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    let name = String::from_utf8(name).ok();
+    name.filter(|name| !name.is_empty() && name.len() <= 64 && name.bytes().all(is_plain)).ok_or_else(|| {
+        let problem = format!("{what} is 1 to 64 letters, digits, dots, dashes or underscores");
+        Error::new(ErrorCode::CONTRACT, problem)
+    })
+}
+
 /// Name of an engine of this process itself in a crash report.
-const IN_PROCESS: &str = "in-process";
+pub(super) const IN_PROCESS: &str = "in-process";
 
 /// An engine of a loaded plugin.
 pub struct LoadedEngine {
@@ -60,22 +70,10 @@ impl LoadedEngine {
             let _note = loader.note("backend", 0);
             plain(loader.backend())?
         };
-        let backend = String::from_utf8(backend.into())
-            .ok()
-            .filter(|name| {
-                !name.is_empty()
-                    && name.len() <= 64
-                    && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
-            })
-            .ok_or_else(|| {
-                Error::new(
-                    ErrorCode::CONTRACT,
-                    "a backend name is 1 to 64 letters, digits, dots, dashes or underscores",
-                )
-            })?;
+        let backend = checked_name(backend.into(), "a backend name")?;
         let schema = {
             let _note = loader.note("schema", 0);
-            document("schema", loader.schema())?
+            document("engine's schema", loader.schema())?
         };
         Ok(Self { backend, schema, loader })
     }
@@ -114,7 +112,7 @@ impl LoadedEngine {
         let model = Foreign::new(model, self.loader.plugin(), "drop of a model");
         let metadata: Metadata = {
             let _note = model.note("metadata", 0);
-            document("metadata", model.metadata())?
+            document("engine's metadata", model.metadata())?
         };
         let rate = metadata.sample_rate;
         if !(1_000..=384_000).contains(&rate) {

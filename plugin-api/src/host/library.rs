@@ -4,19 +4,19 @@
 //! path always refers to its first mapping, so a replaced file needs a new path.
 
 use super::{
-    HostServices, LoadedEngine, c_interface,
+    HostServices, LoadedEngine, LoadedStageLoader, c_interface,
     crash::{Call, Note},
     read_manifest, services,
 };
 use crate::{
     Error, Interface, Manifest,
-    abi::{AbiLoaderBox, AbiResult, PluginModuleRef},
+    abi::{AbiLoaderBox, AbiResult, AbiStageLoaderBox, PluginModuleRef},
 };
 use abi_stable::{
     StableAbi,
     abi_stability::abi_checking::{CheckingGlobals, check_layout_compatibility_with_globals},
     library::{LibHeader, LibraryError, lib_header_from_path},
-    std_types::RResult,
+    std_types::{RResult, RVec},
 };
 use std::{path::Path, sync::Arc};
 
@@ -24,10 +24,11 @@ use std::{path::Path, sync::Arc};
 #[derive(Debug)]
 pub struct Library {
     engines: Vec<LoadedEngine>,
+    stages: Vec<LoadedStageLoader>,
 }
 
 impl Library {
-    /// Opens the library at `path`, checks it and creates its engines. Runs its code; the file must not change
+    /// Opens the library at `path`, checks it and creates its engines and stages. Runs its code; the file must not change
     /// afterwards.
     ///
     /// # Errors
@@ -37,33 +38,55 @@ impl Library {
         let plugin = name(path, manifest.as_ref().ok());
         let _note = Note::new(Call { plugin, name: "open", position: 0 });
         resolve_now(path)?;
-        let engines = match manifest.ok().and_then(|manifest| manifest.interface()) {
-            Some(Interface::C) => c_interface::open(path, services)?,
-            _ => Self::engines(path, services)?,
+        let (engines, stages) = match manifest.ok().and_then(|manifest| manifest.interface()) {
+            Some(Interface::C) => (c_interface::open(path, services)?, Vec::new()),
+            _ => Self::loaders(path, services)?,
         };
         let engines =
             engines.into_iter().map(|engine| LoadedEngine::new(engine, plugin)).collect::<Result<Vec<_>, _>>();
         let engines = engines.map_err(|error| format!("an engine of it cannot be registered: {error}"))?;
-        if engines.is_empty() {
-            return Err("exports no engine".into());
+        let stages = stages.into_iter().map(|stage| LoadedStageLoader::new(stage, plugin));
+        let stages = stages.collect::<Result<Vec<_>, _>>();
+        let stages = stages.map_err(|error| format!("a stage of it cannot be registered: {error}"))?;
+        if engines.is_empty() && stages.is_empty() {
+            return Err("exports no engine and no stage".into());
         }
-        Ok(Self { engines })
+        Ok(Self { engines, stages })
     }
 
-    /// The engines of a library with the Rust interface.
-    fn engines(path: &Path, services: Arc<dyn HostServices>) -> Result<Vec<AbiLoaderBox>, String> {
+    /// The engines and stages of a library with the Rust interface.
+    fn loaders(
+        path: &Path,
+        services: Arc<dyn HostServices>,
+    ) -> Result<(Vec<AbiLoaderBox>, Vec<AbiStageLoaderBox>), String> {
         let header = lib_header_from_path(path).map_err(|error| first_line(&error))?;
         let module = root_module(header)?;
-        let engines: AbiResult<_> = module.engines()(services::cross(services));
-        match engines {
-            RResult::ROk(engines) => Ok(engines.into()),
-            RResult::RErr(error) => Err(format!("could not be initialised: {}", Error::from(error))),
-        }
+        let engines = initialised(module.engines()(services::cross(Arc::clone(&services))))?;
+        let stages = module.stages().map(|stages| initialised(stages(services::cross(services)))).transpose()?;
+        Ok((engines, stages.unwrap_or_default()))
+    }
+
+    /// The engines, in the plugin's order.
+    pub fn engines(&self) -> &[LoadedEngine] {
+        &self.engines
+    }
+
+    /// The stages, in the plugin's order.
+    pub fn stages(&self) -> &[LoadedStageLoader] {
+        &self.stages
     }
 
     /// Its engines, in the plugin's order.
     pub fn into_engines(self) -> Vec<LoadedEngine> {
         self.engines
+    }
+}
+
+/// What a plugin's function returned.
+fn initialised<T>(loaders: AbiResult<RVec<T>>) -> Result<Vec<T>, String> {
+    match loaders {
+        RResult::ROk(loaders) => Ok(loaders.into()),
+        RResult::RErr(error) => Err(format!("could not be initialised: {}", Error::from(error))),
     }
 }
 

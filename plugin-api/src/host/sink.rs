@@ -1,7 +1,7 @@
 //! The host's end of a call: wraps an [`EventSink`] for the boundary.
 
 use crate::{
-    Segment,
+    Segment, StageEvent, Turn,
     abi::{AbiSegment, AbiSink, AbiSink_TO, AbiSinkMut},
     guard::guard,
 };
@@ -17,8 +17,22 @@ pub trait EventSink {
     fn speech_started(&mut self, sample: u64);
     /// See [`crate::Sink::endpoint`].
     fn endpoint(&mut self, sample: u64);
+    /// Something happened to a turn: of stages only.
+    fn turn(&mut self, turn: Turn) {
+        let _ = turn;
+    }
     /// See [`crate::Sink::restart_point`].
     fn restart_point(&mut self, sample: u64, state: &[u8]);
+    /// An event of any kind.
+    fn event(&mut self, event: StageEvent) {
+        match event {
+            StageEvent::Partial(segment) => self.partial(segment),
+            StageEvent::Segment(segment) => self.segment(segment),
+            StageEvent::SpeechStarted(sample) => self.speech_started(sample),
+            StageEvent::Endpoint(sample) => self.endpoint(sample),
+            StageEvent::Turn(turn) => self.turn(turn),
+        }
+    }
     /// See [`crate::Sink::cancelled`].
     fn cancelled(&self) -> bool {
         false

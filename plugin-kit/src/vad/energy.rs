@@ -57,4 +57,14 @@ impl Vad for Energy {
     fn reset(&mut self) {
         *self = Self::default();
     }
+
+    fn state(&self) -> Vec<f32> {
+        vec![self.level, self.floor]
+    }
+
+    fn restore(&mut self, state: &[f32]) -> bool {
+        let &[level, floor] = state else { return false };
+        *self = Self { level, floor };
+        true
+    }
 }

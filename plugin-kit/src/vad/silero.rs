@@ -59,6 +59,20 @@ impl Vad for Silero {
         self.input.fill(0.0);
         self.state.fill(0.0);
     }
+
+    fn state(&self) -> Vec<f32> {
+        [&self.input[..CONTEXT], &self.state].concat()
+    }
+
+    fn restore(&mut self, state: &[f32]) -> bool {
+        if state.len() != CONTEXT + self.state.len() {
+            return false;
+        }
+        let (context, state) = state.split_at(CONTEXT);
+        self.input[..CONTEXT].copy_from_slice(context);
+        self.state.copy_from_slice(state);
+        true
+    }
 }
 
 fn run(sessions: &Sessions, input: &mut [f32; CONTEXT + WINDOW], state: &mut [f32]) -> Result<f32, Error> {

@@ -99,6 +99,28 @@ fn loudness_finds_the_utterances_that_the_network_finds() {
     }
 }
 
+/// A detector that was given another's state goes on like it. `fresh` makes detectors.
+fn goes_on_from_a_state(fresh: impl Fn() -> Box<dyn Vad>) {
+    let audio = wav_floats(&root().join("fixtures/demo.wav"));
+    let (first, later) = audio.as_chunks().0.split_at(100);
+    let (mut whole, mut other) = (fresh(), fresh());
+    for window in first {
+        whole.probability(window).unwrap();
+    }
+    // It has heard something else.
+    other.probability(&[0.3; WINDOW]).unwrap();
+    assert!(other.restore(&whole.state()));
+    for window in &later[..100] {
+        assert_eq!(whole.probability(window).unwrap(), other.probability(window).unwrap());
+    }
+    assert!(!other.restore(&[0.0; 3]));
+}
+
+#[test]
+fn loudness_goes_on_from_a_state() {
+    goes_on_from_a_state(|| Box::new(Energy::default()));
+}
+
 #[test]
 fn loudness_hears_no_speech_in_steady_noise() {
     // At -40 dB; during the first seconds the detector adapts to the noise.
@@ -160,6 +182,12 @@ mod silero {
                 windows.iter().map(|window| told(gate.process(window).unwrap())).filter(|event| !event.is_empty());
             assert_eq!(heard.collect::<Vec<_>>().join(" "), events, "{}", path.display());
         }
+    }
+
+    #[test]
+    fn the_network_goes_on_from_a_state() {
+        let network = detector(&[&runtime()]).unwrap();
+        goes_on_from_a_state(|| network.detector());
     }
 
     #[test]
