@@ -18,11 +18,17 @@ pub fn presets(bytes: &[u8]) {
     let mut fields = preset.fields.clone();
     fields.insert("backend".into(), preset.backend.clone().into());
     fields.insert("host".into(), serde_json::to_value(&preset.host).expect("what was read can be written"));
+    let stages = preset.stages.iter().map(|entry| {
+        let mut fields = entry.fields.clone();
+        fields.insert("stage".into(), entry.name.clone().into());
+        Value::from(fields)
+    });
+    fields.insert("stages".into(), stages.collect());
     let written = Value::from(fields).to_string();
     let again = Preset::parse("x", &written).expect("what was written can be read");
     assert_eq!(again, preset, "written as {written}");
     let schema = Schema::new().field(Field::stream("lan")).field(Field::load("model"));
-    if let Err(problem) = preset.check_open_fields(&schema) {
+    if let Err(problem) = preset.check_open_fields(&schema, &[]) {
         assert_one_line(problem);
     }
     assert!(preset.unknown_fields(&schema).all(|name| preset.fields.contains_key(name)));

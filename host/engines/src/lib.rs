@@ -8,6 +8,7 @@ pub mod memory;
 pub mod platform;
 pub mod plugins;
 mod services;
+pub mod stages;
 pub mod stamp;
 pub mod worker;
 

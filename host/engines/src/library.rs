@@ -3,7 +3,7 @@
 use crate::platform;
 use auricle_plugin_api::{
     Claims, Manifest,
-    host::{HostServices, Library, LoadedEngine, NotLoadable, read_plugin},
+    host::{HostServices, Library, NotLoadable, read_plugin},
 };
 use std::{
     fs, io,
@@ -122,7 +122,7 @@ fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// Opens the plugin in this process and creates its engines, which runs its code. `services` gets the directory of the
+/// Opens the plugin in this process and creates its engines and stages, which runs its code. `services` gets the directory of the
 /// plugin's own files.
 ///
 /// # Errors
@@ -130,10 +130,9 @@ fn file_name(path: &Path) -> String {
 pub fn open_library(
     path: &Path,
     services: impl FnOnce(PathBuf) -> Arc<dyn HostServices>,
-) -> Result<Vec<LoadedEngine>, LibraryError> {
+) -> Result<Library, LibraryError> {
     let origin = find_library(path)?;
-    let library = Library::open(&origin.library, services(origin.dir)).map_err(LibraryError::Open)?;
-    Ok(library.into_engines())
+    Library::open(&origin.library, services(origin.dir)).map_err(LibraryError::Open)
 }
 
 #[cfg(test)]

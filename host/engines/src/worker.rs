@@ -44,7 +44,7 @@ pub mod wire;
 pub use child::main as child_main;
 pub use quarantine::Quarantine;
 pub use reports::CrashReports;
-pub use spec::{WorkerSpec, readable_files};
+pub use spec::{StageSpec, WorkerSpec, readable_files};
 #[cfg(unix)]
 pub use supervisor::Supervisor;
 #[cfg(not(unix))]

@@ -11,11 +11,14 @@ use super::{
     preset::Preset,
     presets::Presets,
     report::{PresetReport, describe},
-    room,
+    room, stage_list,
     versions::Stage,
 };
 use auricle_core::{Failure, FailureCode, metrics::Metrics, times::wait};
-use auricle_engines::plugins::{ConfigError, Registry};
+use auricle_engines::{
+    plugins::{ConfigError, Registry},
+    stages,
+};
 use auricle_stream::ModelScheduler;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -63,7 +66,7 @@ impl Catalog {
     ///
     /// # Errors
     /// What the client or the operator must change.
-    pub async fn open(self: &Arc<Self>, preset: &str, options: Map<String, Value>) -> Result<Opening, Failure> {
+    pub async fn open(self: &Arc<Self>, preset: &str, mut options: Map<String, Value>) -> Result<Opening, Failure> {
         let resolved = self.choose(preset).await?;
         let mut fields = resolved.preset.fields.clone();
         if let Some(name) = options.keys().find(|name| !resolved.preset.host.open.contains(name)) {
@@ -72,12 +75,24 @@ impl Catalog {
             return Err(Failure::new(FailureCode::ForbiddenField, message));
         }
         names_only::check(&options)?;
+        let of_stages = stage_list::merge(&resolved.preset.stages, &mut options);
         fields.extend(options);
         resolved.engine.check(&fields).map_err(|problem| {
             Failure::new(FailureCode::InvalidOption, problem.without_values()).explained_as(problem)
         })?;
+        for ((entry, stage), fields) in resolved.entries().zip(&of_stages) {
+            let of = format!("stage `{}`", entry.name);
+            stage.check(fields).map_err(|problem| {
+                let message = format!("{of}: {}", problem.without_values());
+                Failure::new(FailureCode::InvalidOption, message).explained_as(format!("{of}: {problem}"))
+            })?;
+        }
+        if !of_stages.is_empty() {
+            let names = resolved.preset.stages.iter().map(|entry| entry.name.as_str());
+            fields.insert(stages::STAGES.to_owned(), stages::list(names.zip(of_stages)));
+        }
         let scheduler = self.models.get(&resolved, false).await?;
-        let fingerprint = fingerprint(&resolved.engine.key, scheduler.files(), &fields);
+        let fingerprint = fingerprint(&resolved.files_key(), scheduler.files(), &fields);
         Ok(Opening { preset: resolved.preset, scheduler, fields, fingerprint })
     }
 
@@ -190,7 +205,7 @@ impl Catalog {
             return Some((or_service(reason), None));
         }
         if self.presets.update(name, |versions| versions.passed(preset)) == Some(true)
-            && let Some(warning) = preset.warning(resolved.engine.schema())
+            && let Some(warning) = resolved.warning()
         {
             tracing::warn!(preset = name, "{warning}");
         }

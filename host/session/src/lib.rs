@@ -24,6 +24,7 @@ mod resume;
 mod room;
 mod session;
 mod sessions;
+mod stage_list;
 mod status;
 mod suggest;
 mod versions;
@@ -48,4 +49,5 @@ pub use resume::{
 };
 pub use session::{Progress, Session, SessionInfo};
 pub use sessions::{Offer, SessionRequest, Sessions};
+pub use stage_list::{StageEntry, StageListError};
 pub use status::{LoadedModel, PresetStatus, Status};

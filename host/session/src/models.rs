@@ -3,11 +3,12 @@
 //! Streams share a model if the engine's file, all load fields and the way the model is run are the same. Threads: any;
 //! each model is loaded on a thread of its own.
 
-use super::preset::Preset;
-use auricle_core::{Failure, FailureCode, metrics::Metrics, times::wait};
+use super::{preset::Preset, stage_list::StageEntry};
+use auricle_core::{Failure, FailureCode, metrics::Metrics, one_line, times::wait};
 use auricle_engines::{
     Isolation, LoadSpec,
-    plugins::{Engine, LoadError, Registry},
+    plugins::{Engine, LoadError, Registry, StageLoad},
+    stages,
     worker::CrashReports,
 };
 use auricle_plugin_api::{Config, ErrorCode, Schema, Scope};
@@ -116,13 +117,15 @@ pub(super) struct ModelKey {
 pub(super) struct Resolved {
     pub(super) preset: Arc<Preset>,
     pub(super) engine: Arc<Engine>,
+    /// In the order of the preset.
+    pub(super) stages: Vec<Arc<Engine>>,
 }
 
 impl Resolved {
     /// Finds the engine of a preset, and checks the preset against it.
     ///
     /// # Errors
-    /// There is no such engine, its plugin is in quarantine, or it does not accept the preset.
+    /// There is no such engine or stage, its plugin is in quarantine, or it does not accept the preset.
     pub(super) fn new(preset: Arc<Preset>, registry: &Registry) -> Result<Self, Failure> {
         let name = &preset.name;
         let engine = registry.engine(&preset.backend).ok_or_else(|| {
@@ -131,14 +134,62 @@ impl Resolved {
         if let Some(reason) = engine.quarantined() {
             return Err(unavailable(format!("preset `{name}`: {reason}")));
         }
+        let stages = preset.stages.iter().map(|entry| {
+            let stage = registry.stage(&entry.name).ok_or_else(|| {
+                let wanted = one_line(&entry.name);
+                unavailable(format!("preset `{name}` needs the stage `{wanted}`, which is not registered"))
+            })?;
+            if let Some(reason) = stage.quarantined() {
+                return Err(unavailable(format!("preset `{name}`: {reason}")));
+            }
+            stage.check(&entry.fields).map_err(|problem| {
+                let of = format!("preset `{name}`: stage `{}`", entry.name);
+                unavailable(format!("{of}: {}", problem.without_values())).explained_as(format!("{of}: {problem}"))
+            })?;
+            Ok(stage)
+        });
+        let stages = stages.collect::<Result<Vec<_>, Failure>>()?;
+        let schemas: Vec<_> = stages.iter().map(|stage| stage.schema()).collect();
         preset
-            .check_open_fields(engine.schema())
+            .check_open_fields(engine.schema(), &schemas)
             .map_err(|problem| unavailable(format!("preset `{name}`: {problem}")))?;
         engine.check(&preset.fields).map_err(|problem| {
             let explanation = format!("preset `{name}`: {problem}");
             unavailable(format!("preset `{name}`: {}", problem.without_values())).explained_as(explanation)
         })?;
-        Ok(Self { preset, engine })
+        Ok(Self { preset, engine, stages })
+    }
+
+    /// A warning that lists fields which may be misspelt.
+    pub(super) fn warning(&self) -> Option<String> {
+        let of_stages = self.entries().filter_map(|(entry, stage)| {
+            let unknown = entry.fields.keys().filter(|field| stage.schema().scope(field).is_none());
+            let unknown: Vec<_> = unknown.map(one_line).collect();
+            (!unknown.is_empty())
+                .then(|| format!("fields the stage `{}` does not list: {}", entry.name, unknown.join(", ")))
+        });
+        let warnings: Vec<_> = self.preset.warning(self.engine.schema()).into_iter().chain(of_stages).collect();
+        (!warnings.is_empty()).then(|| warnings.join("; "))
+    }
+
+    /// The key of the engine's file, with those of the stages.
+    pub(super) fn files_key(&self) -> String {
+        let keys = [&self.engine].into_iter().chain(&self.stages).map(|part| part.key.as_str());
+        keys.collect::<Vec<_>>().join(" ")
+    }
+
+    /// The preset's stages.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&StageEntry, &Arc<Engine>)> {
+        self.preset.stages.iter().zip(&self.stages)
+    }
+
+    /// The load fields of each stage.
+    fn stage_loads(&self) -> Vec<StageLoad> {
+        let load = |(entry, stage): (&StageEntry, &Arc<Engine>)| StageLoad {
+            stage: Arc::clone(stage),
+            fields: load_fields(&entry.fields, stage.schema()),
+        };
+        self.entries().map(load).collect()
     }
 }
 
@@ -162,11 +213,11 @@ impl Models {
             _ => {}
         }
         let (engine, preset) = (Arc::clone(&resolved.engine), resolved.preset.name.clone());
-        let load = self.load_spec(resolved);
+        let (load, stages) = (self.load_spec(resolved), resolved.stage_loads());
         let settings = self.scheduler_settings(&resolved.preset);
         // In a separate task, so that loading continues if the client disconnects.
         let loading = tokio::spawn(async move {
-            let result = load_model(engine, &preset, load, settings).await;
+            let result = load_model(engine, &preset, load, stages, settings).await;
             *state = match &result {
                 Ok(scheduler) => ModelState::Loaded { scheduler: Arc::clone(scheduler), used: Instant::now() },
                 Err(failure) => {
@@ -230,12 +281,19 @@ impl Models {
 
     pub(super) fn key(&self, resolved: &Resolved) -> ModelKey {
         let schema = resolved.engine.schema();
-        let fields = Config::with_defaults(load_fields(&resolved.preset, schema), schema);
+        let fields = Config::with_defaults(load_fields(&resolved.preset.fields, schema), schema);
         let loaded = owned(fields.fields().iter().filter(|(name, _)| schema.scope(name) != Some(Scope::Stream)));
+        let mut fields = Value::Object(loaded).to_string();
+        if !resolved.stages.is_empty() {
+            let loads = resolved.stage_loads();
+            let loads =
+                loads.into_iter().map(|load| (load.stage.backend().to_owned(), load.fields)).collect::<Vec<_>>();
+            fields += &stages::list(loads.iter().map(|(name, fields)| (name.as_str(), fields.clone()))).to_string();
+        }
         let host = &resolved.preset.host;
         ModelKey {
-            engine: resolved.engine.key.clone(),
-            fields: Value::Object(loaded).to_string(),
+            engine: resolved.files_key(),
+            fields,
             isolation: self.isolation(&resolved.preset, &resolved.engine),
             sandbox: host.sandbox,
             memory_mb: host.memory_mb,
@@ -259,10 +317,10 @@ impl Models {
         }
     }
 
-    fn load_spec(&self, Resolved { preset, engine }: &Resolved) -> LoadSpec {
+    fn load_spec(&self, Resolved { preset, engine, .. }: &Resolved) -> LoadSpec {
         LoadSpec {
             preset: preset.name.clone(),
-            fields: load_fields(preset, engine.schema()),
+            fields: load_fields(&preset.fields, engine.schema()),
             isolation: self.isolation(preset, engine),
             program: self.settings.program.clone(),
             lanes: preset.host.concurrency,
@@ -295,8 +353,8 @@ pub(super) fn unavailable(message: impl Into<String>) -> Failure {
 }
 
 /// The fields with which a model is loaded: all except stream fields.
-fn load_fields(preset: &Preset, schema: &Schema) -> Map<String, Value> {
-    owned(preset.fields.iter().filter(|(name, _)| schema.scope(name) != Some(Scope::Stream)))
+fn load_fields(fields: &Map<String, Value>, schema: &Schema) -> Map<String, Value> {
+    owned(fields.iter().filter(|(name, _)| schema.scope(name) != Some(Scope::Stream)))
 }
 
 /// The text with each path reduced to the name of its file.
@@ -313,6 +371,7 @@ async fn load_model(
     engine: Arc<Engine>,
     preset: &str,
     load: LoadSpec,
+    stages: Vec<StageLoad>,
     settings: SchedulerSettings,
 ) -> Result<Arc<ModelScheduler>, Failure> {
     let failed = |problem: ModelError| {
@@ -334,7 +393,7 @@ async fn load_model(
         // Before they are read: if they are replaced meanwhile, they count as others.
         let settings = SchedulerSettings { files: engine.files_of(&load.fields), ..settings };
         let result = engine
-            .load(load)
+            .load(load, &stages)
             .map_err(ModelError::Load)
             .and_then(|model| ModelScheduler::start(model, settings, &metrics).map_err(ModelError::Threads));
         // After the time limit there is no receiver, and the model is dropped.

@@ -2,13 +2,16 @@
 //!
 //! A preset is read from JSON text, and checked against the schema of its engine. Threads: any.
 
-use super::suggest::suggestion;
+use super::{
+    stage_list::{self, StageEntry, StageListError},
+    suggest::suggestion,
+};
 use auricle_core::{
     one_line,
     times::is_wait,
     wording::{ParseError, from_json, from_value},
 };
-use auricle_engines::Isolation;
+use auricle_engines::{Isolation, plugins::Kind, stages::STAGES};
 use auricle_plugin_api::{Schema, Scope};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -46,6 +49,9 @@ pub enum PresetError {
     /// The engine's name is missing.
     #[error("field `backend` is missing: it names the engine")]
     NoBackend,
+    /// The list of stages is invalid.
+    #[error("{0}")]
+    Stages(StageListError),
     /// `host.open` lists a field with which the model is loaded.
     #[error("`host.open` lists `{}`, which chooses the model: only stream fields can be opened", one_line(.name))]
     OpenLoadField {
@@ -53,12 +59,12 @@ pub enum PresetError {
         name: String,
     },
     /// `host.open` lists a field that the engine does not have.
-    #[error("`host.open` lists `{}`, which the engine `{}` does not know{suggestion}", one_line(.name), one_line(.backend))]
+    #[error("`host.open` lists `{}`, which {} does not know{suggestion}", one_line(.name), one_line(.owner))]
     OpenUnknownField {
         /// The field.
         name: String,
-        /// The engine.
-        backend: String,
+        /// The engine or the stage, as in a sentence.
+        owner: String,
         /// The field that was probably meant, for the message; may be empty.
         suggestion: String,
     },
@@ -71,8 +77,10 @@ pub struct Preset {
     pub name: String,
     /// The engine's backend name.
     pub backend: String,
-    /// The engine's fields: everything but `backend` and `host`.
+    /// The engine's fields: everything but `backend`, `stages` and `host`.
     pub fields: Map<String, Value>,
+    /// The stages, in the order in which events pass them.
+    pub stages: Vec<StageEntry>,
     /// The server's own fields.
     pub host: HostFields,
 }
@@ -147,23 +155,31 @@ impl Preset {
             Some(_) => return Err(PresetError::BackendKind),
             None => return Err(PresetError::NoBackend),
         };
-        Ok(Self { name: name.to_owned(), backend, fields, host })
+        let stages = fields.remove(STAGES).map(stage_list::read).transpose().map_err(PresetError::Stages)?;
+        Ok(Self { name: name.to_owned(), backend, fields, stages: stages.unwrap_or_default(), host })
     }
 
-    /// Checks `host.open` against the engine's schema.
+    /// Checks `host.open` against the schemas of the engine and of each stage, in their order.
     ///
     /// # Errors
     /// The first field that cannot be opened.
-    pub fn check_open_fields(&self, schema: &Schema) -> Result<(), PresetError> {
+    pub fn check_open_fields(&self, schema: &Schema, stages: &[&Schema]) -> Result<(), PresetError> {
         self.host.open.iter().try_for_each(|name| {
-            let name = name.clone();
-            match schema.scope(&name) {
+            let of_stage = stage_list::of_option(&self.stages, name);
+            let of_stage =
+                of_stage.and_then(|(place, field)| Some((&self.stages[place].name, stages.get(place)?, field)));
+            let (kind, owner, schema, field) = match of_stage {
+                Some((stage, schema, field)) => (Kind::Stage, stage, *schema, field),
+                None => (Kind::Engine, &self.backend, schema, name.as_str()),
+            };
+            match schema.scope(field) {
                 Some(Scope::Stream) => Ok(()),
-                Some(Scope::Load) => Err(PresetError::OpenLoadField { name }),
+                Some(Scope::Load) => Err(PresetError::OpenLoadField { name: name.clone() }),
                 None => {
                     let known = schema.names().filter(|known| schema.scope(known) == Some(Scope::Stream));
-                    let suggestion = suggestion(&name, known);
-                    Err(PresetError::OpenUnknownField { name, backend: self.backend.clone(), suggestion })
+                    let suggestion = suggestion(field, known);
+                    let owner = format!("the {kind} `{owner}`");
+                    Err(PresetError::OpenUnknownField { name: name.clone(), owner, suggestion })
                 }
             }
         })
@@ -200,7 +216,7 @@ mod tests {
         assert_eq!((preset.backend.as_str(), preset.fields.len()), ("tone", 2));
         assert_eq!(preset.host.open, ["lan"]);
         let schema = Schema::new().field(Field::stream("lan"));
-        preset.check_open_fields(&schema).unwrap();
+        preset.check_open_fields(&schema, &[]).unwrap();
         assert_eq!(preset.unknown_fields(&schema).collect::<Vec<_>>(), ["beam"]);
         assert_eq!(preset.warning(&schema).unwrap(), "fields the engine does not list: beam");
     }
@@ -227,8 +243,29 @@ mod tests {
     #[test]
     fn only_stream_fields_can_be_opened() {
         let preset = Preset::parse("x", r#"{"backend": "tone", "host": {"open": ["model"]}}"#).unwrap();
-        let error = preset.check_open_fields(&Schema::new().field(Field::load("model"))).unwrap_err();
+        let error = preset.check_open_fields(&Schema::new().field(Field::load("model")), &[]).unwrap_err();
         assert!(matches!(&error, PresetError::OpenLoadField { name } if name == "model"), "{error}");
+    }
+
+    #[test]
+    fn fields_of_stages_are_opened_by_their_names() {
+        let schemas = [&Schema::new().field(Field::stream("silence")).field(Field::load("vad"))];
+        let check = |open: &str| {
+            let text =
+                format!(r#"{{"backend": "x", "stages": [{{"stage": "turns"}}], "host": {{"open": ["{open}"]}}}}"#);
+            Preset::parse("x", &text)
+                .unwrap()
+                .check_open_fields(&Schema::new(), &schemas)
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(check("turns.silence"), Ok(()));
+        assert!(check("turns.vad").unwrap_err().contains("lists `turns.vad`, which chooses the model"));
+        assert!(
+            check("turns.silnce")
+                .unwrap_err()
+                .contains("which the stage `turns` does not know (did you mean `silence`?)")
+        );
+        assert!(check("silence").unwrap_err().contains("which the engine `x` does not know"));
     }
 
     #[test]
@@ -238,7 +275,7 @@ mod tests {
         let schema = Schema::new().field(Field::load("threshold")).field(Field::stream("lang"));
         let warning = "fields the engine does not list: beam, treshold (did you mean `threshold`?)";
         assert_eq!(preset.warning(&schema).unwrap(), warning);
-        let error = preset.check_open_fields(&schema).unwrap_err().to_string();
+        let error = preset.check_open_fields(&schema, &[]).unwrap_err().to_string();
         assert_eq!(error, "`host.open` lists `lagn`, which the engine `x` does not know (did you mean `lang`?)");
     }
 

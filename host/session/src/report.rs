@@ -1,15 +1,16 @@
 //! The states of presets, for people and programs. Threads: any.
 
 use super::{
-    models::{ModelStatus, Models, Resolved, owned},
+    models::{ModelStatus, Models, Resolved},
     preset::Preset,
     versions::{Candidate, Stage, Versions},
 };
 use auricle_core::Failure;
-use auricle_engines::plugins::Registry;
+use auricle_engines::plugins::{Engine, Registry};
 use auricle_plugin_api::Schema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 /// The state of a preset: of the version in service and, if the file holds another one, of its candidate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,6 +21,9 @@ pub struct PresetReport {
     pub title: String,
     /// The engine's backend name; empty if the preset is invalid.
     pub backend: String,
+    /// The stages behind the engine, in the order in which events pass them.
+    #[serde(default)]
+    pub stages: Vec<String>,
     /// Whether streams can be opened.
     pub state: PresetState,
     /// Why the preset is unavailable, or why its current file is not used.
@@ -116,6 +120,7 @@ pub(super) fn describe(
         name,
         title: String::new(),
         backend: String::new(),
+        stages: Vec::new(),
         state: PresetState::Unavailable,
         reason: None,
         warning: None,
@@ -140,11 +145,12 @@ pub(super) fn describe(
     match Resolved::new(preset, registry) {
         Err(failure) => report.reason = Some(explain(failure)),
         Ok(resolved) => {
-            let Resolved { preset, engine } = &resolved;
+            let Resolved { preset, engine, .. } = &resolved;
             report.title.clone_from(&preset.host.title);
             report.backend.clone_from(&preset.backend);
-            report.warning = preset.warning(engine.schema());
-            report.options = open_fields(preset, engine.schema());
+            report.stages = preset.stages.iter().map(|entry| entry.name.clone()).collect();
+            report.warning = resolved.warning();
+            report.options = open_fields(preset, engine.schema(), &resolved.stages);
             report.state = match models.status(&models.key(&resolved)) {
                 ModelStatus::Idle => PresetState::Idle,
                 ModelStatus::Loading => PresetState::Loading,
@@ -185,17 +191,30 @@ fn describe_candidate(
         report.backend.clone_from(&preset.backend);
         if let Some(engine) = registry.engine(&preset.backend) {
             report.warning = preset.warning(engine.schema());
-            report.options = open_fields(&preset, engine.schema());
+            let stages: Vec<_> = preset.stages.iter().map_while(|entry| registry.stage(&entry.name)).collect();
+            report.options = open_fields(&preset, engine.schema(), &stages);
         }
     }
     report
 }
 
-fn open_fields(preset: &Preset, schema: &Schema) -> Map<String, Value> {
-    let properties = schema.json().get("properties").and_then(Value::as_object);
-    let mut open = owned(properties.into_iter().flatten().filter(|(name, _)| preset.host.open.contains(name)));
+/// The open fields of the engine with this schema, and of the stages of the preset.
+fn open_fields(preset: &Preset, schema: &Schema, stages: &[Arc<Engine>]) -> Map<String, Value> {
+    let mut open = open_fields_of(&preset.host.open, "", schema, &preset.fields);
+    for (entry, stage) in preset.stages.iter().zip(stages) {
+        open.extend(open_fields_of(&preset.host.open, &format!("{}.", entry.name), stage.schema(), &entry.fields));
+    }
+    open
+}
+
+/// Those of one of them, whose names in the list begin with `prefix`.
+fn open_fields_of(list: &[String], prefix: &str, schema: &Schema, own: &Map<String, Value>) -> Map<String, Value> {
+    let properties = schema.json().get("properties").and_then(Value::as_object).into_iter().flatten();
+    let named = properties.map(|(name, field)| (format!("{prefix}{name}"), field.clone()));
+    let mut open: Map<String, Value> = named.filter(|(name, _)| list.contains(name)).collect();
     for (name, field) in &mut open {
-        if let (Some(field), Some(value)) = (field.as_object_mut(), preset.fields.get(name)) {
+        let value = name.strip_prefix(prefix).and_then(|name| own.get(name));
+        if let (Some(field), Some(value)) = (field.as_object_mut(), value) {
             match field.get("writeOnly") != Some(&Value::Bool(true)) && may_be_told(value) {
                 true => field.insert("default".to_owned(), value.clone()),
                 // The engine's default does not apply.
@@ -232,7 +251,7 @@ mod tests {
             .field(Field::stream("token").set("writeOnly", true).set("default", ""))
             .field(Field::stream("beam").integer(1, 9).set("default", 4))
             .field(Field::stream("closed").integer(0, 9));
-        let fields = open_fields(&Preset::parse("p", text).unwrap(), &schema);
+        let fields = open_fields(&Preset::parse("p", text).unwrap(), &schema, &[]);
         let defaults = ["lan", "words", "token", "beam"].map(|name| fields[name].get("default").cloned());
         assert_eq!(defaults, [Some(json!("de")), None, None, Some(json!(4))]);
         assert!(!fields.contains_key("closed"));

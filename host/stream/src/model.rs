@@ -72,6 +72,15 @@ pub trait Processor: Any + Send {
     /// # Errors
     /// See [`CallError`].
     fn process(&mut self, audio: &[f32], ends: bool, sink: &mut dyn EventSink) -> Result<(), CallError>;
+
+    /// The client ends the turn, see [`auricle_plugin_api::StageStream::end_turn`]. Does nothing without stages.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    fn end_turn(&mut self, sink: &mut dyn EventSink) -> Result<(), CallError> {
+        let _ = sink;
+        Ok(())
+    }
 }
 
 /// The part of one stream in [`Model::process_batch`].

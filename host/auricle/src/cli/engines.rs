@@ -107,7 +107,9 @@ fn describe(file: &FileReport) -> String {
         FileState::NotAPlugin => "not a plugin",
     };
     let (plugin, version) = (file.plugin.as_deref().unwrap_or("-"), file.version.as_deref().unwrap_or("-"));
-    let line = format!("{state:12}  {}  {plugin} {version}  {}", file.file, file.backends.join(", "));
+    let stages = file.stages.iter().map(|stage| format!("stage {stage}"));
+    let names: Vec<_> = file.backends.iter().cloned().chain(stages).collect();
+    let line = format!("{state:12}  {}  {plugin} {version}  {}", file.file, names.join(", "));
     let claims = file.claims.as_ref().map(|claims| format!("claims: {claims}"));
     [Some(line), claims, file.reason.clone()].into_iter().flatten().collect::<Vec<_>>().join("\n              ")
 }

@@ -63,9 +63,11 @@ pub(super) fn run(args: &ProbeArgs) -> ExitCode {
     let ProbeReport { id, version, description, api, target, .. } = &report;
     let mut lines = vec![format!("{id} {version} - {description}"), format!("  plugin API {api}, {target}")];
     lines.extend(file_lines(args, report.claims.as_ref()));
-    for engine in &report.engines {
-        lines.push(format!("  engine {}", engine.backend));
-        let fields = engine.schema.get("properties").and_then(Value::as_object);
+    let engines = report.engines.iter().map(|engine| ("engine", &engine.backend, &engine.schema));
+    let stages = report.stages.iter().map(|stage| ("stage", &stage.name, &stage.schema));
+    for (kind, name, schema) in engines.chain(stages) {
+        lines.push(format!("  {kind} {name}"));
+        let fields = schema.get("properties").and_then(Value::as_object);
         for (name, field) in fields.into_iter().flatten() {
             let text = |key: &str| field.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
             let default = field.get("default").map_or_else(String::new, |value| format!(" = {value}"));

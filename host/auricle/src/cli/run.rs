@@ -242,7 +242,7 @@ async fn load(
         max_streams: usize::MAX,
         max_dedicated_workers: 1,
     };
-    let loading = tokio::task::spawn_blocking(move || engine.load(spec));
+    let loading = tokio::task::spawn_blocking(move || engine.load(spec, &[]));
     let model = loading.await.map_err(|error| RunError::Engine(error.to_string()))?;
     let model = model.map_err(|problem| RunError::Engine(format!("the model cannot be loaded: {problem}")))?;
     ModelScheduler::start(model, scheduling, &metrics).map_err(|error| RunError::Engine(error.to_string()))

@@ -5,6 +5,7 @@
 
 use super::{
     error::PluginError,
+    kind::Kind,
     probe::{ProbeReport, engine_files, examine},
     scan::{FOLDER_DEPTH, Fingerprint},
 };
@@ -12,11 +13,12 @@ use crate::{
     library::{LibraryError, find_library, open_library},
     load::{Isolation, LoadSpec},
     services::Services,
-    worker::{Quarantine, Supervisor, WorkerSpec},
+    stages::{Staged, of_stage},
+    worker::{Quarantine, StageSpec, Supervisor, WorkerSpec},
 };
 use auricle_plugin_api::{
     Claims, Config, Error, Manifest, Need, Schema,
-    host::{HostServices, LoadedEngine},
+    host::{HostServices, Library, LoadedEngine, LoadedStageLoader},
 };
 use auricle_stream::Model;
 use jsonschema::{ValidationError, Validator};
@@ -63,6 +65,9 @@ pub enum LoadError {
     /// The library, opened in this process, does not have an engine that it had in the child process.
     #[error("the plugin no longer has the engine `{0}`")]
     NoEngine(String),
+    /// As [`NoEngine`](Self::NoEngine), for a stage.
+    #[error("the plugin no longer has the stage `{0}`")]
+    NoStage(String),
     /// The engine does not say which files it needs.
     #[error("{0}")]
     Files(Box<PluginError>),
@@ -83,6 +88,8 @@ pub struct Plugin {
     pub claims: Option<Claims>,
     /// The engines, in the plugin's order.
     pub engines: Vec<Arc<Engine>>,
+    /// The stages, in the plugin's order.
+    pub stages: Vec<Arc<Engine>>,
     /// The record of its workers' crashes.
     pub quarantine: Arc<Quarantine>,
 }
@@ -99,15 +106,25 @@ struct Source {
     path: PathBuf,
     resource_dirs: Vec<PathBuf>,
     quarantine: Arc<Quarantine>,
-    /// The engines as opened in this process, or why they cannot be opened.
-    opened: OnceLock<Result<Vec<LoadedEngine>, Arc<LibraryError>>>,
+    /// The library as opened in this process, or why it cannot be opened.
+    opened: OnceLock<Result<Library, Arc<LibraryError>>>,
 }
 
-/// An engine of a plugin.
+/// A stage behind a model.
+#[derive(Debug, Clone)]
+pub struct StageLoad {
+    /// The stage: a [`Kind::Stage`].
+    pub stage: Arc<Engine>,
+    /// Its load fields.
+    pub fields: Map<String, Value>,
+}
+
+/// An engine of a plugin, or a stage.
 #[derive(Debug)]
 pub struct Engine {
     /// Identifies the engine in one version of the file: the content's hash and the backend name.
     pub key: String,
+    kind: Kind,
     backend: String,
     schema: Schema,
     validator: Validator,
@@ -140,17 +157,29 @@ impl Plugin {
             opened: OnceLock::new(),
         });
         let claims = report.claims;
-        let engines = report.engines.into_iter().map(|engine| {
-            let validator = jsonschema::validator_for(&engine.schema).map_err(|error| {
-                let (backend, error) = (engine.backend.clone(), Box::new(error));
-                PluginError::Schema { backend, error }
+        let part = |kind: Kind, backend: String, schema: Value, names_files: bool| {
+            let validator = jsonschema::validator_for(&schema).map_err(|error| {
+                let (backend, error) = (backend.clone(), Box::new(error));
+                PluginError::Schema { kind, backend, error }
             })?;
-            let schema = serde_json::from_value(engine.schema).map_err(PluginError::Fields)?;
-            let (key, source) = (format!("{sha256}/{}", engine.backend), Arc::clone(&source));
-            let (backend, names_files) = (engine.backend, engine.names_files);
-            Ok(Arc::new(Engine { key, backend, schema, validator, names_files, source }))
-        });
-        Ok(Self { manifest, claims, engines: engines.collect::<Result<_, PluginError>>()?, quarantine })
+            let schema = serde_json::from_value(schema).map_err(PluginError::Fields)?;
+            let key = match kind {
+                Kind::Engine => format!("{sha256}/{backend}"),
+                Kind::Stage => format!("{sha256}/stage/{backend}"),
+            };
+            let source = Arc::clone(&source);
+            Ok::<_, PluginError>(Arc::new(Engine { key, kind, backend, schema, validator, names_files, source }))
+        };
+        let engines = report.engines.into_iter();
+        let engines = engines.map(|engine| part(Kind::Engine, engine.backend, engine.schema, engine.names_files));
+        let stages = report.stages.into_iter().map(|stage| part(Kind::Stage, stage.name, stage.schema, false));
+        let (engines, stages) = (engines.collect::<Result<_, _>>()?, stages.collect::<Result<_, _>>()?);
+        Ok(Self { manifest, claims, engines, stages, quarantine })
+    }
+
+    /// The engines and the stages.
+    pub(super) fn parts(&self) -> impl Iterator<Item = &Arc<Engine>> {
+        self.engines.iter().chain(&self.stages)
     }
 }
 
@@ -175,6 +204,11 @@ impl Engine {
     /// The name by which presets select the engine.
     pub fn backend(&self) -> &str {
         &self.backend
+    }
+
+    /// Whether it is an engine or a stage.
+    pub fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// Its configuration fields.
@@ -227,44 +261,63 @@ impl Engine {
         files.text()
     }
 
-    /// Loads a model in this process or in a worker process. Blocks, possibly for a long time.
+    /// Loads a model in this process or in a worker process, with stages in the order in which events pass them. Blocks, possibly
+    /// for a long time.
     ///
     /// # Errors
-    /// The engine's error, or how the worker ended.
-    pub fn load(&self, load: LoadSpec) -> Result<Box<dyn Model>, LoadError> {
-        let model = self.start(load)?;
+    /// The engine's error or a stage's, or how the worker ended.
+    pub fn load(&self, load: LoadSpec, stages: &[StageLoad]) -> Result<Box<dyn Model>, LoadError> {
+        let model = self.start(load, stages)?;
         if let Some(claims) = &self.source.claims {
             claims.check(model.metadata(), &self.schema).map_err(LoadError::Claims)?;
         }
         Ok(model)
     }
 
-    fn start(&self, mut load: LoadSpec) -> Result<Box<dyn Model>, LoadError> {
+    fn start(&self, mut load: LoadSpec, stages: &[StageLoad]) -> Result<Box<dyn Model>, LoadError> {
         let source = &self.source;
         match load.isolation {
             Isolation::InProcess => {
                 let engine = source.engine(&self.backend)?;
                 let model = engine.load(&load.fields).map_err(LoadError::Engine)?;
-                Ok(Box::new(model))
+                let stages = stages.iter().map(|StageLoad { stage, fields }| {
+                    let name = &stage.backend;
+                    let loaded = stage.source.stage(name)?.load(fields).map_err(|error| of_stage(name, error));
+                    Ok((name.clone(), loaded.map_err(LoadError::Engine)?))
+                });
+                Staged::around(Box::new(model), stages.collect::<Result<_, LoadError>>()?).map_err(LoadError::Engine)
             }
             Isolation::Process => {
-                let needs = |need| source.claims.as_ref().is_some_and(|claims| claims.need(need));
-                load.sandbox &= !needs(Need::NoSandbox);
-                let named = if source.claims.is_none() || needs(Need::Files) { self.files(&load)? } else { Vec::new() };
+                let own = |need| source.claims.as_ref().is_some_and(|claims| claims.need(need));
+                let needs = |need| own(need) || stages.iter().any(|load| load.stage.needs(need));
+                let (no_sandbox, network, gpu) = (needs(Need::NoSandbox), needs(Need::Network), needs(Need::Gpu));
+                let reads = source.claims.is_none() || own(Need::Files);
+                load.sandbox &= !no_sandbox;
+                let named = if reads { self.files(&load)? } else { Vec::new() };
+                let quarantine = match stages.is_empty() {
+                    true => Arc::clone(&source.quarantine),
+                    // Nobody knows whose fault a death is, so it is that of this combination.
+                    false => Arc::new(source.quarantine.beside(format!("{} with its stages", source.name))),
+                };
                 let spec = WorkerSpec {
                     plugin: source.name.clone(),
                     path: source.path.clone(),
                     resource_dirs: source.resource_dirs.clone(),
                     backend: self.backend.clone(),
                     named,
-                    network: needs(Need::Network),
-                    gpu: needs(Need::Gpu),
+                    network,
+                    gpu,
+                    stages: stages.iter().map(StageLoad::spec).collect(),
                     load,
                 };
-                let supervisor = Supervisor::start(spec, Arc::clone(&source.quarantine));
+                let supervisor = Supervisor::start(spec, quarantine);
                 Ok(Box::new(supervisor.map_err(LoadError::Engine)?))
             }
         }
+    }
+
+    fn needs(&self, need: Need) -> bool {
+        self.source.claims.as_ref().is_some_and(|claims| claims.need(need))
     }
 
     /// The files that a sandboxed worker may read because the engine names them.
@@ -281,17 +334,34 @@ impl Engine {
     }
 }
 
+impl StageLoad {
+    /// What a worker needs to load it.
+    fn spec(&self) -> StageSpec {
+        let Engine { backend, source, .. } = &*self.stage;
+        StageSpec { path: source.path.clone(), name: backend.clone(), fields: self.fields.clone() }
+    }
+}
+
 impl Source {
     /// An engine of the library, opened in this process.
     fn engine(&self, backend: &str) -> Result<&LoadedEngine, LoadError> {
+        let found = self.library()?.engines().iter().find(|engine| engine.backend() == backend);
+        found.ok_or_else(|| LoadError::NoEngine(backend.to_owned()))
+    }
+
+    /// A stage of the library, opened in this process.
+    fn stage(&self, name: &str) -> Result<&LoadedStageLoader, LoadError> {
+        let found = self.library()?.stages().iter().find(|stage| stage.name() == name);
+        found.ok_or_else(|| LoadError::NoStage(name.to_owned()))
+    }
+
+    fn library(&self) -> Result<&Library, LoadError> {
         let open = || {
             let services = |origin_dir| -> Arc<dyn HostServices> {
                 Arc::new(Services { plugin: self.name.clone(), origin_dir, resource_dirs: self.resource_dirs.clone() })
             };
             open_library(&self.path, services).map_err(Arc::new)
         };
-        let engines = self.opened.get_or_init(open).as_ref().map_err(|error| LoadError::Library(Arc::clone(error)))?;
-        let found = engines.iter().find(|engine| engine.backend() == backend);
-        found.ok_or_else(|| LoadError::NoEngine(backend.to_owned()))
+        self.opened.get_or_init(open).as_ref().map_err(|error| LoadError::Library(Arc::clone(error)))
     }
 }

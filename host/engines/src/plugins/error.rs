@@ -1,6 +1,6 @@
 //! Why a file or folder of a plugin directory is refused. Each message is one line.
 
-use super::{grants::NotGranted, trust::TrustError};
+use super::{grants::NotGranted, kind::Kind, trust::TrustError};
 use crate::{library::LibraryError, platform::describe_exit};
 use jsonschema::ValidationError;
 use std::{io, process::ExitStatus, time::Duration};
@@ -33,8 +33,10 @@ pub enum PluginError {
     #[error("{0}")]
     Refused(String),
     /// An engine's schema is not a valid JSON Schema.
-    #[error("the schema of its engine `{backend}` is not valid: {error}")]
+    #[error("the schema of its {kind} `{backend}` is not valid: {error}")]
     Schema {
+        /// Whether it is a stage's.
+        kind: Kind,
         /// The engine's backend name.
         backend: String,
         /// The error in the schema.

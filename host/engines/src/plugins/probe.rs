@@ -14,7 +14,7 @@ use crate::{
 };
 use auricle_plugin_api::{
     Claims, Manifest,
-    host::{HostServices, LoadedEngine, ignore_requests_to_stop},
+    host::{HostServices, Library, ignore_requests_to_stop},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
@@ -44,6 +44,18 @@ pub struct ProbeReport {
     pub claims: Option<Claims>,
     /// Its engines.
     pub engines: Vec<ProbedEngine>,
+    /// Its stages.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<ProbedStage>,
+}
+
+/// A stage of a [`ProbeReport`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProbedStage {
+    /// The name by which presets select the stage.
+    pub name: String,
+    /// The JSON Schema of its configuration.
+    pub schema: Value,
 }
 
 /// An engine of a [`ProbeReport`].
@@ -165,34 +177,39 @@ fn write_outcome<T: Serialize>(report: &Path, result: Result<T, String>) -> io::
 }
 
 fn open_and_describe(path: &Path, resource_dirs: &[PathBuf]) -> Result<ProbeReport, LibraryError> {
-    let (manifest, engines) = open(path, resource_dirs)?;
-    let engines = engines.iter().map(|engine| ProbedEngine {
+    let (manifest, library) = open(path, resource_dirs)?;
+    let engines = library.engines().iter().map(|engine| ProbedEngine {
         backend: engine.backend().to_owned(),
         schema: Value::Object(engine.schema().json().clone()),
         // An error shows that it reads the configuration.
         names_files: !matches!(engine.files(&Map::new()), Ok(None)),
     });
-    Ok(ProbeReport::new(&manifest, engines.collect()))
+    let stages = library.stages().iter();
+    let stages = stages.map(|stage| ProbedStage {
+        name: stage.name().to_owned(),
+        schema: Value::Object(stage.schema().json().clone()),
+    });
+    Ok(ProbeReport::new(&manifest, engines.collect(), stages.collect()))
 }
 
 fn open_and_ask(path: &Path, resource_dirs: &[PathBuf], request: &FilesRequest) -> Result<Vec<PathBuf>, String> {
-    let (_, engines) = open(path, resource_dirs).map_err(|problem| problem.to_string())?;
-    let engine = engines.iter().find(|engine| engine.backend() == request.backend);
+    let (_, library) = open(path, resource_dirs).map_err(|problem| problem.to_string())?;
+    let engine = library.engines().iter().find(|engine| engine.backend() == request.backend);
     let engine = engine.ok_or_else(|| format!("the plugin has no engine `{}`", request.backend))?;
     Ok(engine.files(&request.fields).map_err(|problem| problem.to_string())?.unwrap_or_default())
 }
 
-fn open(path: &Path, resource_dirs: &[PathBuf]) -> Result<(Manifest, Vec<LoadedEngine>), LibraryError> {
+fn open(path: &Path, resource_dirs: &[PathBuf]) -> Result<(Manifest, Library), LibraryError> {
     let manifest = find_library(path)?.manifest;
     let services = |origin_dir| -> Arc<dyn HostServices> {
         Arc::new(Services { plugin: manifest.id(), origin_dir, resource_dirs: resource_dirs.to_vec() })
     };
-    let engines = open_library(path, services)?;
-    Ok((manifest, engines))
+    let library = open_library(path, services)?;
+    Ok((manifest, library))
 }
 
 impl ProbeReport {
-    pub(super) fn new(manifest: &Manifest, engines: Vec<ProbedEngine>) -> Self {
+    pub(super) fn new(manifest: &Manifest, engines: Vec<ProbedEngine>, stages: Vec<ProbedStage>) -> Self {
         let (major, minor) = manifest.api();
         Self {
             id: manifest.id(),
@@ -202,6 +219,7 @@ impl ProbeReport {
             target: manifest.target(),
             claims: None,
             engines,
+            stages,
         }
     }
 }

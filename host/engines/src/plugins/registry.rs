@@ -1,10 +1,10 @@
-//! The registry: which engine serves each backend, and the state of every plugin file.
+//! The registry: which engine serves each backend, which stage each name, and the state of every plugin file.
 //!
 //! Invariant: `serving` is a function of the entries, the pins and the previous value; it is recomputed at every
 //! change. If two files have the same plugin id, the higher version serves. A plugin does not get a backend that
 //! another id serves already. Threads: the watcher writes, any thread reads.
 
-use super::{Engine, Plugin};
+use super::{Engine, Plugin, kind::Kind};
 use auricle_plugin_api::{Claims, Manifest};
 use semver::Version;
 use serde::{Deserialize, Serialize};
@@ -29,9 +29,12 @@ pub struct Registry {
 #[derive(Debug, Default)]
 struct State {
     entries: BTreeMap<PathBuf, Entry>,
-    serving: HashMap<String, Serving>,
+    serving: Served,
     admitted: u64,
 }
+
+/// What serves under each name. An engine and a stage may have the same.
+type Served = HashMap<(Kind, String), Serving>;
 
 #[derive(Debug, Default)]
 struct Entry {
@@ -105,6 +108,9 @@ pub struct FileReport {
     pub claims: Option<Claims>,
     /// The backends it serves.
     pub backends: Vec<String>,
+    /// The stages it serves.
+    #[serde(default)]
+    pub stages: Vec<String>,
 }
 
 impl Registry {
@@ -115,12 +121,32 @@ impl Registry {
 
     /// The engine that serves a backend.
     pub fn engine(&self, backend: &str) -> Option<Arc<Engine>> {
-        self.read().serving.get(backend).map(|serving| Arc::clone(&serving.engine))
+        self.serving(Kind::Engine, backend)
+    }
+
+    /// The stage that serves under a name.
+    pub fn stage(&self, name: &str) -> Option<Arc<Engine>> {
+        self.serving(Kind::Stage, name)
+    }
+
+    fn serving(&self, kind: Kind, name: &str) -> Option<Arc<Engine>> {
+        self.read().serving.get(&(kind, name.to_owned())).map(|serving| Arc::clone(&serving.engine))
     }
 
     /// The backends that are served, sorted.
     pub fn backends(&self) -> Vec<String> {
-        let mut names: Vec<_> = self.read().serving.keys().cloned().collect();
+        self.names(Kind::Engine)
+    }
+
+    /// The names of the stages that are served, sorted.
+    pub fn stages(&self) -> Vec<String> {
+        self.names(Kind::Stage)
+    }
+
+    fn names(&self, wanted: Kind) -> Vec<String> {
+        let state = self.read();
+        let names = state.serving.keys().filter(|(kind, _)| *kind == wanted).map(|(_, name)| name.clone());
+        let mut names: Vec<_> = names.collect();
         names.sort();
         names
     }
@@ -150,7 +176,7 @@ impl Registry {
         lifted
     }
 
-    /// Enters a plugin, which replaces the one at the same path. Returns the backends that another engine serves now.
+    /// Enters a plugin, which replaces the one at the same path. Returns the backends and stages that another plugin serves now.
     pub(super) fn admit(&self, path: &Path, plugin: Arc<Plugin>) -> Vec<String> {
         self.change(|state| {
             state.admitted += 1;
@@ -180,8 +206,8 @@ impl Registry {
         self.read().entries.get(path).is_some_and(|entry| entry.plugin.is_some())
     }
 
-    /// Forgets a file. Running streams keep their engine; new streams do not get it. Returns the backends that another
-    /// engine, or none, serves now.
+    /// Forgets a file. Running streams keep their engine; new streams do not get it. Returns the backends and stages that
+    /// another plugin, or none, serves now.
     pub(super) fn remove(&self, path: &Path) -> Vec<String> {
         if !self.read().entries.contains_key(path) {
             return Vec::new();
@@ -196,9 +222,10 @@ impl Registry {
         change(&mut state);
         let before = std::mem::take(&mut state.serving);
         state.serving = state.elect(&before, &self.pins);
-        let key = |map: &HashMap<String, Serving>, name: &str| map.get(name).map(|serving| serving.engine.key.clone());
-        let names: BTreeSet<String> = before.keys().chain(state.serving.keys()).cloned().collect();
-        let changed = names.into_iter().filter(|name| key(&before, name) != key(&state.serving, name)).collect();
+        let key = |map: &Served, name: &(Kind, String)| map.get(name).map(|serving| serving.engine.key.clone());
+        let names: BTreeSet<_> = before.keys().chain(state.serving.keys()).cloned().collect();
+        let changed = names.into_iter().filter(|name| key(&before, name) != key(&state.serving, name));
+        let changed = changed.map(|(_, name)| name).collect();
         drop(state);
         self.changes.send_modify(|count| *count += 1);
         changed
@@ -213,7 +240,7 @@ impl Registry {
     }
 }
 
-/// An engine that could serve a backend.
+/// An engine or a stage that could serve under a name.
 struct Claim<'a> {
     path: &'a Path,
     engine: &'a Arc<Engine>,
@@ -223,13 +250,13 @@ struct Claim<'a> {
 }
 
 impl State {
-    fn claims(&self) -> BTreeMap<&str, Vec<Claim<'_>>> {
-        let mut claims: BTreeMap<&str, Vec<Claim<'_>>> = BTreeMap::new();
+    fn claims(&self) -> BTreeMap<(Kind, &str), Vec<Claim<'_>>> {
+        let mut claims: BTreeMap<(Kind, &str), Vec<Claim<'_>>> = BTreeMap::new();
         for (path, entry) in &self.entries {
             let Some(plugin) = &entry.plugin else { continue };
-            for engine in &plugin.engines {
+            for engine in plugin.parts() {
                 let (id, version) = (plugin.manifest.id(), Version::parse(&plugin.manifest.version()).ok());
-                claims.entry(engine.backend()).or_default().push(Claim {
+                claims.entry((engine.kind(), engine.backend())).or_default().push(Claim {
                     path,
                     engine,
                     id,
@@ -241,61 +268,60 @@ impl State {
         claims
     }
 
-    fn elect(&self, before: &HashMap<String, Serving>, pins: &BTreeMap<String, String>) -> HashMap<String, Serving> {
+    fn elect(&self, before: &Served, pins: &BTreeMap<String, String>) -> Served {
         let mut serving = HashMap::new();
-        for (backend, mut claims) in self.claims() {
-            if let Some(pin) = pins.get(backend) {
+        for ((kind, name), mut claims) in self.claims() {
+            let key = (kind, name.to_owned());
+            if let Some(pin) = pins.get(name).filter(|_| kind == Kind::Engine) {
                 let (id, version) = split_pin(pin);
                 claims.retain(|claim| {
                     claim.id == id
                         && version.is_none_or(|pin| claim.version.as_ref().is_some_and(|v| v.to_string() == pin))
                 });
             }
-            let incumbent = before.get(backend).map(|serving| serving.id.as_str());
+            let incumbent = before.get(&key).map(|serving| serving.id.as_str());
             let first = claims.iter().min_by_key(|claim| (Some(claim.id.as_str()) != incumbent, claim.order));
             let Some(id) = first.map(|claim| claim.id.clone()) else { continue };
             let best = claims.iter().filter(|claim| claim.id == id).max_by_key(|claim| (&claim.version, claim.order));
             if let Some(claim) = best {
                 let winner = Serving { engine: Arc::clone(claim.engine), path: claim.path.to_owned(), id };
-                serving.insert(backend.to_owned(), winner);
+                serving.insert(key, winner);
             }
         }
         serving
     }
 
     fn describe(&self, path: &Path, entry: &Entry, pins: &BTreeMap<String, String>) -> FileReport {
-        let backends: Vec<String> = entry
-            .plugin
-            .iter()
-            .flat_map(|plugin| &plugin.engines)
-            .map(|engine| engine.backend())
-            .filter(|backend| self.serving.get(*backend).is_some_and(|serving| serving.path == path))
-            .map(str::to_owned)
-            .collect();
+        let serves = |part: &&Arc<Engine>| {
+            let key = (part.kind(), part.backend().to_owned());
+            self.serving.get(&key).is_some_and(|serving| serving.path == path)
+        };
+        let parts: Vec<&Arc<Engine>> = entry.plugin.iter().flat_map(|plugin| plugin.parts()).filter(serves).collect();
         let (state, reason) = match (&entry.plugin, &entry.refusal) {
             (None, reason) if entry.no_manifest => (FileState::NotAPlugin, reason.clone()),
             (None, reason) => (FileState::Refused, reason.clone()),
             (Some(plugin), refusal) => {
                 let before = refusal.as_ref().map(|reason| format!("the current file is refused: {reason}"));
                 if let Some(reason) = plugin.quarantine.reason() {
-                    return report(path, entry, backends, FileState::Quarantined, Some(reason));
+                    return report(path, entry, &parts, FileState::Quarantined, Some(reason));
                 }
-                let not_all = (backends.len() < plugin.engines.len()).then(|| self.loses(path, plugin, pins)).flatten();
+                let not_all = (parts.len() < plugin.parts().count()).then(|| self.loses(path, plugin, pins)).flatten();
                 let reason = before.or_else(|| not_all.as_ref().map(|(_, reason)| reason.clone()));
-                match (backends.is_empty(), not_all) {
+                match (parts.is_empty(), not_all) {
                     (true, Some((state, _))) => (state, reason),
                     _ => (FileState::Registered, reason),
                 }
             }
         };
-        report(path, entry, backends, state, reason)
+        report(path, entry, &parts, state, reason)
     }
 
-    /// Why a loaded plugin does not serve one of its backends.
+    /// Why a loaded plugin does not serve one of its backends or stages.
     fn loses(&self, path: &Path, plugin: &Plugin, pins: &BTreeMap<String, String>) -> Option<(FileState, String)> {
         let id = plugin.manifest.id();
-        plugin.engines.iter().map(|engine| engine.backend()).find_map(|backend| {
-            let Some(winner) = self.serving.get(backend) else {
+        plugin.parts().find_map(|part| {
+            let (kind, backend) = (part.kind(), part.backend());
+            let Some(winner) = self.serving.get(&(kind, backend.to_owned())) else {
                 let pin = pins.get(backend)?;
                 let reason =
                     format!("backend `{backend}` is reserved for plugin {pin} by `[backends]` in auricle.toml");
@@ -307,6 +333,10 @@ impl State {
             let (file, engine) = (file_name(&winner.path), &winner.engine);
             if winner.id == id {
                 return Some((FileState::Superseded, format!("{} in {file} serves `{backend}`", engine.plugin())));
+            }
+            if kind == Kind::Stage {
+                let reason = format!("stage `{backend}` is already registered by plugin {} in {file}", winner.id);
+                return Some((FileState::Refused, reason));
             }
             let reason = format!(
                 "backend `{backend}` is already registered by plugin {} in {file}; \
@@ -325,7 +355,17 @@ fn split_pin(pin: &str) -> (&str, Option<&str>) {
     }
 }
 
-fn report(path: &Path, entry: &Entry, backends: Vec<String>, state: FileState, reason: Option<String>) -> FileReport {
+fn report(
+    path: &Path,
+    entry: &Entry,
+    serving: &[&Arc<Engine>],
+    state: FileState,
+    reason: Option<String>,
+) -> FileReport {
+    let names = |kind: Kind| -> Vec<String> {
+        let of = serving.iter().filter(|part| part.kind() == kind);
+        of.map(|part| part.backend().to_owned()).collect()
+    };
     let plugin = entry.plugin.as_ref();
     let manifest = plugin.map(|plugin| &plugin.manifest);
     FileReport {
@@ -340,7 +380,8 @@ fn report(path: &Path, entry: &Entry, backends: Vec<String>, state: FileState, r
         }),
         description: manifest.map(Manifest::description),
         claims: plugin.and_then(|plugin| plugin.claims.clone()),
-        backends,
+        backends: names(Kind::Engine),
+        stages: names(Kind::Stage),
     }
 }
 
@@ -364,7 +405,7 @@ mod tests {
             schema: serde_json::json!({}),
             names_files: false,
         };
-        let report = ProbeReport::new(&manifest, backends.iter().map(engine).collect());
+        let report = ProbeReport::new(&manifest, backends.iter().map(engine).collect(), Vec::new());
         let quarantine = Quarantine::new(name.clone(), 3, std::time::Duration::MAX);
         Arc::new(Plugin::new(manifest, report, "".into(), &name, &[], quarantine).unwrap())
     }

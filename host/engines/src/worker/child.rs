@@ -12,20 +12,25 @@ use super::{
     lanes::{self, ProcessorTable},
     notices::Notices,
     sandbox::{self, SandboxError},
-    wire::{self, Notice, Setup},
+    wire::{self, Notice, Setup, StageSetup},
 };
-use crate::library::open_library;
+use crate::{
+    library::open_library,
+    stages::{Staged, of_stage},
+};
 use auricle_core::log::describe_panic;
 use auricle_plugin_api::{
     Error,
-    host::{HostServices, LoadedModel, LogLevel, ignore_requests_to_stop, on_crash},
+    host::{HostServices, Library, LogLevel, ignore_requests_to_stop, on_crash},
 };
+use auricle_stream::Model;
 use rustix::process::{Signal, getpid, kill_process};
 use std::{
+    collections::{BTreeMap, btree_map::Entry},
     fs::File,
     io::{self, Write},
     os::{fd::AsFd, unix::net::UnixStream},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -182,14 +187,29 @@ impl Host {
         }
     }
 
-    fn load(self: &Arc<Self>) -> Result<LoadedModel, Error> {
+    fn load(self: &Arc<Self>) -> Result<Box<dyn Model>, Error> {
         let setup = &self.setup;
-        let services =
-            |origin_dir| -> Arc<dyn HostServices> { Arc::new(Forwarding { host: Arc::clone(self), origin_dir }) };
-        let engines = open_library(&setup.plugin, services)?;
-        let engine = engines.into_iter().find(|engine| engine.backend() == setup.backend);
+        // A plugin is opened once, whatever it is needed for.
+        let mut opened: BTreeMap<&Path, Library> = BTreeMap::new();
+        for path in [&setup.plugin].into_iter().chain(setup.stages.iter().map(|stage| &stage.plugin)) {
+            let services =
+                |origin_dir| -> Arc<dyn HostServices> { Arc::new(Forwarding { host: Arc::clone(self), origin_dir }) };
+            if let Entry::Vacant(place) = opened.entry(path) {
+                place.insert(open_library(path, services)?);
+            }
+        }
+        let engines = opened.get(setup.plugin.as_path()).map(Library::engines).unwrap_or_default();
+        let engine = engines.iter().find(|engine| engine.backend() == setup.backend);
         let engine = engine.ok_or_else(|| Error::other(format!("the plugin has no engine `{}`", setup.backend)))?;
-        engine.load(&serde_json::from_str(&setup.fields)?)
+        let model = engine.load(&serde_json::from_str(&setup.fields)?)?;
+        let stages = setup.stages.iter().map(|StageSetup { plugin, name, fields }| {
+            let stages = opened.get(plugin.as_path()).map(Library::stages).unwrap_or_default();
+            let stage = stages.iter().find(|stage| stage.name() == name);
+            let stage = stage.ok_or_else(|| Error::other(format!("the plugin has no stage `{name}`")))?;
+            let loaded = stage.load(&serde_json::from_str(fields)?).map_err(|error| of_stage(name, error))?;
+            Ok((name.clone(), loaded))
+        });
+        Staged::around(Box::new(model), stages.collect::<Result<_, Error>>()?)
     }
 }
 

@@ -6,10 +6,8 @@ use super::{
     framed::{self, Received, Sender},
     wire::{self, Answer, EngineEvent, Request, Share},
 };
-use auricle_plugin_api::{
-    Error, ErrorCode, Segment,
-    host::{BatchEntry, EventSink, LoadedModel, LoadedProcessor},
-};
+use auricle_plugin_api::{Error, ErrorCode, Segment, Turn, host::EventSink};
+use auricle_stream::{BatchEntry, CallError, Model, Processor};
 use serde_json::{Map, Value};
 use std::{
     cell::{Cell, RefCell},
@@ -32,25 +30,27 @@ pub(super) fn current_stream() -> Option<String> {
 pub(super) struct ProcessorTable {
     // Before the model: dropped in this order.
     processors: Mutex<HashMap<u64, ProcessorEntry>>,
-    model: LoadedModel,
+    model: Box<dyn Model>,
 }
 
 struct ProcessorEntry {
-    processor: LoadedProcessor,
+    processor: Box<dyn Processor>,
     stream: Arc<str>,
 }
 
 type Outcome = Result<(), Error>;
 
-impl ProcessorEntry {
-    /// Inserts the audio, unless it is empty.
-    fn insert(&mut self, audio: &[u8]) -> Outcome {
-        if audio.is_empty() { Ok(()) } else { self.processor.insert_audio_chunk(&wire::to_samples(audio)) }
+/// The error of a call in this process.
+fn error(problem: CallError) -> Error {
+    match problem {
+        CallError::Engine(error) => error,
+        CallError::Died(death) => Error::other(format!("the engine {death}")),
+        CallError::Unavailable(reason) => Error::other(reason),
     }
 }
 
 impl ProcessorTable {
-    pub(super) fn new(model: LoadedModel) -> Self {
+    pub(super) fn new(model: Box<dyn Model>) -> Self {
         Self { processors: Mutex::default(), model }
     }
 
@@ -85,11 +85,14 @@ impl ProcessorTable {
                 self.with(processor, |entry| entry.processor.restore(sample, state))
             }
             Request::Process { processor, audio, ends } => self.with(processor, |entry| {
-                entry.insert(audio)?;
                 let mut sink = LaneSink::new(sender, 0, false);
-                let outcome =
-                    if ends { entry.processor.finish(&mut sink) } else { entry.processor.process_iter(&mut sink) };
-                outcome.and(sink.outcome())
+                let outcome = entry.processor.process(&wire::to_samples(audio), ends, &mut sink);
+                outcome.and_then(|()| Ok(sink.outcome()?))
+            }),
+            Request::EndTurn { processor } => self.with(processor, |entry| {
+                let mut sink = LaneSink::new(sender, 0, false);
+                let outcome = entry.processor.end_turn(&mut sink);
+                outcome.and_then(|()| Ok(sink.outcome()?))
             }),
             Request::ProcessBatch(batch) => return self.process_batch(&batch, sender),
             Request::Close { processor } => {
@@ -105,47 +108,45 @@ impl ProcessorTable {
         let stream: Arc<str> = stream.into();
         CURRENT_STREAM.set(Some(Arc::clone(&stream)));
         let options: Map<String, Value> = serde_json::from_str(options)?;
-        let processor = self.model.processor(&options)?;
+        let processor = self.model.processor(&stream, &options).map_err(error)?;
         self.table().insert(number, ProcessorEntry { processor, stream });
         Ok(())
     }
 
     fn process_batch(&self, batch: &[Share<'_>], sender: &RefCell<Sender>) -> Vec<Outcome> {
         let mut outcomes: Vec<Outcome> = Vec::with_capacity(batch.len());
-        let mut entry: Vec<(usize, ProcessorEntry)> = Vec::with_capacity(batch.len());
-        for (place, Share { processor, audio, ends }) in batch.iter().enumerate() {
-            outcomes.push(self.take(*processor).and_then(|mut one| {
-                let inserted = one.insert(audio);
-                let ready = inserted.and_then(|()| if *ends { one.processor.announce_end() } else { Ok(()) });
-                entry.push((place, one));
-                ready
-            }));
+        let mut taken: Vec<(usize, ProcessorEntry, Vec<f32>)> = Vec::with_capacity(batch.len());
+        for (place, Share { processor, audio, .. }) in batch.iter().enumerate() {
+            outcomes.push(self.take(*processor).map(|one| taken.push((place, one, wire::to_samples(audio)))));
         }
-        let mut sinks: Vec<_> = entry.iter().map(|(place, _)| LaneSink::new(sender, *place as u32, true)).collect();
-        let mut entries: Vec<_> = entry
+        let mut sinks: Vec<_> = taken.iter().map(|(place, ..)| LaneSink::new(sender, *place as u32, true)).collect();
+        let mut entries: Vec<_> = taken
             .iter_mut()
             .zip(&mut sinks)
-            .filter(|((place, _), _)| outcomes[*place].is_ok())
-            .map(|((_, one), sink)| BatchEntry { processor: &mut one.processor, sink, result: Ok(()) })
+            .map(|((place, one, audio), sink)| BatchEntry {
+                processor: &mut *one.processor,
+                audio,
+                ends: batch[*place].ends,
+                sink,
+                outcome: Err(CallError::Unavailable("it was not processed".into())),
+            })
             .collect();
         self.model.process_batch(&mut entries);
-        let mut results = entries.into_iter().map(|entry| entry.result).collect::<Vec<_>>().into_iter();
-        for ((place, _), sink) in entry.iter().zip(&sinks) {
-            if outcomes[*place].is_ok() {
-                outcomes[*place] = results.next().unwrap_or(Ok(())).and(sink.outcome());
-            }
+        let results: Vec<_> = entries.into_iter().map(|entry| entry.outcome.map_err(error)).collect();
+        for (((place, ..), sink), result) in taken.iter().zip(&sinks).zip(results) {
+            outcomes[*place] = result.and(sink.outcome());
         }
         drop(sinks);
-        self.table().extend(entry.into_iter().map(|(place, one)| (batch[place].processor, one)));
+        self.table().extend(taken.into_iter().map(|(place, one, _)| (batch[place].processor, one)));
         outcomes
     }
 
-    fn with(&self, number: u64, call: impl FnOnce(&mut ProcessorEntry) -> Outcome) -> Outcome {
+    fn with(&self, number: u64, call: impl FnOnce(&mut ProcessorEntry) -> Result<(), CallError>) -> Outcome {
         let mut entry = self.take(number)?;
         CURRENT_STREAM.set(Some(Arc::clone(&entry.stream)));
         let outcome = call(&mut entry);
         self.table().insert(number, entry);
-        outcome
+        outcome.map_err(error)
     }
 
     fn take(&self, number: u64) -> Result<ProcessorEntry, Error> {
@@ -211,6 +212,10 @@ impl EventSink for LaneSink<'_> {
 
     fn endpoint(&mut self, sample: u64) {
         self.forward(EngineEvent::Endpoint(sample));
+    }
+
+    fn turn(&mut self, turn: Turn) {
+        self.forward(EngineEvent::Turn(turn));
     }
 
     fn restart_point(&mut self, sample: u64, state: &[u8]) {

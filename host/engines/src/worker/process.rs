@@ -8,8 +8,8 @@ use super::{
     framed::{self, Received, Receiver, Sender},
     monitor::{MEASURE_EVERY, WorkerMonitor},
     report::CallNote,
-    spec::WorkerSpec,
-    wire::{self, Answer, Request, Setup},
+    spec::{StageSpec, WorkerSpec},
+    wire::{self, Answer, Request, Setup, StageSetup},
 };
 use crate::{platform, services::Services};
 use auricle_plugin_api::{Error, Metadata, host::EventSink};
@@ -255,6 +255,7 @@ fn spawn(spec: &Arc<WorkerSpec>) -> io::Result<(Arc<WorkerMonitor>, Vec<Lane>, C
             resource_dirs: spec.resource_dirs.clone(),
             backend: spec.backend.clone(),
             fields: Value::Object(spec.load.fields.clone()).to_string(),
+            stages: spec.stages.iter().map(setup).collect(),
             log_level: Services::current_level().number(),
             sandbox: spec.load.sandbox.then(|| spec.allowed()),
         })?;
@@ -269,6 +270,12 @@ fn spawn(spec: &Arc<WorkerSpec>) -> io::Result<(Arc<WorkerMonitor>, Vec<Lane>, C
             Err(error)
         }
     }
+}
+
+fn setup(stage: &StageSpec) -> StageSetup {
+    let StageSpec { path, name, fields } = stage;
+    let fields = Value::Object(fields.clone()).to_string();
+    StageSetup { plugin: path.clone(), name: name.clone(), fields }
 }
 
 /// Whether an environment variable is useful to libraries and not secret.

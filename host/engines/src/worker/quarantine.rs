@@ -41,6 +41,11 @@ impl Quarantine {
         Self { plugin, most, window, state: Mutex::default() }
     }
 
+    /// An empty record with the same limits, for another name.
+    pub(crate) fn beside(&self, plugin: String) -> Self {
+        Self::new(plugin, self.most, self.window)
+    }
+
     /// Records that a stream's call was running when a worker died.
     pub fn note_death(&self, stream: &str, death: &Death) {
         let mut state = self.lock();

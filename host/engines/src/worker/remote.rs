@@ -107,6 +107,10 @@ impl Processor for RemoteProcessor {
         self.inserted += audio.len() as u64;
         outcome
     }
+
+    fn end_turn(&mut self, sink: &mut dyn EventSink) -> Result<(), CallError> {
+        self.call("end_turn", 0, &Request::EndTurn { processor: self.number }, &mut [sink])
+    }
 }
 
 fn call_for_one(

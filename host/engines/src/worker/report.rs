@@ -98,6 +98,7 @@ mod tests {
             named: Vec::new(),
             network: false,
             gpu: false,
+            stages: Vec::new(),
             load,
         };
         let call = CallNote { call: "finish", stream: "abc".into(), inserted: 32_000, brought: 7 };

@@ -23,21 +23,33 @@ pub struct WorkerSpec {
     pub network: bool,
     /// Whether the sandbox lets it use graphics processors.
     pub gpu: bool,
+    /// The stages behind the model.
+    pub stages: Vec<StageSpec>,
     /// How to load the model.
     pub load: LoadSpec,
+}
+
+/// A stage of a worker.
+#[derive(Debug, Clone)]
+pub struct StageSpec {
+    /// The private copy of its plugin's file or folder.
+    pub path: PathBuf,
+    /// The stage's name.
+    pub name: String,
+    /// Its load fields.
+    pub fields: Map<String, Value>,
 }
 
 impl WorkerSpec {
     /// What the sandbox allows.
     #[cfg(unix)]
     pub(super) fn allowed(&self) -> Allowed {
-        let copy = self.path.parent().map(PathBuf::from).unwrap_or_default();
-        Allowed {
-            read: readable_files(copy, &self.resource_dirs, &self.load.fields, &self.named),
-            scratch: None,
-            network: self.network,
-            gpu: self.gpu,
+        let copy = |path: &std::path::Path| path.parent().map(PathBuf::from).unwrap_or_default();
+        let mut read = readable_files(copy(&self.path), &self.resource_dirs, &self.load.fields, &self.named);
+        for StageSpec { path, fields, .. } in &self.stages {
+            read.extend(readable_files(copy(path), &[], fields, &[]));
         }
+        Allowed { read, scratch: None, network: self.network, gpu: self.gpu }
     }
 }
 

@@ -5,14 +5,14 @@
 //! JSON as text. The host does not trust a worker: a message that cannot be decoded is an error.
 
 use super::sandbox::Allowed;
-use auricle_plugin_api::{Error, ErrorCode, Segment, Word, host::EventSink};
+use auricle_plugin_api::{Error, ErrorCode, Segment, Turn, Word, host::EventSink};
 use serde::{Deserialize, Serialize};
 use serde_bytes::Bytes;
 use serde_json::{Map, Value};
 use std::path::PathBuf;
 
 /// The version of the messages below.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// The largest size of a message in bytes. Far above the longest text and the largest restart point of a stream.
 pub const MOST_BYTES: usize = 64 << 20;
@@ -57,10 +57,23 @@ pub struct Setup {
     pub backend: String,
     /// The model's fields, a JSON object.
     pub fields: String,
+    /// The stages behind the model.
+    pub stages: Vec<StageSetup>,
     /// The most detailed level that the host logs, as [`LogLevel::number`](auricle_plugin_api::host::LogLevel::number).
     pub log_level: u8,
     /// What the sandbox allows, if the worker must enter it before plugin code runs.
     pub sandbox: Option<Allowed>,
+}
+
+/// A stage in a [`Setup`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StageSetup {
+    /// The private copy of its plugin's file or folder.
+    pub plugin: PathBuf,
+    /// The stage's name.
+    pub name: String,
+    /// Its load fields, a JSON object.
+    pub fields: String,
 }
 
 /// A worker's message on the control socket.
@@ -162,6 +175,11 @@ pub enum Request<'a> {
     },
     /// Insert audio into each processor, then process all of them in one call, or finish those that end.
     ProcessBatch(#[serde(borrow)] Vec<Share<'a>>),
+    /// The client ends the turn; of stages, see [`auricle_plugin_api::StageStream::end_turn`].
+    EndTurn {
+        /// Which.
+        processor: u64,
+    },
     /// Drop a processor.
     Close {
         /// Which.
@@ -197,6 +215,8 @@ pub enum EngineEvent<'a> {
     SpeechStarted(u64),
     /// See [`EventSink::endpoint`].
     Endpoint(u64),
+    /// See [`EventSink::turn`].
+    Turn(Turn),
     /// See [`EventSink::restart_point`].
     RestartPoint(u64, #[serde(with = "serde_bytes")] &'a [u8]),
 }
@@ -209,6 +229,7 @@ impl EngineEvent<'_> {
             Self::Segment(text) => sink.segment(text.into()),
             Self::SpeechStarted(sample) => sink.speech_started(sample),
             Self::Endpoint(sample) => sink.endpoint(sample),
+            Self::Turn(turn) => sink.turn(turn),
             Self::RestartPoint(sample, state) => sink.restart_point(sample, state),
         }
     }

@@ -51,7 +51,7 @@ const tables = {
     { name: words.fileName, cell: ({ file }) => file, wide: true },
     { name: words.state, cell: engineState },
     { name: words.plugin, cell: ({ plugin, version }) => (plugin ? { text: plugin, detail: version } : "") },
-    { name: words.backends, cell: ({ backends }) => backends.join(", ") },
+    { name: words.backends, cell: ({ backends, stages }) => [...backends, ...stages].join(", ") },
     { name: words.claims, cell: claims },
     {
       name: words.release,

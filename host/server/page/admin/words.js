@@ -56,7 +56,7 @@ export const words = {
 
   fileName: "File",
   plugin: "Plugin",
-  backends: "Backends",
+  backends: "Backends, stages",
   claims: "Claims",
   plainText: "final text",
   needs: (things) => `needs ${things}`,

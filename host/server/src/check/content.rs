@@ -59,7 +59,9 @@ fn plugin(file: &FileReport) -> Finding {
     let (id, version) = (file.plugin.as_deref().unwrap_or_default(), file.version.as_deref().unwrap_or_default());
     match file.state {
         FileState::Registered => {
-            let found = format!("{id} {version}: {}", file.backends.join(", "));
+            let stages = file.stages.iter().map(|stage| format!("stage {stage}"));
+            let names: Vec<_> = file.backends.iter().cloned().chain(stages).collect();
+            let found = format!("{id} {version}: {}", names.join(", "));
             match reason {
                 None => Finding::ok(subject, found),
                 Some(reason) => Finding::warning(subject, format_args!("{found}; {reason}")),
@@ -111,7 +113,10 @@ pub(super) fn presets(
             continue;
         }
         findings.push(match report.warning {
-            None => Finding::ok(subject, format_args!("engine {}", report.backend)),
+            None if report.stages.is_empty() => Finding::ok(subject, format_args!("engine {}", report.backend)),
+            None => {
+                Finding::ok(subject, format_args!("engine {}, stages {}", report.backend, report.stages.join(", ")))
+            }
             Some(warning) => Finding::warning(subject, warning),
         });
     }
