@@ -8,5 +8,6 @@ mod in_process;
 mod moonshine;
 mod python;
 mod speech;
+mod stages;
 mod whisper;
 mod workers;

@@ -12,6 +12,12 @@ pub fn library(engine: &str) -> PathBuf {
     needed(host_program().with_file_name(format!("{prefix}auricle_engine_{engine}{suffix}")))
 }
 
+/// The library of a stage in this workspace: `silence-turn`.
+pub fn stage_library(stage: &str) -> PathBuf {
+    let (prefix, suffix, stage) = (env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX, stage.replace('-', "_"));
+    needed(host_program().with_file_name(format!("{prefix}auricle_stage_{stage}{suffix}")))
+}
+
 /// A file or folder in the staged plugin directory, such as `pocketsphinx.engine`.
 pub fn staged(name: &str) -> PathBuf {
     let plugins =

@@ -23,7 +23,8 @@ pub use auricle_plugin_test::{
 pub use c::{c_headers, compile_engine, compile_loudness};
 pub use clients::{PublishedClients, node, output, printed, python_client};
 pub use files::{
-    Reading, fixture, library, long, models, reading, runtime, shared_audio, shared_digits, staged, whisper_wheel,
+    Reading, fixture, library, long, models, reading, runtime, shared_audio, shared_digits, stage_library, staged,
+    whisper_wheel,
 };
 pub use media_relay::{MediaRelay, Weather};
 pub use relay::Relay;

@@ -5,7 +5,7 @@ use auricle_dialects::native::{
     codes::{PUBLISHED, close_code},
     messages::{ClientMessage, ServerEvent},
 };
-use auricle_tests::{Client, Host, Setup, bytes, fixture, library, noise, staged, wav};
+use auricle_tests::{Client, Host, Setup, bytes, fixture, library, noise, stage_library, staged, wav};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, fs, path::Path};
@@ -17,8 +17,11 @@ fn document() -> Value {
 
 fn host() -> Host {
     let tone = json!({"backend": "tone", "host": {"open": ["lan", "segment_chunks", "work"]}});
+    let stage = json!({"stage": "silence-turn", "vad": "energy", "silence_seconds": 0.6, "eager_seconds": 0.2, "update_seconds": 0.3});
     Setup::new()
         .plugin(&library("tone"))
+        .plugin(&stage_library("silence-turn"))
+        .preset("turns", &json!({"backend": "tone", "stages": [stage]}))
         .plugin(&staged("pocketsphinx.engine"))
         .preset("tone", &tone)
         .preset("english", &json!({"backend": "pocketsphinx", "model": "en-us"}))
@@ -71,6 +74,14 @@ fn converse(host: &Host) -> Traffic {
     let mut client = Client::connect(host);
     client.say(&json!({"type": "resume", "stream": stream, "token": token, "last_seq": 0}));
     client.until("resumed");
+    client.finish();
+    traffic.take(client);
+
+    let mut client = Client::open(host, "turns", json!({"pace": "file"}));
+    let silence = vec![0; 6_400];
+    client.audio(&bytes(&[noise(1, 16_000), silence.clone(), noise(2, 9_600), silence.clone(), silence].concat()));
+    client.say(&json!({"type": "end_turn"}));
+    client.until("turn_ended");
     client.finish();
     traffic.take(client);
 

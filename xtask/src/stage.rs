@@ -12,8 +12,11 @@ use std::{
 
 /// Engines that consist of one file.
 const FILES: [&str; 4] = ["onnx", "python", "tone", "whisper"];
+/// Stages, which consist of one file each.
+const STAGES: [&str; 1] = ["silence_turn"];
 const HOST: &str = "--package=auricle";
 const ONNX: &str = "--package=auricle-engine-onnx";
+const SILENCE_TURN: &str = "--package=auricle-stage-silence-turn";
 const PYTHON: &str = "--package=auricle-engine-python";
 const TONE: &str = "--package=auricle-engine-tone";
 const WHISPER: &str = "--package=auricle-engine-whisper";
@@ -54,7 +57,7 @@ pub(crate) fn development() -> Done<Built> {
 /// Builds the host and the engines without external source code; [`add_pocketsphinx`] adds the other engine. With `offline`
 /// nothing is downloaded.
 pub(crate) fn for_demo(offline: bool) -> Done<Built> {
-    let mut args = vec!["build", "--release", HOST, ONNX, PYTHON, TONE, WHISPER];
+    let mut args = vec!["build", "--release", HOST, ONNX, PYTHON, SILENCE_TURN, TONE, WHISPER];
     args.extend(offline.then_some("--offline"));
     if offline && !fetch::Package::OnnxRuntime.is_here() {
         return Err("ONNX Runtime is not in target/runtime: run the demo without --offline once".into());
@@ -72,6 +75,7 @@ pub(crate) fn add_pocketsphinx(built: &Built) -> Done {
         HOST,
         ONNX,
         PYTHON,
+        SILENCE_TURN,
         TONE,
         WHISPER,
         "--package=auricle-engine-pocketsphinx",
@@ -114,10 +118,8 @@ fn build(profile: Profile, args: &[&str]) -> Done<Built> {
             fs::remove_dir_all(&built.plugins)?;
         }
         fs::create_dir_all(&built.plugins)?;
-        FILES
-            .map(library)
-            .iter()
-            .try_for_each(|name| fs::copy(profile.binaries().join(name), built.plugins.join(name)).map(drop))
+        let mut files = FILES.map(library).into_iter().chain(STAGES.map(|stage| library_file("stage", stage)));
+        files.try_for_each(|name| fs::copy(profile.binaries().join(&name), built.plugins.join(&name)).map(drop))
     };
     lay_out().map_err(|error: io::Error| format!("cannot lay out {}: {error}", built.plugins.display()))?;
     eprintln!("xtask: host {}, engines in {}", built.host.display(), built.plugins.display());
@@ -154,8 +156,12 @@ impl Profile {
 }
 
 pub(crate) fn library(engine: &str) -> String {
+    library_file("engine", engine)
+}
+
+fn library_file(kind: &str, name: &str) -> String {
     let (prefix, suffix) = (std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
-    format!("{prefix}auricle_engine_{engine}{suffix}")
+    format!("{prefix}auricle_{kind}_{name}{suffix}")
 }
 
 fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {

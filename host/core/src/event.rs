@@ -1,7 +1,7 @@
 //! The events of a stream, independent of any protocol. Positions are samples at the model's rate.
 
 use crate::failure::Failure;
-use auricle_plugin_api::Segment;
+use auricle_plugin_api::{Segment, Turn};
 use std::time::Duration;
 
 /// An event of a stream. Segments are ordered by time, lie within the processed audio, and are trimmed, valid UTF-8.
@@ -20,6 +20,8 @@ pub enum Event {
     Segment(Segment),
     /// The utterance ended at this sample.
     Endpoint(u64),
+    /// Something happened to a turn of the speaker. The client knows its start, and it has one end.
+    Turn(Turn),
     /// How long the oldest waiting audio has waited for the engine since it arrived; 0 once the stream has caught up.
     Lag(Duration),
     /// Audio that no engine has processed: its first sample, and the first sample after it.

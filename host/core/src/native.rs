@@ -28,6 +28,8 @@ pub enum ClientMessage {
     Ack(Ack),
     /// Decodes all audio received so far and answers with its segments and `flushed`; the stream continues.
     Flush,
+    /// Ends the turn of the speaker, if one is open: `turn_ended` follows. Only for presets that find turns.
+    EndTurn,
     /// Ends the audio: the rest is decoded, `done` is sent, and the server closes.
     Finish,
     /// Discards everything not yet reported and restarts at time 0, in a new epoch.
@@ -55,6 +57,7 @@ impl ClientMessage {
             TypeName::Resume => return from_value(".", fields).map(Self::Resume),
             TypeName::Ack => return from_value(".", fields).map(Self::Ack),
             TypeName::Flush => Self::Flush,
+            TypeName::EndTurn => Self::EndTurn,
             TypeName::Finish => Self::Finish,
             TypeName::Reset => Self::Reset,
         };
@@ -75,6 +78,7 @@ enum TypeName {
     Resume,
     Ack,
     Flush,
+    EndTurn,
     Finish,
     Reset,
 }
@@ -223,6 +227,16 @@ pub enum ServerEvent {
         /// Time of the pause.
         time: f64,
     },
+    /// The speaker began to speak: a turn starts.
+    TurnStarted(TurnEvent),
+    /// The turn goes on.
+    TurnUpdate(TurnEvent),
+    /// The turn is probably over: `turn_resumed` or `turn_ended` follows.
+    TurnEagerEnd(TurnEvent),
+    /// After `turn_eager_end`: the speaker goes on.
+    TurnResumed(TurnEvent),
+    /// The turn is over.
+    TurnEnded(TurnEnd),
     /// How far the stream is behind; 0 once it has caught up.
     Lag {
         /// How long the oldest waiting audio has waited for the engine since the server received it.
@@ -261,6 +275,44 @@ pub enum ServerEvent {
         /// Length of the processed audio.
         seconds: f64,
     },
+}
+
+/// Something that happened to a turn of the speaker.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct TurnEvent {
+    /// The number of the turn in this epoch, from 1.
+    pub turn: u64,
+    /// Where in the audio: where speech begins or goes on, or where a pause begins.
+    pub time: f64,
+    /// How sure the server is that the turn is over, 0 to 1, if it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f32>,
+}
+
+/// The end of a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct TurnEnd {
+    /// The number of the turn.
+    pub turn: u64,
+    /// Where the turn ended in the audio.
+    pub time: f64,
+    /// Why it is over.
+    pub trigger: TurnTrigger,
+    /// How sure the server is, 0 to 1, if it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f32>,
+}
+
+/// Why a turn is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TurnTrigger {
+    /// The server found that it is.
+    Model,
+    /// The client sent `end_turn`, `flush` or `finish`.
+    Manual,
+    /// It lasted too long.
+    Timeout,
 }
 
 /// Properties of an open stream.
@@ -364,7 +416,7 @@ mod tests {
             (r#"{"type": "start", "preset": "p", "options": []}"#, "`options` must be an object, not a list"),
             (
                 r#"{"type": "stop"}"#,
-                "`type` must be one of `start`, `resume`, `ack`, `flush`, `finish`, `reset`, not `stop`",
+                "`type` must be one of `start`, `resume`, `ack`, `flush`, `end_turn`, `finish`, `reset`, not `stop`",
             ),
             (r#"{"type": 1}"#, "`type` must be "),
             (r#"{"preset": "p"}"#, "the field `type` is missing"),
@@ -377,7 +429,8 @@ mod tests {
         }
         let resume = Resume { stream: "s".into(), token: "t".into(), last_seq: Some(7), told: Some(Told::default()) };
         let more = [ClientMessage::Resume(resume), ClientMessage::Ack(Ack { seq: 7 })];
-        for message in [ClientMessage::Flush, ClientMessage::Finish, ClientMessage::Reset].into_iter().chain(more) {
+        let plain = [ClientMessage::Flush, ClientMessage::EndTurn, ClientMessage::Finish, ClientMessage::Reset];
+        for message in plain.into_iter().chain(more) {
             assert_eq!(ClientMessage::parse(&serde_json::to_string(&message).unwrap()), Ok(message));
         }
     }

@@ -236,6 +236,20 @@ impl Session {
         self.shared.stream.flush(self.received());
     }
 
+    /// Ends the turn of the speaker at the audio so far, if one is open.
+    ///
+    /// # Errors
+    /// No stage of the preset finds turns.
+    pub fn end_turn(&mut self) -> Result<(), Failure> {
+        if !self.info.metadata.capabilities.iter().any(|name| name == "turns") {
+            let message =
+                format!("`end_turn`: the preset `{}` finds no turns; it needs a stage that does", self.info.preset);
+            return Err(Failure::new(FailureCode::BadMessage, message));
+        }
+        self.shared.stream.end_turn();
+        Ok(())
+    }
+
     /// Ends the audio: all text is reported, and `Event::Done` is the last event.
     pub fn finish(&mut self) {
         self.progress.finished = true;

@@ -9,10 +9,11 @@ use super::{
     engine_session::CallContext,
     overlap,
     replay::{ReplayBuffer, ReplayFilter, RestartPoint, Sent},
+    turns::Turns,
 };
 use auricle_core::Event;
 use auricle_core::{Failure, FailureCode};
-use auricle_plugin_api::{Segment, Word, host::EventSink};
+use auricle_plugin_api::{Segment, Turn, Word, host::EventSink};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -30,6 +31,8 @@ pub(super) struct Record {
     pub(super) filter: ReplayFilter,
     /// The audio and restart point for a replacement of the processor.
     pub(super) replay: ReplayBuffer,
+    /// The turns that the client was told of.
+    pub(super) turns: Turns,
     warned: bool,
 }
 
@@ -183,6 +186,15 @@ impl EventSink for CallSink<'_> {
         }
     }
 
+    fn turn(&mut self, turn: Turn) {
+        let mut turn = turn;
+        turn.sample = self.time(turn.sample);
+        turn.confidence = turn.confidence.filter(|sure| sure.is_finite()).map(|sure| sure.clamp(0.0, 1.0));
+        if let Some(turn) = self.record.turns.tell(turn) {
+            self.push(Event::Turn(turn));
+        }
+    }
+
     fn restart_point(&mut self, sample: u64, state: &[u8]) {
         if state.len() > MAX_STATE {
             self.warn("a restart point whose state is above 1 MiB (ignored)");
@@ -199,6 +211,7 @@ impl EventSink for CallSink<'_> {
         }
         if is_isolated {
             self.record.replay.restart(RestartPoint { sample, state }, to_skip);
+            self.record.turns.point();
         }
     }
 

@@ -63,6 +63,7 @@ pub(super) fn call_name(work: &Work) -> &'static str {
         Work::Open => "processor",
         Work::Chunk(_) => "process_iter",
         Work::Flush(..) | Work::Finish(_) => "finish",
+        Work::EndTurn => "end_turn",
         Work::Reset(_) => "init",
     }
 }
@@ -197,15 +198,46 @@ impl EngineSession {
             context.outbox.push(Some(self.epoch), Event::Gap(from, to));
         }
         self.record.position = plan.origin.sample();
+        self.record.turns.replay(plan.filter.is_exact());
         self.record.filter = plan.filter;
         let mut outcome = started;
+        let mut turn_ends = plan.turn_ends;
         for (start, piece) in plan.audio {
+            while let Some(end) = turn_ends.front().copied().filter(|end| *end <= start) {
+                turn_ends.pop_front();
+                outcome = self.repeat_turn_end(end, outcome, context, failure);
+            }
             if outcome.is_ok() && failure.is_none() {
                 outcome = self.process(&piece, false, context, failure);
             }
             // Also the audio that was not processed: the next processor will process it.
             self.record.replay.remember(start, piece, self.most_kept(context));
         }
+        for end in turn_ends {
+            outcome = self.repeat_turn_end(end, outcome, context, failure);
+        }
+        outcome
+    }
+
+    /// During a replay: the client ended a turn here. The next processor repeats it, too.
+    fn repeat_turn_end(
+        &mut self,
+        end: u64,
+        outcome: Result<(), CallError>,
+        context: &CallContext<'_>,
+        failure: &mut Option<Failure>,
+    ) -> Result<(), CallError> {
+        let goes_on = outcome.is_ok() && failure.is_none();
+        let outcome = if goes_on { self.end_turn(context, failure) } else { outcome };
+        self.record.replay.note_turn_end(end);
+        outcome
+    }
+
+    fn end_turn(&mut self, context: &CallContext<'_>, failure: &mut Option<Failure>) -> Result<(), CallError> {
+        let Some(processor) = &mut self.processor else { return Ok(()) };
+        let mut sink = CallSink::new(context, self.epoch, &mut self.record);
+        let outcome = processor.end_turn(&mut sink);
+        *failure = sink.into_failure();
         outcome
     }
 
@@ -240,6 +272,7 @@ impl EngineSession {
                     context.outbox.push(Some(self.epoch), Event::Flushed(*frames));
                 }
             }
+            Work::EndTurn => self.end_turn(context, failure)?,
             Work::Finish(rest) => {
                 self.process(&rest[from(rest)..], true, context, failure)?;
                 return Ok(Next::Done);
@@ -263,6 +296,7 @@ impl EngineSession {
         }
         self.started = true;
         self.record.replay.start(offset);
+        self.record.turns.point();
         Ok(())
     }
 
@@ -327,9 +361,13 @@ impl EngineSession {
         if !context.model.is_isolated() {
             return;
         }
-        if let Work::Chunk(audio) = work {
-            let start = self.record.position - audio.len() as u64;
-            self.record.replay.remember(start, audio, self.most_kept(context));
+        match work {
+            Work::Chunk(audio) => {
+                let start = self.record.position - audio.len() as u64;
+                self.record.replay.remember(start, audio, self.most_kept(context));
+            }
+            Work::EndTurn => self.record.replay.note_turn_end(self.record.position),
+            _ => {}
         }
         if metadata.replay == Replay::None {
             self.record.replay.settle(self.record.sent.text);
@@ -347,6 +385,11 @@ fn explain(call: &str, error: Error) -> Failure {
     let code = match error.code {
         ErrorCode::CAPACITY => FailureCode::Capacity,
         ErrorCode::CONFIG => FailureCode::InvalidOption,
+        ErrorCode::STAGE => {
+            let (stage, problem) = error.message.split_once(": ").unwrap_or((&error.message, ""));
+            let problem: String = problem.chars().take(500).collect();
+            return Failure::new(FailureCode::EngineError, stage).with_detail(problem);
+        }
         _ => {
             let problem: String = error.message.chars().take(500).collect();
             return Failure::new(FailureCode::EngineError, format!("the engine failed in {call}"))

@@ -27,6 +27,8 @@ pub(super) enum Work {
     Chunk(Vec<f32>),
     /// Report all text up to here and continue. Holds the remaining audio and the client's frame count.
     Flush(Vec<f32>, u64),
+    /// End the turn here: after the full chunks before.
+    EndTurn,
     /// Discard everything and start this epoch.
     Reset(u32),
     /// Report all text and end. Holds the remaining audio.
@@ -39,7 +41,7 @@ impl Work {
         match self {
             Self::Chunk(audio) => Some((audio, false)),
             Self::Finish(rest) => Some((rest, true)),
-            Self::Open | Self::Flush(..) | Self::Reset(_) => None,
+            Self::Open | Self::Flush(..) | Self::EndTurn | Self::Reset(_) => None,
         }
     }
 
@@ -47,7 +49,7 @@ impl Work {
     pub(super) fn samples(&self) -> usize {
         match self {
             Self::Chunk(audio) | Self::Flush(audio, _) | Self::Finish(audio) => audio.len(),
-            Self::Open | Self::Reset(_) => 0,
+            Self::Open | Self::EndTurn | Self::Reset(_) => 0,
         }
     }
 }
@@ -122,6 +124,11 @@ impl Inbox {
         let rest = std::mem::take(&mut self.pending);
         self.wanted = self.first;
         self.append(now, end(rest));
+    }
+
+    /// Adds the end of a turn. Audio that does not fill a chunk yet comes after it.
+    pub(super) fn end_turn(&mut self, now: Instant) {
+        self.append(now, Work::EndTurn);
     }
 
     /// Drops all audio and commands except [`Work::Open`], and adds the reset.

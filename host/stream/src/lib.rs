@@ -23,6 +23,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod turns;
 mod usage;
 
 pub use backlog::SharedBacklog;

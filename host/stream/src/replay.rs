@@ -31,6 +31,8 @@ pub(super) struct ReplayBuffer {
     kept: usize,
     /// The number of events sent since the origin, without partials.
     sent: usize,
+    /// Where the client ended a turn since the origin, in order. A restart point has the state after those before it.
+    turn_ends: VecDeque<u64>,
 }
 
 /// Where a new processor starts.
@@ -60,6 +62,8 @@ impl Origin {
 pub(super) struct ReplayPlan {
     pub(super) origin: Origin,
     pub(super) audio: VecDeque<(u64, Vec<f32>)>,
+    /// Where the client ended a turn; the audio before is processed first.
+    pub(super) turn_ends: VecDeque<u64>,
     /// Audio that is missing, from and to.
     pub(super) gap: Option<(u64, u64)>,
     pub(super) filter: ReplayFilter,
@@ -79,6 +83,7 @@ impl ReplayBuffer {
     /// The engine reported a restart point. During a replay, `to_skip` events after it have been sent already.
     pub(super) fn restart(&mut self, point: RestartPoint, to_skip: usize) {
         self.sent = to_skip;
+        self.turn_ends.clear();
         self.origin = Origin::Restart(point);
         self.drop_before_origin();
     }
@@ -90,6 +95,11 @@ impl ReplayBuffer {
             self.origin = Origin::Start((*start).max(self.origin.sample()));
             self.drop_before_origin();
         }
+    }
+
+    /// The client ended a turn at this sample.
+    pub(super) fn note_turn_end(&mut self, sample: u64) {
+        self.turn_ends.push_back(sample);
     }
 
     /// An event other than a partial was sent.
@@ -126,7 +136,10 @@ impl ReplayBuffer {
             piece.drain(..(sample - *start) as usize);
             *start = sample;
         }
-        ReplayPlan { origin: self.origin.clone(), audio, gap, filter }
+        let mut turn_ends = std::mem::take(&mut self.turn_ends);
+        // Without restart points, all before the origin is settled.
+        turn_ends.retain(|end| *end >= self.origin.sample());
+        ReplayPlan { origin: self.origin.clone(), audio, turn_ends, gap, filter }
     }
 
     fn drop_before_origin(&mut self) {
@@ -171,6 +184,11 @@ impl ReplayFilter {
     /// Of a stream that another process began: `skip` if the engine repeats its events exactly. Times of words may be off by `near`.
     pub(super) fn of_continuation(skip: Option<usize>, sent: Sent, near: u64) -> Self {
         Self { until: sent.text, skip, sent, near }
+    }
+
+    /// Whether the engine repeats its events exactly.
+    pub(super) fn is_exact(&self) -> bool {
+        self.skip.is_some()
     }
 
     /// The number of events to come that were sent before.
@@ -257,6 +275,16 @@ mod tests {
         let mut filter = plan.filter;
         assert!(filter.is_old(39) && !filter.is_old(39));
         assert!(filter.is_old_partial(40) && !filter.is_old_partial(41));
+    }
+
+    #[test]
+    fn ends_of_turns_are_repeated_unless_a_point_has_their_state() {
+        let mut buffer = buffer();
+        buffer.note_turn_end(20);
+        buffer.restart(RestartPoint { sample: 14, state: [1].into() }, 0);
+        buffer.note_turn_end(40);
+        assert_eq!(buffer.plan(Replay::Exact, Sent::default(), 0).turn_ends, [40]);
+        assert!(buffer.plan(Replay::Exact, Sent::default(), 0).turn_ends.is_empty());
     }
 
     #[test]

@@ -184,6 +184,11 @@ impl Stream {
         self.command(|inbox| inbox.push_end(Instant::now(), |rest| Work::Flush(rest, frames)));
     }
 
+    /// Ends the turn of the speaker, if a stage has found the start of one.
+    pub fn end_turn(self: &Arc<Self>) {
+        self.command(|inbox| inbox.end_turn(Instant::now()));
+    }
+
     /// Ends the audio: all text is reported, then `Event::Done` follows. The stream no longer fails because it is behind.
     pub fn finish(self: &Arc<Self>) {
         self.lock().complete = true;

@@ -3,7 +3,7 @@
 //!
 //! `fault` and related fields are fields of the stream: healthy and faulty streams can share a model. `model_fault`
 //! occurs in the model itself. `neglect` names a clause of the contract that the model and all of its streams break
-//! without a fault. The environment is not used.
+//! without a fault. The environment is not used. A stage for tests is in `stage`.
 
 #![deny(unsafe_code)]
 
@@ -15,6 +15,7 @@ mod healthy;
 mod lies;
 mod neglect;
 mod plan;
+mod stage;
 
 use auricle_plugin_api::{
     AsrProcessor, BatchItem, Config, Error, Field, Host, Metadata, Model, ModelLoader, Replay, Schema, Sink,
@@ -227,4 +228,8 @@ impl Drop for FaultyProcessor {
     }
 }
 
-auricle_plugin_api::export_engine!(Faulty; claims: {"can": ["partials", "endpoints"], "needs": []});
+auricle_plugin_api::export_plugin! {
+    engines: [Faulty],
+    stages: [stage::FaultyStageLoader],
+    claims: {"can": ["partials", "endpoints"], "needs": []}
+}

@@ -1,7 +1,7 @@
 //! What a stream reports. Times are seconds from the start of the stream, or from its last reset, with three decimals.
 
 use crate::failure::Failure;
-use auricle_core::native::{Ready, ServerEvent, ServerMessage, Text};
+use auricle_core::native::{Ready, ServerEvent, ServerMessage, Text, TurnEnd, TurnEvent};
 use std::time::Duration;
 
 /// An event of a stream.
@@ -77,7 +77,7 @@ pub struct Message {
     /// The message as the server sent it, one JSON object; after a reconnect its times are those of the whole stream. `None` for
     /// what the server does not say: [`Event::Lost`], [`Event::Resumed`], and gaps between two connections.
     pub line: Option<String>,
-    /// `None` for `error`, which is the stream's [`Failure`], and for messages of later versions.
+    /// `None` for `error`, which is the stream's [`Failure`], for turns, and for messages of later versions.
     pub event: Option<Event>,
 }
 
@@ -89,6 +89,11 @@ pub(super) fn later(message: ServerMessage, seconds: f64) -> ServerMessage {
         E::SpeechStarted { time } => E::SpeechStarted { time: at(time) },
         E::Endpoint { time } => E::Endpoint { time: at(time) },
         E::Gap { start, end } => E::Gap { start: at(start), end: at(end) },
+        E::TurnStarted(turn) => E::TurnStarted(TurnEvent { time: at(turn.time), ..turn }),
+        E::TurnUpdate(turn) => E::TurnUpdate(TurnEvent { time: at(turn.time), ..turn }),
+        E::TurnEagerEnd(turn) => E::TurnEagerEnd(TurnEvent { time: at(turn.time), ..turn }),
+        E::TurnResumed(turn) => E::TurnResumed(TurnEvent { time: at(turn.time), ..turn }),
+        E::TurnEnded(end) => E::TurnEnded(TurnEnd { time: at(end.time), ..end }),
         E::Partial(text) => E::Partial(later_text(text, at)),
         E::Segment(text) => E::Segment(later_text(text, at)),
         event => event,
@@ -104,7 +109,7 @@ fn later_text(mut text: Text, at: impl Fn(f64) -> f64) -> Text {
     text
 }
 
-/// The event in a message; `None` for `error`.
+/// The event in a message; `None` for `error` and for turns.
 pub(super) fn event(event: ServerEvent) -> Option<Event> {
     use ServerEvent as E;
     Some(match event {
@@ -119,5 +124,7 @@ pub(super) fn event(event: ServerEvent) -> Option<Event> {
         E::Done { seconds } => Event::Done { seconds },
         E::GoingAway { seconds } => Event::GoingAway { seconds },
         E::Error { .. } | E::Ack(_) | E::Resumed(_) => return None,
+        // They are in the message's line.
+        E::TurnStarted(_) | E::TurnUpdate(_) | E::TurnEagerEnd(_) | E::TurnResumed(_) | E::TurnEnded(_) => return None,
     })
 }

@@ -201,6 +201,7 @@ fn execute(session: &mut Session, message: ClientMessage) -> Result<bool, Failur
         }
         ClientMessage::Ack(ack) => session.acknowledge(ack.seq),
         ClientMessage::Flush => session.flush(),
+        ClientMessage::EndTurn => session.end_turn()?,
         ClientMessage::Reset => session.reset(),
         ClientMessage::Finish => {
             session.finish();

@@ -1,11 +1,13 @@
 //! Translates a session's events to messages.
 
-use super::messages::{Heard, Ready, ResumeOffer, Resumed, Seam, ServerEvent, Survives, Text};
+use super::messages::{
+    Heard, Ready, ResumeOffer, Resumed, Seam, ServerEvent, Survives, Text, TurnEnd, TurnEvent, TurnTrigger,
+};
 use auricle_core::{
     Event, Failure,
     times::{rounded, seconds},
 };
-use auricle_plugin_api::{Metadata, Segment};
+use auricle_plugin_api::{self as api, Metadata, Segment, Turn, TurnChange};
 use auricle_session::{self as session, Hold, Progress, SessionInfo};
 use std::sync::Arc;
 
@@ -66,6 +68,7 @@ impl Translator {
             Event::Partial(segment) => ServerEvent::Partial(text(segment)),
             Event::Segment(segment) => ServerEvent::Segment(text(segment)),
             Event::Endpoint(sample) => ServerEvent::Endpoint { time: seconds(*sample) },
+            Event::Turn(turn) => turn_event(turn, seconds(turn.sample)),
             Event::Lag(waited) => ServerEvent::Lag { seconds: rounded(*waited) },
             Event::Gap(start, end) => ServerEvent::Gap { start: seconds(*start), end: seconds(*end) },
             Event::Flushed(sample) => ServerEvent::Flushed { sample: *sample },
@@ -95,6 +98,26 @@ impl Translator {
             audio: *audio,
             resume: self.resume.clone(),
         }
+    }
+}
+
+/// The message of something that happened to a turn, at this time.
+fn turn_event(turn: &Turn, time: f64) -> ServerEvent {
+    let Turn { change, confidence, number, .. } = *turn;
+    let event = TurnEvent { turn: number, time, confidence };
+    match change {
+        TurnChange::Started => ServerEvent::TurnStarted(event),
+        TurnChange::EagerEnd => ServerEvent::TurnEagerEnd(event),
+        TurnChange::Resumed => ServerEvent::TurnResumed(event),
+        TurnChange::Ended(trigger) => {
+            let trigger = match trigger {
+                api::TurnTrigger::Manual => TurnTrigger::Manual,
+                api::TurnTrigger::Timeout => TurnTrigger::Timeout,
+                _ => TurnTrigger::Model,
+            };
+            ServerEvent::TurnEnded(TurnEnd { turn: number, time, trigger, confidence })
+        }
+        _ => ServerEvent::TurnUpdate(event),
     }
 }
 

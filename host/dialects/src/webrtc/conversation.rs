@@ -24,6 +24,8 @@ pub enum Work {
     Hear(PacketCodec, Piece),
     /// The text of all audio so far.
     Flush,
+    /// The end of the turn.
+    EndTurn,
     /// To forget all audio.
     Reset,
     /// The end of the audio.
@@ -84,6 +86,7 @@ impl Conversation {
         }
         let problem = match ClientMessage::parse(text) {
             Ok(ClientMessage::Flush) => return Some(Work::Flush),
+            Ok(ClientMessage::EndTurn) => return Some(Work::EndTurn),
             Ok(ClientMessage::Reset) => return Some(Work::Reset),
             Ok(ClientMessage::Finish) => return Some(Work::Finish),
             Ok(ClientMessage::Start(_)) => {
@@ -147,6 +150,11 @@ impl Conversation {
                     session.piece(piece).await;
                 }
                 Work::Flush => session.flush(),
+                Work::EndTurn => {
+                    if let Err(failure) = session.end_turn() {
+                        session.fail(failure);
+                    }
+                }
                 Work::Reset => session.reset(),
                 Work::Finish => {
                     *has_finished = true;
