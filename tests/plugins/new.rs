@@ -41,6 +41,12 @@ impl Project {
         succeeds(Command::new(program).args(args).current_dir(self.path("")))
     }
 
+    fn cargo(&self, args: &[&str]) -> String {
+        let mut command = Command::new(env!("CARGO"));
+        command.args(args).env_remove("CARGO_TARGET_DIR").env("CARGO_PROFILE_DEV_DEBUG", "0");
+        succeeds(command.current_dir(self.path("")))
+    }
+
     fn preset(&self) -> Value {
         let text = fs::read_to_string(self.path(&format!("configs/presets/{}.json", self.name))).unwrap();
         serde_json::from_str(&text).unwrap()
@@ -56,6 +62,15 @@ fn succeeds(command: &mut Command) -> String {
     let [out, err] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text).into_owned());
     assert!(output.status.success(), "{command:?}: {}\n{out}\n{err}", output.status);
     out
+}
+
+/// Has a project build where the others do, with the versions of the whole project, which are available without a network.
+fn in_shared_target(project: &Project) -> PathBuf {
+    fs::copy(root().join("Cargo.lock"), project.path("Cargo.lock")).unwrap();
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("outside_crate");
+    fs::create_dir_all(&target).unwrap();
+    symlink(&target, project.path("target")).unwrap();
+    target
 }
 
 /// The project's recording is streamed to a server; the texts are those of its keys, and words have times.
@@ -91,28 +106,41 @@ fn projects_in_rust_are_tested_validated_and_serve() {
     for (kind, name) in KINDS.into_iter().zip(names) {
         let api = root();
         let project = Project::new(name, &["--lang", "rust", "--kind", kind, "--api", api.to_str().unwrap()]);
-        // The versions of the whole project, which are available without a network.
-        fs::copy(api.join("Cargo.lock"), project.path("Cargo.lock")).unwrap();
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("outside_crate");
-        fs::create_dir_all(&target).unwrap();
-        symlink(&target, project.path("target")).unwrap();
-        let cargo = |args: &[&str]| {
-            let mut command = Command::new(env!("CARGO"));
-            command.args(args).env_remove("CARGO_TARGET_DIR").env("CARGO_PROFILE_DEV_DEBUG", "0");
-            succeeds(command.current_dir(project.path("")))
-        };
+        let target = in_shared_target(&project);
         if kind == KINDS[0] {
             workflow::succeeds_in(&project);
         }
-        cargo(&["fmt", "--check"]);
-        cargo(&["clippy", "--offline", "--quiet", "--all-targets", "--", "-D", "warnings"]);
-        cargo(&["test", "--offline", "--quiet", "--test", "engine"]);
-        cargo(&["build", "--offline", "--quiet"]);
+        project.cargo(&["fmt", "--check"]);
+        project.cargo(&["clippy", "--offline", "--quiet", "--all-targets", "--", "-D", "warnings"]);
+        project.cargo(&["test", "--offline", "--quiet", "--test", "engine"]);
+        project.cargo(&["build", "--offline", "--quiet"]);
         let plugin = target.join(format!("debug/lib{}.so", name.replace('-', "_")));
         // Without optimization an hour takes long. `beeps` is checked with it.
         passes(&project, &plugin, &["--skip", "resources.hour"]);
         serves(&project, Setup::new().plugin(&plugin));
     }
+}
+
+#[test]
+fn a_stage_in_rust_is_tested_and_changes_texts() {
+    let api = root();
+    let project = Project::new("words", &["--lang", "rust", "--kind", "stage", "--api", api.to_str().unwrap()]);
+    let target = in_shared_target(&project);
+    project.cargo(&["fmt", "--check"]);
+    project.cargo(&["clippy", "--offline", "--quiet", "--all-targets", "--", "-D", "warnings"]);
+    project.cargo(&["test", "--offline", "--quiet", "--test", "stage"]);
+    project.cargo(&["build", "--offline", "--quiet"]);
+    let mut preset = project.preset();
+    preset["backend"] = json!("tone");
+    let setup = Setup::new().plugin(&library("tone")).plugin(&target.join("debug/libwords.so"));
+    let host = setup.preset("words", &preset).start();
+    let run = |options: Value| {
+        let mut client = Client::open(&host, "words", json!({"options": options}));
+        client.audio(&[0; 32_000]);
+        client.finish()
+    };
+    let text = run(json!({})).remove(0);
+    assert_eq!(run(json!({"words.words": {(text): "nothing"}})), ["nothing"]);
 }
 
 #[test]

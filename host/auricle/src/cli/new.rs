@@ -13,23 +13,24 @@ mod rust;
 use super::output::{fail, print};
 use clap::ValueEnum;
 use name::Name;
-use project::{Kind, Project};
+use project::Project;
 use std::{
     fs, io,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
-/// Write a project for a new engine, which builds at once and recognises the tones of telephone keys.
+/// Write a project for a new engine, which builds at once and recognises the tones of telephone keys, or for a stage.
 ///
 /// The folder NAME gets the engine, a preset, tests, a recording, a workflow for GitHub Actions and a README. NAME is also the
-/// backend name of the engine.
+/// backend name of the engine, or the name of the stage, which replaces words.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   auricle new my-engine --lang rust
   auricle new my-engine --lang python --kind buffer
   auricle new my-engine --lang rust --api ~/auricle
+  auricle new my-stage --lang rust --kind stage
 
 Exit status: 0 success, 1 failure.")]
 pub(super) struct NewArgs {
@@ -38,12 +39,24 @@ pub(super) struct NewArgs {
     /// Language of the engine
     #[arg(long, value_enum)]
     lang: Language,
-    /// How the recogniser gets its audio
+    /// What it is, and how a recogniser gets its audio
     #[arg(long, value_enum, default_value_t)]
     kind: Kind,
     /// A checkout of Auricle, whose crates the project uses instead of the published ones; for Rust
     #[arg(long, value_name = "DIR")]
     api: Option<PathBuf>,
+}
+
+/// What a project is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// An engine that gets little audio at a time, and keeps a state between the calls
+    #[default]
+    Streaming,
+    /// An engine that gets a buffer with the whole audio of a text, as Whisper does
+    Buffer,
+    /// A stage, which changes the events of any engine; in Rust
+    Stage,
 }
 
 /// A language of engines.
@@ -64,12 +77,21 @@ pub(super) fn run(args: &NewArgs) -> ExitCode {
 
 /// Writes the project into this folder; returns the next commands.
 fn write(args: &NewArgs, parent: &Path) -> Result<Vec<String>, String> {
-    let project = match (args.lang, &args.api) {
-        (Language::Rust, api) => rust::project(&args.name, args.kind, api.as_deref())?,
-        (_, Some(_)) => return Err("--api is for --lang rust only: other projects need nothing of a checkout".into()),
-        (Language::C, None) => c::project(&args.name, args.kind),
-        (Language::Cpp, None) => c::project_in_cpp(&args.name, args.kind),
-        (Language::Python, None) => python::project(&args.name, args.kind),
+    let kind = match args.kind {
+        Kind::Streaming => Some(project::Kind::Streaming),
+        Kind::Buffer => Some(project::Kind::Buffer),
+        Kind::Stage => None,
+    };
+    let project = match (args.lang, kind, &args.api) {
+        (Language::Rust, Some(kind), api) => rust::project(&args.name, kind, api.as_deref())?,
+        (Language::Rust, None, api) => rust::stage(&args.name, api.as_deref())?,
+        (_, None, _) => return Err("--kind stage is for --lang rust only: stages are written in Rust".into()),
+        (_, _, Some(_)) => {
+            return Err("--api is for --lang rust only: other projects need nothing of a checkout".into());
+        }
+        (Language::C, Some(kind), None) => c::project(&args.name, kind),
+        (Language::Cpp, Some(kind), None) => c::project_in_cpp(&args.name, kind),
+        (Language::Python, Some(kind), None) => python::project(&args.name, kind),
     };
     place(&project, parent, &args.name)?;
     Ok(project.commands)
@@ -137,7 +159,7 @@ mod tests {
 
     #[test]
     fn nothing_of_the_template_is_left() {
-        for lang in ["rust", "c", "cpp", "python"] {
+        for lang in ["rust", "rust --kind stage", "c", "cpp", "python"] {
             let parent = tempfile::tempdir().unwrap();
             write(&args(&format!("keys-2 --lang {lang}")), parent.path()).unwrap();
             let mut folders = vec![parent.path().to_owned()];
@@ -165,6 +187,7 @@ mod tests {
         let refused = |line: &str| write(&args(line), parent.path()).unwrap_err();
         assert!(refused("keys --lang c").contains("keys exists: choose another name"));
         assert!(refused("other --lang c --api .").contains("--api is for --lang rust only"));
+        assert!(refused("other --lang c --kind stage").contains("--kind stage is for --lang rust only"));
         assert!(refused("other --lang rust --api /nowhere").contains("/nowhere"));
         let parent = parent.path().join("nowhere").join("at-all");
         fs::create_dir_all(parent.parent().unwrap()).unwrap();

@@ -4,15 +4,13 @@
 //! passages for the authors' book (`ANCHOR`) are left out.
 
 use super::{name::Name, recording};
-use clap::ValueEnum;
 
 /// What a recogniser needs.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Little audio at a time; it keeps a state between the calls
-    #[default]
+    /// Little audio at a time; it keeps a state between the calls.
     Streaming,
-    /// A buffer with the whole audio of a text, as Whisper does
+    /// A buffer with the whole audio of a text, as Whisper does.
     Buffer,
 }
 
@@ -27,11 +25,16 @@ pub(super) struct Project {
 }
 
 impl Project {
-    /// A project with the files that all have, and this library or module.
+    /// A project without files yet, with this library or module.
+    pub(super) fn empty(name: &Name, identifier: String) -> Self {
+        Self { name: name.clone(), identifier, files: Vec::new(), commands: Vec::new() }
+    }
+
+    /// A project of an engine, with the files that all of them have.
     pub(super) fn new(name: &Name, identifier: String) -> Self {
         let (recording, text) = (recording::wav(), recording::TEXT.as_bytes().to_vec());
         let files = vec![("audio/keys.wav".to_owned(), recording), ("audio/keys.txt".to_owned(), text)];
-        Self { name: name.clone(), identifier, files, commands: Vec::new() }
+        Self { files, ..Self::empty(name, identifier) }
     }
 
     /// Adds a file. Path and text are templates.

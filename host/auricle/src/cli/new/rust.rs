@@ -40,6 +40,24 @@ pub(super) fn project(name: &Name, kind: Kind, checkout: Option<&Path>) -> Resul
         .command("auricle serve --plugins target/debug --configs configs"))
 }
 
+/// A project of a stage, as above.
+pub(super) fn stage(name: &Name, checkout: Option<&Path>) -> Result<Project, String> {
+    let mut manifest = include_str!("rust/stage/Cargo.toml.in").to_owned();
+    if let Some(checkout) = checkout {
+        manifest = of_checkout(&manifest, checkout)?;
+    }
+    Ok(Project::empty(name, name.identifier())
+        .file("Cargo.toml", &manifest)
+        .file("src/lib.rs", include_str!("rust/stage/lib.rs"))
+        .file("tests/stage.rs", include_str!("rust/stage/tests.rs"))
+        .file("configs/presets/my-engine.json", include_str!("rust/stage/preset.json"))
+        .file(".github/workflows/ci.yml", include_str!("rust/stage/ci.yml"))
+        .file(".gitignore", include_str!("rust/gitignore"))
+        .file("README.md", include_str!("rust/stage/README.md.in"))
+        .command("cd my-engine && cargo test && cargo build")
+        .command("auricle probe target/debug/libmy_engine.so"))
+}
+
 /// Only the first kind has a field that clients may set.
 fn preset(kind: Kind) -> &'static str {
     match kind {
