@@ -8,6 +8,7 @@
 //! Threads: one watcher thread, with one probe thread per file. All other threads only read the registry.
 
 mod copy;
+mod elsewhere;
 mod engine;
 mod error;
 mod grants;
@@ -21,6 +22,7 @@ mod watcher;
 
 pub use auricle_plugin_api::{Claims, Need};
 pub use copy::cache_dir;
+pub use elsewhere::Elsewhere;
 pub use engine::{ConfigError, Engine, LoadError, Plugin, StageLoad, open_plugin};
 pub use error::PluginError;
 pub use grants::{Grants, NotGranted};

@@ -28,8 +28,9 @@ pub(super) struct EngineSession {
     record: Record,
     /// If another process began the stream.
     continuation: Option<Continuation>,
-    /// The position, as epoch and sample, at which the engine last died on this stream.
-    struck: Option<(u32, u64)>,
+    /// The position, as epoch and sample, at which the engine last died on this stream, and how often since it last made
+    /// progress.
+    struck: Option<((u32, u64), u32)>,
 }
 
 /// The parts of a stream that a call needs.
@@ -47,6 +48,14 @@ pub(super) struct CallContext<'a> {
 pub(super) enum Next {
     GoesOn,
     Done,
+}
+
+/// What follows after a piece of audio.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    More,
+    Flush,
+    End,
 }
 
 /// Why a piece of work failed.
@@ -79,10 +88,13 @@ impl EngineSession {
         self.record.position
     }
 
-    /// Records that the engine died on this stream. Returns whether it had died before and made no progress since.
-    pub(super) fn strike(&mut self) -> bool {
+    /// Records that the engine died on this stream. Returns how often it has died since it last made progress.
+    pub(super) fn strike(&mut self) -> u32 {
         let now = (self.epoch, self.record.position);
-        self.struck.replace(now).is_some_and(|before| now <= before)
+        let before = self.struck.filter(|(before, _)| now <= *before);
+        let times = before.map_or(1, |(_, times)| times + 1);
+        self.struck = Some((now, times));
+        times
     }
 
     /// Does a piece of work. The engine's events go to the outbox immediately.
@@ -164,6 +176,7 @@ impl EngineSession {
                 let failure = Failure::new(FailureCode::EngineUnavailable, "the engine has no worker process");
                 Err(StepError::Failed(failure.with_detail(reason)))
             }
+            Err(CallError::Failed(failure)) => Err(StepError::Failed(failure)),
         }
     }
 
@@ -178,8 +191,10 @@ impl EngineSession {
             return Ok(());
         }
         self.processor = None;
-        let processor = self.processor.insert(context.model.processor(context.id, context.options)?);
-        if !self.started || matches!(work, Work::Open | Work::Reset(_)) {
+        let continues = self.started && !matches!(work, Work::Open | Work::Reset(_));
+        let CallContext { id, model, options, settings, .. } = context;
+        let processor = self.processor.insert(model.processor_for(id, options, settings.pace, continues)?);
+        if !continues {
             return Ok(());
         }
         let metadata = context.model.metadata();
@@ -208,7 +223,7 @@ impl EngineSession {
                 outcome = self.repeat_turn_end(end, outcome, context, failure);
             }
             if outcome.is_ok() && failure.is_none() {
-                outcome = self.process(&piece, false, context, failure);
+                outcome = self.process(&piece, Then::More, context, failure);
             }
             // Also the audio that was not processed: the next processor will process it.
             self.record.replay.remember(start, piece, self.most_kept(context));
@@ -261,9 +276,9 @@ impl EngineSession {
                 self.start(0)?;
                 context.outbox.push(Some(self.epoch), Event::Ready { epoch: self.epoch });
             }
-            Work::Chunk(audio) => self.process(&audio[from(audio)..], false, context, failure)?,
+            Work::Chunk(audio) => self.process(&audio[from(audio)..], Then::More, context, failure)?,
             Work::Flush(rest, frames) => {
-                self.process(&rest[from(rest)..], true, context, failure)?;
+                self.process(&rest[from(rest)..], Then::Flush, context, failure)?;
                 if failure.is_none() {
                     self.start(self.record.position)?;
                     if let Some(points) = context.points {
@@ -274,7 +289,7 @@ impl EngineSession {
             }
             Work::EndTurn => self.end_turn(context, failure)?,
             Work::Finish(rest) => {
-                self.process(&rest[from(rest)..], true, context, failure)?;
+                self.process(&rest[from(rest)..], Then::End, context, failure)?;
                 return Ok(Next::Done);
             }
             Work::Reset(next) => {
@@ -337,17 +352,21 @@ impl EngineSession {
     fn process(
         &mut self,
         audio: &[f32],
-        ends: bool,
+        then: Then,
         context: &CallContext<'_>,
         failure: &mut Option<Failure>,
     ) -> Result<(), CallError> {
         let Some(processor) = &mut self.processor else { return Ok(()) };
-        if audio.is_empty() && !ends {
+        if audio.is_empty() && then == Then::More {
             return Ok(());
         }
         self.record.position += audio.len() as u64;
         let mut sink = CallSink::new(context, self.epoch, &mut self.record);
-        let outcome = processor.process(audio, ends, &mut sink);
+        let outcome = match then {
+            Then::More => processor.process(audio, false, &mut sink),
+            Then::Flush => processor.process(audio, true, &mut sink),
+            Then::End => processor.finish(audio, &mut sink),
+        };
         *failure = sink.into_failure();
         outcome
     }

@@ -149,7 +149,8 @@ impl Inbox {
         self.since = None;
     }
 
-    fn append(&mut self, arrived: Instant, work: Work) {
+    /// Adds work behind all that waits.
+    pub(super) fn append(&mut self, arrived: Instant, work: Work) {
         let samples = work.samples();
         let due = if self.since.is_some() { arrived.max(self.next_due) } else { arrived };
         self.next_due = due + self.backlog.duration(samples);

@@ -9,6 +9,7 @@ mod bounds;
 mod call;
 mod cost;
 mod engine_session;
+mod hosted;
 mod in_process;
 mod inbox;
 mod lag;

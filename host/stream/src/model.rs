@@ -1,7 +1,8 @@
-//! The traits of models and processors, as streams use them. They run in this process or in a worker.
+//! The traits of models and processors, as streams use them. They run in this process, in a worker, or on another machine.
 //!
 //! Threads: any thread may call a model; one thread at a time may call a processor.
 
+use auricle_core::{Failure, Pace};
 use auricle_plugin_api::{Error, Metadata, host::EventSink};
 use serde_json::{Map, Value};
 use std::{any::Any, fmt};
@@ -17,6 +18,21 @@ pub trait Model: Send + Sync {
     /// See [`CallError`].
     fn processor(&self, stream: &str, options: &Map<String, Value>) -> Result<Box<dyn Processor>, CallError>;
 
+    /// Creates a processor for a stream whose pace is known. `continues`: the stream runs already, and its processor died.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    fn processor_for(
+        &self,
+        stream: &str,
+        options: &Map<String, Value>,
+        pace: Pace,
+        continues: bool,
+    ) -> Result<Box<dyn Processor>, CallError> {
+        let _ = (pace, continues);
+        self.processor(stream, options)
+    }
+
     /// Inserts the audio of each entry and processes all entries in one call. Entries that end are finished. Each entry
     /// gets its own outcome. All processors must belong to this model and be alive.
     fn process_batch(&self, batch: &mut [BatchEntry<'_>]);
@@ -25,6 +41,16 @@ pub trait Model: Send + Sync {
     /// necessary, and streams can continue after it died.
     fn is_isolated(&self) -> bool {
         false
+    }
+
+    /// Whether the model runs on other machines. Their deaths are rarely the fault of a stream.
+    fn is_remote(&self) -> bool {
+        false
+    }
+
+    /// How many more live streams the other machines accept; `None` if that limits nothing.
+    fn room(&self) -> Option<usize> {
+        None
     }
 
     /// The same model in another worker process, for one stream; `None` if the model is not isolated.
@@ -81,6 +107,14 @@ pub trait Processor: Any + Send {
         let _ = sink;
         Ok(())
     }
+
+    /// Inserts the last audio of the stream, unless it is empty, and finishes.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    fn finish(&mut self, audio: &[f32], sink: &mut dyn EventSink) -> Result<(), CallError> {
+        self.process(audio, true, sink)
+    }
 }
 
 /// The part of one stream in [`Model::process_batch`].
@@ -106,6 +140,8 @@ pub enum CallError {
     Died(Death),
     /// There is no process to make the call in; the text says why.
     Unavailable(String),
+    /// The stream has failed on another machine.
+    Failed(Failure),
 }
 
 impl From<Error> for CallError {

@@ -228,6 +228,11 @@ impl Shared {
         Some(self.permits.limit()).filter(|most| *most < usize::MAX)
     }
 
+    /// How many more live streams the machines of the model accept; `None` if it runs on this one.
+    pub fn room(&self) -> Option<usize> {
+        self.model.room()
+    }
+
     /// The memory of the model's worker process in bytes, if it has one and the system reports it.
     pub fn resident_bytes(&self) -> Option<u64> {
         self.model.resident_bytes()

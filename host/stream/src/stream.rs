@@ -289,7 +289,7 @@ impl Stream {
         }
     }
 
-    fn command(self: &Arc<Self>, command: impl FnOnce(&mut Inbox)) {
+    pub(super) fn command(self: &Arc<Self>, command: impl FnOnce(&mut Inbox)) {
         let mut inner = self.lock();
         if !inner.ended && inner.closing.is_none() {
             command(&mut inner.inbox);

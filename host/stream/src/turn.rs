@@ -16,6 +16,9 @@ use auricle_core::Event;
 use auricle_core::{Failure, FailureCode};
 use std::sync::Arc;
 
+/// How often a stream may lose other machines at the same place.
+const MOST_REMOTE_DEATHS: u32 = 3;
+
 impl Stream {
     /// Does one piece of work, on a model thread. Returns whether the thread may continue: not if it was abandoned
     /// because the call took too long.
@@ -162,13 +165,22 @@ impl Stream {
     }
 
     /// A worker died during a call for this stream. The stream may be the cause, so it gets a dedicated worker. If the
-    /// engine dies again and the stream has made no progress, the stream is the cause.
+    /// engine dies again and the stream has made no progress, the stream is the cause. Another machine may also have been
+    /// switched off, so that happens more often before the stream is the cause.
     fn isolate(&self, inner: &mut Inner, engine: &mut EngineSession, death: &Death) -> Result<(), Failure> {
         let _in_stream = self.span.enter();
         let crashed = |message: String| Failure::new(FailureCode::EngineCrashed, message);
         inner.scheduler.model().note_death(&self.id, death);
         tracing::warn!("the engine {death} while processing this stream");
-        if engine.strike() {
+        let (times, is_remote) = (engine.strike(), self.home.model().is_remote());
+        if is_remote && times > MOST_REMOTE_DEATHS {
+            let message = format!("the engine's machine was lost {times} times at the same place in this stream");
+            return Err(crashed(message).with_detail(format!("the last time the engine {death}")));
+        }
+        if is_remote {
+            return Ok(());
+        }
+        if times > 1 {
             return Err(crashed(format!("the engine {death}, twice at the same place in this stream")));
         }
         if Arc::ptr_eq(&inner.scheduler, &self.home) {

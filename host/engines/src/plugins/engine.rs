@@ -4,6 +4,7 @@
 //! model is loaded here. Threads: any.
 
 use super::{
+    elsewhere::Elsewhere,
     error::PluginError,
     kind::Kind,
     probe::{ProbeReport, engine_files, examine},
@@ -22,7 +23,7 @@ use auricle_plugin_api::{
 };
 use auricle_stream::Model;
 use jsonschema::{ValidationError, Validator};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::{
     iter,
     path::{Path, PathBuf},
@@ -131,6 +132,15 @@ pub struct Engine {
     /// Whether it names the files that a model needs.
     names_files: bool,
     source: Arc<Source>,
+    /// If its models are on other machines. There is no plugin then.
+    elsewhere: Option<Arc<dyn Elsewhere>>,
+}
+
+/// Equal if they are of the same file.
+impl PartialEq for Engine {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
 }
 
 impl Plugin {
@@ -168,7 +178,16 @@ impl Plugin {
                 Kind::Stage => format!("{sha256}/stage/{backend}"),
             };
             let source = Arc::clone(&source);
-            Ok::<_, PluginError>(Arc::new(Engine { key, kind, backend, schema, validator, names_files, source }))
+            Ok::<_, PluginError>(Arc::new(Engine {
+                key,
+                kind,
+                backend,
+                schema,
+                validator,
+                names_files,
+                source,
+                elsewhere: None,
+            }))
         };
         let engines = report.engines.into_iter();
         let engines = engines.map(|engine| part(Kind::Engine, engine.backend, engine.schema, engine.names_files));
@@ -201,6 +220,35 @@ pub fn open_plugin(
 }
 
 impl Engine {
+    /// An engine whose models are on other machines. `fields` are the schemas of its stream fields.
+    ///
+    /// # Errors
+    /// A schema is invalid.
+    pub fn elsewhere(
+        key: String,
+        backend: &str,
+        fields: Map<String, Value>,
+        models: Arc<dyn Elsewhere>,
+    ) -> Result<Self, PluginError> {
+        let frame = "https://json-schema.org/draft/2020-12/schema";
+        let schema = json!({"$schema": frame, "type": "object", "properties": fields});
+        let validator = jsonschema::validator_for(&schema)
+            .map_err(|error| PluginError::Schema { backend: backend.to_owned(), error: Box::new(error) })?;
+        let schema = serde_json::from_value(schema).map_err(PluginError::Fields)?;
+        let name = "engine hosts".to_owned();
+        let source = Source {
+            id: String::new(),
+            quarantine: Arc::new(Quarantine::new(name.clone(), usize::MAX, Duration::ZERO)),
+            name,
+            claims: None,
+            path: PathBuf::new(),
+            resource_dirs: Vec::new(),
+            opened: OnceLock::new(),
+        };
+        let (backend, source, elsewhere) = (backend.to_owned(), Arc::new(source), Some(models));
+        Ok(Self { key, kind: Kind::Engine, backend, schema, validator, names_files: false, source, elsewhere })
+    }
+
     /// The name by which presets select the engine.
     pub fn backend(&self) -> &str {
         &self.backend
@@ -226,9 +274,17 @@ impl Engine {
         &self.source.id
     }
 
-    /// Why the plugin is in quarantine, if it is.
-    pub fn quarantined(&self) -> Option<String> {
-        self.source.quarantine.reason()
+    /// Why no model can be loaded now: the plugin is in quarantine, or the other machines are away.
+    pub fn unavailable(&self) -> Option<String> {
+        match &self.elsewhere {
+            Some(models) => models.unavailable(),
+            None => self.source.quarantine.reason(),
+        }
+    }
+
+    /// Whether its models are on other machines.
+    pub fn is_elsewhere(&self) -> bool {
+        self.elsewhere.is_some()
     }
 
     /// Checks a configuration against the schema.
@@ -246,6 +302,9 @@ impl Engine {
     /// Identifies the files that a configuration names: the models in the resource directories, and whole paths. The text differs if
     /// one of them was replaced. An engine's own files are part of its [`key`](Self::key).
     pub fn files_of(&self, fields: &Map<String, Value>) -> String {
+        if self.is_elsewhere() {
+            return String::new();
+        }
         let Source { path, resource_dirs, .. } = &*self.source;
         let config = Config::with_defaults(fields.clone(), &self.schema);
         let mut files = Fingerprint::default();
@@ -267,6 +326,9 @@ impl Engine {
     /// # Errors
     /// The engine's error or a stage's, or how the worker ended.
     pub fn load(&self, load: LoadSpec, stages: &[StageLoad]) -> Result<Box<dyn Model>, LoadError> {
+        if let Some(models) = &self.elsewhere {
+            return models.load().map_err(LoadError::Engine);
+        }
         let model = self.start(load, stages)?;
         if let Some(claims) = &self.source.claims {
             claims.check(model.metadata(), &self.schema).map_err(LoadError::Claims)?;
