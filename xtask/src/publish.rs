@@ -10,7 +10,7 @@ use std::{
 };
 
 /// The crates with their folders.
-const CRATES: [(&str, &str); 17] = [
+const CRATES: [(&str, &str); 18] = [
     ("auricle-plugin-api", "plugin-api"),
     ("auricle-onnx-file", "plugin-kit/onnx-file"),
     ("auricle-plugin-test", "plugin-test"),
@@ -21,6 +21,7 @@ const CRATES: [(&str, &str); 17] = [
     ("auricle-stream", "host/stream"),
     ("auricle-engines", "host/engines"),
     ("auricle-packages", "host/packages"),
+    ("auricle-cluster", "host/cluster"),
     ("auricle-session", "host/session"),
     ("auricle-dialects", "host/dialects"),
     ("auricle-javascript", "clients/javascript"),
