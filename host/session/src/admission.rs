@@ -116,6 +116,10 @@ impl Admission {
                 format!("preset `{preset}` is more than {limit} s behind and accepts no more streams; try again later");
             return Err(Failure::new(FailureCode::Overloaded, message));
         }
+        if pace == Pace::Live && model.room() == Some(0) {
+            let message = format!("all engine hosts of preset `{preset}` are full; try again later");
+            return Err(Failure::new(FailureCode::Overloaded, message));
+        }
         let live = self.registry.live(of_model);
         // A file is read only as fast as the engine processes it, so it delays no live stream.
         if pace == Pace::Live

@@ -41,7 +41,7 @@ pub struct Admitted {
 
 impl Sessions {
     /// Takes the places of a session; if there are none, from one that waits for its client.
-    fn take_places(&self, caller: &Caller) -> Result<Places, Failure> {
+    pub(super) fn take_places(&self, caller: &Caller) -> Result<Places, Failure> {
         loop {
             match self.admission.take_places(caller) {
                 Err(failure) if is_full(&failure) => {
@@ -56,7 +56,7 @@ impl Sessions {
     }
 
     /// Takes a place of a model; if there is none, from a session that waits for its client, whose processor ends first.
-    async fn take_place(&self, model: &ModelScheduler) -> Result<Permit, Failure> {
+    pub(super) async fn take_place(&self, model: &ModelScheduler) -> Result<Permit, Failure> {
         let is_full = |failure: &Failure| failure.code == FailureCode::Capacity;
         match model.take_place() {
             Err(failure) if is_full(&failure) && self.resumable.evict_from(model.id()) => {}
@@ -146,7 +146,7 @@ impl Admitted {
         caller.check_preset(&preset)?;
         let places = places.or_else(|_| sessions.take_places(&caller))?;
         sessions.wait_for_engine(&preset).await;
-        let Opening { preset, scheduler, fields, fingerprint } = sessions.catalog.open(&preset, options).await?;
+        let Opening { preset, scheduler, fields, fingerprint, .. } = sessions.catalog.open(&preset, options).await?;
         sessions.admission.check(&preset.name, &scheduler, pace)?;
         let metadata = scheduler.metadata().clone();
         let continuation = from.as_ref().map(|from| from.continuation(&fingerprint, &metadata)).transpose()?;
@@ -216,7 +216,13 @@ pub(super) fn is_full(failure: &Failure) -> bool {
 }
 
 /// Records a refusal; `request` is the id and the preset of a requested session.
-fn refuse(metrics: &Metrics, caller: &Caller, protocol: Protocol, request: Option<(&str, &str)>, failure: &Failure) {
+pub(super) fn refuse(
+    metrics: &Metrics,
+    caller: &Caller,
+    protocol: Protocol,
+    request: Option<(&str, &str)>,
+    failure: &Failure,
+) {
     let (peer, key, dialect) = (caller.address, caller.key_name(), Some(protocol.name));
     let (id, preset) = request.unzip();
     let stream = id.filter(|_| failure.detail.is_some());

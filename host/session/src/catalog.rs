@@ -49,6 +49,8 @@ pub struct Opening {
     pub fields: Map<String, Value>,
     /// Tells whether two streams have the same engine, model files and configuration.
     pub fingerprint: String,
+    /// The same of the preset alone and without the model's files, so that it is equal on other machines.
+    pub identity: String,
 }
 
 impl Catalog {
@@ -93,7 +95,8 @@ impl Catalog {
         }
         let scheduler = self.models.get(&resolved, false).await?;
         let fingerprint = fingerprint(&resolved.files_key(), scheduler.files(), &fields);
-        Ok(Opening { preset: resolved.preset, scheduler, fields, fingerprint })
+        let identity = resolved.identity();
+        Ok(Opening { preset: resolved.preset, scheduler, fields, fingerprint, identity })
     }
 
     /// Loads the model of a preset, whose newest version takes over if it can be used.
@@ -110,6 +113,13 @@ impl Catalog {
         self.registry.backends()
     }
 
+    /// The version of a preset that new streams get, with its engine. `None` if it cannot be used.
+    pub(super) fn resolved(&self, preset: &str) -> Option<Resolved> {
+        let versions = self.presets.versions(preset)?;
+        let preset = versions.service.or_else(|| versions.candidate?.preset)?;
+        Resolved::new(preset, &self.registry).ok()
+    }
+
     /// The loaded model of the version in service; `None` if it is not loaded now.
     pub fn loaded(&self, preset: &str) -> Option<Arc<ModelScheduler>> {
         let service = self.presets.versions(preset)?.service?;
@@ -124,7 +134,8 @@ impl Catalog {
         let Some(versions) = self.presets.versions(preset) else { return false };
         let candidate = versions.candidate.and_then(|candidate| candidate.preset);
         let mut versions = versions.service.into_iter().chain(candidate).peekable();
-        versions.peek().is_some() && versions.all(|preset| self.registry.engine(&preset.backend).is_none())
+        let lacks = |preset: Arc<Preset>| preset.elsewhere.is_none() && self.registry.engine(&preset.backend).is_none();
+        versions.peek().is_some() && versions.all(lacks)
     }
 
     /// What is wrong with the fields of a preset, for its engine.

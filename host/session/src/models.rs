@@ -14,6 +14,7 @@ use auricle_engines::{
 use auricle_plugin_api::{Config, ErrorCode, Schema, Scope};
 use auricle_stream::{ModelScheduler, SchedulerSettings};
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 use std::{
     collections::{HashMap, HashSet},
     io,
@@ -125,13 +126,13 @@ impl Resolved {
     /// Finds the engine of a preset, and checks the preset against it.
     ///
     /// # Errors
-    /// There is no such engine or stage, its plugin is in quarantine, or it does not accept the preset.
+    /// There is no such engine or stage, it cannot be used now, or it does not accept the preset.
     pub(super) fn new(preset: Arc<Preset>, registry: &Registry) -> Result<Self, Failure> {
         let name = &preset.name;
-        let engine = registry.engine(&preset.backend).ok_or_else(|| {
+        let engine = preset.elsewhere.clone().or_else(|| registry.engine(&preset.backend)).ok_or_else(|| {
             unavailable(format!("preset `{name}` needs the engine `{}`, which is not registered", preset.backend))
         })?;
-        if let Some(reason) = engine.quarantined() {
+        if let Some(reason) = engine.unavailable() {
             return Err(unavailable(format!("preset `{name}`: {reason}")));
         }
         let stages = preset.stages.iter().map(|entry| {
@@ -139,7 +140,7 @@ impl Resolved {
                 let wanted = one_line(&entry.name);
                 unavailable(format!("preset `{name}` needs the stage `{wanted}`, which is not registered"))
             })?;
-            if let Some(reason) = stage.quarantined() {
+            if let Some(reason) = stage.unavailable() {
                 return Err(unavailable(format!("preset `{name}`: {reason}")));
             }
             stage.check(&entry.fields).map_err(|problem| {
@@ -190,6 +191,13 @@ impl Resolved {
             fields: load_fields(&entry.fields, stage.schema()),
         };
         self.entries().map(load).collect()
+    }
+
+    /// Tells versions of a preset apart, on any machine: the files of the engine and the stages, and their fields.
+    pub(super) fn identity(&self) -> String {
+        let fields = Value::Object(self.preset.fields.clone());
+        let of_stages = stages::list(self.preset.stages.iter().map(|entry| (entry.name.as_str(), entry.fields.clone())));
+        hex::encode(Sha256::digest(format!("{}\n{fields}\n{of_stages}", self.files_key())))
     }
 }
 

@@ -6,16 +6,21 @@ use super::{
     stage_list::{self, StageEntry, StageListError},
     suggest::suggestion,
 };
+use auricle_cluster::{Known, messages::ToldPreset};
 use auricle_core::{
     one_line,
     times::is_wait,
     wording::{ParseError, from_json, from_value},
 };
-use auricle_engines::{Isolation, plugins::Kind, stages::STAGES};
+use auricle_engines::{
+    Isolation,
+    plugins::{Engine, Kind},
+    stages::STAGES,
+};
 use auricle_plugin_api::{Schema, Scope};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::io;
+use std::{io, sync::Arc};
 
 /// Why a preset is invalid, in one line. The text continues the preset's name.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +88,8 @@ pub struct Preset {
     pub stages: Vec<StageEntry>,
     /// The server's own fields.
     pub host: HostFields,
+    /// On a front: its engine, whose models are on engine hosts.
+    pub elsewhere: Option<Arc<Engine>>,
 }
 
 /// The server's own fields of a preset: the object `"host"`.
@@ -156,7 +163,22 @@ impl Preset {
             None => return Err(PresetError::NoBackend),
         };
         let stages = fields.remove(STAGES).map(stage_list::read).transpose().map_err(PresetError::Stages)?;
-        Ok(Self { name: name.to_owned(), backend, fields, stages: stages.unwrap_or_default(), host })
+        let (name, stages) = (name.to_owned(), stages.unwrap_or_default());
+        Ok(Self { name, backend, fields, stages, host, elsewhere: None })
+    }
+
+    /// A preset of engine hosts, whose model has so many concurrent calls on this front.
+    pub fn on_engine_hosts(known: &Known, calls: usize) -> Self {
+        let ToldPreset { name, title, backend, open, fields, .. } = &known.told;
+        let (title, open) = (title.clone(), open.clone());
+        Self {
+            name: name.clone(),
+            backend: backend.clone(),
+            fields: fields.clone(),
+            stages: Vec::new(),
+            host: HostFields { title, open, concurrency: calls, ..HostFields::default() },
+            elsewhere: Some(Arc::clone(&known.engine)),
+        }
     }
 
     /// Checks `host.open` against the schemas of the engine and of each stage, in their order.

@@ -76,7 +76,7 @@ impl Presets {
     }
 
     /// Adds a preset that has no file, instead of one with the same name.
-    pub(super) fn add(&self, preset: Preset) {
+    pub fn add(&self, preset: Preset) {
         let (name, mut versions) = (preset.name.clone(), Versions::default());
         versions.read(&name, Ok(preset));
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
@@ -86,7 +86,7 @@ impl Presets {
     }
 
     /// Removes a preset that has no file. Streams on it go on.
-    pub(super) fn remove(&self, name: &str) {
+    pub fn remove(&self, name: &str) {
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         if entries.get(name).is_some_and(|entry| !entry.has_file) {
             entries.remove(name);

@@ -211,8 +211,12 @@ impl SessionRegistry {
         self.lock().insert(entry.id.clone(), entry);
     }
 
-    pub(super) fn remove(&self, entry: &Entry) {
-        self.lock().remove(&entry.id);
+    /// Removes a stream, but not another one with its id: a front may have opened it again meanwhile.
+    pub(super) fn remove(&self, entry: &Arc<Entry>) {
+        let mut entries = self.lock();
+        if entries.get(&entry.id).is_some_and(|known| Arc::ptr_eq(known, entry)) {
+            entries.remove(&entry.id);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Entry>>> {

@@ -226,7 +226,7 @@ fn open_fields_of(list: &[String], prefix: &str, schema: &Schema, own: &Map<Stri
 }
 
 /// Whether clients may know a value of a preset: places of files are for the operator only.
-fn may_be_told(value: &Value) -> bool {
+pub(super) fn may_be_told(value: &Value) -> bool {
     match value {
         Value::String(text) => !text.starts_with(['/', '\\']) && !text.contains(":\\"),
         Value::Array(values) => values.iter().all(may_be_told),

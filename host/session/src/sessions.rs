@@ -10,7 +10,8 @@ use super::{
     loaded::LoadedPresets,
     resume::{Resumable, ResumeSettings},
 };
-use auricle_core::{AudioFormat, Failure, Pace, metrics::Metrics};
+use auricle_cluster::EngineHosts;
+use auricle_core::{AudioFormat, Failure, FailureCode, Pace, metrics::Metrics};
 use auricle_engines::plugins::FirstScan;
 use auricle_stream::StreamSettings;
 use serde_json::{Map, Value};
@@ -68,6 +69,8 @@ pub struct Sessions {
     names: ModelNames,
     pub(super) loaded: LoadedPresets,
     pub(super) resumable: Arc<Resumable>,
+    /// On a front.
+    engine_hosts: Option<Arc<EngineHosts>>,
 }
 
 impl Sessions {
@@ -100,6 +103,7 @@ impl Sessions {
             names: ModelNames::default(),
             loaded: LoadedPresets::default(),
             resumable: Arc::default(),
+            engine_hosts: None,
         }
     }
 
@@ -115,6 +119,17 @@ impl Sessions {
     /// The directory of stored points cannot be used.
     pub fn with_resume(self, settings: ResumeSettings) -> io::Result<Self> {
         Ok(Self { resumable: Arc::new(Resumable::new(settings)?), ..self })
+    }
+
+    /// Sets the engine hosts, whose presets this front has.
+    #[must_use]
+    pub fn with_engine_hosts(self, engine_hosts: Option<Arc<EngineHosts>>) -> Self {
+        Self { engine_hosts, ..self }
+    }
+
+    /// The engine hosts of a front.
+    pub fn engine_hosts(&self) -> Option<&Arc<EngineHosts>> {
+        self.engine_hosts.as_ref()
     }
 
     pub(super) fn resumable(&self) -> &Arc<Resumable> {
@@ -249,6 +264,13 @@ impl Sessions {
     /// # Errors
     /// The caller can open no session, whatever preset it requests. The refusal is not recorded yet: see [`Refusal`](crate::Refusal).
     pub fn admit(self: &Arc<Self>, caller: Caller, protocol: Protocol) -> Result<Admitted, Failure> {
+        if let Some(hosts) = &self.engine_hosts
+            && !hosts.is_any_connected()
+            && self.presets.names().is_empty()
+        {
+            let message = "no engine host is available; try again later";
+            return Err(Failure::new(FailureCode::EngineUnavailable, message));
+        }
         let places = match self.admission.take_places(&caller) {
             Err(failure) if !is_full(&failure) || !self.resumable.may_have(caller.key_name()) => return Err(failure),
             places => places,

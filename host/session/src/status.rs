@@ -1,8 +1,11 @@
 //! How full the server is: what a load balancer or an autoscaler asks for. Threads: any.
 
-use super::{PresetState, Sessions};
+use super::{PresetState, Sessions, models::owned, report::may_be_told};
+use auricle_cluster::messages::{HostStatus, ToldPreset};
 use auricle_core::Pace;
+use auricle_plugin_api::Scope;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// How full the server is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -106,6 +109,9 @@ impl Sessions {
                     if let Some(most) = status.max_streams {
                         status.room = status.room.min(most.saturating_sub(status.streams));
                     }
+                    if let Some(room) = model.room() {
+                        status.room = status.room.min(room);
+                    }
                     if let Some(one) = model.load_with(1).filter(|one| *one > 0.0) {
                         // The first live stream is always accepted.
                         let fit = ((admission.max_load() / one) as usize).max(1);
@@ -120,5 +126,48 @@ impl Sessions {
             })
             .collect();
         Status { streams, max_streams, accepting: presets.iter().any(|preset| preset.accepting), presets }
+    }
+
+    /// What an engine host tells its fronts.
+    pub fn host_status(&self) -> HostStatus {
+        let status = self.status();
+        let presets = status.presets.into_iter().map(|preset| self.told(preset)).collect();
+        HostStatus {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            stopping: self.is_stopping(),
+            streams: status.streams,
+            presets,
+        }
+    }
+
+    fn told(&self, status: PresetStatus) -> ToldPreset {
+        let told = ToldPreset {
+            usable: false,
+            reason: status.reason,
+            streams: status.streams,
+            load: status.load,
+            room: status.room,
+            name: status.name,
+            backend: status.backend,
+            ..ToldPreset::default()
+        };
+        let Some(resolved) = self.catalog().resolved(&told.name) else { return told };
+        let (preset, schema) = (&resolved.preset, resolved.engine.schema());
+        let of_streams = |name: &String| schema.scope(name) == Some(Scope::Stream);
+        let properties = schema.json().get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
+        let fields = preset.fields.iter().filter(|(name, value)| {
+            let is_secret =
+                properties.get(*name).is_some_and(|field| field.get("writeOnly") == Some(&Value::Bool(true)));
+            of_streams(name) && !is_secret && may_be_told(value)
+        });
+        ToldPreset {
+            usable: status.state != PresetState::Unavailable,
+            title: preset.host.title.clone(),
+            identity: resolved.identity(),
+            open: preset.host.open.clone(),
+            fields: owned(fields),
+            schema: owned(properties.iter().filter(|(name, _)| of_streams(name))),
+            ..told
+        }
     }
 }
