@@ -27,6 +27,7 @@ mod validate;
 
 use auricle_client as client;
 use auricle_engines::{plugins::probe_child, worker};
+use auricle_server::settings::Role;
 use clap::{CommandFactory, Parser, Subcommand};
 use output::{fail, with_runtime};
 use std::{path::PathBuf, process::ExitCode};
@@ -48,6 +49,8 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::ServeArgs),
+    Front(serve::FrontArgs),
+    Engine(serve::EngineArgs),
     Check(check::CheckArgs),
     Stream(client::StreamArgs),
     Bench(bench::BenchArgs),
@@ -97,7 +100,9 @@ struct ProbeChildArgs {
 /// Parses the command line and runs the command.
 pub(crate) fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Serve(args) => serve::run(args),
+        Command::Serve(args) => serve::run(args.server, Role::Serve),
+        Command::Front(args) => serve::run(args.server, Role::Front),
+        Command::Engine(args) => serve::run(args.server, Role::Engine),
         Command::Check(args) => check::run(&args),
         Command::Stream(args) => {
             logging::init_client();

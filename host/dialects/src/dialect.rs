@@ -80,6 +80,11 @@ pub trait SocketDialect: fmt::Debug + Send + Sync {
     /// Its name in a listener's `dialects`, and its codes for the log.
     fn protocol(&self) -> Protocol;
 
+    /// Whether its own handshake admits only those who have a key of its own, so that it needs none of the server's.
+    fn has_own_key(&self) -> bool {
+        false
+    }
+
     /// Serves a connection to its end. If `visitor` is a failure, sends it to the client in the dialect's own form; it
     /// is already recorded.
     fn serve(

@@ -2,7 +2,7 @@
 
 use crate::{
     address::ListenAddress,
-    settings::{DialectSettings, ListenerSettings, Settings},
+    settings::{DialectSettings, ListenerSettings, Role, Settings},
     webrtc::{Transport, WebRtcRoutes},
 };
 use auricle_dialects::{
@@ -43,6 +43,11 @@ pub(super) enum HttpDialects {
 }
 
 impl Dialects {
+    /// Whether only those who have a key of the dialect's own are served.
+    pub(super) fn have_own_key(&self) -> bool {
+        matches!(self, Self::Socket(dialect) if dialect.has_own_key())
+    }
+
     /// Whether clients can send a key.
     pub(super) fn show_keys(&self) -> bool {
         match self {
@@ -77,6 +82,10 @@ pub(super) fn dialects(
     listener: &ListenerSettings,
     webrtc: Option<&Arc<Transport>>,
 ) -> Result<Dialects, DialectsError> {
+    if settings.role == Role::Engine {
+        // Its clients are fronts, at an address of their own.
+        return Ok(Dialects::Http(HttpDialects::Shared(Vec::new(), Vec::new())));
+    }
     let DialectSettings {
         vosk,
         sherpa,

@@ -9,6 +9,7 @@ use super::{
     scrape::metrics,
     upgrade::upgrade,
 };
+use auricle_cluster::HostReport;
 use auricle_dialects::{Dialect, RestDialect};
 use auricle_engines::{
     platform::resident_bytes,
@@ -70,6 +71,9 @@ pub struct StatusReport {
     /// Its streams and presets.
     #[serde(flatten)]
     pub status: Status,
+    /// On a front: its engine hosts, in the order of the settings.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub engine_hosts: Vec<HostReport>,
 }
 
 /// What the server is doing.
@@ -144,6 +148,9 @@ pub(super) fn of_requests(app: App, dialect: &Arc<dyn RestDialect>) -> Router {
 
 /// The answer at an unknown path. It helps clients that look for the WebSocket.
 fn streams_are_at(dialects: &[Arc<dyn Dialect>]) -> String {
+    if dialects.is_empty() {
+        return "there is nothing at this path; this is an engine host: clients connect to a front\n".to_owned();
+    }
     let streams = dialects.iter().flat_map(|dialect| dialect.paths().iter().map(|path| (*path, dialect.name())));
     let streams: Vec<_> = streams.map(|(path, name)| format!("{path} ({name})")).collect();
     format!("there is nothing at this path; WebSocket streams are at {}\n", streams.join(", "))
@@ -165,11 +172,15 @@ fn upgrading(dialect: &Arc<dyn Dialect>) -> MethodRouter<App> {
     get(move |State(app): State<App>, request: Request| upgrade(Arc::clone(&dialect), app, request))
 }
 
-/// Returns 200 from when the plugin directories have been scanned until the server is asked to stop.
+/// Returns 200 from when the plugin directories have been scanned until the server is asked to stop; on a front, while an
+/// engine host is connected.
 async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
     match app.state() {
         ServerState::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),
         ServerState::Starting => (StatusCode::SERVICE_UNAVAILABLE, "scanning the plugin directories\n"),
+        ServerState::Ready if app.sessions.engine_hosts().is_some_and(|hosts| !hosts.is_any_connected()) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "no engine host is connected\n")
+        }
         ServerState::Ready => (StatusCode::OK, "ready\n"),
     }
 }
@@ -203,6 +214,7 @@ async fn status(State(app): State<App>, _: Operator) -> Json<StatusReport> {
         max_connections: app.connections.max(),
         memory_bytes: resident_bytes(std::process::id()),
         status: app.sessions.status(),
+        engine_hosts: app.sessions.engine_hosts().map(|hosts| hosts.report()).unwrap_or_default(),
     })
 }
 

@@ -7,6 +7,7 @@ mod answer;
 mod app;
 mod caller;
 pub mod check;
+mod cluster;
 mod connections;
 mod conversation;
 mod derived;
@@ -46,9 +47,11 @@ use app::App;
 use auricle_core::{metrics::Metrics, times::wait};
 use auricle_engines::plugins::{FirstScan, Registry, Watcher};
 use auricle_session::{AdmissionSettings, Catalog, Journal, Presets, Sessions};
+use cluster::{EngineHostDialect, cluster_listener, engine_hosts, follow_engine_hosts, host_key};
 use connections::Connections;
 use conversation::PhaseLimits;
 use derived::{catalog_settings, connection_settings, discovery_settings, phase_limits, uploads};
+use dialects::Dialects;
 use listener::Listener;
 use notify::Notifier;
 use plan::{Plan, plan};
@@ -94,9 +97,15 @@ impl Server {
     /// # Errors
     /// The settings would expose the server to a network, keys or certificates cannot be read, an address is in use,
     /// private copies cannot be stored, a plugin directory cannot be read, or the signal handlers cannot be installed.
-    pub async fn bind(settings: Settings, program: PathBuf, metrics: Arc<Metrics>) -> io::Result<Self> {
+    pub async fn bind(mut settings: Settings, program: PathBuf, metrics: Arc<Metrics>) -> io::Result<Self> {
         // First, because until then SIGHUP would end the process.
         let requests = Requests::new()?;
+        let engine_hosts = engine_hosts(&settings).map_err(io::Error::other)?;
+        if engine_hosts.is_some() {
+            // A front has no engines and no presets of its own.
+            settings.plugins.clear();
+            settings.presets = PathBuf::new();
+        }
         let drain = CancellationToken::new();
         let origins = Origins::new(&settings.origins).map_err(io::Error::other)?;
         let keys = settings
@@ -126,6 +135,12 @@ impl Server {
             let plan = plan(&settings, &listener, keys.as_deref(), webrtc.as_ref()).map_err(io::Error::other)?;
             listeners.push(bind(&listener, plan, &mut certificates).await?);
         }
+        if let Some(listener) = cluster_listener(&settings).map_err(io::Error::other)? {
+            let dialect = EngineHostDialect::new(host_key(&settings).map_err(io::Error::other)?);
+            let dialects = Dialects::Socket(Arc::new(dialect));
+            let plan = Plan { dialects, tls: settings.tls.as_ref(), page: false };
+            listeners.push(bind(&listener, plan, &mut certificates).await?);
+        }
         let registry = Arc::new(Registry::new(settings.backends.clone()));
         let presets = Arc::new(Presets::read(&settings.presets));
         let catalog = Catalog::new(
@@ -153,6 +168,7 @@ impl Server {
             first_scan.clone(),
         )
         .with_names(settings.models.clone())
+        .with_engine_hosts(engine_hosts.clone())
         .with_resume(settings.resume.clone())?;
         let app = App {
             registry: Arc::clone(&registry),
@@ -180,6 +196,9 @@ impl Server {
             keys: keys.clone(),
             certificates: certificates.0.clone(),
         };
+        if let Some(hosts) = engine_hosts {
+            tokio::spawn(follow_engine_hosts(hosts, Arc::clone(&presets), settings.cluster.calls));
+        }
         tokio::spawn(follow_changes(first_scan, registry, presets, catalog));
         tokio::spawn(follow_files(keys, certificates.0));
         if let Some(journal) = journal {

@@ -146,6 +146,7 @@ impl Listener {
             Dialects::Http2(dialect) => Kind::Http2(http::of_requests(app, dialect), Arc::clone(dialect)),
             Dialects::Socket(dialect) => Kind::Socket(SocketService::new(Arc::clone(dialect), app)),
         };
+        let keeps_alive = self.dialects.have_own_key();
         let service = Service { kind, certificate: self.certificate.clone(), metrics, limits };
         loop {
             let (socket, address) = match self.socket.accept().await {
@@ -157,6 +158,9 @@ impl Listener {
                     continue;
                 }
             };
+            if let (true, Accepted::Tcp(socket)) = (keeps_alive, &socket) {
+                keep_alive(socket);
+            }
             let Some(connection) = connections.admit(address, self.allows(address)) else { continue };
             tokio::spawn(service.clone().serve(socket, Arc::new(connection), address));
         }
@@ -171,7 +175,8 @@ impl Listener {
 
     /// Whether a client that cannot send a key is served because of its network.
     fn serves_without_key(&self) -> bool {
-        !self.dialects.show_keys() && !self.allow.is_empty() && self.key.is_none()
+        let is_open = !self.dialects.show_keys() && !self.allow.is_empty() && self.key.is_none();
+        is_open || self.dialects.have_own_key()
     }
 }
 
@@ -253,6 +258,24 @@ impl Service {
             Kind::Socket(service) => service.serve(Box::new(socket), connection).await,
         }
     }
+}
+
+/// Has the system find out within a minute that the other end is gone: a front may send nothing for hours.
+fn keep_alive(socket: &tokio::net::TcpStream) {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::net::sockopt;
+        let second = Duration::from_secs(1);
+        let set = sockopt::set_socket_keepalive(socket, true)
+            .and_then(|()| sockopt::set_tcp_keepidle(socket, 20 * second))
+            .and_then(|()| sockopt::set_tcp_keepintvl(socket, 10 * second))
+            .and_then(|()| sockopt::set_tcp_keepcnt(socket, 3));
+        if let Err(error) = set {
+            tracing::debug!("cannot watch over a connection: {error}");
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = socket;
 }
 
 /// Removes a socket file that a killed server left behind, on which nobody listens.

@@ -48,6 +48,13 @@ fn measure(app: &App) -> Registry {
     models(app, ours);
     presets(app, ours);
     plugins(app, ours);
+    if let Some(hosts) = app.sessions.engine_hosts() {
+        let connected = Numbers::default();
+        for host in hosts.report() {
+            connected.get_or_create(&vec![("engine_host", host.address)]).set(i64::from(host.connected));
+        }
+        ours.register("engine_host_connected", "Whether each engine host of this front is connected", connected);
+    }
     let expiry = Numbers::default();
     for certificate in app.certificates.iter().map(|certificate| certificate.get()) {
         if let Some(time) = certificate.not_after {

@@ -1,9 +1,11 @@
 //! The server's settings in `auricle.toml`, with their defaults.
 
+mod cluster;
 mod error;
 mod limits;
 mod webrtc;
 
+pub use cluster::{ClusterSettings, Role};
 pub use error::{SettingsError, SettingsFileError, TomlError};
 pub use limits::{Limits, Timeouts};
 pub use webrtc::{PublicAddress, WebRtc};
@@ -77,6 +79,11 @@ pub struct Settings {
     pub allow_network_without_keys: bool,
     /// Allows listening for other machines without TLS.
     pub allow_network_without_tls: bool,
+    /// Fronts and engine hosts.
+    pub cluster: ClusterSettings,
+    /// What the server does. The command decides, not the file.
+    #[serde(skip)]
+    pub role: Role,
     /// Limits.
     pub limits: Limits,
     /// Timeouts.
@@ -219,6 +226,8 @@ impl Default for Settings {
             journal: None,
             allow_network_without_keys: false,
             allow_network_without_tls: false,
+            cluster: ClusterSettings::default(),
+            role: Role::Serve,
             limits: Limits::default(),
             timeouts: Timeouts::default(),
         }
@@ -258,6 +267,7 @@ impl Settings {
         if let ListenAddress::Unix(path) = &mut settings.listen {
             *path = dir.join(&*path);
         }
+        settings.cluster = settings.cluster.within(dir);
         settings.resume.dir = settings.resume.dir.map(|path| dir.join(path));
         settings.journal = settings.journal.map(|journal| JournalSettings { dir: dir.join(journal.dir), ..journal });
         Ok(settings)
@@ -286,6 +296,7 @@ impl Settings {
             return Err(SettingsError::ListenTwice);
         }
         self.webrtc.check()?;
+        self.cluster.check()?;
         if self.resume.seconds != 0.0 && !is_wait(self.resume.seconds) {
             return Err(SettingsError::NoWait { field: "resume.seconds" });
         }

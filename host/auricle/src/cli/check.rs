@@ -6,7 +6,10 @@ use super::{
 };
 use auricle_core::wording::count;
 use auricle_engines::platform::this_program;
-use auricle_server::check::{Finding, Level, check};
+use auricle_server::{
+    check::{Finding, Level, check},
+    settings::Role,
+};
 use serde::Serialize;
 use std::process::ExitCode;
 
@@ -36,7 +39,7 @@ struct CheckReport {
 }
 
 pub(super) fn run(args: &CheckArgs) -> ExitCode {
-    let findings = match args.configuration.read() {
+    let findings = match args.configuration.read(Role::Serve) {
         Ok(settings) => match this_program() {
             Ok(program) => check(&settings, &program),
             Err(error) => return fail(error),

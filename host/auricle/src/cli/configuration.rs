@@ -1,8 +1,8 @@
-//! Where a server's plugins, settings and resources are: the options that `serve` and `check` share.
+//! Where a server's plugins, settings and resources are: the options that `serve`, `front`, `engine` and `check` share.
 
 use auricle_server::{
     address::ListenAddress,
-    settings::{Settings, SettingsFileError},
+    settings::{Role, Settings, SettingsFileError},
 };
 use std::path::PathBuf;
 
@@ -36,7 +36,7 @@ pub(super) enum ConfigurationError {
 
 impl ConfigurationArgs {
     /// Reads the settings; the command line overrides the file.
-    pub(super) fn read(&self) -> Result<Settings, ConfigurationError> {
+    pub(super) fn read(&self, role: Role) -> Result<Settings, ConfigurationError> {
         let mut settings = match &self.configs {
             Some(dir) if dir.is_dir() => Settings::read(dir)?,
             Some(dir) => return Err(ConfigurationError::NoDirectory(dir.clone())),
@@ -52,7 +52,8 @@ impl ConfigurationArgs {
             settings.listen = address.clone();
             settings.listeners.clear();
         }
-        if settings.plugins.is_empty() {
+        settings.role = role;
+        if settings.plugins.is_empty() && role != Role::Front {
             return Err(ConfigurationError::NoPlugins);
         }
         Ok(settings)

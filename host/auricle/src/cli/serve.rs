@@ -1,4 +1,4 @@
-//! `auricle serve`.
+//! `auricle serve`, `auricle front` and `auricle engine`.
 
 use super::{
     configuration::{ConfigurationArgs, ConfigurationError},
@@ -9,7 +9,10 @@ use super::{
 use crate::crash;
 use auricle_core::metrics::Metrics;
 use auricle_engines::platform::this_program;
-use auricle_server::{Server, settings::Settings};
+use auricle_server::{
+    Server,
+    settings::{Role, Settings},
+};
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
 /// Start the server.
@@ -26,6 +29,43 @@ SIGTERM or Ctrl-C stops the server: no new streams; open streams have `timeouts.
 SIGHUP reloads keys, certificates, presets and `log` from auricle.toml; on a terminal it stops the server.
 Exit status: 0 stopped normally, 1 could not start.")]
 pub(super) struct ServeArgs {
+    #[command(flatten)]
+    pub(super) server: ServerArgs,
+}
+
+/// Start a front: a server whose engines are on other machines.
+///
+/// It has the clients, and all protocols. Engines and presets are on the engine hosts in `[cluster]` of auricle.toml.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  auricle front --configs configs
+
+auricle.toml needs `engines` and `key` under [cluster]; docs/scaling.md has a whole one. Signals are those of `auricle serve`.
+Exit status: 0 stopped normally, 1 could not start.")]
+pub(super) struct FrontArgs {
+    #[command(flatten)]
+    pub(super) server: ServerArgs,
+}
+
+/// Start an engine host: it has engines, and serves fronts.
+///
+/// Engines, settings and presets are as for `auricle serve`. Fronts connect at `listen` in `[cluster]` of auricle.toml; other
+/// clients are not served.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  auricle engine --plugins target/plugins --configs configs
+
+auricle.toml needs `listen` and `key` under [cluster]; docs/scaling.md has a whole one. Signals are those of `auricle serve`.
+Exit status: 0 stopped normally, 1 could not start.")]
+pub(super) struct EngineArgs {
+    #[command(flatten)]
+    pub(super) server: ServerArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ServerArgs {
     #[command(flatten)]
     configuration: ConfigurationArgs,
     /// Log level (default: `log` in auricle.toml, or info): error, warn, info, debug, trace, or directives such as
@@ -46,8 +86,8 @@ enum RereadError {
     Log(#[from] LogError),
 }
 
-pub(super) fn run(args: ServeArgs) -> ExitCode {
-    let settings = match args.configuration.read() {
+pub(super) fn run(args: ServerArgs, role: Role) -> ExitCode {
+    let settings = match args.configuration.read(role) {
         Ok(settings) => settings,
         Err(problem) => return fail(problem),
     };
@@ -66,8 +106,8 @@ pub(super) fn run(args: ServeArgs) -> ExitCode {
     code
 }
 
-async fn serve(args: ServeArgs, start: Settings, log: Arc<Log>) -> ExitCode {
-    let kept = Arc::clone(&log);
+async fn serve(args: ServerArgs, start: Settings, log: Arc<Log>) -> ExitCode {
+    let (kept, role) = (Arc::clone(&log), start.role);
     let served = async {
         let server = Server::bind(start, this_program()?, Arc::new(Metrics::new(log.writer.meter().clone()))).await?;
         let urls = server.urls()?;
@@ -78,10 +118,12 @@ async fn serve(args: ServeArgs, start: Settings, log: Arc<Log>) -> ExitCode {
         if let Some(page) = server.page()? {
             print(&format!("open {page} in a browser to try it"));
         }
-        if let Some(url) = urls.iter().find(|url| url.starts_with("http")) {
+        if role != Role::Engine
+            && let Some(url) = urls.iter().find(|url| url.starts_with("http"))
+        {
             tracing::info!("streams at {}/v1/stream", url.replacen("http", "ws", 1));
         }
-        server.run(move || Ok::<_, RereadError>(log.set(&args.configuration.read()?.log)?)).await;
+        server.run(move || Ok::<_, RereadError>(log.set(&args.configuration.read(role)?.log)?)).await;
         Ok::<_, std::io::Error>(())
     };
     match served.await {
