@@ -192,6 +192,8 @@ impl Disturbance {
             Act::SetClock(by) => fs::write(host.path(CLOCK), by).unwrap(),
             Act::LimitAddresses | Act::CutModel | Act::CloseLog | Act::BlockLog | Act::FillLog => {}
             Act::CutConnection | Act::HalfOpen | Act::FullStore => {}
+            // See `engine_hosts`.
+            Act::SignalEngineHost(_) | Act::LoseEngineHosts => {}
         }
     }
 

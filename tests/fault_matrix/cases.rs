@@ -30,6 +30,7 @@ pub(crate) fn chapters() -> Vec<Chapter> {
         ("Files, memory and descriptors", surroundings()),
         ("Log and signals", log_and_signals()),
         ("Connections, stored points and the clock", connections()),
+        ("Engine hosts behind a front", engine_hosts()),
     ]
 }
 
@@ -530,5 +531,17 @@ fn connections() -> Vec<Case> {
         }),
         row("the clock is set forward by an hour; connection cut", Act::SetClock("+1h"), Cell::whole),
         row("the clock is set back by an hour; connection cut", Act::SetClock("-1h"), Cell::whole),
+    ]
+}
+
+/// The server is a front. The columns are where the engine's code runs on the engine hosts.
+fn engine_hosts() -> Vec<Case> {
+    let row = |fault, act, cell| alike(fault, "mid-stream", How::Act(act, json!({})), cell);
+    let lost = || Cell::whole().log(&["engine host not available"]);
+    vec![
+        row("SIGKILL to the stream's engine host", Act::SignalEngineHost("KILL"), lost),
+        row("SIGSTOP to the stream's engine host: half-open", Act::SignalEngineHost("STOP"), lost),
+        row("SIGTERM to the stream's engine host", Act::SignalEngineHost("TERM"), lost),
+        row("SIGKILL to all engine hosts; one is started again", Act::LoseEngineHosts, lost),
     ]
 }

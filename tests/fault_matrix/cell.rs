@@ -63,9 +63,18 @@ pub(crate) enum Act {
     DamagePoints,
     /// The clock is set forward or back.
     SetClock(&'static str),
+    /// A signal to the engine host of the stream, which is on a front with two of them, as in the next one.
+    SignalEngineHost(&'static str),
+    /// All engine hosts are killed, and one is started again.
+    LoseEngineHosts,
 }
 
 impl Act {
+    /// Whether the server is a front with two engine hosts.
+    pub(crate) fn is_of_a_cluster(self) -> bool {
+        matches!(self, Self::SignalEngineHost(_) | Self::LoseEngineHosts)
+    }
+
     /// Whether the stream is resumed in another connection.
     pub(crate) fn is_resumed(self) -> bool {
         matches!(

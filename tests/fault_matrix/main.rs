@@ -10,6 +10,7 @@
 mod acts;
 mod cases;
 mod cell;
+mod engine_hosts;
 mod page;
 mod resumed;
 mod stage;

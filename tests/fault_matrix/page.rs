@@ -22,7 +22,8 @@ cell describes the faulty stream from its client's side:
 Unless the server ends or the cell says otherwise, the text of all other streams is word for word the same as on a quiet server, new
 streams are accepted, and descriptors, workers and memory are released. Most faults occur once: the new worker that continues from the
 stream's last restart point does not meet them again. Faults in `processor` and `init`, and those marked in their row, occur again at the
-same place. Where a connection is cut, the client resumes its stream in another one.
+same place. Where a connection is cut, the client resumes its stream in another one. In the last table the server is a
+[front](scaling.md), and the columns say where the engine's code runs on its two engine hosts.
 ";
 
 fn page() -> String {

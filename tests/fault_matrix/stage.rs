@@ -3,6 +3,7 @@
 use super::{
     acts::{self, Act, Disturbance},
     cell::{Case, Cell, Column, Ending, How, Outcome},
+    engine_hosts::EngineHosts,
     resumed,
 };
 use auricle_dialects::native::codes::close_code;
@@ -71,8 +72,9 @@ fn cpp_preset(column: Column, backend: &str, fields: &Value) -> Value {
     preset
 }
 
-/// A server with the engines `tone` and `faulty`, and with those in C++ if the case is theirs.
-fn setup(column: Column, case: &Case) -> Setup {
+/// A server with the engines `tone` and `faulty`, and with those in C++ if the case is theirs. `more` is for the end of its
+/// settings, in the table of timeouts.
+fn setup(column: Column, case: &Case, more: &str) -> Setup {
     let mut preset = faulty(column, json!({}));
     if case.does_not_return() {
         preset["host"]["call_seconds"] = json!(2.0);
@@ -90,7 +92,8 @@ fn setup(column: Column, case: &Case) -> Setup {
             &("[limits]\nmax_call_timeouts = 1000\nquarantine_streams = 1000\nmax_crash_reports = 1000\n\
                [timeouts]\nload_seconds = 4"
                 .to_owned()
-                + resume_settings(case)),
+                + resume_settings(case)
+                + more),
         )
 }
 
@@ -132,6 +135,8 @@ impl Bystander {
 pub(crate) struct Stage {
     pub(crate) host: Host,
     trouble: Disturbance,
+    /// If the host is a front.
+    engine_hosts: Option<EngineHosts>,
     undisturbed: Vec<Vec<Value>>,
     memory: u64,
     descriptors: usize,
@@ -145,13 +150,20 @@ impl Stage {
     /// The case is not possible on this machine.
     pub(crate) fn set(column: Column, case: &Case) -> Result<Self, String> {
         let act = if let How::Act(act, _) = case.how { Some(act) } else { None };
-        let host = acts::start(setup(column, case), column, act)?;
+        let (host, engine_hosts) = match act {
+            Some(act) if act.is_of_a_cluster() => {
+                let (front, engine_hosts) = EngineHosts::start(|more| setup(column, case, more));
+                (front, Some(engine_hosts))
+            }
+            _ => (acts::start(setup(column, case, ""), column, act)?, None),
+        };
         let undisturbed = Bystander::begin(&host, "faulty").end();
         assert_eq!(Bystander::begin(&host, "tone").end(), undisturbed);
         streams_end(&host);
         let (memory, workers) = (host.resident().unwrap(), host.workers().len());
         let descriptors = descriptors(&host);
-        Ok(Self { host, trouble: Disturbance::default(), undisturbed, memory, descriptors, workers })
+        let trouble = Disturbance::default();
+        Ok(Self { host, trouble, engine_hosts, undisturbed, memory, descriptors, workers })
     }
 
     /// Provokes the fault, and checks everything afterwards.
@@ -216,6 +228,10 @@ impl Stage {
         if let Some(act) = act.filter(|act| acts::is_mid_stream(*act)) {
             client.until("segment");
             self.trouble.begin(act, &self.host);
+            if let Some(engine_hosts) = &mut self.engine_hosts {
+                let id = client.heard[0]["stream"].as_str().unwrap();
+                engine_hosts.begin(act, id, &self.host);
+            }
         }
         client.audio_in_frames(rest, 4_000);
         client.say(&json!({"type": "finish"}));

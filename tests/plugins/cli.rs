@@ -67,6 +67,8 @@ fn text(path: &Path) -> &str {
 fn every_command_explains_itself() {
     let commands = [
         "serve",
+        "front",
+        "engine",
         "check",
         "stream",
         "bench",

@@ -9,6 +9,7 @@ mod assembly_ai;
 mod asyncapi;
 mod bad_input;
 mod check;
+mod cluster;
 mod conformance;
 mod connections;
 mod convert;

@@ -39,6 +39,7 @@ pub struct Setup {
     dir: Arc<tempfile::TempDir>,
     resources: Vec<PathBuf>,
     log: Option<String>,
+    command: &'static str,
 }
 
 impl Default for Setup {
@@ -54,7 +55,7 @@ impl Setup {
         for name in ["plugins", "resources", "configs/presets"] {
             fs::create_dir_all(dir.path().join(name)).unwrap();
         }
-        Self { dir, resources: Vec::new(), log: None }.settings("")
+        Self { dir, resources: Vec::new(), log: None, command: "serve" }.settings("")
     }
 
     /// Adds the file or folder to the plugin directory.
@@ -113,6 +114,13 @@ impl Setup {
         self
     }
 
+    /// Sets the command that starts it, instead of `serve`: `front` or `engine`.
+    #[must_use]
+    pub fn role(mut self, command: &'static str) -> Self {
+        self.command = command;
+        self
+    }
+
     /// A path in the host's own directory: `plugins`, `resources`, `configs/presets`, `cache`.
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
@@ -121,7 +129,7 @@ impl Setup {
     /// The command that starts the host.
     pub fn command(&self) -> Command {
         let mut command = auricle();
-        command.arg("serve");
+        command.arg(self.command);
         let settings = fs::read_to_string(self.path("configs/auricle.toml")).unwrap_or_default();
         if !settings.contains("[[listeners]]") {
             command.args(["--listen", "127.0.0.1:0"]);
