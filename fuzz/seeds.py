@@ -423,6 +423,34 @@ def workers() -> None:
     say("samples", 4, half * 3, b"\1")
 
 
+def clusters() -> None:
+    def say(name: str, kind: int, *parts: bytes) -> None:
+        seed("cluster_messages", name, bytes([kind]) + b"".join(parts))
+
+    half = struct.pack("<f", 0.5)
+    say("watch", 0, number(0))
+    say("load", 0, number(1), string("tone"), string("f00d"))
+    say("open", 0, number(2), string("stream"), string("tone"), string("f00d"), string('{"lan":"en"}'), b"\1\0")
+    say("init", 0, number(3), number(1 << 40))
+    say("restore", 0, number(4), number(16000), string(b"state"))
+    say("process", 0, number(5), string(half * 3), number(1))
+    say("state", 1, number(0), string("{}"))
+    say("loaded", 1, number(1), string('{"sample_rate":16000}'))
+    piece = number(1) + number(900) + string("one") + NONE + string("")
+    say("segment", 1, number(2), number(1), piece + some(string("en")) + sequence())
+    say("restart-point", 1, number(2), number(4), number(48000), string(b"state"))
+    say("done", 1, number(3))
+    say("failed", 1, number(4), string("engine_error"), string("the engine failed"), some(string("in finish")))
+    say("lost", 1, number(5))
+    version = {"major": 1, "minor": 0}
+    say("hello", 2, json.dumps({"protocol": "auricle-cluster", "version": version, "nonce": "00"}).encode())
+    say("too-new", 2, json.dumps({"protocol": "auricle-cluster", "version": {"major": 2, "minor": 0}, "nonce": ""}).encode())
+    say("welcome", 2, json.dumps({"accepted": {"version": version, "nonce": "00", "proof": "00"}}).encode())
+    say("refused", 2, json.dumps({"refused": {"version": version, "reason": "too old"}}).encode())
+    preset = {"name": "tone", "usable": True, "identity": "f00d", "open": ["lan"], "load": 0.5, "room": 9}
+    say("status", 3, json.dumps({"version": "0.1.0", "stopping": False, "streams": 3, "presets": [preset]}).encode())
+
+
 def restarts() -> None:
     words = [number(start) + number(start + 800) + string("so") + some(struct.pack("<f", 0.5)) for start in (0, 1600, 3200)]
     agreement = number(4000) + sequence(*words) + number(1) + number(2) + number(1)
@@ -666,7 +694,7 @@ def datagrams() -> None:
 
 def main() -> None:
     shutil.rmtree(SEEDS, ignore_errors=True)
-    for write in (messages, dialects, audio, texts, workers, restarts, points, networks, weights, media, datagrams, plugins, packages):
+    for write in (messages, dialects, audio, texts, workers, clusters, restarts, points, networks, weights, media, datagrams, plugins, packages):
         write()
     files = [path for path in SEEDS.glob("*/*")]
     print(f"{len(files)} seeds, {sum(path.stat().st_size for path in files)} bytes in {SEEDS}")

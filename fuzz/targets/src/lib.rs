@@ -11,6 +11,7 @@ mod audio_files;
 mod audio_intake;
 mod claims;
 mod client_messages;
+mod cluster_messages;
 mod deepgram_messages;
 mod flux_messages;
 mod hisi_configurations;
@@ -48,6 +49,7 @@ pub use audio_files::audio_files;
 pub use audio_intake::audio_intake;
 pub use claims::claims;
 pub use client_messages::client_messages;
+pub use cluster_messages::cluster_messages;
 pub use deepgram_messages::deepgram_messages;
 pub use flux_messages::flux_messages;
 pub use hisi_configurations::hisi_configurations;
@@ -81,12 +83,13 @@ pub use wyoming_events::wyoming_events;
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 33] = [
+pub const TARGETS: [(&str, Target); 34] = [
     ("assembly_ai_messages", assembly_ai_messages),
     ("audio_files", audio_files),
     ("audio_intake", audio_intake),
     ("claims", claims),
     ("client_messages", client_messages),
+    ("cluster_messages", cluster_messages),
     ("deepgram_messages", deepgram_messages),
     ("flux_messages", flux_messages),
     ("hisi_configurations", hisi_configurations),
