@@ -14,6 +14,8 @@ mod digits;
 #[cfg(target_os = "linux")]
 mod files;
 #[cfg(target_os = "linux")]
+mod front;
+#[cfg(target_os = "linux")]
 mod graphs;
 #[cfg(target_os = "linux")]
 mod host;
@@ -65,6 +67,8 @@ enum Bench {
     Files,
     /// Engines in worker processes, compared with the server's own process
     Isolation,
+    /// Streams through a front and an engine host, compared with one server
+    Front,
     /// Twice as many clients as the server can serve, with and without admission by load
     Overload,
     /// Engine `onnx`, compared with sherpa-onnx on the same model
@@ -156,6 +160,8 @@ fn main() -> ExitCode {
         Bench::Files => files::run(),
         #[cfg(target_os = "linux")]
         Bench::Isolation => isolation::run(),
+        #[cfg(target_os = "linux")]
+        Bench::Front => front::run(),
         #[cfg(target_os = "linux")]
         Bench::Overload => overload::run(),
         #[cfg(target_os = "linux")]

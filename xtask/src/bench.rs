@@ -26,6 +26,8 @@ pub(crate) enum Bench {
     Files,
     /// Engines in worker processes, compared with the server's own process: processor time per second of audio
     Isolation,
+    /// Streams through a front and an engine host, compared with one server: processor time, delay
+    Front,
     /// Twice as many clients as the server can serve, with and without admission by load
     Overload,
     /// Number of real-time streams with engine `onnx`, compared with sherpa-onnx's own server (PyPI) with the same
@@ -112,6 +114,7 @@ pub(crate) fn bench(name: &Bench) -> Done {
             command.env("AURICLE_LARGE_MODELS", target().join("onnx-models"));
             command.arg("isolation")
         }
+        Bench::Front => command.arg("front"),
         Bench::Overload => command.arg("overload"),
         Bench::Capacity { models, quick } => {
             let models =
