@@ -164,7 +164,8 @@ impl Sessions {
             usable: status.state != PresetState::Unavailable,
             title: preset.host.title.clone(),
             identity: resolved.identity(),
-            open: preset.host.open.clone(),
+            // Those of stages cannot be set through a front.
+            open: preset.host.open.iter().filter(|field| schema.scope(field).is_some()).cloned().collect(),
             fields: owned(fields),
             schema: owned(properties.iter().filter(|(name, _)| of_streams(name))),
             ..told
