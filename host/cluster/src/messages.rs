@@ -102,6 +102,8 @@ pub enum Then {
     Flush,
     /// All text is reported, and the stream ends.
     End,
+    /// The client ends the turn. The audio is empty: what does not fill a chunk comes after it.
+    EndTurn,
 }
 
 /// An engine host's answer.

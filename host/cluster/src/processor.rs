@@ -174,6 +174,10 @@ impl Processor for HostedProcessor {
     fn finish(&mut self, audio: &[f32], sink: &mut dyn EventSink) -> Result<(), CallError> {
         self.insert(audio, Then::End, sink)
     }
+
+    fn end_turn(&mut self, sink: &mut dyn EventSink) -> Result<(), CallError> {
+        self.insert(&[], Then::EndTurn, sink)
+    }
 }
 
 impl Drop for HostedProcessor {

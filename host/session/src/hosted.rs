@@ -10,7 +10,7 @@ use super::{
 };
 use auricle_core::{Event, Failure, Pace, permits::Permit};
 use auricle_engines::worker::wire::EngineEvent;
-use auricle_plugin_api::{Metadata, Segment};
+use auricle_plugin_api::{Metadata, Segment, Turn};
 use auricle_stream::{Continuation, GridStart, ModelScheduler, Stream, StreamPoint, StreamSettings, StreamUsage};
 use serde_json::{Map, Value};
 use std::{collections::VecDeque, sync::Arc, time::Instant};
@@ -74,6 +74,8 @@ pub enum Report {
     SpeechStarted(u64),
     /// The utterance ended.
     Endpoint(u64),
+    /// Something happened to a turn.
+    Turn(Turn),
     /// A point from which another processor can continue.
     RestartPoint(u64, Arc<[u8]>),
 }
@@ -99,6 +101,7 @@ impl Report {
             Self::Segment(segment) => pass(EngineEvent::Segment(segment.into())),
             Self::SpeechStarted(sample) => pass(EngineEvent::SpeechStarted(sample)),
             Self::Endpoint(sample) => pass(EngineEvent::Endpoint(sample)),
+            Self::Turn(turn) => pass(EngineEvent::Turn(turn)),
             Self::RestartPoint(sample, state) => pass(EngineEvent::RestartPoint(sample, &state)),
         }
     }
@@ -207,6 +210,11 @@ impl HostedStream {
         self.stream.finish_chunk(rest);
     }
 
+    /// Ends the turn of the speaker.
+    pub fn end_turn(&self) {
+        self.stream.end_turn();
+    }
+
     /// Starts the engine at a sample. Returns whether a call began: not if the engine was just started there.
     ///
     /// # Errors
@@ -269,6 +277,11 @@ impl HostedStream {
             let report = match event {
                 Event::Partial(segment) => {
                     reports.push(Report::Partial(segment));
+                    continue;
+                }
+                // Not counted by points, so one may come a little late.
+                Event::Turn(turn) => {
+                    reports.push(Report::Turn(turn));
                     continue;
                 }
                 Event::Segment(segment) => Report::Segment(segment),

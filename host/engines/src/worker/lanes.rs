@@ -46,6 +46,7 @@ fn error(problem: CallError) -> Error {
         CallError::Engine(error) => error,
         CallError::Died(death) => Error::other(format!("the engine {death}")),
         CallError::Unavailable(reason) => Error::other(reason),
+        CallError::Failed(failure) => Error::other(failure.message),
     }
 }
 

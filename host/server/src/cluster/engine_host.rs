@@ -178,6 +178,7 @@ async fn process(wire: &mut Wire, place: HostedPlace) -> io::Result<()> {
                 Request::Process { audio, then: Then::More } => stream.process(to_samples(audio)),
                 Request::Process { audio, then: Then::Flush } => stream.flush(to_samples(audio)),
                 Request::Process { audio, then: Then::End } => stream.finish(to_samples(audio)),
+                Request::Process { then: Then::EndTurn, .. } => stream.end_turn(),
                 _ => return Err(out_of_turn()),
             }
             break;
