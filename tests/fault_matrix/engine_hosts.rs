@@ -43,9 +43,6 @@ impl EngineHosts {
                 let home = self.hosts.iter().position(has).unwrap();
                 self.hosts[home].signal_all(name);
                 front.wait_for("the front to notice", || connected(front) == 1);
-                if name == "STOP" {
-                    self.hosts[home].signal_all("CONT");
-                }
             }
             Act::LoseEngineHosts => {
                 for host in &mut self.hosts {
