@@ -125,10 +125,10 @@ fn stage() -> Value {
 #[test]
 fn a_plugin_of_stages_is_taken_by_hosts_that_know_them_and_refused_by_others_in_one_line() {
     for version in GROWN {
-        let library = workshop().stage(version);
-        assert_eq!(refusals("1.0", &[library.clone()]), ["exports no engine"], "a stage of {version}");
+        let library = [workshop().stage(version)];
+        assert_eq!(refusals("1.0", &library), ["exports no engine"], "a stage of {version}");
         for host in GROWN {
-            let seen = &look(host, &[library.clone()])[0];
+            let seen = &look(host, &library)[0];
             assert_eq!((&seen["stages"], &seen["backend"]), (&json!([stage()]), &json!(null)), "{version} on {host}");
         }
     }

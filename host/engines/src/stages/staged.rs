@@ -1,7 +1,7 @@
 //! A model whose events pass stages. Threads: as of the model.
 
 use super::{
-    chain::{Chain, EngineSink, Link},
+    chain::{Chain, Link},
     error::of_stage,
     list::{STAGE, STAGES},
     state::ChainState,
@@ -88,7 +88,7 @@ impl Model for Staged {
     }
 
     fn process_batch(&self, batch: &mut [BatchEntry<'_>]) {
-        let mut parts: Vec<(&mut Box<dyn Processor>, &[f32], bool, EngineSink<'_>)> = Vec::with_capacity(batch.len());
+        let mut parts = Vec::with_capacity(batch.len());
         let mut outcomes = Vec::with_capacity(batch.len());
         for BatchEntry { processor, audio, ends, sink, outcome } in batch {
             let processor: &mut dyn Any = &mut **processor;
@@ -103,7 +103,7 @@ impl Model for Staged {
         }
         let entries = parts.iter_mut().map(|(engine, audio, ends, sink)| BatchEntry {
             processor: &mut ***engine,
-            audio: *audio,
+            audio,
             ends: *ends,
             sink,
             outcome: Err(CallError::Unavailable("it was not processed".into())),
