@@ -379,6 +379,8 @@ def texts() -> None:
     host = '{"title":"t","open":["lan"],"preload":true,"concurrency":2,"max_streams":8,"call_seconds":2.5,'
     host += '"isolation":"in-process","sandbox":false,"memory_mb":512,"unload_seconds":900}'
     seed("presets", "host.json", '{"backend":"tone","lan":"en","beam":1e-3,"host":' + host + "}")
+    gate = '{"voice_gate":{"cut":"skip","hold_seconds":2.5,"pre_roll_seconds":0.5}}'
+    seed("presets", "gate.json", '{"backend":"tone","host":' + gate + "}")
     seed("settings", "auricle.toml", text("configs/auricle.toml"))
     more = 'listen = "[::1]:80"\nplugins = ["a"]\ntrusted = ["tone"]\n[backends]\ntone = "x@1.2"\n[limits]\nmax_streams = 3\n'
     seed("settings", "more.toml", more + "quarantine_seconds = 1e3\n[timeouts]\nidle_seconds = 0.25\n")

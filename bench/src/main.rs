@@ -16,6 +16,8 @@ mod files;
 #[cfg(target_os = "linux")]
 mod front;
 #[cfg(target_os = "linux")]
+mod gate;
+#[cfg(target_os = "linux")]
 mod graphs;
 #[cfg(target_os = "linux")]
 mod host;
@@ -124,6 +126,9 @@ enum Bench {
         #[arg(long, default_value_t = 4)]
         streams: usize,
     },
+    /// The presets of the repository with and without a voice gate: invented words, first words, wrong words, processor time
+    #[cfg(target_os = "linux")]
+    Gate(gate::Options),
     /// Streams that can be resumed, compared with others: processor time; the memory of streams that wait
     Resume,
     /// Streams over WebRTC, compared with streams over WebSocket
@@ -178,6 +183,8 @@ fn main() -> ExitCode {
         Bench::Python => python::run(),
         #[cfg(target_os = "linux")]
         Bench::Ttfs { work, utterances, streams } => ttfs::run(&work, utterances, streams),
+        #[cfg(target_os = "linux")]
+        Bench::Gate(options) => gate::run(&options),
         #[cfg(target_os = "linux")]
         Bench::Resume => resume::run(),
         #[cfg(target_os = "linux")]

@@ -45,6 +45,8 @@ export interface Events {
   lag: { type: "lag"; seconds: number };
   /** Audio that was not processed: because of a failure in the server, or because the connection was away for too long. */
   gap: { type: "gap"; start: number; end: number };
+  /** The engine reported no text although somebody speaks, and was started anew: it gets the audio from there on again. */
+  restarted: { type: "restarted"; time: number };
   /** All text of the audio before a flush has been reported: so many samples since the start or the last reset. */
   flushed: { type: "flushed"; sample: number };
   /** All text has been reported. */

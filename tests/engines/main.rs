@@ -9,5 +9,6 @@ mod moonshine;
 mod python;
 mod speech;
 mod stages;
+mod voice_gate;
 mod whisper;
 mod workers;

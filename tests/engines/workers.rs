@@ -97,6 +97,23 @@ fn a_stream_of_which_the_engine_dies_again_is_closed() {
 }
 
 #[test]
+fn an_engine_that_reports_no_text_of_speech_is_started_anew() {
+    let mut mute = faulty(json!({"mute_seconds": 0.5}));
+    // When it is restored after the crash, it says nothing more.
+    mute["neglect"] = json!("restore");
+    let host = setup().preset("mute", &mute).start();
+    let mut client = Client::start(&host, "mute", json!({"options": {"fault": "sigsegv", "after_chunks": 15}}));
+    send(&mut client, &noise(1, SAMPLES));
+    client.to_end();
+    assert_eq!(client.texts(), tone_segments(&noise(1, SAMPLES), 16_000));
+    let restarted = client.events("restarted");
+    assert_eq!(restarted, [json!({"type": "restarted", "time": 1.0})], "{:?}", client.heard);
+    host.wait_for_log(&["reported no text for", "started anew"], 1);
+    let metrics = host.get("/metrics").1;
+    assert!(metrics.contains(r#"auricle_mute_engines_total{preset="mute",engine="faulty"} 1"#), "{metrics}");
+}
+
+#[test]
 fn a_call_that_does_not_return_ends_its_worker() {
     let host = setup().preset("faulty", &faulty(json!({"call_seconds": 1.0}))).start();
     let mut beside = Client::open(&host, "faulty", json!({}));
@@ -283,7 +300,7 @@ fn hear_under_fire(host: &Host, preset: &str, audio: &[u8], kills: &mut usize, s
 }
 
 /// Streams recordings until there were this many kills; `same` compares each stream with an undisturbed one.
-fn survive(setup: Setup, preset: &str, audio: &[u8], kills: usize, same: impl Fn(&Client, &Client)) {
+pub(super) fn survive(setup: Setup, preset: &str, audio: &[u8], kills: usize, same: impl Fn(&Client, &Client)) {
     let host = setup.settings("[limits]\nquarantine_streams = 100000").start();
     let mut none = 0;
     let clean = hear_under_fire(&host, preset, audio, &mut none, &mut 1);
@@ -299,14 +316,14 @@ fn survive(setup: Setup, preset: &str, audio: &[u8], kills: usize, same: impl Fn
     println!("{preset}: {kills} kills over {streams} streams");
 }
 
-fn exact(clean: &Client, stream: &Client) {
+pub(super) fn exact(clean: &Client, stream: &Client) {
     for kind in ["segment", "speech_started", "endpoint"] {
         assert_eq!(clean.events(kind), stream.events(kind));
     }
     assert_eq!(clean.heard.last().unwrap()["seconds"], stream.heard.last().unwrap()["seconds"]);
 }
 
-fn kills(long_tier: usize) -> usize {
+pub(super) fn kills(long_tier: usize) -> usize {
     if long() { long_tier } else { 10 }
 }
 
@@ -356,7 +373,7 @@ fn a_network_with_more_caches_than_a_restart_point_holds_loses_nothing_to_random
 }
 
 /// Nothing is reported twice, and about as much audio is recognised.
-fn lossless(clean: &Client, stream: &Client) {
+pub(super) fn lossless(clean: &Client, stream: &Client) {
     let mut end = 0.0;
     for segment in stream.events("segment") {
         assert!(segment["start"].as_f64().unwrap() >= end, "a segment comes again: {segment}");
@@ -373,7 +390,7 @@ fn lossless(clean: &Client, stream: &Client) {
 }
 
 /// A recording of the repository, repeated, as s16le.
-fn recording(name: &str, times: usize) -> Vec<u8> {
+pub(super) fn recording(name: &str, times: usize) -> Vec<u8> {
     let wav = fs::read(auricle_tests::fixture(name)).unwrap();
     let data = wav.windows(4).position(|four| four == b"data").unwrap() + 8;
     wav[data..].repeat(times)

@@ -37,14 +37,20 @@ fn a_configuration_in_order_has_no_errors_and_starts_no_listener() {
     // It must not matter that the address is in use.
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let settings = format!("listen = \"{}\"\n{}", taken.local_addr().unwrap(), tls("server"));
-    let setup = Setup::new().plugin(&library("tone")).preset("tone", &json!({"backend": "tone"})).settings(&settings);
+    let setup = Setup::new()
+        .plugin(&library("tone"))
+        .plugin(&library("beeps"))
+        .preset("tone", &json!({"backend": "tone"}))
+        .preset("gated", &json!({"backend": "beeps", "vac": true, "host": {"voice_gate": {"hold_seconds": 2}}}))
+        .settings(&settings);
     certificate(&setup.path("configs"), "server", 100);
     let (code, report) = check(&setup, &[]);
     assert_eq!(code, 0, "{report}");
     for line in [
         "ok       settings: ",
         "ok       plugin libauricle_engine_tone.so: auricle-engine-tone",
-        "ok       preset tone: engine tone",
+        "ok       preset tone: engine tone\n",
+        "ok       preset gated: engine beeps; voice gate: a pause of 2 s ends the utterance, pre-roll 0.6 s; the engine's own `vac` is off",
         ": for localhost, until ",
     ] {
         assert!(report.contains(line), "{line}: {report}");
@@ -66,6 +72,7 @@ fn each_mistake_has_a_line_with_what_to_do() {
         .preset("value", &json!({"backend": "tone", "segment_chunks": "many"}))
         .preset("engine", &json!({"backend": "absent"}))
         .preset("host", &json!({"backend": "tone", "host": {"preload": 1}}))
+        .preset("gate", &json!({"backend": "tone", "host": {"isolation": "in-process", "voice_gate": {}}}))
         .settings(&settings);
     let configs = setup.path("configs");
     certificate(&configs, "server", 3);
@@ -78,7 +85,7 @@ fn each_mistake_has_a_line_with_what_to_do() {
     assert!(made.unwrap().status.success());
     let (code, json) = check(&setup, &["--json"]);
     let report: Value = serde_json::from_str(&json).unwrap();
-    assert_eq!((code, &report["errors"], &report["warnings"]), (1, &json!(6), &json!(8)), "{json}");
+    assert_eq!((code, &report["errors"], &report["warnings"]), (1, &json!(7), &json!(8)), "{json}");
     let findings = report["findings"].as_array().unwrap();
     let finding = |subject: &str| {
         let found = findings.iter().find(|finding| finding["subject"].as_str().unwrap().starts_with(subject));
@@ -97,6 +104,7 @@ fn each_mistake_has_a_line_with_what_to_do() {
         ("preset value", "error: field `segment_chunks`: "),
         ("preset engine", "error: needs the engine `absent`, which is not registered"),
         ("preset host", "error: has an invalid field: `host.preload` must be true or false, not 1"),
+        ("preset gate", "error: `host.voice_gate` needs a worker process: remove "),
         ("dialects.vosk", "warning: there is no preset `gone`"),
         ("models nova-*", "warning: there is no preset `lost`"),
         ("models good", "warning: has no effect: there is a preset of this name"),

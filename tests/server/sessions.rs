@@ -72,6 +72,7 @@ async fn fixture(dir: &Path) -> Fixture {
         max_text_bytes: 1 << 16,
         max_events_per_call: 1_000,
         replay_seconds: 60.0,
+        mute_seconds: None,
     };
     let sessions = Arc::new(Sessions::new(catalog, presets, None, admission, stream, metrics, watcher.first_scan()));
     let limits = KeyLimits { max_streams: Some(1), ..KeyLimits::default() };

@@ -95,6 +95,16 @@ pub(crate) enum Bench {
         #[arg(long, value_name = "N")]
         streams: Option<usize>,
     },
+    /// The presets of the repository with and without a voice gate: invented words, first words, wrong words, processor time.
+    /// Takes an hour
+    Gate {
+        /// Folder of recordings of English, as for `live`
+        #[arg(long, value_name = "DIR")]
+        audio: PathBuf,
+        /// Folder of the Free Spoken Digit Dataset, for the preset `digits` [default: the recording in fixtures]
+        #[arg(long, value_name = "DIR")]
+        digits: Option<PathBuf>,
+    },
     /// Streams that can be resumed, compared with others: processor time; the memory of streams that wait
     Resume,
     /// Streams over WebRTC, compared with streams over WebSocket: processor time of the host, delay of texts
@@ -153,6 +163,17 @@ pub(crate) fn bench(name: &Bench) -> Done {
             let given =
                 options.iter().filter_map(|(name, number)| Some([(*name).to_owned(), number.as_ref()?.to_string()]));
             command.args(given.flatten())
+        }
+        Bench::Gate { audio, digits } => {
+            // An engine says nothing for minutes where nobody speaks.
+            command.env("AURICLE_TEST_LIMIT_SECONDS", "3600").arg("gate");
+            for (option, folder) in [("--audio", Some(audio)), ("--digits", digits.as_ref())] {
+                if let Some(folder) = folder {
+                    let folder = absolute(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+                    command.arg(option).arg(folder);
+                }
+            }
+            &mut command
         }
         Bench::Resume => command.arg("resume"),
         Bench::Webrtc => command.arg("webrtc"),

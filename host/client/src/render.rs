@@ -143,6 +143,9 @@ impl<O: Write, E: Write> Observer for Text<O, E> {
             Some(Event::Gap { start, end }) => {
                 self.line(&format!("the server lost the audio from {start:.2} s to {end:.2} s"));
             }
+            Some(Event::Restarted { time }) => {
+                self.line(&format!("the engine reported no text, and was started anew at {time:.2} s"));
+            }
             _ => {}
         }
         Ok(())

@@ -26,6 +26,9 @@ pub enum Event {
     Lag(Duration),
     /// Audio that no engine has processed: its first sample, and the first sample after it.
     Gap(u64, u64),
+    /// The engine reported no text although somebody speaks. It was started anew at this sample, and gets the audio from there
+    /// on again.
+    Restarted(u64),
     /// All text up to a flush has been reported. The value is the client's frame count at the flush.
     Flushed(u64),
     /// The stream failed. This is its last event.

@@ -95,6 +95,7 @@ pub struct Metrics {
     failures: Family<FailureLabels, Counter>,
     ignored: Family<ParameterLabels, Counter>,
     restarts: Family<ModelLabels, Counter>,
+    mute: Family<ModelLabels, Counter>,
     workers: Family<ModelLabels, Gauge>,
     worker_memory: Family<ModelLabels, Gauge>,
 }
@@ -167,6 +168,12 @@ impl Metrics {
                 Family::default(),
             ),
             restarts: counted(all, "worker_restarts", "Workers that replaced one that died", Family::default()),
+            mute: counted(
+                all,
+                "mute_engines",
+                "Engines that reported no text of speech and were started anew",
+                Family::default(),
+            ),
             workers: counted(all, "workers", "Worker processes", Family::default()),
             worker_memory: sized(all, "worker_memory", "Resident memory of the worker processes", Family::default()),
             registry,
@@ -204,6 +211,7 @@ impl Metrics {
             audio: self.audio.get_or_create_owned(&labels),
             partials: self.partials.get_or_create_owned(&labels),
             segments: self.segments.get_or_create_owned(&labels),
+            mute: self.mute.get_or_create_owned(&labels),
         };
         meter.open.inc();
         meter
@@ -289,6 +297,7 @@ pub struct StreamMeter {
     audio: Seconds,
     partials: Histogram,
     segments: Histogram,
+    mute: Counter,
 }
 
 impl StreamMeter {
@@ -300,6 +309,11 @@ impl StreamMeter {
     /// Counts a partial that is sent. `delay` is `None` if unknown.
     pub fn partial(&self, delay: Option<Duration>) {
         observe(&self.partials, delay);
+    }
+
+    /// Counts an engine that was started anew because it reported no text.
+    pub fn restarted(&self) {
+        self.mute.inc();
     }
 
     /// Counts a segment that is sent. `delay` is `None` if unknown.

@@ -249,6 +249,11 @@ pub enum ServerEvent {
         /// End of the lost audio.
         end: f64,
     },
+    /// The engine reported no text although somebody speaks, and was started anew.
+    Restarted {
+        /// Where: it gets the audio from there on again.
+        time: f64,
+    },
     /// Answers `flush`: everything up to this sample has been reported.
     Flushed {
         /// Samples per channel received in this epoch before the flush, at the client's rate.

@@ -10,7 +10,9 @@ pub mod plugins;
 mod services;
 pub mod stages;
 pub mod stamp;
+mod voice_gate;
 pub mod worker;
 
 pub use library::{LibraryError, LibraryFile, locate_library, open_library};
 pub use load::{Isolation, LoadSpec};
+pub use voice_gate::{Cut, VoiceGate};

@@ -1,6 +1,6 @@
 //! How and where a model is loaded.
 
-use super::worker::CrashReports;
+use super::{voice_gate::VoiceGate, worker::CrashReports};
 use auricle_core::metrics::Metrics;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -42,6 +42,8 @@ pub struct LoadSpec {
     pub memory_limit: Option<u64>,
     /// Whether the worker enters the sandbox.
     pub sandbox: bool,
+    /// The voice gate in front of the engine.
+    pub voice_gate: Option<VoiceGate>,
     /// Where crash reports are written.
     pub reports: Arc<CrashReports>,
     /// The metrics that count restarts.

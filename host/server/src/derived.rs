@@ -79,5 +79,7 @@ pub fn stream_settings(settings: &Settings) -> StreamSettings {
         max_text_bytes: limits.max_text_bytes,
         max_events_per_call: limits.max_events_per_call,
         replay_seconds: limits.replay_seconds,
+        // In presets.
+        mute_seconds: None,
     }
 }

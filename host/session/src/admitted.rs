@@ -170,7 +170,7 @@ impl Admitted {
         let (registry, metrics) = (Arc::clone(&sessions.registry), Arc::clone(&sessions.metrics));
         let lease = Lease::new(Arc::clone(&entry), Arc::clone(&record), places, registry, metrics, recorder);
         tracing::debug!(stream = id, preset = preset.name, "stream opened");
-        let settings = StreamSettings { pace, ..sessions.stream.clone() };
+        let settings = StreamSettings { pace, mute_seconds: preset.host.mute_seconds, ..sessions.stream.clone() };
         let held = (permit, record);
         let stored = store.map(|store| {
             let (key, rate) = (caller.key_name(), metadata.sample_rate);

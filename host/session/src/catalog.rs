@@ -6,7 +6,7 @@
 //! run keep their model. Threads: any; a task for each candidate that is being loaded.
 
 use super::{
-    models::{CatalogSettings, ModelKey, ModelStatus, Models, Resolved, unavailable},
+    models::{CatalogSettings, ModelKey, ModelStatus, Models, Resolved, gate_text, unavailable},
     names_only,
     preset::Preset,
     presets::Presets,
@@ -47,7 +47,7 @@ pub struct Opening {
     pub scheduler: Arc<ModelScheduler>,
     /// The complete configuration: the preset's fields, overridden by the client's options.
     pub fields: Map<String, Value>,
-    /// Tells whether two streams have the same engine, model files and configuration.
+    /// Tells whether two streams have the same engine, model files, voice gate and configuration.
     pub fingerprint: String,
     /// The same of the preset alone and without the model's files, so that it is equal on other machines.
     pub identity: String,
@@ -94,7 +94,8 @@ impl Catalog {
             fields.insert(stages::STAGES.to_owned(), stages::list(names.zip(of_stages)));
         }
         let scheduler = self.models.get(&resolved, false).await?;
-        let fingerprint = fingerprint(&resolved.files_key(), scheduler.files(), &fields);
+        let files = format!("{}{}", scheduler.files(), gate_text(&resolved.preset));
+        let fingerprint = fingerprint(&resolved.files_key(), &files, &fields);
         let identity = resolved.identity();
         Ok(Opening { preset: resolved.preset, scheduler, fields, fingerprint, identity })
     }
@@ -362,7 +363,8 @@ impl Catalog {
     }
 }
 
-/// Tells engines, models and configurations apart. The key of an engine has the hash of its file; `files` identifies the model's.
+/// Tells engines, models and configurations apart. The key of an engine has the hash of its file; `files` identifies the
+/// model's and the voice gate.
 fn fingerprint(engine: &str, files: &str, fields: &Map<String, Value>) -> String {
     let fields = Value::from(fields.clone()).to_string();
     hex::encode(Sha256::digest(format!("{engine}\n{files}\n{fields}")))

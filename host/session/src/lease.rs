@@ -96,6 +96,7 @@ impl Lease {
         self.note(event)?;
         match event {
             Event::Lag(waited) => self.entry.set_lag(*waited),
+            Event::Restarted(_) => self.meter.restarted(),
             Event::Failed(failure) => self.failed(failure, true),
             Event::Done(_) => {
                 self.entry.set_lag(Duration::ZERO);

@@ -111,6 +111,8 @@ pub(super) struct ModelKey {
     concurrency: usize,
     max_streams: Option<usize>,
     call_seconds: Option<u64>,
+    /// As JSON.
+    voice_gate: String,
 }
 
 /// A preset with its engine, checked.
@@ -193,11 +195,12 @@ impl Resolved {
         self.entries().map(load).collect()
     }
 
-    /// Tells versions of a preset apart, on any machine: the files of the engine and the stages, and their fields.
+    /// Tells versions of a preset apart, on any machine: the files of the engine and the stages, their fields, and the voice gate.
     pub(super) fn identity(&self) -> String {
         let fields = Value::Object(self.preset.fields.clone());
         let of_stages = stages::list(self.preset.stages.iter().map(|entry| (entry.name.as_str(), entry.fields.clone())));
-        hex::encode(Sha256::digest(format!("{}\n{fields}\n{of_stages}", self.files_key())))
+        let gate = gate_text(&self.preset);
+        hex::encode(Sha256::digest(format!("{}\n{fields}\n{of_stages}\n{gate}", self.files_key())))
     }
 }
 
@@ -308,6 +311,7 @@ impl Models {
             concurrency: host.concurrency,
             max_streams: host.max_streams,
             call_seconds: host.call_seconds.map(f64::to_bits),
+            voice_gate: gate_text(&resolved.preset),
         }
     }
 
@@ -336,6 +340,7 @@ impl Models {
             load_limit: self.settings.load_limit,
             memory_limit: preset.host.memory_mb.map(|mebibytes| mebibytes << 20),
             sandbox: preset.host.sandbox,
+            voice_gate: preset.host.voice_gate,
             reports: Arc::clone(&self.reports),
             metrics: Arc::clone(&self.metrics),
         }
@@ -347,7 +352,8 @@ impl Models {
 
     fn isolation(&self, preset: &Preset, engine: &Engine) -> Isolation {
         let trusted = self.settings.trusted.iter().any(|id| id == engine.plugin_id());
-        preset.host.isolation.unwrap_or(if trusted { Isolation::InProcess } else { Isolation::UNTRUSTED })
+        let inside = trusted && preset.host.needs_worker().is_none();
+        preset.host.isolation.unwrap_or(if inside { Isolation::InProcess } else { Isolation::UNTRUSTED })
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ModelKey, Arc<Mutex<ModelState>>>> {
@@ -358,6 +364,11 @@ impl Models {
 /// The failure of a preset, an engine or a model that cannot be used.
 pub(super) fn unavailable(message: impl Into<String>) -> Failure {
     Failure::new(FailureCode::EngineUnavailable, message.into())
+}
+
+/// A preset's voice gate as JSON; empty if it has none.
+pub(super) fn gate_text(preset: &Preset) -> String {
+    preset.host.voice_gate.and_then(|gate| serde_json::to_string(&gate).ok()).unwrap_or_default()
 }
 
 /// The fields with which a model is loaded: all except stream fields.

@@ -13,7 +13,7 @@ use auricle_core::{
     wording::{ParseError, from_json, from_value},
 };
 use auricle_engines::{
-    Isolation,
+    Isolation, VoiceGate,
     plugins::{Engine, Kind},
     stages::STAGES,
 };
@@ -48,6 +48,25 @@ pub enum PresetError {
     /// `host.memory_mb` is out of range: the limit in bytes must fit into 64 bits.
     #[error("field `host.memory_mb` is {0}: it must be at most {most}", most = u64::MAX >> 20)]
     MemoryMb(u64),
+    /// A time of the voice gate is out of range.
+    #[error("field `host.voice_gate.{field}` is {value}: it must be from {least} to {most}")]
+    VoiceGate {
+        /// The field of `host.voice_gate`.
+        field: &'static str,
+        /// Its value.
+        value: f64,
+        /// The least value that it may have.
+        least: f64,
+        /// The greatest value that it may have.
+        most: f64,
+    },
+    /// A field that needs a worker, without one.
+    #[error("`host.{0}` needs a worker process: {todo}", todo = if cfg!(unix) {
+        "remove `\"isolation\": \"in-process\"`"
+    } else {
+        "this system has none, so remove it"
+    })]
+    NeedsWorker(&'static str),
     /// The engine's name is not a string.
     #[error("field `backend` must be a string")]
     BackendKind,
@@ -108,7 +127,8 @@ pub struct HostFields {
     pub max_streams: Option<usize>,
     /// Seconds that one call may take. If absent, the server's setting.
     pub call_seconds: Option<f64>,
-    /// Where the engine's code runs. If absent, in a worker process, unless the server's settings trust its plugin.
+    /// Where the engine's code runs. If absent, in a worker process, unless the server's settings trust its plugin and no field
+    /// needs a worker.
     pub isolation: Option<Isolation>,
     /// Whether a worker process drops the rights that engines do not need: other files, new sockets, other programs.
     pub sandbox: bool,
@@ -116,6 +136,10 @@ pub struct HostFields {
     pub memory_mb: Option<u64>,
     /// Seconds without a stream after which the model is unloaded. If absent, it stays loaded.
     pub unload_seconds: Option<f64>,
+    /// Seconds of speech without text after which the engine is started anew. If absent, it never is.
+    pub mute_seconds: Option<f64>,
+    /// Lets the engine get only audio in which somebody speaks. If absent, it gets all.
+    pub voice_gate: Option<VoiceGate>,
 }
 
 impl Default for HostFields {
@@ -131,7 +155,17 @@ impl Default for HostFields {
             sandbox: true,
             memory_mb: None,
             unload_seconds: None,
+            mute_seconds: None,
+            voice_gate: None,
         }
+    }
+}
+
+impl HostFields {
+    /// A field that only works in a worker process, if there is one.
+    pub fn needs_worker(&self) -> Option<&'static str> {
+        let fields = [("voice_gate", self.voice_gate.is_some()), ("mute_seconds", self.mute_seconds.is_some())];
+        fields.into_iter().find_map(|(field, is_set)| is_set.then_some(field))
     }
 }
 
@@ -149,13 +183,28 @@ impl Preset {
         if !(1..=1_024).contains(&host.concurrency) {
             return Err(PresetError::Concurrency(host.concurrency));
         }
-        for (field, value) in [("call_seconds", host.call_seconds), ("unload_seconds", host.unload_seconds)] {
+        let waits = [
+            ("call_seconds", host.call_seconds),
+            ("unload_seconds", host.unload_seconds),
+            ("mute_seconds", host.mute_seconds),
+        ];
+        for (field, value) in waits {
             if let Some(value) = value.filter(|value| !is_wait(*value)) {
                 return Err(PresetError::Seconds { field, value });
             }
         }
         if let Some(memory) = host.memory_mb.filter(|memory| *memory > u64::MAX >> 20) {
             return Err(PresetError::MemoryMb(memory));
+        }
+        if let Some(field) = host.needs_worker()
+            && (host.isolation == Some(Isolation::InProcess) || !cfg!(unix))
+        {
+            return Err(PresetError::NeedsWorker(field));
+        }
+        if let Some(gate) = &host.voice_gate
+            && let Some((field, value, range)) = gate.out_of_range()
+        {
+            return Err(PresetError::VoiceGate { field, value, least: *range.start(), most: *range.end() });
         }
         let backend = match fields.remove("backend") {
             Some(Value::String(backend)) => backend,
@@ -256,10 +305,35 @@ mod tests {
             (r#"{"backend": "x", "host": {"concurrency": 0}}"#, "`host.concurrency`"),
             (r#"{"backend": "x", "host": {"call_seconds": 0}}"#, "`host.call_seconds`"),
             (r#"{"backend": "x", "host": {"unload_seconds": -1}}"#, "`host.unload_seconds`"),
+            (r#"{"backend": "x", "host": {"mute_seconds": 0}}"#, "`host.mute_seconds`"),
+            (r#"{"backend": "x", "host": {"voice_gate": true}}"#, "`host.voice_gate` must be"),
+            (r#"{"backend": "x", "host": {"voice_gate": {"cut": "x"}}}"#, "`host.voice_gate.cut` must be"),
+            (r#"{"backend": "x", "host": {"voice_gate": {"hold": 1}}}"#, "unknown field `host.voice_gate.hold`"),
         ] {
             let error = Preset::parse("x", text).unwrap_err().to_string();
             assert!(error.contains(problem), "{error}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_voice_gate_has_times_in_their_ranges_and_runs_in_a_worker() {
+        let preset = |gate: &str, more: &str| {
+            Preset::parse("x", &format!(r#"{{"backend": "x", "host": {{"voice_gate": {gate}{more}}}}}"#))
+        };
+        let gate = preset("{}", r#", "isolation": "process""#).unwrap().host.voice_gate;
+        assert_eq!(gate, Some(VoiceGate::default()));
+        let problem = |gate, more| preset(gate, more).unwrap_err().to_string();
+        assert_eq!(
+            problem(r#"{"hold_seconds": 0}"#, ""),
+            "field `host.voice_gate.hold_seconds` is 0: it must be from 0.1 to 60"
+        );
+        assert!(problem(r#"{"pre_roll_seconds": 6}"#, "").contains("must be from 0 to 5"));
+        let problem = problem("{}", r#", "isolation": "in-process""#);
+        assert!(problem.starts_with("`host.voice_gate` needs a worker process: remove"), "{problem}");
+        let text = r#"{"backend": "x", "host": {"mute_seconds": 5, "isolation": "in-process"}}"#;
+        let problem = Preset::parse("x", text).unwrap_err().to_string();
+        assert!(problem.starts_with("`host.mute_seconds` needs a worker process: remove"), "{problem}");
     }
 
     #[test]

@@ -32,6 +32,9 @@ pub struct PresetReport {
     pub warning: Option<String>,
     /// The fields that clients may set, as JSON Schemas. `default` is the value without the client's, where it may be told.
     pub options: Map<String, Value>,
+    /// What its voice gate does, in one line, if it has one. Not for clients.
+    #[serde(skip)]
+    pub voice_gate: Option<String>,
     /// The number of open streams on its model, which other presets may share.
     pub streams: usize,
     /// The version that is to take over.
@@ -125,6 +128,7 @@ pub(super) fn describe(
         reason: None,
         warning: None,
         options: Map::new(),
+        voice_gate: None,
         streams: 0,
         candidate: None,
     };
@@ -151,6 +155,8 @@ pub(super) fn describe(
             report.stages = preset.stages.iter().map(|entry| entry.name.clone()).collect();
             report.warning = resolved.warning();
             report.options = open_fields(preset, engine.schema(), &resolved.stages);
+            let vac = if engine.has_vac() { "; the engine's own `vac` is off" } else { "" };
+            report.voice_gate = preset.host.voice_gate.map(|gate| format!("{gate}{vac}"));
             report.state = match models.status(&models.key(&resolved)) {
                 ModelStatus::Idle => PresetState::Idle,
                 ModelStatus::Loading => PresetState::Loading,

@@ -27,6 +27,8 @@ pub struct StreamSettings {
     pub max_events_per_call: usize,
     /// Seconds of audio kept for a replay if the engine dies.
     pub replay_seconds: f64,
+    /// Seconds of speech without text after which an engine in a worker is started anew, if ever.
+    pub mute_seconds: Option<f64>,
 }
 
 impl StreamSettings {

@@ -7,6 +7,7 @@
 
 use super::{
     engine_session::CallContext,
+    mute::Mute,
     overlap,
     replay::{ReplayBuffer, ReplayFilter, RestartPoint, Sent},
     turns::Turns,
@@ -33,6 +34,8 @@ pub(super) struct Record {
     pub(super) replay: ReplayBuffer,
     /// The turns that the client was told of.
     pub(super) turns: Turns,
+    /// The speech without text.
+    pub(super) mute: Mute,
     warned: bool,
 }
 
@@ -71,6 +74,13 @@ impl<'a> CallSink<'a> {
         self.record.replay.note_sent();
         if let Some(points) = self.context.points {
             points.told();
+        }
+    }
+
+    /// The engine is not mute.
+    fn note_text(&mut self, segment: &Segment) {
+        if !segment.text_bytes().is_empty() {
+            self.record.mute.text(self.record.position);
         }
     }
 
@@ -146,6 +156,7 @@ fn length(segment: &Segment) -> usize {
 
 impl EventSink for CallSink<'_> {
     fn partial(&mut self, segment: Segment) {
+        self.note_text(&segment);
         if self.record.filter.is_old_partial(self.record.position) {
             return;
         }
@@ -155,6 +166,7 @@ impl EventSink for CallSink<'_> {
     }
 
     fn segment(&mut self, segment: Segment) {
+        self.note_text(&segment);
         if segment.text().trim().is_empty() {
             // Clients do not get it, so a replay does not count it.
             if let Some(segment) = self.text(segment) {
@@ -175,12 +187,14 @@ impl EventSink for CallSink<'_> {
     }
 
     fn speech_started(&mut self, sample: u64) {
+        self.record.mute.speech(sample.min(self.record.position));
         if let Some(sample) = self.moment(sample) {
             self.push(Event::SpeechStarted(sample));
         }
     }
 
     fn endpoint(&mut self, sample: u64) {
+        self.record.mute.end();
         if let Some(sample) = self.moment(sample) {
             self.push(Event::Endpoint(sample));
         }

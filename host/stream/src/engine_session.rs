@@ -8,6 +8,7 @@ use super::{
     call::{CallSink, Record},
     inbox::Work,
     model::{BatchEntry, CallError, Death, Model, Processor},
+    mute::Mute,
     outbox::Outbox,
     overlap,
     point::{Continuation, Points},
@@ -167,7 +168,11 @@ impl EngineSession {
     ) -> Result<Next, StepError> {
         match outcome {
             Ok(next) => {
+                let ends = !matches!(work, Work::Chunk(_));
                 self.settle(work, context);
+                if !ends && failure.is_none() {
+                    self.restart_if_mute(context);
+                }
                 failure.map_or(Ok(next), |failure| Err(StepError::Failed(failure)))
             }
             Err(CallError::Engine(error)) => Err(StepError::Failed(explain(call_name(&work), error))),
@@ -312,6 +317,7 @@ impl EngineSession {
         self.started = true;
         self.record.replay.start(offset);
         self.record.turns.point();
+        self.record.mute = Mute::default();
         Ok(())
     }
 
@@ -391,6 +397,25 @@ impl EngineSession {
         if metadata.replay == Replay::None {
             self.record.replay.settle(self.record.sent.text);
         }
+    }
+
+    /// Drops a processor that reported no text for too much speech. The next work starts another one at the last restart
+    /// point, without its state, which may be the cause.
+    fn restart_if_mute(&mut self, context: &CallContext<'_>) {
+        let Some(most) = context.settings.mute_seconds.filter(|_| context.model.is_isolated()) else { return };
+        let length = self.record.mute.length(self.record.position);
+        let seconds = length as f64 / f64::from(context.model.metadata().sample_rate);
+        if seconds < most {
+            return;
+        }
+        let sample = self.record.replay.start_anew();
+        tracing::warn!(from = sample, "the engine reported no text for {seconds:.1} s of speech, and is started anew");
+        self.processor = None;
+        self.record.mute.restarted(self.record.position);
+        if let Some(points) = context.points {
+            points.start_anew(sample);
+        }
+        context.outbox.push(Some(self.epoch), Event::Restarted(sample));
     }
 
     fn most_kept(&self, context: &CallContext<'_>) -> usize {

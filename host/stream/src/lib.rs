@@ -14,6 +14,7 @@ mod in_process;
 mod inbox;
 mod lag;
 mod model;
+mod mute;
 mod outbox;
 mod overlap;
 mod point;

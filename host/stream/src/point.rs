@@ -110,6 +110,13 @@ impl Points {
         latest.point = StreamPoint { sample, state: Some(Arc::clone(state)), told, ..latest.point };
     }
 
+    /// The engine is started anew at this sample, without its state.
+    pub(super) fn start_anew(&self, sample: u64) {
+        let mut latest = self.lock();
+        let told = latest.told;
+        latest.point = StreamPoint { sample, state: None, told, ..latest.point };
+    }
+
     /// All text up to `sample` was reported, by an engine without restart points: it may be started with the chunk of this sample.
     pub(super) fn settle(&self, sample: u64, metadata: &Metadata) {
         let mut latest = self.lock();

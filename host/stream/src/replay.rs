@@ -33,6 +33,8 @@ pub(super) struct ReplayBuffer {
     sent: usize,
     /// Where the client ended a turn since the origin, in order. A restart point has the state after those before it.
     turn_ends: VecDeque<u64>,
+    /// Whether the engine was started anew at the origin, where it once got state. Then it does not repeat those events.
+    anew: bool,
 }
 
 /// Where a new processor starts.
@@ -84,8 +86,15 @@ impl ReplayBuffer {
     pub(super) fn restart(&mut self, point: RestartPoint, to_skip: usize) {
         self.sent = to_skip;
         self.turn_ends.clear();
+        self.anew = false;
         self.origin = Origin::Restart(point);
         self.drop_before_origin();
+    }
+
+    /// The engine is to be started anew at the last point, without its state. Returns the sample.
+    pub(super) fn start_anew(&mut self) -> u64 {
+        (self.origin, self.anew) = (Origin::Start(self.origin.sample()), true);
+        self.origin.sample()
     }
 
     /// All text up to `sample` was sent, by an engine that reports no restart points.
@@ -124,7 +133,7 @@ impl ReplayBuffer {
         let first = self.audio.front().map_or(sample, |(start, _)| *start);
         let until = self.audio.back().map_or(sample, |(start, piece)| start + piece.len() as u64);
         let gap = (first > sample).then(|| (sent.text.clamp(sample, first), first));
-        let skip = (replay == Replay::Exact && gap.is_none()).then_some(self.sent);
+        let skip = (replay == Replay::Exact && gap.is_none() && !self.anew).then_some(self.sent);
         let filter = ReplayFilter { until, skip, sent, near };
         if gap.is_some() {
             self.origin = Origin::Start(first);
@@ -296,6 +305,23 @@ mod tests {
         let plan = buffer.plan(Replay::Exact, Sent { text: 7, ..Sent::default() }, 0);
         assert_eq!((starts(&plan.audio), plan.gap), (vec![(20, 10), (30, 10)], Some((7, 20))));
         assert_eq!(plan.origin, Origin::Start(20));
+    }
+
+    #[test]
+    fn an_engine_that_is_started_anew_gets_no_state_and_its_events_are_compared_by_time() {
+        let mut buffer = buffer();
+        buffer.restart(RestartPoint { sample: 20, state: [1].into() }, 0);
+        buffer.note_sent();
+        assert_eq!(buffer.start_anew(), 20);
+        let plan = buffer.plan(Replay::Exact, Sent { other: 25, ..Sent::default() }, 0);
+        assert_eq!((plan.origin, starts(&plan.audio)), (Origin::Start(20), vec![(20, 10), (30, 10)]));
+        let mut filter = plan.filter;
+        assert!(filter.is_old(25) && !filter.is_old(26));
+        buffer.restart(RestartPoint { sample: 40, state: [2].into() }, 0);
+        let plan = buffer.plan(Replay::Exact, Sent { other: 25, ..Sent::default() }, 0);
+        assert_eq!(plan.filter.to_skip(), 0);
+        let mut filter = plan.filter;
+        assert!(!filter.is_old(25), "counted again");
     }
 
     #[test]

@@ -148,6 +148,7 @@ fn settings() -> StreamSettings {
         max_text_bytes: 1_000,
         max_events_per_call: 10,
         replay_seconds: 1.0,
+        mute_seconds: None,
     }
 }
 

@@ -104,6 +104,15 @@ class Gap:
 
 
 @dataclass(frozen=True)
+class Restarted:
+    """The engine reported no text although somebody speaks, and was started anew. Nothing needs to be done."""
+
+    #: Where: it gets the audio from there on again.
+    time: float
+    type: Literal["restarted"] = field(default="restarted", init=False)
+
+
+@dataclass(frozen=True)
 class Flushed:
     """Everything sent before `flush` has been reported."""
 
@@ -159,7 +168,7 @@ class Resumed:
 
 
 Event = Union[
-    Ready, Partial, Segment, SpeechStarted, Endpoint, Lag, Gap, Flushed, Done, GoingAway, Lost, Resumed
+    Ready, Partial, Segment, SpeechStarted, Endpoint, Lag, Gap, Restarted, Flushed, Done, GoingAway, Lost, Resumed
 ]
 
 
@@ -187,6 +196,8 @@ def parse(message: Mapping[str, Any], shift: float) -> Optional[Event]:
         return GoingAway(message["seconds"])
     if kind == "gap":
         return Gap(time("start"), time("end"))
+    if kind == "restarted":
+        return Restarted(time("time"))
     return None
 
 

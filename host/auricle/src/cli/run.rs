@@ -120,11 +120,12 @@ async fn transcribe(args: &RunArgs) -> Result<(), RunError> {
     let (engine, fields) = (find(args, &chosen)?, chosen.fields.clone());
     engine.check(&fields).map_err(|problem| RunError::Engine(problem.to_string()))?;
     let settings = Settings::default();
+    let mute_seconds = chosen.host.mute_seconds;
     let scheduler = load(args, &settings, engine, chosen).await?;
     let rate = scheduler.metadata().sample_rate;
     let mut intake = Intake::new(source.format(), rate).map_err(|error| RunError::Recording(error.to_string()))?;
     let usage = Arc::new(StreamUsage::default());
-    let options = StreamSettings { pace: Pace::File, ..stream_settings(&settings) };
+    let options = StreamSettings { pace: Pace::File, mute_seconds, ..stream_settings(&settings) };
     let stream = Stream::open("run".into(), Arc::clone(&scheduler), (), fields, options, Arc::clone(&usage));
     let begun = Instant::now();
     let mut output = Output::new(args.format, rate, args.show_partials);
@@ -217,6 +218,10 @@ async fn load(
     let metrics = Arc::new(Metrics::default());
     let timeouts = &settings.timeouts;
     let call_limit = wait(host.call_seconds.unwrap_or(timeouts.call_seconds));
+    if let Some(field) = host.needs_worker().filter(|_| args.in_process) {
+        let problem = format!("--in-process: the preset has `host.{field}`, which needs a worker process");
+        return Err(RunError::CommandLine(format!("{problem}; remove one of the two")));
+    }
     let isolation = if args.in_process { Isolation::InProcess } else { host.isolation.unwrap_or(Isolation::UNTRUSTED) };
     let is_load = |name: &String| engine.schema().scope(name) != Some(Scope::Stream);
     let spec = LoadSpec {
@@ -229,6 +234,7 @@ async fn load(
         load_limit: wait(timeouts.load_seconds),
         memory_limit: host.memory_mb.map(|mebibytes| mebibytes << 20),
         sandbox: host.sandbox,
+        voice_gate: host.voice_gate,
         reports: Arc::new(CrashReports::new(crash_dir(), settings.limits.max_crash_reports)),
         metrics: Arc::clone(&metrics),
     };

@@ -36,6 +36,11 @@ pub enum Event {
         /// End of the audio.
         end: f64,
     },
+    /// The engine reported no text although somebody speaks, and was started anew. Nothing needs to be done.
+    Restarted {
+        /// Where: it gets the audio from there on again.
+        time: f64,
+    },
     /// Everything sent before a flush has been reported.
     Flushed {
         /// Frames sent before the flush.
@@ -94,6 +99,7 @@ pub(super) fn later(message: ServerMessage, seconds: f64) -> ServerMessage {
         E::TurnEagerEnd(turn) => E::TurnEagerEnd(TurnEvent { time: at(turn.time), ..turn }),
         E::TurnResumed(turn) => E::TurnResumed(TurnEvent { time: at(turn.time), ..turn }),
         E::TurnEnded(end) => E::TurnEnded(TurnEnd { time: at(end.time), ..end }),
+        E::Restarted { time } => E::Restarted { time: at(time) },
         E::Partial(text) => E::Partial(later_text(text, at)),
         E::Segment(text) => E::Segment(later_text(text, at)),
         event => event,
@@ -120,6 +126,7 @@ pub(super) fn event(event: ServerEvent) -> Option<Event> {
         E::Endpoint { time } => Event::Endpoint { time },
         E::Lag { seconds } => Event::Lag { seconds },
         E::Gap { start, end } => Event::Gap { start, end },
+        E::Restarted { time } => Event::Restarted { time },
         E::Flushed { sample } => Event::Flushed { sample },
         E::Done { seconds } => Event::Done { seconds },
         E::GoingAway { seconds } => Event::GoingAway { seconds },

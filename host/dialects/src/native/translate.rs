@@ -71,6 +71,7 @@ impl Translator {
             Event::Turn(turn) => turn_event(turn, seconds(turn.sample)),
             Event::Lag(waited) => ServerEvent::Lag { seconds: rounded(*waited) },
             Event::Gap(start, end) => ServerEvent::Gap { start: seconds(*start), end: seconds(*end) },
+            Event::Restarted(sample) => ServerEvent::Restarted { time: seconds(*sample) },
             Event::Flushed(sample) => ServerEvent::Flushed { sample: *sample },
             Event::Failed(failure) => Self::error(failure),
             Event::Done(sample) => ServerEvent::Done { seconds: seconds(*sample) },

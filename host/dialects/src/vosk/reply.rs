@@ -66,12 +66,8 @@ impl Replies {
             Event::Done(_) => return Some(Milestone::Done),
             Event::Failed(failure) => return Some(Milestone::Failed(failure)),
             // The protocol has no messages for these.
-            Event::Ready { .. }
-            | Event::SpeechStarted(_)
-            | Event::Endpoint(_)
-            | Event::Turn(_)
-            | Event::Lag(_)
-            | Event::Gap(..) => {}
+            Event::Ready { .. } | Event::SpeechStarted(_) | Event::Endpoint(_) | Event::Turn(_) => {}
+            Event::Lag(_) | Event::Gap(..) | Event::Restarted(_) => {}
         }
         None
     }

@@ -18,7 +18,7 @@ use crate::{
     worker::{Quarantine, StageSpec, Supervisor, WorkerSpec},
 };
 use auricle_plugin_api::{
-    Claims, Config, Error, Manifest, Need, Schema,
+    Claims, Config, Error, Manifest, Need, Schema, Scope,
     host::{HostServices, Library, LoadedEngine, LoadedStageLoader},
 };
 use auricle_stream::Model;
@@ -30,6 +30,9 @@ use std::{
     sync::{Arc, OnceLock},
     time::Duration,
 };
+
+/// The field of engines with a voice activity detection of their own. The host's voice gate does its work.
+const VAC: &str = "vac";
 
 /// Why an engine does not accept a configuration.
 #[derive(Debug, thiserror::Error)]
@@ -336,8 +339,16 @@ impl Engine {
         Ok(model)
     }
 
+    /// Whether the engine has a voice activity detection of its own, which a voice gate switches off.
+    pub fn has_vac(&self) -> bool {
+        self.schema.scope(VAC) == Some(Scope::Load)
+    }
+
     fn start(&self, mut load: LoadSpec, stages: &[StageLoad]) -> Result<Box<dyn Model>, LoadError> {
         let source = &self.source;
+        if load.voice_gate.is_some() && self.has_vac() {
+            load.fields.insert(VAC.to_owned(), Value::Bool(false));
+        }
         match load.isolation {
             Isolation::InProcess => {
                 let engine = source.engine(&self.backend)?;

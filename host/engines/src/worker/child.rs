@@ -9,18 +9,20 @@
 use super::{
     files,
     framed::{self, Received, Receiver},
+    gate::GateModel,
+    gated::GatedModel,
     lanes::{self, ProcessorTable},
     notices::Notices,
     sandbox::{self, SandboxError},
     wire::{self, Notice, Setup, StageSetup},
 };
 use crate::{
-    library::open_library,
+    library::{locate_library, open_library},
     stages::{Staged, of_stage},
 };
 use auricle_core::log::describe_panic;
 use auricle_plugin_api::{
-    Error,
+    Error, Host as Services, Metadata,
     host::{HostServices, Library, LogLevel, ignore_requests_to_stop, on_crash},
 };
 use auricle_stream::Model;
@@ -202,6 +204,10 @@ impl Host {
         let engine = engines.iter().find(|engine| engine.backend() == setup.backend);
         let engine = engine.ok_or_else(|| Error::other(format!("the plugin has no engine `{}`", setup.backend)))?;
         let model = engine.load(&serde_json::from_str(&setup.fields)?)?;
+        let model = match self.gate(model.metadata())? {
+            Some(gate) => Box::new(GatedModel::new(model, gate)) as Box<dyn Model>,
+            None => Box::new(model),
+        };
         let stages = setup.stages.iter().map(|StageSetup { plugin, name, fields }| {
             let stages = opened.get(plugin.as_path()).map(Library::stages).unwrap_or_default();
             let stage = stages.iter().find(|stage| stage.name() == name);
@@ -209,7 +215,15 @@ impl Host {
             let loaded = stage.load(&serde_json::from_str(fields)?).map_err(|error| of_stage(name, error))?;
             Ok((name.clone(), loaded))
         });
-        Staged::around(Box::new(model), stages.collect::<Result<_, Error>>()?)
+        Staged::around(model, stages.collect::<Result<_, Error>>()?)
+    }
+
+    /// Loads the voice gate, if the setup has one.
+    fn gate(self: &Arc<Self>, engine: &Metadata) -> Result<Option<GateModel>, Error> {
+        let Some(gate) = &self.setup.voice_gate else { return Ok(None) };
+        let origin_dir = locate_library(&self.setup.plugin)?.dir;
+        let services = Services::from_services(Arc::new(Forwarding { host: Arc::clone(self), origin_dir }));
+        GateModel::load(gate, engine, &services).map(Some)
     }
 }
 

@@ -258,6 +258,7 @@ fn spawn(spec: &Arc<WorkerSpec>) -> io::Result<(Arc<WorkerMonitor>, Vec<Lane>, C
             stages: spec.stages.iter().map(setup).collect(),
             log_level: Services::current_level().number(),
             sandbox: spec.load.sandbox.then(|| spec.allowed()),
+            voice_gate: spec.load.voice_gate,
         })?;
         let reading = Arc::clone(&monitor);
         thread::Builder::new().name("worker-output".into()).spawn(move || reading.read_output(printed))?;

@@ -86,6 +86,7 @@ mod tests {
             load_limit: Duration::MAX,
             memory_limit: None,
             sandbox: true,
+            voice_gate: None,
             reports: Arc::new(CrashReports::new("crashes".into(), 2)),
             metrics: Arc::default(),
         };

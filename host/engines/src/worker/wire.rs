@@ -5,6 +5,7 @@
 //! JSON as text. The host does not trust a worker: a message that cannot be decoded is an error.
 
 use super::sandbox::Allowed;
+use crate::voice_gate::VoiceGate;
 use auricle_plugin_api::{Error, ErrorCode, Segment, Turn, Word, host::EventSink};
 use serde::{Deserialize, Serialize};
 use serde_bytes::Bytes;
@@ -63,6 +64,8 @@ pub struct Setup {
     pub log_level: u8,
     /// What the sandbox allows, if the worker must enter it before plugin code runs.
     pub sandbox: Option<Allowed>,
+    /// The voice gate in front of the engine.
+    pub voice_gate: Option<VoiceGate>,
 }
 
 /// A stage in a [`Setup`].

@@ -113,9 +113,13 @@ pub(super) fn presets(
             continue;
         }
         findings.push(match report.warning {
-            None if report.stages.is_empty() => Finding::ok(subject, format_args!("engine {}", report.backend)),
             None => {
-                Finding::ok(subject, format_args!("engine {}, stages {}", report.backend, report.stages.join(", ")))
+                let stages = match report.stages.is_empty() {
+                    true => String::new(),
+                    false => format!(", stages {}", report.stages.join(", ")),
+                };
+                let gate = report.voice_gate.map(|gate| format!("; voice gate: {gate}")).unwrap_or_default();
+                Finding::ok(subject, format_args!("engine {}{stages}{gate}", report.backend))
             }
             Some(warning) => Finding::warning(subject, warning),
         });

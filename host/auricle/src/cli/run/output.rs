@@ -52,6 +52,10 @@ impl Output {
                         let [from, to] = [from, to].map(|sample| seconds(sample, self.rate));
                         notice(&format!("no engine has processed the audio from {from:.1} s to {to:.1} s"));
                     }
+                    Event::Restarted(from) => {
+                        let from = seconds(from, self.rate);
+                        notice(&format!("the engine reported no text, and was started anew at {from:.1} s"));
+                    }
                     _ => {}
                 }
                 if written.is_err() {
