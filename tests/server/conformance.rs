@@ -20,8 +20,7 @@ const BEGIN: &str = "<!-- The table is written by `cargo xtask conformance`. -->
 const END: &str = "<!-- The end of the table. -->\n";
 
 /// A client of these sends all audio in one request.
-const OF_REQUESTS: [Dialect; 4] =
-    [Dialect::OpenAi, Dialect::DeepgramRecordings, Dialect::SherpaOffline, Dialect::Hisi];
+const OF_REQUESTS: [Dialect; 4] = [Dialect::OpenAi, Dialect::DeepgramRecordings, Dialect::SherpaOffline, Dialect::Hisi];
 
 /// The result for a feature and a dialect.
 enum Cell {

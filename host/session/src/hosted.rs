@@ -299,6 +299,8 @@ impl HostedStream {
                     self.end = Some(Step::Lost);
                     break;
                 }
+                // The front does not tell its client that the engine host started a silent engine anew.
+                Event::Restarted(_) => continue,
                 Event::Ready { .. } | Event::Lag(_) | Event::Flushed(_) => continue,
             };
             reports.extend(self.new_point());

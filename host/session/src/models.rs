@@ -198,7 +198,8 @@ impl Resolved {
     /// Tells versions of a preset apart, on any machine: the files of the engine and the stages, their fields, and the voice gate.
     pub(super) fn identity(&self) -> String {
         let fields = Value::Object(self.preset.fields.clone());
-        let of_stages = stages::list(self.preset.stages.iter().map(|entry| (entry.name.as_str(), entry.fields.clone())));
+        let of_stages =
+            stages::list(self.preset.stages.iter().map(|entry| (entry.name.as_str(), entry.fields.clone())));
         let gate = gate_text(&self.preset);
         hex::encode(Sha256::digest(format!("{}\n{fields}\n{of_stages}\n{gate}", self.files_key())))
     }

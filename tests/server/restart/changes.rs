@@ -7,7 +7,10 @@ use super::{
 };
 use auricle_tests::{Host, Setup, bytes, fixture, library, models, noise, runtime, tone_segments, wav};
 use serde_json::json;
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 use tokio::task::block_in_place;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -116,10 +119,12 @@ async fn a_damaged_point_a_changed_preset_and_a_full_store_lose_no_audio() {
 
 /// Changes the last byte of each file.
 fn damage(folder: &Path) {
-    for file in fs::read_dir(folder).unwrap().flatten() {
-        let mut bytes = fs::read(file.path()).unwrap();
+    let is_point = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "point");
+    let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    for file in files.filter(is_point) {
+        let mut bytes = fs::read(&file).unwrap();
         *bytes.last_mut().unwrap() ^= 1;
-        fs::write(file.path(), bytes).unwrap();
+        fs::write(&file, bytes).unwrap();
     }
 }
 

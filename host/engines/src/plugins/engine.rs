@@ -235,8 +235,11 @@ impl Engine {
     ) -> Result<Self, PluginError> {
         let frame = "https://json-schema.org/draft/2020-12/schema";
         let schema = json!({"$schema": frame, "type": "object", "properties": fields});
-        let validator = jsonschema::validator_for(&schema)
-            .map_err(|error| PluginError::Schema { kind: Kind::Engine, backend: backend.to_owned(), error: Box::new(error) })?;
+        let validator = jsonschema::validator_for(&schema).map_err(|error| PluginError::Schema {
+            kind: Kind::Engine,
+            backend: backend.to_owned(),
+            error: Box::new(error),
+        })?;
         let schema = serde_json::from_value(schema).map_err(PluginError::Fields)?;
         let name = "engine hosts".to_owned();
         let source = Source {
