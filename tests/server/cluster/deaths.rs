@@ -167,7 +167,7 @@ fn a_stream_that_kills_its_engine_hosts_ends_before_it_has_killed_all() {
 #[test]
 fn clients_of_every_dialect_notice_nothing() {
     let setup = || tone().preset("digits", &json!({"backend": "tone"}));
-    let mut engines = vec![engine(setup()), engine(setup())];
+    let mut engines = [engine(setup()), engine(setup())];
     let addresses: Vec<_> = engines.iter().map(address).collect();
     let (front, settings) = front_of(&addresses, KEY);
     let front = for_all(front, "digits", &settings).start();
