@@ -63,6 +63,11 @@ fn converse(host: &Host) -> Traffic {
     client.finish();
     traffic.take(client);
 
+    let mut client = Client::open(host, "tone", json!({"channels": 2, "multichannel": true}));
+    client.audio(&[0; 64_000]);
+    client.finish();
+    traffic.take(client);
+
     let mut client = Client::open(host, "tone", json!({"resume": true}));
     client.audio(&[0; 32_000]);
     client.until("ack");

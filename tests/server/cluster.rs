@@ -3,6 +3,7 @@
 mod deaths;
 mod trust;
 
+use crate::deepgram_recordings::interleaved;
 use auricle_tests::{Client, Host, Setup, bytes, library, noise, tone_segments};
 use serde_json::{Value, json};
 use std::fs;
@@ -113,6 +114,22 @@ fn flush_reset_and_options_reach_the_engine() {
     assert!(client.fails("forbidden_field", 4403).contains("`segment_chunks` is not open"));
     let mut client = Client::start(&front, "tone", json!({"options": {"lan": 7}}));
     client.fails("invalid_option", 4405);
+}
+
+#[test]
+fn each_channel_of_a_client_is_a_stream_of_an_engine_host() {
+    let engines = [engine(tone()), engine(tone())];
+    let front = front(&[&engines[0], &engines[1]]);
+    let speakers = [noise(1, SAMPLES), noise(2, SAMPLES)];
+    let mut client = Client::open(&front, "tone", json!({"channels": 2, "multichannel": true}));
+    assert_eq!(engines.iter().map(|engine| open_streams(engine).len()).sum::<usize>(), 2);
+    client.audio_in_frames(&bytes(&interleaved(&[&speakers[0], &speakers[1]])), 4_000);
+    client.finish();
+    for (channel, speaker) in speakers.iter().enumerate() {
+        let segments = client.events("segment").into_iter().filter(|segment| segment["channel"] == channel);
+        let texts: Vec<_> = segments.map(|segment| segment["text"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(texts, tone_segments(speaker, 16_000), "channel {channel}");
+    }
 }
 
 #[test]

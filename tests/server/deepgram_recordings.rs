@@ -232,7 +232,7 @@ fn a_client_that_goes_away_ends_its_work_on_all_channels() {
     let host = slow().start();
     let file = wav_file(&noise(9, 4_000_000), 2);
     let waiting = begin(&host, &file, "multichannel=true");
-    host.wait_for("both channels", || streams(&host) == 2);
+    host.wait_for("both channels", || host.json("/v1/streams")["streams"][0]["channels"] == 2);
     waiting.shutdown(Shutdown::Both).unwrap();
     host.wait_for("the end of the streams", || streams(&host) == 0);
 }

@@ -8,6 +8,7 @@ mod agents;
 mod assembly_ai;
 mod asyncapi;
 mod bad_input;
+mod channels;
 mod check;
 mod cluster;
 mod conformance;

@@ -84,7 +84,8 @@ async fn fixture(dir: &Path) -> Fixture {
 
 impl Fixture {
     async fn open(&self, audio: AudioFormat) -> Result<(Session, SessionEvents), Failure> {
-        let request = SessionRequest { preset: "tone".into(), options: Map::new(), audio, pace: Pace::Live };
+        let request =
+            SessionRequest { preset: "tone".into(), options: Map::new(), audio, multichannel: false, pace: Pace::Live };
         self.sessions.admit(self.caller.clone(), PROTOCOL)?.open(request).await
     }
 }

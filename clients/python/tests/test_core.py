@@ -149,6 +149,24 @@ class Reconnecting(unittest.TestCase):
         core.connected()
         self.assertEqual(sent(core), ["start", 3 * SECOND])
 
+    def test_audio_is_kept_until_the_text_of_all_channels_is_final(self) -> None:
+        core = Core("p", Format(channels=2, multichannel=True))
+        core.connected()
+        core.push(bytes(4 * 64_000))
+        self.assertTrue(json.loads(messages(core)[0])["multichannel"])
+        ready(core)
+        say(core, "segment", channel=0, start=0.0, end=3.0, text="one")
+        say(core, "segment", channel=1, start=0.0, end=1.0, text="two")
+        self.assertEqual([event.channel for event in read(core) if isinstance(event, Segment)], [0, 1])
+        core.closed(LOST, 1.0)
+        core.connected()
+        self.assertEqual(sent(core), ["start", 3 * 64_000])
+        ready(core)
+        # Told before: it ends at 3 s of the whole. The next is new.
+        say(core, "segment", channel=0, start=0.0, end=2.0, text="one")
+        say(core, "segment", channel=0, start=2.0, end=3.0, text="three")
+        self.assertEqual([event.text for event in read(core) if isinstance(event, Segment)], ["three"])
+
     def test_what_fell_out_is_a_gap_and_is_told_once(self) -> None:
         core = opened(keep_seconds=2)
         core.closed(LOST, 0.0)

@@ -19,6 +19,7 @@ Examples:
   auricle stream talk.mp3 --preset english --realtime --format jsonl | jq -r 'select(.type == \"segment\").text'
   auricle stream talk.flac --preset english --format srt > talk.srt
   arecord -q -f S16_LE -r 16000 -c 1 -t raw | auricle stream - --raw s16le --preset english --realtime
+  auricle stream call.wav --preset phone --multichannel
   auricle stream call.ulaw --raw mulaw --rate 8000 --preset phone --option language=de
 
 Exit codes:
@@ -90,6 +91,12 @@ pub struct StreamArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(..i64::from(MAX_CHANNELS)))]
     pub channel: Option<u16>,
 
+    /// Transcribe each channel by itself
+    ///
+    /// Each line of text begins with the number of its channel, counted from 0.
+    #[arg(long, conflicts_with = "channel")]
+    pub multichannel: bool,
+
     /// Print partial text line by line if standard error is not a terminal
     #[arg(long)]
     pub show_partials: bool,
@@ -127,6 +134,7 @@ impl StreamArgs {
             server: self.server.clone(),
             preset: self.preset.clone(),
             options: self.options.iter().cloned().collect::<Map<_, _>>(),
+            multichannel: self.multichannel,
             pace: if self.realtime { Pace::Live } else { Pace::File },
             reconnect: Duration::from_secs(self.reconnect),
         }

@@ -18,7 +18,7 @@ use super::{
     stream::{Event, Message, Settings, Stream},
     summary::{Meter, Summary},
 };
-use auricle_core::native::Pace;
+use auricle_core::native::{Pace, Text};
 use feed::{Feed, Progress};
 use serde_json::{Map, Value};
 use std::{io, pin::pin, time::Duration};
@@ -34,6 +34,8 @@ pub struct Session {
     pub preset: String,
     /// Sent in `start`.
     pub options: Map<String, Value>,
+    /// Whether each channel has a transcript.
+    pub multichannel: bool,
     /// Live: audio is sent at the speed of speech. File: as fast as the server accepts it.
     pub pace: Pace,
     /// How long to try to connect again after the connection was lost; zero: not at all.
@@ -42,7 +44,8 @@ pub struct Session {
 
 /// Receives everything that happens in a session. An error ends the session.
 pub trait Observer {
-    /// Called for each message: the line as received, and its event unless its type is unknown.
+    /// Called for each message: the line as received, and its event unless its type is unknown. If each channel has a transcript, the
+    /// event's text begins with the number of the channel.
     ///
     /// # Errors
     /// Ends the session with [`End::Output`].
@@ -168,6 +171,7 @@ impl Session {
         Settings {
             options: self.options.clone(),
             audio: source.format(),
+            multichannel: self.multichannel,
             pace: self.pace,
             give_up: self.reconnect,
             ..Settings::new(self.server.clone(), self.preset.clone())
@@ -181,6 +185,12 @@ fn tell(observer: &mut impl Observer, meter: &mut Meter, message: &Message) -> i
         meter.event(event);
     }
     match (&message.line, &message.event) {
+        (Some(line), Some(Event::Segment(text))) => {
+            observer.message(line, Some(&Event::Segment(labelled(text, message.channel))))
+        }
+        (Some(line), Some(Event::Partial(text))) => {
+            observer.message(line, Some(&Event::Partial(labelled(text, message.channel))))
+        }
         (Some(line), event) => observer.message(line, event.as_ref()),
         (None, Some(Event::Lost { failure, retry_in })) => {
             observer.notice(&format!("{failure}; trying again in {:.1} s", retry_in.as_secs_f64()))
@@ -193,6 +203,16 @@ fn tell(observer: &mut impl Observer, meter: &mut Meter, message: &Message) -> i
         )),
         (None, _) => Ok(()),
     }
+}
+
+/// A text that begins with the number of its channel, if it has one.
+fn labelled(text: &Text, channel: Option<u16>) -> Text {
+    let mut text = text.clone();
+    if let Some(channel) = channel {
+        let first = text.words.first_mut().map(|word| &mut word.text);
+        [Some(&mut text.text), first].into_iter().flatten().for_each(|text| *text = format!("{channel}: {text}"));
+    }
+    text
 }
 
 #[cfg(test)]

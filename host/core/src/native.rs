@@ -108,6 +108,9 @@ pub struct Start {
     /// The channel to use, from 0; by default all are mixed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<u16>,
+    /// Whether each channel has a transcript of its own: `channel` of a message says whose it is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub multichannel: bool,
     /// Whether the audio is live or from a file.
     #[serde(default)]
     pub pace: Pace,
@@ -202,6 +205,9 @@ pub struct ServerMessage {
     /// `going_away` have none, because they are about the connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seq: Option<u64>,
+    /// If each channel has a transcript: the channel that the event is about, from 0. What is about all channels has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<u16>,
     /// The event.
     #[serde(flatten)]
     pub event: ServerEvent,
@@ -343,6 +349,9 @@ pub struct Ready {
     pub capabilities: Vec<String>,
     /// The audio format of the stream.
     pub audio: AudioFormat,
+    /// Whether each channel has a transcript of its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub multichannel: bool,
     /// How to resume the stream; only if `start` asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume: Option<ResumeOffer>,

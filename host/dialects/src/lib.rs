@@ -8,7 +8,6 @@ pub mod assembly_ai;
 #[cfg(feature = "server")]
 mod base64_text;
 #[cfg(feature = "server")]
-mod channels;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod deepgram;

@@ -1,4 +1,4 @@
-//! A file in the body of a request: received ([`Upload`]), decoded (`recording`), and sent to its sessions (`feed`).
+//! A file in the body of a request: received ([`Upload`]), decoded (`recording`), and sent to its session (`feed`).
 //!
 //! Invariant: it is in memory once, as it was sent, and what the decoder has read is freed. One file is limited to
 //! `max_bytes`, and all files that are in memory together are limited too, so that many clients cannot use up the memory.

@@ -51,6 +51,6 @@ impl Wanted<'_> {
         if !self.prompt.is_empty() {
             fields.insert(PROMPT.to_owned(), self.prompt.into());
         }
-        (SessionRequest { preset: self.preset.to_owned(), options: fields, audio, pace }, language)
+        (SessionRequest { preset: self.preset.to_owned(), options: fields, audio, multichannel: false, pace }, language)
     }
 }

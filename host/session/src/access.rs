@@ -135,6 +135,7 @@ impl Drop for StreamRecord {
             preset = entry.preset,
             engine = entry.backend,
             pace = entry.pace.name(),
+            channels = (entry.count() > 1).then_some(entry.count()),
             key = entry.key,
             peer = %entry.address,
             open_seconds = entry.open_seconds(),

@@ -104,11 +104,17 @@ impl Admission {
         presets.peek().is_some() && presets.all(|name| self.is_behind(|entry| entry.preset == *name))
     }
 
-    /// Checks that a model accepts another stream.
+    /// Checks that a model accepts so many more streams.
     ///
     /// # Errors
     /// The model is behind, or would be busy for more than `max_load` of the time.
-    pub(super) fn check(&self, preset: &str, model: &ModelScheduler, pace: Pace) -> Result<(), Failure> {
+    pub(super) fn check(
+        &self,
+        preset: &str,
+        model: &ModelScheduler,
+        pace: Pace,
+        streams: usize,
+    ) -> Result<(), Failure> {
         let of_model = |entry: &Entry| entry.model == model.id();
         if self.is_behind(of_model) {
             let limit = self.settings.refuse_lag_seconds;
@@ -116,19 +122,20 @@ impl Admission {
                 format!("preset `{preset}` is more than {limit} s behind and accepts no more streams; try again later");
             return Err(Failure::new(FailureCode::Overloaded, message));
         }
-        if pace == Pace::Live && model.room() == Some(0) {
+        if pace == Pace::Live && model.room().is_some_and(|room| room < streams) {
             let message = format!("all engine hosts of preset `{preset}` are full; try again later");
             return Err(Failure::new(FailureCode::Overloaded, message));
         }
         let live = self.registry.live(of_model);
         // A file is read only as fast as the engine processes it, so it delays no live stream.
         if pace == Pace::Live
-            && live > 0
-            && let Some(load) = model.load_with(live + 1).filter(|load| *load > self.settings.max_load)
+            && live + streams > 1
+            && let Some(load) = model.load_with(live + streams).filter(|load| *load > self.settings.max_load)
         {
             let message = format!(
-                "preset `{preset}` has as many streams as its engine can process: with one more it would be busy for \
+                "preset `{preset}` has as many streams as its engine can process: with {} more it would be busy for \
                  {:.0} % of the time; try again later",
+                if streams == 1 { "one".to_owned() } else { streams.to_string() },
                 load * 100.0
             );
             return Err(Failure::new(FailureCode::Overloaded, message));

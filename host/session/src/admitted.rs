@@ -1,7 +1,7 @@
 //! An admitted caller opens a session, step by step.
 //!
 //! Invariant: the order of the steps. First the permits of server and key, so that a refused client costs little; then
-//! the preset and its model; then the model's permit; then the journal; last the stream is scheduled, so that no engine
+//! the preset and its model; then the model's permits; then the journal; last the streams are scheduled, so that no engine
 //! gets a session that may not begin. Refusals of admitted callers are recorded here. Threads: any.
 
 use super::{
@@ -14,10 +14,9 @@ use super::{
     lease::{Lease, journal_failure},
     registry::Entry,
     resume::{PointFile, PointStore, StoredIdentity, StoredStream, Told},
-    session::Shared,
+    session::{Shared, intakes},
     sessions::LOOK_EVERY,
 };
-use auricle_audio::Intake;
 use auricle_core::{Failure, FailureCode, metrics::Metrics, permits::Permit};
 use auricle_stream::{ModelScheduler, Stream, StreamSettings, StreamUsage};
 use std::{
@@ -29,7 +28,7 @@ use tokio::time::sleep;
 /// How long a session that must give its place to another may take to end.
 const EVICTED_WITHIN: Duration = Duration::from_secs(5);
 
-/// An admitted caller, who may open one session.
+/// An admitted caller, who may open one session, with one stream or more.
 #[derive(Debug)]
 pub struct Admitted {
     pub(super) sessions: Arc<Sessions>,
@@ -121,14 +120,6 @@ impl Admitted {
         })
     }
 
-    /// Admits the caller for one more session.
-    ///
-    /// # Errors
-    /// As [`Sessions::admit`].
-    pub fn another(&self) -> Result<Self, Failure> {
-        self.sessions.admit(self.caller.clone(), self.protocol)
-    }
-
     /// Records that the client is refused before it requested a session.
     pub fn refuse(&self, failure: &Failure) {
         refuse(&self.sessions.metrics, &self.caller, self.protocol, None, failure);
@@ -142,17 +133,26 @@ impl Admitted {
         from: Option<Restoration>,
     ) -> Result<(Session, SessionEvents), Failure> {
         let Self { sessions, caller, protocol, places } = self;
-        let SessionRequest { preset, options, audio, pace } = request.clone();
+        let SessionRequest { preset, options, audio, multichannel, pace } = request.clone();
         caller.check_preset(&preset)?;
-        let places = places.or_else(|_| sessions.take_places(&caller))?;
+        let multichannel = multichannel && audio.channels > 1 && audio.channel.is_none();
+        let count = if multichannel { audio.channels.into() } else { 1 };
+        audio.check().map_err(|problem| Failure::new(FailureCode::BadAudio, problem))?;
+        // All places first, so that a client that cannot have all its streams does not begin with some.
+        let mut places = vec![places.or_else(|_| sessions.take_places(&caller))?];
+        while places.len() < count {
+            places.push(sessions.take_places(&caller)?);
+        }
         sessions.wait_for_engine(&preset).await;
         let Opening { preset, scheduler, fields, fingerprint, .. } = sessions.catalog.open(&preset, options).await?;
-        sessions.admission.check(&preset.name, &scheduler, pace)?;
+        sessions.admission.check(&preset.name, &scheduler, pace, count)?;
         let metadata = scheduler.metadata().clone();
         let continuation = from.as_ref().map(|from| from.continuation(&fingerprint, &metadata)).transpose()?;
-        let intake =
-            Intake::new(audio, metadata.sample_rate).map_err(|problem| Failure::new(FailureCode::BadAudio, problem))?;
-        let permit = sessions.take_place(&scheduler).await?;
+        let intakes = intakes(audio, multichannel, metadata.sample_rate)?;
+        let mut permits = Vec::new();
+        while permits.len() < count {
+            permits.push(sessions.take_place(&scheduler).await?);
+        }
         let start = || journal::Start {
             stream: id.clone(),
             preset: preset.name.clone(),
@@ -163,7 +163,7 @@ impl Admitted {
         };
         let recorder = sessions.journal.as_ref().map(|journal| journal.begin(start(), metadata.sample_rate));
         let recorder = recorder.transpose().map_err(|error| journal_failure(&error))?;
-        let entry = Arc::new(Entry::new(&id, &preset, &caller, pace, &scheduler));
+        let entry = Arc::new(Entry::new(&id, &preset, &caller, pace, &scheduler, count));
         let usage = Arc::<StreamUsage>::default();
         let failures = Arc::clone(&sessions.failures);
         let record = Arc::new(StreamRecord::new(Arc::clone(&entry), Arc::clone(&usage), protocol, failures));
@@ -171,24 +171,32 @@ impl Admitted {
         let lease = Lease::new(Arc::clone(&entry), Arc::clone(&record), places, registry, metrics, recorder);
         tracing::debug!(stream = id, preset = preset.name, "stream opened");
         let settings = StreamSettings { pace, mute_seconds: preset.host.mute_seconds, ..sessions.stream.clone() };
-        let held = (permit, record);
-        let stored = store.map(|store| {
+        // The points of several streams would have to be stored together.
+        let stored = store.filter(|_| !multichannel).map(|store| {
             let (key, rate) = (caller.key_name(), metadata.sample_rate);
             StoredStream::new(store, StoredIdentity::of(&id, key, &request, fingerprint, rate))
         });
-        let stream = match &stored {
-            None => Stream::open(id.clone(), scheduler, held, fields, settings, usage),
-            Some(_) => {
-                let from = continuation.clone();
-                Stream::open_storable(id.clone(), scheduler, held, fields, settings, usage, from)
+        let open = |(channel, permit): (usize, Permit)| {
+            let id = if multichannel { format!("{id}.{channel}") } else { id.clone() };
+            let (scheduler, held) = (Arc::clone(&scheduler), (permit, Arc::clone(&record)));
+            let (fields, settings, usage) = (fields.clone(), settings.clone(), Arc::clone(&usage));
+            match &stored {
+                None => Stream::open(id, scheduler, held, fields, settings, usage),
+                Some(_) => {
+                    let from = continuation.clone();
+                    Stream::open_storable(id, scheduler, held, fields, settings, usage, from)
+                }
             }
         };
-        entry.opened(&stream);
-        let shared = Shared { stream, lease, received: AtomicU64::new(0), acknowledged: AtomicU64::new(0), stored };
+        let streams: Vec<_> = permits.into_iter().enumerate().map(open).collect();
+        // Each stream has it until its processor is dropped.
+        drop(record);
+        entry.opened(&streams);
+        let shared = Shared { streams, lease, received: AtomicU64::new(0), acknowledged: AtomicU64::new(0), stored };
         let shared = Arc::new(shared);
         let (preset, backend) = (preset.name.clone(), preset.backend.clone());
-        let info = SessionInfo { id, preset, backend, metadata, audio };
-        let (mut session, mut events) = (Session::new(Arc::clone(&shared), info, intake), SessionEvents::new(shared));
+        let info = SessionInfo { id, preset, backend, metadata, audio, multichannel };
+        let (mut session, mut events) = (Session::new(Arc::clone(&shared), info, intakes), SessionEvents::new(shared));
         if let (Some(from), Some(continuation)) = (from, continuation) {
             session.continue_from(&continuation, from.start());
             events.continue_from(&continuation, from.last_seq);

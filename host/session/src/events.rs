@@ -4,7 +4,11 @@
 //! acknowledged, within [`MAX_RETAINED_BYTES`] and [`RETAIN_FOR`]. No event follows the last one. Threads: one task,
 //! the connection's writing task.
 
-use super::{resume::Durable, session::Shared};
+use super::{
+    channels::{Channels, OfChannel},
+    resume::Durable,
+    session::{Session, Shared},
+};
 use auricle_core::{Event, Failure};
 use auricle_plugin_api::Segment;
 use auricle_stream::Continuation;
@@ -24,6 +28,8 @@ const RETAIN_FOR: Duration = Duration::from_secs(300);
 pub struct NumberedEvent {
     /// The number, from 0 for the session's first event.
     pub seq: u64,
+    /// The channel, from 0. `None` if the event is about the whole session, or the session has only one stream.
+    pub channel: Option<u16>,
     /// The event.
     pub event: Event,
 }
@@ -39,12 +45,14 @@ impl NumberedEvent {
 #[derive(Debug)]
 pub struct SessionEvents {
     shared: Arc<Shared>,
+    /// If each channel has a stream.
+    channels: Option<Box<Channels>>,
     next: u64,
     ended: bool,
     retained: Retained,
     epoch: u32,
-    /// End of the last segment of this epoch, in samples of the model.
-    final_end: u64,
+    /// End of the last segment of this epoch of each stream, in samples of the model.
+    final_ends: Vec<u64>,
     /// Events of this epoch that clients count: started speech, segments, endpoints.
     told: u64,
 }
@@ -56,7 +64,7 @@ pub struct Heard {
     pub epoch: u32,
     /// The client's frames that were received in it.
     pub received: u64,
-    /// The end of its last segment, in samples of the model.
+    /// The end of its last segment, in samples of the model; of the channel that is the furthest behind.
     pub final_end: u64,
     /// How far it is stored, if it is.
     pub durable: Option<Durable>,
@@ -66,14 +74,17 @@ pub struct Heard {
 
 impl SessionEvents {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, next: 0, ended: false, retained: Retained::default(), epoch: 0, final_end: 0, told: 0 }
+        let count = shared.streams.len();
+        let (channels, final_ends) = ((count > 1).then(|| Box::new(Channels::new(count))), vec![0; count]);
+        Self { shared, channels, next: 0, ended: false, retained: Retained::default(), epoch: 0, final_ends, told: 0 }
     }
 
     /// Another process began the session; the client has the events up to `last_seq`.
     pub(super) fn continue_from(&mut self, from: &Continuation, last_seq: Option<u64>) {
         self.next = last_seq.map_or(0, |seq| seq.saturating_add(1));
         self.shared.acknowledged.store(self.next, Ordering::Relaxed);
-        (self.epoch, self.told, self.final_end) = (from.point.epoch, from.told, from.text_end);
+        (self.epoch, self.told) = (from.point.epoch, from.told);
+        self.final_ends.fill(from.text_end);
     }
 
     /// Waits for events and takes all of them. Returns none after the last event. Cancel-safe: no event is lost if the
@@ -82,8 +93,16 @@ impl SessionEvents {
         if self.ended {
             return Vec::new();
         }
-        let events = self.shared.stream.events().await;
-        self.number(events)
+        match &mut self.channels {
+            Some(channels) => {
+                let events = channels.next(&self.shared.streams).await;
+                self.number(events)
+            }
+            None => {
+                let events = self.shared.streams[0].events().await;
+                self.number(events.into_iter().map(|event| (None, event)))
+            }
+        }
     }
 
     /// Takes all waiting events.
@@ -91,8 +110,26 @@ impl SessionEvents {
         if self.ended {
             return Vec::new();
         }
-        let events = self.shared.stream.take_events();
-        self.number(events)
+        match &mut self.channels {
+            Some(channels) => {
+                let events = channels.take(&self.shared.streams);
+                self.number(events)
+            }
+            None => {
+                let events = self.shared.streams[0].take_events();
+                self.number(events.into_iter().map(|event| (None, event)))
+            }
+        }
+    }
+
+    /// Waits for events, or until the audio so far is processed: see [`Session::caught_up`]. Returns the events so far, and whether it is
+    /// processed.
+    pub async fn until_caught_up(&mut self, session: &mut Session) -> (Vec<Arc<NumberedEvent>>, bool) {
+        tokio::select! {
+            biased;
+            () = session.caught_up() => (self.take(), true),
+            events = self.next() => (events, false),
+        }
     }
 
     /// Drops the retained events up to this number, because they have reached the client.
@@ -114,14 +151,14 @@ impl SessionEvents {
     /// What was heard of the client. Call it now and then: it also has the session's points stored.
     pub fn heard(&self) -> Heard {
         if let Some(stored) = &self.shared.stored
-            && let Some(point) = self.shared.stream.latest_point().filter(|point| point.epoch == self.epoch)
+            && let Some(point) = self.shared.streams[0].latest_point().filter(|point| point.epoch == self.epoch)
         {
             stored.consider(point, self.told, self.next, self.shared.acknowledged.load(Ordering::Relaxed));
         }
         Heard {
             epoch: self.epoch,
             received: self.shared.received.load(Ordering::Relaxed),
-            final_end: self.final_end,
+            final_end: self.final_ends.iter().copied().min().unwrap_or_default(),
             durable: self.shared.stored.as_ref().map(|stored| stored.durable(self.epoch)),
             wants_ack: self.shared.stored.as_ref().is_some_and(|stored| stored.waits_for_client()),
         }
@@ -132,34 +169,41 @@ impl SessionEvents {
         if !self.ended {
             // An error of the journal has been logged.
             let _ = self.shared.lease.giving_up(&failure);
-            self.shared.stream.fail(failure);
+            self.shared.fail(&failure);
             self.ended = true;
         }
     }
 
-    fn number(&mut self, events: VecDeque<Event>) -> Vec<Arc<NumberedEvent>> {
+    fn number(&mut self, events: impl IntoIterator<Item = OfChannel>) -> Vec<Arc<NumberedEvent>> {
         let now = Instant::now();
         self.retained.acknowledge_before(self.shared.acknowledged.load(Ordering::Relaxed));
-        let mut numbered = Vec::with_capacity(events.len());
-        for event in events {
-            let event = match self.shared.lease.sending(&event) {
+        let events = events.into_iter();
+        let mut numbered = Vec::with_capacity(events.size_hint().0);
+        for (channel, event) in events {
+            let event = match self.shared.lease.sending(channel, &event) {
                 Ok(()) => match event {
-                    Event::Failed(failure) => Event::Failed(failure.for_client(self.shared.stream.id())),
+                    Event::Failed(failure) => Event::Failed(failure.for_client(self.shared.lease.id())),
                     event => event,
                 },
                 Err(failure) => {
-                    self.shared.stream.fail(failure.clone());
+                    self.shared.fail(&failure);
                     self.shared.lease.failed(&failure, true);
-                    Event::Failed(failure.for_client(self.shared.stream.id()))
+                    Event::Failed(failure.for_client(self.shared.lease.id()))
                 }
             };
             match &event {
-                Event::Ready { epoch } => (self.epoch, self.final_end, self.told) = (*epoch, 0, 0),
-                Event::Segment(segment) => (self.final_end, self.told) = (segment.end, self.told + 1),
+                Event::Ready { epoch } => {
+                    (self.epoch, self.told) = (*epoch, 0);
+                    self.final_ends.fill(0);
+                }
+                Event::Segment(segment) => {
+                    self.final_ends[usize::from(channel.unwrap_or(0))] = segment.end;
+                    self.told += 1;
+                }
                 Event::SpeechStarted(_) | Event::Endpoint(_) => self.told += 1,
                 _ => {}
             }
-            let event = Arc::new(NumberedEvent { seq: self.next, event });
+            let event = Arc::new(NumberedEvent { seq: self.next, channel, event });
             self.next += 1;
             self.ended = event.is_last();
             self.retained.keep(Arc::clone(&event), now);
@@ -234,7 +278,7 @@ mod tests {
     use super::*;
 
     fn event(seq: u64, text: &str) -> Arc<NumberedEvent> {
-        Arc::new(NumberedEvent { seq, event: Event::Segment(Segment::new(0, 1, text)) })
+        Arc::new(NumberedEvent { seq, channel: None, event: Event::Segment(Segment::new(0, 1, text)) })
     }
 
     fn kept(retained: &Retained) -> Vec<u64> {

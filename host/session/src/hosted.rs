@@ -150,15 +150,15 @@ impl Admitted {
         check_identity(&opening, &identity)?;
         let Opening { preset, scheduler, fields, .. } = opening;
         if !continues {
-            sessions.admission.check(&preset.name, &scheduler, pace)?;
+            sessions.admission.check(&preset.name, &scheduler, pace, 1)?;
         }
         let permit = sessions.take_place(&scheduler).await?;
-        let entry = Arc::new(Entry::new(&id, &preset, &caller, pace, &scheduler));
+        let entry = Arc::new(Entry::new(&id, &preset, &caller, pace, &scheduler, 1));
         let usage = Arc::<StreamUsage>::default();
         let failures = Arc::clone(&sessions.failures);
         let record = Arc::new(StreamRecord::new(Arc::clone(&entry), Arc::clone(&usage), protocol, failures));
         let (registry, metrics) = (Arc::clone(&sessions.registry), Arc::clone(&sessions.metrics));
-        let lease = Lease::new(Arc::clone(&entry), Arc::clone(&record), places, registry, metrics, None);
+        let lease = Lease::new(Arc::clone(&entry), Arc::clone(&record), vec![places], registry, metrics, None);
         // The front watches over lag and backlog. It waits for each call, so not more is unsent than one call reports.
         let settings = StreamSettings {
             pace,
@@ -183,7 +183,7 @@ impl HostedPlace {
         // It repeats nothing: the front drops what it had before.
         let from = Continuation { point, keeps_state: state.is_some(), is_exact: true, ..Continuation::default() };
         let stream = Stream::open_storable(id, scheduler, held, fields, settings, usage, Some(from));
-        entry.opened(&stream);
+        entry.opened(std::slice::from_ref(&stream));
         lease.continue_from(sample);
         HostedStream { stream, lease, epoch: 0, position: sample, is_fresh: true, told: 0, point: state, end: None }
     }
@@ -264,13 +264,13 @@ impl HostedStream {
 
     fn received(&mut self, audio: &[f32]) {
         self.position += audio.len() as u64;
-        self.lease.received(audio.len(), Instant::now());
+        self.lease.received(0, audio.len(), Instant::now());
     }
 
     fn reports(&mut self, events: VecDeque<Event>) -> Vec<Report> {
         let mut reports = Vec::with_capacity(events.len() + 1);
         for event in events {
-            if let Err(failure) = self.lease.sending(&event) {
+            if let Err(failure) = self.lease.sending(None, &event) {
                 self.end = Some(Step::Failed(failure));
                 break;
             }

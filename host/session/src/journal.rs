@@ -148,13 +148,13 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Writes an event that is about to be sent. Ignores kinds of events that are not kept.
+    /// Writes an event that is about to be sent, of a channel if each has a transcript. Ignores kinds of events that are not kept.
     ///
     /// # Errors
     /// The file cannot be written. The event must not be sent then.
-    pub fn note(&self, event: &Event) -> io::Result<()> {
+    pub fn note(&self, channel: Option<u16>, event: &Event) -> io::Result<()> {
         match event {
-            Event::Segment(segment) => self.write(&Line::Segment(SessionText::new(segment, self.sample_rate))),
+            Event::Segment(segment) => self.write(&Line::Segment(SessionText::new(channel, segment, self.sample_rate))),
             Event::Ready { epoch } if *epoch > 0 => self.write(&Line::Reset { epoch: *epoch }),
             Event::Done(_) => self.write(&Line::End { outcome: "done".into() }),
             Event::Failed(failure) => self.write(&Line::End { outcome: failure.code.name() }),

@@ -34,10 +34,17 @@ pub(super) struct Lease {
     record: Arc<StreamRecord>,
     registry: Arc<SessionRegistry>,
     metrics: Arc<Metrics>,
+    /// One for each stream.
+    channels: Vec<ChannelMeter>,
+    recorder: Option<Recorder>,
+    _places: Vec<Places>,
+}
+
+/// The measurements of a stream of the session.
+#[derive(Debug)]
+struct ChannelMeter {
     meter: StreamMeter,
     arrivals: Mutex<Arrivals>,
-    recorder: Option<Recorder>,
-    _places: Places,
 }
 
 /// The failure of a session whose journal cannot be written.
@@ -46,36 +53,45 @@ pub(super) fn journal_failure(error: &io::Error) -> Failure {
 }
 
 impl Lease {
-    /// Enters the session in the registry.
+    /// Enters the session in the registry. It has a stream for each of the places.
     pub(super) fn new(
         entry: Arc<Entry>,
         record: Arc<StreamRecord>,
-        places: Places,
+        places: Vec<Places>,
         registry: Arc<SessionRegistry>,
         metrics: Arc<Metrics>,
         recorder: Option<Recorder>,
     ) -> Self {
-        let meter = metrics.stream_opened(&entry.preset, &entry.backend);
+        let meter = || metrics.stream_opened(&entry.preset, &entry.backend);
+        let channels = places.iter().map(|_| ChannelMeter { meter: meter(), arrivals: Mutex::default() }).collect();
         registry.add(Arc::clone(&entry));
-        Self { entry, record, registry, metrics, meter, arrivals: Mutex::default(), recorder, _places: places }
+        Self { entry, record, registry, metrics, channels, recorder, _places: places }
     }
 
-    /// Counts samples that arrived, at the model's rate.
-    pub(super) fn received(&self, samples: usize, now: Instant) {
-        self.entry.add_samples(samples as u64);
-        let mut arrivals = self.lock();
+    /// The session's id.
+    pub(super) fn id(&self) -> &str {
+        &self.entry.id
+    }
+
+    /// Counts samples of a channel that arrived, at the model's rate.
+    pub(super) fn received(&self, channel: usize, samples: usize, now: Instant) {
+        if channel == 0 {
+            self.entry.add_samples(samples as u64);
+        }
+        let ChannelMeter { meter, arrivals } = &self.channels[channel];
+        let mut arrivals = lock(arrivals);
         arrivals.note(samples as u64, now);
         // Not for every frame, because all streams of a preset share the counter.
         let rate = u64::from(self.entry.sample_rate);
         if arrivals.uncounted >= rate {
             let samples = std::mem::take(&mut arrivals.uncounted);
-            self.meter.audio(samples as f64 / rate as f64);
+            meter.audio(samples as f64 / rate as f64);
         }
     }
 
     /// The epoch began in another process: what arrives next is this sample.
     pub(super) fn continue_from(&self, sample: u64) {
-        self.lock().position = sample;
+        self.channels.iter().for_each(|channel| lock(&channel.arrivals).position = sample);
     }
 
     /// Whether the session waits for its client.
@@ -85,26 +101,28 @@ impl Lease {
 
     /// Starts a new epoch: times start at 0 again.
     pub(super) fn reset(&self) {
-        self.lock().restart();
+        self.channels.iter().for_each(|channel| lock(&channel.arrivals).restart());
     }
 
     /// Writes an event to the journal, if there is one, and measures it. Call it before the event is sent.
     ///
     /// # Errors
     /// The journal cannot be written. The event must not be sent.
-    pub(super) fn sending(&self, event: &Event) -> Result<(), Failure> {
-        self.note(event)?;
+    pub(super) fn sending(&self, channel: Option<u16>, event: &Event) -> Result<(), Failure> {
+        self.note(channel, event)?;
+        let place = usize::from(channel.unwrap_or(0));
+        let of_channel = &self.channels[place];
         match event {
-            Event::Lag(waited) => self.entry.set_lag(*waited),
-            Event::Restarted(_) => self.meter.restarted(),
+            Event::Lag(waited) => self.entry.set_lag(place, *waited),
+            Event::Restarted(_) => of_channel.meter.restarted(),
             Event::Failed(failure) => self.failed(failure, true),
             Event::Done(_) => {
-                self.entry.set_lag(Duration::ZERO);
+                self.entry.clear_lag();
                 self.record.done();
             }
-            Event::Partial(text) => self.meter.partial(self.delay(text.end, false)),
+            Event::Partial(text) => of_channel.meter.partial(self.delay(of_channel, text.end, false)),
             Event::Segment(text) => {
-                self.meter.segment(self.delay(text.end, true));
+                of_channel.meter.segment(self.delay(of_channel, text.end, true));
                 self.record.segment();
             }
             _ => {}
@@ -118,44 +136,46 @@ impl Lease {
     /// The journal cannot be written. The failure is counted nevertheless.
     pub(super) fn giving_up(&self, failure: &Failure) -> Result<(), Failure> {
         self.failed(failure, false);
-        self.note(&Event::Failed(failure.clone()))
+        self.note(None, &Event::Failed(failure.clone()))
     }
 
-    fn note(&self, event: &Event) -> Result<(), Failure> {
+    fn note(&self, channel: Option<u16>, event: &Event) -> Result<(), Failure> {
         let Some(recorder) = &self.recorder else { return Ok(()) };
-        recorder.note(event).map_err(|error| journal_failure(&error))
+        recorder.note(channel, event).map_err(|error| journal_failure(&error))
     }
 
     /// Counts a failure. `told`: whether the client is told.
     pub(super) fn failed(&self, failure: &Failure, told: bool) {
         // The waiting audio was dropped, so it is no longer part of the model's lag.
-        self.entry.set_lag(Duration::ZERO);
+        self.entry.clear_lag();
         self.metrics.stream_failed(&self.entry.preset, &self.entry.backend, failure.code);
         self.record.failed(failure, told);
     }
 
     /// The time since the audio before `sample` arrived. `None` for files, which arrive faster than they were spoken.
-    fn delay(&self, sample: u64, is_final: bool) -> Option<Duration> {
+    fn delay(&self, channel: &ChannelMeter, sample: u64, is_final: bool) -> Option<Duration> {
         if self.entry.pace == Pace::File {
             return None;
         }
-        let mut arrivals = self.lock();
+        let mut arrivals = lock(&channel.arrivals);
         let arrived = arrivals.moment(sample);
         if is_final {
             arrivals.forget(sample);
         }
         arrived.map(|arrived| arrived.elapsed())
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, Arrivals> {
-        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock(arrivals: &Mutex<Arrivals>) -> MutexGuard<'_, Arrivals> {
+    arrivals.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let left = self.lock().uncounted;
-        self.meter.audio(left as f64 / f64::from(self.entry.sample_rate));
+        for ChannelMeter { meter, arrivals } in &self.channels {
+            let left = lock(arrivals).uncounted;
+            meter.audio(left as f64 / f64::from(self.entry.sample_rate));
+        }
         self.registry.remove(&self.entry);
     }
 }

@@ -7,6 +7,7 @@ mod admission;
 mod admitted;
 mod caller;
 mod catalog;
+mod channels;
 mod events;
 mod failures;
 mod hosted;

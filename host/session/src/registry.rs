@@ -39,14 +39,14 @@ pub(super) struct Entry {
     pub(super) address: IpAddr,
     since: Instant,
     samples: AtomicU64,
-    /// Milliseconds of lag, as last reported to the client; 0 below the server's `report_lag_seconds`.
-    lag: AtomicU64,
+    /// Milliseconds of lag of each stream, as last reported to the client; 0 below the server's `report_lag_seconds`.
+    lags: Vec<AtomicU64>,
     /// The largest lag so far, in milliseconds.
     max_lag: AtomicU64,
     /// Whether it waits for its client.
     is_waiting: AtomicBool,
-    /// Set when it is opened on its model.
-    stream: OnceLock<Weak<Stream>>,
+    /// Set when they are opened on its model.
+    streams: OnceLock<Vec<Weak<Stream>>>,
 }
 
 /// A stream in the response to `GET /v1/streams`.
@@ -64,20 +64,34 @@ pub struct StreamReport {
     pub address: String,
     /// Who sets the pace.
     pub pace: Pace,
+    /// The number of channels that are transcribed by themselves; 1 if they are mixed.
+    #[serde(default = "one")]
+    pub channels: u16,
     /// Seconds since it was opened.
     pub open_seconds: f64,
     /// Seconds of audio received.
     pub audio_seconds: f64,
-    /// Seconds that the oldest waiting audio has waited for the engine, as last reported to the client.
+    /// Of the channel that is the furthest behind: seconds that the oldest waiting audio has waited for the engine, as last reported to the client.
     pub lag_seconds: f64,
     /// Whether its connection broke, and it waits for its client to resume it.
     #[serde(default)]
     pub waiting: bool,
 }
 
+fn one() -> u16 {
+    1
+}
+
 impl Entry {
-    /// An entry for a session that is opened now.
-    pub(super) fn new(id: &str, preset: &Preset, caller: &Caller, pace: Pace, model: &ModelScheduler) -> Self {
+    /// An entry for a session that is opened now, with so many streams.
+    pub(super) fn new(
+        id: &str,
+        preset: &Preset,
+        caller: &Caller,
+        pace: Pace,
+        model: &ModelScheduler,
+        streams: usize,
+    ) -> Self {
         Self {
             id: id.to_owned(),
             preset: preset.name.clone(),
@@ -89,10 +103,10 @@ impl Entry {
             address: caller.address,
             since: Instant::now(),
             samples: AtomicU64::new(0),
-            lag: AtomicU64::new(0),
+            lags: (0..streams).map(|_| AtomicU64::new(0)).collect(),
             max_lag: AtomicU64::new(0),
             is_waiting: AtomicBool::new(false),
-            stream: OnceLock::new(),
+            streams: OnceLock::new(),
         }
     }
 
@@ -104,24 +118,35 @@ impl Entry {
         self.is_waiting.load(Ordering::Relaxed)
     }
 
-    /// Notes the stream, so that an operator can end it.
-    pub(super) fn opened(&self, stream: &Arc<Stream>) {
+    /// Notes the streams, so that an operator can end them.
+    pub(super) fn opened(&self, streams: &[Arc<Stream>]) {
         // A session is opened once.
-        let _ = self.stream.set(Arc::downgrade(stream));
+        let _ = self.streams.set(streams.iter().map(Arc::downgrade).collect());
+    }
+
+    /// The number of streams.
+    pub(super) fn count(&self) -> usize {
+        self.lags.len()
     }
 
     pub(super) fn add_samples(&self, samples: u64) {
         self.samples.fetch_add(samples, Ordering::Relaxed);
     }
 
-    pub(super) fn set_lag(&self, lag: Duration) {
+    pub(super) fn set_lag(&self, stream: usize, lag: Duration) {
         let milliseconds = lag.as_millis() as u64;
-        self.lag.store(milliseconds, Ordering::Relaxed);
+        self.lags[stream].store(milliseconds, Ordering::Relaxed);
         self.max_lag.fetch_max(milliseconds, Ordering::Relaxed);
     }
 
+    pub(super) fn clear_lag(&self) {
+        self.lags.iter().for_each(|lag| lag.store(0, Ordering::Relaxed));
+    }
+
+    /// The largest lag of a stream.
     pub(super) fn lag_seconds(&self) -> f64 {
-        self.lag.load(Ordering::Relaxed) as f64 / 1000.0
+        let greatest = self.lags.iter().map(|lag| lag.load(Ordering::Relaxed)).max();
+        greatest.unwrap_or_default() as f64 / 1000.0
     }
 
     pub(super) fn max_lag_seconds(&self) -> f64 {
@@ -144,6 +169,7 @@ impl Entry {
             key: self.key.clone(),
             address: self.address.to_string(),
             pace: self.pace,
+            channels: self.count() as u16,
             open_seconds: self.open_seconds(),
             audio_seconds: self.audio_seconds(),
             lag_seconds: self.lag_seconds(),
@@ -163,9 +189,14 @@ impl SessionRegistry {
     /// Ends a stream: its client gets the text of all audio so far, then the failure `ended_by_operator`. Returns whether
     /// there is a stream with this id.
     pub fn end(&self, id: &str) -> bool {
-        let stream = self.lock().get(id).and_then(|entry| entry.stream.get()?.upgrade());
+        let streams: Vec<_> = {
+            let entries = self.lock();
+            let known = entries.get(id).and_then(|entry| entry.streams.get());
+            known.into_iter().flatten().filter_map(Weak::upgrade).collect()
+        };
         let failure = || Failure::new(FailureCode::EndedByOperator, "an operator of the server ended this stream");
-        stream.inspect(|stream| stream.close(failure())).is_some()
+        streams.iter().for_each(|stream| stream.close(failure()));
+        !streams.is_empty()
     }
 
     /// The largest lag of each preset and engine with live streams, in seconds.
@@ -189,7 +220,8 @@ impl SessionRegistry {
 
     /// The number of live streams that match.
     pub(super) fn live(&self, of: impl Fn(&Entry) -> bool) -> usize {
-        self.lock().values().filter(|entry| entry.pace == Pace::Live && of(entry)).count()
+        let entries = self.lock();
+        entries.values().filter(|entry| entry.pace == Pace::Live && of(entry)).map(|entry| entry.count()).sum()
     }
 
     /// The median lag of the live streams that match, in seconds; 0 if there are none.
@@ -240,10 +272,10 @@ mod tests {
             address: IpAddr::from([127, 0, 0, 1]),
             since: Instant::now(),
             samples: AtomicU64::new(0),
-            lag: AtomicU64::new(lag_seconds * 1_000),
+            lags: vec![AtomicU64::new(lag_seconds * 1_000)],
             max_lag: AtomicU64::new(0),
             is_waiting: AtomicBool::new(false),
-            stream: OnceLock::new(),
+            streams: OnceLock::new(),
         };
         registry.add(Arc::new(entry));
     }

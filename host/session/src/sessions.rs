@@ -35,6 +35,8 @@ pub struct SessionRequest {
     pub options: Map<String, Value>,
     /// The format of the client's audio.
     pub audio: AudioFormat,
+    /// Whether each channel has a stream, if there are several. Otherwise they are mixed.
+    pub multichannel: bool,
     /// Who sets the pace.
     pub pace: Pace,
 }

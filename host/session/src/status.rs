@@ -103,7 +103,7 @@ impl Sessions {
                     status.max_streams = model.max_streams();
                     status.load = model.load_with(live);
                     status.lag_seconds = self.registry().median_lag(|entry| entry.model == model.id());
-                    if let Err(failure) = admission.check(&status.name, &model, Pace::Live) {
+                    if let Err(failure) = admission.check(&status.name, &model, Pace::Live, 1) {
                         (status.accepting, status.reason) = (false, Some(failure.message));
                     }
                     if let Some(most) = status.max_streams {

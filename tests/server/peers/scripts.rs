@@ -61,9 +61,8 @@ pub(super) fn add_words(told: &mut Told, words: &Value, text: &str, confidence: 
 struct Native;
 
 impl Script for Native {
-    fn path(&self, ask: &Ask<'_>) -> Result<String, NoPlace> {
-        // A stream is one channel, or the mix of all.
-        if ask.channels == Channels::Apart { Err(NoPlace) } else { Ok("/v1/stream".to_owned()) }
+    fn path(&self, _: &Ask<'_>) -> Result<String, NoPlace> {
+        Ok("/v1/stream".to_owned())
     }
 
     fn offer(&self, key: &str) -> Option<String> {
@@ -80,7 +79,10 @@ impl Script for Native {
         }
         let channels = if ask.channels == Channels::One { 1 } else { 2 };
         let preset = ask.model.unwrap_or("digits");
-        let start = json!({"type": "start", "preset": preset, "channels": channels, "options": options});
+        let mut start = json!({"type": "start", "preset": preset, "channels": channels, "options": options});
+        if ask.channels == Channels::Apart {
+            start["multichannel"] = true.into();
+        }
         Some(Message::text(start.to_string()))
     }
 
@@ -101,7 +103,8 @@ impl Script for Native {
         match event["type"].as_str().unwrap() {
             "partial" => told.partials += 1,
             "segment" => {
-                told.finals.push((0, event["text"].as_str().unwrap().to_owned()));
+                let channel = event["channel"].as_u64().unwrap_or(0) as usize;
+                told.finals.push((channel, event["text"].as_str().unwrap().to_owned()));
                 add_words(told, &event["words"], "text", "confidence");
             }
             "flushed" => told.flushed = Some(told.finals.len()),

@@ -35,7 +35,8 @@ class AsyncStream:
 
     `server` is an address such as `http://127.0.0.1:8770`, `preset` a name from `GET /v1/presets`. `options` are stream fields
     that the preset opens. `key` is a key of the server. Audio is given in `format` (`s16le`, `f32le`, `mulaw`, `alaw`) with
-    `sample_rate` (8000 to 192000 Hz) and `channels` (1 to 8, mixed, or only `channel`, from 0).
+    `sample_rate` (8000 to 192000 Hz) and `channels` (1 to 8, mixed, or only `channel`, from 0). With
+    `multichannel` each channel has a transcript instead: `channel` of an event says whose it is.
 
     With pace `live` audio is sent as it is spoken; with `file` as fast as the engine processes it: wait for `drained` between
     two sends. `keep_seconds` of audio are kept for a reconnect (120 for live audio, all for files). After `give_up_seconds`
@@ -54,13 +55,14 @@ class AsyncStream:
         sample_rate: int = 16_000,
         channels: int = 1,
         channel: Optional[int] = None,
+        multichannel: bool = False,
         pace: str = "live",
         keep_seconds: Optional[float] = None,
         give_up_seconds: float = 300.0,
         ca: Optional[str] = None,
         tls: Optional[ssl.SSLContext] = None,
     ) -> None:
-        self._format = Format(format, sample_rate, channels, channel)
+        self._format = Format(format, sample_rate, channels, channel, multichannel)
         self._core = Core(
             preset,
             self._format,

@@ -136,6 +136,8 @@ class Core:
             self._start["resume"] = True
         if audio.channel is not None:
             self._start["channel"] = audio.channel
+        if audio.multichannel:
+            self._start["multichannel"] = True
 
         #: `connecting`, `open`, `lost`, `finishing` or `closed`.
         self.state = "connecting"
@@ -156,6 +158,8 @@ class Core:
         self._epoch = 0
         #: The position up to which the text is final.
         self._final = 0
+        #: If each channel has a transcript: the second up to which the text of each is final.
+        self._finals = [0.0] * (audio.channels if audio.multichannel else 0)
 
         #: The stream on the server, if it can be resumed.
         self._server_stream: Optional[_ServerStream] = None
@@ -221,6 +225,7 @@ class Core:
         self._check_running()
         self._kept, self._rest, self._commands = KeptAudio(), b"", []
         self._final = self._origin = self._sent = self._commands_sent = 0
+        self._finals = [0.0] * len(self._finals)
         self._epoch += 1
         if self._is_resuming or not self._is_connected:
             self._server_stream = None
@@ -365,7 +370,14 @@ class Core:
         else:
             event = events.parse(message, self._seconds(self._origin))
             if isinstance(event, Segment):
-                frames = math.floor(event.end * self._audio.sample_rate + 0.5)
+                end = event.end
+                if event.channel is not None and event.channel < len(self._finals):
+                    if end <= self._finals[event.channel]:
+                        return  # Told before: another channel was behind when the stream began again.
+                    self._finals[event.channel] = end
+                    # The audio is needed until the text of all channels is final.
+                    end = min(self._finals)
+                frames = math.floor(end * self._audio.sample_rate + 0.5)
                 self._reached(frames * self._audio.frame_bytes)
             if event is not None:
                 self._emit(event)
@@ -449,7 +461,8 @@ class Core:
         self._kept.release(self._final if durable is None else min(durable, self._final))
 
     def _emit(self, event: Event) -> None:
-        if isinstance(event, Partial) and self.events and isinstance(self.events[-1], Partial):
+        last = self.events[-1] if self.events else None
+        if isinstance(event, Partial) and isinstance(last, Partial) and last.channel == event.channel:
             self.events.pop()
         self.events.append(event)
 

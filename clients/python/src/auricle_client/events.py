@@ -53,6 +53,8 @@ class Partial:
     confidence: Optional[float] = None
     language: Optional[str] = None
     extra: Optional[Mapping[str, Any]] = None
+    #: From 0, if each channel has a transcript.
+    channel: Optional[int] = None
     type: Literal["partial"] = field(default="partial", init=False)
 
 
@@ -67,6 +69,8 @@ class Segment:
     confidence: Optional[float] = None
     language: Optional[str] = None
     extra: Optional[Mapping[str, Any]] = None
+    #: From 0, if each channel has a transcript.
+    channel: Optional[int] = None
     type: Literal["segment"] = field(default="segment", init=False)
 
 
@@ -75,6 +79,8 @@ class SpeechStarted:
     """Somebody began to speak."""
 
     time: float
+    #: From 0, if each channel has a transcript.
+    channel: Optional[int] = None
     type: Literal["speech_started"] = field(default="speech_started", init=False)
 
 
@@ -83,6 +89,8 @@ class Endpoint:
     """The utterance up to this time is complete."""
 
     time: float
+    #: From 0, if each channel has a transcript.
+    channel: Optional[int] = None
     type: Literal["endpoint"] = field(default="endpoint", init=False)
 
 
@@ -187,9 +195,9 @@ def parse(message: Mapping[str, Any], shift: float) -> Optional[Event]:
     if kind == "segment":
         return Segment(**_text(message, shift))
     if kind == "speech_started":
-        return SpeechStarted(time("time"))
+        return SpeechStarted(time("time"), message.get("channel"))
     if kind == "endpoint":
-        return Endpoint(time("time"))
+        return Endpoint(time("time"), message.get("channel"))
     if kind == "lag":
         return Lag(message["seconds"])
     if kind == "going_away":
@@ -227,6 +235,7 @@ def _text(message: Mapping[str, Any], shift: float) -> Dict[str, Any]:
         "confidence": message.get("confidence"),
         "language": message.get("language"),
         "extra": message.get("extra"),
+        "channel": message.get("channel"),
     }
 
 

@@ -22,6 +22,8 @@ class Format:
     sample_rate: int = 16_000
     channels: int = 1
     channel: Optional[int] = None
+    #: Whether each channel has a transcript of its own.
+    multichannel: bool = False
 
     def __post_init__(self) -> None:
         if self.format not in _FORMATS:
@@ -32,6 +34,8 @@ class Format:
             raise ValueError(f"channels must be 1 to 8, not {self.channels}")
         if self.channel is not None and not 0 <= self.channel < self.channels:
             raise ValueError(f"channel must be 0 to {self.channels - 1}, not {self.channel}")
+        if self.channel is not None and self.multichannel:
+            raise ValueError("channel selects one channel, multichannel has a transcript of each: give one of them")
 
     @property
     def frame_bytes(self) -> int:

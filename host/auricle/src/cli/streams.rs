@@ -73,16 +73,28 @@ async fn end(server: &Server, id: &str) -> Result<String, EndError> {
 }
 
 fn describe(report: &StreamReport) -> String {
-    let StreamReport { stream, preset, backend, key, address, pace, open_seconds, audio_seconds, lag_seconds, waiting } =
-        report;
+    let StreamReport {
+        stream,
+        preset,
+        backend,
+        key,
+        address,
+        pace,
+        channels,
+        open_seconds,
+        audio_seconds,
+        lag_seconds,
+        waiting,
+    } = report;
     let key = key.as_deref().unwrap_or("-");
     let pace = match pace {
         Pace::Live => "live",
         Pace::File => "file",
     };
     let waiting = if *waiting { ", waits for its client" } else { "" };
+    let channels = if *channels > 1 { format!(", {channels} channels") } else { String::new() };
     format!(
         "{stream}  {preset}  {backend}  {key}  {address}  {pace}  open {open_seconds:.0} s, audio {audio_seconds:.1} s, lag \
-         {lag_seconds:.1} s{waiting}"
+         {lag_seconds:.1} s{channels}{waiting}"
     )
 }

@@ -24,6 +24,7 @@ fn ready() -> Ready {
         languages: Vec::new(),
         capabilities: Vec::new(),
         audio: auricle_core::AudioFormat::default(),
+        multichannel: false,
         resume: None,
     }
 }

@@ -106,6 +106,7 @@ fn session(port: u16) -> Session {
         server: Server::at(format!("127.0.0.1:{port}").parse().unwrap()),
         preset: "p".to_owned(),
         options,
+        multichannel: false,
         pace: Pace::File,
         reconnect: Duration::ZERO,
     }

@@ -193,7 +193,7 @@ impl Core {
             if let Ok(ErrorEvent { code, message }) = serde_json::from_str(line) {
                 self.problem = Some(Failure::Server { code, message });
             }
-            self.messages.push_back(Message { line: Some(line.to_owned()), event: None });
+            self.messages.push_back(Message { line: Some(line.to_owned()), event: None, channel: None });
             return;
         };
         if let ServerEvent::Ready(ready) = &message.event {
@@ -223,6 +223,7 @@ impl Core {
                 (serde_json::to_string(&message).unwrap_or_else(|_| line.to_owned()), message)
             }
         };
+        let channel = message.channel;
         match message.event {
             ServerEvent::Ready(ready) => self.is_ready(line, ready, now),
             ServerEvent::Resumed(resumed) => self.is_resumed(&resumed, now),
@@ -230,16 +231,18 @@ impl Core {
             ServerEvent::Error { code, message } => {
                 let code = code.to_string();
                 self.problem = Some(Failure::Server { code, message });
-                self.messages.push_back(Message { line: Some(line), event: None });
+                self.messages.push_back(Message { line: Some(line), event: None, channel });
             }
             event => {
                 match &event {
-                    ServerEvent::Segment(text) => self.sending.text_reached(text.end),
+                    // Another channel was behind when the stream began again.
+                    ServerEvent::Segment(text) if self.sending.has_text(channel, text.end) => return,
+                    ServerEvent::Segment(text) => self.sending.text_reached(channel, text.end),
                     ServerEvent::Flushed { .. } => self.sending.flushed(),
                     ServerEvent::Done { .. } => self.end(),
                     _ => {}
                 }
-                self.messages.push_back(Message { line: Some(line), event: event::event(event) });
+                self.messages.push_back(Message { line: Some(line), event: event::event(event), channel });
             }
         }
     }
@@ -294,7 +297,7 @@ impl Core {
         self.attempts = 0;
         self.state = if self.is_finishing { State::Finishing } else { State::Open };
         self.ready = Some(ready.clone());
-        self.messages.push_back(Message { line: Some(line), event: Some(Event::Ready(ready)) });
+        self.messages.push_back(Message { line: Some(line), event: Some(Event::Ready(ready)), channel: None });
         let (_, start) = self.sending.origin();
         let gap = self.sending.take_gap();
         self.goes_on(start, gap, false, now);
@@ -326,7 +329,7 @@ impl Core {
 
     /// Reports what the server does not say.
     fn tell(&mut self, event: Event) {
-        self.messages.push_back(Message { line: None, event: Some(event) });
+        self.messages.push_back(Message { line: None, event: Some(event), channel: None });
     }
 
     fn check_running(&self) -> Result<(), Failure> {

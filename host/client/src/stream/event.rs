@@ -84,6 +84,8 @@ pub struct Message {
     pub line: Option<String>,
     /// `None` for `error`, which is the stream's [`Failure`], for turns, and for messages of later versions.
     pub event: Option<Event>,
+    /// If each channel has a transcript: the channel that the event is about, from 0. What is about all channels has none.
+    pub channel: Option<u16>,
 }
 
 /// The same message, with times later by some seconds.

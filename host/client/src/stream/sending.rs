@@ -67,6 +67,8 @@ pub(super) struct Sending {
     commands: VecDeque<Command>,
     /// Position up to which the text is final.
     text_end: u64,
+    /// If each channel has a transcript: up to which second the text of each is final.
+    text_ends: Vec<f64>,
     connection: Option<Connection>,
     /// The stream on the server, if it can be resumed.
     server_stream: Option<ServerStream>,
@@ -83,6 +85,7 @@ impl Sending {
             rest: Vec::new(),
             commands: VecDeque::new(),
             text_end: 0,
+            text_ends: vec![0.0; if settings.multichannel { settings.audio.channels.into() } else { 0 }],
             connection: None,
             server_stream: None,
         }
@@ -153,6 +156,7 @@ impl Sending {
         self.rest.clear();
         self.commands.clear();
         self.text_end = 0;
+        self.text_ends.fill(0.0);
         match &mut self.connection {
             Some(connection) => {
                 (connection.origin, connection.sent, connection.commands_sent) = (0, 0, 0);
@@ -315,8 +319,19 @@ impl Sending {
         }
     }
 
-    /// The text is final up to this second.
-    pub(super) fn text_reached(&mut self, seconds: f64) {
+    /// Whether the text of a channel was final up to this second before.
+    pub(super) fn has_text(&self, channel: Option<u16>, seconds: f64) -> bool {
+        channel.and_then(|channel| self.text_ends.get(usize::from(channel))).is_some_and(|end| seconds <= *end)
+    }
+
+    /// The text, or that of a channel, is final up to this second.
+    pub(super) fn text_reached(&mut self, channel: Option<u16>, seconds: f64) {
+        let mut seconds = seconds;
+        if let Some(end) = channel.and_then(|channel| self.text_ends.get_mut(usize::from(channel))) {
+            *end = end.max(seconds);
+            // The audio is needed until the text of all channels is final.
+            seconds = self.text_ends.iter().copied().fold(f64::INFINITY, f64::min);
+        }
         let frames = (seconds * f64::from(self.audio.sample_rate)).round() as u64;
         self.reached(frames * self.audio.frame_bytes() as u64);
     }

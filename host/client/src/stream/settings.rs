@@ -24,6 +24,8 @@ pub struct Settings {
     pub options: Map<String, Value>,
     /// Of the audio: 8,000 to 192,000 Hz, 1 to 8 channels, which are mixed unless one is selected.
     pub audio: AudioFormat,
+    /// Whether each channel has a transcript of its own, instead: [`Message::channel`](crate::Message::channel).
+    pub multichannel: bool,
     /// Live: audio is sent as it is spoken. File: as fast as the engine processes it; wait for
     /// [`drained`](crate::Stream::drained) between two sends.
     pub pace: Pace,
@@ -42,6 +44,7 @@ impl Settings {
             preset: preset.into(),
             options: Map::new(),
             audio: AudioFormat::default(),
+            multichannel: false,
             pace: Pace::Live,
             keep: None,
             give_up: GIVE_UP,
@@ -66,6 +69,7 @@ impl Settings {
         let AudioFormat { encoding: format, sample_rate, channels, channel } = self.audio;
         let (preset, options) = (self.preset.clone(), self.options.clone());
         let resume = !self.give_up.is_zero();
-        Start { preset, options, format, sample_rate, channels, channel, pace: self.pace, resume }
+        let (multichannel, pace) = (self.multichannel, self.pace);
+        Start { preset, options, format, sample_rate, channels, channel, multichannel, pace, resume }
     }
 }

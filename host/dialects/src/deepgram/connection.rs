@@ -142,13 +142,14 @@ impl Side for Connection {
     }
 
     fn tell(&mut self, event: &Event, out: &mut Vec<Message>) {
-        self.tell_of_channel(0, event, out);
+        self.tell_of_channel(None, event, out);
     }
 
-    fn tell_of_channel(&mut self, channel: usize, event: &Event, out: &mut Vec<Message>) {
-        if let Some(channel) = self.channels.get_mut(channel) {
-            out.extend(texts(channel.messages(event, &self.request.options, self.audio.sample_rate)));
-        }
+    fn tell_of_channel(&mut self, channel: Option<u16>, event: &Event, out: &mut Vec<Message>) {
+        let (options, rate) = (&self.request.options, self.audio.sample_rate);
+        let concerned =
+            (0..).zip(&mut self.channels).filter(|(place, _)| channel.is_none_or(|channel| channel == *place));
+        out.extend(texts(concerned.flat_map(|(_, channel)| channel.messages(event, options, rate))));
     }
 
     fn done(&mut self, out: &mut Vec<Message>) -> bool {

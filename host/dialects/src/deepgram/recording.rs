@@ -1,8 +1,8 @@
 //! A request with a recording: from its body to the response.
 //!
-//! Invariant: the client is admitted before its file is read, and the sessions open when all of it is there, because some kinds of
+//! Invariant: the client is admitted before its file is read, and the session opens when all of it is there, because some kinds of
 //! files show only then what they hold. The audio is sent at the pace of the engine by a task of its own; if the request is dropped,
-//! because the client is gone, the task ends and the sessions with it. Threads: the request's task, the task that sends the audio.
+//! because the client is gone, the task ends and the session with it. Threads: the request's task, the task that sends the audio.
 
 use super::{
     codes::{error_body, status},
@@ -15,19 +15,18 @@ use super::{
     transcript::Transcript,
 };
 use crate::{
-    RefusedRequest, RequestContext, RestDialect, Upload, Uploads, channels,
-    channels::{ChannelEvents, check_count},
+    RefusedRequest, RequestContext, RestDialect, Upload, Uploads,
     fields::note_ignored,
     upload::{
         discard,
         feed::{Feed, Warnings},
         is_timeout,
-        recording::{Recording, unreadable},
+        recording::{Recording, check_channels, unreadable},
         slow, too_large,
     },
 };
 use auricle_core::{Event, Failure, FailureCode, Pace};
-use auricle_session::{Admitted, Codes, Protocol};
+use auricle_session::{Admitted, Codes, Protocol, SessionEvents};
 use axum::{
     body::BodyDataStream,
     extract,
@@ -115,7 +114,7 @@ async fn listen(
         uploads.check_length(seconds)?;
     }
     if request.options.multichannel {
-        check_count(recording.channels(), recording.format())?;
+        check_channels(recording.channels(), recording.format())?;
     }
     let start = Start { request, recording, uploads, created, sha256: received.sha256 };
     let id = start.request.id.clone();
@@ -162,7 +161,7 @@ fn unprocessed(failure: Failure) -> Failure {
     Failure { message: format!("Bad Request: failed to process audio: {}", failure.message), ..failure }
 }
 
-/// A recording that is ready for its sessions.
+/// A recording that is ready for its session.
 struct Start {
     request: Request,
     recording: Recording,
@@ -172,21 +171,23 @@ struct Start {
 }
 
 impl Start {
-    /// Opens the sessions, and waits for their text. Refusals are recorded by the sessions.
+    /// Opens the session, and waits for its text. Refusals are recorded by the session.
     async fn transcribe(self, admitted: Admitted) -> Result<Response, Failure> {
         let Self { request, recording, uploads, created, sha256 } = self;
         let (drain, metrics) = (admitted.caller().drain.clone(), Arc::clone(admitted.sessions().metrics()));
         let of_file = recording.channels();
-        let (wanted, language) = request.session(recording.format(), Pace::File, &admitted);
-        let (channels, events) = channels::open(admitted, wanted, request.options.multichannel).await?;
-        let info = Arc::clone(channels.info());
+        let (mut wanted, language) = request.session(recording.format(), Pace::File, &admitted);
+        wanted.multichannel = request.options.multichannel;
+        let (session, events) = admitted.open(wanted).await?;
+        let info = Arc::clone(session.info());
         tracing::debug!(stream = info.id, request_id = request.id, "recording of a Deepgram client");
         note_ignored(NAME, &request.options.ignored, &info, &metrics);
         let transcript = || Transcript::new(&info.metadata, request.options.language.is_none());
-        let mut transcripts: Vec<Transcript> = (0..channels.count()).map(|_| transcript()).collect();
+        let count = if info.multichannel { info.audio.channels } else { 1 };
+        let mut transcripts: Vec<Transcript> = (0..count).map(|_| transcript()).collect();
         let warnings = Warnings::default();
         let feed = Feed { recording, uploads, drain, warnings: Arc::clone(&warnings) };
-        let feeding = AbortOnDropHandle::new(tokio::spawn(feed.run(channels, language.check(&info).err())));
+        let feeding = AbortOnDropHandle::new(tokio::spawn(feed.run(session, language.check(&info).err())));
         let heard = hear(events, &mut transcripts).await;
         feeding.abort();
         // It ends by being aborted. Then the permits are free for the client's next request.
@@ -215,18 +216,21 @@ impl Start {
 }
 
 /// Waits for all text.
-async fn hear(mut events: ChannelEvents, transcripts: &mut [Transcript]) -> Result<(), Failure> {
-    while !events.have_ended() {
-        let batch = events.next().await;
-        events.acknowledge(&batch);
-        for event in &batch.events {
-            if let Event::Failed(failure) = &event.event {
-                return Err(failure.clone());
+async fn hear(mut events: SessionEvents, transcripts: &mut [Transcript]) -> Result<(), Failure> {
+    loop {
+        for event in events.next().await {
+            events.acknowledge(event.seq);
+            let concerned = (0..).zip(&mut *transcripts);
+            for (_, transcript) in concerned.filter(|(channel, _)| event.channel.is_none_or(|of| of == *channel)) {
+                transcript.add(&event.event);
             }
-            transcripts[batch.channel].add(&event.event);
+            match &event.event {
+                Event::Failed(failure) => return Err(failure.clone()),
+                Event::Done(_) => return Ok(()),
+                _ => {}
+            }
         }
     }
-    Ok(())
 }
 
 /// The utterances of all channels, by their time.

@@ -2,7 +2,7 @@
 
 use super::{HisiSettings, NAME, answer::status};
 use crate::{
-    RequestContext, Uploads, channels,
+    RequestContext, Uploads,
     openai::{
         Hearing, Problem, Transcript,
         form::{Form, FormParts, boundary},
@@ -100,12 +100,12 @@ impl Received {
         let Self { admitted, preset, recording, uploads, fields: _ } = self;
         let drain = admitted.caller().drain.clone();
         let audio = recording.format();
-        let request = SessionRequest { preset, options: Map::new(), audio, pace: Pace::File };
-        let (channels, events) = channels::open(admitted, request, false).await?;
-        let info = Arc::clone(channels.info());
+        let request = SessionRequest { preset, options: Map::new(), audio, multichannel: false, pace: Pace::File };
+        let (session, events) = admitted.open(request).await?;
+        let info = Arc::clone(session.info());
         let warnings = Warnings::default();
         let feed = Feed { recording, uploads, drain, warnings: Arc::clone(&warnings) };
-        let feeding = tokio::spawn(feed.run(channels, None));
+        let feeding = tokio::spawn(feed.run(session, None));
         Ok(Hearing::new(events, feeding, Transcript::new(&info.metadata, warnings), false))
     }
 }

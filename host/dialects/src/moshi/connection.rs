@@ -131,7 +131,7 @@ impl Side for Connection {
 
     fn request(&mut self, admitted: &Admitted) -> Result<SessionRequest, Failure> {
         let preset = default_preset(self.settings.preset.as_ref(), self.protocol.name, "", admitted)?;
-        Ok(SessionRequest { preset, options: Map::new(), audio: self.samples, pace: Pace::Live })
+        Ok(SessionRequest { preset, options: Map::new(), audio: self.samples, multichannel: false, pace: Pace::Live })
     }
 
     fn opened(&mut self, info: &SessionInfo, _: &Metrics, _: &mut Vec<Message>) -> Result<(), Failure> {

@@ -17,7 +17,17 @@ impl Native {
         let AudioFormat { encoding: format, sample_rate, channels, channel } = AudioFormat::default();
         let (preset, options) = (preset.to_owned(), Map::new());
         Self {
-            start: Start { preset, options, format, sample_rate, channels, channel, pace: Pace::Live, resume: false },
+            start: Start {
+                preset,
+                options,
+                format,
+                sample_rate,
+                channels,
+                channel,
+                multichannel: false,
+                pace: Pace::Live,
+                resume: false,
+            },
         }
     }
 }

@@ -95,5 +95,11 @@ fn request(start: Start) -> Result<SessionRequest, Failure> {
     let audio = start.audio();
     let out_of_range = |problem| Failure::new(FailureCode::BadMessage, format!("`start`: {problem}"));
     audio.check().map_err(out_of_range)?;
-    Ok(SessionRequest { preset: start.preset, options: start.options, audio, pace: start.pace })
+    if start.multichannel && audio.channel.is_some() {
+        let message =
+            "`start`: `channel` selects one channel, and `multichannel` asks for a transcript of each: set one of them";
+        return Err(Failure::new(FailureCode::BadMessage, message));
+    }
+    let Start { preset, options, multichannel, pace, .. } = start;
+    Ok(SessionRequest { preset, options, audio, multichannel, pace })
 }

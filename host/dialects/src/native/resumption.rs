@@ -6,7 +6,7 @@
 use super::{
     messages::{Resume, Told},
     translate::Translator,
-    writer::json,
+    writer::{json, numbered},
 };
 use auricle_core::Failure;
 use auricle_session::{self as session, Admitted, Hold, ResumeRequest, Resumed, ResumedSession, SessionRequest};
@@ -52,8 +52,8 @@ pub(super) async fn resume(admitted: Admitted, request: Resume) -> Result<Opened
         Resumed::Ended(ended) => (&ended.info, ended.progress, ended.after(last_seq)),
     };
     let translator = Translator::new(Arc::clone(info), Some(&hold));
-    let resumed = json(None, translator.resumed(progress, missed, seam));
-    let replayed = events.iter().map(|event| json(Some(event.seq), translator.message(&event.event)));
+    let resumed = json(translator.resumed(progress, missed, seam));
+    let replayed = events.iter().map(|event| numbered(event, &translator));
     let first = [resumed].into_iter().chain(replayed).collect();
     Ok(Opened { state, hold: Some(hold), first })
 }

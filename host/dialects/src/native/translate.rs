@@ -1,14 +1,15 @@
 //! Translates a session's events to messages.
 
 use super::messages::{
-    Heard, Ready, ResumeOffer, Resumed, Seam, ServerEvent, Survives, Text, TurnEnd, TurnEvent, TurnTrigger,
+    Heard, Ready, ResumeOffer, Resumed, Seam, ServerEvent, ServerMessage, Survives, Text, TurnEnd, TurnEvent,
+    TurnTrigger,
 };
 use auricle_core::{
     Event, Failure,
     times::{rounded, seconds},
 };
 use auricle_plugin_api::{self as api, Metadata, Segment, Turn, TurnChange};
-use auricle_session::{self as session, Hold, Progress, SessionInfo};
+use auricle_session::{self as session, Hold, NumberedEvent, Progress, SessionInfo};
 use std::sync::Arc;
 
 /// Has what `ready` tells.
@@ -57,8 +58,13 @@ impl Translator {
         Heard { epoch, received, durable: durable.min(received), survives: None }
     }
 
+    /// Translates an event, with its number and its channel.
+    pub(crate) fn numbered(&self, NumberedEvent { seq, channel, event }: &NumberedEvent) -> ServerMessage {
+        ServerMessage { seq: Some(*seq), channel: *channel, event: self.message(event) }
+    }
+
     /// Translates an event.
-    pub(crate) fn message(&self, event: &Event) -> ServerEvent {
+    fn message(&self, event: &Event) -> ServerEvent {
         let rate = self.info.metadata.sample_rate;
         let seconds = |samples: u64| seconds(samples, rate);
         let text = |segment: &Segment| Text::of(segment, rate);
@@ -84,7 +90,7 @@ impl Translator {
     }
 
     fn ready(&self, epoch: u32) -> Ready {
-        let SessionInfo { id, preset, backend, metadata, audio } = &*self.info;
+        let SessionInfo { id, preset, backend, metadata, audio, multichannel } = &*self.info;
         let Metadata { separator, sample_rate, chunk_samples, languages, capabilities, .. } = metadata;
         Ready {
             stream: id.clone(),
@@ -97,6 +103,7 @@ impl Translator {
             languages: languages.clone(),
             capabilities: capabilities.clone(),
             audio: *audio,
+            multichannel: *multichannel,
             resume: self.resume.clone(),
         }
     }

@@ -109,8 +109,7 @@ impl Writer {
                         _ => None,
                     };
                     let ends = close.is_some();
-                    let mut messages: Vec<_> =
-                        batch.iter().map(|event| json(Some(event.seq), translator.message(&event.event))).collect();
+                    let mut messages: Vec<_> = batch.iter().map(|event| numbered(event, &translator)).collect();
                     messages.extend(close);
                     let sent = self.sender.send(messages).await;
                     if sent.is_ok() && !is_resumable {
@@ -125,7 +124,7 @@ impl Writer {
                 left = &mut going_away, if !is_told => {
                     is_told = true;
                     let seconds = rounded(left);
-                    self.sender.send([json(None, ServerEvent::GoingAway { seconds })]).await
+                    self.sender.send([json(ServerEvent::GoingAway { seconds })]).await
                 }
                 _ = acks.tick(), if is_resumable => {
                     let had = events.heard();
@@ -135,7 +134,7 @@ impl Writer {
                         Ok(())
                     } else {
                         heard = Some(now);
-                        self.sender.send([json(None, ServerEvent::Ack(now))]).await
+                        self.sender.send([json(ServerEvent::Ack(now))]).await
                     }
                 }
             };
@@ -163,12 +162,23 @@ impl Writer {
     pub(super) async fn refuse(&mut self, failure: Failure) {
         let close = close_message(&failure);
         // If it cannot be sent, the client is gone.
-        let _ = self.sender.send([json(Some(0), Translator::error(&failure)), close]).await;
+        let error = ServerMessage { seq: Some(0), channel: None, event: Translator::error(&failure) };
+        let _ = self.sender.send([written(&error), close]).await;
     }
 }
 
-pub(super) fn json(seq: Option<u64>, event: ServerEvent) -> Message {
-    match serde_json::to_string(&ServerMessage { seq, event }) {
+/// The message of an event.
+pub(super) fn numbered(event: &NumberedEvent, translator: &Translator) -> Message {
+    written(&translator.numbered(event))
+}
+
+/// A message about the connection.
+pub(super) fn json(event: ServerEvent) -> Message {
+    written(&ServerMessage { seq: None, channel: None, event })
+}
+
+fn written(message: &ServerMessage) -> Message {
+    match serde_json::to_string(message) {
         Ok(text) => Message::text(text),
         // Cannot happen: numbers are finite and keys are strings.
         Err(error) => Message::text(format!(r#"{{"type":"error","message":"{error}"}}"#)),

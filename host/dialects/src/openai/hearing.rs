@@ -4,8 +4,8 @@
 //! gone, the session ends.
 
 use super::{messages::StreamEvent, response, transcript::Transcript};
-use crate::channels::ChannelEvents;
 use auricle_core::{Event, Failure};
+use auricle_session::SessionEvents;
 use axum::{
     body::Body,
     http::{HeaderValue, header},
@@ -23,7 +23,7 @@ const DONE: &str = "data: [DONE]\n\n";
 /// The text of a session as it comes.
 pub(crate) struct Hearing {
     /// The events, and the task that sends the audio, until the session has ended.
-    open: Option<(ChannelEvents, AbortOnDropHandle<()>)>,
+    open: Option<(SessionEvents, AbortOnDropHandle<()>)>,
     pub(crate) transcript: Transcript,
     /// Segments whose probabilities were sent.
     told: usize,
@@ -41,7 +41,7 @@ pub(crate) struct Heard {
 
 impl Hearing {
     /// `feeding` is the task that sends the audio.
-    pub(crate) fn new(events: ChannelEvents, feeding: JoinHandle<()>, transcript: Transcript, logprobs: bool) -> Self {
+    pub(crate) fn new(events: SessionEvents, feeding: JoinHandle<()>, transcript: Transcript, logprobs: bool) -> Self {
         Self { open: Some((events, AbortOnDropHandle::new(feeding))), transcript, told: 0, logprobs }
     }
 
@@ -54,9 +54,8 @@ impl Hearing {
         let mut heard = Heard::default();
         let Some((events, _)) = &mut self.open else { return Ok(heard) };
         let mut failed = None;
-        let batch = events.next().await;
-        events.acknowledge(&batch);
-        for event in batch.events {
+        for event in events.next().await {
+            events.acknowledge(event.seq);
             match &event.event {
                 Event::Failed(failure) => failed = Some(failure.clone()),
                 Event::Done(_) => heard.is_done = true,

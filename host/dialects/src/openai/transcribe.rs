@@ -14,7 +14,7 @@ use super::{
     transcript::{Transcript, check_capabilities},
 };
 use crate::{
-    RequestContext, Uploads, channels,
+    RequestContext, Uploads,
     fields::note_ignored,
     upload::{
         discard,
@@ -60,8 +60,8 @@ pub(super) async fn transcribe(
     if let Some(seconds) = recording.seconds() {
         uploads.check_length(seconds)?;
     }
-    let request =
-        SessionRequest { preset, options: options.unwrap_or_default(), audio: recording.format(), pace: Pace::File };
+    let (options, audio) = (options.unwrap_or_default(), recording.format());
+    let request = SessionRequest { preset, options, audio, multichannel: false, pace: Pace::File };
     Ok(open(admitted, request, recording, parameters, task, uploads).await)
 }
 
@@ -75,17 +75,17 @@ async fn open(
     uploads: Uploads,
 ) -> Response {
     let (drain, metrics) = (admitted.caller().drain.clone(), Arc::clone(admitted.sessions().metrics()));
-    let (channels, events) = match channels::open(admitted, request, false).await {
+    let (session, events) = match admitted.open(request).await {
         Ok(opened) => opened,
         Err(failure) => return response::error(&failure.into()),
     };
-    let info = Arc::clone(channels.info());
+    let info = Arc::clone(session.info());
     note_ignored(NAME, &parameters.ignored, &info, &metrics);
     let unable = check_capabilities(&parameters, &info.metadata).err();
     let unable = unable.map(|(param, reason)| Problem::unsupported(param, reason));
     let warnings = Warnings::default();
     let feed = Feed { recording, uploads, drain, warnings: Arc::clone(&warnings) };
-    let feeding = tokio::spawn(feed.run(channels, unable.as_ref().map(|unable| unable.failure.clone())));
+    let feeding = tokio::spawn(feed.run(session, unable.as_ref().map(|unable| unable.failure.clone())));
     let transcript = Transcript::new(&info.metadata, warnings);
     let mut hearing = Hearing::new(events, feeding, transcript, parameters.logprobs);
     let answered = match parameters.stream {

@@ -215,7 +215,7 @@ impl Side for Connection {
         };
         self.asked = Asked::new(preset.clone(), wanted, admitted.sessions()).map_err(|problem| problem.failure)?;
         let options = self.asked.fields.clone();
-        Ok(SessionRequest { preset, options, audio: self.config.audio, pace: Pace::Live })
+        Ok(SessionRequest { preset, options, audio: self.config.audio, multichannel: false, pace: Pace::Live })
     }
 
     fn opened(&mut self, info: &SessionInfo, metrics: &Metrics, _: &mut Vec<Message>) -> Result<(), Failure> {

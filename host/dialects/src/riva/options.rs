@@ -27,7 +27,7 @@ pub struct Options {
     pub(super) raw: Option<AudioFormat>,
     /// Whether results have words.
     pub(super) words: bool,
-    /// Whether each channel has a session.
+    /// Whether each channel has a transcript.
     pub(super) per_channel: bool,
     /// The fields without effect.
     pub(super) ignored: Vec<&'static str>,
@@ -106,7 +106,8 @@ impl Options {
             }
             options.insert(HOTWORDS.to_owned(), self.phrases.clone().into());
         }
-        Ok((SessionRequest { preset, options, audio, pace }, language))
+        let multichannel = self.per_channel;
+        Ok((SessionRequest { preset, options, audio, multichannel, pace }, language))
     }
 }
 

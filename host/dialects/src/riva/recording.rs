@@ -1,7 +1,7 @@
 //! A recording in one request: from the message to its text.
 //!
 //! The audio is sent at the pace of the engine by a task of its own; if the call is dropped, because the client is gone, the task ends
-//! and the sessions with it. Threads: the call's task, the task that sends the audio.
+//! and the session with it. Threads: the call's task, the task that sends the audio.
 
 use super::{
     codes::status,
@@ -12,15 +12,14 @@ use super::{
 };
 use crate::{
     Upload, Uploads,
-    channels::{self, ChannelEvents, check_count},
     fields::note_ignored,
     upload::{
         feed::{Feed, Warnings},
-        recording::{Recording, unreadable},
+        recording::{Recording, check_channels, unreadable},
     },
 };
 use auricle_core::{Event, Failure, Pace};
-use auricle_session::Admitted;
+use auricle_session::{Admitted, SessionEvents};
 use std::sync::Arc;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::Status;
@@ -57,12 +56,12 @@ async fn prepare(request: RecognizeRequest, uploads: &Uploads) -> Result<(Option
         uploads.check_length(seconds)?;
     }
     if options.per_channel {
-        check_count(recording.channels(), recording.format())?;
+        check_channels(recording.channels(), recording.format())?;
     }
     Ok((options, recording))
 }
 
-/// Opens the sessions, and waits for their text. Returns also the id of the first. Refusals are recorded by the sessions.
+/// Opens the session, and waits for its text. Returns also its id. Refusals are recorded by the session.
 async fn transcribe(
     options: Options,
     recording: Recording,
@@ -73,12 +72,12 @@ async fn transcribe(
     let (drain, metrics) = (admitted.caller().drain.clone(), Arc::clone(admitted.sessions().metrics()));
     let asked = options.session(recording.format(), Pace::File, settings, &admitted);
     let (request, language) = asked.inspect_err(|failure| admitted.refuse(failure))?;
-    let (channels, events) = channels::open(admitted, request, options.per_channel).await?;
-    let info = Arc::clone(channels.info());
+    let (session, events) = admitted.open(request).await?;
+    let info = Arc::clone(session.info());
     note_ignored(NAME, &options.ignored, &info, &metrics);
     let wording = Wording::new(&info.metadata, options.words);
     let feed = Feed { recording, uploads, drain, warnings: Warnings::default() };
-    let feeding = AbortOnDropHandle::new(tokio::spawn(feed.run(channels, language.check(&info).err())));
+    let feeding = AbortOnDropHandle::new(tokio::spawn(feed.run(session, language.check(&info).err())));
     let heard = hear(events, &wording).await;
     feeding.abort();
     // It ends by being aborted. Then the permits are free for the client's next call.
@@ -87,21 +86,22 @@ async fn transcribe(
 }
 
 /// Waits for all text: of the first channel first.
-async fn hear(mut events: ChannelEvents, wording: &Wording) -> Result<Vec<SpeechRecognitionResult>, Failure> {
-    let mut results = Vec::new();
-    while !events.have_ended() {
-        let batch = events.next().await;
-        events.acknowledge(&batch);
-        for event in &batch.events {
+async fn hear(mut events: SessionEvents, wording: &Wording) -> Result<Vec<SpeechRecognitionResult>, Failure> {
+    let mut results: Vec<SpeechRecognitionResult> = Vec::new();
+    loop {
+        for event in events.next().await {
+            events.acknowledge(event.seq);
             match &event.event {
                 Event::Segment(segment) if !segment.text_bytes().is_empty() => {
-                    results.push(wording.recorded(batch.channel, segment));
+                    results.push(wording.recorded(event.channel, segment));
                 }
                 Event::Failed(failure) => return Err(failure.clone()),
+                Event::Done(_) => {
+                    results.sort_by_key(|result| result.channel_tag);
+                    return Ok(results);
+                }
                 _ => {}
             }
         }
     }
-    results.sort_by_key(|result| result.channel_tag);
-    Ok(results)
 }

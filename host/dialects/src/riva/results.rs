@@ -18,24 +18,24 @@ impl Wording {
         Self { rate: metadata.sample_rate, separator: metadata.separator.clone(), words }
     }
 
-    /// A segment of a live stream. The channel counts from 0.
-    pub(super) fn segment(&self, channel: usize, segment: &Segment) -> StreamingRecognitionResult {
+    /// A segment of a live stream. The channel counts from 0; without one, all are mixed.
+    pub(super) fn segment(&self, channel: Option<u16>, segment: &Segment) -> StreamingRecognitionResult {
         StreamingRecognitionResult { is_final: true, stability: 1.0, ..self.live(channel, segment, &self.separator) }
     }
 
     /// A text of a live stream that may change.
-    pub(super) fn partial(&self, channel: usize, text: &Segment) -> StreamingRecognitionResult {
+    pub(super) fn partial(&self, channel: Option<u16>, text: &Segment) -> StreamingRecognitionResult {
         self.live(channel, text, "")
     }
 
     /// A segment of a recording.
-    pub(super) fn recorded(&self, channel: usize, segment: &Segment) -> SpeechRecognitionResult {
+    pub(super) fn recorded(&self, channel: Option<u16>, segment: &Segment) -> SpeechRecognitionResult {
         let StreamingRecognitionResult { alternatives, channel_tag, audio_processed, .. } =
             self.live(channel, segment, &self.separator);
         SpeechRecognitionResult { alternatives, channel_tag, audio_processed }
     }
 
-    fn live(&self, channel: usize, segment: &Segment, after: &str) -> StreamingRecognitionResult {
+    fn live(&self, channel: Option<u16>, segment: &Segment, after: &str) -> StreamingRecognitionResult {
         // Clients join the transcripts as they are.
         let transcript = format!("{}{after}", segment.text());
         let words = segment.words.iter().filter(|_| self.words).map(|word| self.word(word, segment.confidence));
@@ -49,7 +49,7 @@ impl Wording {
             alternatives: vec![alternative],
             is_final: false,
             stability: 0.0,
-            channel_tag: i32::try_from(channel + 1).unwrap_or(i32::MAX),
+            channel_tag: i32::from(channel.unwrap_or(0)) + 1,
             audio_processed: seconds(segment.end, self.rate) as f32,
         }
     }
@@ -81,12 +81,12 @@ mod tests {
         let words =
             vec![Word::new(8_000, 16_000, "one").confidence(0.5), Word::new(16_000, 24_000, "two").confidence(1.0)];
         let segment = Segment::new(8_000, 24_000, "one two").words(words).language("en");
-        let told = Wording::new(&metadata, true).segment(1, &segment);
+        let told = Wording::new(&metadata, true).segment(Some(1), &segment);
         assert_eq!((told.is_final, told.channel_tag, told.audio_processed), (true, 2, 1.5));
         let text = &told.alternatives[0];
         assert_eq!((text.transcript.as_str(), text.confidence, text.language_code.len()), ("one two ", 0.75, 1));
         assert_eq!((text.words[1].start_time, text.words[1].end_time, &*text.words[1].word), (1_000, 1_500, "two"));
-        let told = Wording::new(&metadata, false).partial(0, &segment);
+        let told = Wording::new(&metadata, false).partial(None, &segment);
         assert_eq!((told.is_final, &*told.alternatives[0].transcript), (false, "one two"));
         assert!(told.alternatives[0].words.is_empty());
     }

@@ -12,15 +12,15 @@ use super::{
     settings::RivaSettings,
 };
 use crate::{
-    channels::{self, Batch, ChannelEvents, Channels, check_count},
     fields::note_ignored,
+    upload::recording::check_channels,
     websocket::{
         ConnectionSettings,
         unpack::{Unpacked, Unpacker},
     },
 };
 use auricle_core::{AudioFormat, Event, Failure, FailureCode, Pace};
-use auricle_session::Admitted;
+use auricle_session::{Admitted, NumberedEvent, Session, SessionEvents};
 use futures_util::Stream;
 use std::{
     error::Error,
@@ -91,17 +91,17 @@ struct LiveStream {
     settings: RivaSettings,
     limits: Arc<ConnectionSettings>,
     out: Sender<Result<StreamingRecognizeResponse, Status>>,
-    /// `None` once the sessions are open.
+    /// `None` once the session is open.
     admitted: Option<Admitted>,
     open: Option<Open>,
     /// The client's id for its request, or the session's.
     id: Option<RequestId>,
 }
 
-/// The open sessions.
+/// The open session.
 struct Open {
-    channels: Channels,
-    events: ChannelEvents,
+    session: Session,
+    events: SessionEvents,
     wording: Wording,
 }
 
@@ -180,7 +180,7 @@ impl LiveStream {
                 while let Some(unpacked) = unpacker.next().await {
                     let Unpacked { format, channels, part } = unpacked?;
                     if asked.per_channel {
-                        check_count(channels, format)?;
+                        check_channels(channels, format)?;
                     }
                     self.process(format, part.audio, asked, interim).await?;
                 }
@@ -201,13 +201,11 @@ impl LiveStream {
         let second = format.frame_bytes() * format.sample_rate as usize;
         while !audio.is_empty() {
             if let Some(open) = &mut self.open {
-                open.channels.audio(audio.split_to(audio.len().min(second))).await;
+                open.session.audio(audio.split_to(audio.len().min(second))).await;
             }
-            while let Some(Open { channels, events, .. }) = &mut self.open {
-                let (batches, is_over) = channels.progress(events).await;
-                for batch in &batches {
-                    self.tell(batch, interim).await?;
-                }
+            while let Some(Open { session, events, .. }) = &mut self.open {
+                let (batch, is_over) = events.until_caught_up(session).await;
+                self.tell(&batch, interim).await?;
                 if is_over {
                     break;
                 }
@@ -216,17 +214,17 @@ impl LiveStream {
         Ok(())
     }
 
-    /// Opens the sessions, if they are not open.
+    /// Opens the session, if it is not open.
     async fn start(&mut self, format: AudioFormat, asked: &Options) -> Result<(), End> {
         let Some(admitted) = &self.admitted else { return Ok(()) };
         let (request, language) = asked.session(format, Pace::Live, &self.settings, admitted)?;
         let metrics = Arc::clone(admitted.sessions().metrics());
-        // From now on the sessions record refusals.
+        // From now on the session records refusals.
         let Some(admitted) = self.admitted.take() else { return Ok(()) };
-        let (channels, events) = channels::open(admitted, request, asked.per_channel).await?;
-        let info = Arc::clone(channels.info());
+        let (session, events) = admitted.open(request).await?;
+        let info = Arc::clone(session.info());
         self.id.get_or_insert_with(|| RequestId { value: info.id.clone() });
-        self.open = Some(Open { channels, events, wording: Wording::new(&info.metadata, asked.words) });
+        self.open = Some(Open { session, events, wording: Wording::new(&info.metadata, asked.words) });
         language.check(&info)?;
         note_ignored(NAME, &asked.ignored, &info, &metrics);
         Ok(())
@@ -235,25 +233,28 @@ impl LiveStream {
     /// Ends the audio and sends all text.
     async fn finish(&mut self, interim: bool) -> Result<(), End> {
         if let Some(open) = &mut self.open {
-            open.channels.finish();
+            open.session.finish();
         }
-        while self.open.as_ref().is_some_and(|open| !open.events.have_ended()) {
+        while self.open.is_some() {
             let batch = next(&mut self.open).await;
             self.tell(&batch, interim).await?;
+            if batch.last().is_none_or(|last| last.is_last()) {
+                break;
+            }
         }
         Ok(())
     }
 
     /// Sends the text of events.
-    async fn tell(&mut self, batch: &Batch, interim: bool) -> Result<(), End> {
+    async fn tell(&mut self, batch: &[Arc<NumberedEvent>], interim: bool) -> Result<(), End> {
         let Some(open) = &mut self.open else { return Ok(()) };
-        for event in &batch.events {
+        for event in batch {
             let result = match &event.event {
                 Event::Segment(segment) if !segment.text_bytes().is_empty() => {
-                    open.wording.segment(batch.channel, segment)
+                    open.wording.segment(event.channel, segment)
                 }
                 Event::Partial(text) if interim && !text.text_bytes().is_empty() => {
-                    open.wording.partial(batch.channel, text)
+                    open.wording.partial(event.channel, text)
                 }
                 Event::Failed(failure) => return Err(failure.clone().into()),
                 // The protocol has no messages for these.
@@ -266,22 +267,24 @@ impl LiveStream {
                 Err(_) => {
                     let message = format!("the client read nothing for {} s", self.limits.write_limit.as_secs_f64());
                     let failure = Failure::new(FailureCode::SlowReader, message);
-                    open.events.give_up(&failure);
+                    open.events.give_up(failure);
                     return Err(End::Gone);
                 }
             }
         }
-        open.events.acknowledge(batch);
+        if let Some(last) = batch.last() {
+            open.events.acknowledge(last.seq);
+        }
         Ok(())
     }
 
-    /// Ends the sessions with a failure, and tells the client.
+    /// Ends the session with a failure, and tells the client.
     async fn fail(&mut self, failure: Failure) {
         if let Some(admitted) = &self.admitted {
             admitted.refuse(&failure);
         }
         if let Some(open) = &mut self.open {
-            open.channels.fail(&failure);
+            open.session.fail(failure.clone());
             // The last event is taken: the client is told.
             open.events.take();
         }
@@ -328,7 +331,7 @@ async fn received(
 }
 
 /// Waits for events; for ever if there is no session, and after the last.
-async fn next(open: &mut Option<Open>) -> Batch {
+async fn next(open: &mut Option<Open>) -> Vec<Arc<NumberedEvent>> {
     match open {
         Some(open) => open.events.next().await,
         None => pending().await,

@@ -37,6 +37,6 @@ impl SherpaSettings {
             .check()
             .map_err(|problem| Failure::new(FailureCode::BadAudio, format!("[dialects.sherpa]: {problem}")))?;
         let preset = default_preset(self.preset.as_ref(), "sherpa", "", admitted)?;
-        Ok(SessionRequest { preset, options: Map::new(), audio, pace: Pace::Live })
+        Ok(SessionRequest { preset, options: Map::new(), audio, multichannel: false, pace: Pace::Live })
     }
 }

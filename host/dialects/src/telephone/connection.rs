@@ -77,7 +77,7 @@ impl Side for Connection {
         let advice = "set the parameter `preset` of the stream, or ";
         let set = self.settings.preset.as_ref();
         let preset = chosen_preset(call.preset(), set, self.protocol.name, advice, admitted)?;
-        Ok(SessionRequest { preset, options: Map::new(), audio: call.audio()?, pace: Pace::Live })
+        Ok(SessionRequest { preset, options: Map::new(), audio: call.audio()?, multichannel: false, pace: Pace::Live })
     }
 
     fn opened(&mut self, info: &SessionInfo, _: &Metrics, _: &mut Vec<Message>) -> Result<(), Failure> {

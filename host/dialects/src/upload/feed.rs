@@ -1,14 +1,14 @@
-//! The task that sends a file's audio to its sessions.
+//! The task that sends a file's audio to its session.
 //!
-//! Invariant: the sessions accept audio at the pace of their engine, and the task waits for it. The task never ends by itself: the
-//! sessions would be cancelled. Whoever takes the events drops it.
+//! Invariant: the session accepts audio at the pace of its engine, and the task waits for it. The task never ends by itself: the
+//! session would be cancelled. Whoever takes the events drops it.
 
 use super::{
     Uploads,
     recording::{Part, Recording},
 };
-use crate::channels::Channels;
 use auricle_core::{Failure, FailureCode};
+use auricle_session::Session;
 use std::{
     future::pending,
     sync::{Arc, Mutex, PoisonError},
@@ -29,35 +29,35 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
-    /// Sends the audio and holds the sessions until the task is dropped. They fail if the audio cannot be read, if the client's
+    /// Sends the audio and holds the session until the task is dropped. It fails if the audio cannot be read, if the client's
     /// streams must end, and with `failure`, if there is one.
-    pub(crate) async fn run(mut self, mut channels: Channels, failure: Option<Failure>) {
+    pub(crate) async fn run(mut self, mut session: Session, failure: Option<Failure>) {
         let drain = self.drain.clone();
         let failure = match failure {
             Some(failure) => failure,
             None => tokio::select! {
-                Err(failure) = self.send(&mut channels) => failure,
+                Err(failure) = self.send(&mut session) => failure,
                 () = drain.cancelled() => {
                     Failure::new(FailureCode::ShuttingDown, "the server is shutting down; try again")
                 }
             },
         };
-        channels.fail(&failure);
+        session.fail(failure);
         pending().await
     }
 
     /// Sends all audio. Returns only if it cannot.
-    async fn send(&mut self, channels: &mut Channels) -> Result<(), Failure> {
+    async fn send(&mut self, session: &mut Session) -> Result<(), Failure> {
         let format = self.recording.format();
         while let Some(Part { audio, warnings }) = self.recording.next().await? {
             for warning in &warnings {
-                tracing::warn!(stream = channels.info().id, "the client's file: {warning}");
+                tracing::warn!(stream = session.info().id, "the client's file: {warning}");
             }
             self.warnings.lock().unwrap_or_else(PoisonError::into_inner).extend(warnings);
-            channels.audio(audio).await;
-            self.uploads.check_length(channels.received() as f64 / f64::from(format.sample_rate))?;
+            session.audio(audio).await;
+            self.uploads.check_length(session.received() as f64 / f64::from(format.sample_rate))?;
         }
-        channels.finish();
+        session.finish();
         pending().await
     }
 }

@@ -77,6 +77,18 @@ impl Recording {
     }
 }
 
+/// Checks that the channels of a file can have a transcript each: a file has more channels than its format if it has so many that they
+/// are mixed.
+///
+/// # Errors
+/// It has too many.
+pub(crate) fn check_channels(channels: u16, format: AudioFormat) -> Result<(), Failure> {
+    if channels == format.channels {
+        return Ok(());
+    }
+    Err(unreadable(format_args!("the audio has {channels} channels, and at most 8 can have a transcript each")))
+}
+
 /// The failure of audio that cannot be read.
 pub(crate) fn unreadable(problem: impl Display) -> Failure {
     Failure::new(FailureCode::BadAudio, problem)

@@ -158,7 +158,7 @@ impl Stream {
         if !self.options.phrases.is_empty() {
             options.insert(HOTWORDS.to_owned(), Value::from(self.options.phrases.clone()));
         }
-        Ok(SessionRequest { preset, options, audio: audio(&self.options)?, pace: Pace::Live })
+        Ok(SessionRequest { preset, options, audio: audio(&self.options)?, multichannel: false, pace: Pace::Live })
     }
 }
 

@@ -7,7 +7,7 @@ use super::Transcript;
 use crate::native::{messages::ServerMessage, translate::Translator};
 use auricle_audio::{PacketCodec, Piece};
 use auricle_core::{Failure, FailureCode, native::ClientMessage};
-use auricle_session::{Admitted, NumberedEvent, Session, SessionEvents, SessionRequest};
+use auricle_session::{Admitted, Session, SessionEvents, SessionRequest};
 use futures_util::future::BoxFuture;
 use std::{collections::VecDeque, fmt, sync::Arc};
 use tokio::sync::watch;
@@ -183,7 +183,7 @@ impl Conversation {
                 let info = Arc::clone(session.info());
                 let ended = batch.last().is_none_or(|last| last.is_last());
                 let translator = Translator::new(Arc::clone(&info), None);
-                let texts = batch.iter().map(|event| text(event, &translator)).collect();
+                let texts = batch.iter().map(|event| json(&translator.numbered(event))).collect();
                 let metadata = &info.metadata;
                 self.transcript.send_if_modified(|transcript| {
                     let mut told = false;
@@ -205,12 +205,8 @@ impl Conversation {
     fn fail_unopened(&mut self, failure: &Failure) -> String {
         self.state = State::Over;
         self.transcript.send_modify(|transcript| transcript.fail(&failure.message));
-        json(&ServerMessage { seq: Some(0), event: Translator::error(failure) })
+        json(&ServerMessage { seq: Some(0), channel: None, event: Translator::error(failure) })
     }
-}
-
-fn text(NumberedEvent { seq, event }: &NumberedEvent, translator: &Translator) -> String {
-    json(&ServerMessage { seq: Some(*seq), event: translator.message(event) })
 }
 
 fn json(message: &ServerMessage) -> String {

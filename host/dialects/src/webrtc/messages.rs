@@ -112,7 +112,7 @@ impl Offer {
         };
         // The format is that of the first packet.
         let audio = AudioFormat::default();
-        Ok(SessionRequest { preset, options: self.options.clone(), audio, pace: Pace::Live })
+        Ok(SessionRequest { preset, options: self.options.clone(), audio, multichannel: false, pace: Pace::Live })
     }
 }
 

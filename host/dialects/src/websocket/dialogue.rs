@@ -12,12 +12,9 @@ use super::{
     split,
     unpack::{Unpacked, Unpacker},
 };
-use crate::{
-    Visitor,
-    channels::{self, Batch, ChannelEvents, Channels},
-};
+use crate::{Visitor, upload::recording::check_channels};
 use auricle_core::{AudioFormat, Event, Failure, FailureCode};
-use auricle_session::Admitted;
+use auricle_session::{Admitted, NumberedEvent, Session, SessionEvents};
 use std::{future, pin::pin, sync::Arc};
 use tokio::time::{Instant, sleep_until};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
@@ -77,7 +74,7 @@ struct Dialogue<'a, S> {
     visitor: Option<Visitor>,
     /// What the next session is opened with; `None` after the first.
     admitted: Option<Result<Admitted, Failure>>,
-    open: Option<(Channels, ChannelEvents)>,
+    open: Option<(Session, SessionEvents)>,
     /// The container that the client is sending.
     container: Option<Unpacker>,
 }
@@ -138,7 +135,7 @@ impl<S: Side> Dialogue<'_, S> {
                 () = &mut timer => {
                     let now = Instant::now();
                     if clock.settle.take_if(|settle| *settle <= now).is_some() {
-                        self.open.iter_mut().for_each(|(channels, _)| channels.flush());
+                        self.open.iter_mut().for_each(|(session, _)| session.flush());
                     }
                     if clock.is_silent(now) {
                         let seconds = clock.limit.as_secs_f64();
@@ -168,8 +165,8 @@ impl<S: Side> Dialogue<'_, S> {
             }
             self.audio(audio).await?;
         }
-        if let Some((channels, _)) = self.open.as_mut().filter(|_| flush) {
-            channels.flush();
+        if let Some((session, _)) = self.open.as_mut().filter(|_| flush) {
+            session.flush();
         }
         if finish {
             let mut last = Vec::new();
@@ -185,7 +182,7 @@ impl<S: Side> Dialogue<'_, S> {
         Ok(())
     }
 
-    /// Opens a session, or one for each channel. The audio of a container has this format.
+    /// Opens the session. The audio of a container has this format.
     async fn start(&mut self, decoded: Option<AudioFormat>) -> Result<(), End> {
         let admitted = match (self.admitted.take(), &self.visitor) {
             (Some(admitted), _) => admitted?,
@@ -194,10 +191,11 @@ impl<S: Side> Dialogue<'_, S> {
         };
         let mut request = self.side.request(&admitted).inspect_err(|failure| admitted.refuse(failure))?;
         request.audio = decoded.unwrap_or(request.audio);
+        request.multichannel = self.side.splits_channels();
         let metrics = Arc::clone(admitted.sessions().metrics());
-        let (channels, events) = channels::open(admitted, request, self.side.splits_channels()).await?;
-        let info = Arc::clone(channels.info());
-        self.open = Some((channels, events));
+        let (session, events) = admitted.open(request).await?;
+        let info = Arc::clone(session.info());
+        self.open = Some((session, events));
         let mut first = Vec::new();
         self.side.opened(&info, &metrics, &mut first)?;
         self.send(first).await
@@ -227,12 +225,12 @@ impl<S: Side> Dialogue<'_, S> {
     async fn unpacked(&mut self, Unpacked { format, channels, part }: Unpacked) -> Result<(), End> {
         if self.open.is_none() {
             if self.side.splits_channels() {
-                channels::check_count(channels, format)?;
+                check_channels(channels, format)?;
             }
             self.start(Some(format)).await?;
         }
-        if let Some((channels, _)) = &self.open {
-            let stream = &channels.info().id;
+        if let Some((session, _)) = &self.open {
+            let stream = &session.info().id;
             part.warnings.iter().for_each(|warning| tracing::warn!(stream, "the client's audio: {warning}"));
         }
         self.audio(part.audio).await
@@ -241,22 +239,20 @@ impl<S: Side> Dialogue<'_, S> {
     /// Processes audio, a second at a time, and sends the texts meanwhile.
     async fn audio(&mut self, mut audio: Bytes) -> Result<(), End> {
         while !audio.is_empty() {
-            let Some((channels, _)) = &mut self.open else { return Ok(()) };
-            let format = channels.info().audio;
+            let Some((session, _)) = &mut self.open else { return Ok(()) };
+            let format = session.info().audio;
             let second = format.frame_bytes() * format.sample_rate as usize;
-            channels.audio(audio.split_to(audio.len().min(second))).await;
+            session.audio(audio.split_to(audio.len().min(second))).await;
             loop {
-                let Some((channels, events)) = &mut self.open else { return Ok(()) };
-                let (batches, is_over) = channels.progress(events).await;
-                for batch in &batches {
-                    self.tell(batch).await?;
-                }
+                let Some((session, events)) = &mut self.open else { return Ok(()) };
+                let (batch, is_over) = events.until_caught_up(session).await;
+                self.tell(&batch).await?;
                 if is_over {
                     break;
                 }
             }
-            if let Some((channels, _)) = &self.open {
-                self.side.processed(channels.received());
+            if let Some((session, _)) = &self.open {
+                self.side.processed(session.received());
             }
         }
         Ok(())
@@ -264,8 +260,8 @@ impl<S: Side> Dialogue<'_, S> {
 
     /// Ends the audio and tells all text.
     async fn finish(&mut self) -> Result<(), End> {
-        if let Some((channels, _)) = &mut self.open {
-            channels.finish();
+        if let Some((session, _)) = &mut self.open {
+            session.finish();
             loop {
                 let batch = events(&mut self.open).await;
                 if self.tell(&batch).await? {
@@ -276,21 +272,24 @@ impl<S: Side> Dialogue<'_, S> {
         Ok(())
     }
 
-    /// Sends the messages for events. Returns whether all sessions have ended.
-    async fn tell(&mut self, batch: &Batch) -> Result<bool, End> {
+    /// Sends the messages for events. Returns whether the session has ended.
+    async fn tell(&mut self, batch: &[Arc<NumberedEvent>]) -> Result<bool, End> {
         let mut out = Vec::new();
         let mut failed = None;
-        for event in &batch.events {
-            match &event.event {
+        for NumberedEvent { channel, event, .. } in batch.iter().map(|event| &**event) {
+            match event {
                 Event::Failed(failure) => failed = Some(failure.clone()),
                 Event::Done(_) => {}
-                event => self.side.tell_of_channel(batch.channel, event, &mut out),
+                event => self.side.tell_of_channel(*channel, event, &mut out),
             }
         }
         self.send(out).await?;
-        let Some((_, events)) = &mut self.open else { return Ok(true) };
-        events.acknowledge(batch);
-        failed.map_or(Ok(events.have_ended()), |failure| Err(failure.into()))
+        // Without events it has ended before.
+        let Some(last) = batch.last() else { return Ok(true) };
+        if let Some((_, events)) = &mut self.open {
+            events.acknowledge(last.seq);
+        }
+        failed.map_or(Ok(last.is_last()), |failure| Err(failure.into()))
     }
 
     async fn send(&mut self, messages: Vec<Message>) -> Result<(), End> {
@@ -302,7 +301,7 @@ impl<S: Side> Dialogue<'_, S> {
             Unsent::Late => {
                 let message = format!("the client read nothing for {} s", self.sender.limit().as_secs_f64());
                 if let Some((_, events)) = &mut self.open {
-                    events.give_up(&Failure::new(FailureCode::SlowReader, message));
+                    events.give_up(Failure::new(FailureCode::SlowReader, message));
                 }
                 End::Late
             }
@@ -315,11 +314,11 @@ impl<S: Side> Dialogue<'_, S> {
         if let Some(Ok(admitted)) = &self.admitted {
             admitted.refuse(failure);
         }
-        if let Some((channels, events)) = &mut self.open {
-            channels.fail(failure);
+        if let Some((session, events)) = &mut self.open {
+            session.fail(failure.clone());
             // Text that was not sent yet.
-            for Batch { channel, events } in events.take() {
-                events.iter().for_each(|event| self.side.tell_of_channel(channel, &event.event, &mut last));
+            for event in events.take() {
+                self.side.tell_of_channel(event.channel, &event.event, &mut last);
             }
         }
         last.extend(self.side.failed(failure));
@@ -328,7 +327,7 @@ impl<S: Side> Dialogue<'_, S> {
 }
 
 /// Waits for events; for ever if there is no session.
-async fn events(open: &mut Option<(Channels, ChannelEvents)>) -> Batch {
+async fn events(open: &mut Option<(Session, SessionEvents)>) -> Vec<Arc<NumberedEvent>> {
     match open {
         Some((_, events)) => events.next().await,
         None => future::pending().await,

@@ -43,8 +43,8 @@ pub(crate) trait Side: Send {
     /// Adds the messages for an event.
     fn tell(&mut self, event: &Event, out: &mut Vec<Message>);
 
-    /// Adds the messages for an event of a channel, from 0.
-    fn tell_of_channel(&mut self, channel: usize, event: &Event, out: &mut Vec<Message>) {
+    /// Adds the messages for an event of a channel, from 0; `None` if it is about all of them.
+    fn tell_of_channel(&mut self, channel: Option<u16>, event: &Event, out: &mut Vec<Message>) {
         let _ = channel;
         self.tell(event, out);
     }
@@ -54,7 +54,7 @@ pub(crate) trait Side: Send {
         false
     }
 
-    /// Whether each channel of the audio has a session of its own.
+    /// Whether each channel of the audio has a transcript.
     fn splits_channels(&self) -> bool {
         false
     }

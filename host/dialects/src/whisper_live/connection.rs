@@ -166,7 +166,13 @@ impl Side for WhisperLive {
         if !options.prompt.is_empty() {
             fields.insert(PROMPT.to_owned(), options.prompt.into());
         }
-        Ok(SessionRequest { preset, options: fields, audio: options.samples.audio(), pace: Pace::Live })
+        Ok(SessionRequest {
+            preset,
+            options: fields,
+            audio: options.samples.audio(),
+            multichannel: false,
+            pace: Pace::Live,
+        })
     }
 
     fn opened(&mut self, info: &SessionInfo, metrics: &Metrics, out: &mut Vec<Message>) -> Result<(), Failure> {

@@ -87,7 +87,7 @@ impl Side for Connection {
         let mut fields = Map::new();
         let language = self.options.language.as_deref();
         self.language = WantedLanguage::new(language, &preset, admitted.sessions(), &mut fields);
-        Ok(SessionRequest { preset, options: fields, audio: AUDIO, pace: Pace::Live })
+        Ok(SessionRequest { preset, options: fields, audio: AUDIO, multichannel: false, pace: Pace::Live })
     }
 
     fn opened(&mut self, info: &SessionInfo, _: &Metrics, _: &mut Vec<Message>) -> Result<(), Failure> {

@@ -247,7 +247,8 @@ impl Connection<'_> {
             // Clients send the names that they know without being told to, so this is no reason to refuse them.
             ignored.extend(phrases.map(|(field, _)| field));
         }
-        let (session, events) = admitted.open(SessionRequest { preset, options, audio, pace: Pace::Live }).await?;
+        let (session, events) =
+            admitted.open(SessionRequest { preset, options, audio, multichannel: false, pace: Pace::Live }).await?;
         let info = Arc::clone(session.info());
         let separator = info.metadata.separator.clone();
         self.open = Some(Open { session, events, separator, text: None, language: None });

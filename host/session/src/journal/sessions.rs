@@ -5,6 +5,7 @@ use auricle_core::times::seconds;
 use auricle_plugin_api::Segment;
 use serde::{Deserialize, Serialize};
 use std::{
+    collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -24,6 +25,9 @@ pub struct Session {
 /// A segment in the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SessionText {
+    /// The channel, from 0, if each has a transcript.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<u16>,
     /// The start, in seconds.
     pub start: f64,
     /// The end, in seconds.
@@ -39,8 +43,9 @@ pub struct SessionText {
 }
 
 impl SessionText {
-    pub(super) fn new(segment: &Segment, rate: u32) -> Self {
+    pub(super) fn new(channel: Option<u16>, segment: &Segment, rate: u32) -> Self {
         Self {
+            channel,
             start: seconds(segment.start, rate),
             end: seconds(segment.end, rate),
             text: segment.text().into_owned(),
@@ -51,10 +56,20 @@ impl SessionText {
 }
 
 impl Session {
-    /// The texts of all segments, joined by the separator.
+    /// The texts of all segments, joined by the separator. If each channel has a transcript, each is a line that begins with the
+    /// number of the channel.
     pub fn text(&self) -> String {
-        let texts: Vec<_> = self.segments.iter().map(|segment| segment.text.as_str()).collect();
-        texts.join(&self.start.separator)
+        let text_of = |channel| {
+            let of_channel = self.segments.iter().filter(|segment| segment.channel == channel);
+            let texts: Vec<_> = of_channel.map(|segment| segment.text.as_str()).collect();
+            texts.join(&self.start.separator)
+        };
+        let channels: BTreeSet<_> = self.segments.iter().filter_map(|segment| segment.channel).collect();
+        if channels.is_empty() {
+            return text_of(None);
+        }
+        let lines: Vec<_> = channels.iter().map(|channel| format!("{channel}: {}", text_of(Some(*channel)))).collect();
+        lines.join("\n")
     }
 }
 
@@ -121,6 +136,15 @@ mod tests {
         let cut = parse(&FILE.as_bytes()[..FILE.len() - 30]).unwrap();
         assert_eq!((cut.text().as_str(), cut.outcome), ("two three", None));
         assert!(parse(b"").is_err() && parse(b"hello\n").is_err());
+    }
+
+    #[test]
+    fn each_channel_has_a_line() {
+        let segment =
+            |channel, text| format!(r#"{{"type":"segment","channel":{channel},"start":0,"end":1,"text":"{text}"}}"#);
+        let start = FILE.lines().next().unwrap();
+        let file = [start, &segment(1, "yes"), &segment(0, "is it"), &segment(1, "it is"), ""].join("\n");
+        assert_eq!(parse(file.as_bytes()).unwrap().text(), "0: is it\n1: yes it is");
     }
 
     proptest! {

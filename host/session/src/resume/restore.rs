@@ -97,7 +97,8 @@ impl Admitted {
         let caller = self.caller().clone();
         let StoredIdentity { preset, options, audio, pace, .. } = file.identity.clone();
         let restoration = Restoration { file, told, last_seq: request.last_seq };
-        let opening = self.open_storable(SessionRequest { preset, options, audio, pace }, Some(restoration));
+        let opening =
+            self.open_storable(SessionRequest { preset, options, audio, multichannel: false, pace }, Some(restoration));
         let (session, events) = opening.await?;
         let seam = session.seam();
         tracing::info!(stream = request.stream, ?seam, "the stream is continued from its stored point");

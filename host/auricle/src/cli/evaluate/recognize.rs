@@ -26,6 +26,7 @@ pub(super) async fn all(
         server: args.server.clone(),
         preset: preset.to_owned(),
         options: args.options.iter().cloned().collect(),
+        multichannel: false,
         pace: if args.realtime { Pace::Live } else { Pace::File },
         // A text that was recognised in two parts would count as the engine's.
         reconnect: Duration::ZERO,

@@ -449,13 +449,35 @@ fn messages_of_later_versions_are_passed_on_and_reading_stops_when_nobody_reads(
     let mut core = opened(settings());
     read(&mut core);
     core.received("{\"type\": \"of tomorrow\"}", Instant::now());
-    let message = Message { line: Some("{\"type\": \"of tomorrow\"}".to_owned()), event: None };
+    let message = Message { line: Some("{\"type\": \"of tomorrow\"}".to_owned()), event: None, channel: None };
     assert_eq!(core.next(), (Some(Ok(message)), false));
     for _ in 0..ENOUGH_MESSAGES {
         assert!(!core.is_full());
         say(&mut core, &json!({ "type": "lag", "seconds": 1.0 }));
     }
     assert!(core.is_full());
+}
+
+#[test]
+fn audio_is_kept_until_the_text_of_all_channels_is_final() {
+    let audio = AudioFormat { channels: 2, ..AudioFormat::default() };
+    let mut core = opened(Settings { audio, multichannel: true, ..settings() });
+    read(&mut core);
+    push(&mut core, 4 * 64_000);
+    sent(&mut core);
+    let segment = |channel: u16, start: f64, end: f64| json!({ "type": "segment", "channel": channel, "start": start, "end": end, "text": "word" });
+    say(&mut core, &segment(0, 0.0, 3.0));
+    say(&mut core, &segment(1, 0.0, 1.0));
+    assert_eq!(read(&mut core).len(), 2);
+    closed(&mut core, lost());
+    core.connected();
+    assert_eq!(sent(&mut core)[1], (3 * 64_000).to_string());
+    ready(&mut core, 0);
+    read(&mut core);
+    // Told before: it ends at 3 s of the whole. The next is new.
+    say(&mut core, &segment(0, 0.0, 2.0));
+    say(&mut core, &segment(0, 2.0, 3.0));
+    assert_eq!(read(&mut core).len(), 1);
 }
 
 #[test]
