@@ -35,6 +35,8 @@ export interface Ready {
 export interface Events {
   /** A stream of the server is open; again after each reset, and after a reconnect if the server has begun a new one. */
   ready: Ready;
+  /** The engine cannot do something that `options` asks for: which, and why. */
+  warning: { type: "warning"; field: string; message: string };
   /** Unstable text after the last segment; replaces the one before. */
   partial: Text & { type: "partial" };
   /** Final text. */

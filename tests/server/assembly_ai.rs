@@ -186,7 +186,7 @@ fn what_cannot_be_done_is_refused() {
             "sample_rate=16000&speech_model=universal-streaming-english",
             "there is no model `universal-streaming-english`",
         ),
-        ("sample_rate=16000&keyterms_prompt=[%22one%22]", "`keyterms_prompt` needs a preset that opens `hotwords`"),
+        ("sample_rate=16000&keyterms_prompt=[%22one%22]", "`keyterms_prompt` needs a preset that opens `keyterms`"),
         ("sample_rate=16000&prompt=one", "`prompt` needs a preset that opens `prompt`"),
     ] {
         let (status, body) = Live::knock(host.address(), query, None).err().unwrap();

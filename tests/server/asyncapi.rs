@@ -24,6 +24,7 @@ fn host() -> Host {
         .preset("turns", &json!({"backend": "tone", "stages": [stage]}))
         .plugin(&staged("pocketsphinx.engine"))
         .preset("tone", &tone)
+        .preset("warns", &json!({"backend": "tone", "host": {"unsupported": "warn"}}))
         .preset("english", &json!({"backend": "pocketsphinx", "model": "en-us"}))
         .settings("[limits]\nreport_lag_seconds = 0.5")
         .start()
@@ -65,6 +66,10 @@ fn converse(host: &Host) -> Traffic {
 
     let mut client = Client::open(host, "tone", json!({"channels": 2, "multichannel": true}));
     client.audio(&[0; 64_000]);
+    client.finish();
+    traffic.take(client);
+
+    let mut client = Client::open(host, "warns", json!({"options": {"keyterms": ["Auricle"]}}));
     client.finish();
     traffic.take(client);
 

@@ -194,7 +194,7 @@ const FEATURES: [Feature; 23] = [
         assert!(told.reason.contains("`hotwords`: `one`: the model"), "{dialect:?} {told:?}");
         Cell::Works
     }),
-    ("phrases that the preset does not open", |stage, dialect| {
+    ("phrases that the engine does not take", |stage, dialect| {
         let ask = Ask { phrase: Some("one"), ..Ask::default() };
         match stage.tell(&stage.tone, dialect, &ask) {
             None => Cell::Absent,

@@ -222,7 +222,7 @@ fn what_cannot_be_done_is_refused_before_the_handshake() {
         (&format!("{RAW}&redact=pci"), "`redact` is not supported"),
         (&format!("{RAW}&diarize=true"), "`diarize` is not supported"),
         (&format!("{RAW}&model=nova-3"), "there is no model `nova-3`"),
-        (&format!("{RAW}&keyterm=one"), "a preset that opens `hotwords`"),
+        (&format!("{RAW}&keyterm=one"), "a preset that opens `keyterms`"),
         (&format!("{RAW}&channels=9&multichannel=true"), "`channels` is 9"),
     ] {
         let answer = Live::knock(&host, query, &[]).err().unwrap();

@@ -183,7 +183,7 @@ fn what_cannot_be_done_is_refused_in_deepgrams_form() {
         ("model=absent", "there is no model `absent`"),
         ("diarize=true", "`diarize` is not supported"),
         ("callback=http://x", "`callback` is not supported"),
-        ("keyterm=one", "a preset that opens `hotwords`"),
+        ("keyterm=one", "a preset that opens `keyterms`"),
         ("encoding=linear16", "`sample_rate` is required"),
         ("utt_split=x", "`utt_split` is `x`"),
     ] {

@@ -145,7 +145,7 @@ fn what_cannot_be_done_is_refused() {
         (&format!("{RAW}&eager_eot_threshold=0.4"), "`eager_eot_threshold` is not supported"),
         (&format!("{RAW}&redact=numbers"), "`redact` is not supported"),
         (&format!("{RAW}&model=flux-general-en"), "there is no model `flux-general-en`"),
-        (&format!("{RAW}&keyterm=one"), "`keyterm` needs a preset that opens `hotwords`"),
+        (&format!("{RAW}&keyterm=one"), "`keyterm` needs a preset that opens `keyterms`"),
     ] {
         let answer = knock(&host, query, &[]).err().unwrap();
         let body: Value = serde_json::from_slice(answer.body().as_ref().unwrap()).unwrap();

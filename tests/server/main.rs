@@ -27,6 +27,7 @@ mod hisi;
 mod javascript;
 mod journal;
 mod keys;
+mod keyterms;
 mod limits;
 mod listeners;
 mod load;

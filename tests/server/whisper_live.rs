@@ -211,7 +211,7 @@ fn what_cannot_be_done_is_refused_and_what_has_no_effect_is_named() {
     for (options, problem) in [
         (json!({"language": "de"}), "invalid_option: `language` is `de`, but the model of preset `digits` knows: en"),
         (json!({"task": "translate"}), "forbidden_field: option `task` is not open"),
-        (json!({"hotwords": "one"}), "forbidden_field: option `hotwords`"),
+        (json!({"hotwords": "one"}), "forbidden_field: option `keyterms` is not open"),
         (json!({"initial_prompt": "one"}), "forbidden_field: option `prompt`"),
         (json!({"enable_translation": true}), "invalid_option: `enable_translation` is not supported"),
         (json!({"enable_diarization": true}), "invalid_option: `enable_diarization` is not supported"),

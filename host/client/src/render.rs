@@ -138,6 +138,7 @@ impl<O: Write, E: Write> Observer for Text<O, E> {
             Some(Event::Ready(ready)) if self.screen.err.is_some() => {
                 self.line(&format!("preset {}, engine {}, stream {}", ready.preset, ready.backend, ready.stream));
             }
+            Some(Event::Warning { message, .. }) => self.line(message),
             Some(Event::Partial(partial)) => self.partial(partial),
             Some(Event::Segment(segment)) => self.segment(segment)?,
             Some(Event::Gap { start, end }) => {

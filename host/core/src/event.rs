@@ -4,6 +4,15 @@ use crate::failure::Failure;
 use auricle_plugin_api::{Segment, Turn};
 use std::time::Duration;
 
+/// What a client asked for and does not get.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// The field of the client's options.
+    pub field: &'static str,
+    /// What is not done, and why, for people.
+    pub message: String,
+}
+
 /// An event of a stream. Segments are ordered by time, lie within the processed audio, and are trimmed, valid UTF-8.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
@@ -12,6 +21,8 @@ pub enum Event {
         /// 0 at first; each reset adds one.
         epoch: u32,
     },
+    /// Something that the client asked for is not done. Right after the first `Ready`.
+    Warning(Warning),
     /// Speech began at this sample.
     SpeechStarted(u64),
     /// The unstable text after the last segment.

@@ -24,7 +24,7 @@ pub mod word_errors;
 pub mod wording;
 
 #[cfg(feature = "host")]
-pub use event::Event;
+pub use event::{Event, Warning};
 pub use failure::{Failure, FailureCode, one_line};
 pub use format::{AudioFormat, Encoding, FormatError};
 pub use pace::Pace;

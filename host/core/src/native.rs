@@ -219,6 +219,13 @@ pub struct ServerMessage {
 pub enum ServerEvent {
     /// The stream is open, or open again after a reset.
     Ready(Ready),
+    /// Something that `start` asked for is not done; after `ready`.
+    Warning {
+        /// The option.
+        field: String,
+        /// What is not done, and why, for people.
+        message: String,
+    },
     /// Speech started.
     SpeechStarted {
         /// Time of the start.

@@ -1,8 +1,8 @@
 //! What clients of several dialects want of a session: a preset, a language, and what is likely to be said.
 
-use crate::fields::{HOTWORDS, PROMPT, WantedLanguage};
+use crate::fields::{KEYTERMS, LANGUAGE, PROMPT};
 use auricle_core::{AudioFormat, Failure, FailureCode, Pace};
-use auricle_session::{Admitted, SessionRequest, Sessions};
+use auricle_session::{SessionRequest, Sessions};
 use serde_json::Map;
 
 /// What a client wants.
@@ -26,7 +26,7 @@ impl Wanted<'_> {
     pub(crate) fn check(&self, phrases: &str, sessions: &Sessions) -> Result<(), Failure> {
         let Self { preset, .. } = self;
         let needed =
-            [(phrases, HOTWORDS, !self.phrases.is_empty()), ("`prompt` needs", PROMPT, !self.prompt.is_empty())];
+            [(phrases, KEYTERMS, !self.phrases.is_empty()), ("`prompt` needs", PROMPT, !self.prompt.is_empty())];
         for (needs, field, is_set) in needed {
             if is_set && !sessions.opens(preset, field) {
                 let message = format!("{needs} a preset that opens `{field}`; `{preset}` does not");
@@ -36,21 +36,18 @@ impl Wanted<'_> {
         Ok(())
     }
 
-    /// The session for it, and the language to compare with the model's.
-    pub(crate) fn session(
-        &self,
-        audio: AudioFormat,
-        pace: Pace,
-        admitted: &Admitted,
-    ) -> (SessionRequest, WantedLanguage) {
-        let mut fields = Map::new();
-        let language = WantedLanguage::new(self.language, self.preset, admitted.sessions(), &mut fields);
+    /// The session for it.
+    pub(crate) fn session(&self, audio: AudioFormat, pace: Pace) -> SessionRequest {
+        let mut options = Map::new();
+        if let Some(language) = self.language {
+            options.insert(LANGUAGE.to_owned(), language.into());
+        }
         if !self.phrases.is_empty() {
-            fields.insert(HOTWORDS.to_owned(), self.phrases.into());
+            options.insert(KEYTERMS.to_owned(), self.phrases.into());
         }
         if !self.prompt.is_empty() {
-            fields.insert(PROMPT.to_owned(), self.prompt.into());
+            options.insert(PROMPT.to_owned(), self.prompt.into());
         }
-        (SessionRequest { preset: self.preset.to_owned(), options: fields, audio, multichannel: false, pace }, language)
+        SessionRequest { preset: self.preset.to_owned(), options, audio, multichannel: false, pace }
     }
 }

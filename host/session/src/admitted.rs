@@ -17,7 +17,7 @@ use super::{
     session::{Shared, intakes},
     sessions::LOOK_EVERY,
 };
-use auricle_core::{Failure, FailureCode, metrics::Metrics, permits::Permit};
+use auricle_core::{Failure, FailureCode, Warning, metrics::Metrics, permits::Permit};
 use auricle_stream::{ModelScheduler, Stream, StreamSettings, StreamUsage};
 use std::{
     sync::{Arc, atomic::AtomicU64},
@@ -144,7 +144,8 @@ impl Admitted {
             places.push(sessions.take_places(&caller)?);
         }
         sessions.wait_for_engine(&preset).await;
-        let Opening { preset, scheduler, fields, fingerprint, .. } = sessions.catalog.open(&preset, options).await?;
+        let Opening { preset, scheduler, fields, fingerprint, warnings, .. } =
+            sessions.catalog.open(&preset, options).await?;
         sessions.admission.check(&preset.name, &scheduler, pace, count)?;
         let metadata = scheduler.metadata().clone();
         let continuation = from.as_ref().map(|from| from.continuation(&fingerprint, &metadata)).transpose()?;
@@ -168,6 +169,10 @@ impl Admitted {
         let failures = Arc::clone(&sessions.failures);
         let record = Arc::new(StreamRecord::new(Arc::clone(&entry), Arc::clone(&usage), protocol, failures));
         let (registry, metrics) = (Arc::clone(&sessions.registry), Arc::clone(&sessions.metrics));
+        for Warning { field, message } in &warnings {
+            metrics.ignored(protocol.name, field);
+            tracing::info!(stream = id, dialect = protocol.name, "the client is warned: {message}");
+        }
         let lease = Lease::new(Arc::clone(&entry), Arc::clone(&record), places, registry, metrics, recorder);
         tracing::debug!(stream = id, preset = preset.name, "stream opened");
         let settings = StreamSettings { pace, mute_seconds: preset.host.mute_seconds, ..sessions.stream.clone() };
@@ -192,10 +197,11 @@ impl Admitted {
         // Each stream has it until its processor is dropped.
         drop(record);
         entry.opened(&streams);
-        let shared = Shared { streams, lease, received: AtomicU64::new(0), acknowledged: AtomicU64::new(0), stored };
+        let (received, acknowledged) = (AtomicU64::new(0), AtomicU64::new(0));
+        let shared = Shared { streams, lease, received, acknowledged, warnings: warnings.clone(), stored };
         let shared = Arc::new(shared);
         let (preset, backend) = (preset.name.clone(), preset.backend.clone());
-        let info = SessionInfo { id, preset, backend, metadata, audio, multichannel };
+        let info = SessionInfo { id, preset, backend, metadata, audio, multichannel, warnings };
         let (mut session, mut events) = (Session::new(Arc::clone(&shared), info, intakes), SessionEvents::new(shared));
         if let (Some(from), Some(continuation)) = (from, continuation) {
             session.continue_from(&continuation, from.start());

@@ -7,14 +7,14 @@
 
 use super::{
     models::{CatalogSettings, ModelKey, ModelStatus, Models, Resolved, gate_text, unavailable},
-    names_only,
+    names_only, own_fields,
     preset::Preset,
     presets::Presets,
     report::{PresetReport, describe},
     room, stage_list,
     versions::Stage,
 };
-use auricle_core::{Failure, FailureCode, metrics::Metrics, times::wait};
+use auricle_core::{Failure, FailureCode, Warning, metrics::Metrics, times::wait};
 use auricle_engines::{
     plugins::{ConfigError, Registry},
     stages,
@@ -51,6 +51,8 @@ pub struct Opening {
     pub fingerprint: String,
     /// The same of the preset alone and without the model's files, so that it is equal on other machines.
     pub identity: String,
+    /// What the client asks for and does not get.
+    pub warnings: Vec<Warning>,
 }
 
 impl Catalog {
@@ -71,7 +73,9 @@ impl Catalog {
     pub async fn open(self: &Arc<Self>, preset: &str, mut options: Map<String, Value>) -> Result<Opening, Failure> {
         let resolved = self.choose(preset).await?;
         let mut fields = resolved.preset.fields.clone();
-        if let Some(name) = options.keys().find(|name| !resolved.preset.host.open.contains(name)) {
+        let asked = own_fields::translate(&mut options, &resolved.preset, resolved.engine.schema())?;
+        let is_open = |name: &str| own_fields::is_open(&resolved.preset.host.open, resolved.engine.schema(), name);
+        if let Some(name) = options.keys().find(|name| !is_open(name)) {
             let open = listed(resolved.preset.host.open.iter().cloned());
             let message = format!("option `{name}` is not open to clients in preset `{preset}`; open are: {open}");
             return Err(Failure::new(FailureCode::ForbiddenField, message));
@@ -94,10 +98,11 @@ impl Catalog {
             fields.insert(stages::STAGES.to_owned(), stages::list(names.zip(of_stages)));
         }
         let scheduler = self.models.get(&resolved, false).await?;
+        let warnings = asked.check(&resolved.preset, scheduler.metadata())?;
         let files = format!("{}{}", scheduler.files(), gate_text(&resolved.preset));
         let fingerprint = fingerprint(&resolved.files_key(), &files, &fields);
         let identity = resolved.identity();
-        Ok(Opening { preset: resolved.preset, scheduler, fields, fingerprint, identity })
+        Ok(Opening { preset: resolved.preset, scheduler, fields, fingerprint, identity, warnings })
     }
 
     /// Loads the model of a preset, whose newest version takes over if it can be used.

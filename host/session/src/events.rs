@@ -179,7 +179,13 @@ impl SessionEvents {
         self.retained.acknowledge_before(self.shared.acknowledged.load(Ordering::Relaxed));
         let events = events.into_iter();
         let mut numbered = Vec::with_capacity(events.size_hint().0);
-        for (channel, event) in events {
+        let shared = Arc::clone(&self.shared);
+        let with_warnings = events.flat_map(|(channel, event)| {
+            let is_first = matches!(event, Event::Ready { epoch: 0 });
+            let warnings = shared.warnings.iter().filter(move |_| is_first).cloned();
+            [(channel, event)].into_iter().chain(warnings.map(|warning| (None, Event::Warning(warning))))
+        });
+        for (channel, event) in with_warnings {
             let event = match self.shared.lease.sending(channel, &event) {
                 Ok(()) => match event {
                     Event::Failed(failure) => Event::Failed(failure.for_client(self.shared.lease.id())),
@@ -269,6 +275,7 @@ fn size(event: &Event) -> usize {
         + match event {
             Event::Partial(segment) | Event::Segment(segment) => text(segment),
             Event::Failed(failure) => failure.message.len(),
+            Event::Warning(warning) => warning.message.len(),
             _ => 0,
         }
 }

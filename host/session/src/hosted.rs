@@ -301,7 +301,7 @@ impl HostedStream {
                 }
                 // The front does not tell its client that the engine host started a silent engine anew.
                 Event::Restarted(_) => continue,
-                Event::Ready { .. } | Event::Lag(_) | Event::Flushed(_) => continue,
+                Event::Ready { .. } | Event::Warning(_) | Event::Lag(_) | Event::Flushed(_) => continue,
             };
             reports.extend(self.new_point());
             reports.push(report);

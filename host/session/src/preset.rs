@@ -3,6 +3,7 @@
 //! A preset is read from JSON text, and checked against the schema of its engine. Threads: any.
 
 use super::{
+    own_fields,
     stage_list::{self, StageEntry, StageListError},
     suggest::suggestion,
 };
@@ -119,6 +120,8 @@ pub struct HostFields {
     pub title: String,
     /// Stream fields that clients may set.
     pub open: Vec<String>,
+    /// What happens to a stream whose client asks for phrases or languages that the engine cannot take.
+    pub unsupported: Unsupported,
     /// Whether to load the model when the server starts, instead of at the first stream.
     pub preload: bool,
     /// The number of concurrent calls into the model, which is the number of its model threads.
@@ -142,11 +145,23 @@ pub struct HostFields {
     pub voice_gate: Option<VoiceGate>,
 }
 
+/// What happens to a stream whose client asks for what the engine cannot do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unsupported {
+    /// It is refused.
+    #[default]
+    Refuse,
+    /// It is opened without that, and its client is warned.
+    Warn,
+}
+
 impl Default for HostFields {
     fn default() -> Self {
         Self {
             title: String::new(),
             open: Vec::new(),
+            unsupported: Unsupported::default(),
             preload: false,
             concurrency: 1,
             max_streams: None,
@@ -243,7 +258,11 @@ impl Preset {
                 Some((stage, schema, field)) => (Kind::Stage, stage, *schema, field),
                 None => (Kind::Engine, &self.backend, schema, name.as_str()),
             };
-            match schema.scope(field) {
+            let known = match kind {
+                Kind::Engine => own_fields::of_engine(schema, field).unwrap_or(field),
+                Kind::Stage => field,
+            };
+            match schema.scope(known) {
                 Some(Scope::Stream) => Ok(()),
                 Some(Scope::Load) => Err(PresetError::OpenLoadField { name: name.clone() }),
                 None => {

@@ -2,6 +2,7 @@
 
 use super::{
     models::{ModelStatus, Models, Resolved},
+    own_fields,
     preset::Preset,
     versions::{Candidate, Stage, Versions},
 };
@@ -215,11 +216,15 @@ fn open_fields(preset: &Preset, schema: &Schema, stages: &[Arc<Engine>]) -> Map<
 
 /// Those of one of them, whose names in the list begin with `prefix`.
 fn open_fields_of(list: &[String], prefix: &str, schema: &Schema, own: &Map<String, Value>) -> Map<String, Value> {
-    let properties = schema.json().get("properties").and_then(Value::as_object).into_iter().flatten();
-    let named = properties.map(|(name, field)| (format!("{prefix}{name}"), field.clone()));
-    let mut open: Map<String, Value> = named.filter(|(name, _)| list.contains(name)).collect();
+    let properties = schema.json().get("properties").and_then(Value::as_object);
+    let of_engine = |name: &str| match prefix {
+        "" => own_fields::of_engine(schema, name).map(str::to_owned),
+        _ => name.strip_prefix(prefix).map(str::to_owned),
+    };
+    let property = |name: &String| Some((name.clone(), properties?.get(&of_engine(name)?)?.clone()));
+    let mut open: Map<String, Value> = list.iter().filter_map(property).collect();
     for (name, field) in &mut open {
-        let value = name.strip_prefix(prefix).and_then(|name| own.get(name));
+        let value = of_engine(name).and_then(|name| own.get(&name));
         if let (Some(field), Some(value)) = (field.as_object_mut(), value) {
             match field.get("writeOnly") != Some(&Value::Bool(true)) && may_be_told(value) {
                 true => field.insert("default".to_owned(), value.clone()),

@@ -9,7 +9,7 @@ use super::{
     resume::{Seam, StoredStream},
 };
 use auricle_audio::{Intake, IntakeError, PacketCodec, Piece};
-use auricle_core::{AudioFormat, Failure, FailureCode};
+use auricle_core::{AudioFormat, Failure, FailureCode, Warning};
 use auricle_plugin_api::Metadata;
 use auricle_stream::{Continuation, Stream};
 use bytes::Bytes;
@@ -37,6 +37,8 @@ pub(super) struct Shared {
     pub(super) received: AtomicU64,
     /// One past the number of the last event that the client has.
     pub(super) acknowledged: AtomicU64,
+    /// What the client is warned of when the session is ready.
+    pub(super) warnings: Vec<Warning>,
     /// If its points are stored.
     pub(super) stored: Option<Arc<StoredStream>>,
 }
@@ -83,6 +85,8 @@ pub struct SessionInfo {
     pub audio: AudioFormat,
     /// Whether each channel has a stream.
     pub multichannel: bool,
+    /// What its client asks for and does not get.
+    pub warnings: Vec<Warning>,
 }
 
 /// The half of an open session that accepts audio and commands.
@@ -341,7 +345,6 @@ impl Session {
             stream.caught_up().await;
         }
     }
-
 
     fn push_rest(&mut self) {
         self.inputs.iter_mut().for_each(|Input { intake, samples, .. }| intake.finish(samples));

@@ -8,6 +8,7 @@ use super::{
     admitted::is_full,
     failures::RecentFailures,
     loaded::LoadedPresets,
+    own_fields,
     resume::{Resumable, ResumeSettings},
 };
 use auricle_cluster::EngineHosts;
@@ -242,9 +243,12 @@ impl Sessions {
         self.presets.names().into_iter().filter(|name| caller.may_use(name)).collect()
     }
 
-    /// Whether a preset opens a stream field to clients. False if there is no such preset.
+    /// Whether clients of a preset may send a stream field. False if there is no such preset.
     pub fn opens(&self, preset: &str, field: &str) -> bool {
-        self.preset(preset).is_some_and(|preset| preset.host.open.iter().any(|name| name == field))
+        match self.catalog.resolved(preset) {
+            Some(resolved) => own_fields::takes(&resolved.preset, resolved.engine.schema(), field),
+            None => self.preset(preset).is_some_and(|preset| preset.host.open.iter().any(|name| name == field)),
+        }
     }
 
     /// The presets that a caller may use, sorted by name.

@@ -1,6 +1,6 @@
 //! How full the server is: what a load balancer or an autoscaler asks for. Threads: any.
 
-use super::{PresetState, Sessions, models::owned, report::may_be_told};
+use super::{PresetState, Sessions, models::owned, own_fields, report::may_be_told};
 use auricle_cluster::messages::{HostStatus, ToldPreset};
 use auricle_core::Pace;
 use auricle_plugin_api::Scope;
@@ -160,12 +160,13 @@ impl Sessions {
                 properties.get(*name).is_some_and(|field| field.get("writeOnly") == Some(&Value::Bool(true)));
             of_streams(name) && !is_secret && may_be_told(value)
         });
+        let opened = preset.host.open.iter().filter_map(|field| own_fields::of_engine(schema, field));
         ToldPreset {
             usable: status.state != PresetState::Unavailable,
             title: preset.host.title.clone(),
             identity: resolved.identity(),
             // Those of stages cannot be set through a front.
-            open: preset.host.open.iter().filter(|field| schema.scope(field).is_some()).cloned().collect(),
+            open: opened.filter(|field| schema.scope(field).is_some()).map(str::to_owned).collect(),
             fields: owned(fields),
             schema: owned(properties.iter().filter(|(name, _)| of_streams(name))),
             ..told

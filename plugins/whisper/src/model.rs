@@ -44,6 +44,12 @@ impl ModelLoader for Loader {
             ))
             .field(Field::stream("lan").default("auto").describe("language spoken (BCP 47); `auto` detects it"))
             .field(
+                Field::stream("languages")
+                    .strings(100)
+                    .default(Vec::<String>::new())
+                    .describe("the languages that `auto` may detect (BCP 47); any if there are none"),
+            )
+            .field(
                 Field::stream("task")
                     .one_of(["transcribe", "translate"])
                     .default("transcribe")

@@ -30,6 +30,8 @@ const LEAST_AGAIN: f64 = 0.5;
 struct Options {
     /// The language's token, if it was selected.
     language: Option<u32>,
+    /// The languages that may be detected; any if there are none.
+    languages: Vec<u32>,
     translate: bool,
     /// Given to the model before the text of the stream.
     prompt: String,
@@ -53,16 +55,19 @@ pub struct Listener {
 impl Listener {
     pub(crate) fn new(model: Arc<Whisper>, options: &Config) -> Result<Self, Error> {
         let vocabulary = &model.vocabulary;
-        let tag: String = options.get("lan")?;
-        let language = match tag.as_str() {
-            "auto" => None,
-            tag if vocabulary.languages.is_empty() && tag.starts_with("en") => None,
-            tag => Some(vocabulary.language(tag).ok_or_else(|| {
+        let token = |field: &str, tag: &str| match tag {
+            tag if vocabulary.languages.is_empty() && tag.starts_with("en") => Ok(None),
+            tag => vocabulary.language(tag).map(Some).ok_or_else(|| {
                 let known: Vec<&str> = vocabulary.languages.iter().map(|(tag, _)| tag.as_str()).collect();
                 let known = if known.is_empty() { "en only".to_owned() } else { known.join(", ") };
-                Error::config("lan", format!("the model does not know `{tag}`; it knows {known}"))
-            })?),
+                Error::config(field, format!("the model does not know `{tag}`; it knows {known}"))
+            }),
         };
+        let tag: String = options.get("lan")?;
+        let language = if tag == "auto" { None } else { token("lan", &tag)? };
+        let languages: Vec<String> = options.get("languages")?;
+        let languages = languages.iter().filter_map(|tag| token("languages", tag).transpose());
+        let languages = languages.collect::<Result<Vec<_>, _>>()?;
         let translate = options.get::<String>("task")? == "translate";
         if translate && vocabulary.languages.is_empty() {
             return Err(Error::config("task", "the model knows English only and cannot translate"));
@@ -73,7 +78,7 @@ impl Listener {
         let (beams, repetitions) = (options.get("beam_size")?, options.get("max_repetitions")?);
         let (prompt, fallback) = (prompt.join(" "), Fallback::new(options)?);
         Ok(Self {
-            options: Options { language, translate, prompt, fallback, beams, repetitions },
+            options: Options { language, languages, translate, prompt, fallback, beams, repetitions },
             rules: Rules::new(&model.settings, vocabulary, true),
             listening: Listening::new(Arc::clone(&model.features)),
             language: Language::default(),
@@ -114,7 +119,9 @@ impl Listener {
         let mut decode = self.model.network.begin(audio, &[vocabulary.start], &[0], 1)?;
         let logits = decode.logits(0)?;
         let logit = |token: u32| logits.get(token as usize).copied().unwrap_or(f32::NEG_INFINITY);
-        let logits: Vec<_> = vocabulary.languages.iter().map(|(_, token)| (*token, logit(*token))).collect();
+        let (may_be, tokens) = (&self.options.languages, vocabulary.languages.iter().map(|(_, token)| *token));
+        let tokens = tokens.filter(|token| may_be.is_empty() || may_be.contains(token));
+        let logits: Vec<_> = tokens.map(|token| (token, logit(token))).collect();
         Ok(self.language.update(&logits, seconds))
     }
 

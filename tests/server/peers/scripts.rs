@@ -72,10 +72,10 @@ impl Script for Native {
     fn hello(&self, ask: &Ask<'_>) -> Option<Message> {
         let mut options = json!({});
         if let Some(language) = ask.language {
-            options["lan"] = language.into();
+            options["language"] = language.into();
         }
         if let Some(phrase) = ask.phrase {
-            options["hotwords"] = json!([phrase]);
+            options["keyterms"] = json!([phrase]);
         }
         let channels = if ask.channels == Channels::One { 1 } else { 2 };
         let preset = ask.model.unwrap_or("digits");

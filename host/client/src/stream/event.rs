@@ -10,6 +10,13 @@ use std::time::Duration;
 pub enum Event {
     /// A connection is open; again after each reconnect, and with the next epoch after a reset.
     Ready(Ready),
+    /// The engine cannot do something that the options ask for.
+    Warning {
+        /// The option.
+        field: String,
+        /// What is not done, and why, for people.
+        message: String,
+    },
     /// Somebody began to speak.
     SpeechStarted {
         /// When.
@@ -122,6 +129,7 @@ pub(super) fn event(event: ServerEvent) -> Option<Event> {
     use ServerEvent as E;
     Some(match event {
         E::Ready(ready) => Event::Ready(ready),
+        E::Warning { field, message } => Event::Warning { field, message },
         E::SpeechStarted { time } => Event::SpeechStarted { time },
         E::Partial(text) => Event::Partial(text),
         E::Segment(text) => Event::Segment(text),

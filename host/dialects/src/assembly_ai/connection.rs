@@ -7,7 +7,7 @@ use super::{
     request::Request,
 };
 use crate::{
-    fields::{WantedLanguage, note_ignored},
+    fields::{LANGUAGES, note_ignored},
     turns::{Cause, Change, SpeakerTurn, Turns},
     websocket::{
         close, registered_close_code,
@@ -30,7 +30,6 @@ const NOT_UPDATED: u16 = 3_006;
 pub(super) struct Connection {
     request: Request,
     protocol: Protocol,
-    language: WantedLanguage,
     begun: Instant,
     /// The format of the audio. That of a container is known when the session is open.
     audio: AudioFormat,
@@ -45,7 +44,6 @@ impl Connection {
     pub(super) fn new(request: Request, protocol: Protocol) -> Self {
         Self {
             protocol,
-            language: WantedLanguage::default(),
             begun: Instant::now(),
             audio: request.options.audio.unwrap_or_default(),
             frames: 0,
@@ -165,14 +163,16 @@ impl Side for Connection {
         self.frames = frames;
     }
 
-    fn request(&mut self, admitted: &Admitted) -> Result<SessionRequest, Failure> {
-        let (request, language) = self.request.wanted().session(self.audio, Pace::Live, admitted);
-        self.language = language;
+    fn request(&mut self, _: &Admitted) -> Result<SessionRequest, Failure> {
+        let mut request = self.request.wanted().session(self.audio, Pace::Live);
+        let languages = &self.request.options.languages;
+        if languages.len() > 1 {
+            request.options.insert(LANGUAGES.to_owned(), languages.as_slice().into());
+        }
         Ok(request)
     }
 
     fn opened(&mut self, info: &SessionInfo, metrics: &Metrics, _: &mut Vec<Message>) -> Result<(), Failure> {
-        self.language.check(info)?;
         self.audio = info.audio;
         self.rate = info.metadata.sample_rate;
         self.turns.open(&info.metadata);

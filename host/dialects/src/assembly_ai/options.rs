@@ -50,8 +50,8 @@ const IGNORED: [(&str, &str); 14] = [
 pub struct Options {
     /// The model's name.
     pub model: Option<String>,
-    /// The spoken language; `None` to detect it.
-    pub language: Option<String>,
+    /// The spoken language, or those that may be spoken; none to detect any.
+    pub languages: Vec<String>,
     /// Whether a detected language is told.
     pub detects_language: bool,
     /// The format of the audio; `None` if it is in a container, which shows it.
@@ -74,7 +74,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             model: None,
-            language: None,
+            languages: Vec::new(),
             detects_language: false,
             audio: Some(AudioFormat::default()),
             phrases: Vec::new(),
@@ -100,8 +100,8 @@ impl Options {
                 "encoding" => encoding = value.into_owned(),
                 "sample_rate" => sample_rate = Some(number(&name, &value)?),
                 "speech_model" => options.model = phrase(&value),
-                "language_code" => options.language = one_language(&name, vec![value.into_owned()])?,
-                "language_codes" => options.language = one_language(&name, list(&name, &value)?)?,
+                "language_code" => options.languages = known_languages(vec![value.into_owned()]),
+                "language_codes" => options.languages = known_languages(list(&name, &value)?),
                 "language_detection" => options.detects_language = flag(&name, &value)?,
                 "keyterms_prompt" => {
                     options.phrases = list(&name, &value)?.iter().filter_map(|term| phrase(term)).collect();
@@ -131,11 +131,11 @@ impl Options {
     pub fn update(&mut self, update: &Update) -> Result<(), Failure> {
         let phrases: Option<Vec<String>> =
             update.keyterms_prompt.as_ref().map(|terms| terms.iter().filter_map(|term| phrase(term)).collect());
-        let language = update.language_codes.clone().map(|codes| one_language("language_codes", codes)).transpose()?;
+        let languages = update.language_codes.clone().map(known_languages);
         let others = [
             ("keyterms_prompt", phrases.is_some_and(|phrases| phrases != self.phrases)),
             ("prompt", update.prompt.as_ref().is_some_and(|prompt| prompt.trim() != self.prompt)),
-            ("language_codes", language.is_some_and(|language| language != self.language)),
+            ("language_codes", languages.is_some_and(|languages| languages != self.languages)),
         ];
         if let Some((name, _)) = others.into_iter().find(|(_, is_other)| *is_other) {
             let message = format!("`{name}` cannot change during a stream: set it in the URL of the next one");
@@ -168,14 +168,10 @@ fn list(name: &str, value: &str) -> Result<Vec<String>, Failure> {
     serde_json::from_str(value).map_err(|_| invalid(&format!("`{name}` must be a list of texts, as JSON")))
 }
 
-/// The language among these; `multi` means any.
-fn one_language(name: &str, mut languages: Vec<String>) -> Result<Option<String>, Failure> {
+/// The languages among these; `multi` means any.
+fn known_languages(mut languages: Vec<String>) -> Vec<String> {
     languages.retain(|tag| !tag.is_empty() && tag != "multi");
-    if languages.len() > 1 {
-        let all = languages.join("`, `");
-        return Err(unsupported(&format!("`{name}` is `{all}`: set one language, or none to detect it")));
-    }
-    Ok(languages.pop())
+    languages
 }
 
 /// The format of samples; `None` if the audio is in a container.
@@ -212,7 +208,7 @@ mod tests {
                      &max_turn_silence=1280&min_turn_silence=160&vad_threshold=0.5&redact_pii=False&token=k&more=1";
         let expected = Options {
             model: Some("universal-streaming-english".into()),
-            language: Some("en".into()),
+            languages: vec!["en".into()],
             audio: Some(AudioFormat { encoding: Encoding::Mulaw, sample_rate: 8_000, ..AudioFormat::default() }),
             phrases: vec!["foo bar".into()],
             format_turns: true,
@@ -233,7 +229,6 @@ mod tests {
             ("sample_rate=16000&encoding=opus", "`encoding` is `opus`"),
             ("sample_rate=16000&speaker_labels=true", "`speaker_labels` is not supported"),
             ("sample_rate=16000&keyterms_prompt=foo", "`keyterms_prompt` must be a list of texts"),
-            ("sample_rate=16000&language_codes=[%22en%22,%22de%22]", "`language_codes` is `en`, `de`: set one"),
             ("sample_rate=16000&max_turn_silence=5", "`max_turn_silence` is 5: it must be from 100 to 60000"),
         ] {
             let failure = Options::parse(query).unwrap_err();

@@ -31,7 +31,7 @@ impl Request {
 
     pub(super) fn wanted(&self) -> Wanted<'_> {
         let Self { preset, options } = self;
-        let language = options.language.as_deref();
+        let language = options.languages.first().filter(|_| options.languages.len() == 1).map(String::as_str);
         Wanted { preset, language, phrases: &options.phrases, prompt: &options.prompt }
     }
 }

@@ -9,7 +9,7 @@ use super::{
     request::Request,
 };
 use crate::{
-    fields::{WantedLanguage, note_ignored},
+    fields::note_ignored,
     websocket::{
         close,
         side::{Ask, Side},
@@ -25,7 +25,6 @@ use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
 pub(super) struct Connection {
     request: Request,
     protocol: Protocol,
-    language: WantedLanguage,
     created: SystemTime,
     hash: Sha256,
     /// The format of the audio. That of a container is known when the session is open.
@@ -40,16 +39,7 @@ impl Connection {
     pub(super) fn new(request: Request, protocol: Protocol) -> Self {
         let audio = request.options.audio.unwrap_or_default();
         let channels = channels(&request, audio);
-        Self {
-            request,
-            protocol,
-            language: WantedLanguage::default(),
-            created: SystemTime::now(),
-            hash: Sha256::new(),
-            audio,
-            frames: 0,
-            channels,
-        }
+        Self { request, protocol, created: SystemTime::now(), hash: Sha256::new(), audio, frames: 0, channels }
     }
 
     /// Seconds of audio received.
@@ -125,19 +115,17 @@ impl Side for Connection {
         self.frames = frames;
     }
 
-    fn request(&mut self, admitted: &Admitted) -> Result<SessionRequest, Failure> {
-        let (request, language) = self.request.session(self.audio, Pace::Live, admitted);
-        self.language = language;
-        Ok(request)
+    fn request(&mut self, _: &Admitted) -> Result<SessionRequest, Failure> {
+        Ok(self.request.session(self.audio, Pace::Live))
     }
 
     fn opened(&mut self, info: &SessionInfo, metrics: &Metrics, _: &mut Vec<Message>) -> Result<(), Failure> {
-        self.language.check(info)?;
         self.audio = info.audio;
         self.channels = channels(&self.request, self.audio);
         self.channels.iter_mut().for_each(|channel| channel.open(info));
         tracing::debug!(stream = info.id, request_id = self.request.id, "stream of a Deepgram client");
         note_ignored(self.protocol.name, &self.request.options.ignored, info, metrics);
+        self.request.options.ignored.extend(info.warnings.iter().map(|warning| warning.field));
         Ok(())
     }
 

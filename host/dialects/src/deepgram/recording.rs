@@ -176,7 +176,7 @@ impl Start {
         let Self { request, recording, uploads, created, sha256 } = self;
         let (drain, metrics) = (admitted.caller().drain.clone(), Arc::clone(admitted.sessions().metrics()));
         let of_file = recording.channels();
-        let (mut wanted, language) = request.session(recording.format(), Pace::File, &admitted);
+        let mut wanted = request.session(recording.format(), Pace::File);
         wanted.multichannel = request.options.multichannel;
         let (session, events) = admitted.open(wanted).await?;
         let info = Arc::clone(session.info());
@@ -187,14 +187,15 @@ impl Start {
         let mut transcripts: Vec<Transcript> = (0..count).map(|_| transcript()).collect();
         let warnings = Warnings::default();
         let feed = Feed { recording, uploads, drain, warnings: Arc::clone(&warnings) };
-        let feeding = AbortOnDropHandle::new(tokio::spawn(feed.run(session, language.check(&info).err())));
+        let feeding = AbortOnDropHandle::new(tokio::spawn(feed.run(session, None)));
         let heard = hear(events, &mut transcripts).await;
         feeding.abort();
         // It ends by being aborted. Then the permits are free for the client's next request.
         let _ = feeding.await;
         heard?;
         let damages = warnings.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let ignored = request.options.ignored.iter().map(|name| Warning::without_effect(name));
+        let ignored = request.options.ignored.iter().copied().chain(info.warnings.iter().map(|warning| warning.field));
+        let ignored = ignored.map(Warning::without_effect);
         let unheard = damages.into_iter().chain(transcripts.iter().flat_map(Transcript::problems));
         let metadata = Metadata {
             transaction_key: "deprecated",

@@ -5,7 +5,7 @@ use super::{
     options::{Options, Way},
     settings::DeepgramSettings,
 };
-use crate::{fields::WantedLanguage, preset::chosen_preset, wanted::Wanted};
+use crate::{preset::chosen_preset, wanted::Wanted};
 use auricle_core::{AudioFormat, Failure, Pace};
 use auricle_session::{Admitted, SessionRequest};
 
@@ -46,13 +46,8 @@ impl Request {
         Wanted { preset, language: options.language.as_deref(), phrases: &options.phrases, prompt: "" }
     }
 
-    /// The session for it, and the language to compare with the model's.
-    pub(super) fn session(
-        &self,
-        audio: AudioFormat,
-        pace: Pace,
-        admitted: &Admitted,
-    ) -> (SessionRequest, WantedLanguage) {
-        self.wanted().session(audio, pace, admitted)
+    /// The session for it.
+    pub(super) fn session(&self, audio: AudioFormat, pace: Pace) -> SessionRequest {
+        self.wanted().session(audio, pace)
     }
 }

@@ -5,7 +5,7 @@ use super::messages::{
     TurnTrigger,
 };
 use auricle_core::{
-    Event, Failure,
+    Event, Failure, Warning,
     times::{rounded, seconds},
 };
 use auricle_plugin_api::{self as api, Metadata, Segment, Turn, TurnChange};
@@ -70,6 +70,9 @@ impl Translator {
         let text = |segment: &Segment| Text::of(segment, rate);
         match event {
             Event::Ready { epoch } => ServerEvent::Ready(self.ready(*epoch)),
+            Event::Warning(Warning { field, message }) => {
+                ServerEvent::Warning { field: (*field).to_owned(), message: message.clone() }
+            }
             Event::SpeechStarted(sample) => ServerEvent::SpeechStarted { time: seconds(*sample) },
             Event::Partial(segment) => ServerEvent::Partial(text(segment)),
             Event::Segment(segment) => ServerEvent::Segment(text(segment)),
@@ -90,7 +93,7 @@ impl Translator {
     }
 
     fn ready(&self, epoch: u32) -> Ready {
-        let SessionInfo { id, preset, backend, metadata, audio, multichannel } = &*self.info;
+        let SessionInfo { id, preset, backend, metadata, audio, multichannel, warnings: _ } = &*self.info;
         let Metadata { separator, sample_rate, chunk_samples, languages, capabilities, .. } = metadata;
         Ready {
             stream: id.clone(),

@@ -4,7 +4,7 @@
 //! Names that are not in the table are ignored.
 
 use super::Problem;
-use crate::fields::is_same;
+use crate::fields::{KEYTERMS, LANGUAGE, LANGUAGES, PROMPT, is_same};
 use auricle_session::Preset;
 use serde_json::{Map, Value};
 
@@ -200,12 +200,16 @@ impl Parameters {
         }
     }
 
-    /// The stream fields for the engine, as far as the preset opens them.
+    /// The stream fields for it, as far as clients of the preset may send them.
     ///
     /// # Errors
     /// The preset cannot do what is asked.
-    pub(super) fn options(&mut self, task: Task, preset: &Preset) -> Result<Map<String, Value>, Problem> {
-        let opens = |name: &str| preset.host.open.iter().any(|open| open == name);
+    pub(super) fn options(
+        &mut self,
+        task: Task,
+        preset: &Preset,
+        opens: impl Fn(&str) -> bool,
+    ) -> Result<Map<String, Value>, Problem> {
         let fixed = |name: &str| preset.fields.get(name).and_then(Value::as_str);
         let cannot = |what: &str| format!("preset `{}` does not open `{what}` to clients", preset.name);
         let mut options = Map::new();
@@ -214,22 +218,23 @@ impl Parameters {
         match self.languages.as_slice() {
             [] => {}
             _ if is_fixed => {}
-            [language] if opens("lan") => set("lan", language.as_str().into()),
-            [_] => return Err(Problem::unsupported("language", cannot("lan"))),
-            _ => return Err(Problem::unsupported("languages", "an engine takes one language, or detects it")),
+            [language] if opens(LANGUAGE) => set(LANGUAGE, language.as_str().into()),
+            [_] => return Err(Problem::unsupported("language", cannot(LANGUAGE))),
+            languages if opens(LANGUAGES) => set(LANGUAGES, languages.into()),
+            _ => return Err(Problem::unsupported("languages", cannot(LANGUAGES))),
         }
         if !self.prompt.is_empty() {
-            match (opens("prompt"), opens("hotwords")) {
-                (true, _) => set("prompt", self.prompt.as_str().into()),
+            match (opens(PROMPT), opens(KEYTERMS)) {
+                (true, _) => set(PROMPT, self.prompt.as_str().into()),
                 (false, true) => self.keywords.extend(phrases(&self.prompt)),
-                (false, false) => return Err(Problem::unsupported("prompt", cannot("prompt"))),
+                (false, false) => return Err(Problem::unsupported("prompt", cannot(PROMPT))),
             }
         }
         if !self.keywords.is_empty() {
-            if !opens("hotwords") {
-                return Err(Problem::unsupported("keywords", cannot("hotwords")));
+            if !opens(KEYTERMS) {
+                return Err(Problem::unsupported("keywords", cannot(KEYTERMS)));
             }
-            set("hotwords", self.keywords.clone().into());
+            set(KEYTERMS, self.keywords.clone().into());
         }
         if self.temperature > 0.0 {
             match opens("temperature") {
@@ -273,6 +278,10 @@ mod tests {
         Parameters::read(&fields(&[&[("model", "m")], list].concat()))
     }
 
+    fn opens(preset: &Preset) -> impl Fn(&str) -> bool {
+        |name| preset.host.open.iter().any(|open| open == name)
+    }
+
     fn preset(fields: &str, open: &str) -> Preset {
         Preset::parse("p", &format!(r#"{{"backend": "x", {fields} "host": {{"open": {open}}}}}"#)).unwrap()
     }
@@ -305,18 +314,19 @@ mod tests {
 
     #[test]
     fn fields_that_the_preset_opens_are_set() {
-        let open = preset("", r#"["lan", "prompt", "hotwords", "temperature", "task"]"#);
+        let open = preset("", r#"["language", "prompt", "keyterms", "temperature", "task"]"#);
         let asked = [("language", "de"), ("prompt", "Ja, nein"), ("keywords[]", "Wal"), ("temperature", "0.5")];
-        let options = |list: &[(&str, &str)], task, preset| read(list).unwrap().options(task, preset);
-        let expected =
-            json!({"lan": "de", "prompt": "Ja, nein", "hotwords": ["Wal"], "temperature": [0.5], "task": "translate"});
+        let options = |list: &[(&str, &str)], task, preset| read(list).unwrap().options(task, preset, opens(preset));
+        let expected = json!({
+            "language": "de", "prompt": "Ja, nein", "keyterms": ["Wal"], "temperature": [0.5], "task": "translate",
+        });
         assert_eq!(Value::from(options(&asked, Task::Translate, &open).unwrap()), expected);
-        let phrases = preset("", r#"["hotwords"]"#);
+        let phrases = preset("", r#"["keyterms"]"#);
         let options = |list: &[(&str, &str)], preset| options(list, Task::Transcribe, preset);
-        let expected = json!({"hotwords": ["Wal", "ZyntriQix", "New York"]});
+        let expected = json!({"keyterms": ["Wal", "ZyntriQix", "New York"]});
         assert_eq!(
             Value::from(options(&[("keywords", "Wal"), ("prompt", "ZyntriQix,\nNew York.;")][..1], &phrases).unwrap()),
-            json!({"hotwords": ["Wal"]})
+            json!({"keyterms": ["Wal"]})
         );
         assert_eq!(
             Value::from(options(&[("keywords", "Wal"), ("prompt", "ZyntriQix,\nNew York;")], &phrases).unwrap()),
@@ -329,7 +339,10 @@ mod tests {
         let fixed = preset(r#""lan": "en-US", "task": "translate","#, "[]");
         let refused = |list: &[(&str, &str)], task| {
             let mut parameters = read(list).unwrap();
-            parameters.options(task, &fixed).map(|options| options.len()).map_err(|problem| problem.param.unwrap())
+            parameters
+                .options(task, &fixed, opens(&fixed))
+                .map(|options| options.len())
+                .map_err(|problem| problem.param.unwrap())
         };
         assert_eq!(refused(&[("language", "en")], Task::Translate), Ok(0));
         assert_eq!(refused(&[("languages[]", "en"), ("languages[]", "de")], Task::Transcribe), Ok(0));
@@ -338,7 +351,7 @@ mod tests {
         assert_eq!(refused(&[("prompt", "hello")], Task::Transcribe), Err("prompt"));
         assert_eq!(refused(&[("keywords", "hello")], Task::Transcribe), Err("keywords"));
         let mut parameters = read(&[("temperature", "0.2")]).unwrap();
-        assert_eq!(parameters.options(Task::Translate, &preset("", "[]")).unwrap_err().param, Some("model"));
+        assert_eq!(parameters.options(Task::Translate, &preset("", "[]"), |_| false).unwrap_err().param, Some("model"));
         assert_eq!(parameters.ignored, ["temperature"]);
     }
 }

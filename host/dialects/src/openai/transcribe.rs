@@ -55,7 +55,9 @@ pub(super) async fn transcribe(
     let mut parameters = Parameters::read(&form.fields)?;
     let preset = sessions.preset_for(&parameters.model);
     admitted.caller().check_preset(&preset)?;
-    let options = sessions.preset(&preset).map(|preset| parameters.options(task, &preset)).transpose()?;
+    let known = sessions.preset(&preset);
+    let opens = |field: &str| sessions.opens(&preset, field);
+    let options = known.map(|known| parameters.options(task, &known, opens)).transpose()?;
     let recording = Recording::open(file, None).await?;
     if let Some(seconds) = recording.seconds() {
         uploads.check_length(seconds)?;

@@ -48,6 +48,7 @@ impl Transcript {
                     format!("the audio from {start} s to {end} s was not processed, because the engine failed");
                 self.warnings().push(warning);
             }
+            Event::Warning(warning) => self.warnings().push(warning.message.clone()),
             Event::Done(samples) => self.samples = *samples,
             _ => {}
         }

@@ -2,7 +2,7 @@
 
 use super::config::Transcription;
 use crate::{
-    fields::{HOTWORDS, PROMPT, WantedLanguage},
+    fields::{KEYTERMS, LANGUAGE, PROMPT},
     openai::{Problem, phrases},
 };
 use auricle_session::Sessions;
@@ -16,7 +16,6 @@ const TRANSCRIPTION: &str = "session.audio.input.transcription";
 pub(super) struct Asked {
     preset: String,
     pub(super) fields: Map<String, Value>,
-    pub(super) language: WantedLanguage,
 }
 
 impl Asked {
@@ -29,21 +28,23 @@ impl Asked {
             Err(Problem::unsupported(TRANSCRIPTION, problem))
         };
         let mut fields = Map::new();
-        let language = WantedLanguage::new(wanted.language.as_deref(), &preset, sessions, &mut fields);
+        if let Some(language) = wanted.language.as_deref() {
+            fields.insert(LANGUAGE.to_owned(), language.into());
+        }
         let mut keywords = wanted.keywords.clone();
-        if !keywords.is_empty() && !opens(HOTWORDS) {
-            return cannot("keywords", HOTWORDS);
+        if !keywords.is_empty() && !opens(KEYTERMS) {
+            return cannot("keywords", KEYTERMS);
         }
         match wanted.prompt.as_str() {
             "" => {}
             prompt if opens(PROMPT) => drop(fields.insert(PROMPT.to_owned(), prompt.into())),
-            prompt if opens(HOTWORDS) => keywords.extend(phrases(prompt)),
+            prompt if opens(KEYTERMS) => keywords.extend(phrases(prompt)),
             _ => return cannot("prompt", PROMPT),
         }
         if !keywords.is_empty() {
-            fields.insert(HOTWORDS.to_owned(), keywords.into());
+            fields.insert(KEYTERMS.to_owned(), keywords.into());
         }
-        Ok(Self { preset, fields, language })
+        Ok(Self { preset, fields })
     }
 
     /// Whether a stream that was opened with one has what the other asks for.

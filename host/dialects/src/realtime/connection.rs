@@ -162,7 +162,6 @@ impl Connection {
         let Some(info) = &self.stream else { return Ok(false) };
         match asked {
             Some(asked) if asked.is_same(&self.asked) && next.audio == self.config.audio => {
-                asked.language.check(info)?;
                 can_tell(next, info)?;
                 Ok(false)
             }
@@ -219,7 +218,6 @@ impl Side for Connection {
     }
 
     fn opened(&mut self, info: &SessionInfo, metrics: &Metrics, _: &mut Vec<Message>) -> Result<(), Failure> {
-        self.asked.language.check(info)?;
         can_tell(&self.config, info).map_err(|problem| problem.failure)?;
         self.items.open(&info.metadata, self.base);
         self.stream = Some(info.clone());

@@ -7,7 +7,7 @@ use super::{
     settings::RivaSettings,
 };
 use crate::{
-    fields::{HOTWORDS, WantedLanguage},
+    fields::{KEYTERMS, LANGUAGE},
     preset::{default_preset, named_preset},
 };
 use auricle_core::{AudioFormat, Encoding, Failure, FailureCode, Pace};
@@ -80,7 +80,7 @@ impl Options {
         Ok(Some(format))
     }
 
-    /// The session for it, and the language to compare with the model's.
+    /// The session for it.
     ///
     /// # Errors
     /// There is no such model, or it does not take what is asked for.
@@ -90,7 +90,7 @@ impl Options {
         pace: Pace,
         settings: &RivaSettings,
         admitted: &Admitted,
-    ) -> Result<(SessionRequest, WantedLanguage), Failure> {
+    ) -> Result<SessionRequest, Failure> {
         let (sessions, caller) = (admitted.sessions(), admitted.caller());
         let preset = match &self.model {
             Some(model) => named_preset(model, sessions, caller)?,
@@ -98,16 +98,18 @@ impl Options {
         };
         caller.check_preset(&preset)?;
         let mut options = Map::new();
-        let language = WantedLanguage::new(self.language.as_deref(), &preset, sessions, &mut options);
+        if let Some(language) = &self.language {
+            options.insert(LANGUAGE.to_owned(), language.as_str().into());
+        }
         if !self.phrases.is_empty() {
-            if !sessions.opens(&preset, HOTWORDS) {
-                let message = format!("`speech_contexts` needs a preset that opens `{HOTWORDS}`; `{preset}` does not");
+            if !sessions.opens(&preset, KEYTERMS) {
+                let message = format!("`speech_contexts` needs a preset that opens `{KEYTERMS}`; `{preset}` does not");
                 return Err(Failure::new(FailureCode::ForbiddenField, message));
             }
-            options.insert(HOTWORDS.to_owned(), self.phrases.clone().into());
+            options.insert(KEYTERMS.to_owned(), self.phrases.clone().into());
         }
         let multichannel = self.per_channel;
-        Ok((SessionRequest { preset, options, audio, multichannel, pace }, language))
+        Ok(SessionRequest { preset, options, audio, multichannel, pace })
     }
 }
 

@@ -71,13 +71,13 @@ async fn transcribe(
 ) -> Result<(String, Vec<SpeechRecognitionResult>), Failure> {
     let (drain, metrics) = (admitted.caller().drain.clone(), Arc::clone(admitted.sessions().metrics()));
     let asked = options.session(recording.format(), Pace::File, settings, &admitted);
-    let (request, language) = asked.inspect_err(|failure| admitted.refuse(failure))?;
+    let request = asked.inspect_err(|failure| admitted.refuse(failure))?;
     let (session, events) = admitted.open(request).await?;
     let info = Arc::clone(session.info());
     note_ignored(NAME, &options.ignored, &info, &metrics);
     let wording = Wording::new(&info.metadata, options.words);
     let feed = Feed { recording, uploads, drain, warnings: Warnings::default() };
-    let feeding = AbortOnDropHandle::new(tokio::spawn(feed.run(session, language.check(&info).err())));
+    let feeding = AbortOnDropHandle::new(tokio::spawn(feed.run(session, None)));
     let heard = hear(events, &wording).await;
     feeding.abort();
     // It ends by being aborted. Then the permits are free for the client's next call.

@@ -217,7 +217,7 @@ impl LiveStream {
     /// Opens the session, if it is not open.
     async fn start(&mut self, format: AudioFormat, asked: &Options) -> Result<(), End> {
         let Some(admitted) = &self.admitted else { return Ok(()) };
-        let (request, language) = asked.session(format, Pace::Live, &self.settings, admitted)?;
+        let request = asked.session(format, Pace::Live, &self.settings, admitted)?;
         let metrics = Arc::clone(admitted.sessions().metrics());
         // From now on the session records refusals.
         let Some(admitted) = self.admitted.take() else { return Ok(()) };
@@ -225,7 +225,6 @@ impl LiveStream {
         let info = Arc::clone(session.info());
         self.id.get_or_insert_with(|| RequestId { value: info.id.clone() });
         self.open = Some(Open { session, events, wording: Wording::new(&info.metadata, asked.words) });
-        language.check(&info)?;
         note_ignored(NAME, &asked.ignored, &info, &metrics);
         Ok(())
     }

@@ -67,7 +67,7 @@ impl Replies {
             Event::Failed(failure) => return Some(Milestone::Failed(failure)),
             // The protocol has no messages for these.
             Event::Ready { .. } | Event::SpeechStarted(_) | Event::Endpoint(_) | Event::Turn(_) => {}
-            Event::Lag(_) | Event::Gap(..) | Event::Restarted(_) => {}
+            Event::Warning(_) | Event::Lag(_) | Event::Gap(..) | Event::Restarted(_) => {}
         }
         None
     }

@@ -6,7 +6,7 @@ use super::{
     reply::{Milestone, Replies},
     settings::VoskSettings,
 };
-use crate::fields::HOTWORDS;
+use crate::fields::KEYTERMS;
 use auricle_core::{AudioFormat, Encoding, Failure, FailureCode, Pace};
 use auricle_session::{Admitted, NumberedEvent, Session, SessionEvents, SessionRequest};
 use serde_json::{Map, Value};
@@ -156,7 +156,7 @@ impl Stream {
     fn request(&self, preset: String) -> Result<SessionRequest, Failure> {
         let mut options = Map::new();
         if !self.options.phrases.is_empty() {
-            options.insert(HOTWORDS.to_owned(), Value::from(self.options.phrases.clone()));
+            options.insert(KEYTERMS.to_owned(), Value::from(self.options.phrases.clone()));
         }
         Ok(SessionRequest { preset, options, audio: audio(&self.options)?, multichannel: false, pace: Pace::Live })
     }

@@ -10,7 +10,7 @@ use super::{
     settings::WhisperLiveSettings,
 };
 use crate::{
-    fields::{HOTWORDS, PROMPT, TASK, WantedLanguage, note_ignored},
+    fields::{KEYTERMS, LANGUAGE, PROMPT, TASK, note_ignored},
     preset::default_preset,
     websocket::{
         close, registered_close_code,
@@ -36,7 +36,6 @@ pub(super) struct WhisperLive {
     uid: Value,
     /// `None` before the client's first message.
     options: Option<Options>,
-    language: WantedLanguage,
     /// The model's sample rate in Hz.
     rate: u32,
     separator: String,
@@ -56,7 +55,6 @@ impl WhisperLive {
             protocol,
             uid: Value::Null,
             options: None,
-            language: WantedLanguage::default(),
             rate: 16_000,
             separator: " ".to_owned(),
             complete: VecDeque::new(),
@@ -156,12 +154,14 @@ impl Side for WhisperLive {
         let options = self.options.clone().unwrap_or_default();
         let preset = self.preset(&options, admitted)?;
         let mut fields = Map::new();
-        self.language = WantedLanguage::new(options.language.as_deref(), &preset, admitted.sessions(), &mut fields);
+        if let Some(language) = options.language {
+            fields.insert(LANGUAGE.to_owned(), language.into());
+        }
         if options.translates {
             fields.insert(TASK.to_owned(), "translate".into());
         }
         if !options.hotwords.is_empty() {
-            fields.insert(HOTWORDS.to_owned(), options.hotwords.into());
+            fields.insert(KEYTERMS.to_owned(), options.hotwords.into());
         }
         if !options.prompt.is_empty() {
             fields.insert(PROMPT.to_owned(), options.prompt.into());
@@ -176,7 +176,6 @@ impl Side for WhisperLive {
     }
 
     fn opened(&mut self, info: &SessionInfo, metrics: &Metrics, out: &mut Vec<Message>) -> Result<(), Failure> {
-        self.language.check(info)?;
         self.rate = info.metadata.sample_rate;
         self.separator.clone_from(&info.metadata.separator);
         // First of all: some clients take the first message for it, whatever it is.

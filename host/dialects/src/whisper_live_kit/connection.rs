@@ -5,7 +5,7 @@
 
 use super::{messages::ServerMessage, options::Options, settings::WhisperLiveKitSettings, transcript::Transcript};
 use crate::{
-    fields::WantedLanguage,
+    fields::LANGUAGE,
     preset::default_preset,
     websocket::{
         close, registered_close_code,
@@ -26,7 +26,6 @@ pub(super) struct Connection {
     settings: WhisperLiveKitSettings,
     protocol: Protocol,
     options: Options,
-    language: WantedLanguage,
     transcript: Transcript,
     /// Bytes of audio received, and frames processed.
     received: u64,
@@ -35,15 +34,7 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn new(settings: WhisperLiveKitSettings, options: Options, protocol: Protocol) -> Self {
-        Self {
-            settings,
-            protocol,
-            options,
-            language: WantedLanguage::default(),
-            transcript: Transcript::default(),
-            received: 0,
-            processed: 0,
-        }
+        Self { settings, protocol, options, transcript: Transcript::default(), received: 0, processed: 0 }
     }
 
     fn result(&mut self, out: &mut Vec<Message>) {
@@ -85,13 +76,13 @@ impl Side for Connection {
     fn request(&mut self, admitted: &Admitted) -> Result<SessionRequest, Failure> {
         let preset = default_preset(self.settings.preset.as_ref(), self.protocol.name, "", admitted)?;
         let mut fields = Map::new();
-        let language = self.options.language.as_deref();
-        self.language = WantedLanguage::new(language, &preset, admitted.sessions(), &mut fields);
+        if let Some(language) = self.options.language.as_deref() {
+            fields.insert(LANGUAGE.to_owned(), language.into());
+        }
         Ok(SessionRequest { preset, options: fields, audio: AUDIO, multichannel: false, pace: Pace::Live })
     }
 
     fn opened(&mut self, info: &SessionInfo, _: &Metrics, _: &mut Vec<Message>) -> Result<(), Failure> {
-        self.language.check(info)?;
         self.transcript = Transcript::new(self.options.mode, info.metadata.sample_rate);
         Ok(())
     }

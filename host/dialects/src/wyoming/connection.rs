@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     Visitor,
-    fields::{HOTWORDS, WantedLanguage, note_ignored},
+    fields::{KEYTERMS, LANGUAGE, note_ignored},
     preset::default_preset,
     websocket::{ConnectionSettings, Duplex},
 };
@@ -235,13 +235,15 @@ impl Connection<'_> {
             }
         };
         let mut options = Map::new();
-        let language = WantedLanguage::new(language.as_deref(), &preset, admitted.sessions(), &mut options);
+        if let Some(language) = language {
+            options.insert(LANGUAGE.to_owned(), language.into());
+        }
         let phrases = [("transcript_names", names), ("transcript_terms", terms)];
         let phrases = phrases.into_iter().filter(|(_, phrases)| !phrases.is_empty());
-        if self.visitor.sessions.opens(&preset, HOTWORDS) {
+        if self.visitor.sessions.opens(&preset, KEYTERMS) {
             let phrases: Vec<String> = phrases.flat_map(|(_, phrases)| phrases).collect();
             if !phrases.is_empty() {
-                options.insert(HOTWORDS.to_owned(), phrases.into());
+                options.insert(KEYTERMS.to_owned(), phrases.into());
             }
         } else {
             // Clients send the names that they know without being told to, so this is no reason to refuse them.
@@ -252,7 +254,6 @@ impl Connection<'_> {
         let info = Arc::clone(session.info());
         let separator = info.metadata.separator.clone();
         self.open = Some(Open { session, events, separator, text: None, language: None });
-        language.check(&info)?;
         note_ignored(self.visitor.protocol.name, &ignored, &info, self.visitor.sessions.metrics());
         Ok(())
     }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     deepgram::codes::{close_code, close_reason},
-    fields::{WantedLanguage, note_ignored},
+    fields::note_ignored,
     turns::{Cause, Change, SpeakerTurn, Turns},
     websocket::{
         close,
@@ -27,7 +27,6 @@ use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
 pub(super) struct Connection {
     request: Request,
     protocol: Protocol,
-    language: WantedLanguage,
     /// The format of the audio. That of a container is known when the session is open.
     audio: AudioFormat,
     /// Frames of audio processed.
@@ -41,7 +40,6 @@ impl Connection {
     pub(super) fn new(request: Request, protocol: Protocol) -> Self {
         Self {
             protocol,
-            language: WantedLanguage::default(),
             audio: request.options.audio.unwrap_or_default(),
             frames: 0,
             turns: Turns::new(request.options.silence),
@@ -193,14 +191,11 @@ impl Side for Connection {
         self.frames = frames;
     }
 
-    fn request(&mut self, admitted: &Admitted) -> Result<SessionRequest, Failure> {
-        let (request, language) = self.request.wanted().session(self.audio, Pace::Live, admitted);
-        self.language = language;
-        Ok(request)
+    fn request(&mut self, _: &Admitted) -> Result<SessionRequest, Failure> {
+        Ok(self.request.wanted().session(self.audio, Pace::Live))
     }
 
     fn opened(&mut self, info: &SessionInfo, metrics: &Metrics, _: &mut Vec<Message>) -> Result<(), Failure> {
-        self.language.check(info)?;
         self.audio = info.audio;
         self.turns.open(&info.metadata);
         tracing::debug!(stream = info.id, request_id = self.request.id, "stream of a client of Flux");
