@@ -95,10 +95,21 @@ fn says_what_it_is() {
 }
 
 #[test]
+fn only_the_languages_that_may_be_spoken_are_detected() {
+    for language in ["de", "fr"] {
+        let recording = nano("nano", json!({"languages": [language]})).run(&fixture("weather.wav"));
+        let detected: Vec<_> = recording.segments.iter().map(|segment| segment.language.as_deref()).collect();
+        assert!(!detected.is_empty() && detected.iter().all(|one| *one == Some(language)), "{language}: {detected:?}");
+    }
+}
+
+#[test]
 fn options_of_a_stream_are_checked_against_the_model() {
     let refusal = |name: &str, fields: Value| nano(name, json!({})).refusal(fields).message;
     let unknown = refusal("nano", json!({"lan": "tlh"}));
     assert!(unknown.starts_with("field `lan`: the model does not know `tlh`; it knows "), "{unknown}");
+    let unknown = refusal("nano", json!({"languages": ["de", "tlh"]}));
+    assert!(unknown.starts_with("field `languages`: the model does not know `tlh`; it knows "), "{unknown}");
     let english = refusal("nano.en", json!({"lan": "de"}));
     assert_eq!(english, "field `lan`: the model does not know `de`; it knows en only");
     let translate = refusal("nano.en", json!({"task": "translate"}));
