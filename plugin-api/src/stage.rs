@@ -47,7 +47,8 @@ pub trait Stage: Send + Sync + 'static {
     /// The properties of the stage. The same at every call.
     fn metadata(&self) -> StageMetadata;
 
-    /// Creates the state of a stream. `options` is the configuration with the stream's own fields merged into it.
+    /// Creates the state of a stream. `options` is the configuration with the stream's own fields merged into it, and with
+    /// `sample_rate`, the rate of its audio in Hz.
     ///
     /// # Errors
     /// The options are invalid.

@@ -9,6 +9,7 @@ mod moonshine;
 mod python;
 mod speech;
 mod stages;
+mod text;
 mod voice_gate;
 mod whisper;
 mod workers;

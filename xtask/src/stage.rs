@@ -13,10 +13,11 @@ use std::{
 /// Engines that consist of one file.
 const FILES: [&str; 4] = ["onnx", "python", "tone", "whisper"];
 /// Stages, which consist of one file each.
-const STAGES: [&str; 1] = ["silence_turn"];
+const STAGES: [&str; 2] = ["silence_turn", "text"];
 const HOST: &str = "--package=auricle";
 const ONNX: &str = "--package=auricle-engine-onnx";
 const SILENCE_TURN: &str = "--package=auricle-stage-silence-turn";
+const TEXT: &str = "--package=auricle-stage-text";
 const PYTHON: &str = "--package=auricle-engine-python";
 const TONE: &str = "--package=auricle-engine-tone";
 const WHISPER: &str = "--package=auricle-engine-whisper";
@@ -57,7 +58,7 @@ pub(crate) fn development() -> Done<Built> {
 /// Builds the host and the engines without external source code; [`add_pocketsphinx`] adds the other engine. With `offline`
 /// nothing is downloaded.
 pub(crate) fn for_demo(offline: bool) -> Done<Built> {
-    let mut args = vec!["build", "--release", HOST, ONNX, PYTHON, SILENCE_TURN, TONE, WHISPER];
+    let mut args = vec!["build", "--release", HOST, ONNX, PYTHON, SILENCE_TURN, TEXT, TONE, WHISPER];
     args.extend(offline.then_some("--offline"));
     if offline && !fetch::Package::OnnxRuntime.is_here() {
         return Err("ONNX Runtime is not in target/runtime: run the demo without --offline once".into());
@@ -76,6 +77,7 @@ pub(crate) fn add_pocketsphinx(built: &Built) -> Done {
         ONNX,
         PYTHON,
         SILENCE_TURN,
+        TEXT,
         TONE,
         WHISPER,
         "--package=auricle-engine-pocketsphinx",

@@ -25,6 +25,8 @@ use std::{
 };
 use tokio::time::sleep;
 
+/// The capability of a stage that hides what was said.
+const REDACTS: &str = "redacts";
 /// How long a session that must give its place to another may take to end.
 const EVICTED_WITHIN: Duration = Duration::from_secs(5);
 
@@ -176,8 +178,10 @@ impl Admitted {
         let lease = Lease::new(Arc::clone(&entry), Arc::clone(&record), places, registry, metrics, recorder);
         tracing::debug!(stream = id, preset = preset.name, "stream opened");
         let settings = StreamSettings { pace, mute_seconds: preset.host.mute_seconds, ..sessions.stream.clone() };
-        // The points of several streams would have to be stored together.
-        let stored = store.filter(|_| !multichannel).map(|store| {
+        // An engine's state has what was said, and what a preset hides is not written down. The points of several streams would
+        // have to be stored together.
+        let hides = metadata.capabilities.iter().any(|ability| ability == REDACTS);
+        let stored = store.filter(|_| !hides && !multichannel).map(|store| {
             let (key, rate) = (caller.key_name(), metadata.sample_rate);
             StoredStream::new(store, StoredIdentity::of(&id, key, &request, fingerprint, rate))
         });

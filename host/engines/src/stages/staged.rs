@@ -14,6 +14,9 @@ use auricle_stream::{BatchEntry, CallError, Death, Model, Processor};
 use serde_json::{Map, Value, json};
 use std::{any::Any, sync::Arc};
 
+/// The field that tells a stream of a stage the rate of its audio.
+const RATE: &str = "sample_rate";
+
 /// A model with the stages of its preset.
 pub struct Staged {
     model: Box<dyn Model>,
@@ -69,6 +72,7 @@ impl Staged {
                 _ => Map::new(),
             };
             fields.remove(STAGE);
+            fields.insert(RATE.to_owned(), self.metadata.sample_rate.into());
             let stream = stage.stream(&fields).map_err(|error| of_stage(name, error))?;
             Ok(Link { name: Arc::clone(name), stream })
         });
