@@ -8,6 +8,7 @@ mod c;
 mod clients;
 mod files;
 mod media_relay;
+mod nats;
 mod relay;
 mod seams;
 mod stored_point;
@@ -27,6 +28,7 @@ pub use files::{
     whisper_wheel,
 };
 pub use media_relay::{MediaRelay, Weather};
+pub use nats::Nats;
 pub use relay::Relay;
 pub use seams::{Differences, TimedWord, differences, timed};
 pub use stored_point::stored_point;

@@ -25,6 +25,7 @@ mod failures;
 mod flux;
 mod hisi;
 mod javascript;
+mod jobs;
 mod journal;
 mod keys;
 mod keyterms;

@@ -7,6 +7,7 @@ mod convert;
 mod engine_args;
 mod engines;
 mod evaluate;
+mod jobs;
 mod key;
 mod logging;
 mod new;
@@ -55,6 +56,9 @@ enum Command {
     Stream(client::StreamArgs),
     Bench(bench::BenchArgs),
     Evaluate(evaluate::EvaluateArgs),
+    Submit(jobs::SubmitArgs),
+    Work(jobs::WorkArgs),
+    Jobs(jobs::JobsArgs),
     Presets(presets::PresetsArgs),
     Streams(streams::StreamsArgs),
     Engines(engines::EnginesArgs),
@@ -110,6 +114,12 @@ pub(crate) fn main() -> ExitCode {
         }
         Command::Bench(args) => bench::run(args),
         Command::Evaluate(args) => evaluate::run(args),
+        Command::Submit(args) => with_runtime(jobs::submit(args)),
+        Command::Work(args) => {
+            logging::init_worker();
+            with_runtime(jobs::work(args))
+        }
+        Command::Jobs(args) => with_runtime(jobs::list(args)),
         Command::Engines(args) => with_runtime(engines::run(args)),
         Command::New(args) => new::run(&args),
         Command::Probe(args) => probe::run(&args),

@@ -23,6 +23,11 @@ use tracing_subscriber::{
 /// that name a library replace these. (`is::` is the crate `is`: a directive is the beginning of targets.)
 const QUIET: &str = "str0m=off,dimpl=off,sctp_proto=off,is::=off";
 
+/// What the log of a client has, unless it is asked for more.
+const CLIENT: &str = "warn,symphonia=off";
+/// What that of `auricle work` has.
+const WORKER: &str = "info,symphonia=off,async_nats=warn";
+
 /// Time limit for writing the remaining lines when the server stops.
 const DRAIN: Duration = Duration::from_secs(1);
 
@@ -138,7 +143,16 @@ fn line(what: &str, format: LogFormat) -> String {
 
 /// Starts the client's log: warnings only, unless `RUST_LOG` is set. The client itself reports damaged audio.
 pub(super) fn init_client() {
-    let Ok(filter) = filter(None, "warn,symphonia=off") else { return };
+    init(CLIENT);
+}
+
+/// The log of `auricle work`.
+pub(super) fn init_worker() {
+    init(WORKER);
+}
+
+fn init(directives: &str) {
+    let Ok(filter) = filter(None, directives) else { return };
     // The client also works without a log.
     let _ = fmt()
         .with_env_filter(filter)
