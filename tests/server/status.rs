@@ -72,13 +72,13 @@ fn models_are_listed_with_their_workers_and_memory() {
     assert_eq!((&inside["workers"], &inside["memory_bytes"]), (&json!(0), &json!(0)));
     assert!(host.json("/v1/status")["memory_bytes"].as_u64() > Some(1 << 20));
     host.kill_worker(host.workers()[0]);
-    let mut client = Client::open(&host, "one", json!({}));
-    client.audio(&bytes(&noise(1, 20_000)));
-    client.finish();
-    // A stream that was there when the worker ended may be over before the next one is.
+    // A stream that finds the worker dying goes on in a worker of its own, so the next one may start with the next stream.
     host.wait_for("the next worker", || {
+        let mut client = Client::open(&host, "one", json!({}));
+        client.audio(&bytes(&noise(1, 20_000)));
+        client.finish();
         let one = model("one");
-        (&one["workers"], &one["restarts"]) == (&json!(1), &json!(1))
+        one["workers"] == 1 && one["restarts"].as_u64() >= Some(1)
     });
 }
 
