@@ -1,8 +1,10 @@
-/* Engines for the Auricle server in C, or in any language that can export C functions.
+/* Engines and stages for the Auricle server in C, or in any language that can export C functions.
  *
- * An engine is a shared library with two symbols: a manifest (AURICLE_PLUGIN) that the server reads from the file before any code
+ * A plugin is a shared library with two symbols: a manifest (AURICLE_PLUGIN) that the server reads from the file before any code
  * runs, and auricle_plugin_open, which returns tables of functions; and maybe claims (AURICLE_CLAIMS). Put the library into the server's plugin directory.
- * plugin-api/examples/loudness.c is a complete engine. C++ authors should use auricle.hpp, which turns exceptions into errors.
+ * An engine recognises speech. A stage hears the audio and the events of a stream of any engine, and adds, changes or withholds events.
+ * plugin-api/examples/loudness.c is a complete engine, level.c a complete stage. C++ authors should use auricle.hpp, which turns
+ * exceptions into errors.
  *
  * Rules:
  *  - A structure begins with its size, sizeof as the author compiled it. Later versions of this file only append fields. Neither
@@ -177,13 +179,97 @@ typedef struct auricle_engine {
     auricle_status (*files)(const auricle_host *host, const auricle_config *config, auricle_reply *reply);
 } auricle_engine;
 
-/* What auricle_plugin_open returns. Must stay valid until the process ends. */
+/* Stages are new in plugin API 1.1, which is not released yet: what follows may still change. */
+
+/* Kinds of events. Later versions have more: pass on an event of a kind that you do not know, as it is. */
+#define AURICLE_EVENT_PARTIAL 1u          /* text after the last segment, which may change */
+#define AURICLE_EVENT_SEGMENT 2u          /* final text */
+#define AURICLE_EVENT_SPEECH_STARTED 3u   /* speech began at `sample` */
+#define AURICLE_EVENT_ENDPOINT 4u         /* the utterance ended at `sample` */
+#define AURICLE_EVENT_TURN 5u             /* something happened to a speaker's turn at `sample` */
+
+/* What happened to a turn. The server numbers turns, and drops what makes no sense, such as the end of one that has not started. */
+#define AURICLE_TURN_STARTED 1u     /* the speaker began to speak */
+#define AURICLE_TURN_UPDATE 2u      /* the turn goes on */
+#define AURICLE_TURN_EAGER_END 3u   /* it is probably over; AURICLE_TURN_RESUMED or AURICLE_TURN_ENDED follows */
+#define AURICLE_TURN_RESUMED 4u     /* after an eager end: the speaker goes on */
+#define AURICLE_TURN_ENDED 5u       /* it is over */
+
+/* Why a turn is over. */
+#define AURICLE_TRIGGER_MODEL 1u    /* the stage found that it is */
+#define AURICLE_TRIGGER_MANUAL 2u   /* the client asked for it, or ended or flushed its audio */
+#define AURICLE_TRIGGER_TIMEOUT 3u  /* it lasted too long, or a pause did */
+
+/* An event on its way from the engine to the client. What a kind does not need is 0 or NULL. */
+typedef struct auricle_event {
+    size_t size;
+    uint32_t kind;                    /* AURICLE_EVENT_... */
+    uint32_t change;                  /* of turns: AURICLE_TURN_... */
+    uint32_t trigger;                 /* of turns that ended: AURICLE_TRIGGER_... */
+    float confidence;                 /* of turns: how sure it is that the turn is over, above 0, at most 1; 0 if unknown */
+    uint64_t sample;                  /* of events without a text: where it happened */
+    const auricle_segment *segment;   /* of partials and segments */
+} auricle_event;
+
+/* Receives a stage's events during a call, in the order in which the next stage and the client get them. */
+typedef struct auricle_stage_sink auricle_stage_sink;
+struct auricle_stage_sink {
+    size_t size;
+    /* Reports an event, or passes one on. */
+    void (*event)(auricle_stage_sink *sink, const auricle_event *event);
+    /* Not 0 if nobody needs the result any longer. */
+    int (*cancelled)(auricle_stage_sink *sink);
+};
+
+/* A stage. The functions up to init are required; the others may be NULL. The same calls must lead to the same events: after a crash
+ * they are repeated, and what the client has already is counted. Only partials may differ, so nothing else may depend on them. */
+typedef struct auricle_stage {
+    size_t size;
+    /* The name by which presets choose the stage: 1 to 64 letters, digits, dots, dashes or underscores. */
+    const char *name;
+    /* The configuration fields, as in auricle_engine. */
+    const char *schema;
+
+    /* Loads what all streams share. Called once for each model whose preset lists the stage. */
+    auricle_status (*load)(const auricle_host *host, const auricle_config *config, void **stage, auricle_reply *reply);
+    /* Frees it, after all of its streams. */
+    void (*unload)(void *stage);
+    /* Writes the stage's properties: a JSON object with the fields of `StageMetadata` in the Rust API, which are all optional:
+     * {"sample_rate": HZ, "delay_seconds": S, "changes_text": true, "capabilities": ["turns"]}. The same at every call. */
+    auricle_status (*metadata)(void *stage, auricle_reply *reply);
+
+    /* Opens a stream. The options are the stage's configuration with the stream's own fields merged into it. */
+    auricle_status (*open)(void *stage, const auricle_config *options, void **stream, auricle_reply *reply);
+    /* Frees a stream. */
+    void (*close)(void *stream);
+    /* Discards all state and starts at this sample. Called before anything else, after a flush, and when a client resets the stream. */
+    auricle_status (*init)(void *stream, uint64_t offset, auricle_reply *reply);
+
+    /* Receives mono audio at the model's rate, in [-1, 1]: all of it, in pieces of any length, before the events whose times lie in it. */
+    auricle_status (*audio)(void *stream, const float *samples, size_t count, auricle_stage_sink *sink, auricle_reply *reply);
+    /* Receives an event of the engine, or of the stage before. Only what is given to the sink goes on: sink->event(sink, event) passes
+     * it on unchanged. NULL: all events pass. */
+    auricle_status (*event)(void *stream, const auricle_event *event, auricle_stage_sink *sink, auricle_reply *reply);
+    /* The client ends the turn: report its end, if one is open. Only for stages that find turns. */
+    auricle_status (*end_turn)(void *stream, auricle_stage_sink *sink, auricle_reply *reply);
+    /* The end of the audio, or a flush, after the engine's last event: report everything that is withheld. */
+    auricle_status (*finish)(void *stream, auricle_stage_sink *sink, auricle_reply *reply);
+    /* Writes everything that `restore` needs in another process, with the events that are withheld; all stages of a stream together may
+     * write 1 MiB. Called whenever the engine reports a restart point. NULL: there is no state. */
+    auricle_status (*save)(void *stream, auricle_reply *reply);
+    /* Continues, in a new stream, from a state that `save` wrote when the audio before `sample` had been heard. The audio from there on
+     * follows. NULL: as init. */
+    auricle_status (*restore)(void *stream, uint64_t sample, const void *state, size_t size, auricle_reply *reply);
+    /* The files that the stage reads, as in auricle_engine. */
+    auricle_status (*files)(const auricle_host *host, const auricle_config *config, auricle_reply *reply);
+} auricle_stage;
+
+/* What auricle_plugin_open returns: engines, stages or both. Must stay valid until the process ends. */
 typedef struct auricle_plugin {
     size_t size;
     const auricle_engine *const *engines;
     size_t engine_count;
-    /* For a later kind of plugin: NULL and 0. */
-    const void *const *stages;
+    const auricle_stage *const *stages;
     size_t stage_count;
 } auricle_plugin;
 
@@ -193,7 +279,7 @@ typedef struct auricle_plugin {
 #define AURICLE_EXPORT __attribute__((visibility("default")))
 #endif
 
-/* Returns the plugin's engines. Called once for each loaded library, before anything else. NULL, with a message, on failure. */
+/* Returns the plugin's engines and stages. Called once for each loaded library, before anything else. NULL, with a message, on failure. */
 AURICLE_EXPORT const auricle_plugin *auricle_plugin_open(const auricle_host *host, auricle_reply *reply);
 
 /* The target triple, as the server names it. Define it yourself for a target that is not listed. */
@@ -263,6 +349,17 @@ typedef struct auricle_manifest {
     typedef struct auricle_claims { unsigned char size[4]; char text[sizeof(json)]; } auricle_claims; \
     AURICLE_EXTERN AURICLE_EXPORT const auricle_claims AURICLE_PLUGIN_CLAIMS; \
     const auricle_claims AURICLE_PLUGIN_CLAIMS = { AURICLE_BYTES(sizeof(json) - 1), json };
+
+/* Copies a structure of the server into one that the author may change: AURICLE_COPY(&segment, event->segment). What an older server
+ * does not have is 0. */
+#define AURICLE_COPY(to, from) auricle_copy((to), sizeof *(to), (from))
+static inline void auricle_copy(void *to, size_t size, const void *from) {
+    size_t given;
+    memcpy(&given, from, sizeof given);
+    memset(to, 0, size);
+    memcpy(to, from, given < size ? given : size);
+    memcpy(to, &size, sizeof size);
+}
 
 /* Writes an answer. */
 static inline auricle_status auricle_answer(auricle_reply *reply, const char *text) {

@@ -1,5 +1,5 @@
-// Engines for the Auricle server in C++17: auricle.h with classes. An exception becomes an error of the call and closes only its
-// stream.
+// Engines and stages for the Auricle server in C++17: auricle.h with classes. An exception becomes an error of the call and closes
+// only its stream.
 //
 // An engine has three classes, like the traits of the Rust API:
 //
@@ -22,6 +22,30 @@
 //   AURICLE_PLUGIN("my-engine", "1.0.0", "what it does")
 //   AURICLE_CLAIMS(R"({"can": ["partials"], "needs": ["gpu"]})")                // optional, see auricle.h
 //   AURICLE_ENGINES(Loader)
+//
+// So has a stage. Only `init` is required of its stream: without `event` all events pass unchanged.
+//
+//   struct Stream {
+//       void init(std::uint64_t offset);
+//       void audio(const float *samples, std::size_t count, auricle::StageSink sink);
+//       void event(const auricle_event &event, auricle::StageSink sink);
+//       void end_turn(auricle::StageSink sink);
+//       void finish(auricle::StageSink sink);
+//       std::string save();                                                     // `restore` gets what it returns
+//       void restore(std::uint64_t sample, std::string_view state);
+//   };
+//   struct Stage {
+//       std::string metadata() const;                                           // JSON
+//       std::unique_ptr<Stream> open(const auricle::Config &options);
+//   };
+//   struct Loader {
+//       static constexpr const char *name = "name", *schema = nullptr;
+//       static std::unique_ptr<Stage> load(const auricle::Host &host, const auricle::Config &config);
+//   };
+//
+//   AURICLE_STAGES(Loader)
+//
+// A plugin with both has AURICLE_PARTS(auricle::Engines<EngineLoader>(), auricle::Stages<StageLoader>()) instead.
 //
 // auricle.h has the rules of each function. plugins/moonshine/ is a complete engine.
 #ifndef AURICLE_HPP
@@ -123,6 +147,44 @@ private:
     auricle_sink *sink;
 };
 
+// Receives a stage's events during a call.
+class StageSink {
+public:
+    explicit StageSink(auricle_stage_sink *sink) : sink(sink) {}
+    // Reports an event, or passes one on.
+    void event(const auricle_event &event) { sink->event(sink, &event); }
+    void partial(const auricle_segment &segment) { text(AURICLE_EVENT_PARTIAL, segment); }
+    void segment(const auricle_segment &segment) { text(AURICLE_EVENT_SEGMENT, segment); }
+    // Reports that something happened to a turn. `trigger` is for AURICLE_TURN_ENDED.
+    void turn(std::uint64_t sample, std::uint32_t change, std::uint32_t trigger = 0, float confidence = 0) {
+        auricle_event event = of(AURICLE_EVENT_TURN);
+        event.sample = sample;
+        event.change = change;
+        event.trigger = trigger;
+        event.confidence = confidence;
+        this->event(event);
+    }
+    bool cancelled() const { return sink->cancelled(sink) != 0; }
+
+private:
+    static auricle_event of(std::uint32_t kind) {
+        auricle_event event{};
+        event.size = sizeof event;
+        event.kind = kind;
+        return event;
+    }
+    void text(std::uint32_t kind, const auricle_segment &segment) {
+        auricle_event event = of(kind);
+        event.segment = &segment;
+        this->event(event);
+    }
+    auricle_stage_sink *sink;
+};
+
+// The loaders of a plugin's engines and stages, for AURICLE_PARTS.
+template <class... Loaders> struct Engines {};
+template <class... Loaders> struct Stages {};
+
 namespace detail {
 
 // Runs a call; an exception becomes a status and a message.
@@ -139,10 +201,17 @@ template <class Call> auricle_status guard(auricle_reply *reply, Call &&call) no
     }
 }
 
-template <class Stream, class = void> struct can_restore : std::false_type {};
-template <class Stream>
-struct can_restore<Stream, std::void_t<decltype(std::declval<Stream &>().restore(std::uint64_t(), std::string_view()))>>
-    : std::true_type {};
+// Whether a stream has an optional function.
+#define AURICLE_OPTIONAL(name, call) \
+    template <class Stream, class = void> struct name : std::false_type {}; \
+    template <class Stream> struct name<Stream, std::void_t<decltype(std::declval<Stream &>().call)>> : std::true_type {};
+AURICLE_OPTIONAL(can_restore, restore(std::uint64_t(), std::string_view()))
+AURICLE_OPTIONAL(can_hear, audio(static_cast<const float *>(nullptr), std::size_t(), std::declval<StageSink>()))
+AURICLE_OPTIONAL(takes_events, event(std::declval<const auricle_event &>(), std::declval<StageSink>()))
+AURICLE_OPTIONAL(ends_turns, end_turn(std::declval<StageSink>()))
+AURICLE_OPTIONAL(finishes, finish(std::declval<StageSink>()))
+AURICLE_OPTIONAL(can_save, save())
+#undef AURICLE_OPTIONAL
 
 // The table of an engine.
 template <class Loader> struct Table {
@@ -189,19 +258,91 @@ template <class Loader> struct Table {
         can_restore<Stream>::value ? restore : nullptr, nullptr, nullptr};
 };
 
-template <class... Loaders> const auricle_plugin *plugin() {
-    static constexpr const auricle_engine *engines[] = {&Table<Loaders>::table...};
-    static constexpr auricle_plugin plugin{sizeof(auricle_plugin), engines, sizeof...(Loaders), nullptr, 0};
+// The table of a stage.
+template <class Loader> struct StageTable {
+    using StagePtr = decltype(Loader::load(std::declval<const Host &>(), std::declval<const Config &>()));
+    using Stage = typename StagePtr::element_type;
+    using StreamPtr = decltype(std::declval<Stage &>().open(std::declval<const Config &>()));
+    using Stream = typename StreamPtr::element_type;
+
+    static auricle_status load(const auricle_host *host, const auricle_config *config, void **stage, auricle_reply *reply) {
+        return guard(reply, [&] { *stage = Loader::load(Host(host), Config(config)).release(); });
+    }
+    static void unload(void *stage) { delete static_cast<Stage *>(stage); }
+    static auricle_status metadata(void *stage, auricle_reply *reply) {
+        return guard(reply, [&] {
+            const std::string json = static_cast<Stage *>(stage)->metadata();
+            reply->write(reply, json.data(), json.size());
+        });
+    }
+    static auricle_status open(void *stage, const auricle_config *options, void **stream, auricle_reply *reply) {
+        return guard(reply, [&] { *stream = static_cast<Stage *>(stage)->open(Config(options)).release(); });
+    }
+    static void close(void *stream) { delete static_cast<Stream *>(stream); }
+    static auricle_status init(void *stream, std::uint64_t offset, auricle_reply *reply) {
+        return guard(reply, [&] { static_cast<Stream *>(stream)->init(offset); });
+    }
+    static auricle_status audio(void *stream, const float *samples, std::size_t count, auricle_stage_sink *sink, auricle_reply *reply) {
+        return guard(reply, [&] {
+            if constexpr (can_hear<Stream>::value) static_cast<Stream *>(stream)->audio(samples, count, StageSink(sink));
+        });
+    }
+    static auricle_status event(void *stream, const auricle_event *event, auricle_stage_sink *sink, auricle_reply *reply) {
+        return guard(reply, [&] {
+            if constexpr (takes_events<Stream>::value) static_cast<Stream *>(stream)->event(*event, StageSink(sink));
+        });
+    }
+    static auricle_status end_turn(void *stream, auricle_stage_sink *sink, auricle_reply *reply) {
+        return guard(reply, [&] {
+            if constexpr (ends_turns<Stream>::value) static_cast<Stream *>(stream)->end_turn(StageSink(sink));
+        });
+    }
+    static auricle_status finish(void *stream, auricle_stage_sink *sink, auricle_reply *reply) {
+        return guard(reply, [&] {
+            if constexpr (finishes<Stream>::value) static_cast<Stream *>(stream)->finish(StageSink(sink));
+        });
+    }
+    static auricle_status save(void *stream, auricle_reply *reply) {
+        return guard(reply, [&] {
+            if constexpr (can_save<Stream>::value) {
+                const std::string state = static_cast<Stream *>(stream)->save();
+                reply->write(reply, state.data(), state.size());
+            }
+        });
+    }
+    static auricle_status restore(void *stream, std::uint64_t sample, const void *state, std::size_t size, auricle_reply *reply) {
+        return guard(reply, [&] {
+            if constexpr (can_restore<Stream>::value)
+                static_cast<Stream *>(stream)->restore(sample, {static_cast<const char *>(state), size});
+        });
+    }
+
+    static constexpr auricle_stage table{
+        sizeof(auricle_stage), Loader::name, Loader::schema, load, unload, metadata, open, close, init,
+        can_hear<Stream>::value ? audio : nullptr, takes_events<Stream>::value ? event : nullptr,
+        ends_turns<Stream>::value ? end_turn : nullptr, finishes<Stream>::value ? finish : nullptr,
+        can_save<Stream>::value ? save : nullptr, can_restore<Stream>::value ? restore : nullptr, nullptr};
+};
+
+template <class... EngineLoaders, class... StageLoaders>
+const auricle_plugin *plugin(Engines<EngineLoaders...>, Stages<StageLoaders...>) {
+    // The last entries are not counted: an array cannot be empty.
+    static constexpr const auricle_engine *engines[] = {&Table<EngineLoaders>::table..., nullptr};
+    static constexpr const auricle_stage *stages[] = {&StageTable<StageLoaders>::table..., nullptr};
+    static constexpr auricle_plugin plugin{sizeof(auricle_plugin), engines, sizeof...(EngineLoaders), stages, sizeof...(StageLoaders)};
     return &plugin;
 }
 
 } // namespace detail
 } // namespace auricle
 
-// Defines the plugin's engines. Use it once, outside of functions and namespaces.
-#define AURICLE_ENGINES(...) \
+// Defines the plugin's engines and stages: auricle::Engines<...>() and auricle::Stages<...>(). Use one of the three macros once, outside of
+// functions and namespaces.
+#define AURICLE_PARTS(...) \
     extern "C" AURICLE_EXPORT const auricle_plugin *auricle_plugin_open(const auricle_host *, auricle_reply *) { \
-        return auricle::detail::plugin<__VA_ARGS__>(); \
+        return auricle::detail::plugin(__VA_ARGS__); \
     }
+#define AURICLE_ENGINES(...) AURICLE_PARTS(auricle::Engines<__VA_ARGS__>(), auricle::Stages<>())
+#define AURICLE_STAGES(...) AURICLE_PARTS(auricle::Engines<>(), auricle::Stages<__VA_ARGS__>())
 
 #endif

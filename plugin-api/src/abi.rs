@@ -26,6 +26,6 @@ pub use abi_stable::library::LibHeader;
 /// `ends_in_batch`.
 pub const ENDS: &str = "auricle.ends";
 
-/// Extension of a loader: the files that a model needs ([`crate::ModelLoader::files`]). The request is the
+/// Extension of a loader: the files that a model or stage needs ([`crate::ModelLoader::files`]). The request is the
 /// configuration, the answer an array of paths, both JSON.
 pub const FILES: &str = "auricle.files";

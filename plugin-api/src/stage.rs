@@ -4,7 +4,7 @@
 //! thread at a time.
 
 use crate::{Config, Error, Host, Schema, StageEvent, StageMetadata, StageSink};
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 /// A plugin of the second kind: it hears the audio and the events of a stream, and adds, changes or withholds events.
 ///
@@ -28,6 +28,15 @@ pub trait StageLoader: Send + Sync + 'static {
     /// # Errors
     /// It cannot be loaded. The message should tell an operator what to do.
     fn load(&self, config: &Config, host: &Host) -> Result<Self::Stage, Error>;
+
+    /// The files that the stage reads, as [`crate::ModelLoader::files`].
+    ///
+    /// # Errors
+    /// The configuration is invalid.
+    fn files(&self, config: &Config, host: &Host) -> Result<Option<Vec<PathBuf>>, Error> {
+        let _ = (config, host);
+        Ok(None)
+    }
 
     /// Answers an optional request, as [`crate::ModelLoader::extension`].
     ///

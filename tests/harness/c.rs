@@ -37,6 +37,15 @@ pub fn compile_engine(source: &Path, headers: &Path, library: &Path) {
 
 /// Compiles the example `loudness.c` in this folder, after edits of its text and of the header's: what to replace, by what.
 pub fn compile_loudness(folder: &Path, edits: &[(&str, &str)], header_edits: &[(&str, &str)]) -> PathBuf {
+    compile_example("loudness", folder, edits, header_edits)
+}
+
+/// As [`compile_loudness`], for `level.c`, which is a stage.
+pub fn compile_level(folder: &Path, edits: &[(&str, &str)], header_edits: &[(&str, &str)]) -> PathBuf {
+    compile_example("level", folder, edits, header_edits)
+}
+
+fn compile_example(name: &str, folder: &Path, edits: &[(&str, &str)], header_edits: &[(&str, &str)]) -> PathBuf {
     let edit = |file: PathBuf, edits: &[(&str, &str)]| {
         let mut text = fs::read_to_string(&file).unwrap();
         for (from, to) in edits {
@@ -45,9 +54,10 @@ pub fn compile_loudness(folder: &Path, edits: &[(&str, &str)], header_edits: &[(
         }
         fs::write(folder.join(file.file_name().unwrap()), text).unwrap();
     };
-    edit(c_headers().join("../examples/loudness.c"), edits);
+    let source = format!("{name}.c");
+    edit(c_headers().join("../examples").join(&source), edits);
     edit(c_headers().join("auricle.h"), header_edits);
-    let library = folder.join("libloudness.so");
-    compile_engine(&folder.join("loudness.c"), folder, &library);
+    let library = folder.join(format!("lib{name}.so"));
+    compile_engine(&folder.join(source), folder, &library);
     library
 }

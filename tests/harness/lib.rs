@@ -21,7 +21,7 @@ pub use auricle_plugin_test::{
     skip,
     words::{word_errors, words},
 };
-pub use c::{c_headers, compile_engine, compile_loudness};
+pub use c::{c_headers, compile_engine, compile_level, compile_loudness};
 pub use clients::{PublishedClients, node, output, printed, python_client};
 pub use files::{
     Reading, fixture, library, long, models, reading, runtime, shared_audio, shared_digits, stage_library, staged,

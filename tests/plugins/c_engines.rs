@@ -77,7 +77,22 @@ fn the_mirror_has_the_layout_of_the_header() {
     structure!("auricle_batch_item" BatchItem: size stream sink ends status reply);
     structure!("auricle_engine" Engine: size backend schema load unload metadata open close init insert_audio_chunk
         process_iter finish restore process_batch files);
+    structure!("auricle_event" Event: size kind change trigger confidence sample segment);
+    structure!("auricle_stage_sink" StageSink: size event cancelled);
+    structure!("auricle_stage" Stage: size name schema load unload metadata open close init audio event end_turn finish
+        save restore files);
     structure!("auricle_plugin" Plugin: size engines engine_count stages stage_count);
+    macro_rules! number {
+        ($($name:ident)*) => {
+            $(
+                program += &format!("printf(\"{0} %u\\n\", AURICLE_{0});\n", stringify!($name));
+                expected.push(format!("{} {}", stringify!($name), c::$name));
+            )*
+        };
+    }
+    number!(EVENT_PARTIAL EVENT_SEGMENT EVENT_SPEECH_STARTED EVENT_ENDPOINT EVENT_TURN);
+    number!(TURN_STARTED TURN_UPDATE TURN_EAGER_END TURN_RESUMED TURN_ENDED);
+    number!(TRIGGER_MODEL TRIGGER_MANUAL TRIGGER_TIMEOUT);
     program += "return 0; }\n";
     let folder = tempfile::tempdir().unwrap();
     let (file, binary) = (folder.path().join("layout.c"), folder.path().join("layout"));
@@ -114,8 +129,7 @@ fn engines_of_earlier_and_later_versions_serve_streams() {
         ("static auricle_status restore", "auricle_status restore"),
         ("engines, 1, NULL, 0 }", "engines, 1 }"),
     ];
-    let stages =
-        "    /* For a later kind of plugin: NULL and 0. */\n    const void *const *stages;\n    size_t stage_count;\n";
+    let stages = "    const auricle_stage *const *stages;\n    size_t stage_count;\n";
     streams(&host(&loudness(folder.path(), &example, &[(optional, ""), (stages, "")])));
     let later = loudness(
         folder.path(),

@@ -5,6 +5,7 @@
 mod abi_matrix;
 mod book;
 mod c_engines;
+mod c_stages;
 mod claims;
 mod cli;
 mod files;

@@ -64,7 +64,7 @@ macro_rules! versioned {
     };
 }
 
-versioned!(Segment, Engine, Plugin);
+versioned!(Segment, Engine, Event, Stage, Plugin);
 
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -146,6 +146,11 @@ pub struct BatchItem {
 type Answer = unsafe extern "C-unwind" fn(*mut c_void, *mut Reply) -> Status;
 type Work = unsafe extern "C-unwind" fn(*mut c_void, *mut Sink, *mut Reply) -> Status;
 type Free = unsafe extern "C-unwind" fn(*mut c_void);
+type Load = unsafe extern "C-unwind" fn(*const Host, *const Config, *mut *mut c_void, *mut Reply) -> Status;
+type OpenStream = unsafe extern "C-unwind" fn(*mut c_void, *const Config, *mut *mut c_void, *mut Reply) -> Status;
+type Init = unsafe extern "C-unwind" fn(*mut c_void, u64, *mut Reply) -> Status;
+type Restore = unsafe extern "C-unwind" fn(*mut c_void, u64, *const c_void, usize, *mut Reply) -> Status;
+type Files = unsafe extern "C-unwind" fn(*const Host, *const Config, *mut Reply) -> Status;
 
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -153,18 +158,78 @@ pub struct Engine {
     pub size: usize,
     pub backend: *const c_char,
     pub schema: *const c_char,
-    pub load: Option<unsafe extern "C-unwind" fn(*const Host, *const Config, *mut *mut c_void, *mut Reply) -> Status>,
+    pub load: Option<Load>,
     pub unload: Option<Free>,
     pub metadata: Option<Answer>,
-    pub open: Option<unsafe extern "C-unwind" fn(*mut c_void, *const Config, *mut *mut c_void, *mut Reply) -> Status>,
+    pub open: Option<OpenStream>,
     pub close: Option<Free>,
-    pub init: Option<unsafe extern "C-unwind" fn(*mut c_void, u64, *mut Reply) -> Status>,
+    pub init: Option<Init>,
     pub insert_audio_chunk: Option<unsafe extern "C-unwind" fn(*mut c_void, *const f32, usize, *mut Reply) -> Status>,
     pub process_iter: Option<Work>,
     pub finish: Option<Work>,
-    pub restore: Option<unsafe extern "C-unwind" fn(*mut c_void, u64, *const c_void, usize, *mut Reply) -> Status>,
+    pub restore: Option<Restore>,
     pub process_batch: Option<unsafe extern "C-unwind" fn(*mut c_void, *const *mut BatchItem, usize)>,
-    pub files: Option<unsafe extern "C-unwind" fn(*const Host, *const Config, *mut Reply) -> Status>,
+    pub files: Option<Files>,
+}
+
+pub const EVENT_PARTIAL: u32 = 1;
+pub const EVENT_SEGMENT: u32 = 2;
+pub const EVENT_SPEECH_STARTED: u32 = 3;
+pub const EVENT_ENDPOINT: u32 = 4;
+pub const EVENT_TURN: u32 = 5;
+
+pub const TURN_STARTED: u32 = 1;
+pub const TURN_UPDATE: u32 = 2;
+pub const TURN_EAGER_END: u32 = 3;
+pub const TURN_RESUMED: u32 = 4;
+pub const TURN_ENDED: u32 = 5;
+
+pub const TRIGGER_MODEL: u32 = 1;
+pub const TRIGGER_MANUAL: u32 = 2;
+pub const TRIGGER_TIMEOUT: u32 = 3;
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Event {
+    pub size: usize,
+    pub kind: u32,
+    pub change: u32,
+    pub trigger: u32,
+    pub confidence: f32,
+    pub sample: u64,
+    pub segment: *const Segment,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct StageSink {
+    pub size: usize,
+    pub event: unsafe extern "C" fn(*mut StageSink, *const Event),
+    pub cancelled: unsafe extern "C" fn(*mut StageSink) -> c_int,
+}
+
+type Report = unsafe extern "C-unwind" fn(*mut c_void, *mut StageSink, *mut Reply) -> Status;
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Stage {
+    pub size: usize,
+    pub name: *const c_char,
+    pub schema: *const c_char,
+    pub load: Option<Load>,
+    pub unload: Option<Free>,
+    pub metadata: Option<Answer>,
+    pub open: Option<OpenStream>,
+    pub close: Option<Free>,
+    pub init: Option<Init>,
+    pub audio:
+        Option<unsafe extern "C-unwind" fn(*mut c_void, *const f32, usize, *mut StageSink, *mut Reply) -> Status>,
+    pub event: Option<unsafe extern "C-unwind" fn(*mut c_void, *const Event, *mut StageSink, *mut Reply) -> Status>,
+    pub end_turn: Option<Report>,
+    pub finish: Option<Report>,
+    pub save: Option<Answer>,
+    pub restore: Option<Restore>,
+    pub files: Option<Files>,
 }
 
 #[repr(C)]
@@ -173,6 +238,6 @@ pub struct Plugin {
     pub size: usize,
     pub engines: *const *const Engine,
     pub engine_count: usize,
-    pub stages: *const *const c_void,
+    pub stages: *const *const Stage,
     pub stage_count: usize,
 }

@@ -4,7 +4,7 @@
 
 use super::{
     AbiEvent, AbiResult, AbiStage, AbiStage_TO, AbiStageBox, AbiStageLoader, AbiStageLoader_TO, AbiStageLoaderBox,
-    AbiStageSinkMut, AbiStageStream, AbiStageStream_TO, AbiStageStreamBox,
+    AbiStageSinkMut, AbiStageStream, AbiStageStream_TO, AbiStageStreamBox, FILES,
     adapter::{answer, cross, fields, is_panic, poisoned},
     known_event,
 };
@@ -48,7 +48,15 @@ impl<L: StageLoader> AbiStageLoader for GuardedLoader<L> {
     }
 
     fn extension(&self, id: RStr<'_>, request: RSlice<'_, u8>) -> AbiResult<ROption<RVec<u8>>> {
-        answer(guard(|| self.loader.extension(id.as_str(), &request)))
+        answer(guard(|| if id == FILES { self.files(&request) } else { self.loader.extension(id.as_str(), &request) }))
+    }
+}
+
+impl<L: StageLoader> GuardedLoader<L> {
+    fn files(&self, request: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        let config = Config::with_defaults(fields(request)?, &self.loader.schema());
+        let files = self.loader.files(&config, &self.host)?;
+        Ok(files.map(|files| serde_json::to_vec(&files)).transpose()?)
     }
 }
 

@@ -32,6 +32,13 @@ pub(super) fn document<T: DeserializeOwned>(what: &str, json: AbiResult<RVec<u8>
         .map_err(|problem| Error::new(ErrorCode::CONTRACT, format!("the {what} is not valid: {problem}")))
 }
 
+/// The answer to [`FILES`].
+pub(super) fn listed_files(answer: Option<Vec<u8>>) -> Result<Option<Vec<PathBuf>>, Error> {
+    answer.map(|json| serde_json::from_slice(&json)).transpose().map_err(|problem| {
+        Error::new(ErrorCode::CONTRACT, format!("the list of files of the plugin is not valid: {problem}"))
+    })
+}
+
 pub(super) fn encode(fields: &Map<String, Value>) -> Result<Vec<u8>, Error> {
     Ok(serde_json::to_vec(fields)?)
 }
@@ -134,11 +141,7 @@ impl LoadedEngine {
     /// # Errors
     /// The engine's error, or [`ErrorCode::CONTRACT`] if its answer is invalid.
     pub fn files(&self, config: &Map<String, Value>) -> Result<Option<Vec<PathBuf>>, Error> {
-        let answer = self.extension(FILES, &encode(config)?)?;
-        let read = |json: Vec<u8>| serde_json::from_slice(&json);
-        answer.map(read).transpose().map_err(|problem| {
-            Error::new(ErrorCode::CONTRACT, format!("the engine's list of files is not valid: {problem}"))
-        })
+        listed_files(self.extension(FILES, &encode(config)?)?)
     }
 
     /// See [`crate::ModelLoader::extension`].

@@ -39,7 +39,7 @@ impl Library {
         let _note = Note::new(Call { plugin, name: "open", position: 0 });
         resolve_now(path)?;
         let (engines, stages) = match manifest.ok().and_then(|manifest| manifest.interface()) {
-            Some(Interface::C) => (c_interface::open(path, services)?, Vec::new()),
+            Some(Interface::C) => c_interface::open(path, services)?,
             _ => Self::loaders(path, services)?,
         };
         let engines =
@@ -79,6 +79,11 @@ impl Library {
     /// Its engines, in the plugin's order.
     pub fn into_engines(self) -> Vec<LoadedEngine> {
         self.engines
+    }
+
+    /// Its stages, in the plugin's order.
+    pub fn into_stages(self) -> Vec<LoadedStageLoader> {
+        self.stages
     }
 }
 

@@ -3,19 +3,19 @@
 use super::{
     EventSink, HostServices,
     crash::{Foreign, Note},
-    engine::{IN_PROCESS, checked_name, document, encode, plain},
+    engine::{IN_PROCESS, checked_name, document, encode, listed_files, plain},
 };
 use crate::{
     Error, ErrorCode, Host, Schema, StageEvent, StageLoader, StageMetadata,
     abi::{
         AbiEvent, AbiStageBox, AbiStageLoaderBox, AbiStageSink, AbiStageSink_TO, AbiStageSinkMut, AbiStageStreamBox,
-        known_event, lend_event, stage_loader,
+        FILES, known_event, lend_event, stage_loader,
     },
     guard::guard,
 };
 use abi_stable::{sabi_trait::TD_Opaque, sabi_types::RMut};
 use serde_json::{Map, Value};
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 /// The longest delay of a stage, in seconds of audio.
 const MOST_DELAY: f64 = 3_600.0;
@@ -87,6 +87,23 @@ impl LoadedStageLoader {
             return Err(Error::new(ErrorCode::CONTRACT, problem));
         }
         Ok(LoadedStage { metadata, stage })
+    }
+
+    /// The files that a stage with this configuration needs besides those that it names. `None` if it does not say.
+    ///
+    /// # Errors
+    /// The stage's error, or [`ErrorCode::CONTRACT`] if its answer is invalid.
+    pub fn files(&self, config: &Map<String, Value>) -> Result<Option<Vec<PathBuf>>, Error> {
+        listed_files(self.extension(FILES, &encode(config)?)?)
+    }
+
+    /// See [`StageLoader::extension`].
+    ///
+    /// # Errors
+    /// The stage's error.
+    pub fn extension(&self, id: &str, request: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        let _note = self.loader.note("extension of a stage's loader", 0);
+        plain(self.loader.extension(id.into(), request.into())).map(|answer| answer.into_option().map(Vec::from))
     }
 }
 

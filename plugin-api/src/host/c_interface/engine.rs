@@ -9,6 +9,7 @@ use super::{
 use crate::{
     AsrProcessor, BatchItem, Config, Error, ErrorCode, Host, Metadata, Model, ModelLoader, Schema, Sink,
     abi::c::{self, OK, Versioned},
+    host::engine::listed_files,
 };
 use serde_json::Map;
 use std::{
@@ -40,8 +41,8 @@ unsafe impl Send for Table {}
 // SAFETY: as above.
 unsafe impl Sync for Table {}
 
-/// The engine left out a required function. [`CEngine::new`] has checked that it did not.
-fn absent() -> Error {
+/// A required function was left out. [`CEngine::new`], or that of a stage, has checked that it was not.
+pub(super) fn absent() -> Error {
     Error::new(ErrorCode::CONTRACT, "a required function is NULL")
 }
 
@@ -69,22 +70,24 @@ impl CEngine {
             return Err(format!("has no function `{name}`: it is NULL"));
         }
         // SAFETY: the strings end with 0 or are null.
-        let (backend, schema) = unsafe { (string(engine.backend), string(engine.schema)) };
-        let schema = match schema.as_str() {
-            "" => Schema::new(),
-            json => {
-                let fields: Map<_, _> =
-                    serde_json::from_str(json).map_err(|error| format!("has a schema that is not valid: {error}"))?;
-                Schema::from_json(fields)
-            }
-        };
-        Ok(Self { table: Arc::new(Table { engine }), backend, schema, services })
+        let (backend, json) = unsafe { (string(engine.backend), string(engine.schema)) };
+        Ok(Self { table: Arc::new(Table { engine }), backend, schema: schema(&json)?, services })
     }
+}
+
+/// The schema of an engine or stage, which may have none.
+pub(super) fn schema(json: &str) -> Result<Schema, String> {
+    if json.is_empty() {
+        return Ok(Schema::new());
+    }
+    let fields: Map<_, _> =
+        serde_json::from_str(json).map_err(|error| format!("has a schema that is not valid: {error}"))?;
+    Ok(Schema::from_json(fields))
 }
 
 /// # Safety
 /// The string ends with 0, or the pointer is null.
-unsafe fn string(text: *const c_char) -> String {
+pub(super) unsafe fn string(text: *const c_char) -> String {
     if text.is_null() {
         return String::new();
     }
@@ -123,10 +126,7 @@ impl ModelLoader for CEngine {
         let fields = Fields::new(config);
         // SAFETY: all pointers live until the call returns, the services as long as the process.
         let json = call(|reply| unsafe { files(self.services.raw(), fields.raw(), reply) })?;
-        let paths = serde_json::from_slice(&json).map_err(|problem| {
-            Error::new(ErrorCode::CONTRACT, format!("the engine's list of files is not valid: {problem}"))
-        })?;
-        Ok(Some(paths))
+        listed_files(Some(json))
     }
 }
 

@@ -54,12 +54,12 @@ unsafe fn tell<T: Default>(sink: *mut c::Sink, tell: impl FnOnce(&mut Sink<'_>) 
 
 unsafe extern "C" fn partial(sink: *mut c::Sink, segment: *const c::Segment) {
     // SAFETY: the engine passes a segment and its sink.
-    unsafe { read(segment).into_iter().for_each(|segment| tell(sink, |sink| sink.partial(&segment))) }
+    unsafe { read_segment(segment).into_iter().for_each(|segment| tell(sink, |sink| sink.partial(&segment))) }
 }
 
 unsafe extern "C" fn segment(sink: *mut c::Sink, segment: *const c::Segment) {
     // SAFETY: the engine passes a segment and its sink.
-    unsafe { read(segment).into_iter().for_each(|segment| tell(sink, |sink| sink.segment(&segment))) }
+    unsafe { read_segment(segment).into_iter().for_each(|segment| tell(sink, |sink| sink.segment(&segment))) }
 }
 
 unsafe extern "C" fn speech_started(sink: *mut c::Sink, sample: u64) {
@@ -88,7 +88,7 @@ unsafe extern "C" fn cancelled(sink: *mut c::Sink) -> c_int {
 ///
 /// # Safety
 /// The segment is as the header describes it, or the pointer is null.
-unsafe fn read(segment: *const c::Segment) -> Option<Segment> {
+pub(super) unsafe fn read_segment(segment: *const c::Segment) -> Option<Segment> {
     // SAFETY: as the caller promises.
     let raw = unsafe { c::Segment::read(segment) }?;
     // SAFETY: the strings end with 0 or are null.
