@@ -3,10 +3,10 @@
 use crate::StubHost;
 use auricle_plugin_api::{
     Error, Segment, StageEvent, StageLoader, StageMetadata, Turn,
-    host::{EventSink, LoadedStage, LoadedStageLoader, LoadedStageStream},
+    host::{EventSink, Library, LoadedStage, LoadedStageLoader, LoadedStageStream},
 };
 use serde_json::{Map, Value};
-use std::mem;
+use std::{mem, path::Path};
 
 /// A loaded stage behind the plugin boundary.
 pub struct TestStage {
@@ -22,10 +22,31 @@ impl TestStage {
     pub fn in_process(loader: impl StageLoader, host: &StubHost, fields: Value) -> Self {
         let loader = LoadedStageLoader::in_process(loader, host.services());
         let loader = loader.unwrap_or_else(|error| panic!("the stage cannot be registered: {error}"));
+        Self::try_load(&loader, fields).unwrap_or_else(|error| panic!("the stage cannot be loaded: {error}"))
+    }
+
+    /// Opens the stage with this name from a built library, and loads it as above. A library keeps the first host that it was opened
+    /// with.
+    ///
+    /// # Panics
+    /// The server would refuse the library, it has no such stage, or the stage cannot be loaded.
+    pub fn from_library(library: &Path, name: &str, host: &StubHost, fields: Value) -> Self {
+        let file = library.display();
+        let stages = Library::open(library, host.services()).map(Library::into_stages);
+        let stages = stages.unwrap_or_else(|problem| panic!("{file}: {problem}"));
+        let loader = stages.iter().find(|stage| stage.name() == name);
+        let loader = loader.unwrap_or_else(|| panic!("{file} has no stage `{name}`"));
+        Self::try_load(loader, fields).unwrap_or_else(|error| panic!("the stage cannot be loaded: {error}"))
+    }
+
+    /// Loads a stage with these fields, a JSON object, and the schema's defaults.
+    ///
+    /// # Errors
+    /// The stage's error.
+    pub fn try_load(loader: &LoadedStageLoader, fields: Value) -> Result<Self, Error> {
         let mut config: Map<String, Value> = loader.schema().defaults().collect();
         config.extend(object(fields));
-        let stage = loader.load(&config).unwrap_or_else(|error| panic!("the stage cannot be loaded: {error}"));
-        Self { stage, config }
+        Ok(Self { stage: loader.load(&config)?, config })
     }
 
     /// The stage's metadata.
@@ -66,6 +87,19 @@ pub struct TestStageStream {
 }
 
 impl TestStageStream {
+    /// Discards all state and starts at this sample, as after a flush.
+    ///
+    /// # Errors
+    /// The stage's error.
+    pub fn init(&mut self, offset: u64) -> Result<(), Error> {
+        self.stream.init(offset)
+    }
+
+    /// The stream itself, for calls that the kit does not support.
+    pub fn loaded(&mut self) -> &mut LoadedStageStream {
+        &mut self.stream
+    }
+
     /// The stage hears audio.
     ///
     /// # Errors

@@ -5,12 +5,14 @@
 mod broken;
 mod edited;
 mod files;
+mod stages;
 
 use auricle_tests::{PublishedClients, auricle, c_headers, compile_engine, fixture, library, models, runtime, staged};
 use broken::{BROKEN, WITH_SPEECH};
 use edited::EDITED;
 use files::CHANGED;
 use serde_json::{Value, json};
+use stages::{BROKEN_STAGES, EDITED_STAGES};
 use std::{
     collections::BTreeSet,
     env, fs,
@@ -256,6 +258,7 @@ fn every_case_is_failed_by_an_engine() {
     fn names<What>(rows: &[Row<What>]) -> Vec<&str> {
         rows.iter().map(|row| row.0).collect()
     }
-    let failed = [names(BROKEN), names(WITH_SPEECH), names(EDITED), names(CHANGED)].concat();
+    let of_stages = [names(BROKEN_STAGES), names(EDITED_STAGES)].concat();
+    let failed = [names(BROKEN), names(WITH_SPEECH), names(EDITED), names(CHANGED), of_stages].concat();
     assert_eq!(listed, failed.into_iter().collect());
 }

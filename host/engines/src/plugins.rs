@@ -27,7 +27,7 @@ pub use engine::{ConfigError, Engine, LoadError, Plugin, StageLoad, open_plugin}
 pub use error::PluginError;
 pub use grants::{Grants, NotGranted};
 pub use kind::Kind;
-pub use probe::{ProbeReport, engine_files, examine, probe_child};
+pub use probe::{ProbeReport, examine, needed_files, probe_child};
 pub use registry::{FileReport, FileState, Registry};
 pub use settings::DiscoverySettings;
 pub use trust::{Outsider, PinError, Trust, TrustError, check_writers, digest};

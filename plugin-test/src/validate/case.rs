@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// The engine does what the clause says.
+    /// The plugin does what the clause says.
     Pass,
     /// It works, but clients or operators will notice.
     Warning,
-    /// The engine breaks the contract.
+    /// The plugin breaks the contract.
     Fail,
-    /// The case does not apply to the engine, or an earlier one did not pass.
+    /// The case does not apply to the plugin, or an earlier one did not pass.
     Skipped,
     /// The process of the case ended before the case did.
     Crashed,
@@ -67,8 +67,8 @@ impl Verdict {
 impl From<Error> for Verdict {
     fn from(error: Error) -> Self {
         match error.code {
-            ErrorCode::PANIC => Self::fail(format!("the engine {}", error.message)),
-            code => Self::fail(format!("the engine returned an error ({}): {}", code.name(), error.message)),
+            ErrorCode::PANIC => Self::fail(format!("a call {}", error.message)),
+            code => Self::fail(format!("a call returned an error ({}): {}", code.name(), error.message)),
         }
     }
 }
@@ -89,27 +89,31 @@ pub struct Case {
 }
 
 impl Case {
+    fn group(&self) -> String {
+        self.group.replace('_', "-")
+    }
+
     /// The name, such as `stream.one-sample`.
     pub fn name(&self) -> String {
-        format!("{}.{}", self.group, self.check_name.replace('_', "-"))
+        format!("{}.{}", self.group(), self.check_name.replace('_', "-"))
     }
 
     /// Whether a name on the command line selects the case: its own, or that of its group.
     pub fn is_named(&self, name: &str) -> bool {
-        name == self.group || name == self.name()
+        name == self.group() || name == self.name()
     }
 
     /// Whether the case must run in the sandbox of a worker process. Its caller enters it.
     pub fn is_sandboxed(&self) -> bool {
-        self.name() == "resources.sandbox"
+        self.check_name == "sandbox"
     }
 
     /// Whether the case is about what the engine prints. Its caller looks at the standard output.
     pub fn is_about_output(&self) -> bool {
-        self.name() == "resources.prints"
+        self.check_name == "prints"
     }
 
-    /// Checks an engine. Runs its code in this process, which it may crash.
+    /// Checks an engine or a stage. Runs its code in this process, which it may crash.
     pub fn run(&self, subject: &Subject) -> Verdict {
         match (self.check)(subject) {
             Ok(note) => Verdict::new(Outcome::Pass, note),

@@ -5,10 +5,12 @@ use serde_json::{Map, Value};
 
 /// Fields of a preset that the server takes for itself.
 const RESERVED: [&str; 2] = ["backend", "host"];
+/// As above, of an entry of `stages`.
+const RESERVED_OF_STAGES: [&str; 1] = ["stage"];
 
 /// The schema as JSON, and its fields.
 pub(super) fn schema(subject: &Subject) -> Result<(Value, Map<String, Value>), Verdict> {
-    let schema = Value::Object(subject.engine()?.schema().json().clone());
+    let schema = Value::Object(subject.schema()?.json().clone());
     let fields = schema["properties"].as_object().cloned().unwrap_or_default();
     Ok((schema, fields))
 }
@@ -78,12 +80,13 @@ fn check_descriptions(schema: &Value) -> Checked {
 }
 
 pub(super) fn reserved(subject: &Subject) -> Checked {
-    check_reserved(&schema(subject)?.0)
+    let names: &[&str] = if subject.stage.is_some() { &RESERVED_OF_STAGES } else { &RESERVED };
+    check_reserved(&schema(subject)?.0, names)
 }
 
-fn check_reserved(schema: &Value) -> Checked {
-    let taken = RESERVED.into_iter().find(|name| fields(schema).any(|(field, _)| field == name));
-    ensure!(taken.is_none(), fail, "field `{}` never reaches the engine", taken.unwrap_or_default());
+fn check_reserved(schema: &Value, names: &[&str]) -> Checked {
+    let taken = names.iter().copied().find(|name| fields(schema).any(|(field, _)| field == name));
+    ensure!(taken.is_none(), fail, "field `{}` never reaches the plugin", taken.unwrap_or_default());
     Ok(String::new())
 }
 
@@ -129,7 +132,7 @@ mod tests {
             json!({"properties": {"field": field}})
         };
         type Check = fn(&Value) -> Checked;
-        let cases: [(Check, Value, Outcome); 10] = [
+        let cases: [(Check, Value, Outcome); 9] = [
             (check_valid, with("type", json!("integral")), Outcome::Fail),
             (check_valid, with("minimum", json!("one")), Outcome::Fail),
             (check_scopes, with("x-auricle-scope", Value::Null), Outcome::Warning),
@@ -137,7 +140,6 @@ mod tests {
             (check_defaults, with("default", json!("one")), Outcome::Fail),
             (check_defaults, with("maximum", json!(0)), Outcome::Fail),
             (check_descriptions, with("description", json!(" ")), Outcome::Warning),
-            (check_reserved, json!({"properties": {"host": sound}}), Outcome::Fail),
             (check_required, json!({"properties": {}, "required": ["field"]}), Outcome::Fail),
             (check_required, json!({"properties": {"field": sound}, "required": ["field"]}), Outcome::Warning),
         ];
@@ -145,8 +147,10 @@ mod tests {
             let found = check(&schema).unwrap_err();
             assert_eq!(found.outcome, outcome, "{schema}: {}", found.reason);
         }
+        assert!(check_reserved(&json!({"properties": {"host": sound}}), &RESERVED).is_err());
         let schema = json!({"properties": {"field": sound}});
-        for check in [check_valid, check_scopes, check_defaults, check_descriptions, check_reserved, check_required] {
+        check_reserved(&schema, &RESERVED).unwrap();
+        for check in [check_valid, check_scopes, check_defaults, check_descriptions, check_required] {
             check(&schema).unwrap();
         }
     }

@@ -3,15 +3,16 @@
 use super::{Subject, Verdict, case::Checked, ensure};
 use auricle_plugin_api::{Error, ErrorCode};
 use serde_json::{Value, json};
+use std::path::PathBuf;
 
 /// An id that no version of the plugin API defines.
 const UNKNOWN: &str = "auricle.validate.unknown";
 
-fn unknown(answer: Result<Option<Vec<u8>>, Error>) -> Checked {
+pub(super) fn unknown(answer: Result<Option<Vec<u8>>, Error>) -> Checked {
     match answer {
         Ok(None) => Ok(String::new()),
         Ok(Some(answer)) => Err(Verdict::fail(format!("an unknown id gets an answer of {} bytes", answer.len()))),
-        Err(Error { code: ErrorCode::PANIC, message }) => Err(Verdict::fail(format!("the engine {message}"))),
+        Err(Error { code: ErrorCode::PANIC, message }) => Err(Verdict::fail(format!("the plugin {message}"))),
         Err(error) => Err(Verdict::warning(format!("an unknown id gets an error instead of `None`: {error}"))),
     }
 }
@@ -37,9 +38,12 @@ pub(super) fn stream(subject: &Subject) -> Checked {
 pub(super) fn files(subject: &Subject) -> Checked {
     let engine = subject.engine()?;
     let config = engine.config(Value::Object(subject.fields.clone()));
-    let Some(files) = engine.loaded().files(&config)? else {
-        return Err(Verdict::skipped("the engine names no files"));
-    };
+    named_files(engine.loaded().files(&config)?)
+}
+
+/// The files that an engine or a stage names.
+pub(super) fn named_files(files: Option<Vec<PathBuf>>) -> Checked {
+    let Some(files) = files else { return Err(Verdict::skipped("the plugin names no files")) };
     for file in &files {
         ensure!(file.is_absolute(), fail, "{} is not an absolute path", file.display());
         ensure!(file.exists(), warning, "{} does not exist", file.display());

@@ -1,7 +1,11 @@
-//! What is validated: an engine in a file, with a configuration and audio.
+//! What is validated: an engine or a stage in a file, with a configuration and audio.
 
 use super::{Verdict, signal};
-use crate::{Recording, StubHost, TestEngine, TestModel};
+use crate::{Recording, StubHost, TestEngine, TestModel, TestStage};
+use auricle_plugin_api::{
+    Schema,
+    host::{Library, LoadedStageLoader},
+};
 use serde_json::{Map, Value};
 use std::{fmt, path::PathBuf, time::Duration};
 
@@ -11,7 +15,10 @@ pub type Speech = Box<dyn Fn(u32) -> Result<Vec<f32>, String> + Send + Sync>;
 /// Seconds of a recording that are used. More would only take longer.
 const MOST_SECONDS: u32 = 20;
 
-/// An engine to validate.
+/// The sample rate in Hz of the audio for stages that work with any.
+const RATE: u32 = 16_000;
+
+/// An engine or a stage to validate.
 pub struct Subject {
     /// The plugin's library, an absolute path.
     pub library: PathBuf,
@@ -21,6 +28,8 @@ pub struct Subject {
     pub resource_dirs: Vec<PathBuf>,
     /// The engine's backend name. If absent, the plugin must have one engine only.
     pub backend: Option<String>,
+    /// The stage's name. If absent, the subject is an engine.
+    pub stage: Option<String>,
     /// The configuration, without the schema's defaults.
     pub fields: Map<String, Value>,
     /// A recording; if absent, a built-in signal of tones and noise is used.
@@ -68,6 +77,39 @@ impl Subject {
         Ok(engines.swap_remove(place))
     }
 
+    /// All stages of the plugin.
+    pub(super) fn stages_for(&self, host: &StubHost) -> Result<Vec<LoadedStageLoader>, Verdict> {
+        Library::open(&self.library, host.services()).map(Library::into_stages).map_err(Verdict::fail)
+    }
+
+    /// The stage.
+    pub(super) fn stage_loader(&self, host: &StubHost) -> Result<LoadedStageLoader, Verdict> {
+        let name = self.stage.as_deref().unwrap_or_default();
+        let mut stages = self.stages_for(host)?;
+        let place = stages.iter().position(|stage| stage.name() == name);
+        let place = place.ok_or_else(|| Verdict::fail(format!("the plugin has no stage `{name}`")))?;
+        Ok(stages.swap_remove(place))
+    }
+
+    /// The stage, loaded with the configuration.
+    pub(super) fn stage(&self) -> Result<TestStage, Verdict> {
+        Ok(TestStage::try_load(&self.stage_loader(&self.host())?, Value::Object(self.fields.clone()))?)
+    }
+
+    /// The configuration fields of the engine or the stage.
+    pub(super) fn schema(&self) -> Result<Schema, Verdict> {
+        match self.stage {
+            None => Ok(self.engine()?.schema().clone()),
+            Some(_) => Ok(self.stage_loader(&self.host())?.schema().clone()),
+        }
+    }
+
+    /// The audio for a stage, as [`audio`](Self::audio), and its rate.
+    pub(super) fn stage_audio(&self, stage: &TestStage) -> Result<(Vec<f32>, u32), Verdict> {
+        let rate = stage.metadata().sample_rate.unwrap_or(RATE);
+        Ok((self.audio_at(rate)?, rate))
+    }
+
     /// A model with the configuration.
     pub(super) fn model(&self) -> Result<TestModel, Verdict> {
         Ok(self.engine()?.try_load(Value::Object(self.fields.clone()))?)
@@ -75,7 +117,10 @@ impl Subject {
 
     /// The recording, or the built-in signal, at the model's rate. About 10 s, 20 at most.
     pub(super) fn audio(&self, model: &TestModel) -> Result<Vec<f32>, Verdict> {
-        let rate = model.metadata().sample_rate;
+        self.audio_at(model.metadata().sample_rate)
+    }
+
+    fn audio_at(&self, rate: u32) -> Result<Vec<f32>, Verdict> {
         match &self.speech {
             None => Ok(signal::talk(rate, 10.0)),
             Some(speech) => {

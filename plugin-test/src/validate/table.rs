@@ -1,4 +1,4 @@
-//! The table of cases: `group::check: "clause" => "what to do"`.
+//! The table of cases for engines: `group::check: "clause" => "what to do"`.
 //!
 //! A section with `gate` begins with the case that all later cases need.
 
@@ -7,10 +7,11 @@ use super::{
     together,
 };
 
+/// Defines a list of sections.
 macro_rules! cases {
-    ($($title:literal, $gate:literal { $($group:ident::$check:ident: $clause:literal => $advice:literal;)+ })+) => {
-        /// All cases, in the order in which they run.
-        pub const SECTIONS: &[Section] = &[$(Section {
+    ($(#[$doc:meta])* $name:ident: $($title:literal, $gate:literal { $($group:ident::$check:ident: $clause:literal => $advice:literal;)+ })+) => {
+        $(#[$doc])*
+        pub const $name: &[Section] = &[$(Section {
             title: $title,
             is_gate: $gate,
             cases: &[$(Case {
@@ -23,8 +24,11 @@ macro_rules! cases {
         }),+];
     };
 }
+pub(super) use cases;
 
 cases! {
+    /// All cases for engines, in the order in which they run.
+    SECTIONS:
     "The file", true {
         file::manifest: "The file is a shared library with a manifest." => "Build a crate of type `cdylib` with `export_engine!`; `cargo build` must end without errors.";
         file::name: "Servers find the file by its name." => "Keep the name that Cargo gives it.";

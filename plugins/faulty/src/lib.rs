@@ -16,6 +16,7 @@ mod lies;
 mod neglect;
 mod plan;
 mod stage;
+mod stage_neglect;
 
 use auricle_plugin_api::{
     AsrProcessor, BatchItem, Config, Error, Field, Host, Metadata, Model, ModelLoader, Replay, Schema, Sink,

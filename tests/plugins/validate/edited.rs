@@ -62,7 +62,7 @@ pub(super) const EDITED: &[Row<Edits>] = &[
     ("config.scopes", "fail", &[(SCOPE, r#"\"x-auricle-scope\": \"session\""#)], "has the scope \"session\""),
     ("config.defaults", "fail", &[(r#"\"default\": \"dB\""#, r#"\"default\": 7"#)], "the default of field `unit`"),
     ("config.descriptions", "warning", &[("what to report", "")], "without a description: unit"),
-    ("config.reserved", "fail", &[(r#"{\"unit\""#, r#"{\"host\""#)], "field `host` never reaches the engine"),
+    ("config.reserved", "fail", &[(r#"{\"unit\""#, r#"{\"host\""#)], "field `host` never reaches the plugin"),
     (
         "config.required",
         "fail",

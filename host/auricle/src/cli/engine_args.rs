@@ -2,7 +2,7 @@
 
 use auricle_client::args::option;
 use auricle_core::text_file;
-use auricle_session::{HostFields, Preset};
+use auricle_session::{HostFields, Preset, StageEntry};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 
@@ -34,6 +34,10 @@ pub(super) struct Chosen {
     pub(super) fields: Map<String, Value>,
     /// How the server would run the engine.
     pub(super) host: HostFields,
+    /// The stages behind it.
+    pub(super) stages: Vec<StageEntry>,
+    /// What `--set` gives, which is in the fields too.
+    pub(super) set: Vec<(String, Value)>,
 }
 
 impl EngineArgs {
@@ -48,10 +52,17 @@ impl EngineArgs {
     /// Like [`choose`](Self::choose), with this preset unless the options name one.
     pub(super) fn choose_with(&self, preset: Option<&Path>) -> Result<Chosen, String> {
         super::resources::check_resources(&self.resources)?;
-        let mut chosen = Chosen { backend: self.backend.clone(), fields: Map::new(), host: HostFields::default() };
+        let mut chosen = Chosen {
+            backend: self.backend.clone(),
+            fields: Map::new(),
+            host: HostFields::default(),
+            stages: Vec::new(),
+            set: self.set.clone(),
+        };
         if let Some(file) = self.preset.as_deref().or(preset) {
             let preset = read(file).map_err(|problem| format!("{}: {problem}", file.display()))?;
-            chosen = Chosen { backend: Some(preset.backend), fields: preset.fields, host: preset.host };
+            let Preset { backend, fields, host, stages, .. } = preset;
+            chosen = Chosen { backend: Some(backend), fields, host, stages, set: chosen.set };
         }
         chosen.fields.extend(self.set.iter().cloned());
         Ok(chosen)

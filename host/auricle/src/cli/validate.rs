@@ -1,4 +1,4 @@
-//! `auricle validate`: checks an engine against the plugin API's contract, each case in a process of its own.
+//! `auricle validate`: checks an engine or a stage against the plugin API's contract, each case in a process of its own.
 
 pub(super) mod child;
 mod junit;
@@ -9,8 +9,13 @@ use super::{
     engine_args::{Chosen, EngineArgs},
     output::{Format, fail, print, print_json},
 };
-use auricle_engines::{locate_library, platform::this_program};
-use auricle_plugin_test::validate::{Case, Outcome, SECTIONS, Section, Verdict};
+use auricle_engines::{
+    locate_library,
+    platform::this_program,
+    plugins::{ProbeReport, examine},
+};
+use auricle_plugin_test::validate::{Case, Outcome, SECTIONS, STAGE_SECTIONS, Section, Verdict};
+use auricle_session::StageEntry;
 use child::{Request, Task};
 use report::{Counts, describe};
 use runner::{CaseReport, Runner};
@@ -20,12 +25,14 @@ use std::{fs, path::PathBuf, process::ExitCode, time::Duration};
 
 const MORE: &str = "\
 docs/validate.md lists the cases, what the contract says, and what to do. Without --audio the engine hears a built-in signal of
-tones and pauses, and cases that need text are skipped if it recognises nothing in it.
+tones and pauses, and cases that need text are skipped if it recognises nothing in it. A stage hears the same, and gets events of an
+engine that does not exist.
 
 Examples:
   cargo build && auricle validate target/debug/libmy_engine.so
   auricle validate my.engine/ --preset my.json --resources models --audio speech.wav
   auricle validate libmy_engine.so --only stream,state.flush --json
+  auricle validate libmy_stage.so --preset with-my-stage.json
   auricle validate libmy_engine.so --fuzz 60
   auricle validate --list
 
@@ -34,9 +41,9 @@ Exit codes:
   1  a case failed or crashed
   2  the command line is wrong, or the plugin, the preset or the recording cannot be read";
 
-/// Check an engine against the contract of the plugin API.
+/// Check an engine, or a stage, against the contract of the plugin API.
 ///
-/// Each case runs in a process of its own, with limits on time and memory, so an engine that crashes or hangs is a result too.
+/// Each case runs in a process of its own, with limits on time and memory, so a plugin that crashes or hangs is a result too.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = MORE)]
 pub(super) struct ValidateArgs {
@@ -45,6 +52,9 @@ pub(super) struct ValidateArgs {
     file: Option<PathBuf>,
     #[command(flatten)]
     engine: EngineArgs,
+    /// Check the stage with this name, with its fields in the preset; a plugin without engines needs it only if it has several
+    #[arg(long, value_name = "NAME", conflicts_with = "backend")]
+    stage: Option<String>,
     /// A recording of speech that the engine recognises; the first 20 s are used
     #[arg(long, value_name = "FILE")]
     audio: Option<PathBuf>,
@@ -64,6 +74,8 @@ pub(super) struct ValidateArgs {
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
     /// Make random calls for this time instead, as a server might
+    ///
+    /// For engines only.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     fuzz: Option<f64>,
     /// The seed of the random calls
@@ -112,6 +124,7 @@ pub(super) fn run(args: &ValidateArgs) -> ExitCode {
 }
 
 fn list(as_json: bool) -> ExitCode {
+    let all = || SECTIONS.iter().chain(STAGE_SECTIONS);
     let cases = |section: &Section| section.cases.iter().map(|case| (case.name(), case.clause, case.advice));
     if as_json {
         let listed = |section: &Section| -> Vec<_> {
@@ -119,20 +132,20 @@ fn list(as_json: bool) -> ExitCode {
             cases(section).map(object).collect()
         };
         let sections: Vec<_> =
-            SECTIONS.iter().map(|section| json!({"section": section.title, "cases": listed(section)})).collect();
+            all().map(|section| json!({"section": section.title, "cases": listed(section)})).collect();
         return print_json(&sections);
     }
     let listed = |section: &Section| {
         let lines: Vec<_> = cases(section).map(|(case, clause, _)| format!("  {case:28} {clause}")).collect();
         format!("{}\n{}", section.title, lines.join("\n"))
     };
-    print(&SECTIONS.iter().map(listed).collect::<Vec<_>>().join("\n\n"))
+    print(&all().map(listed).collect::<Vec<_>>().join("\n\n"))
 }
 
 /// Checks the command line.
 fn runner(args: &ValidateArgs) -> Result<Runner, String> {
     let unknown = args.only.iter().chain(&args.skip).find(|name| {
-        let mut cases = SECTIONS.iter().flat_map(|section| section.cases);
+        let mut cases = SECTIONS.iter().chain(STAGE_SECTIONS).flat_map(|section| section.cases);
         !cases.any(|case| case.is_named(name))
     });
     if let Some(name) = unknown {
@@ -142,7 +155,27 @@ fn runner(args: &ValidateArgs) -> Result<Runner, String> {
     let named = |problem: &dyn std::fmt::Display| format!("{}: {problem}", file.display());
     let file = file.canonicalize().map_err(|error| named(&error))?;
     let located = locate_library(&file).map_err(|problem| named(&problem))?;
-    let Chosen { backend, fields, host } = args.engine.choose()?;
+    let Chosen { backend, mut fields, host, stages, set } = args.engine.choose()?;
+    let (program, resource_dirs) = (this_program().map_err(|error| error.to_string())?, args.engine.resource_dirs()?);
+    let limit = Duration::from_secs_f64(args.timeout);
+    // Problems of opening are found by cases.
+    let report = examine(&program, &located.library, &resource_dirs, limit).map_err(|problem| problem.to_string());
+    let stage = match (&args.stage, &report) {
+        (Some(name), Ok(report)) if report.stages.iter().all(|stage| stage.name != *name) => {
+            let names: Vec<_> = report.stages.iter().map(|stage| stage.name.as_str()).collect();
+            return Err(named(&format!("has no stage `{name}`; it has `{}`", names.join("`, `"))));
+        }
+        (Some(name), _) => Some(name.clone()),
+        (None, Ok(report)) if report.engines.is_empty() => only_stage(report, &stages)?,
+        _ => None,
+    };
+    if let Some(stage) = &stage {
+        if args.fuzz.is_some() {
+            return Err("--fuzz is for engines only".into());
+        }
+        fields = stages.into_iter().find(|entry| entry.name == *stage).map(|entry| entry.fields).unwrap_or_default();
+        fields.extend(set);
+    }
     let audio = match &args.audio {
         None => None,
         Some(path) => {
@@ -154,19 +187,30 @@ fn runner(args: &ValidateArgs) -> Result<Runner, String> {
         task: Task::Case(String::new()),
         library: located.library,
         origin_dir: located.dir,
-        resource_dirs: args.engine.resource_dirs()?,
+        resource_dirs,
         backend,
+        stage,
         fields,
         audio,
-        limit: Duration::from_secs_f64(args.timeout),
+        limit,
         sandbox: None,
     };
-    let program = this_program().map_err(|error| error.to_string())?;
     let sandbox = match host.sandbox {
-        true => Runner::allowed(&program, &request),
+        true => report.and_then(|report| Runner::allowed(&program, &request, &report)),
         false => Err("the preset does without a sandbox".to_owned()),
     };
     Ok(Runner { program, request, memory: args.memory << 20, sandbox })
+}
+
+/// The stage of a plugin that has no engines: its only one, or the one that the preset lists.
+fn only_stage(report: &ProbeReport, listed: &[StageEntry]) -> Result<Option<String>, String> {
+    let names: Vec<_> = report.stages.iter().map(|stage| stage.name.as_str()).collect();
+    let mut of_preset = listed.iter().filter(|entry| names.contains(&entry.name.as_str()));
+    match (names.as_slice(), of_preset.next(), of_preset.next()) {
+        ([name], ..) => Ok(Some((*name).to_owned())),
+        (_, Some(entry), None) => Ok(Some(entry.name.clone())),
+        _ => Err(format!("the plugin has several stages, `{}`: choose one with --stage", names.join("`, `"))),
+    }
 }
 
 fn validate(args: &ValidateArgs, runner: &Runner) -> ExitCode {

@@ -7,7 +7,7 @@ use super::{
     elsewhere::Elsewhere,
     error::PluginError,
     kind::Kind,
-    probe::{ProbeReport, engine_files, examine},
+    probe::{ProbeReport, examine, needed_files},
     scan::{FOLDER_DEPTH, Fingerprint},
 };
 use crate::{
@@ -75,6 +75,9 @@ pub enum LoadError {
     /// The engine does not say which files it needs.
     #[error("{0}")]
     Files(Box<PluginError>),
+    /// As [`Files`](Self::Files), for a stage.
+    #[error("stage `{0}`: {1}")]
+    StageFiles(String, Box<PluginError>),
     /// The engine's error, or how the worker ended.
     #[error("{0}")]
     Engine(Error),
@@ -132,7 +135,7 @@ pub struct Engine {
     backend: String,
     schema: Schema,
     validator: Validator,
-    /// Whether it names the files that a model needs.
+    /// Whether it names the files that a model, or the stage, needs.
     names_files: bool,
     source: Arc<Source>,
     /// If its models are on other machines. There is no plugin then.
@@ -194,7 +197,8 @@ impl Plugin {
         };
         let engines = report.engines.into_iter();
         let engines = engines.map(|engine| part(Kind::Engine, engine.backend, engine.schema, engine.names_files));
-        let stages = report.stages.into_iter().map(|stage| part(Kind::Stage, stage.name, stage.schema, false));
+        let stages = report.stages.into_iter();
+        let stages = stages.map(|stage| part(Kind::Stage, stage.name, stage.schema, stage.names_files));
         let (engines, stages) = (engines.collect::<Result<_, _>>()?, stages.collect::<Result<_, _>>()?);
         Ok(Self { manifest, claims, engines, stages, quarantine })
     }
@@ -367,9 +371,11 @@ impl Engine {
                 let own = |need| source.claims.as_ref().is_some_and(|claims| claims.need(need));
                 let needs = |need| own(need) || stages.iter().any(|load| load.stage.needs(need));
                 let (no_sandbox, network, gpu) = (needs(Need::NoSandbox), needs(Need::Network), needs(Need::Gpu));
-                let reads = source.claims.is_none() || own(Need::Files);
                 load.sandbox &= !no_sandbox;
-                let named = if reads { self.files(&load)? } else { Vec::new() };
+                let mut named = self.files(&load, &load.fields)?;
+                for StageLoad { stage, fields } in stages {
+                    named.extend(stage.files(&load, fields)?);
+                }
                 let quarantine = match stages.is_empty() {
                     true => Arc::clone(&source.quarantine),
                     // Nobody knows whose fault a death is, so it is that of this combination.
@@ -396,16 +402,21 @@ impl Engine {
         self.source.claims.as_ref().is_some_and(|claims| claims.need(need))
     }
 
-    /// The files that a sandboxed worker may read because the engine names them.
-    fn files(&self, load: &LoadSpec) -> Result<Vec<PathBuf>, LoadError> {
-        if !(self.names_files && load.sandbox) {
+    /// The files that a sandboxed worker may read because the engine or stage names them for these fields.
+    fn files(&self, load: &LoadSpec, fields: &Map<String, Value>) -> Result<Vec<PathBuf>, LoadError> {
+        let Self { source, kind, backend, .. } = self;
+        let reads = source.claims.is_none() || self.needs(Need::Files);
+        if !(self.names_files && reads && load.sandbox) {
             return Ok(Vec::new());
         }
-        let Source { path, resource_dirs, .. } = &*self.source;
-        let model = (self.backend.as_str(), &load.fields);
-        let files = engine_files(&load.program, path, resource_dirs, load.load_limit, model);
-        let files = files.map_err(|error| LoadError::Files(Box::new(error)))?;
-        tracing::info!(preset = load.preset, plugin = self.source.name, ?files, "the engine may read these files");
+        let Source { path, resource_dirs, name, .. } = &**source;
+        let asked = (*kind, backend.as_str(), fields);
+        let files = needed_files(&load.program, path, resource_dirs, load.load_limit, asked);
+        let files = files.map_err(Box::new).map_err(|error| match kind {
+            Kind::Engine => LoadError::Files(error),
+            Kind::Stage => LoadError::StageFiles(backend.clone(), error),
+        })?;
+        tracing::info!(preset = load.preset, plugin = name, ?files, "the {kind} may read these files");
         Ok(files)
     }
 }

@@ -1,9 +1,11 @@
 //! What a plugin has: engines and stages. Threads: any.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What presets select by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// An engine, by `backend`.
     Engine,

@@ -5,7 +5,7 @@
 //! which holds the other end of its standard input. Threads: one per probe in the server; the main thread and one that
 //! waits for the parent's end in the child.
 
-use super::error::PluginError;
+use super::{error::PluginError, kind::Kind};
 use crate::{
     child::{ChildEnd, ChildLimits, end_with_parent, wait},
     library::{LibraryError, find_library, open_library},
@@ -56,6 +56,9 @@ pub struct ProbedStage {
     pub name: String,
     /// The JSON Schema of its configuration.
     pub schema: Value,
+    /// Whether it names the files that it needs (`StageLoader::files`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub names_files: bool,
 }
 
 /// An engine of a [`ProbeReport`].
@@ -73,7 +76,8 @@ pub struct ProbedEngine {
 /// What the child is asked, besides opening the plugin. The server writes it to the file of the report.
 #[derive(Debug, Serialize, Deserialize)]
 struct FilesRequest {
-    backend: String,
+    kind: Kind,
+    name: String,
     fields: Map<String, Value>,
 }
 
@@ -103,18 +107,18 @@ pub fn examine(
     Ok(ProbeReport { claims, ..report })
 }
 
-/// Has `program` ask an engine in a child process which files it needs, see `ModelLoader::files`.
+/// Has `program` ask an engine or a stage in a child process which files it needs, see `ModelLoader::files`.
 ///
 /// # Errors
-/// The engine's error, or why there is no answer.
-pub fn engine_files(
+/// The plugin's error, or why there is no answer.
+pub fn needed_files(
     program: &Path,
     path: &Path,
     resource_dirs: &[PathBuf],
     limit: Duration,
-    (backend, fields): (&str, &Map<String, Value>),
+    (kind, name, fields): (Kind, &str, &Map<String, Value>),
 ) -> Result<Vec<PathBuf>, PluginError> {
-    let request = FilesRequest { backend: backend.to_owned(), fields: fields.clone() };
+    let request = FilesRequest { kind, name: name.to_owned(), fields: fields.clone() };
     ask_child(program, path, resource_dirs, limit, Some(&request))
 }
 
@@ -150,7 +154,7 @@ fn ask_child<T: DeserializeOwned>(
     }
 }
 
-/// Runs in the child: opens the plugin and writes the report, or, with `files`, what the engine in the request at that
+/// Runs in the child: opens the plugin and writes the report, or, with `files`, what the engine or stage in the request at that
 /// place needs. Returns whether the plugin could be opened.
 ///
 /// # Errors
@@ -188,15 +192,23 @@ fn open_and_describe(path: &Path, resource_dirs: &[PathBuf]) -> Result<ProbeRepo
     let stages = stages.map(|stage| ProbedStage {
         name: stage.name().to_owned(),
         schema: Value::Object(stage.schema().json().clone()),
+        names_files: !matches!(stage.files(&Map::new()), Ok(None)),
     });
     Ok(ProbeReport::new(&manifest, engines.collect(), stages.collect()))
 }
 
 fn open_and_ask(path: &Path, resource_dirs: &[PathBuf], request: &FilesRequest) -> Result<Vec<PathBuf>, String> {
     let (_, library) = open(path, resource_dirs).map_err(|problem| problem.to_string())?;
-    let engine = library.engines().iter().find(|engine| engine.backend() == request.backend);
-    let engine = engine.ok_or_else(|| format!("the plugin has no engine `{}`", request.backend))?;
-    Ok(engine.files(&request.fields).map_err(|problem| problem.to_string())?.unwrap_or_default())
+    let FilesRequest { kind, name, fields } = request;
+    let absent = || format!("the plugin has no {kind} `{name}`");
+    let files = match kind {
+        Kind::Engine => {
+            let engine = library.engines().iter().find(|engine| engine.backend() == name);
+            engine.ok_or_else(absent)?.files(fields)
+        }
+        Kind::Stage => library.stages().iter().find(|stage| stage.name() == name).ok_or_else(absent)?.files(fields),
+    };
+    Ok(files.map_err(|problem| problem.to_string())?.unwrap_or_default())
 }
 
 fn open(path: &Path, resource_dirs: &[PathBuf]) -> Result<(Manifest, Library), LibraryError> {

@@ -28,6 +28,8 @@ pub(crate) struct Request {
     pub(super) origin_dir: PathBuf,
     pub(super) resource_dirs: Vec<PathBuf>,
     pub(super) backend: Option<String>,
+    /// The stage, if the subject is one.
+    pub(super) stage: Option<String>,
     pub(super) fields: Map<String, Value>,
     pub(super) audio: Option<PathBuf>,
     pub(super) limit: Duration,
@@ -80,9 +82,9 @@ pub(crate) fn run(report: &Path) -> io::Result<ExitCode> {
 }
 
 fn execute(request: Request, report: &File) -> Verdict {
-    let Request { task, library, origin_dir, resource_dirs, backend, fields, audio, limit, .. } = request;
+    let Request { task, library, origin_dir, resource_dirs, backend, stage, fields, audio, limit, .. } = request;
     let speech = audio.map(|path| -> Speech { Box::new(move |rate| recording::samples(&path, rate)) });
-    let subject = Subject { library, origin_dir, resource_dirs, backend, fields, speech, limit };
+    let subject = Subject { library, origin_dir, resource_dirs, backend, stage, fields, speech, limit };
     match task {
         Task::Case(name) => match case(&name) {
             Some(case) => case.run(&subject),

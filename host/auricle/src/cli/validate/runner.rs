@@ -7,11 +7,11 @@ use auricle_core::wording::count;
 use auricle_engines::{
     child::{ChildEnd, ChildLimits, wait},
     platform::{describe_exit, own_process_group},
-    plugins::{engine_files, examine},
+    plugins::{Kind, ProbeReport, needed_files},
     worker::{readable_files, sandbox::Allowed},
 };
 use auricle_plugin_api::Need;
-use auricle_plugin_test::validate::{Case, Outcome, SECTIONS, Verdict};
+use auricle_plugin_test::validate::{Case, Outcome, SECTIONS, Verdict, stage_sections};
 use serde::Serialize;
 use std::{
     fs,
@@ -60,21 +60,28 @@ struct Ran {
 }
 
 impl Runner {
-    /// What the sandbox allows. Opens the plugin in a child process, if it can name files.
-    pub(super) fn allowed(program: &Path, request: &Request) -> Result<Allowed, String> {
-        let Request { library, origin_dir, resource_dirs, backend, fields, limit, .. } = request;
-        // Problems of opening are found by other cases.
-        let report = examine(program, library, resource_dirs, *limit).map_err(|problem| problem.to_string())?;
+    /// What the sandbox allows a plugin with this report. Opens it in a child process, if it can name files.
+    pub(super) fn allowed(program: &Path, request: &Request, report: &ProbeReport) -> Result<Allowed, String> {
+        let Request { library, origin_dir, resource_dirs, backend, stage, fields, limit, .. } = request;
         let claims = report.claims.as_ref();
         let needs = |need| claims.is_some_and(|claims| claims.need(need));
         if needs(Need::NoSandbox) {
             return Err("the plugin claims that it needs no sandbox".to_owned());
         }
-        let mut engines = report.engines.iter();
-        let engine = engines.find(|engine| backend.as_ref().is_none_or(|name| *name == engine.backend));
-        let named = match engine {
-            Some(engine) if engine.names_files && (claims.is_none() || needs(Need::Files)) => {
-                engine_files(program, library, resource_dirs, *limit, (&engine.backend, fields))
+        let subject = match stage {
+            Some(name) => {
+                let stage = report.stages.iter().find(|stage| stage.name == *name);
+                stage.map(|stage| (Kind::Stage, &stage.name, stage.names_files))
+            }
+            None => {
+                let mut engines = report.engines.iter();
+                let engine = engines.find(|engine| backend.as_ref().is_none_or(|name| *name == engine.backend));
+                engine.map(|engine| (Kind::Engine, &engine.backend, engine.names_files))
+            }
+        };
+        let named = match subject {
+            Some((kind, name, true)) if claims.is_none() || needs(Need::Files) => {
+                needed_files(program, library, resource_dirs, *limit, (kind, name, fields))
                     .map_err(|problem| problem.to_string())?
             }
             _ => Vec::new(),
@@ -88,7 +95,11 @@ impl Runner {
     pub(super) fn run(&self, selected: impl Fn(&Case) -> bool, mut each: impl FnMut(&CaseReport)) -> Vec<CaseReport> {
         let mut reports = Vec::new();
         let mut closed: Option<String> = None;
-        for section in SECTIONS {
+        let sections: Vec<_> = match self.request.stage {
+            None => SECTIONS.iter().collect(),
+            Some(_) => stage_sections().collect(),
+        };
+        for section in sections {
             for (n, case) in section.cases.iter().enumerate().filter(|(_, case)| selected(case)) {
                 let begun = Instant::now();
                 let verdict = match &closed {
@@ -134,7 +145,7 @@ impl Runner {
                 String::from_utf8_lossy(&printed).lines().next().unwrap_or_default().escape_debug().collect();
             let line: String = line.chars().take(60).collect();
             let size = count(printed.len(), "byte");
-            return Verdict::new(Outcome::Warning, format!("the engine printed {size}: {line}"));
+            return Verdict::new(Outcome::Warning, format!("the plugin printed {size}: {line}"));
         }
         verdict
     }
