@@ -7,6 +7,7 @@ mod faults;
 mod in_process;
 mod moonshine;
 mod python;
+mod python_stages;
 mod speech;
 mod stages;
 mod text;

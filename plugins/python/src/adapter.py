@@ -36,11 +36,16 @@ def safe(function):
         except BaseException as problem:
             # From the author's code on.
             frames = problem.__traceback__
-            while frames and frames.tb_frame.f_code.co_filename == __file__:
+            while frames and is_own(frames.tb_frame.f_code.co_filename):
                 frames = frames.tb_next
             return error(short(problem), trace="".join(traceback.format_exception(type(problem), problem, frames)))
 
     return called
+
+
+def is_own(file):
+    """Whether a file is this one, or the one for stages, `_auricle_stages`."""
+    return file.startswith(__file__)
 
 
 def short(problem):
@@ -50,7 +55,7 @@ def short(problem):
     except Exception:
         text = "(no message)"
     line = f"{type(problem).__name__}: {text}" if text else type(problem).__name__
-    frames = [frame for frame in traceback.extract_tb(problem.__traceback__) if frame.filename != __file__]
+    frames = [frame for frame in traceback.extract_tb(problem.__traceback__) if not is_own(frame.filename)]
     if frames:
         line += f" ({frames[-1].filename.rpartition('/')[2]}, line {frames[-1].lineno})"
     return line
@@ -122,15 +127,19 @@ class Loader:
     @safe
     def open(self, config):
         """A processor for one stream."""
+        processor, metadata = self.made(config, "processor", ("init", "insert_audio_chunk", "process_iter", "finish"))
+        return Stream(processor, metadata, self.batches)
+
+    def made(self, config, what, methods):
+        """What the author's loader makes for a stream, an object with these methods, and its metadata."""
         loaded = self.loader.load(self.config(**json.loads(config)))
         if not (isinstance(loaded, tuple) and len(loaded) == 2):
-            raise TypeError(f"`load` returned {kind(loaded)}; it must return (processor, metadata)")
-        processor, metadata = loaded
-        for method in ("init", "insert_audio_chunk", "process_iter", "finish"):
-            if not callable(getattr(processor, method, None)):
-                raise TypeError(f"the processor, {kind(processor)}, has no method `{method}`")
-        return Stream(processor, dict(metadata or {}), self.batches)
-
+            raise TypeError(f"`load` returned {kind(loaded)}; it must return ({what}, metadata)")
+        made, metadata = loaded
+        for method in methods:
+            if not callable(getattr(made, method, None)):
+                raise TypeError(f"the {what}, {kind(made)}, has no method `{method}`")
+        return made, dict(metadata or {})
 
     @safe
     def batch(self, *streams):
@@ -222,6 +231,11 @@ def described(method, one):
     """A text or an event as a dictionary; None if it is a text and empty."""
     if (event := getattr(one, "event", None)) is not None:
         return described_event(method, event, one)
+    found = described_text(method, one)
+    return found if found["text"].strip() else None
+
+
+def described_text(method, one):
     if hasattr(one, "text"):
         start, end, text = one.start, one.end, one.text
     elif isinstance(one, tuple) and len(one) == 3:
@@ -230,8 +244,6 @@ def described(method, one):
         raise TypeError(f"`{method}` returned {kind(one)}; it must return (start, end, text), or (None, None, \"\")")
     if not isinstance(text, str):
         raise TypeError(f"the text that `{method}` returned is {kind(text)}; it must be text")
-    if not text.strip():
-        return None
     found = {"start": seconds(method, start), "end": seconds(method, end), "text": text}
     if getattr(one, "partial", False):
         found["partial"] = True
@@ -239,6 +251,8 @@ def described(method, one):
         found["confidence"] = float(confidence)
     if (language := getattr(one, "language", None)) is not None:
         found["language"] = str(language)
+    if extra := getattr(one, "extra", None):
+        found["extra"] = dict(extra)
     found["words"] = [word(method, each) for each in getattr(one, "words", None) or []]
     return found
 
@@ -260,6 +274,8 @@ def word(method, one):
     found = {"start": seconds(method, one.start), "end": seconds(method, one.end), "text": str(text)}
     if confidence is not None:
         found["confidence"] = float(confidence)
+    if extra := getattr(one, "extra", None):
+        found["extra"] = dict(extra)
     return found
 
 

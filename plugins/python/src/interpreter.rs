@@ -1,4 +1,4 @@
-//! The interpreter of this process and the functions of `adapter.py`.
+//! The interpreter of this process and the functions of `adapter.py` and `stages.py`.
 //!
 //! Invariant: one environment per process; it is started by the first model and never ended. Threads: any.
 
@@ -14,13 +14,29 @@ use std::{
 };
 
 const ADAPTER: &str = include_str!("adapter.py");
+const STAGES: &str = include_str!("stages.py");
 const PROTOCOLS: &str = include_str!("protocols.py");
 
 /// The running interpreter.
 #[derive(Clone, Copy)]
 pub(crate) struct Interpreter {
     python: &'static Python,
-    adapter: &'static Object,
+    modules: &'static Modules,
+}
+
+/// The adapters.
+struct Modules {
+    engines: Object,
+    stages: Object,
+}
+
+/// What an author's loader makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// The processors of an engine.
+    Engine,
+    /// The streams of a stage.
+    Stage,
 }
 
 /// An exception, as the adapter describes it.
@@ -56,9 +72,11 @@ impl Interpreter {
         let name = program.to_str().ok_or_else(|| Error::config("venv", "the path is not valid UTF-8"))?;
         let python = Python::start(&environment.library, name).map_err(|problem| Error::config("venv", problem))?;
         *running = Some((program.clone(), None));
-        let adapter = Box::leak(Box::new(python.run_module(c"_auricle", ADAPTER)?));
-        let interpreter = Self { python, adapter };
-        interpreter.ask(&adapter.attribute(c"start")?, &[Argument::Bytes(PROTOCOLS.as_bytes())])?;
+        let engines = python.run_module(c"_auricle", ADAPTER)?;
+        let stages = python.run_module(c"_auricle_stages", STAGES)?;
+        let interpreter = Self { python, modules: Box::leak(Box::new(Modules { engines, stages })) };
+        let begin = interpreter.modules.engines.attribute(c"start")?;
+        interpreter.ask(&begin, &[Argument::Bytes(PROTOCOLS.as_bytes())])?;
         *running = Some((program.clone(), Some(interpreter)));
         Ok(interpreter)
     }
@@ -67,9 +85,13 @@ impl Interpreter {
     ///
     /// # Errors
     /// There is no such module or class, or an exception of theirs.
-    pub(crate) fn loader(self, description: &serde_json::Value) -> Result<Object, Error> {
+    pub(crate) fn loader(self, of: Part, description: &serde_json::Value) -> Result<Object, Error> {
         let description = description.to_string();
-        self.make(&self.adapter.attribute(c"loader")?, &[Argument::Bytes(description.as_bytes())])
+        let adapter = match of {
+            Part::Engine => &self.modules.engines,
+            Part::Stage => &self.modules.stages,
+        };
+        self.make(&adapter.attribute(c"loader")?, &[Argument::Bytes(description.as_bytes())])
     }
 
     /// Calls a function of the adapter that makes an object.

@@ -1,8 +1,13 @@
-//! The engine: its fields, and what a preset's fields mean.
+//! The engine: its fields, and what the fields mean that say where an author's loader is.
 //!
 //! Threads: any.
 
-use crate::{environment::Environment, interpreter::Interpreter, model::PythonModel};
+use crate::{
+    environment::Environment,
+    ffi::Object,
+    interpreter::{Interpreter, Part},
+    model::PythonModel,
+};
 use auricle_plugin_api::{Config, Error, Field, Host, ModelLoader, Schema};
 use serde_json::json;
 use std::{ops::RangeInclusive, path::PathBuf};
@@ -23,11 +28,7 @@ impl ModelLoader for Python {
     }
 
     fn schema(&self) -> Schema {
-        Schema::new()
-            .field(Field::load("module").required().describe("the module with the loader, such as `my_engine.loader`"))
-            .field(Field::load("loader").required().describe("the name of the loader's class"))
-            .field(Field::load("path").describe("the folder in which Python looks for the module first"))
-            .field(Field::load("venv").describe("a virtual environment with NumPy; by default the python3 in PATH"))
+        place()
             .field(
                 Field::load("chunk_ms")
                     .integer(i64::from(*CHUNK_MS.start()), i64::from(*CHUNK_MS.end()))
@@ -49,22 +50,43 @@ impl ModelLoader for Python {
             let problem = format!("is {chunk_ms}: {} to {}", CHUNK_MS.start(), CHUNK_MS.end());
             return Err(Error::config("chunk_ms", problem));
         }
-        let (environment, folder) = (environment(config, host)?, folder(config, host)?);
-        let interpreter = Interpreter::start(&environment)?;
-        let loader = interpreter.loader(&json!({
-            "folders": folder.iter().collect::<Vec<_>>(),
-            "module": config.get::<String>("module")?,
-            "loader": config.get::<String>("loader")?,
-        }))?;
-        tracing::info!(python = %environment.program.display(), "Python runs");
-        PythonModel::load(interpreter, loader, config, chunk_ms * SAMPLES_PER_MS, config.get("max_streams")?)
+        let (interpreter, loader) = author_loader(Part::Engine, config, host)?;
+        PythonModel::load(interpreter, &loader, config, chunk_ms * SAMPLES_PER_MS, config.get("max_streams")?)
     }
 
     fn files(&self, config: &Config, host: &Host) -> Result<Option<Vec<PathBuf>>, Error> {
-        let mut files = environment(config, host)?.files();
-        files.extend(folder(config, host)?);
-        Ok(Some(files))
+        needed_files(config, host).map(Some)
     }
+}
+
+/// The fields that say where an author's loader is.
+pub(crate) fn place() -> Schema {
+    Schema::new()
+        .field(Field::load("module").required().describe("the module with the loader, such as `my_engine.loader`"))
+        .field(Field::load("loader").required().describe("the name of the loader's class"))
+        .field(Field::load("path").describe("the folder in which Python looks for the module first"))
+        .field(Field::load("venv").describe("a virtual environment with NumPy; by default the python3 in PATH"))
+}
+
+/// Starts the interpreter, unless it runs, and makes the author's loader.
+pub(crate) fn author_loader(of: Part, config: &Config, host: &Host) -> Result<(Interpreter, Object), Error> {
+    let (environment, folder) = (environment(config, host)?, folder(config, host)?);
+    let interpreter = Interpreter::start(&environment)?;
+    let description = json!({
+        "folders": folder.iter().collect::<Vec<_>>(),
+        "module": config.get::<String>("module")?,
+        "loader": config.get::<String>("loader")?,
+    });
+    let loader = interpreter.loader(of, &description)?;
+    tracing::info!(python = %environment.program.display(), "Python runs");
+    Ok((interpreter, loader))
+}
+
+/// The files that the interpreter and the author's module need.
+pub(crate) fn needed_files(config: &Config, host: &Host) -> Result<Vec<PathBuf>, Error> {
+    let mut files = environment(config, host)?.files();
+    files.extend(folder(config, host)?);
+    Ok(files)
 }
 
 fn environment(config: &Config, host: &Host) -> Result<Environment, Error> {

@@ -1,19 +1,15 @@
-//! A loader of an author, and the processors that it makes.
-//!
-//! Invariant: two streams never share a processor. The loader is called for each stream, one call at a time; the
-//! processor of the first call, which shows that the preset works, goes to the first stream with the same fields.
-//! Threads: any.
+//! A loader of an author, and the processors that it makes. Threads: any.
 
 use crate::{
     ffi::{Argument, Object},
     interpreter::Interpreter,
+    opener::Opener,
     processor::Processor,
     results::{self, Item},
 };
 use auricle_plugin_api::{BatchItem, Config, Error, Metadata, Model, Replay};
 use serde::Deserialize;
-use serde_json::{Map, Value};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// The sample rate of the protocol.
 pub(crate) const RATE: u32 = 16_000;
@@ -21,13 +17,10 @@ pub(crate) const RATE: u32 = 16_000;
 /// An author's loader.
 pub struct PythonModel {
     interpreter: Interpreter,
-    /// The adapter's method `open`.
-    open: Object,
+    opener: Opener,
     /// The adapter's method `batch`.
     batch: Object,
     metadata: Metadata,
-    /// The processor of the first call, with its fields, until it is used.
-    spare: Mutex<Option<(Map<String, Value>, Object)>>,
 }
 
 /// The metadata of a loader that are used.
@@ -44,15 +37,12 @@ impl PythonModel {
     /// Calls the loader for the first time.
     pub(crate) fn load(
         interpreter: Interpreter,
-        loader: Object,
+        loader: &Object,
         config: &Config,
         chunk_samples: u32,
         max_streams: u32,
     ) -> Result<Self, Error> {
-        let open = loader.attribute(c"open")?;
-        let fields = config.fields().clone();
-        let stream = open_stream(interpreter, &open, &fields)?;
-        let described: Described = interpreter.ask_for(&stream.attribute(c"describe")?)?;
+        let (opener, described): (_, Described) = Opener::first(interpreter, loader, config)?;
         let metadata = Metadata::new(RATE, chunk_samples)
             .separator(described.separator)
             .languages(described.languages)
@@ -62,7 +52,7 @@ impl PythonModel {
             .replay(described.replay)
             .loads_per_stream();
         let batch = loader.attribute(c"batch")?;
-        Ok(Self { interpreter, open, batch, metadata, spare: Mutex::new(Some((fields, stream))) })
+        Ok(Self { interpreter, opener, batch, metadata })
     }
 }
 
@@ -74,17 +64,7 @@ impl Model for PythonModel {
     }
 
     fn processor(self: &Arc<Self>, options: &Config) -> Result<Processor, Error> {
-        // Held during the call: authors need not expect two at once.
-        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        let stream = match spare.take() {
-            Some((fields, stream)) if fields == *options.fields() => stream,
-            other => {
-                // First, because both may need much memory.
-                drop(other);
-                open_stream(self.interpreter, &self.open, options.fields())?
-            }
-        };
-        Processor::new(self.interpreter, stream)
+        Processor::new(self.interpreter, self.opener.open(options)?)
     }
 
     fn process_batch(&self, batch: &mut [BatchItem<'_, Processor>]) {
@@ -105,11 +85,4 @@ impl PythonModel {
         let streams: Vec<_> = batch.iter().map(|item| Argument::Object(&item.processor.stream)).collect();
         Ok(serde_json::from_slice(&self.interpreter.ask(&self.batch, &streams)?.unwrap_or_default())?)
     }
-}
-
-/// Has the loader make a processor. It gets all fields, and the name of the engine.
-fn open_stream(interpreter: Interpreter, open: &Object, fields: &Map<String, Value>) -> Result<Object, Error> {
-    let mut fields = fields.clone();
-    fields.entry("backend").or_insert("python".into());
-    interpreter.make(open, &[Argument::Bytes(&serde_json::to_vec(&fields)?)])
 }

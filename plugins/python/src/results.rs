@@ -5,6 +5,7 @@
 use crate::{interpreter::Exception, model::RATE};
 use auricle_plugin_api::{Error, Segment, Sink, Word};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 /// What was returned for one stream of a batch.
 #[derive(Debug, Deserialize)]
@@ -53,6 +54,9 @@ pub(crate) struct Described {
     language: Option<String>,
     #[serde(default)]
     words: Vec<Described>,
+    /// Further fields, for clients.
+    #[serde(default)]
+    extra: Map<String, Value>,
 }
 
 /// Reports the results of a batch's item to the server.
@@ -93,7 +97,7 @@ pub(crate) fn restart(state: &[u8]) -> Result<(u64, &[u8]), Error> {
 fn segment(described: Described, offset: u64) -> Segment {
     let (start, end) = samples(&described, offset);
     let mut segment = Segment::new(start, end, described.text);
-    (segment.confidence, segment.language) = (described.confidence, described.language);
+    (segment.confidence, segment.language, segment.extra) = (described.confidence, described.language, described.extra);
     segment.words = described.words.into_iter().map(|each| word(each, offset)).collect();
     segment
 }
@@ -101,7 +105,7 @@ fn segment(described: Described, offset: u64) -> Segment {
 fn word(described: Described, offset: u64) -> Word {
     let (start, end) = samples(&described, offset);
     let mut word = Word::new(start, end, described.text);
-    word.confidence = described.confidence;
+    (word.confidence, word.extra) = (described.confidence, described.extra);
     word
 }
 
