@@ -130,17 +130,63 @@ fn a_stage_in_rust_is_tested_and_changes_texts() {
     project.cargo(&["clippy", "--offline", "--quiet", "--all-targets", "--", "-D", "warnings"]);
     project.cargo(&["test", "--offline", "--quiet", "--test", "stage"]);
     project.cargo(&["build", "--offline", "--quiet"]);
+    let plugin = target.join("debug/libwords.so");
+    stage_passes(&project, &plugin, &[]);
+    replaces(&project, &plugin, |word| json!({"words.words": {(word): "nothing"}}));
+}
+
+/// No case fails, crashes or warns. The stage has its fields from the project's preset.
+fn stage_passes(project: &Project, plugin: &Path, args: &[&str]) {
+    let preset = project.path(&format!("configs/presets/{}.json", project.name));
+    let mut command = auricle();
+    command.arg("validate").arg(plugin).arg("--preset").arg(preset).args(["--timeout", "10", "--json"]).args(args);
+    let report: Value = serde_json::from_str(&succeeds(command.current_dir(project.path("")))).unwrap();
+    let cases = report["cases"].as_array().unwrap();
+    let is_bad = |case: &&Value| !matches!(case["outcome"].as_str(), Some("pass" | "skipped"));
+    let bad: Vec<_> = cases.iter().filter(is_bad).collect();
+    assert!(bad.is_empty() && cases.iter().any(|case| case["case"] == "stage-stream.pieces"), "{bad:#?}");
+}
+
+/// The stage replaces a word of an engine on a server, with the options of a client.
+fn replaces(project: &Project, plugin: &Path, options: impl Fn(&str) -> Value) {
     let mut preset = project.preset();
     preset["backend"] = json!("tone");
-    let setup = Setup::new().plugin(&library("tone")).plugin(&target.join("debug/libwords.so"));
-    let host = setup.preset("words", &preset).start();
+    let setup = Setup::new().plugin(&library("tone")).plugin(plugin).resource(&project.path(""));
+    let host = setup.preset(project.name, &preset).start();
     let run = |options: Value| {
-        let mut client = Client::open(&host, "words", json!({"options": options}));
+        let mut client = Client::open(&host, project.name, json!({"options": options}));
         client.audio(&[0; 32_000]);
         client.finish()
     };
     let text = run(json!({})).remove(0);
-    assert_eq!(run(json!({"words.words": {(text): "nothing"}})), ["nothing"]);
+    assert_eq!(run(options(&text)), ["nothing"], "{}", project.name);
+}
+
+#[test]
+fn stages_in_c_and_cpp_are_validated_and_change_texts() {
+    for (lang, name) in [("c", "words-c"), ("cpp", "words-cpp")] {
+        let project = Project::new(name, &["--lang", lang, "--kind", "stage"]);
+        let flags = "-O2 -Wall -Wextra -Wpedantic -Werror";
+        let tool = format!("AURICLE={}", host_program().display());
+        let flags = [format!("CFLAGS={flags}"), format!("CXXFLAGS={flags}")];
+        project.run("make", &[&flags[0], &flags[1], &tool, "VALIDATE=--only stage-stream", "test"]);
+        let plugin = project.path(&format!("build/lib{name}.so"));
+        stage_passes(&project, &plugin, &[]);
+        replaces(&project, &plugin, |word| json!({(format!("{name}.words")): format!("other=7 {word}=nothing")}));
+    }
+}
+
+#[test]
+fn a_stage_in_python_is_tested_validated_and_changes_texts() {
+    let Some(venv) = PublishedClients("python-engines").environment() else { return };
+    let project = Project::new("words-python", &["--lang", "python", "--kind", "stage"]);
+    // What `pip` would install.
+    symlink(&venv, project.path("words-python/venv")).unwrap();
+    workflow::succeeds_in(&project);
+    // A case takes a third of a second, because it starts Python.
+    let args = ["--stage", "python", "--resources", ".", "--only", "stage-stream,stage-events,stage-state"];
+    stage_passes(&project, &library("python"), &args);
+    replaces(&project, &library("python"), |word| json!({"python.options": {"words": {(word): "nothing"}}}));
 }
 
 #[test]

@@ -52,8 +52,10 @@ fn lint(files: &[PathBuf]) -> Option<String> {
 #[test]
 fn workflows_are_valid() {
     let languages = ["rust", "c", "cpp", "python"];
-    let projects = languages.map(|lang| Project::new("my-engine", &["--lang", lang]));
-    let files = projects.each_ref().map(|project| project.path(FILE));
+    let kinds = ["streaming", "stage"];
+    let all = languages.into_iter().flat_map(|lang| kinds.map(|kind| ["--lang", lang, "--kind", kind]));
+    let projects: Vec<_> = all.map(|args| Project::new("my-engine", &args)).collect();
+    let files: Vec<_> = projects.iter().map(|project| project.path(FILE)).collect();
     let Some(found) = lint(&files) else { return };
     assert_eq!(found, "");
     let text = fs::read_to_string(&files[0]).unwrap();

@@ -23,14 +23,14 @@ use std::{
 /// Write a project for a new engine, which builds at once and recognises the tones of telephone keys, or for a stage.
 ///
 /// The folder NAME gets the engine, a preset, tests, a recording, a workflow for GitHub Actions and a README. NAME is also the
-/// backend name of the engine, or the name of the stage, which replaces words.
+/// backend name of the engine, or the name of the stage, which replaces words. A stage has no recording.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   auricle new my-engine --lang rust
   auricle new my-engine --lang python --kind buffer
   auricle new my-engine --lang rust --api ~/auricle
-  auricle new my-stage --lang rust --kind stage
+  auricle new my-stage --lang cpp --kind stage
 
 Exit status: 0 success, 1 failure.")]
 pub(super) struct NewArgs {
@@ -55,7 +55,7 @@ enum Kind {
     Streaming,
     /// An engine that gets a buffer with the whole audio of a text, as Whisper does
     Buffer,
-    /// A stage, which changes the events of any engine; in Rust
+    /// A stage, which changes the events of any engine
     Stage,
 }
 
@@ -85,13 +85,15 @@ fn write(args: &NewArgs, parent: &Path) -> Result<Vec<String>, String> {
     let project = match (args.lang, kind, &args.api) {
         (Language::Rust, Some(kind), api) => rust::project(&args.name, kind, api.as_deref())?,
         (Language::Rust, None, api) => rust::stage(&args.name, api.as_deref())?,
-        (_, None, _) => return Err("--kind stage is for --lang rust only: stages are written in Rust".into()),
         (_, _, Some(_)) => {
             return Err("--api is for --lang rust only: other projects need nothing of a checkout".into());
         }
         (Language::C, Some(kind), None) => c::project(&args.name, kind),
         (Language::Cpp, Some(kind), None) => c::project_in_cpp(&args.name, kind),
         (Language::Python, Some(kind), None) => python::project(&args.name, kind),
+        (Language::C, None, None) => c::stage(&args.name),
+        (Language::Cpp, None, None) => c::stage_in_cpp(&args.name),
+        (Language::Python, None, None) => python::stage(&args.name),
     };
     place(&project, parent, &args.name)?;
     Ok(project.commands)
@@ -158,10 +160,24 @@ mod tests {
     }
 
     #[test]
-    fn nothing_of_the_template_is_left() {
-        for lang in ["rust", "rust --kind stage", "c", "cpp", "python"] {
+    fn stages_have_the_same_parts_in_each_language() {
+        for lang in ["rust", "c", "cpp", "python"] {
             let parent = tempfile::tempdir().unwrap();
-            write(&args(&format!("keys-2 --lang {lang}")), parent.path()).unwrap();
+            let commands = write(&args(&format!("words --lang {lang} --kind stage")), parent.path()).unwrap();
+            assert!(commands.len() >= 2, "{commands:?}");
+            for file in [".github/workflows/ci.yml", ".gitignore", "README.md", "configs/presets/words.json"] {
+                assert!(parent.path().join("words").join(file).is_file(), "{lang}: {file}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_of_the_template_is_left() {
+        let kinds = ["streaming", "buffer", "stage"];
+        let all = ["rust", "c", "cpp", "python"].into_iter().flat_map(|lang| kinds.map(|kind| (lang, kind)));
+        for (lang, kind) in all {
+            let parent = tempfile::tempdir().unwrap();
+            write(&args(&format!("keys-2 --lang {lang} --kind {kind}")), parent.path()).unwrap();
             let mut folders = vec![parent.path().to_owned()];
             while let Some(folder) = folders.pop() {
                 for entry in fs::read_dir(folder).unwrap() {
@@ -187,7 +203,7 @@ mod tests {
         let refused = |line: &str| write(&args(line), parent.path()).unwrap_err();
         assert!(refused("keys --lang c").contains("keys exists: choose another name"));
         assert!(refused("other --lang c --api .").contains("--api is for --lang rust only"));
-        assert!(refused("other --lang c --kind stage").contains("--kind stage is for --lang rust only"));
+        assert!(refused("other --lang c --kind stage --api .").contains("--api is for --lang rust only"));
         assert!(refused("other --lang rust --api /nowhere").contains("/nowhere"));
         let parent = parent.path().join("nowhere").join("at-all");
         fs::create_dir_all(parent.parent().unwrap()).unwrap();

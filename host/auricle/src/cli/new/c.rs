@@ -25,6 +25,32 @@ pub(super) fn project_in_cpp(name: &Name, kind: Kind) -> Project {
         .file("Makefile", include_str!("cpp/Makefile"))
 }
 
+/// A project of a stage in C.
+pub(super) fn stage(name: &Name) -> Project {
+    shared_stage(name, "my_engine.c")
+        .file("src/my_engine.c", include_str!("c/stage/stage.c"))
+        .file("Makefile", include_str!("c/stage/Makefile"))
+}
+
+/// A project of a stage in C++.
+pub(super) fn stage_in_cpp(name: &Name) -> Project {
+    shared_stage(name, "my_engine.cpp")
+        .file("src/my_engine.cpp", include_str!("cpp/stage.cpp"))
+        .file("include/auricle.hpp", CPP_HEADER)
+        .file("Makefile", include_str!("cpp/stage.mk"))
+}
+
+fn shared_stage(name: &Name, source: &str) -> Project {
+    Project::empty(name, name.identifier())
+        .file("include/auricle.h", HEADER)
+        .file("configs/presets/my-engine.json", include_str!("c/stage/preset.json"))
+        .file(".github/workflows/ci.yml", include_str!("c/ci.yml"))
+        .file(".gitignore", include_str!("c/gitignore"))
+        .file("README.md", &include_str!("c/stage/README.md.in").replace("SOURCE", source))
+        .command("cd my-engine && make")
+        .command("make test")
+}
+
 fn shared(name: &Name, source: &str) -> Project {
     Project::new(name, name.identifier())
         .file("src/keypad.h", include_str!("shared/keypad.h"))

@@ -55,7 +55,7 @@ pub(super) fn stage(name: &Name, checkout: Option<&Path>) -> Result<Project, Str
         .file(".gitignore", include_str!("rust/gitignore"))
         .file("README.md", include_str!("rust/stage/README.md.in"))
         .command("cd my-engine && cargo test && cargo build")
-        .command("auricle probe target/debug/libmy_engine.so"))
+        .command("auricle validate target/debug/libmy_engine.so --preset configs/presets/my-engine.json"))
 }
 
 /// Only the first kind has a field that clients may set.
