@@ -8,6 +8,8 @@ mod boundary;
 #[cfg(target_os = "linux")]
 mod capacity;
 #[cfg(target_os = "linux")]
+mod chain;
+#[cfg(target_os = "linux")]
 mod dialects;
 #[cfg(target_os = "linux")]
 mod digits;
@@ -114,6 +116,8 @@ enum Bench {
     },
     /// Engine `python`, compared with the same classes in plain Python
     Python,
+    /// The stages, alone and with many streams: processor time per second of audio
+    Chain,
     /// Time from the end of speech to the final text, with Whisper tiny.en
     Ttfs {
         /// The folder with the output of `bench/live/prepare.py`, and the model `tiny.en`
@@ -181,6 +185,8 @@ fn main() -> ExitCode {
         Bench::Live { work, server } => live::run(&work, server.as_deref()),
         #[cfg(target_os = "linux")]
         Bench::Python => python::run(),
+        #[cfg(target_os = "linux")]
+        Bench::Chain => chain::run(),
         #[cfg(target_os = "linux")]
         Bench::Ttfs { work, utterances, streams } => ttfs::run(&work, utterances, streams),
         #[cfg(target_os = "linux")]

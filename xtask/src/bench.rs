@@ -83,6 +83,8 @@ pub(crate) enum Bench {
     /// Engine `python`, compared with the same classes in plain Python (packages from PyPI, in an environment under
     /// target/): processor time per chunk
     Python,
+    /// The stages that come with Auricle, alone and with 100 streams: processor time per second of audio
+    Chain,
     /// Time from the end of speech to the final text with Whisper tiny.en (a Python environment as for `live`). Takes an hour
     Ttfs {
         /// Folder of recordings of English, as for `live`
@@ -157,6 +159,7 @@ pub(crate) fn bench(name: &Bench) -> Done {
             live(command.arg("live"), audio, &built.host)?.args(only)
         }
         Bench::Python => command.arg("python"),
+        Bench::Chain => command.arg("chain"),
         Bench::Ttfs { audio, utterances, streams } => {
             live(command.arg("ttfs"), audio, &built.host)?;
             let options = [("--utterances", utterances), ("--streams", streams)];
