@@ -149,7 +149,7 @@ fn invalid_tables_are_refused_with_the_reason() {
     refused(&[("sizeof stage, \"level\"", "24, \"level\"")], "has 24 bytes: the required functions take");
     refused(&[("\"{\\\"properties\\\"", "\"{\\\"properties")], "has a schema that is not valid");
     refused(&[("NULL, 0, stages, 1 }", "NULL, 0, stages, 0 }")], "exports no engine and no stage");
-    refused(&[("NULL, 0, stages, 1 }", "NULL, 0, NULL, 1 }")], "its table of stages is not valid: 1 stages");
+    refused(&[("NULL, 0, stages, 1 }", "NULL, 0, stages, 1000 }")], "its table of stages is not valid: 1000 stages");
     refused(&[("NULL, 0, stages, 1 }", "NULL, 3, stages, 1 }")], "its table of engines is not valid: 3 engines");
     refused(&[("sizeof stage, \"level\"", "sizeof stage, \"a level\"")], "a stage's name");
 }

@@ -52,7 +52,7 @@ names! {
         /// Texts depend on how the audio is cut.
         Pieces = "pieces",
         /// Texts depend on the streams before.
-        Again = "again",
+        Repeated = "again",
         /// Texts depend on other streams.
         Others = "others",
         /// Texts depend on the thread.
@@ -204,7 +204,7 @@ impl Sloppy {
             |text: &Segment, number: u64| Segment::new(text.start, text.end, format!("{} {number}", text.text()));
         match self.neglect {
             StageNeglect::Pieces => text = with(&text, self.pieces),
-            StageNeglect::Again => text = with(&text, self.number),
+            StageNeglect::Repeated => text = with(&text, self.number),
             StageNeglect::Others => text = with(&text, ALIVE.load(Relaxed)),
             StageNeglect::Thread => text = with(&text, u64::from(thread::current().id() == self.thread)),
             StageNeglect::Dropped => text = with(&text, self.dropped),
