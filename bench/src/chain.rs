@@ -4,7 +4,7 @@
 //! final text each second. Measured is the processor time of this process per second of audio. An empty stage is not
 //! subtracted: a call into a plugin file costs less than a microsecond (`boundary`).
 
-use crate::{Done, from_xtask, plugin::cpu, recording, stats};
+use crate::{Done, from_xtask, peer::Peer, plugin::cpu, recording, stats};
 use auricle_plugin_api::{Error, Segment, StageEvent, Word, host::LogLevel};
 use auricle_plugin_test::{StubHost, TestStage, TestStageStream, audio::wav_floats};
 use serde_json::{Value, json};
@@ -12,6 +12,7 @@ use std::{
     env::consts::{DLL_PREFIX, DLL_SUFFIX},
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
+    process::Command,
 };
 
 const ROUNDS: usize = 5;
@@ -28,7 +29,8 @@ struct Case {
     what: &'static str,
     file: &'static str,
     stage: &'static str,
-    fields: fn() -> Value,
+    /// With the environment of Python.
+    fields: fn(&str) -> Value,
 }
 
 const CASES: [Case; 3] = [
@@ -36,21 +38,22 @@ const CASES: [Case; 3] = [
         what: "`silence-turn`, `vad` silero",
         file: "auricle_stage_silence_turn",
         stage: "silence-turn",
-        fields: || json!({"vad": "silero"}),
+        fields: |_| json!({"vad": "silero"}),
     },
     Case {
         what: "`silence-turn`, `vad` energy",
         file: "auricle_stage_silence_turn",
         stage: "silence-turn",
-        fields: || json!({"vad": "energy"}),
+        fields: |_| json!({"vad": "energy"}),
     },
     Case {
         what: "`python`, a class that replaces words",
         file: "auricle_engine_python",
         stage: "python",
-        fields: || {
+        fields: |venv| {
             let path = recording::path("host/auricle/src/cli/new/python/stage");
-            json!({"module": "stage", "loader": "Loader", "path": path, "options": {"words": {"ten": "10"}}})
+            let options = json!({"words": {"ten": "10"}});
+            json!({"module": "stage", "loader": "Loader", "path": path, "venv": venv, "options": options})
         },
     },
 ];
@@ -58,11 +61,14 @@ const CASES: [Case; 3] = [
 pub(crate) fn run() -> Done {
     let audio = wav_floats(&recording::path(RECORDING));
     let plugins = from_xtask("AURICLE_PLUGINS")?;
+    // Makes the environment, as for the benchmark of engines in Python.
+    let script = recording::path("bench/python/plain.py");
+    let python = Peer::start(Command::new("python3").arg(script).arg(recording::path(RECORDING)).arg("1"))?;
     println!("Processor time in µs per second of audio, median of {ROUNDS} rounds (min to max)");
     println!("| stage | alone | {STREAMS} streams, each |");
     println!("| --- | ---: | ---: |");
     for case in CASES {
-        let stage = match open(&case, &plugins) {
+        let stage = match open(&case, &plugins, &python.name) {
             Ok(stage) => stage,
             Err(problem) => {
                 println!("| {} | not measured: {problem} | |", case.what);
@@ -82,10 +88,11 @@ pub(crate) fn run() -> Done {
 }
 
 /// Opens a stage. What it needs may not be there, such as NumPy.
-fn open(case: &Case, plugins: &Path) -> Done<TestStage> {
+fn open(case: &Case, plugins: &Path, venv: &str) -> Done<TestStage> {
     let host = StubHost::new().resource_dir(from_xtask("AURICLE_RUNTIME")?).log_level(LogLevel::Error);
     let file = plugins.join(format!("{DLL_PREFIX}{}{DLL_SUFFIX}", case.file));
-    let opened = catch_unwind(AssertUnwindSafe(|| TestStage::from_library(&file, case.stage, &host, (case.fields)())));
+    let opened =
+        catch_unwind(AssertUnwindSafe(|| TestStage::from_library(&file, case.stage, &host, (case.fields)(venv))));
     opened.map_err(|_| "it cannot be loaded, for the reason above".into())
 }
 
