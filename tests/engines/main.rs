@@ -11,6 +11,7 @@ mod python_stages;
 mod speech;
 mod stages;
 mod text;
+mod turns;
 mod voice_gate;
 mod whisper;
 mod workers;

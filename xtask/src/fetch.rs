@@ -3,11 +3,14 @@
 mod onnxruntime;
 mod pocketsphinx;
 mod silero;
+mod smart_turn;
+mod wheel;
 mod whisper;
 
 pub(crate) use onnxruntime::onnxruntime;
 pub(crate) use pocketsphinx::pocketsphinx;
 pub(crate) use silero::silero;
+pub(crate) use smart_turn::smart_turn;
 pub(crate) use whisper::whisper;
 
 use std::{fs, io, path::Path};
@@ -18,6 +21,7 @@ pub(crate) enum Package {
     OnnxRuntime,
     PocketSphinx,
     Silero,
+    SmartTurn,
     Whisper,
 }
 
@@ -28,6 +32,7 @@ impl Package {
             Self::OnnxRuntime => "ONNX Runtime, the library that runs neural networks",
             Self::PocketSphinx => "PocketSphinx: C source, English model and recordings",
             Self::Silero => "Silero, the network that detects speech",
+            Self::SmartTurn => "smart-turn, the network that finds the ends of turns",
             Self::Whisper => "Whisper tiny.en, the network that recognises English",
         }
     }
@@ -38,6 +43,7 @@ impl Package {
             Self::OnnxRuntime => 28,
             Self::PocketSphinx => 34,
             Self::Silero => 11,
+            Self::SmartTurn => 12,
             Self::Whisper => 71,
         }
     }
@@ -47,6 +53,7 @@ impl Package {
             Self::OnnxRuntime => onnxruntime::is_here(),
             Self::PocketSphinx => pocketsphinx::folder().join("model").is_dir(),
             Self::Silero => onnxruntime::folder().join("silero_vad.onnx").is_file(),
+            Self::SmartTurn => onnxruntime::folder().join(smart_turn::NETWORK).is_file(),
             Self::Whisper => whisper::wheel().is_file(),
         }
     }

@@ -2,7 +2,10 @@
 
 use crate::run::{Done, root, run};
 use clap::Subcommand;
-use std::process::Command;
+use std::{
+    path::{PathBuf, absolute},
+    process::Command,
+};
 
 /// Selects the comparison.
 #[derive(Subcommand)]
@@ -24,13 +27,18 @@ pub(crate) enum Parity {
     /// The dialects with the agents that speak them: the services of Pipecat and the plug-ins of LiveKit, in environments
     /// under target/ (half a gigabyte each); WebRTC with the server of fastrtc (a gigabyte)
     Clients,
+    /// The stage `smart-turn` with the PyPI packages `pipecat-ai` and `onnxruntime`: features and answers
+    SmartTurn {
+        /// Recordings of speech besides those of the repository: WAV files of 16 kHz, one channel, 16 bits
+        recordings: Vec<PathBuf>,
+    },
     /// The log-mel features of `plugin-kit` with the PyPI packages `kaldi-native-fbank` and `transformers`
     Features,
 }
 
 /// Runs an engine, or a part of one, and its reference on the same recordings.
 pub(crate) fn parity(engine: &Parity) -> Done {
-    let mut options: &[&str] = &[];
+    let mut options: Vec<PathBuf> = Vec::new();
     let scripts: &[&str] = match engine {
         Parity::Pocketsphinx => {
             crate::fetch::pocketsphinx()?;
@@ -39,7 +47,7 @@ pub(crate) fn parity(engine: &Parity) -> Done {
         Parity::Onnx { again } => {
             crate::fetch::onnxruntime()?;
             if *again {
-                options = &["--again"];
+                options.push("--again".into());
             }
             &["plugin-kit/parity/fbank.py", "plugins/onnx/parity/compare.py"]
         }
@@ -52,8 +60,16 @@ pub(crate) fn parity(engine: &Parity) -> Done {
             let clients = ["--test", "server", "--", "agents::", "webrtc::reference::"].map(str::to_owned);
             return crate::test::test(true, &[], &clients);
         }
+        Parity::SmartTurn { recordings } => {
+            crate::fetch::smart_turn(&crate::fetch::onnxruntime()?)?;
+            // The script runs in the root of the repository.
+            for recording in recordings {
+                options.push(absolute(recording).map_err(|error| format!("{}: {error}", recording.display()))?);
+            }
+            &["plugins/smart-turn/parity/compare.py"]
+        }
         Parity::Features => &["plugin-kit/parity/fbank.py", "plugin-kit/parity/logmel.py"],
     };
-    let command = |script| run(Command::new("python3").arg(script).args(options).current_dir(root()));
+    let command = |script| run(Command::new("python3").arg(script).args(&options).current_dir(root()));
     scripts.iter().try_for_each(command)
 }

@@ -13,10 +13,11 @@ use std::{
 /// Engines that consist of one file.
 const FILES: [&str; 4] = ["onnx", "python", "tone", "whisper"];
 /// Stages, which consist of one file each.
-const STAGES: [&str; 2] = ["silence_turn", "text"];
+const STAGES: [&str; 3] = ["silence_turn", "smart_turn", "text"];
 const HOST: &str = "--package=auricle";
 const ONNX: &str = "--package=auricle-engine-onnx";
 const SILENCE_TURN: &str = "--package=auricle-stage-silence-turn";
+const SMART_TURN: &str = "--package=auricle-stage-smart-turn";
 const TEXT: &str = "--package=auricle-stage-text";
 const PYTHON: &str = "--package=auricle-engine-python";
 const TONE: &str = "--package=auricle-engine-tone";
@@ -58,7 +59,7 @@ pub(crate) fn development() -> Done<Built> {
 /// Builds the host and the engines without external source code; [`add_pocketsphinx`] adds the other engine. With `offline`
 /// nothing is downloaded.
 pub(crate) fn for_demo(offline: bool) -> Done<Built> {
-    let mut args = vec!["build", "--release", HOST, ONNX, PYTHON, SILENCE_TURN, TEXT, TONE, WHISPER];
+    let mut args = vec!["build", "--release", HOST, ONNX, PYTHON, SILENCE_TURN, SMART_TURN, TEXT, TONE, WHISPER];
     args.extend(offline.then_some("--offline"));
     if offline && !fetch::Package::OnnxRuntime.is_here() {
         return Err("ONNX Runtime is not in target/runtime: run the demo without --offline once".into());
@@ -77,6 +78,7 @@ pub(crate) fn add_pocketsphinx(built: &Built) -> Done {
         ONNX,
         PYTHON,
         SILENCE_TURN,
+        SMART_TURN,
         TEXT,
         TONE,
         WHISPER,
@@ -102,6 +104,7 @@ fn all(profile: Profile, args: &[&str]) -> Done<Built> {
     let source = fetch::pocketsphinx()?;
     let built = build(profile, args)?;
     fetch::silero(&built.runtime)?;
+    fetch::smart_turn(&built.runtime)?;
     place_pocketsphinx(&profile.binaries(), &source, &built.plugins)?;
     if let Err(reason) = add_whisper(&built) {
         eprintln!("xtask: Whisper tiny.en cannot be downloaded, so preset `whisper` has no model: {reason}");

@@ -36,18 +36,21 @@ pub struct Options {
     /// needs the same processor, a thread spins while the one that it waits for cannot run, and a token takes two to
     /// three times longer. A server has other streams, so this is off by default.
     pub spinning: bool,
+    /// Whether the sessions of a model share its weights. ONNX Runtime refuses some networks in 8 bits then: those whose
+    /// convolutions it computes in 8 bits.
+    pub shares_weights: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { threads: 1, spinning: false }
+        Self { threads: 1, spinning: false, shares_weights: true }
     }
 }
 
 impl Options {
     /// Adds the fields that [`Options::new`] reads.
     pub fn fields(schema: Schema) -> Schema {
-        let Self { threads, spinning } = Self::default();
+        let Self { threads, spinning, .. } = Self::default();
         schema
             .field(
                 Field::load(THREADS)
@@ -66,7 +69,7 @@ impl Options {
     /// # Errors
     /// A field is invalid; the message names it.
     pub fn new(config: &Config) -> Result<Self, Error> {
-        Ok(Self { threads: config.get(THREADS)?, spinning: config.get(SPINNING)? })
+        Ok(Self { threads: config.get(THREADS)?, spinning: config.get(SPINNING)?, ..Self::default() })
     }
 }
 
@@ -151,9 +154,13 @@ impl Sessions {
             }))
         };
         // The file is opened by its name where that is possible, so that the runtime finds constants in a file beside it.
-        let bytes = (self.prepare.is_some() || self.weights.get().is_none()).then(read).transpose()?;
-        let weights = self.weights.get_or_init(|| Weights::read(bytes.clone().unwrap_or_default()));
-        let mut builder = weights.add_to(builder).map_err(refused)?;
+        let shares = self.options.shares_weights;
+        let bytes = (self.prepare.is_some() || shares && self.weights.get().is_none()).then(read).transpose()?;
+        let mut builder = builder;
+        if shares {
+            let weights = self.weights.get_or_init(|| Weights::read(bytes.clone().unwrap_or_default()));
+            builder = weights.add_to(builder).map_err(refused)?;
+        }
         let opened = match bytes.filter(|_| self.prepare.is_some()) {
             Some(bytes) => builder.commit_from_memory(&bytes),
             None => builder.commit_from_file(&self.file),

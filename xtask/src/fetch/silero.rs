@@ -1,8 +1,8 @@
 //! Silero VAD's network.
 
-use super::{Package, empty};
-use crate::run::{Done, root, run, target};
-use std::{fs, path::Path, process::Command};
+use super::{Package, wheel::Wheel};
+use crate::run::Done;
+use std::path::Path;
 
 const RELEASE: &str = "silero_vad-6.2.3";
 
@@ -10,23 +10,10 @@ const RELEASE: &str = "silero_vad-6.2.3";
 ///
 /// `plugin-kit/runtime/SOURCE.md` explains the commands.
 pub(crate) fn silero(folder: &Path) -> Done {
-    let (network, licence) = (folder.join("silero_vad.onnx"), folder.join(format!("{RELEASE}-LICENSE")));
-    if network.is_file() && licence.is_file() {
-        return Ok(());
-    }
-    Package::Silero.say();
-    let unpacked = target().join("silero.unpacking");
-    empty(&unpacked).map_err(|error| format!("{}: {error}", unpacked.display()))?;
-    run(Command::new("python3")
-        .args(["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--require-hashes", "-r"])
-        .arg(root().join("plugin-kit/runtime/silero-vad.txt"))
-        .arg("-d")
-        .arg(&unpacked))?;
-    let wheel = unpacked.join(format!("{RELEASE}-py3-none-any.whl"));
-    run(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(wheel).arg(&unpacked))?;
-    // The network comes last: if it exists, everything does.
-    fs::rename(unpacked.join(format!("{RELEASE}.dist-info/licenses/LICENSE")), &licence)
-        .and_then(|()| fs::rename(unpacked.join("silero_vad/data/silero_vad.onnx"), &network))
-        .and_then(|()| fs::remove_dir_all(&unpacked))
-        .map_err(|error| format!("cannot lay out {}: {error}", network.display()))
+    let files = [
+        (format!("{RELEASE}.dist-info/licenses/LICENSE"), folder.join(format!("{RELEASE}-LICENSE"))),
+        ("silero_vad/data/silero_vad.onnx".to_owned(), folder.join("silero_vad.onnx")),
+    ];
+    let (requirements, name) = ("plugin-kit/runtime/silero-vad.txt", format!("{RELEASE}-py3-none-any.whl"));
+    Wheel { package: Package::Silero, requirements, name: &name, files: &files }.fetch()
 }
