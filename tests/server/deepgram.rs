@@ -306,7 +306,11 @@ fn nothing_done_after_the_end_costs_a_word() {
 }
 
 pub(crate) fn with_key() -> (Host, String) {
-    let setup = digits();
+    keyed(digits())
+}
+
+/// A server with these presets, and a key.
+pub(crate) fn keyed(setup: Setup) -> (Host, String) {
     let keys = setup.path("configs/keys.toml");
     fs::write(&keys, "").unwrap();
     let output = auricle().args(["key", "add", "alice", "--file"]).arg(&keys).output().unwrap();

@@ -2,9 +2,9 @@
 //! `@deepgram/sdk`, unmodified.
 
 use super::{
-    deepgram::{Live, RAW, of, published, said, tone, with_key},
+    deepgram::{Live, RAW, keyed, of, published, said, tone, with_key},
     sockets::Answer,
-    timed::{Timed, assert_same, digits, native_words},
+    timed::{Timed, assert_same, conversation, digits, native_words},
 };
 use auricle_tests::{Host, fixture, noise, wav, words};
 use serde_json::{Value, json};
@@ -136,13 +136,74 @@ fn a_silence_ends_a_turn() {
     assert_eq!(ends(&messages).last().unwrap()["trigger"], "timeout", "{messages:?}");
 }
 
+/// A client that wants early ends, and whose turns only a pause ends.
+const EAGER: &str = "model=conversation&eager_eot_threshold=0.05&eot_threshold=0.99&eot_timeout_ms=600";
+
+/// Checks that after an early end the turn ends, or goes on; returns the number of early ends.
+fn early_ends(messages: &[Value]) -> usize {
+    let events: Vec<_> = of(messages, "TurnInfo").iter().map(|turn| turn["event"].as_str().unwrap()).collect();
+    for pair in events.windows(2) {
+        let is_early = pair[0] == "EagerEndOfTurn";
+        assert!(!is_early || ["TurnResumed", "EndOfTurn"].contains(&pair[1]), "{events:?}");
+        assert!(is_early || pair[1] != "TurnResumed", "{events:?}");
+    }
+    events.iter().filter(|event| **event == "EagerEndOfTurn").count()
+}
+
+#[test]
+fn a_stage_finds_the_turns_as_the_client_wants() {
+    let host = conversation().start();
+    let (_, mut audio) = wav(&fixture("digits.wav"));
+    audio.extend([0; 32_000]);
+    let spoken = words(&fs::read_to_string(fixture("digits.txt")).unwrap());
+    let hear = |query: &str| {
+        let mut client = connect(&host, &format!("{RAW}&{query}"));
+        client.audio(&audio);
+        let messages = client.finish();
+        assert_turns(&messages);
+        assert_eq!(texts(&messages), spoken, "{query}");
+        messages
+    };
+    let told = hear(EAGER);
+    assert!(early_ends(&told) > 0, "{told:?}");
+    let triggers: Vec<_> = ends(&told).iter().map(|turn| turn["trigger"].clone()).collect();
+    assert!(triggers.len() > 2 && triggers.iter().any(|trigger| trigger == "timeout"), "{triggers:?}");
+    // A turn ends as soon as the stage thinks so.
+    let told = hear("model=conversation&eot_threshold=0.05");
+    let sure: Vec<_> = ends(&told).into_iter().filter(|turn| turn["trigger"] == "model").collect();
+    assert!(!sure.is_empty() && sure.iter().all(|turn| turn["end_of_turn_confidence"].as_f64().unwrap() >= 0.05));
+    assert_eq!(early_ends(&told), 0);
+}
+
+#[test]
+fn the_thresholds_of_a_stage_can_be_set_until_there_is_audio() {
+    let host = conversation().start();
+    let (_, audio) = wav(&fixture("digits.wav"));
+    let mut client = connect(&host, &format!("{RAW}&{EAGER}"));
+    let configure = |client: &mut Live, thresholds: Value| {
+        let message = json!({"type": "Configure", "thresholds": thresholds});
+        client.0.send(Message::text(message.to_string())).unwrap();
+    };
+    configure(&mut client, json!({"eot_threshold": 0.9}));
+    configure(&mut client, json!({"eot_threshold": 0.01}));
+    client.audio(&audio);
+    configure(&mut client, json!({"eot_threshold": 0.9, "eot_timeout_ms": 600}));
+    configure(&mut client, json!({"eot_timeout_ms": 900}));
+    let messages = client.finish();
+    let thresholds = json!({"eager_eot_threshold": 0.05, "eot_threshold": 0.9, "eot_timeout_ms": 600});
+    let successes: Vec<_> = of(&messages, "ConfigureSuccess").iter().map(|told| told["thresholds"].clone()).collect();
+    assert_eq!(successes, [thresholds.clone(), thresholds]);
+    let codes: Vec<_> = of(&messages, "ConfigureFailure").iter().map(|told| told["code"].clone()).collect();
+    assert_eq!(codes, ["CONFIGURE_THRESHOLDS_INVALID", "CONFIGURE_THRESHOLDS_NOT_SUPPORTED"]);
+}
+
 #[test]
 fn what_cannot_be_done_is_refused() {
     let host = digits().settings("").start();
     for (query, problem) in [
         ("encoding=linear16", "`sample_rate` is required"),
         ("encoding=opus&sample_rate=16000", "`encoding` is `opus`"),
-        (&format!("{RAW}&eager_eot_threshold=0.4"), "`eager_eot_threshold` is not supported"),
+        (&format!("{RAW}&eager_eot_threshold=0.4"), "`eager_eot_threshold` needs a preset that opens"),
         (&format!("{RAW}&redact=numbers"), "`redact` is not supported"),
         (&format!("{RAW}&model=flux-general-en"), "there is no model `flux-general-en`"),
         (&format!("{RAW}&keyterm=one"), "`keyterm` needs a preset that opens `keyterms`"),
@@ -182,7 +243,10 @@ fn a_file_shows_its_format() {
 fn the_published_clients_get_all_words() {
     let (host, key) = with_key();
     let spoken = words(&fs::read_to_string(fixture("digits.txt")).unwrap());
-    let options = json!({"model": "nova-3", "eot_threshold": 0.7, "eot_timeout_ms": 5000, "numerals": false});
+    let options = json!({
+        "model": "nova-3", "eot_threshold": 0.7, "eot_timeout_ms": 5000, "numerals": false,
+        "configure": {"eot_timeout_ms": 6000},
+    });
     for program in ["flux.py", "flux.mjs"] {
         let Some(got) = published(program, "waits", &host, &key, options.clone()) else { continue };
         assert_eq!(got["errors"], json!([]), "{program}: {got}");
@@ -194,4 +258,24 @@ fn the_published_clients_get_all_words() {
     }
     let Some(got) = published("flux.py", "waits", &host, "unknown", options) else { return };
     assert_eq!(got, json!({"status": 401}));
+}
+
+#[test]
+fn the_published_clients_get_early_ends() {
+    let (host, key) = keyed(conversation());
+    let spoken = words(&fs::read_to_string(fixture("digits.txt")).unwrap());
+    let options = json!({
+        "model": "conversation", "eager_eot_threshold": 0.05, "eot_threshold": 0.9, "configure": {"eot_threshold": 0.99, "eot_timeout_ms": 600},
+    });
+    for program in ["flux.py", "flux.mjs"] {
+        let Some(got) = published(program, "waits", &host, &key, options.clone()) else { continue };
+        assert_eq!(got["errors"], json!([]), "{program}: {got}");
+        let messages = got["messages"].as_array().unwrap();
+        assert_turns(messages);
+        assert_eq!(texts(messages), spoken, "{program}");
+        assert!(early_ends(messages) > 0, "{program}: {messages:?}");
+        assert!(ends(messages).iter().any(|turn| turn["trigger"] == "timeout"), "{program}");
+        let thresholds = &of(messages, "ConfigureSuccess")[0]["thresholds"];
+        assert_eq!(thresholds["eot_threshold"], json!(0.99), "{program}: {thresholds}");
+    }
 }

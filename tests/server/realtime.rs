@@ -3,7 +3,7 @@
 mod clients;
 mod live;
 
-use super::timed::{digits, native_words};
+use super::timed::{conversation, digits, native_words};
 use auricle_tests::{Client, Setup, bytes, fixture, library, noise, tone_segments, wav, words};
 use live::{COMPLETED, FAILED, INTENT, Live, check, of};
 use serde_json::{Value, json};
@@ -82,6 +82,32 @@ fn the_server_ends_items_with_the_words_of_the_native_protocol() {
     assert_eq!(tokens.flat_map(|token| words(token["token"].as_str().unwrap())).collect::<Vec<_>>(), spoken);
     let counted = "auricle_ignored_parameters_total{dialect=\"openai-realtime\",parameter=\"turn_detection.silence_duration_ms\"} 1";
     assert!(host.get("/metrics").1.contains(counted));
+}
+
+#[test]
+fn a_stage_ends_items_as_eagerly_as_the_client_wants() {
+    let host = conversation().start();
+    let (_, mut audio) = wav(&fixture("digits.wav"));
+    audio.extend([0; 48_000]);
+    let spoken = words(&std::fs::read_to_string(fixture("digits.txt")).unwrap());
+    let mut counts = Vec::new();
+    for eagerness in ["low", "high"] {
+        let mut live = Live::connect(&host, &format!("{INTENT}&model=conversation"));
+        let detection = json!({"type": "semantic_vad", "eagerness": eagerness});
+        let format = json!({"type": "audio/pcm", "rate": 16_000});
+        let effective = live.input(&json!({"turn_detection": detection, "format": format}));
+        assert_eq!(effective["audio"]["input"]["turn_detection"], detection);
+        live.append(&bytes(&audio));
+        live.transcript();
+        let heard: Vec<_> = check(&live.told).iter().flat_map(|text| words(text)).collect();
+        assert_eq!(heard, spoken, "{eagerness}");
+        let (started, stopped) =
+            (of(&live.told, "input_audio_buffer.speech_started"), of(&live.told, "input_audio_buffer.speech_stopped"));
+        assert!(started.len().abs_diff(stopped.len()) <= 1, "{:?}", live.told);
+        counts.push(stopped.len());
+    }
+    assert!(counts[1] > 0 && counts[0] <= counts[1], "{counts:?}");
+    assert!(!host.get("/metrics").1.contains("parameter=\"turn_detection"));
 }
 
 #[test]

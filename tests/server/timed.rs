@@ -1,6 +1,6 @@
 //! The words of the digits' recording with their times, for comparing a dialect with the native protocol.
 
-use auricle_tests::{Client, Host, Setup, bytes, library, models, runtime};
+use auricle_tests::{Client, Host, Setup, bytes, library, models, runtime, stage_library};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -12,6 +12,13 @@ pub(crate) fn digits() -> Setup {
     let preset = fs::read_to_string(models().join("../configs/presets/digits.json")).unwrap();
     let preset: Value = serde_json::from_str(&preset).unwrap();
     Setup::new().plugin(&library("onnx")).resource(&models()).resource(&runtime()).preset("digits", &preset)
+}
+
+/// The same with a stage that finds turns, as preset `conversation`: the example of the stage `smart-turn`.
+pub(crate) fn conversation() -> Setup {
+    let preset = fs::read_to_string(models().join("../plugins/smart-turn/preset.json")).unwrap();
+    let preset: Value = serde_json::from_str(&preset).unwrap();
+    digits().plugin(&stage_library("smart-turn")).preset("conversation", &preset)
 }
 
 /// What the native protocol reports for this audio.

@@ -16,7 +16,7 @@ pub fn flux_messages(bytes: &[u8]) {
         Ok(options) => {
             assert!(options.audio.is_none_or(|audio| audio.check().is_ok()));
             assert!(options.phrases.iter().all(|phrase| !phrase.trim().is_empty()));
-            assert!((500..=10_000).contains(&options.silence.as_millis()));
+            assert!((500..=10_000).contains(&options.thresholds.silence().as_millis()));
             assert!(options.ignored.is_sorted());
         }
         Err(failure) => assert_one_line(&failure.message),

@@ -29,6 +29,8 @@ mod rest;
 pub mod riva;
 pub mod sherpa;
 #[cfg(feature = "server")]
+mod stage_fields;
+#[cfg(feature = "server")]
 pub mod telephone;
 #[cfg(feature = "server")]
 mod turns;

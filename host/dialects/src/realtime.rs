@@ -7,6 +7,8 @@ pub mod config;
 #[cfg(feature = "server")]
 mod connection;
 #[cfg(feature = "server")]
+pub mod detection;
+#[cfg(feature = "server")]
 mod handshake;
 #[cfg(feature = "server")]
 mod items;

@@ -15,7 +15,8 @@ const client = new DeepgramClient({ apiKey: key, environment });
 const wav = fs.readFileSync(path);
 const [rate, data] = [wav.readUInt32LE(24), wav.subarray(44)];
 
-const arguments_ = { encoding: "linear16", sample_rate: rate, reconnectAttempts: 0, ...JSON.parse(options) };
+const { configure: thresholds, ...wanted } = JSON.parse(options);
+const arguments_ = { encoding: "linear16", sample_rate: rate, reconnectAttempts: 0, ...wanted };
 const connection = await client.listen.v2.connect(arguments_);
 const messages = [];
 const errors = [];
@@ -24,7 +25,7 @@ connection.on("error", (error) => errors.push(String(error)));
 const closed = new Promise((resolve) => connection.on("close", resolve));
 connection.connect();
 await connection.waitForOpen();
-connection.sendConfigure({ type: "Configure", thresholds: { eot_timeout_ms: 6000 } });
+connection.sendConfigure({ type: "Configure", thresholds });
 for (let at = 0; at < data.length; at += 3200) connection.sendMedia(data.subarray(at, at + 3200));
 connection.sendForceEndTurn({ type: "ForceEndTurn" });
 connection.sendCloseStream({ type: "CloseStream" });

@@ -4,7 +4,7 @@ as JSON.
 
     flux.py waits HOST:PORT KEY WAV OPTIONS
 
-OPTIONS are a JSON object with arguments of `connect`. If the handshake is refused, prints its status.
+OPTIONS are a JSON object with arguments of `connect`, and the thresholds of a `Configure` under `configure`. If the handshake is refused, prints its status.
 """
 
 import json
@@ -25,6 +25,7 @@ def listen(host, key, path, options):
     environment = DeepgramClientEnvironment(base=web, production=socket, agent=socket, agent_rest=web)
     client = DeepgramClient(api_key=key, environment=environment)
     messages, errors = [], []
+    thresholds = options.pop("configure")
     with wave.open(path) as audio:
         rate, data = audio.getframerate(), audio.readframes(audio.getnframes())
     try:
@@ -33,7 +34,7 @@ def listen(host, key, path, options):
             connection.on(EventType.ERROR, lambda error: errors.append(str(error)))
             listening = threading.Thread(target=connection.start_listening)
             listening.start()
-            connection.send_configure(ListenV2Configure(thresholds=ListenV2ConfigureThresholds(eot_timeout_ms=6000)))
+            connection.send_configure(ListenV2Configure(thresholds=ListenV2ConfigureThresholds(**thresholds)))
             for at in range(0, len(data), 3200):
                 connection.send_media(data[at : at + 3200])
             connection.send_force_end_turn()

@@ -2,7 +2,7 @@
 """Streams a WAV file with OpenAI's Python library, and prints the events that it got as a JSON object: of a client that
 commits, and of one that lets the server find the ends.
 
-    realtime.py URL KEY MODEL FILE
+    realtime.py URL KEY MODEL FILE TURN_DETECTION
 """
 
 import array
@@ -104,14 +104,14 @@ def secrets(client):
 
 
 def main():
-    url, key, model, path = sys.argv[1:]
+    url, key, model, path, turn_detection = sys.argv[1:]
     client = openai.OpenAI(base_url=url, api_key=key, max_retries=0)
     stranger = openai.OpenAI(base_url=url, api_key="unknown", max_retries=0)
     audio = read(path)
     silence = bytes(2 * 3 * RATE)
     told = {
         "manual": listen(client, model, audio, None, 2),
-        "server": listen(client, model, audio + silence, {"type": "server_vad", "silence_duration_ms": 500}, 1),
+        "server": listen(client, model, audio + silence, json.loads(turn_detection), 1),
         "error": error(client),
         "refused": refused(stranger),
         "secrets": secrets(client),

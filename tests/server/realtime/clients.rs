@@ -2,11 +2,14 @@
 //! them.
 
 use super::{
-    super::{timed::digits, tls::self_signed},
+    super::{
+        timed::{conversation, digits},
+        tls::self_signed,
+    },
     live::{COMPLETED, INTENT, Live, check, of},
     tone,
 };
-use auricle_tests::{Host, PublishedClients, auricle, fixture, library, printed, words};
+use auricle_tests::{Host, PublishedClients, Setup, auricle, fixture, library, printed, words};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -14,15 +17,19 @@ const CLIENTS: PublishedClients = PublishedClients("openai");
 
 /// A server with the digits' model as every `gpt-*`, and a key. With `tls`, clients must trust `server-ca.pem`.
 fn with_key(tls: bool) -> (Host, String) {
-    let setup = digits();
+    keyed(digits(), "digits", tls)
+}
+
+/// The same with another preset.
+fn keyed(setup: Setup, preset: &str, tls: bool) -> (Host, String) {
     let keys = setup.path("configs/keys.toml");
     fs::write(&keys, "").unwrap();
-    let output = auricle().args(["key", "add", "alice", "--preset", "digits", "--file"]).arg(&keys).output().unwrap();
+    let output = auricle().args(["key", "add", "alice", "--preset", preset, "--file"]).arg(&keys).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let key = String::from_utf8(output.stdout).unwrap().trim().to_owned();
     self_signed(&setup.path("configs"), "server");
     let tls = if tls { "[tls]\ncertificate = \"server.pem\"\nkey = \"server.key\"\n" } else { "" };
-    let settings = format!("keys = \"keys.toml\"\n[models]\n\"gpt-*\" = \"digits\"\n\"closed\" = \"tone\"\n{tls}");
+    let settings = format!("keys = \"keys.toml\"\n[models]\n\"gpt-*\" = \"{preset}\"\n\"closed\" = \"tone\"\n{tls}");
     let setup = setup.plugin(&library("tone")).preset("tone", &json!({"backend": "tone"}));
     (setup.settings(&settings).start(), key)
 }
@@ -93,11 +100,26 @@ fn check_client(name: &str, told: &Value, parts: &[(&str, usize)]) {
 fn the_official_client_for_python_gets_all_words() {
     let (host, key) = with_key(false);
     let (url, file) = (format!("http://{}/v1", host.address()), fixture("digits.wav"));
-    let args = [url.as_str(), &key, "gpt-transcribe", file.to_str().unwrap()];
+    let silence = r#"{"type": "server_vad", "silence_duration_ms": 500}"#;
+    let args = [url.as_str(), &key, "gpt-transcribe", file.to_str().unwrap(), silence];
     let Some(ran) = CLIENTS.python("realtime.py", &args) else { return };
     let told = serde_json::from_str(&printed(ran)).unwrap();
     check_client("Python", &told, &[("manual", 2), ("server", 1)]);
     assert_eq!(told["secrets"], json!([400, "forbidden_field"]));
+}
+
+#[test]
+fn the_official_client_for_python_gets_the_turns_of_a_stage() {
+    let (host, key) = keyed(conversation(), "conversation", false);
+    let (url, file) = (format!("http://{}/v1", host.address()), fixture("digits.wav"));
+    let semantic = r#"{"type": "semantic_vad", "eagerness": "high"}"#;
+    let args = [url.as_str(), &key, "gpt-transcribe", file.to_str().unwrap(), semantic];
+    let Some(ran) = CLIENTS.python("realtime.py", &args) else { return };
+    let told: Value = serde_json::from_str(&printed(ran)).unwrap();
+    check_client("Python", &told, &[("manual", 2), ("server", 1)]);
+    let updated = &of(told["server"].as_array().unwrap(), "session.updated")[0]["session"]["audio"]["input"];
+    let detection = &updated["turn_detection"];
+    assert_eq!((&detection["type"], &detection["eagerness"]), (&json!("semantic_vad"), &json!("high")), "{updated}");
 }
 
 /// It connects with TLS only.

@@ -61,7 +61,12 @@ impl Connection {
     /// The message for a change of a turn, unless the client does not want it.
     fn turn(&self, (change, turn): (Change, SpeakerTurn)) -> Option<Message> {
         let options = &self.request.options;
-        let end_of_turn = matches!(change, Change::Ended(_));
+        let end_of_turn = match change {
+            Change::Ended(_) => true,
+            Change::Started | Change::Updated => false,
+            // The protocol has no messages for these.
+            Change::Paused | Change::Resumed => return None,
+        };
         if !end_of_turn && !options.partial_turns {
             return None;
         }
@@ -155,6 +160,10 @@ impl Side for Connection {
         Ok(Ask { audio, flush, ..Ask::default() })
     }
 
+    fn wants_flush(&mut self) -> bool {
+        self.turns.take_flush()
+    }
+
     fn is_contained(&self) -> bool {
         self.request.options.audio.is_none()
     }
@@ -191,7 +200,7 @@ impl Side for Connection {
     }
 
     fn done(&mut self, out: &mut Vec<Message>) -> bool {
-        let last = self.turns.end(Cause::Client);
+        let last = self.turns.last();
         out.extend(last.and_then(|change| self.turn(change)));
         let audio_duration_seconds = self.time().round() as u64;
         let session_duration_seconds = self.begun.elapsed().as_secs();
@@ -205,7 +214,7 @@ impl Side for Connection {
         let mut last = Vec::new();
         // All text is there then.
         if matches!(failure.code, C::ShuttingDown | C::EndedByOperator) {
-            let ended = self.turns.end(Cause::Client);
+            let ended = self.turns.last();
             last.extend(ended.and_then(|change| self.turn(change)));
         }
         let error_code = close_code(failure.code);

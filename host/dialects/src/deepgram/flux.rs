@@ -2,6 +2,7 @@
 
 pub mod messages;
 pub mod options;
+mod thresholds;
 
 #[cfg(feature = "server")]
 mod connection;
@@ -9,6 +10,8 @@ mod connection;
 mod handshake;
 #[cfg(feature = "server")]
 mod request;
+#[cfg(feature = "server")]
+mod stage;
 
 #[cfg(feature = "server")]
 pub use handshake::Flux;

@@ -1,6 +1,6 @@
 //! What is in effect for a session, and how it is told to the client.
 
-use super::messages::Shape;
+use super::{detection::TurnDetection, messages::Shape};
 use auricle_core::{AudioFormat, Encoding};
 use serde_json::{Value, json};
 
@@ -21,8 +21,10 @@ pub struct Config {
     pub audio: AudioFormat,
     /// What is asked of the engine.
     pub transcription: Transcription,
-    /// Whether the server ends items. Else the client does. `None`: as the model of this name does at OpenAI.
-    pub turn_detection: Option<bool>,
+    /// What ends items. `None`: as the model of this name does at OpenAI.
+    pub turn_detection: Option<TurnDetection>,
+    /// Whether a stage of the preset takes that up.
+    pub(super) has_stage: bool,
     /// Whether texts have the probabilities of their words.
     pub logprobs: bool,
     /// Parameters of the client that have no effect.
@@ -48,6 +50,7 @@ impl Default for Config {
             audio: AudioFormat { sample_rate: PCM_RATE, ..AudioFormat::default() },
             transcription: Transcription::default(),
             turn_detection: None,
+            has_stage: false,
             logprobs: false,
             ignored: Vec::new(),
         }
@@ -55,17 +58,23 @@ impl Default for Config {
 }
 
 impl Config {
+    /// What ends items.
+    pub(super) fn detection(&self) -> TurnDetection {
+        let model = self.transcription.model.as_deref().unwrap_or_default();
+        let is_clients = || CLIENT_ENDS.iter().any(|name| model.starts_with(name));
+        let usual = || if is_clients() { TurnDetection::Off } else { TurnDetection::Silence(None) };
+        self.turn_detection.unwrap_or_else(usual)
+    }
+
     /// Whether the server ends items.
     pub(super) fn detects_turns(&self) -> bool {
-        let model = self.transcription.model.as_deref().unwrap_or_default();
-        self.turn_detection.unwrap_or_else(|| !CLIENT_ENDS.iter().any(|name| model.starts_with(name)))
+        self.detection() != TurnDetection::Off
     }
 
     /// The session as it is told to the client.
     pub fn session(&self, id: &str, shape: Shape) -> Value {
         let include = self.logprobs.then_some([LOGPROBS]);
-        // Its parameters are the engine's.
-        let turn_detection = self.detects_turns().then(|| json!({"type": "server_vad"}));
+        let turn_detection = self.detection().told(self.has_stage);
         let object = "realtime.transcription_session";
         match shape {
             Shape::Current => json!({

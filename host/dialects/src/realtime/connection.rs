@@ -6,6 +6,7 @@
 use super::{
     asked::Asked,
     config::Config,
+    detection::TurnDetection,
     items::Items,
     messages::{ClientEvent, ClientMessage, ServerEvent, ServerMessage, Shape},
 };
@@ -131,7 +132,12 @@ impl Connection {
         if next.transcription.model.is_none() {
             next.transcription.model.clone_from(&self.model);
         }
-        let finish = self.restarts(&next).inspect_err(|problem| {
+        let asked = self.asked(&next);
+        let restarts = asked.and_then(|asked| {
+            next.has_stage = asked.as_ref().is_some_and(|asked| asked.has_stage);
+            self.restarts(&next, asked)
+        });
+        let finish = restarts.inspect_err(|problem| {
             self.visitor.iter().for_each(|visitor| visitor.refuse(&problem.failure));
         })?;
         if finish || next.audio != self.config.audio {
@@ -149,16 +155,15 @@ impl Connection {
         Ok(Ask { finish, ..self.say([updated]) })
     }
 
+    /// What a stream would be opened with; `None` if that is known only then.
+    fn asked(&self, next: &Config) -> Result<Option<Asked>, Problem> {
+        let (Some(visitor), Some(model)) = (&self.visitor, &next.transcription.model) else { return Ok(None) };
+        let preset = named_preset(model, &visitor.sessions, &visitor.caller)?;
+        Asked::new(preset, next, &visitor.sessions).map(Some)
+    }
+
     /// Checks a change. Returns whether the open stream cannot take it up.
-    fn restarts(&self, next: &Config) -> Result<bool, Problem> {
-        let asked = match (&self.visitor, &next.transcription.model) {
-            (Some(visitor), Some(model)) => {
-                let preset = named_preset(model, &visitor.sessions, &visitor.caller)?;
-                Some(Asked::new(preset, &next.transcription, &visitor.sessions)?)
-            }
-            // It is known when a stream is opened.
-            _ => None,
-        };
+    fn restarts(&self, next: &Config, asked: Option<Asked>) -> Result<bool, Problem> {
         let Some(info) = &self.stream else { return Ok(false) };
         match asked {
             Some(asked) if asked.is_same(&self.asked) && next.audio == self.config.audio => {
@@ -212,7 +217,8 @@ impl Side for Connection {
                 default_preset(None, self.protocol.name, advice, admitted)?
             }
         };
-        self.asked = Asked::new(preset.clone(), wanted, admitted.sessions()).map_err(|problem| problem.failure)?;
+        self.asked =
+            Asked::new(preset.clone(), &self.config, admitted.sessions()).map_err(|problem| problem.failure)?;
         let options = self.asked.fields.clone();
         Ok(SessionRequest { preset, options, audio: self.config.audio, multichannel: false, pace: Pace::Live })
     }
@@ -222,13 +228,23 @@ impl Side for Connection {
         self.items.open(&info.metadata, self.base);
         self.stream = Some(info.clone());
         tracing::debug!(stream = info.id, session = self.id, "stream of a client of OpenAI");
-        note_ignored(self.protocol.name, &self.config.ignored, info, metrics);
+        self.config.has_stage = self.asked.has_stage;
+        let mut ignored = self.config.ignored.clone();
+        ignored.extend(self.asked.ignored);
+        if matches!(self.config.detection(), TurnDetection::Meaning(_)) && !self.items.has_stage() {
+            ignored.push("turn_detection.type");
+        }
+        note_ignored(self.protocol.name, &ignored, info, metrics);
         Ok(())
     }
 
     fn tell(&mut self, event: &Event, out: &mut Vec<Message>) {
         let events = self.items.event(event, &self.config);
         out.extend(self.messages(events));
+    }
+
+    fn wants_flush(&mut self) -> bool {
+        self.items.take_flush()
     }
 
     /// The stream ends because of a change; the connection goes on.

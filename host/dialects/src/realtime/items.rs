@@ -1,8 +1,8 @@
 //! The items of a session: parts of the audio, each with its text.
 //!
 //! Invariants: an item that is committed is completed once, or failed. Its transcript is the sequence of its deltas, and
-//! every text is in one item, in the order of the audio, unless the client clears it. Times are seconds from the start of
-//! the audio. No I/O.
+//! every text is in one item, in the order of the audio, unless the client clears it. If a stage finds the turns, an item is a turn, and
+//! is complete once a flush has brought the rest of its text. Times are seconds from the start of the audio. No I/O.
 
 use super::{
     config::Config,
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::openai::{Problem, Transcript, Usage};
 use auricle_core::{Event, Failure, FailureCode};
-use auricle_plugin_api::{Metadata, Segment};
+use auricle_plugin_api::{Metadata, Segment, Turn, TurnChange, TurnTrigger};
 use std::{collections::VecDeque, sync::Arc};
 
 /// The shortest audio that may be committed, in seconds.
@@ -37,6 +37,8 @@ pub(super) struct Items {
     open: Option<Item>,
     /// The id of the last committed item.
     previous: Option<String>,
+    /// Whether an item was ended whose text is to be asked for.
+    lacks_text: bool,
 }
 
 #[derive(Debug)]
@@ -69,6 +71,7 @@ impl Items {
             waiting: VecDeque::new(),
             open: None,
             previous: None,
+            lacks_text: false,
         }
     }
 
@@ -78,12 +81,28 @@ impl Items {
         self.base = base;
     }
 
+    /// Whether a stage finds the turns.
+    pub(super) fn has_stage(&self) -> bool {
+        self.has("turns")
+    }
+
+    fn has(&self, ability: &str) -> bool {
+        self.metadata.capabilities.iter().any(|name| name == ability)
+    }
+
+    /// Whether a stage has ended an item since the last call. Ask for the text of all audio so far then.
+    pub(super) fn take_flush(&mut self) -> bool {
+        std::mem::take(&mut self.lacks_text)
+    }
+
     /// The messages for an event of the stream.
     pub(super) fn event(&mut self, event: &Event, config: &Config) -> Vec<ServerEvent> {
         let mut out = Vec::new();
         // What the client has committed ends where the client said.
         let detects = config.detects_turns() && self.waiting.is_empty();
+        let (by_stage, detects) = (detects && self.has_stage(), detects && !self.has_stage());
         match event {
+            Event::Turn(turn) if by_stage => self.turn(turn, &mut out),
             Event::SpeechStarted(sample) if detects => self.start(self.time(*sample), &mut out),
             Event::Partial(text) if detects && !text.text_bytes().is_empty() => {
                 self.start(self.time(text.start), &mut out);
@@ -180,9 +199,35 @@ impl Items {
         let is_full = item.size > MOST_TEXT;
         let logprobs = config.logprobs.then(|| item.transcript.logprobs(told));
         out.push(ServerEvent::Delta { item_id: item.id.clone(), content_index: 0, delta, logprobs });
-        let has_endpoints = self.metadata.capabilities.iter().any(|name| name == "endpoints");
+        let has_endpoints = self.has("endpoints");
         if self.waiting.is_empty() && (is_full || detects && !has_endpoints) {
             self.stop(self.time(text.end), config, out);
+        }
+    }
+
+    /// A stage has found something.
+    fn turn(&mut self, turn: &Turn, out: &mut Vec<ServerEvent>) {
+        let time = self.time(turn.sample);
+        match turn.change {
+            TurnChange::Started => self.start(time, out),
+            // What a flush or the end of the audio ends was committed, or ends with the last text.
+            TurnChange::Ended(TurnTrigger::Model | TurnTrigger::Timeout) => {
+                let Some(item) = self.open.take() else { return };
+                let end = time.max(item.start);
+                self.stopped(&item, end, out);
+                self.told(&item, out);
+                self.begin = self.begin.max(end);
+                let length = end - item.start;
+                self.waiting.push_back(Waiting::Committed(item, length));
+                self.lacks_text = true;
+            }
+            _ => {}
+        }
+    }
+
+    fn stopped(&self, item: &Item, end: f64, out: &mut Vec<ServerEvent>) {
+        if item.is_spoken {
+            out.push(ServerEvent::SpeechStopped { audio_end_ms: millis(end), item_id: item.id.clone() });
         }
     }
 
@@ -200,9 +245,7 @@ impl Items {
     fn stop(&mut self, end: f64, config: &Config, out: &mut Vec<ServerEvent>) {
         let Some(item) = self.open.take() else { return };
         let end = end.max(item.start);
-        if item.is_spoken {
-            out.push(ServerEvent::SpeechStopped { audio_end_ms: millis(end), item_id: item.id.clone() });
-        }
+        self.stopped(&item, end, out);
         self.told(&item, out);
         let length = end - item.start;
         out.push(completed(item, length, config));

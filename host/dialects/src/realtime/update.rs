@@ -4,9 +4,13 @@
 //! come out, and cannot be done, is an error; one that only polishes the result is named in [`Config::ignored`]; an
 //! unknown one is an error, as in OpenAI's service. Both forms of a session are read in both messages.
 
-use super::config::{Config, G711_RATE, LOGPROBS, PCM_RATE, Transcription};
+use super::{
+    config::{Config, G711_RATE, LOGPROBS, PCM_RATE, Transcription},
+    detection::{Eagerness, TurnDetection},
+};
 use crate::openai::Problem;
 use auricle_core::{AudioFormat, Encoding, Failure, FailureCode};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 impl Config {
@@ -88,27 +92,37 @@ impl Config {
 
     fn turn_detection(&mut self, path: &'static str, value: &Value) -> Result<(), Problem> {
         let Some(fields) = object(path, value)? else {
-            self.turn_detection = Some(false);
+            self.turn_detection = Some(TurnDetection::Off);
             return Ok(());
         };
+        let (mut is_semantic, mut silence, mut eagerness) = (false, None, Eagerness::default());
         for (name, value) in fields {
             match name.as_str() {
                 "type" if value == "server_vad" => {}
-                // It only concerns where items end.
-                "type" if value == "semantic_vad" => self.ignore("turn_detection.type", value, &Value::Null),
+                "type" if value == "semantic_vad" => is_semantic = true,
                 "type" => {
                     return Err(Problem::invalid(path, "has `type`, which must be `server_vad` or `semantic_vad`"));
                 }
                 "threshold" => self.ignore("turn_detection.threshold", value, &json!(0.5)),
                 "prefix_padding_ms" => self.ignore("turn_detection.prefix_padding_ms", value, &json!(300)),
-                "silence_duration_ms" => self.ignore("turn_detection.silence_duration_ms", value, &json!(500)),
-                "eagerness" => self.ignore("turn_detection.eagerness", value, &json!("auto")),
+                "silence_duration_ms" => {
+                    silence = value.as_u64().map(|silence| u32::try_from(silence).unwrap_or(u32::MAX));
+                    if silence.is_none() && !value.is_null() {
+                        return Err(Problem::invalid(path, "has `silence_duration_ms`, which must be a whole number"));
+                    }
+                }
+                "eagerness" if value.is_null() => {}
+                "eagerness" => {
+                    let problem = "has `eagerness`, which must be `low`, `medium`, `high` or `auto`";
+                    eagerness = Eagerness::deserialize(value).map_err(|_| Problem::invalid(path, problem))?;
+                }
                 // They concern the answers of a conversation.
                 "create_response" | "interrupt_response" | "idle_timeout_ms" => {}
                 other => return Err(unknown(path, other)),
             }
         }
-        self.turn_detection = Some(true);
+        self.turn_detection =
+            Some(if is_semantic { TurnDetection::Meaning(eagerness) } else { TurnDetection::Silence(silence) });
         Ok(())
     }
 

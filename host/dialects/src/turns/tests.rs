@@ -10,6 +10,17 @@ fn turns(has_endpoints: bool) -> Turns {
     turns
 }
 
+/// As behind a stage that finds turns.
+fn staged() -> Turns {
+    let mut turns = turns(true);
+    turns.has_stage = true;
+    turns
+}
+
+fn found(sample: u64, change: TurnChange) -> Event {
+    Event::Turn(Turn::new(sample, change).confidence(0.75))
+}
+
 fn text(start: u64, text: &str) -> Segment {
     Segment::new(start, start + 8_000, text)
 }
@@ -47,7 +58,7 @@ fn a_turn_ends_at_an_endpoint() {
         (0, Updated, "one", 0.5),
         (0, Updated, "one tw", 1.0),
         (0, Updated, "one two", 1.0),
-        (0, Ended(Cause::Engine), "one two", 2.0),
+        (0, Ended(Cause::Found), "one two", 2.0),
         (1, Started, "three", 2.5),
     ];
     assert_eq!(told, expected.map(|(index, change, text, end)| (index, change, text.to_owned(), end)));
@@ -62,7 +73,7 @@ fn without_endpoints_each_text_is_a_turn() {
         &[Event::Segment(text(0, "one")), Event::Partial(text(8_000, "tw")), Event::Segment(text(8_000, "two"))],
     );
     let kinds: Vec<_> = told.iter().map(|(index, change, ..)| (*index, *change)).collect();
-    let ended = Ended(Cause::Engine);
+    let ended = Ended(Cause::Found);
     assert_eq!(kinds, [(0, Started), (0, ended), (1, Started), (1, ended)]);
 }
 
@@ -83,7 +94,7 @@ fn an_end_that_was_asked_for_says_so() {
         turns.event(&Event::Endpoint(16_000));
         let told = brief(&turns.event(&Event::Segment(text(16_000, "three"))));
         if has_endpoints {
-            assert_eq!(told[0], (1, Ended(Cause::Engine), "two".to_owned(), 1.0));
+            assert_eq!(told[0], (1, Ended(Cause::Found), "two".to_owned(), 1.0));
         }
         assert_eq!(told.last().unwrap().1, Started);
     }
@@ -102,12 +113,57 @@ fn a_silence_is_counted_from_the_last_text() {
 }
 
 #[test]
+fn a_stage_ends_turns_and_their_text_is_asked_for() {
+    let mut turns = staged();
+    let events = [
+        found(0, TurnChange::Started),
+        Event::Partial(text(0, "on")),
+        // Not the end of a turn.
+        Event::Segment(text(0, "one")),
+        Event::Endpoint(8_000),
+        found(8_000, TurnChange::EagerEnd),
+        found(9_000, TurnChange::Resumed),
+        Event::Partial(text(8_000, "tw")),
+        found(20_000, TurnChange::Ended(TurnTrigger::Model)),
+    ];
+    let kinds: Vec<_> = told(&mut turns, &events).into_iter().map(|(_, change, text, _)| (change, text)).collect();
+    let expected =
+        [(Started, "on"), (Updated, "one"), (Change::Paused, "one"), (Change::Resumed, "one"), (Updated, "one tw")];
+    assert_eq!(kinds, expected.map(|(change, text)| (change, text.to_owned())));
+    assert!(turns.take_flush() && !turns.take_flush());
+    let rest = told(&mut turns, &[Event::Segment(text(8_000, "two")), Event::Flushed(0)]);
+    let whole = "one two".to_owned();
+    assert_eq!(rest, [(0, Updated, whole.clone(), 1.25), (0, Ended(Cause::Found), whole, 1.25)]);
+    // What ends a turn at a flush is the flush.
+    turns.event(&Event::Segment(text(24_000, "three")));
+    turns.ask(Cause::Client);
+    assert!(turns.event(&found(32_000, TurnChange::Ended(TurnTrigger::Manual))).is_empty() && !turns.take_flush());
+    assert_eq!(brief(&turns.event(&Event::Flushed(0)))[0].1, Ended(Cause::Client));
+}
+
+#[test]
+fn text_may_come_after_what_the_stage_has_found() {
+    let mut turns = staged();
+    assert!(told(&mut turns, &[found(0, TurnChange::Started), found(9_000, TurnChange::EagerEnd)]).is_empty());
+    let changes = turns.event(&Event::Segment(text(0, "one")));
+    let kinds: Vec<_> = changes.iter().map(|(change, turn)| (*change, turn.confidence)).collect();
+    assert_eq!(kinds, [(Started, Some(0.75)), (Change::Paused, Some(0.75))]);
+    turns.event(&found(9_000, TurnChange::Ended(TurnTrigger::Timeout)));
+    // The audio ends before the flush.
+    assert_eq!(turns.last().unwrap().0, Ended(Cause::Silence));
+    // A turn without text is not told.
+    turns.event(&found(20_000, TurnChange::Started));
+    turns.event(&found(30_000, TurnChange::Ended(TurnTrigger::Model)));
+    assert!(turns.take_flush() && turns.event(&Event::Flushed(0)).is_empty());
+}
+
+#[test]
 fn a_turn_with_too_much_text_ends() {
     let mut turns = turns(true);
     let long = "x".repeat(MOST_TEXT);
     assert_eq!(turns.event(&Event::Segment(text(0, &long))).len(), 1);
     let told = told(&mut turns, &[Event::Segment(text(8_000, "y"))]);
-    assert_eq!(told.iter().map(|(_, change, ..)| *change).collect::<Vec<_>>(), [Ended(Cause::Engine)]);
+    assert_eq!(told.iter().map(|(_, change, ..)| *change).collect::<Vec<_>>(), [Ended(Cause::Found)]);
 }
 
 #[derive(Debug, Clone)]
@@ -122,6 +178,14 @@ fn step() -> impl Strategy<Value = Step> {
         2 => "[a-z]{0,3}".prop_map(|word| Step::Engine(Event::Partial(Segment::new(0, 0, word)))),
         2 => Just(Step::Engine(Event::Endpoint(0))),
         1 => Just(Step::Engine(Event::Flushed(0))),
+        1 => prop::sample::select(vec![
+            TurnChange::Started,
+            TurnChange::EagerEnd,
+            TurnChange::Resumed,
+            TurnChange::Ended(TurnTrigger::Model),
+            TurnChange::Ended(TurnTrigger::Manual),
+        ])
+        .prop_map(|change| Step::Engine(found(0, change))),
         1 => Just(Step::Ask),
     ]
 }
@@ -129,8 +193,9 @@ fn step() -> impl Strategy<Value = Step> {
 proptest! {
     /// Whatever happens: each final text is in one turn that ends, in order, and turns start and end in turn.
     #[test]
-    fn nothing_is_lost_or_told_twice(steps in prop::collection::vec(step(), 0..60), has_endpoints: bool) {
+    fn nothing_is_lost_or_told_twice(steps in prop::collection::vec(step(), 0..60), has_endpoints: bool, has_stage: bool) {
         let mut turns = turns(has_endpoints);
+        turns.has_stage = has_stage;
         let (mut changes, mut spoken) = (Vec::new(), Vec::new());
         for step in steps {
             match step {
@@ -143,12 +208,12 @@ proptest! {
                 Step::Ask => turns.ask(Cause::Client),
             }
         }
-        changes.extend(turns.end(Cause::Client));
+        changes.extend(turns.last());
         let (mut said, mut open) = (Vec::new(), None);
         for (change, turn) in &changes {
             match change {
                 Started => prop_assert_eq!(open.replace(turn.index), None),
-                Updated => prop_assert_eq!(open, Some(turn.index)),
+                Updated | Change::Paused | Change::Resumed => prop_assert_eq!(open, Some(turn.index)),
                 Ended(_) => {
                     prop_assert_eq!(open.take(), Some(turn.index));
                     prop_assert!(turn.partial.is_empty() && turn.words.iter().all(|word| word.is_final));

@@ -284,10 +284,14 @@ impl<S: Side> Dialogue<'_, S> {
             }
         }
         self.send(out).await?;
+        let wants_flush = self.side.wants_flush();
         // Without events it has ended before.
         let Some(last) = batch.last() else { return Ok(true) };
-        if let Some((_, events)) = &mut self.open {
+        if let Some((session, events)) = &mut self.open {
             events.acknowledge(last.seq);
+            if wants_flush {
+                session.flush();
+            }
         }
         failed.map_or(Ok(last.is_last()), |failure| Err(failure.into()))
     }

@@ -49,6 +49,11 @@ pub(crate) trait Side: Send {
         self.tell(event, out);
     }
 
+    /// Whether the text of all audio so far is wanted, as by [`Ask::flush`], because of the events that were told last.
+    fn wants_flush(&mut self) -> bool {
+        false
+    }
+
     /// Whether the audio is in a container. It is decoded first, and shows the format of the audio.
     fn is_contained(&self) -> bool {
         false

@@ -7,7 +7,6 @@ use super::{
     messages::{
         ClientMessage, Configure, Numbered, OneOrMany, ServerMessage, Thresholds, Trigger, TurnEvent, TurnInfo, Word,
     },
-    options::silence,
     request::Request,
 };
 use crate::{
@@ -19,7 +18,7 @@ use crate::{
         side::{Ask, Side},
     },
 };
-use auricle_core::{AudioFormat, Event, Failure, FailureCode, Pace, metrics::Metrics};
+use auricle_core::{AudioFormat, Event, Failure, FailureCode, metrics::Metrics};
 use auricle_session::{Admitted, Protocol, SessionInfo, SessionRequest};
 use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
 
@@ -32,6 +31,10 @@ pub(super) struct Connection {
     /// Frames of audio processed.
     frames: u64,
     turns: Turns,
+    /// Whether the client was told that the open turn is probably over.
+    is_eager: bool,
+    /// Whether its session is open.
+    is_open: bool,
     /// The number of the next message.
     next: u64,
 }
@@ -42,7 +45,9 @@ impl Connection {
             protocol,
             audio: request.options.audio.unwrap_or_default(),
             frames: 0,
-            turns: Turns::new(request.options.silence),
+            turns: Turns::new(request.options.thresholds.silence()),
+            is_eager: false,
+            is_open: false,
             next: 0,
             request,
         }
@@ -59,11 +64,23 @@ impl Connection {
         Message::text(Numbered { message, request_id: self.request.id.clone(), sequence_id }.to_string())
     }
 
-    fn turn(&mut self, (change, turn): (Change, SpeakerTurn)) -> Message {
-        let (event, cause) = match change {
-            Change::Started => (TurnEvent::StartOfTurn, None),
-            Change::Updated => (TurnEvent::Update, None),
-            Change::Ended(cause) => (TurnEvent::EndOfTurn, Some(cause)),
+    /// The message for a change of a turn. After an early end only the end follows, or that the turn goes on.
+    fn turn(&mut self, (change, turn): (Change, SpeakerTurn)) -> Option<Message> {
+        let wants_eager = self.request.options.thresholds.eager_eot_threshold.is_some();
+        let sure = f64::from(turn.confidence.unwrap_or(1.0));
+        let (event, end_of_turn_confidence) = match change {
+            Change::Started => (TurnEvent::StartOfTurn, 0.0),
+            Change::Updated if self.is_eager => return None,
+            Change::Updated => (TurnEvent::Update, 0.0),
+            Change::Paused | Change::Resumed if !wants_eager => return None,
+            Change::Paused => (TurnEvent::EagerEndOfTurn, sure),
+            Change::Resumed => (TurnEvent::TurnResumed, 0.0),
+            Change::Ended(_) => (TurnEvent::EndOfTurn, sure),
+        };
+        self.is_eager = change == Change::Paused;
+        let trigger = match change {
+            Change::Ended(cause) => Some(trigger(cause)),
+            _ => None,
         };
         let hinted = self.request.options.language.clone();
         let transcript = turn.whole(&self.turns.separator);
@@ -73,61 +90,64 @@ impl Connection {
             start: word.is_timed.then_some(word.start),
             end: word.is_timed.then_some(word.end),
         };
-        self.message(ServerMessage::TurnInfo(TurnInfo {
+        Some(self.message(ServerMessage::TurnInfo(TurnInfo {
             event,
             turn_index: turn.index,
             audio_window_start: turn.start,
             audio_window_end: turn.end,
             transcript,
             words: turn.words.into_iter().map(word).collect(),
-            end_of_turn_confidence: if cause.is_some() { 1.0 } else { 0.0 },
-            trigger: cause.map(trigger),
+            end_of_turn_confidence,
+            trigger,
             languages: turn.language.filter(|_| hinted.is_none()).into_iter().collect(),
             languages_hinted: hinted.into_iter().collect(),
-        }))
+        })))
     }
 
-    /// Changes what the host can change in the middle of a stream.
+    /// Changes when turns end, as far as that can change.
     fn configure(&mut self, wanted: &Configure) -> ServerMessage {
-        let thresholds = wanted.thresholds.clone().unwrap_or_default();
-        let options = &self.request.options;
+        let Request { options, stage, preset, .. } = &self.request;
+        let mut thresholds = options.thresholds.with(wanted.thresholds.as_ref().unwrap_or(&Thresholds::default()));
+        if !stage.has_end() {
+            thresholds.eot_threshold = None;
+        }
         let languages = options.language.as_slice();
         let is_other =
             |wanted: &Option<OneOrMany>, set: &[String]| wanted.as_ref().is_some_and(|wanted| wanted.all() != set);
-        let cannot = if thresholds.eager_eot_threshold.is_some() {
-            Some(("EAGER_EOT_THRESHOLD", "`eager_eot_threshold` is not supported: leave it out"))
+        let refused = if let Err(failure) = thresholds.check() {
+            Some(("THRESHOLDS_INVALID", failure.to_string()))
+        } else if let Err(failure) = stage.check(&thresholds, preset) {
+            Some(("EAGER_EOT_THRESHOLD_NOT_SUPPORTED", failure.to_string()))
+        } else if self.is_open && stage.values(&thresholds) != stage.values(&options.thresholds) {
+            let why =
+                "the thresholds of the preset's stage cannot change after the first audio: send `Configure` before it";
+            Some(("THRESHOLDS_NOT_SUPPORTED", why.to_owned()))
         } else if is_other(&wanted.keyterms, &options.phrases) {
-            Some(("KEYTERMS", "`keyterms` cannot change during a stream: set `keyterm` in the URL of the next one"))
+            let why = "`keyterms` cannot change during a stream: set `keyterm` in the URL of the next one";
+            Some(("KEYTERMS_NOT_SUPPORTED", why.to_owned()))
         } else if is_other(&wanted.language_hints, languages) {
-            let description =
-                "`language_hints` cannot change during a stream: set `language_hint` in the URL of the next one";
-            Some(("LANGUAGE_HINTS", description))
+            let why = "`language_hints` cannot change during a stream: set `language_hint` in the URL of the next one";
+            Some(("LANGUAGE_HINTS_NOT_SUPPORTED", why.to_owned()))
         } else {
             None
         };
-        if let Some((name, description)) = cannot {
-            let code = format!("CONFIGURE_{name}_NOT_SUPPORTED");
-            return ServerMessage::ConfigureFailure { code, description: description.to_owned() };
+        if let Some((name, description)) = refused {
+            return ServerMessage::ConfigureFailure { code: format!("CONFIGURE_{name}"), description };
         }
-        match thresholds.eot_timeout_ms.map(silence).transpose() {
-            Ok(silence) => self.turns.silence = silence.unwrap_or(self.turns.silence),
-            Err(failure) => {
-                let code = "CONFIGURE_EOT_TIMEOUT_MS_INVALID".to_owned();
-                return ServerMessage::ConfigureFailure { code, description: failure.to_string() };
-            }
+        let (keyterms, language_hints) = (options.phrases.clone(), languages.to_vec());
+        self.turns.silence = thresholds.silence();
+        let mut told = thresholds.clone();
+        if !stage.has_silence() {
+            told.eot_timeout_ms = u32::try_from(self.turns.silence.as_millis()).ok();
         }
-        let eot_timeout_ms = u32::try_from(self.turns.silence.as_millis()).ok();
-        ServerMessage::ConfigureSuccess {
-            thresholds: Thresholds { eot_timeout_ms, ..Thresholds::default() },
-            keyterms: options.phrases.clone(),
-            language_hints: languages.to_vec(),
-        }
+        self.request.options.thresholds = thresholds;
+        ServerMessage::ConfigureSuccess { thresholds: told, keyterms, language_hints }
     }
 }
 
 fn trigger(cause: Cause) -> Trigger {
     match cause {
-        Cause::Engine => Trigger::Model,
+        Cause::Found => Trigger::Model,
         Cause::Client => Trigger::Manual,
         Cause::Silence => Trigger::Timeout,
     }
@@ -176,11 +196,15 @@ impl Side for Connection {
 
     fn binary(&mut self, audio: Bytes) -> Result<Ask, Failure> {
         // All audio before is processed.
-        let flush = self.turns.is_silent(self.time());
+        let flush = !self.request.stage.has_silence() && self.turns.is_silent(self.time());
         if flush {
             self.turns.ask(Cause::Silence);
         }
         Ok(Ask { finish: audio.is_empty(), audio, flush, ..Ask::default() })
+    }
+
+    fn wants_flush(&mut self) -> bool {
+        self.turns.take_flush()
     }
 
     fn is_contained(&self) -> bool {
@@ -192,12 +216,13 @@ impl Side for Connection {
     }
 
     fn request(&mut self, _: &Admitted) -> Result<SessionRequest, Failure> {
-        Ok(self.request.wanted().session(self.audio, Pace::Live))
+        Ok(self.request.session(self.audio))
     }
 
     fn opened(&mut self, info: &SessionInfo, metrics: &Metrics, _: &mut Vec<Message>) -> Result<(), Failure> {
         self.audio = info.audio;
         self.turns.open(&info.metadata);
+        self.is_open = true;
         tracing::debug!(stream = info.id, request_id = self.request.id, "stream of a client of Flux");
         note_ignored(self.protocol.name, &self.request.options.ignored, info, metrics);
         Ok(())
@@ -205,13 +230,13 @@ impl Side for Connection {
 
     fn tell(&mut self, event: &Event, out: &mut Vec<Message>) {
         for change in self.turns.event(event) {
-            out.push(self.turn(change));
+            out.extend(self.turn(change));
         }
     }
 
     fn done(&mut self, out: &mut Vec<Message>) -> bool {
-        if let Some(change) = self.turns.end(Cause::Client) {
-            out.push(self.turn(change));
+        if let Some(change) = self.turns.last() {
+            out.extend(self.turn(change));
         }
         out.push(close(1000, ""));
         false
@@ -222,9 +247,9 @@ impl Side for Connection {
         let mut last = Vec::new();
         // All text is there then.
         if matches!(failure.code, C::ShuttingDown | C::EndedByOperator)
-            && let Some(change) = self.turns.end(Cause::Client)
+            && let Some(change) = self.turns.last()
         {
-            last.push(self.turn(change));
+            last.extend(self.turn(change));
         }
         // When the server stops, clients connect again, which some do not after an `Error`.
         if failure.code != C::ShuttingDown {
@@ -239,7 +264,7 @@ impl Side for Connection {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use auricle_plugin_api::Segment;
+    use auricle_plugin_api::{Metadata, Segment, Turn, TurnChange, TurnTrigger};
     use auricle_session::Codes;
 
     fn connection() -> Connection {
@@ -279,6 +304,43 @@ mod tests {
     }
 
     #[test]
+    fn early_ends_of_a_stage_are_told_to_those_who_want_them() {
+        use TurnEvent::{EagerEndOfTurn, EndOfTurn, StartOfTurn, TurnResumed, Update};
+        for wants in [false, true] {
+            let mut connection = connection();
+            connection.request.options.thresholds.eager_eot_threshold = wants.then_some(0.4);
+            connection.turns.open(&Metadata::new(16_000, 1_600).capabilities(["turns"]));
+            let found = |sample, change| Event::Turn(Turn::new(sample, change).confidence(0.75));
+            let mut told = Vec::new();
+            for event in [
+                Event::Segment(Segment::new(0, 8_000, "one")),
+                found(8_000, TurnChange::EagerEnd),
+                Event::Partial(Segment::new(8_000, 9_000, "t")),
+                found(9_000, TurnChange::Resumed),
+                Event::Partial(Segment::new(8_000, 16_000, "two")),
+                found(16_000, TurnChange::Ended(TurnTrigger::Model)),
+                Event::Segment(Segment::new(8_000, 16_000, "two")),
+            ] {
+                connection.tell(&event, &mut told);
+            }
+            assert!(connection.wants_flush() && !connection.wants_flush());
+            connection.tell(&Event::Flushed(0), &mut told);
+            let turns = read(&told).into_iter().filter_map(|told| match told.message {
+                ServerMessage::TurnInfo(turn) => Some((turn.event, turn.end_of_turn_confidence)),
+                _ => None,
+            });
+            let turns: Vec<_> = turns.collect();
+            let end = (EndOfTurn, 0.75);
+            let expected = if wants {
+                vec![(StartOfTurn, 0.0), (EagerEndOfTurn, 0.75), (TurnResumed, 0.0), (Update, 0.0), (Update, 0.0), end]
+            } else {
+                vec![(StartOfTurn, 0.0), (Update, 0.0), (Update, 0.0), (Update, 0.0), end]
+            };
+            assert_eq!(turns, expected);
+        }
+    }
+
+    #[test]
     fn a_turn_ends_after_a_silence_of_the_audio() {
         let mut connection = connection();
         assert!(!connection.text(&r#"{"type":"ForceEndTurn"}"#.into()).unwrap().flush, "there is no audio");
@@ -297,9 +359,10 @@ mod tests {
         connection.request.options.phrases = vec!["a".to_owned()];
         for (settings, name) in [
             (r#""thresholds":{"eager_eot_threshold":0.4,"eot_timeout_ms":900}"#, "EAGER_EOT_THRESHOLD_NOT_SUPPORTED"),
+            (r#""thresholds":{"eager_eot_threshold":2}"#, "THRESHOLDS_INVALID"),
             (r#""keyterms":["b"]"#, "KEYTERMS_NOT_SUPPORTED"),
             (r#""language_hints":["en"]"#, "LANGUAGE_HINTS_NOT_SUPPORTED"),
-            (r#""thresholds":{"eot_timeout_ms":1}"#, "EOT_TIMEOUT_MS_INVALID"),
+            (r#""thresholds":{"eot_timeout_ms":1}"#, "THRESHOLDS_INVALID"),
         ] {
             let ServerMessage::ConfigureFailure { code, .. } = configured(&mut connection, settings) else {
                 panic!("{settings}")

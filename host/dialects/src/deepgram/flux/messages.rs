@@ -146,7 +146,7 @@ pub struct TurnInfo {
     pub transcript: String,
     /// Its words.
     pub words: Vec<Word>,
-    /// 1 at the end, else 0.
+    /// How sure the stage is that the turn is over. Without one 1 at the end, else 0.
     pub end_of_turn_confidence: f64,
     /// Why the turn has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -166,6 +166,10 @@ pub enum TurnEvent {
     StartOfTurn,
     /// It has another text.
     Update,
+    /// It is probably over.
+    EagerEndOfTurn,
+    /// It goes on after that.
+    TurnResumed,
     /// Its text is final.
     EndOfTurn,
 }
@@ -174,7 +178,7 @@ pub enum TurnEvent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Trigger {
-    /// The engine reported its end.
+    /// The engine or a stage found its end.
     Model,
     /// The client asked for it.
     Manual,

@@ -1,17 +1,18 @@
 //! What the URL of a client of Flux asks for, checked against the presets.
 
-use super::options::Options;
+use super::{options::Options, stage::StageOptions};
 use crate::{
     deepgram::{
         headers::new_id,
         request::{ADVICE, NAME},
         settings::DeepgramSettings,
     },
+    fields::WantedLanguage,
     preset::chosen_preset,
     wanted::Wanted,
 };
-use auricle_core::Failure;
-use auricle_session::Admitted;
+use auricle_core::{AudioFormat, Failure, Pace};
+use auricle_session::{Admitted, SessionRequest};
 
 /// What a client asks for.
 #[derive(Debug, Clone, Default)]
@@ -20,7 +21,11 @@ pub(super) struct Request {
     pub(super) id: String,
     pub(super) preset: String,
     pub(super) options: Options,
+    pub(super) stage: StageOptions,
 }
+
+/// Deepgram's own value, of which nothing is said if it has no effect.
+const USUAL_END: f64 = 0.7;
 
 impl Request {
     /// Reads the query of a URL.
@@ -28,15 +33,27 @@ impl Request {
     /// # Errors
     /// A parameter is invalid, or cannot be served.
     pub(super) fn read(query: &str, settings: &DeepgramSettings, admitted: &Admitted) -> Result<Self, Failure> {
-        let options = Options::parse(query)?;
+        let mut options = Options::parse(query)?;
         let (model, set) = (options.model.as_deref(), settings.preset.as_ref());
         let preset = chosen_preset(model, set, NAME, ADVICE, admitted)?;
-        let request = Self { id: new_id(), preset, options };
+        let stage = StageOptions::of(&preset, admitted.sessions());
+        stage.check(&options.thresholds, &preset)?;
+        if !stage.has_end() && options.thresholds.eot_threshold.take().is_some_and(|end| end != USUAL_END) {
+            options.ignored.insert(0, "eot_threshold");
+        }
+        let request = Self { id: new_id(), preset, options, stage };
         request.wanted().check("`keyterm` needs", admitted.sessions())?;
         Ok(request)
     }
 
-    pub(super) fn wanted(&self) -> Wanted<'_> {
+    /// The session for it.
+    pub(super) fn session(&self, audio: AudioFormat) -> SessionRequest {
+        let mut request = self.wanted().session(audio, Pace::Live);
+        request.options.extend(self.stage.values(&self.options.thresholds));
+        request
+    }
+
+    fn wanted(&self) -> Wanted<'_> {
         let Self { preset, options, .. } = self;
         Wanted { preset, language: options.language.as_deref(), phrases: &options.phrases, prompt: "" }
     }

@@ -1,6 +1,9 @@
 //! Tests of the items.
 
-use super::*;
+use super::{
+    super::detection::{Eagerness, TurnDetection},
+    *,
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -10,8 +13,12 @@ fn items(capabilities: &[&str]) -> Items {
     items
 }
 
+fn detection(is_on: bool) -> TurnDetection {
+    if is_on { TurnDetection::Meaning(Eagerness::Auto) } else { TurnDetection::Off }
+}
+
 fn config(detects_turns: bool) -> Config {
-    Config { turn_detection: Some(detects_turns), ..Config::default() }
+    Config { turn_detection: Some(detection(detects_turns)), ..Config::default() }
 }
 
 fn text(start: u64, text: &str) -> Segment {
@@ -127,6 +134,58 @@ fn the_client_ends_items_by_commits() {
 }
 
 #[test]
+fn a_stage_ends_items_whose_text_is_asked_for() {
+    let (mut items, config) = (items(&["endpoints", "turns"]), config(true));
+    let found = |sample, change| Event::Turn(Turn::new(sample, change));
+    let mut told = Vec::new();
+    let events = [
+        found(4_000, TurnChange::Started),
+        Event::SpeechStarted(8_000),
+        Event::Segment(text(8_000, "one")),
+        Event::Endpoint(16_000),
+        found(32_000, TurnChange::Ended(TurnTrigger::Model)),
+    ];
+    events.iter().for_each(|event| told.extend(items.event(event, &config)));
+    assert!(items.take_flush() && !items.take_flush());
+    let events = [
+        Event::Segment(text(16_000, "two")),
+        Event::Flushed(0),
+        // Nothing was said in this one.
+        found(40_000, TurnChange::Started),
+        found(48_000, TurnChange::Ended(TurnTrigger::Timeout)),
+        Event::Flushed(0),
+    ];
+    events.iter().for_each(|event| told.extend(items.event(event, &config)));
+    let first = values(&told)[0]["item_id"].clone();
+    let list = [
+        ("speech_started", json!(250)),
+        ("delta", json!("one")),
+        ("speech_stopped", json!(2_000)),
+        ("committed", Value::Null),
+        ("added", Value::Null),
+        ("done", Value::Null),
+        ("delta", json!(" two")),
+        ("completed", json!(["one two", 1.75])),
+        ("speech_started", json!(2_500)),
+        ("speech_stopped", json!(3_000)),
+        ("committed", first.clone()),
+        ("added", first.clone()),
+        ("done", first),
+        ("completed", json!(["", 0.5])),
+    ];
+    assert_eq!(brief(&told), expected(&list));
+    // A commit of the client flushes, which ends the turn.
+    items.event(&found(56_000, TurnChange::Started), &config);
+    told = items.commit(4.0).unwrap();
+    told.extend(items.event(&found(64_000, TurnChange::Ended(TurnTrigger::Manual)), &config));
+    told.extend(items.event(&Event::Flushed(0), &config));
+    assert_eq!(
+        brief(&told).iter().map(|(kind, _)| kind.as_str()).collect::<Vec<_>>(),
+        ["committed", "added", "done", "completed"]
+    );
+}
+
+#[test]
 fn what_is_cleared_is_not_told() {
     let (mut items, config) = (items(&["endpoints"]), config(true));
     assert!(!items.clear(0.0));
@@ -182,6 +241,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Commit),
         1 => Just(Step::Clear),
         1 => any::<bool>().prop_map(Step::Turns),
+        1 => Just(Step::Engine(Event::Turn(Turn::new(0, TurnChange::Started)))),
+        1 => Just(Step::Engine(Event::Turn(Turn::new(0, TurnChange::Ended(TurnTrigger::Model))))),
     ]
 }
 
@@ -189,8 +250,9 @@ proptest! {
     /// Whatever happens: each committed item is completed once, its transcript is its deltas, and each text that is not
     /// cleared is told once, in order.
     #[test]
-    fn nothing_is_lost_or_told_twice(steps in prop::collection::vec(step(), 0..60), has_endpoints: bool) {
-        let (mut items, mut config) = (items(if has_endpoints { &["endpoints"] } else { &[] }), config(true));
+    fn nothing_is_lost_or_told_twice(steps in prop::collection::vec(step(), 0..60), has_endpoints: bool, has_stage: bool) {
+        let abilities: Vec<_> = [(has_endpoints, "endpoints"), (has_stage, "turns")].into_iter().filter_map(|(has, name)| has.then_some(name)).collect();
+        let (mut items, mut config) = (items(&abilities), config(true));
         let (mut told, mut spoken, mut now, mut cleared) = (Vec::new(), Vec::new(), 0.0, 0);
         for step in steps {
             now += 0.2;
@@ -207,7 +269,7 @@ proptest! {
                     cleared += items.open.as_ref().map_or(0, |item| item.transcript.len());
                     items.clear(now);
                 }
-                Step::Turns(turns) => config.turn_detection = Some(turns),
+                Step::Turns(turns) => config.turn_detection = Some(detection(turns)),
             }
         }
         told.extend(items.end(now, &config));

@@ -21,8 +21,9 @@ fn what_published_clients_send_is_read() {
         language: Some("en".to_owned()),
         ..Transcription::default()
     };
-    assert_eq!((config.transcription, config.turn_detection), (wanted.clone(), Some(true)));
-    assert_eq!(config.ignored, ["turn_detection.prefix_padding_ms", "turn_detection.silence_duration_ms"]);
+    let detection = Some(TurnDetection::Silence(Some(350)));
+    assert_eq!((config.transcription, config.turn_detection), (wanted.clone(), detection));
+    assert_eq!(config.ignored, ["turn_detection.prefix_padding_ms"]);
     let pipecat = json!({"type": "transcription", "audio": {"input": {
         "format": {"type": "audio/pcm", "rate": 24_000},
         "transcription": {"model": "gpt-transcribe", "language": "en", "prompt": "Names: Ann, Bob"},
@@ -30,7 +31,10 @@ fn what_published_clients_send_is_read() {
     }}});
     let config = applied(&[pipecat]).unwrap();
     let wanted = Transcription { prompt: "Names: Ann, Bob".to_owned(), ..wanted };
-    assert_eq!((config.transcription, config.turn_detection, config.audio.sample_rate), (wanted, Some(false), 24_000));
+    assert_eq!(
+        (config.transcription, config.turn_detection, config.audio.sample_rate),
+        (wanted, Some(TurnDetection::Off), 24_000)
+    );
     assert_eq!(config.ignored, ["noise_reduction"]);
     let beta = json!({
         "input_audio_format": "g711_ulaw", "input_audio_transcription": {"model": "whisper-1"}, "turn_detection": null,
@@ -56,7 +60,7 @@ fn only_what_is_named_changes_and_null_clears() {
     };
     assert_eq!(
         (&config.transcription, config.audio.sample_rate, config.turn_detection),
-        (&wanted, 16_000, Some(false))
+        (&wanted, 16_000, Some(TurnDetection::Off))
     );
     assert_eq!(
         config.session("sess_1", Shape::Current),
@@ -66,7 +70,7 @@ fn only_what_is_named_changes_and_null_clears() {
         }}})
     );
     let cleared = set(json!({"transcription": null, "format": null, "turn_detection": {}}));
-    let expected = Config { turn_detection: Some(true), ..Config::default() };
+    let expected = Config { turn_detection: Some(TurnDetection::Silence(None)), ..Config::default() };
     assert_eq!(applied(&[first.clone(), cleared]).unwrap(), expected);
     let other = set(json!({"format": {"type": "audio/pcma"}}));
     assert_eq!(applied(&[first, other]).unwrap().session("s", Shape::Beta)["input_audio_format"], "g711_alaw");
@@ -79,6 +83,22 @@ fn a_model_that_has_no_turn_detection_at_openai_has_none_unless_it_is_set() {
     let detects = |updates: &[Value]| applied(updates).unwrap().detects_turns();
     assert!(detects(&[]) && detects(&[model("gpt-transcribe")]) && detects(&[set, model("gpt-live-transcribe")]));
     assert!(!detects(&[model("gpt-live-transcribe")]) && !detects(&[model("gpt-realtime-whisper-1")]));
+}
+
+#[test]
+fn what_ends_items_is_told_as_far_as_a_stage_takes_it_up() {
+    for (asked, told) in [
+        (json!({"type": "semantic_vad"}), json!({"type": "semantic_vad", "eagerness": "auto"})),
+        (json!({"type": "semantic_vad", "eagerness": "low"}), json!({"type": "semantic_vad", "eagerness": "low"})),
+        (json!({"silence_duration_ms": 300}), json!({"type": "server_vad", "silence_duration_ms": 300})),
+        (json!({"type": "server_vad", "eagerness": "low"}), json!({"type": "server_vad"})),
+    ] {
+        let mut config = applied(&[json!({"turn_detection": asked})]).unwrap();
+        let of = |config: &Config| config.session("s", Shape::Beta)["turn_detection"].clone();
+        assert_eq!(of(&config), json!({"type": "server_vad"}));
+        config.has_stage = true;
+        assert_eq!(of(&config), told);
+    }
 }
 
 #[test]
@@ -97,6 +117,16 @@ fn what_cannot_be_done_is_refused() {
         (input("format", json!({"rate": -1})), "session.audio.input.format", "invalid_value"),
         (input("format", json!("pcm16")), "session.audio.input.format", "invalid_value"),
         (input("turn_detection", json!({"type": "x"})), "session.audio.input.turn_detection", "invalid_value"),
+        (
+            input("turn_detection", json!({"type": "semantic_vad", "eagerness": "very"})),
+            "session.audio.input.turn_detection",
+            "invalid_value",
+        ),
+        (
+            input("turn_detection", json!({"silence_duration_ms": "long"})),
+            "session.audio.input.turn_detection",
+            "invalid_value",
+        ),
         (input("turn_detection", json!({"x": 1})), "session.audio.input.turn_detection", "unknown_parameter"),
         (input("transcription", json!({"model": 1})), "session.audio.input.transcription", "invalid_value"),
         (input("transcription", json!({"keywords": [1]})), "session.audio.input.transcription", "invalid_value"),
