@@ -47,6 +47,8 @@ mod stats;
 #[cfg(target_os = "linux")]
 mod ttfs;
 #[cfg(target_os = "linux")]
+mod turns;
+#[cfg(target_os = "linux")]
 mod webrtc;
 #[cfg(target_os = "linux")]
 mod whisper;
@@ -133,6 +135,9 @@ enum Bench {
     /// The presets of the repository with and without a voice gate: invented words, first words, wrong words, processor time
     #[cfg(target_os = "linux")]
     Gate(gate::Options),
+    /// The stages that find turns: delay of the ends of turns, early ends and misses
+    #[cfg(target_os = "linux")]
+    Turns(turns::Options),
     /// Streams that can be resumed, compared with others: processor time; the memory of streams that wait
     Resume,
     /// Streams over WebRTC, compared with streams over WebSocket
@@ -191,6 +196,8 @@ fn main() -> ExitCode {
         Bench::Ttfs { work, utterances, streams } => ttfs::run(&work, utterances, streams),
         #[cfg(target_os = "linux")]
         Bench::Gate(options) => gate::run(&options),
+        #[cfg(target_os = "linux")]
+        Bench::Turns(options) => turns::run(&options),
         #[cfg(target_os = "linux")]
         Bench::Resume => resume::run(),
         #[cfg(target_os = "linux")]

@@ -107,6 +107,13 @@ pub(crate) enum Bench {
         #[arg(long, value_name = "DIR")]
         digits: Option<PathBuf>,
     },
+    /// The stages that find turns, on ten streams of real speech with pauses: delay of the ends of turns, early ends and misses.
+    /// Takes a quarter of an hour
+    Turns {
+        /// Folder of recordings of English, as for `live`
+        #[arg(long, value_name = "DIR")]
+        audio: PathBuf,
+    },
     /// Streams that can be resumed, compared with others: processor time; the memory of streams that wait
     Resume,
     /// Streams over WebRTC, compared with streams over WebSocket: processor time of the host, delay of texts
@@ -177,6 +184,10 @@ pub(crate) fn bench(name: &Bench) -> Done {
                 }
             }
             &mut command
+        }
+        Bench::Turns { audio } => {
+            let folder = absolute(audio).map_err(|error| format!("{}: {error}", audio.display()))?;
+            command.args(["turns", "--audio"]).arg(folder)
         }
         Bench::Resume => command.arg("resume"),
         Bench::Webrtc => command.arg("webrtc"),

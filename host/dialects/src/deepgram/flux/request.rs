@@ -7,7 +7,6 @@ use crate::{
         request::{ADVICE, NAME},
         settings::DeepgramSettings,
     },
-    fields::WantedLanguage,
     preset::chosen_preset,
     wanted::Wanted,
 };
