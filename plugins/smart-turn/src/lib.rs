@@ -58,7 +58,7 @@ impl StageLoader for Loader {
             )
             .field(
                 share("eager_threshold").describe(
-                    "the probability from which a turn is told to be probably over; without it that is not told",
+                    "the probability from which a turn is told to be probably over, less than `end_threshold`; without it that is not told",
                 ),
             )
             .field(
@@ -106,9 +106,6 @@ impl Stage for SmartTurn {
             timeout: optional("timeout_seconds")?,
             update: optional("update_seconds")?,
         };
-        if limits.eager.is_some_and(|eager| eager > limits.end) {
-            return Err(Error::config("eager_threshold", "must be at most `end_threshold`"));
-        }
         Ok(Listener {
             vad: self.detector.detector(),
             stage: Arc::clone(self),

@@ -114,7 +114,9 @@ fn the_client_ends_a_turn_and_so_does_the_end_of_the_audio() {
 }
 
 #[test]
-fn limits_that_contradict_each_other_name_the_field() {
-    let error = stage().try_stream(json!({"eager_threshold": 0.6, "end_threshold": 0.5})).err().unwrap();
-    assert!(error.message.contains("field `eager_threshold`"), "{error}");
+fn early_ends_that_need_more_than_ends_are_not_told() {
+    let told = hear(stage().stream(json!({"eager_threshold": 0.95, "end_threshold": 0.05})), &[&talk()]);
+    let changes = changes(&told);
+    assert!(changes.contains(&TurnChange::Ended(TurnTrigger::Model)), "{changes:?}");
+    assert!(!changes.contains(&TurnChange::EagerEnd), "{changes:?}");
 }
