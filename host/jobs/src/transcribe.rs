@@ -50,6 +50,7 @@ pub(crate) async fn transcribe(job: &Job, store: &Store, server: &Server) -> Res
         options: job.options.clone(),
         pace: Pace::File,
         reconnect: RECONNECT,
+        multichannel: false,
     };
     let mut pause = FIRST_PAUSE;
     loop {
