@@ -8,6 +8,9 @@ use std::ops::Range;
 /// Words inside a run that are no digits.
 const FILLERS: [&str; 5] = ["and", "er", "uh", "uhm", "um"];
 
+/// Words for more than one digit of the same kind.
+const TIMES: [&str; 2] = ["double", "triple"];
+
 /// A run of digits.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Run {
@@ -47,10 +50,16 @@ pub(super) fn runs(words: &[&str]) -> Vec<Run> {
     runs
 }
 
+/// The last word, if it doubles the digit that follows.
+pub(super) fn doubling(words: &[&str]) -> Option<usize> {
+    let last = Core::new(words.last()?).core.to_lowercase();
+    TIMES.contains(&last.as_str()).then(|| words.len() - 1)
+}
+
 /// Whether a run may go on after this word.
 pub(super) fn is_filler(word: &str) -> bool {
     let plain = Core::new(word).core.to_lowercase();
-    plain.is_empty() || ["double", "triple"].contains(&plain.as_str()) || FILLERS.contains(&plain.as_str())
+    plain.is_empty() || TIMES.contains(&plain.as_str()) || FILLERS.contains(&plain.as_str())
 }
 
 /// How many digits a word stands for; `None` if it is no part of a run.

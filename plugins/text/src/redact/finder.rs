@@ -14,8 +14,6 @@ use std::{ops::Range, sync::Arc};
 const CARD_DIGITS: usize = 13;
 /// and a phone number from here on.
 const PHONE_DIGITS: usize = 7;
-/// A run that is shorter than this may be one that has begun: a single digit tells nothing.
-const BEGUN_DIGITS: usize = 2;
 /// No card number is longer.
 const MOST_CARD_DIGITS: usize = 19;
 
@@ -84,7 +82,8 @@ impl Finder {
         let run = digits::runs(words).pop().filter(|run| self.is_open(run) && reaches_end(run));
         let address = self.addresses.as_ref().and_then(|addresses| addresses.open(words));
         let patterns = self.patterns.iter().filter_map(|pattern| pattern.open(words));
-        run.map(|run| run.words.start).into_iter().chain(address).chain(patterns).min()
+        let doubling = digits::doubling(words).filter(|_| self.card || self.phone);
+        run.map(|run| run.words.start).into_iter().chain(doubling).chain(address).chain(patterns).min()
     }
 
     fn kind(&self, run: &Run) -> Option<&'static str> {
@@ -97,7 +96,7 @@ impl Finder {
 
     fn is_open(&self, run: &Run) -> bool {
         let most = if self.card { MOST_CARD_DIGITS } else { CARD_DIGITS };
-        (self.card || self.phone) && (BEGUN_DIGITS..most).contains(&run.digits)
+        (self.card || self.phone) && run.digits < most
     }
 
     /// One edit for ranges that overlap.
@@ -151,7 +150,8 @@ pub(super) mod tests {
         for (text, begun) in [
             ("my card is 4111 1111", Some(3)),
             ("call five five five one two one two", Some(1)),
-            ("it is one", None),
+            ("it is one", Some(2)),
+            ("it is double", Some(2)),
             ("write to jane dot", Some(2)),
             ("see case", Some(1)),
             ("my card is 4111 1111 1111 1111 111", None),

@@ -188,11 +188,11 @@ impl<'a> Joined<'a> {
         let mut of_texts = vec![Vec::new(); self.ends.len()];
         for Edit { range, text } in edits {
             let mut text = text.clone();
-            for place in self.text_of(range.start)..=self.text_of(range.end - 1) {
+            for (place, of_text) in of_texts.iter_mut().enumerate() {
                 let (begin, end) = (self.begin(place), self.ends[place]);
-                let within = range.start.max(begin) - begin..range.end.min(end) - begin;
-                if !within.is_empty() {
-                    of_texts[place].push(Edit { range: within, text: text.take() });
+                let (first, last) = (range.start.max(begin), range.end.min(end));
+                if first < last {
+                    of_text.push(Edit { range: first - begin..last - begin, text: text.take() });
                 }
             }
         }
