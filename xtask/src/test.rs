@@ -3,7 +3,7 @@
 use crate::{
     alone, faults, publish,
     run::{Done, cargo, root, run, target},
-    stage,
+    semver, stage,
     tools::tool,
 };
 use std::{fs, process::Command};
@@ -57,7 +57,7 @@ fn converter() -> Done {
     run(command.arg("plugins/whisper/convert/tests").env("PYTHONDONTWRITEBYTECODE", "1").current_dir(root()))
 }
 
-/// Format, lints, the host's crates on their own, documentation, the fault page, the crates to publish, licences.
+/// Format, lints, the host's crates on their own, documentation, the fault page, the crates to publish, their interfaces, licences.
 pub(crate) fn check() -> Done {
     crate::fetch::pocketsphinx()?;
     run(&mut cargo(&["fmt", "--all", "--check"]))?;
@@ -69,6 +69,7 @@ pub(crate) fn check() -> Done {
     run(cargo(&["doc", "--workspace", "--no-deps", "--all-features"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     faults::check()?;
     publish::check()?;
+    semver::check()?;
     let deny = tool("cargo-deny", "0.20.2")?;
     // The advisory database is not on crates.io, so that check is left to `cargo deny check`.
     run(Command::new(deny).args(["check", "licenses", "bans", "sources"]).current_dir(root()))

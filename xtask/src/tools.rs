@@ -8,8 +8,9 @@ pub(crate) fn tool(name: &str, version: &str) -> Done<PathBuf> {
     let tools = target().join("tools");
     let program = tools.join("bin").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     if !program.exists() {
+        // Not optimised: they run for seconds, and optimising them takes minutes.
         eprintln!("xtask: installing {name} from crates.io into {}", tools.display());
-        run(cargo(&["install", "--locked", "--quiet", "--version", version, name, "--root"]).arg(&tools))?;
+        run(cargo(&["install", "--debug", "--locked", "--quiet", "--version", version, name, "--root"]).arg(&tools))?;
     }
     Ok(program)
 }

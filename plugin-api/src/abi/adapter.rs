@@ -219,8 +219,11 @@ pub trait Plugin {
     /// Creates the engines, wrapped for the boundary.
     fn engines(host: &Host) -> Vec<AbiLoaderBox>;
 
-    /// Creates the stages, wrapped for the boundary.
-    fn stages(host: &Host) -> Vec<AbiStageLoaderBox>;
+    /// Creates the stages, wrapped for the boundary. None by default: plugins written against 1.0 have none.
+    fn stages(host: &Host) -> Vec<AbiStageLoaderBox> {
+        let _ = host;
+        Vec::new()
+    }
 }
 
 extern "C" fn engines<P: Plugin>(host: AbiHostBox) -> AbiResult<RVec<AbiLoaderBox>> {
