@@ -304,7 +304,7 @@ impl Settings {
             [("resume.store_seconds", self.resume.store_seconds), ("resume.keep_seconds", self.resume.keep_seconds)]
         {
             if !is_wait(seconds) {
-                return Err(SettingsError::NoWait { field });
+                return Err(SettingsError::NotPositive { field });
             }
         }
         limits::check(&self.limits, &self.timeouts)
@@ -433,6 +433,8 @@ mod tests {
         assert!(read("[timeouts]\nprobe_seconds = 1e19").unwrap_err().to_string().contains("timeouts.probe_seconds"));
         assert!(read("[timeouts]\ndrain_seconds = 0.0").is_ok());
         assert!(read("[resume]\nseconds = 0").is_ok());
+        let problem = read("[resume]\nstore_seconds = 0").unwrap_err().to_string();
+        assert!(problem.contains("`resume.store_seconds` must be a positive number"), "{problem}");
         for seconds in ["-1", "nan", "inf", "1e300"] {
             let problem = read(&format!("[resume]\nseconds = {seconds}")).unwrap_err().to_string();
             assert!(problem.contains("`resume.seconds` must be 0, or "), "{problem}");
