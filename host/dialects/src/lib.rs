@@ -7,7 +7,6 @@
 pub mod assembly_ai;
 #[cfg(feature = "server")]
 mod base64_text;
-#[cfg(feature = "server")]
 #[cfg(feature = "client")]
 pub mod client;
 pub mod deepgram;
