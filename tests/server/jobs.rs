@@ -43,7 +43,7 @@ impl Bulk {
     }
 
     /// Writes a recording; its path.
-    fn recording(&self, seed: u64) -> String {
+    fn recording(&self, seed: u32) -> String {
         let path = self.folder.path().join(format!("{seed}.wav"));
         fs::write(&path, wav_file(&noise(seed, SAMPLES), 1)).unwrap();
         path.to_str().unwrap().to_owned()
@@ -115,10 +115,10 @@ fn each_file_has_one_result_whoever_is_killed() {
     assert!(states.contains("\"done\"") && !states.contains("\"queued\""), "{states:?}");
     stop(worker);
     let results = bulk.results();
-    assert_eq!(results.len() as u64, count);
+    assert_eq!(results.len() as u32, count);
     for result in &results {
         let name = result["name"].as_str().unwrap();
-        let seed: u64 = Path::new(name).file_stem().unwrap().to_str().unwrap().parse().unwrap();
+        let seed: u32 = Path::new(name).file_stem().unwrap().to_str().unwrap().parse().unwrap();
         assert_eq!(result["text"], tone_segments(&noise(seed, SAMPLES), 16_000).join(" "), "{name}");
         assert_eq!(result["damaged_parts"], 0);
     }

@@ -10,7 +10,7 @@ use std::{
 };
 
 /// The crates with their folders.
-const CRATES: [(&str, &str); 18] = [
+const CRATES: [(&str, &str); 19] = [
     ("auricle-plugin-api", "plugin-api"),
     ("auricle-onnx-file", "plugin-kit/onnx-file"),
     ("auricle-plugin-test", "plugin-test"),
@@ -27,6 +27,7 @@ const CRATES: [(&str, &str); 18] = [
     ("auricle-javascript", "clients/javascript"),
     ("auricle-server", "host/server"),
     ("auricle-client", "host/client"),
+    ("auricle-jobs", "host/jobs"),
     ("auricle-loadtest", "host/loadtest"),
     ("auricle", "host/auricle"),
 ];
