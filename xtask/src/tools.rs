@@ -8,9 +8,10 @@ pub(crate) fn tool(name: &str, version: &str) -> Done<PathBuf> {
     let tools = target().join("tools");
     let program = tools.join("bin").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     if !program.exists() {
-        // Not optimised: they run for seconds, and optimising them takes minutes.
         eprintln!("xtask: installing {name} from crates.io into {}", tools.display());
-        run(cargo(&["install", "--debug", "--locked", "--quiet", "--version", version, name, "--root"]).arg(&tools))?;
+        // Not optimised: they run for seconds, and optimising them takes minutes. Line tables would take gigabytes.
+        let mut install = cargo(&["install", "--debug", "--locked", "--quiet", "--version", version, name, "--root"]);
+        run(install.arg(&tools).env("CARGO_PROFILE_DEV_DEBUG", "0"))?;
     }
     Ok(program)
 }
