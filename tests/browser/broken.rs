@@ -6,16 +6,11 @@ use crate::{
 };
 use auricle_tests::{Relay, fixture, stored_point};
 
-/// Notes everything that the page says of its state.
-const NOTE: &str = "window.states = [];
-     new MutationObserver(() => states.push(document.querySelector('#state').textContent))
-         .observe(document.querySelector('#state'), { childList: true, characterData: true, subtree: true });";
-
-/// Opens the page behind a network.
-fn behind(network: &Relay, browser: &Browser) {
+/// Opens the page behind a network. Returns the expression of all that it says of its state.
+fn behind(network: &Relay, browser: &Browser) -> String {
     browser.open(&format!("http://{}/", network.address()));
     browser.wait("document.querySelector('#preset').value");
-    browser.script(NOTE);
+    browser.note("#state")
 }
 
 #[test]
@@ -26,17 +21,17 @@ fn no_word_is_lost_when_the_connection_breaks() {
     let host = setup().start();
     let network = Relay::new(host.address());
     let browser = visit(&host, &Options { microphone: Some(&file), ..Options::default() });
-    behind(&network, &browser);
+    let states = behind(&network, &browser);
     browser.click("#record");
     // In the middle of unstable text, and again after a segment.
     browser.wait("document.querySelector('#partial-text').textContent");
     network.cut();
-    browser.wait("states.some((state) => state.startsWith('Connected again'))");
+    browser.wait(&format!("{states}.some((state) => state.startsWith('Connected again'))"));
     browser.screenshot(&picture("page-connected-again"));
     browser.wait("document.querySelectorAll('#segments li').length > 1");
-    browser.script("states.length = 0");
+    browser.script(&format!("{states}.length = 0"));
     network.cut();
-    browser.wait("states.some((state) => state.includes('Nothing was lost'))");
+    browser.wait(&format!("{states}.some((state) => state.includes('Nothing was lost'))"));
     browser.wait("document.querySelector('#problem').textContent.includes('The microphone sends nothing')");
     browser.click("#record");
     browser.wait("document.querySelector('#state').textContent === 'Done'");
@@ -51,14 +46,14 @@ fn no_word_is_lost_when_the_server_is_killed() {
     let host = setup().settings("[resume]\ndir = \"../resume\"\nstore_seconds = 0.1").start();
     let network = Relay::new(host.address());
     let browser = visit(&host, &Options { microphone: Some(&file), ..Options::default() });
-    behind(&network, &browser);
+    let states = behind(&network, &browser);
     browser.click("#record");
     browser.wait("document.querySelectorAll('#segments li').length > 0");
     host.wait_for("a stored point", || stored_point(&host) > Some(0));
     host.signal_all("KILL");
     let host = host.again();
     network.move_to(host.address());
-    browser.wait("states.some((state) => state.includes('Nothing was lost'))");
+    browser.wait(&format!("{states}.some((state) => state.includes('Nothing was lost'))"));
     host.wait_for_log(&["INFO", "continued from its stored point"], 1);
     browser.wait("document.querySelector('#problem').textContent.includes('The microphone sends nothing')");
     browser.click("#record");
@@ -81,14 +76,13 @@ fn a_recording_that_is_cut_has_the_words_of_one_that_is_not() {
     };
     let uncut = read(&browser);
     assert!(uncut.0.len() > 15, "{uncut:?}");
-    behind(&network, &browser);
+    let states = behind(&network, &browser);
     // Of 340 kB.
     network.cut_after([120_000, 90_000]);
     let cut = read(&browser);
     assert_eq!((cut, network.cuts_left()), (uncut, 0));
-    let told =
-        "states.filter((state) => state.startsWith('Connected again') && state.includes('Nothing was lost')).length";
-    assert_eq!(browser.value(told), 2);
-    assert_eq!(browser.value("states.filter((state) => state.startsWith('The connection is broken')).length"), 2);
+    let times = |told: &str| browser.value(&format!("{states}.filter((state) => {told}).length"));
+    assert_eq!(times("state.startsWith('Connected again') && state.includes('Nothing was lost')"), 2);
+    assert_eq!(times("state.startsWith('The connection is broken')"), 2);
     host.wait_for_log(&["stream ended", "outcome=\"done\""], 2);
 }

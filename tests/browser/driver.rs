@@ -129,7 +129,21 @@ impl Browser {
         value.as_str().unwrap_or_default().to_owned()
     }
 
-    /// Waits until an expression is true.
+    /// Notes from now on every text that an element shows: one may be gone before anybody looks. Returns the expression
+    /// of their list.
+    pub(crate) fn note(&self, selector: &str) -> String {
+        let [element, list] =
+            [format!("document.querySelector({})", json!(selector)), format!("noted[{}]", json!(selector))];
+        self.script(&format!(
+            "window.noted ??= {{}};
+             {list} = [];
+             new MutationObserver(() => {list}.push({element}.textContent))
+                 .observe({element}, {{ childList: true, characterData: true, subtree: true }});"
+        ));
+        list
+    }
+
+    /// Waits until an expression is true. It must stay so: see [`note`](Self::note) for what may be gone at once.
     pub(crate) fn wait(&self, expression: &str) {
         let begun = Instant::now();
         while self.value(&format!("Boolean({expression})")) != json!(true) {
